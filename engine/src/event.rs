@@ -1,0 +1,336 @@
+//! Every output of the engine, and the buffer they are collected in.
+//!
+//! Invariant: events are plain values in the order in which things happened; what is in them is
+//! enough to write every report, the public book and the history without asking the engine.
+//! Not here: wire forms (`gateway::to_proto`), bytes for the running hash (`state_hash`).
+
+use crate::command::Scope;
+use crate::reject::Reject;
+use crate::types::{
+    AccountId, CalendarId, InstrumentId, OrderId, OrderStatus, Price, Quantity, Sequence,
+    SessionId, Side, VenueId,
+};
+use crate::venue::{Phase, TradingStatus};
+
+/// One thing that happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// A report about one order that is not a trade.
+    Report(OrderReport),
+    /// A trade: a report for each side, and a public print.
+    Trade(Trade),
+    /// A change of the displayed book, order by order.
+    Book(BookChange),
+    /// What a call auction would give now.
+    Indicative(Indicative),
+    /// What a call auction gave.
+    Uncrossed(Uncrossed),
+    /// Answer to a mass cancel.
+    MassCancel(MassCancelReport),
+    /// Answer to an operator's command.
+    Operation(OperationReport),
+    /// The command is a retry; nothing was done. Its first answer was given at `first_sequence`.
+    Duplicate(Duplicate),
+    /// Answer to opening a session.
+    SessionOpened(SessionOpened),
+    /// A venue entered a phase.
+    PhaseChanged(PhaseChanged),
+    /// A venue or instrument changed its trading status.
+    StatusChanged(StatusChanged),
+    /// A reference price was set.
+    ReferencePrice(ReferencePrice),
+    /// A trading day of a venue began.
+    DayRolled(DayRolled),
+}
+
+/// What kind of report (FIX 150).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum ExecType {
+    /// FIX 0.
+    New,
+    /// FIX 4.
+    Canceled,
+    /// FIX 5.
+    Replaced,
+    /// FIX 8: a new order was rejected.
+    Rejected,
+    /// FIX 35=9 with 434 = 1: a cancel was rejected; the order is as it was.
+    CancelRejected,
+    /// FIX 35=9 with 434 = 2: a replace was rejected; the order is as it was.
+    ReplaceRejected,
+    /// FIX C.
+    Expired,
+    /// FIX L: a stop was elected.
+    Triggered,
+    /// FIX D: the engine changed the order (378): decrement, or a market-to-limit's price.
+    Restated,
+}
+
+/// Why an order ended or changed without its owner asking (FIX 378).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Cause {
+    /// Its owner asked, or nothing special.
+    Request,
+    /// A mass cancel of its account.
+    MassCancel,
+    /// Self-trade prevention.
+    SelfTrade,
+    /// What an IOC or market order could not trade.
+    Unfilled,
+    /// A replace to or below what has traded.
+    ReplacedBelowFilled,
+    /// Its time was over: day end, date reached, auction over.
+    TimeOver,
+    /// A market-to-limit order took its price.
+    PriceSet,
+    /// An elected stop could not be placed (band, post-only rules, bounds of the book).
+    NotPlaced,
+}
+
+/// The counters of the private streams: each rises by one with every report.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct Counters {
+    /// Of the account; 0 when no account is known.
+    pub account: u64,
+    /// Of the participant; 0 when no account is known.
+    pub participant: u64,
+}
+
+/// A report about one order that is not a trade.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OrderReport {
+    /// What kind.
+    pub exec_type: ExecType,
+    /// The order's status afterwards.
+    pub status: OrderStatus,
+    /// Why it happened unasked.
+    pub cause: Cause,
+    /// The reject, for the three rejected kinds.
+    pub reject: Option<Reject>,
+    /// The order; of a reject, the id the command named, or `OrderId::rejected`.
+    pub order: OrderId,
+    /// Its account as the command named it.
+    pub account: AccountId,
+    /// Its instrument; of a rejected cancel of an unknown order, none.
+    pub instrument: Option<InstrumentId>,
+    /// Its side; as above.
+    pub side: Option<Side>,
+    /// Its limit or protection price now; none before one is known.
+    pub price: Option<Price>,
+    /// Its trigger while it waits.
+    pub stop_price: Option<Price>,
+    /// Its whole quantity now: always `cumulative + leaves` of a live order.
+    pub order_quantity: Quantity,
+    /// What is open; zero once it has ended.
+    pub leaves: Quantity,
+    /// What has traded.
+    pub cumulative: Quantity,
+    /// The private counters.
+    pub counters: Counters,
+}
+
+/// One side of a trade.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Fill {
+    /// The order.
+    pub order: OrderId,
+    /// Its account.
+    pub account: AccountId,
+    /// What is open afterwards; zero means filled.
+    pub leaves: Quantity,
+    /// What has traded, this trade included.
+    pub cumulative: Quantity,
+    /// The private counters.
+    pub counters: Counters,
+}
+
+/// A trade.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Trade {
+    /// The instrument.
+    pub instrument: InstrumentId,
+    /// The price (FIX 31).
+    pub price: Price,
+    /// The quantity (FIX 32).
+    pub quantity: Quantity,
+    /// Who took; none in an auction (FIX 2446).
+    pub aggressor: Option<Side>,
+    /// The buyer.
+    pub buy: Fill,
+    /// The seller.
+    pub sell: Fill,
+}
+
+/// What happened to an order in the displayed book (FIX 279).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum BookAction {
+    /// It joined the back of its level.
+    Add,
+    /// Its displayed quantity changed; it kept its place.
+    Change,
+    /// It left.
+    Delete,
+}
+
+/// A change of the displayed book.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BookChange {
+    /// The instrument.
+    pub instrument: InstrumentId,
+    /// The order.
+    pub order: OrderId,
+    /// Its side.
+    pub side: Side,
+    /// What happened.
+    pub action: BookAction,
+    /// Its level.
+    pub price: Price,
+    /// Its displayed quantity now; zero when it left.
+    pub displayed: Quantity,
+}
+
+/// What a call auction would give now; no price when nothing would trade.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Indicative {
+    /// The instrument.
+    pub instrument: InstrumentId,
+    /// The price, none when nothing would trade.
+    pub price: Option<Price>,
+    /// What would trade, in lots.
+    pub volume: i64,
+    /// Demand minus supply at that price, in lots; above zero buyers are left over.
+    pub imbalance: i64,
+}
+
+/// What a call auction gave.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Uncrossed {
+    /// The instrument.
+    pub instrument: InstrumentId,
+    /// The price, none when nothing traded.
+    pub price: Option<Price>,
+    /// What traded, in lots.
+    pub volume: i64,
+    /// Demand minus supply at that price, in lots.
+    pub imbalance: i64,
+}
+
+/// Answer to a mass cancel; the orders' own reports come before it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MassCancelReport {
+    /// The account as the command named it.
+    pub account: AccountId,
+    /// The reject, if it was rejected.
+    pub reject: Option<Reject>,
+    /// How many orders were cancelled.
+    pub canceled: u32,
+    /// How many matching orders stay since their phase or status takes no cancels.
+    pub kept: u32,
+}
+
+/// Answer to an operator's command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OperationReport {
+    /// The reject, if it was rejected.
+    pub reject: Option<Reject>,
+    /// The handle of what was made, if something was made or found.
+    pub handle: Option<u32>,
+}
+
+/// The command is a retry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Duplicate {
+    /// Where the first one was answered; zero for a session's number at or below the watermark.
+    pub first_sequence: Sequence,
+    /// A session's watermark; zero for a request.
+    pub watermark: u64,
+}
+
+/// Answer to opening a session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SessionOpened {
+    /// The session.
+    pub session: SessionId,
+    /// The highest number it has used; the next is one more.
+    pub watermark: u64,
+}
+
+/// A venue entered a phase.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PhaseChanged {
+    /// The venue.
+    pub venue: VenueId,
+    /// The phase now.
+    pub phase: Phase,
+}
+
+/// A venue or an instrument changed its trading status.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StatusChanged {
+    /// What changed.
+    pub scope: Scope,
+    /// The status now.
+    pub status: TradingStatus,
+}
+
+/// A reference price was set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ReferencePrice {
+    /// The instrument.
+    pub instrument: InstrumentId,
+    /// The price.
+    pub price: Price,
+}
+
+/// A trading day of a venue began.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DayRolled {
+    /// The venue.
+    pub venue: VenueId,
+    /// Its calendar.
+    pub calendar: CalendarId,
+    /// The day, counted from 1970-01-01.
+    pub day: i32,
+    /// The day's index in the calendar.
+    pub index: u32,
+}
+
+/// The events of one or more commands, in order. Reused: `clear` keeps the room.
+#[derive(Default, Debug)]
+pub struct Events {
+    list: Vec<Event>,
+}
+
+impl Events {
+    /// Room for `capacity` events before the first growth.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self {
+            list: Vec::with_capacity(capacity),
+        }
+    }
+
+    /// Adds one event.
+    pub fn push(&mut self, event: Event) {
+        self.list.push(event);
+    }
+
+    /// Forgets all events, keeping the room.
+    pub fn clear(&mut self) {
+        self.list.clear();
+    }
+
+    /// The events so far.
+    pub fn as_slice(&self) -> &[Event] {
+        &self.list
+    }
+
+    /// How many events there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+}

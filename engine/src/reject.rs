@@ -1,0 +1,257 @@
+//! Why a command was rejected: stable codes, their API strings, and the law behind them.
+//!
+//! Invariant: a code's number and string never change once released; the order in which checks
+//! are made is one list, in `RejectReason::PRECEDENCE`. Not here: wire errors of things that never reached
+//! the engine.
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal;)*) => {
+        /// Why a command was rejected. The strings are API and never renamed.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+        #[repr(u16)]
+        pub enum RejectReason { $($(#[$doc])* $name = $code,)* }
+
+        impl RejectReason {
+            /// All reasons, in order of their codes.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The stable string.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// The reason with this code.
+            pub const fn from_code(code: u16) -> Option<Self> {
+                match code { $($code => Some(Self::$name),)* _ => None }
+            }
+        }
+    };
+}
+
+reasons! {
+    // -- duplicate ------------------------------------------------------------------------------
+    /// `valid_until` lies before the command's time.
+    StaleRequest = 1, "STALE_REQUEST";
+    /// The id was used with another payload; final.
+    ClientOrderIdReused = 2, "CLIENT_ORDER_ID_REUSED";
+    /// The table of remembered requests is near its bound; send `valid_until` within 60 s.
+    RequestWindowFull = 3, "REQUEST_WINDOW_FULL";
+    /// A session's number above watermark + 1.
+    SequenceGap = 4, "SEQUENCE_GAP";
+    /// No such session, or one of another principal.
+    UnknownSession = 5, "UNKNOWN_SESSION";
+    // -- principal and account --------------------------------------------------------------------
+    /// No such account.
+    UnknownAccount = 10, "UNKNOWN_ACCOUNT";
+    /// No such participant.
+    UnknownParticipant = 11, "UNKNOWN_PARTICIPANT";
+    /// No such beneficial owner.
+    UnknownOwner = 12, "UNKNOWN_OWNER";
+    // -- instrument ---------------------------------------------------------------------------------
+    /// No such instrument.
+    UnknownInstrument = 20, "UNKNOWN_INSTRUMENT";
+    /// No such venue.
+    UnknownVenue = 21, "UNKNOWN_VENUE";
+    /// No such calendar.
+    UnknownCalendar = 22, "UNKNOWN_CALENDAR";
+    /// No such live order of this account.
+    UnknownOrder = 23, "UNKNOWN_ORDER";
+    // -- phase ----------------------------------------------------------------------------------------
+    /// The phase takes no new orders and no replaces.
+    MarketClosed = 30, "MARKET_CLOSED";
+    /// The phase takes no cancels.
+    PhaseNoCancel = 31, "PHASE_NO_CANCEL";
+    /// Halted or suspended.
+    Halted = 32, "HALTED";
+    /// Only cancels are taken.
+    CancelOnly = 33, "CANCEL_ONLY";
+    /// The time in force or an instruction makes no sense in this phase.
+    PhaseTimeInForce = 34, "PHASE_TIME_IN_FORCE";
+    // -- regime -----------------------------------------------------------------------------------------
+    /// The venue's regimes do not allow the trading model.
+    ModelNotAllowed = 40, "MODEL_NOT_ALLOWED";
+    /// The regimes cannot stand on one venue.
+    RegimeConflict = 41, "REGIME_CONFLICT";
+    /// The regime asks for a licence.
+    LicenceRequired = 42, "LICENCE_REQUIRED";
+    /// The venue does not offer the model, or the model is not built yet.
+    ModelNotAvailable = 43, "MODEL_NOT_AVAILABLE";
+    // -- tick, lot, quantity ------------------------------------------------------------------------
+    /// Order type, time in force and instructions do not go together.
+    InvalidCombination = 50, "INVALID_COMBINATION";
+    /// The price's sign is not allowed, or a price is missing where one is needed.
+    PriceSign = 51, "PRICE_SIGN";
+    /// The quantity is zero.
+    Quantity = 52, "QUANTITY";
+    /// The quantity is above the instrument's bound.
+    MaxQuantity = 53, "MAX_QUANTITY";
+    /// Display quantity is zero or above the quantity.
+    DisplayQuantity = 54, "DISPLAY_QUANTITY";
+    /// Minimum quantity is zero or above the quantity.
+    MinQuantityInvalid = 55, "MIN_QUANTITY_INVALID";
+    /// The expiry lies not after the command's time.
+    ExpireTime = 56, "EXPIRE_TIME";
+    /// A replace that changes nothing, or a field this order does not have.
+    ReplaceInvalid = 57, "REPLACE_INVALID";
+    // -- notional ----------------------------------------------------------------------------------------
+    /// |price| x quantity is above the instrument's bound.
+    MaxNotional = 60, "MAX_NOTIONAL";
+    // -- collar and band -----------------------------------------------------------------------------
+    /// Outside the static band around the reference price.
+    StaticBand = 70, "STATIC_BAND";
+    /// Outside the dynamic band around the last trade.
+    DynamicBand = 71, "DYNAMIC_BAND";
+    // -- open orders ------------------------------------------------------------------------------------
+    /// The book of this shard holds as many orders as it may.
+    OpenOrders = 80, "OPEN_ORDERS";
+    /// The instrument holds as many waiting stops as it may.
+    StopOrders = 81, "STOP_ORDERS";
+    /// The instrument's book holds as many price levels as it may.
+    PriceLevels = 82, "PRICE_LEVELS";
+    // -- self-trade and FOK -------------------------------------------------------------------------
+    /// A post-only order would take.
+    PostOnlyWouldTake = 90, "POST_ONLY_WOULD_TAKE";
+    /// A fill-or-kill order cannot fill wholly.
+    FokUnfillable = 91, "FOK_UNFILLABLE";
+    /// Less than the minimum quantity can trade at once.
+    MinQuantity = 92, "MIN_QUANTITY";
+    // -- operations ---------------------------------------------------------------------------------------
+    /// The public id is taken.
+    AlreadyExists = 100, "ALREADY_EXISTS";
+    /// A bound on how many of these there may be is reached.
+    TooMany = 101, "TOO_MANY";
+    /// A field is out of its bounds; the text names it.
+    InvalidField = 102, "INVALID_FIELD";
+}
+
+impl RejectReason {
+    /// The groups of checks in the order in which they are made; a command is answered with the
+    /// first that fails. Codes rise by group, so this is also the order of the codes for orders.
+    pub const PRECEDENCE: &'static [&'static str] = &[
+        "duplicate",
+        "principal and account",
+        "instrument",
+        "phase",
+        "regime",
+        "tick, lot, quantity",
+        "notional",
+        "collar and band",
+        "open orders",
+        "self-trade and FOK",
+    ];
+
+    /// The stable number.
+    pub const fn code(self) -> u16 {
+        self as u16
+    }
+}
+
+/// The text of law behind a reject, with the year of the text that was read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[repr(u8)]
+pub enum Basis {
+    /// No automatic matching, no standardised contracts on an e-commerce platform.
+    ECommerceLaw46 = 1,
+    /// No centralised trading outside licensed exchanges.
+    StateCouncil38 = 2,
+    /// What counts as centralised trading; venues of rights.
+    StateCouncilOffice37 = 3,
+    /// Futures only on approved venues.
+    FuturesLaw11 = 4,
+    /// Securities exchanges.
+    SecuritiesLaw37 = 5,
+    /// Regional equity markets: private placement only.
+    SecuritiesLaw98 = 6,
+    /// Which ways of trading a spot venue may use.
+    SpotRules3 = 7,
+    /// Tenders.
+    TenderLaw = 8,
+    /// Auctions.
+    AuctionLaw3 = 9,
+    /// Carbon trading: the three ways.
+    CarbonRegulation15 = 10,
+    /// Contract formed at submission: consumer sales.
+    ECommerceLaw49 = 11,
+    /// Cross-border retail import.
+    CrossBorderRetail49 = 12,
+}
+
+impl Basis {
+    /// The citation, with the year of the text.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ECommerceLaw46 => "电子商务法(2018) 46",
+            Self::StateCouncil38 => "国发〔2011〕38号",
+            Self::StateCouncilOffice37 => "国办发〔2012〕37号",
+            Self::FuturesLaw11 => "期货和衍生品法(2022) 11",
+            Self::SecuritiesLaw37 => "证券法(2019) 37",
+            Self::SecuritiesLaw98 => "证券法(2019) 98",
+            Self::SpotRules3 => "商务部令2013年第3号",
+            Self::TenderLaw => "招标投标法(2017)",
+            Self::AuctionLaw3 => "拍卖法(2015) 3",
+            Self::CarbonRegulation15 => "碳排放权交易管理暂行条例(2024) 15",
+            Self::ECommerceLaw49 => "电子商务法(2018) 49",
+            Self::CrossBorderRetail49 => "财关税〔2018〕49号",
+        }
+    }
+
+    /// The basis with this number.
+    pub const fn from_code(code: u8) -> Option<Self> {
+        Some(match code {
+            1 => Self::ECommerceLaw46,
+            2 => Self::StateCouncil38,
+            3 => Self::StateCouncilOffice37,
+            4 => Self::FuturesLaw11,
+            5 => Self::SecuritiesLaw37,
+            6 => Self::SecuritiesLaw98,
+            7 => Self::SpotRules3,
+            8 => Self::TenderLaw,
+            9 => Self::AuctionLaw3,
+            10 => Self::CarbonRegulation15,
+            11 => Self::ECommerceLaw49,
+            12 => Self::CrossBorderRetail49,
+            _ => return None,
+        })
+    }
+}
+
+/// A reject: its reason, the law where law is the reason, and the field where one is at fault.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct Reject {
+    /// Why.
+    pub reason: RejectReason,
+    /// The law behind it.
+    pub basis: Option<Basis>,
+}
+
+impl From<RejectReason> for Reject {
+    fn from(reason: RejectReason) -> Self {
+        Self {
+            reason,
+            basis: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_strings_are_unique_and_read_back() {
+        let mut strings = std::collections::BTreeSet::new();
+        for reason in RejectReason::ALL {
+            assert!(
+                strings.insert(reason.as_str()),
+                "{reason:?} repeats a string"
+            );
+            assert_eq!(RejectReason::from_code(reason.code()), Some(*reason));
+        }
+        assert_eq!(RejectReason::from_code(9_999), None);
+        for code in 0..=u8::MAX {
+            if let Some(basis) = Basis::from_code(code) {
+                assert_eq!(basis as u8, code);
+            }
+        }
+    }
+}
