@@ -1,7 +1,11 @@
 //! Sanjiang's engine: one deterministic function from commands to events.
+pub mod bytes;
 pub mod command;
 pub mod event;
 pub mod limits;
+pub mod parties;
 pub mod reject;
+pub mod requests;
+pub mod sessions;
 pub mod types;
 pub mod venue;

@@ -1,0 +1,458 @@
+//! Remembered requests: how a retry is recognised that carries a client's own id.
+//!
+//! Invariant: a remembered request is never forgotten before it expires; at most
+//! `requests_max` are remembered; every one is in the index and in the heap exactly once. Nothing
+//! is allocated after `new`: rows, index and heap are reserved for the capacity at once, and only
+//! touched as far as they are used. An own table rather than a map of the library's: its removal
+//! moves no rows, its order depends on no seed, and its room never grows on the trading thread.
+//! Not here: numbers of sessions (`sessions`), the answers themselves (the gateway's history).
+
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::bytes::{self, BytesError, Reader};
+use crate::command::SetLimits;
+use crate::event::Duplicate;
+use crate::limits::Limits;
+use crate::reject::{Reject, RejectReason};
+use crate::sessions::Refusal;
+use crate::types::{AccountId, ClientId, Nanoseconds, PrincipalId, Sequence, Time};
+
+/// What a client's id is unique within.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RequestScope {
+    /// Orders: the account.
+    Account(AccountId),
+    /// All else: the principal.
+    Principal(PrincipalId),
+}
+
+/// A request as the table sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Request {
+    /// What its id is unique within.
+    pub scope: RequestScope,
+    /// The client's id.
+    pub id: ClientId,
+    /// The hash of the whole command but its identity (`journal::codec::payload_hash`).
+    pub payload: u128,
+    /// Past this instant it is refused; so long it is remembered.
+    pub valid_until: Option<Time>,
+}
+
+impl Request {
+    /// The key it is remembered by.
+    fn key(&self) -> u128 {
+        let (kind, scope) = match self.scope {
+            RequestScope::Account(account) => (0, account.index()),
+            RequestScope::Principal(principal) => (1, principal.index()),
+        };
+        let id = self.id.as_str().as_bytes();
+        let mut bytes = [0; 5 + ClientId::MAX_BYTES];
+        bytes[0] = kind;
+        bytes[1..5].copy_from_slice(&scope.to_le_bytes());
+        bytes[5..5 + id.len()].copy_from_slice(id);
+        xxh3_128(&bytes[..5 + id.len()])
+    }
+
+    fn expires(&self, time: Time) -> Time {
+        let window = Nanoseconds(Limits::REQUEST_WINDOW_HOURS * 3_600 * SECOND);
+        self.valid_until.unwrap_or(time.after(window))
+    }
+
+    fn is_short(&self, time: Time) -> bool {
+        let short = time.after(Nanoseconds(Limits::REQUEST_SHORT_SECONDS * SECOND));
+        self.valid_until.is_some_and(|until| until <= short)
+    }
+}
+
+const SECOND: i64 = 1_000_000_000;
+/// How many expired requests one command forgets at most: a bound on its cost.
+const FORGET_MAX: usize = 8;
+
+/// The remembered requests.
+#[derive(Clone, Debug)]
+pub struct Requests {
+    // The rows; `free` heads a list of unused ones through `heap_place`.
+    rows: Vec<Row>,
+    free: u32,
+    // Open addressing with linear probing: 0, or a row plus one. Twice the capacity.
+    index: Vec<u32>,
+    // A binary heap of rows, the next to expire first.
+    heap: Vec<u32>,
+    capacity: u32,
+    bounds: SetLimits,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Row {
+    key: u128,
+    payload: u128,
+    sequence: u64,
+    expires: i64,
+    heap_place: u32,
+}
+
+impl Row {
+    const fn order(&self) -> (i64, u64) {
+        (self.expires, self.sequence)
+    }
+}
+
+const NONE: u32 = u32::MAX;
+
+impl Requests {
+    /// No requests, with room for as many as `limits` says.
+    pub fn new(limits: &Limits) -> Self {
+        let capacity = limits.requests_capacity;
+        assert!(capacity < NONE / 4, "the index counts rows in 32 bits");
+        Self {
+            rows: Vec::with_capacity(capacity as usize),
+            free: NONE,
+            index: vec![0; (capacity as usize * 2).next_power_of_two().max(2)],
+            heap: Vec::with_capacity(capacity as usize),
+            capacity,
+            bounds: SetLimits {
+                requests_max: capacity,
+                requests_reserved: capacity / Limits::REQUESTS_RESERVED_SHARE,
+            },
+        }
+    }
+
+    /// How many are remembered.
+    pub const fn used(&self) -> u32 {
+        self.heap.len() as u32
+    }
+
+    /// The bounds in force.
+    pub const fn bounds(&self) -> SetLimits {
+        self.bounds
+    }
+
+    /// Checks new bounds and changes nothing.
+    ///
+    /// # Errors
+    /// INVALID_FIELD: below what is in use, above the capacity, or more reserved than there is.
+    pub fn check_limits(&self, limits: &SetLimits) -> Result<(), Reject> {
+        let held = self.used() <= limits.requests_max && limits.requests_max <= self.capacity;
+        if held && limits.requests_reserved <= limits.requests_max {
+            Ok(())
+        } else {
+            Err(RejectReason::InvalidField.into())
+        }
+    }
+
+    /// Sets the bounds.
+    ///
+    /// # Errors
+    /// Those of [`Requests::check_limits`].
+    pub fn set_limits(&mut self, limits: &SetLimits) -> Result<(), Reject> {
+        self.check_limits(limits)?;
+        // Nothing below can fail.
+        self.bounds = *limits;
+        Ok(())
+    }
+
+    /// Recognises a retry, else remembers the request under `sequence`. Whatever the answer, up
+    /// to eight expired requests are forgotten, the oldest expiry first.
+    ///
+    /// # Errors
+    /// A duplicate, CLIENT_ORDER_ID_REUSED, STALE_REQUEST, REQUEST_WINDOW_FULL.
+    pub fn check(
+        &mut self,
+        request: &Request,
+        sequence: Sequence,
+        time: Time,
+    ) -> Result<(), Refusal> {
+        self.forget_expired(time);
+        let key = request.key();
+        if let Some(row) = self.find(key) {
+            self.rows[row as usize].answer(request.payload, time)?;
+            self.forget(row);
+        }
+        self.admit(request, time, self.used())?;
+        // Nothing below can fail.
+        self.remember(Row {
+            key,
+            payload: request.payload,
+            sequence: sequence.value(),
+            expires: request.expires(time).nanoseconds(),
+            heap_place: NONE,
+        });
+        Ok(())
+    }
+
+    /// What [`Requests::check`] would answer; changes nothing.
+    ///
+    /// # Errors
+    /// As [`Requests::check`].
+    pub fn probe(&self, request: &Request, time: Time) -> Result<(), Refusal> {
+        let mut used = self.used() - self.count_expired(time, None) as u32;
+        if let Some(found) = self.find(request.key()) {
+            let row = &self.rows[found as usize];
+            row.answer(request.payload, time)?;
+            // It is expired: `check` forgets it by itself unless it was among the oldest.
+            if self.count_expired(time, Some(row.order())) >= FORGET_MAX {
+                used -= 1;
+            }
+        }
+        self.admit(request, time, used)
+    }
+
+    fn admit(&self, request: &Request, time: Time, used: u32) -> Result<(), Refusal> {
+        if request.valid_until.is_some_and(|until| until < time) {
+            return Err(Refusal::Reject(RejectReason::StaleRequest));
+        }
+        let open = self.bounds.requests_max - self.bounds.requests_reserved;
+        let full = used >= self.bounds.requests_max || used >= open && !request.is_short(time);
+        if full {
+            return Err(Refusal::Reject(RejectReason::RequestWindowFull));
+        }
+        Ok(())
+    }
+
+    /// How many expired rows there are, at most [`FORGET_MAX`]; only those before `bound`, if
+    /// given. Walks the top of the heap: children never expire before their parent.
+    fn count_expired(&self, time: Time, bound: Option<(i64, u64)>) -> usize {
+        let mut stack = [0_usize; FORGET_MAX * 2 + 2];
+        let (mut open, mut count) = (1, 0);
+        while open > 0 && count < FORGET_MAX {
+            open -= 1;
+            let place = stack[open];
+            let Some(row) = self.heap.get(place).map(|row| &self.rows[*row as usize]) else {
+                continue;
+            };
+            let before = bound.is_none_or(|bound| row.order() < bound);
+            if row.expires < time.nanoseconds() && before {
+                count += 1;
+                stack[open] = place * 2 + 1;
+                stack[open + 1] = place * 2 + 2;
+                open += 2;
+            }
+        }
+        count
+    }
+
+    fn forget_expired(&mut self, time: Time) {
+        for _ in 0..FORGET_MAX {
+            let Some(first) = self.heap.first().copied() else {
+                return;
+            };
+            if self.rows[first as usize].expires >= time.nanoseconds() {
+                return;
+            }
+            self.forget(first);
+        }
+    }
+
+    fn remember(&mut self, mut row: Row) {
+        assert!(self.used() < self.capacity, "`admit` checked the bound");
+        let place = self.heap.len() as u32;
+        row.heap_place = place;
+        let row_place = if self.free == NONE {
+            self.rows.push(row);
+            self.rows.len() as u32 - 1
+        } else {
+            let reused = self.free;
+            self.free = self.rows[reused as usize].heap_place;
+            self.rows[reused as usize] = row;
+            reused
+        };
+        let bucket = self.bucket_of(row.key).expect_err("the key is new");
+        self.index[bucket] = row_place + 1;
+        self.heap.push(row_place);
+        self.sift_up(place as usize);
+    }
+
+    fn forget(&mut self, row: u32) {
+        let key = self.rows[row as usize].key;
+        let bucket = self.bucket_of(key).expect("every row is in the index");
+        self.unlink(bucket);
+        let place = self.rows[row as usize].heap_place as usize;
+        self.heap.swap_remove(place);
+        if place < self.heap.len() {
+            let moved = self.heap[place] as usize;
+            self.rows[moved].heap_place = place as u32;
+            self.sift_up(place);
+            self.sift_down(self.rows[moved].heap_place as usize);
+        }
+        self.rows[row as usize].heap_place = self.free;
+        self.free = row;
+    }
+}
+
+impl Row {
+    /// `Ok` when the row is expired.
+    fn answer(&self, payload: u128, time: Time) -> Result<(), Refusal> {
+        if self.expires < time.nanoseconds() {
+            return Ok(());
+        }
+        if self.payload != payload {
+            return Err(Refusal::Reject(RejectReason::ClientOrderIdReused));
+        }
+        Err(Refusal::Duplicate(Duplicate {
+            first_sequence: Sequence::new(self.sequence),
+            watermark: 0,
+        }))
+    }
+}
+
+/// The index: buckets by the low bits of the key.
+impl Requests {
+    fn find(&self, key: u128) -> Option<u32> {
+        let bucket = self.bucket_of(key).ok()?;
+        Some(self.index[bucket] - 1)
+    }
+
+    /// The bucket that holds `key`, else the empty one where it belongs.
+    fn bucket_of(&self, key: u128) -> Result<usize, usize> {
+        let mask = self.index.len() - 1;
+        let mut bucket = key as usize & mask;
+        loop {
+            match self.index[bucket].checked_sub(1) {
+                None => return Err(bucket),
+                Some(row) if self.rows[row as usize].key == key => return Ok(bucket),
+                Some(_) => bucket = (bucket + 1) & mask,
+            }
+        }
+    }
+
+    /// Empties a bucket and moves back what was pushed past it, so that no mark of a removed key
+    /// is needed and a search stays as short as the table is full.
+    fn unlink(&mut self, mut hole: usize) {
+        let mask = self.index.len() - 1;
+        let mut bucket = hole;
+        loop {
+            bucket = (bucket + 1) & mask;
+            let Some(row) = self.index[bucket].checked_sub(1) else {
+                break;
+            };
+            let start = self.rows[row as usize].key as usize & mask;
+            let gap = bucket.wrapping_sub(hole) & mask;
+            if bucket.wrapping_sub(start) & mask >= gap {
+                self.index[hole] = self.index[bucket];
+                hole = bucket;
+            }
+        }
+        self.index[hole] = 0;
+    }
+}
+
+/// The heap.
+impl Requests {
+    fn sift_up(&mut self, mut place: usize) {
+        while place > 0 {
+            let parent = (place - 1) / 2;
+            if self.heap_order(parent) <= self.heap_order(place) {
+                return;
+            }
+            self.heap_swap(parent, place);
+            place = parent;
+        }
+    }
+
+    fn sift_down(&mut self, mut place: usize) {
+        loop {
+            let children = [place * 2 + 1, place * 2 + 2];
+            let known = children
+                .into_iter()
+                .filter(|child| *child < self.heap.len());
+            let Some(child) = known.min_by_key(|child| self.heap_order(*child)) else {
+                return;
+            };
+            if self.heap_order(place) <= self.heap_order(child) {
+                return;
+            }
+            self.heap_swap(place, child);
+            place = child;
+        }
+    }
+
+    fn heap_order(&self, place: usize) -> (i64, u64) {
+        self.rows[self.heap[place] as usize].order()
+    }
+
+    fn heap_swap(&mut self, one: usize, other: usize) {
+        self.heap.swap(one, other);
+        for place in [one, other] {
+            self.rows[self.heap[place] as usize].heap_place = place as u32;
+        }
+    }
+}
+
+/// Bytes: the bounds, then the requests in order of expiry.
+impl Requests {
+    const ROW_BYTES: usize = 48;
+
+    /// Writes the bounds and all requests, in order of expiry and sequence.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        bytes::put_u32(out, self.bounds.requests_max);
+        bytes::put_u32(out, self.bounds.requests_reserved);
+        bytes::put_varint(out, self.heap.len() as u64);
+        let mut order = self.heap.clone();
+        order.sort_unstable_by_key(|row| self.rows[*row as usize].order());
+        out.reserve(order.len() * Self::ROW_BYTES);
+        for place in order {
+            let row = &self.rows[place as usize];
+            bytes::put_u128(out, row.key);
+            bytes::put_u128(out, row.payload);
+            bytes::put_u64(out, row.sequence);
+            bytes::put_i64(out, row.expires);
+        }
+    }
+
+    /// Reads what [`Requests::encode`] wrote.
+    ///
+    /// # Errors
+    /// Broken bytes, bounds above the capacity in `limits`, requests out of order or repeated.
+    pub fn decode(input: &mut Reader<'_>, limits: &Limits) -> Result<Self, BytesError> {
+        let mut requests = Self::new(limits);
+        let bounds = SetLimits {
+            requests_max: input.u32()?,
+            requests_reserved: input.u32()?,
+        };
+        let set = requests.set_limits(&bounds);
+        set.map_err(|_| BytesError::range("requests_max (above the capacity of this build)"))?;
+        let field = "the count of requests";
+        let count = input.count(requests.bounds.requests_max, Self::ROW_BYTES, field)?;
+        let mut last = None;
+        for _ in 0..count {
+            let row = Row {
+                key: input.u128()?,
+                payload: input.u128()?,
+                sequence: input.u64()?,
+                expires: input.i64()?,
+                heap_place: NONE,
+            };
+            let in_order = last.is_none_or(|last| last < row.order());
+            if !in_order || Time::new(row.expires).is_none() {
+                return Err(BytesError::range("a request's expiry"));
+            }
+            if requests.find(row.key).is_some() {
+                return Err(BytesError::range("a request's key (given twice)"));
+            }
+            last = Some(row.order());
+            requests.remember(row);
+        }
+        Ok(requests)
+    }
+
+    /// Whether rows, index and heap agree; for `Engine::audit`.
+    pub fn is_sound(&self) -> bool {
+        let in_heap = |(place, row): (usize, &u32)| {
+            let row = &self.rows[*row as usize];
+            let parent = place.saturating_sub(1) / 2;
+            row.heap_place as usize == place && self.heap_order(parent) <= row.order()
+        };
+        let indexed = self.index.iter().filter(|bucket| **bucket != 0).count();
+        indexed == self.heap.len()
+            && self.heap.iter().enumerate().all(in_heap)
+            && self
+                .heap
+                .iter()
+                .all(|row| self.find(self.rows[*row as usize].key) == Some(*row))
+    }
+}
+
+#[cfg(test)]
+#[path = "requests_tests.rs"]
+mod tests;
