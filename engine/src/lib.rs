@@ -6,6 +6,7 @@ pub mod limits;
 pub mod parties;
 pub mod reject;
 pub mod requests;
+pub mod runtime;
 pub mod sessions;
 pub mod types;
 pub mod venue;

@@ -1,0 +1,207 @@
+//! The shard's time: monotone, close to the wall clock, and never led astray by it.
+//!
+//! Invariant: time never falls. A step of the wall clock above the bound is not followed but
+//! alarmed until an operator accepts it. Not here: what happens at a deadline (the engine), when a
+//! tick is put (the sequencer).
+
+use std::fmt::Debug;
+use std::sync::Mutex;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::handle::ClockStatus;
+use crate::types::{Nanoseconds, Time};
+
+/// Where time comes from.
+pub trait TimeSource: Send + Sync + Debug {
+    /// The wall clock: nanoseconds since 1970-01-01 UTC.
+    fn wall(&self) -> Time;
+    /// A clock that only runs forward: nanoseconds since some instant.
+    fn monotonic(&self) -> Nanoseconds;
+}
+
+/// The clocks of the machine.
+#[derive(Debug)]
+pub struct SystemTimeSource {
+    begun: Instant,
+}
+
+impl Default for SystemTimeSource {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place where the engine crate reads a clock"
+    )]
+    fn default() -> Self {
+        Self {
+            begun: Instant::now(),
+        }
+    }
+}
+
+impl TimeSource for SystemTimeSource {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place where the engine crate reads a clock"
+    )]
+    fn wall(&self) -> Time {
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or(Duration::ZERO);
+        Time::ZERO.after(span(since))
+    }
+
+    fn monotonic(&self) -> Nanoseconds {
+        span(self.begun.elapsed())
+    }
+}
+
+/// A source that stands still until it is set: for tests and for replays at a chosen time.
+#[derive(Debug)]
+pub struct ManualTimeSource {
+    now: Mutex<(Time, Nanoseconds)>,
+}
+
+impl ManualTimeSource {
+    /// Stands at `wall`.
+    pub const fn new(wall: Time) -> Self {
+        Self {
+            now: Mutex::new((wall, Nanoseconds(0))),
+        }
+    }
+
+    /// Both clocks run on by `by`.
+    pub fn run(&self, by: Nanoseconds) {
+        let mut now = self.now.lock().expect("no holder of this lock can panic");
+        *now = (now.0.after(by), Nanoseconds(now.1.0 + by.0));
+    }
+
+    /// Only the wall clock moves, by `by`: a step.
+    pub fn step(&self, by: Nanoseconds) {
+        let mut now = self.now.lock().expect("no holder of this lock can panic");
+        now.0 = now.0.after(by);
+    }
+}
+
+impl TimeSource for ManualTimeSource {
+    fn wall(&self) -> Time {
+        self.now.lock().expect("no holder of this lock can panic").0
+    }
+
+    fn monotonic(&self) -> Nanoseconds {
+        self.now.lock().expect("no holder of this lock can panic").1
+    }
+}
+
+/// A span of the standard library as nanoseconds; longer than 292 years is held there.
+pub(crate) fn span(duration: Duration) -> Nanoseconds {
+    Nanoseconds(i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX))
+}
+
+/// What the venues of a journal allow at start.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stakes {
+    /// Only sandboxes: a clock far ahead is followed, with a warning.
+    Sandbox,
+    /// Somebody's orders: a clock far ahead waits for an operator.
+    Real,
+}
+
+/// The bounds of trust.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Trust {
+    pub(crate) step_max: Nanoseconds,
+    pub(crate) start_ahead_max: Nanoseconds,
+}
+
+/// The shard's clock. `time = monotonic + offset`; the offset follows the wall clock in small
+/// steps only.
+#[derive(Debug)]
+pub(crate) struct Clock {
+    trust: Trust,
+    /// The last time given.
+    last: Time,
+    /// Time less monotonic.
+    offset: i64,
+    /// Wall less monotonic, as last followed or accepted: a step is measured from here.
+    wall_offset: i64,
+    status: ClockStatus,
+}
+
+impl Clock {
+    /// A clock for a journal whose last command was stamped `last` (`None` for a new journal).
+    pub(crate) fn start(
+        source: &dyn TimeSource,
+        trust: Trust,
+        last: Option<Time>,
+        stakes: Stakes,
+    ) -> Self {
+        let wall = source.wall();
+        let monotonic = source.monotonic().0;
+        let ahead = last.map_or(0, |last| wall.nanoseconds() - last.nanoseconds());
+        let held = ahead > trust.start_ahead_max.0 && stakes == Stakes::Real;
+        let begin = match last {
+            Some(last) if ahead < 0 || held => last,
+            Some(_) | None => wall,
+        };
+        let status = if held {
+            ClockStatus::Held(Nanoseconds(ahead))
+        } else if ahead < -trust.step_max.0 {
+            ClockStatus::Stepped(Nanoseconds(ahead))
+        } else {
+            ClockStatus::Following
+        };
+        Self {
+            trust,
+            last: begin,
+            offset: begin.nanoseconds() - monotonic,
+            wall_offset: wall.nanoseconds() - monotonic,
+            status,
+        }
+    }
+
+    /// The time now; never less than before.
+    pub(crate) fn now(&mut self, source: &dyn TimeSource) -> Time {
+        let monotonic = source.monotonic().0;
+        self.follow(source.wall().nanoseconds() - monotonic);
+        let time = Time::new(monotonic + self.offset).unwrap_or(self.last);
+        self.last = self.last.max(time);
+        self.last
+    }
+
+    /// Follows a small step, alarms a large one.
+    fn follow(&mut self, wall_offset: i64) {
+        let step = wall_offset - self.wall_offset;
+        let small = step.abs() <= self.trust.step_max.0;
+        match self.status {
+            ClockStatus::Held(_) => {}
+            ClockStatus::Following if small => {
+                self.offset += step;
+                self.wall_offset = wall_offset;
+            }
+            ClockStatus::Following => self.status = ClockStatus::Stepped(Nanoseconds(step)),
+            // Stepped back to where it was: followed again.
+            ClockStatus::Stepped(_) if small && self.leads_by_little() => {
+                self.status = ClockStatus::Following;
+            }
+            ClockStatus::Stepped(_) if small => {}
+            ClockStatus::Stepped(_) => self.status = ClockStatus::Stepped(Nanoseconds(step)),
+        }
+    }
+
+    /// Whether time and the wall clock last followed are close.
+    fn leads_by_little(&self) -> bool {
+        (self.offset - self.wall_offset).abs() <= self.trust.step_max.0
+    }
+
+    /// An operator accepts the wall clock. If it is ahead, time jumps there; if it is behind, time
+    /// runs on from where it is, since it may never fall, and the alarm ends.
+    pub(crate) fn accept(&mut self, source: &dyn TimeSource) {
+        let monotonic = source.monotonic().0;
+        self.wall_offset = source.wall().nanoseconds() - monotonic;
+        self.offset = self.offset.max(self.wall_offset);
+        self.status = ClockStatus::Following;
+    }
+
+    pub(crate) fn status(&self) -> ClockStatus {
+        self.status
+    }
+}

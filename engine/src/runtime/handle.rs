@@ -1,0 +1,166 @@
+//! The one way in: handing commands to the engine thread, and looking at the runtime from outside.
+//!
+//! Invariant: a submission is taken whole or not at all, and never waits; at most
+//! `queue_commands_max` commands are taken and not yet released. Not here: who may send what
+//! (the gateway's admission).
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crossbeam::channel::{Sender, TrySendError};
+
+use super::shared::Shared;
+use crate::command::{Body, Command};
+use crate::reject::Reject;
+use crate::types::{Nanoseconds, Sequence};
+
+/// What a caller calls a submission; it comes back with each of its commands.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Ticket(pub u64);
+
+/// Commands to be sequenced one after another, without another submission's between them (ticks
+/// may come between).
+#[derive(Debug)]
+pub struct Submission {
+    /// Chosen by the caller.
+    pub ticket: Ticket,
+    /// The commands, in order.
+    pub commands: Vec<Command>,
+}
+
+/// Why a submission was not taken. Nothing of it was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refused {
+    /// As many commands wait as may wait; try again later.
+    Full,
+    /// The runtime is stopping, or has stopped.
+    Stopping,
+    /// The clock waits for an operator's `AcceptClock`; only that command is taken.
+    ClockHeld,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "the queue of commands is full; try again later",
+            Self::Stopping => "the engine is stopping",
+            Self::ClockHeld => {
+                "the wall clock is too far ahead of the journal; an operator must accept it first"
+            }
+        })
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// The answer of a dry run.
+pub type Validated = Box<dyn FnOnce(Result<(), Reject>) + Send>;
+
+/// What goes to the engine thread.
+pub(crate) enum Message {
+    /// Commands to sequence.
+    Submit(Submission),
+    /// A dry run: not journaled, not counted in the history.
+    Validate(Box<Command>, Validated),
+    /// End after what is before this.
+    Stop,
+}
+
+/// The way in. Cheap to clone; one for each caller.
+#[derive(Clone)]
+pub struct Handle {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) sender: Sender<Message>,
+}
+
+impl Handle {
+    /// Hands commands over; never waits. An empty submission is taken and forgotten.
+    pub fn submit(&self, submission: Submission) -> Result<(), Refused> {
+        if submission.commands.is_empty() {
+            return Ok(());
+        }
+        let accepts_clock = submission
+            .commands
+            .iter()
+            .all(|command| matches!(command.body, Body::AcceptClock(_)));
+        if self.shared.clock_held.load(Ordering::Acquire) && !accepts_clock {
+            return Err(Refused::ClockHeld);
+        }
+        let count = u32::try_from(submission.commands.len()).map_err(|_| Refused::Full)?;
+        self.send(count, Message::Submit(submission))
+    }
+
+    /// Asks the engine thread what it would answer now; `reply` is called there, so it must be
+    /// quick. Counts as one command until answered.
+    pub fn validate(&self, command: Command, reply: Validated) -> Result<(), Refused> {
+        self.send(1, Message::Validate(Box::new(command), reply))
+    }
+
+    fn send(&self, count: u32, message: Message) -> Result<(), Refused> {
+        if self.shared.stopping.load(Ordering::Acquire) {
+            return Err(Refused::Stopping);
+        }
+        if !self.shared.take_room(count) {
+            return Err(Refused::Full);
+        }
+        self.sender.try_send(message).map_err(|error| {
+            self.shared.give_room(count);
+            match error {
+                TrySendError::Full(_) => Refused::Full,
+                TrySendError::Disconnected(_) => Refused::Stopping,
+            }
+        })
+    }
+
+    /// The runtime as it stands. Each number is exact, all together are not of one instant.
+    pub fn status(&self) -> Status {
+        self.shared.status()
+    }
+}
+
+/// The runtime as it stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Status {
+    /// The last command sequenced and applied.
+    pub sequence: Sequence,
+    /// Everything up to here may be released: the lower of the next two.
+    pub durable: Sequence,
+    /// The journal's log is synced up to here.
+    pub log_durable: Sequence,
+    /// The head mark is synced up to here.
+    pub head_durable: Sequence,
+    /// The last command handed to the sink.
+    pub released: Sequence,
+    /// The second engine has applied and compared up to here.
+    pub shadow: Sequence,
+    /// The newest snapshot; zero without one.
+    pub snapshot: Sequence,
+    /// Snapshots taken since the start.
+    pub snapshots: u64,
+    /// The epoch of the journal.
+    pub epoch: u32,
+    /// The shard.
+    pub shard: u32,
+    /// Commands taken and not yet released.
+    pub queue_used: u32,
+    /// How many there may be.
+    pub queue_max: u32,
+    /// The clock.
+    pub clock: ClockStatus,
+    /// Journal records written since the start.
+    pub records: u64,
+    /// Bytes of them.
+    pub record_bytes: u64,
+}
+
+/// How the engine's time stands to the wall clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ClockStatus {
+    /// It follows the wall clock.
+    Following,
+    /// The wall clock stepped by this much (ahead is positive) and is not followed.
+    Stepped(Nanoseconds),
+    /// At start the wall clock was this far ahead of the journal: no trading until `AcceptClock`.
+    Held(Nanoseconds),
+}
