@@ -25,8 +25,8 @@ build: setup ## release build of gateway and simulator, in target/release
 run: build ## run the exchange with live demonstration orders; DEMO=0 empty; PORT=, DATA_DIR=, RATE=
 	@exec .ci/exchange $(if $(filter 0,$(DEMO)),empty,demo)
 
-test: setup ## every test of the workspace
-	$(CARGO) test --workspace --all-features
+test: setup ## every test of the workspace, with what each one prints (cells reached, data skipped)
+	$(CARGO) test --workspace --all-features --no-fail-fast -- --show-output
 
 test-engine: ## the engine's own tests, which need no RocksDB and no C++ compiler
 	cargo test -p sanjiang-engine
