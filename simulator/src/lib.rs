@@ -1,1 +1,3 @@
-//! Sanjiang simulator.
+//! Replays recorded days and open-loop load against a gateway, through its public API only.
+
+pub mod formats;
