@@ -2,6 +2,7 @@
 pub mod bytes;
 pub mod command;
 pub mod event;
+pub mod journal;
 pub mod limits;
 pub mod parties;
 pub mod reject;

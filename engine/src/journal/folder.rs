@@ -1,0 +1,170 @@
+//! The folder of one shard: its names, its lock, and how a file is put into it whole.
+//!
+//! Invariant: at most one process has the folder; a file made here is either whole and synced or
+//! not there. Not here: what is inside the files.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use fs2::FileExt;
+
+/// The names inside the folder.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// The folder.
+    pub root: PathBuf,
+}
+
+impl Layout {
+    /// The layout of the folder `root`.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The lock.
+    pub fn lock(&self) -> PathBuf {
+        self.root.join("LOCK")
+    }
+
+    /// The database of records.
+    pub fn journal(&self) -> PathBuf {
+        self.root.join("journal")
+    }
+
+    /// The snapshots.
+    pub fn snapshots(&self) -> PathBuf {
+        self.root.join("snapshots")
+    }
+
+    /// Makes the folder and those in it that this crate fills, and syncs their names.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the folder of a shard is made here and nowhere else"
+    )]
+    pub fn make(&self) -> io::Result<()> {
+        std::fs::create_dir_all(self.snapshots())?;
+        sync_folder(&self.root)
+    }
+}
+
+/// Why the lock was not taken.
+#[derive(Debug)]
+pub enum LockError {
+    /// Another process has it.
+    InUse,
+    /// There is no lock file.
+    Absent,
+    /// The system said this.
+    Io(io::Error),
+}
+
+/// The lock of a folder, held until dropped; the system lets go of it when a process dies.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock for a writer, making the file if it is not there.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the lock is a file; this module is its only owner"
+    )]
+    pub fn take(path: &Path) -> Result<Self, LockError> {
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)
+            .map_err(LockError::Io)?;
+        let locked = FileExt::try_lock_exclusive(&file);
+        Self::held(file, locked)
+    }
+
+    /// Takes the lock for a reader beside other readers; changes nothing.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the lock is a file; this module is its only owner"
+    )]
+    pub fn share(path: &Path) -> Result<Self, LockError> {
+        let file = File::open(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => LockError::Absent,
+            _ => LockError::Io(error),
+        })?;
+        let locked = FileExt::try_lock_shared(&file);
+        Self::held(file, locked)
+    }
+
+    fn held(file: File, locked: io::Result<()>) -> Result<Self, LockError> {
+        match locked {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(error) if error.kind() == fs2::lock_contended_error().kind() => {
+                Err(LockError::InUse)
+            }
+            Err(error) => Err(LockError::Io(error)),
+        }
+    }
+}
+
+/// Puts `bytes` at `path`, whole or not at all: written and synced under another name, renamed,
+/// the folder synced.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "head mark and snapshots are files, and this is the one way they are made"
+)]
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = path.with_extension("tmp");
+    let mut file = File::create(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    drop(file);
+    std::fs::rename(&temporary, path)?;
+    sync_folder(path.parent().unwrap_or_else(|| Path::new(".")))
+}
+
+/// Syncs the names in a folder.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a rename is durable only when the folder is synced"
+)]
+pub fn sync_folder(path: &Path) -> io::Result<()> {
+    let path = if path.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        path
+    };
+    File::open(path)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_writer_or_many_readers() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("LOCK");
+        assert!(matches!(Lock::share(&path), Err(LockError::Absent)));
+        let writer = Lock::take(&path).expect("free");
+        assert!(matches!(Lock::take(&path), Err(LockError::InUse)));
+        assert!(matches!(Lock::share(&path), Err(LockError::InUse)));
+        drop(writer);
+        let reader = Lock::share(&path).expect("free");
+        let second = Lock::share(&path).expect("readers share");
+        assert!(matches!(Lock::take(&path), Err(LockError::InUse)));
+        drop((reader, second));
+        Lock::take(&path).expect("free again");
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        write_whole(&path, b"one").expect("written");
+        write_whole(&path, b"two").expect("written");
+        assert_eq!(std::fs::read(&path).expect("there"), b"two");
+        let names = std::fs::read_dir(folder.path()).expect("there").count();
+        assert_eq!(names, 1, "no temporary file is left");
+    }
+}

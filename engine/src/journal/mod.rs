@@ -1,0 +1,103 @@
+//! The journal: every command, in order, on disk before anybody is told of it.
+//!
+//! Invariant: what [`Journal::append`] returned from is on disk; records form one chain, each
+//! naming the hash of the one before it. Not here: what commands mean (`engine`), when they are
+//! written (`runtime`), where replay begins (`recovery`).
+//!
+//! # The fault model
+//! - **kill -9, or a panic**: what was appended is there; the start goes on from it.
+//! - **Power loss**: what was synced is there. A record that was not wholly synced is cut at its
+//!   torn end; nobody was told of it, since telling waits for the log and the head mark.
+//! - **A failed write or sync**: the process stops and tries nothing again, since after a failed
+//!   sync the system may show pages that are not on disk.
+//! - **Lost or damaged files**: the chain shows a gap or a change, the head mark shows a lost end;
+//!   the start refuses, names what is missing and leaves every byte as it was. RocksDB itself
+//!   opens in silence after such damage (measured), which is why both exist.
+//! - **Flipped bits in memory**: the running hash of all events in each record is compared by a
+//!   second engine and by every replay.
+//! - **Not seen**: a rollback of the whole folder, head mark included, to an older copy of
+//!   itself; a disk that says "synced" and lies about more than the head mark shows.
+//!
+//! # The fast store and what guards it
+//! RocksDB recycles its log files here (half the time of a sync, measured), and then offers only
+//! the recovery modes that end quietly at the first bad byte. So each batch is one record with
+//! its own checksum and the hash of the record before ([`record`]), and the end is guarded by a
+//! mark in a file of its own ([`head`]).
+
+pub mod folder;
+pub mod head;
+pub mod memory;
+pub mod record;
+#[cfg(feature = "rocksdb")]
+pub mod rocks;
+
+use std::fmt;
+
+use crate::types::Sequence;
+
+/// An error of the store: what was being done, and what the system said.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct JournalError {
+    /// What was being done.
+    pub doing: &'static str,
+    /// What the system said.
+    pub said: String,
+}
+
+impl JournalError {
+    /// The error `said` while `doing` something.
+    pub fn new(doing: &'static str, said: impl fmt::Display) -> Self {
+        Self {
+            doing,
+            said: said.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for JournalError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.doing, self.said)
+    }
+}
+
+impl std::error::Error for JournalError {}
+
+/// One stored record: the sequence of its first command, and its bytes.
+pub type Stored = (Sequence, Vec<u8>);
+
+/// Records in order.
+pub type Records<'a> = Box<dyn Iterator<Item = Result<Stored, JournalError>> + 'a>;
+
+/// Where records live: one writer, any number of readers beside it. Knows bytes and sequences,
+/// not commands; a log replicated over machines can stand behind it as well as a database.
+pub trait Journal: Send + Sync {
+    /// Writes one record under the sequence of its first command, and returns when it is on disk.
+    /// After an error nothing is known about the record and nothing may be appended any more.
+    fn append(&self, first: Sequence, record: &[u8]) -> Result<(), JournalError>;
+
+    /// The records from the one that holds `from` (or the first one after it) to the end.
+    fn read_from(&self, from: Sequence) -> Result<Records<'_>, JournalError>;
+
+    /// The first command of the last record.
+    fn head(&self) -> Result<Option<Sequence>, JournalError>;
+
+    /// Begins a new segment: records appended from now on go there. No record below `first` will
+    /// be in it. Does nothing if the newest segment is at or above `first` already.
+    fn roll(&self, first: Sequence) -> Result<(), JournalError>;
+
+    /// Removes the record whose first command is `first`, on disk when it returns. Only for
+    /// records at the end that cannot be read and that nobody was told of.
+    fn cut(&self, first: Sequence) -> Result<(), JournalError>;
+}
+
+/// A place where a journal lives, looked at before it is opened.
+pub trait Store {
+    /// Whether a journal is there.
+    fn exists(&self) -> bool;
+
+    /// Opens it for reading; changes no byte.
+    fn open_read_only(&self) -> Result<Box<dyn Journal>, JournalError>;
+
+    /// Opens it for writing, making it if it is not there.
+    fn open(&self) -> Result<std::sync::Arc<dyn Journal>, JournalError>;
+}
