@@ -202,7 +202,8 @@ pub struct SetCalendar {
     pub utc_offset_seconds: i32,
     /// Local time of day at which a trading day begins, in `0..24 h`.
     pub roll_time: Nanoseconds,
-    /// The trading days, strictly rising, at most [`SetCalendar::DAYS_MAX`].
+    /// The trading days, strictly rising, at most [`SetCalendar::DAYS_MAX`]; each must begin at an
+    /// instant inside `Time`'s bounds.
     pub days: Vec<i32>,
 }
 
@@ -272,13 +273,13 @@ pub struct InstrumentTerms {
     /// Static band around the reference price, in basis points of it; `None` for no band. Limits
     /// are rounded towards the reference price: low up, high down, to whole ticks.
     pub static_band_bp: Option<u32>,
-    /// Dynamic band around the last trade, in ticks; `None` for no band.
+    /// Dynamic band around the last trade, in ticks, at least 0; `None` for no band.
     pub dynamic_band_ticks: Option<i64>,
     /// How far beyond the best opposite price a market order may go, in ticks; at least 0.
     pub market_protection_ticks: i64,
-    /// The largest quantity of one order.
+    /// The largest quantity of one order; above 0.
     pub max_quantity: Quantity,
-    /// The largest |price| x quantity of one order, in tick-lots; `None` for no bound.
+    /// The largest |price| x quantity of one order, in tick-lots, above 0; `None` for no bound.
     pub max_notional: Option<i128>,
 }
 

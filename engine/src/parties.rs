@@ -302,12 +302,23 @@ impl Directory {
 
     /// Whether `name` may be added: ALREADY_EXISTS, INVALID_FIELD, TOO_MANY, in that order.
     pub(crate) fn check(&self, name: &Name) -> Result<(), Reject> {
+        self.check_name(name)?;
+        self.check_room()
+    }
+
+    /// Whether `name` is new and not empty: ALREADY_EXISTS, INVALID_FIELD.
+    pub(crate) fn check_name(&self, name: &Name) -> Result<(), Reject> {
         if self.handles.contains_key(name) {
             return Err(RejectReason::AlreadyExists.into());
         }
         if name.is_empty() {
             return Err(RejectReason::InvalidField.into());
         }
+        Ok(())
+    }
+
+    /// Whether there is room for one more: TOO_MANY.
+    pub(crate) fn check_room(&self) -> Result<(), Reject> {
         if self.is_full() {
             return Err(RejectReason::TooMany.into());
         }

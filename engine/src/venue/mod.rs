@@ -3,8 +3,21 @@
 //! Invariant: a venue exists only if its models are lawful under its regimes, and its phase takes
 //! only the commands the table in `phase` allows. Not here: matching, money, people.
 
+pub(crate) mod calendar;
+mod deadlines;
+pub(crate) mod instrument;
 mod phase;
-mod regime;
+pub(crate) mod regime;
+mod rules;
+pub(crate) mod schedule;
+pub(crate) mod section;
+mod venues;
 
-pub use phase::{Action, Phase, TradingStatus, permits};
+pub use calendar::Calendar;
+pub use deadlines::{Due, DueKind, Fired};
+pub use instrument::Instrument;
+pub use phase::{Action, Auction, Phase, TradingStatus, permits};
 pub use regime::{Model, Regime};
+pub use rules::{Allowed, Centralised, Licence, Rules};
+pub use schedule::Schedule;
+pub use venues::{Overridden, Venue, Venues};

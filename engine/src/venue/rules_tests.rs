@@ -1,0 +1,202 @@
+//! Tests of `rules`: the whole table of regimes and models, and the shipped venues.
+
+use std::path::PathBuf;
+
+use super::*;
+use crate::types::{Name, Title};
+
+fn venue(regimes: &[Regime], models: &[Model]) -> CreateVenue {
+    CreateVenue {
+        name: Name::new("V").expect("short"),
+        title: Title::EMPTY,
+        regimes: regimes.to_vec(),
+        models: models.to_vec(),
+        demonstration: Demonstration::Demonstration,
+        licence: None,
+        calendar: None,
+    }
+}
+
+fn answer(venue: &CreateVenue) -> String {
+    match check(venue) {
+        Ok(()) => "yes".to_owned(),
+        Err(Reject { reason, basis }) => {
+            let basis = basis.map_or("", Basis::as_str);
+            format!("{} {basis}", reason.as_str())
+        }
+    }
+}
+
+/// A line for each regime: its models one after another (Y allowed, c refused as centralised,
+/// - refused as another model), then the basis of c and of -.
+const TABLE: &str = "\
+LICENSED_FUTURES    YYYYY---------------- | - | 期货和衍生品法(2022) 11
+LICENSED_SECURITIES YY-Y-Y--------------- | - | 证券法(2019) 37
+LOCAL_RIGHTS_VENUE  ccc---Y-YYY---------- | 国发〔2011〕38号 | 国办发〔2012〕37号
+REGIONAL_EQUITY     ccc---YY------------- | 国发〔2011〕38号 | 证券法(2019) 98
+LOCAL_COMMODITY_SPOT ccc---Y----YYYY-Y---- | 国发〔2011〕38号 | 商务部令2013年第3号
+ECOM_B2B            ccc---Y----YYYYYYYYY- | 电子商务法(2018) 46 | 电子商务法(2018) 46
+ECOM_B2C            ccc-----------Y--YYYY | 电子商务法(2018) 46 | 电子商务法(2018) 49
+CROSS_BORDER_RETAIL ccc-----------Y--YYYY | 电子商务法(2018) 46 | 财关税〔2018〕49号
+TENDER_LAW          ccc-------------Y---- | 国发〔2011〕38号 | 招标投标法(2017)
+AUCTION_LAW         ccc-----Y---Y-------- | 国发〔2011〕38号 | 拍卖法(2015) 3
+CARBON_NATIONAL     ccc----Y---YY-------- | 碳排放权交易管理暂行条例(2024) 15 | 碳排放权交易管理暂行条例(2024) 15
+SANDBOX             YYYYYYYYYYYYYYYYYYYYY | - | -
+";
+
+#[test]
+fn every_regime_and_model_has_its_answer_and_its_basis() {
+    assert_eq!(TABLE.lines().count(), Regime::ALL.len());
+    for (line, regime) in TABLE.lines().zip(Regime::ALL) {
+        let mut cells = line.split('|').map(str::trim);
+        let mut head = cells.next().expect("regime").split_whitespace();
+        let (central, other) = (cells.next().expect("basis"), cells.next().expect("basis"));
+        assert_eq!(head.next(), Some(regime.as_str()));
+        let marks = head.next().expect("marks");
+        assert_eq!(marks.len(), Model::ALL.len(), "{line}");
+        for (mark, model) in marks.chars().zip(Model::ALL) {
+            let expected = match mark {
+                'Y' => "yes".to_owned(),
+                'c' => format!("MODEL_NOT_ALLOWED {central}"),
+                _ => {
+                    let basis = if other == "-" { central } else { other };
+                    format!("MODEL_NOT_ALLOWED {basis}")
+                }
+            };
+            let asked = venue(&[*regime], &[*model]);
+            assert_eq!(answer(&asked), expected, "{regime:?} {model:?}");
+        }
+    }
+}
+
+#[test]
+fn lists_are_given_and_do_not_repeat() {
+    let (sandbox, clob) = (Regime::Sandbox, Model::Clob);
+    let refused = [
+        venue(&[], &[clob]),
+        venue(&[sandbox], &[]),
+        venue(&[sandbox, sandbox], &[clob]),
+        venue(&[sandbox], &[clob, Model::Block, clob]),
+    ];
+    for venue in refused {
+        assert_eq!(check(&venue), Err(RejectReason::InvalidField.into()));
+    }
+}
+
+#[test]
+fn licensed_exchanges_and_the_sandbox_stand_alone() {
+    for one in Regime::ALL {
+        for other in Regime::ALL.iter().filter(|other| *other != one) {
+            let alone = one.stands_alone() || other.stands_alone();
+            let answer = check(&venue(&[*one, *other], &[Model::Coupon]));
+            let conflict = answer == Err(RejectReason::RegimeConflict.into());
+            assert_eq!(conflict, alone, "{one:?} {other:?}");
+        }
+    }
+}
+
+#[test]
+fn a_model_of_either_regime_is_allowed_but_a_book_needs_both() {
+    let mixed = [Regime::EcomB2b, Regime::TenderLaw];
+    assert_eq!(answer(&venue(&mixed, &[Model::Tender, Model::Rfq])), "yes");
+    let book = answer(&venue(&mixed, &[Model::Tender, Model::Clob]));
+    assert_eq!(book, "MODEL_NOT_ALLOWED 电子商务法(2018) 46");
+    let sealed = answer(&venue(&mixed, &[Model::SealedBid]));
+    assert_eq!(sealed, "MODEL_NOT_ALLOWED 电子商务法(2018) 46");
+}
+
+#[test]
+fn a_licence_is_asked_for_unless_the_venue_is_a_demonstration() {
+    for regime in Regime::ALL {
+        let model = Model::ALL
+            .iter()
+            .find(|model| check_model(&[*regime], **model).is_ok());
+        let mut asked = venue(&[*regime], &[*model.expect("each allows something")]);
+        assert_eq!(check(&asked), Ok(()), "a demonstration needs none");
+        asked.demonstration = Demonstration::Real;
+        let needed = match Rules::of(*regime).licence {
+            Licence::NotNeeded => None,
+            Licence::SecuritiesCommission(basis) | Licence::Province(basis) => Some(basis),
+        };
+        let refusal = needed.map(|basis| refused(RejectReason::LicenceRequired, basis));
+        assert_eq!(check(&asked), refusal.map_or(Ok(()), Err), "{regime:?}");
+        asked.licence = Title::new("浙 0001");
+        assert_eq!(check(&asked), Ok(()), "{regime:?}");
+    }
+}
+
+/// The shared data on domain rules, which lies outside of this repository.
+fn shared(path: &str) -> Option<String> {
+    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+    let root = std::env::var_os("SANJIANG_SHARED").map_or_else(beside, PathBuf::from);
+    std::fs::read_to_string(root.join(path)).ok()
+}
+
+fn list<T>(entry: &toml::Value, key: &str, named: impl Fn(&str) -> Option<T>) -> Vec<T> {
+    let values = entry[key].as_array().expect("a list").iter();
+    let name = |value: &toml::Value| {
+        let name = value.as_str().expect("a name").to_owned();
+        named(&name).unwrap_or_else(|| panic!("{name} is not known"))
+    };
+    values.map(name).collect()
+}
+
+#[test]
+fn the_shared_regimes_and_venues_are_those_of_the_code() {
+    let Some(text) = shared("domain/venues.toml") else {
+        println!("skipped: no domain/venues.toml; set SANJIANG_SHARED to its folder");
+        return;
+    };
+    let data: toml::Table = text.parse().expect("venues.toml reads");
+    let regimes = data["regime"].as_table().expect("regimes");
+    assert_eq!(regimes.len(), Regime::ALL.len());
+    for regime in Regime::ALL {
+        compare(*regime, regimes);
+    }
+    let venues = data["venue"].as_array().expect("venues");
+    assert_eq!(venues.len(), 15);
+    for entry in venues {
+        let regimes = list(entry, "regimes", Regime::from_name);
+        let asked = venue(&regimes, &list(entry, "models", Model::from_name));
+        assert_eq!(answer(&asked), "yes", "{}", entry["id"]);
+    }
+}
+
+/// Compares one regime of the code with the data, what it inherits included.
+fn compare(regime: Regime, data: &toml::Table) {
+    let find = |key: &str| {
+        let mut entry = &data[regime.as_str()];
+        loop {
+            let parent = entry.get("inherits").and_then(toml::Value::as_str);
+            match (entry.get(key), parent) {
+                (Some(value), _) => return Some(value.clone()),
+                (None, Some(parent)) => entry = &data[parent],
+                (None, None) => return None,
+            }
+        }
+    };
+    let rules = Rules::of(regime);
+    let models = find("allowed_models").expect("every regime says which models it allows");
+    let entry = toml::Value::Table([("models".to_owned(), models)].into_iter().collect());
+    match rules.allowed {
+        Allowed::All => assert_eq!(entry["models"][0].as_str(), Some("*")),
+        Allowed::Only(models, _) => assert_eq!(models, list(&entry, "models", Model::from_name)),
+    }
+    let central = find("centralized_bidding").and_then(|value| value.as_bool()) == Some(true);
+    assert_eq!(
+        rules.centralised == Centralised::Allowed,
+        central,
+        "{regime:?}"
+    );
+    let licence = match rules.licence {
+        Licence::NotNeeded => None,
+        Licence::SecuritiesCommission(_) => Some("CSRC"),
+        Licence::Province(_) => Some("PROVINCE"),
+    };
+    let data = find("requires_licence");
+    assert_eq!(
+        licence,
+        data.as_ref().and_then(toml::Value::as_str),
+        "{regime:?}"
+    );
+}
