@@ -1,1 +1,8 @@
-//! Sanjiang gateway.
+//! The gateway: gRPC in front of the engine, its journal and its history. The only async crate and
+//! the only place where wire and engine meet.
+//!
+//! The path of an order, top down: `services::order_entry` -> `from_proto` -> `admission` ->
+//! engine, journal -> `hub` -> `replies` -> `to_proto`. No file calls an earlier one.
+pub mod directory;
+pub mod errors;
+pub mod to_proto;

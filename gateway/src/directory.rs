@@ -1,0 +1,361 @@
+//! Names and handles: every participant, owner, account, calendar, venue and instrument the engine
+//! knows, with what an answer needs of them.
+//!
+//! Invariant: it says what was true at the last released command, so whoever was told of a handle
+//! finds it here. It is built from the recovered engine and then kept by released commands and
+//! events only. Not here: books, orders, prices of trades (`fanout`, `projector`).
+
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
+use engine::command::{
+    Body, Command, CreateInstrument, CreateVenue, InstrumentTerms, Scope, Sequenced, SetCalendar,
+};
+use engine::event::Event;
+use engine::types::{
+    AccountId, CalendarId, InstrumentId, Name, Nanoseconds, OwnerId, ParticipantId, Price, Title,
+    VenueId,
+};
+use engine::venue::{Model, Phase, Regime, TradingStatus};
+
+/// An account as the directory knows it.
+#[derive(Clone, Copy, Debug)]
+pub struct AccountEntry {
+    /// Its public id.
+    pub name: Name,
+    /// The participant it belongs to.
+    pub participant: ParticipantId,
+    /// The beneficial owner behind it.
+    pub owner: OwnerId,
+}
+
+/// A calendar as the directory knows it.
+#[derive(Clone, Copy, Debug)]
+pub struct CalendarEntry {
+    /// Its public id.
+    pub name: Name,
+    /// Local time of day at which a trading day begins.
+    pub roll_time: Nanoseconds,
+}
+
+/// A venue as the directory knows it.
+#[derive(Clone, Debug)]
+pub struct VenueEntry {
+    /// Its public id.
+    pub name: Name,
+    /// For people.
+    pub title: Title,
+    /// The law it stands under.
+    pub regimes: Vec<Regime>,
+    /// The models it offers.
+    pub models: Vec<Model>,
+    /// Whether it is a demonstration.
+    pub demonstration: bool,
+    /// Its licence.
+    pub licence: Option<Title>,
+    /// Its calendar.
+    pub calendar: Option<CalendarId>,
+    /// Its phase.
+    pub phase: Phase,
+    /// Its trading status.
+    pub status: TradingStatus,
+    /// Its timetable: when after the roll each phase begins.
+    pub schedule: Vec<(Nanoseconds, Phase)>,
+    /// Whether an operator's phase holds against the timetable.
+    pub overridden: bool,
+}
+
+/// An instrument as the directory knows it.
+#[derive(Clone, Copy, Debug)]
+pub struct InstrumentEntry {
+    /// Its public id.
+    pub name: Name,
+    /// For people.
+    pub title: Title,
+    /// Its venue.
+    pub venue: VenueId,
+    /// How it trades.
+    pub terms: InstrumentTerms,
+    /// Its own trading status.
+    pub status: TradingStatus,
+    /// Its reference price.
+    pub reference: Option<Price>,
+}
+
+/// Things with a public id, by handle and by name.
+#[derive(Clone, Debug)]
+pub struct Names<T> {
+    list: Vec<T>,
+    index: HashMap<Name, u32>,
+}
+
+impl<T> Default for Names<T> {
+    fn default() -> Self {
+        Self {
+            list: Vec::new(),
+            index: HashMap::new(),
+        }
+    }
+}
+
+impl<T> Names<T> {
+    /// The thing with this handle.
+    pub fn get(&self, handle: u32) -> Option<&T> {
+        self.list.get(handle as usize)
+    }
+
+    /// The handle of the thing with this public id.
+    pub fn find(&self, name: &str) -> Option<u32> {
+        self.index.get(&Name::new(name)?).copied()
+    }
+
+    /// All things in order of handle.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+        (0..).zip(self.list.iter())
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Adds the thing with the next handle, or replaces the one with `handle`.
+    pub fn put(&mut self, handle: u32, name: Name, thing: T) {
+        if let Some(old) = self.list.get_mut(handle as usize) {
+            *old = thing;
+        } else {
+            assert!(
+                self.list.len() == handle as usize,
+                "handles rise without gaps: {handle}"
+            );
+            self.list.push(thing);
+        }
+        self.index.insert(name, handle);
+    }
+
+    fn get_mut(&mut self, handle: u32) -> Option<&mut T> {
+        self.list.get_mut(handle as usize)
+    }
+}
+
+/// All tables of the directory.
+#[derive(Clone, Debug, Default)]
+pub struct Tables {
+    /// Participants.
+    pub participants: Names<Name>,
+    /// Beneficial owners.
+    pub owners: Names<Name>,
+    /// Accounts.
+    pub accounts: Names<AccountEntry>,
+    /// Calendars.
+    pub calendars: Names<CalendarEntry>,
+    /// Venues.
+    pub venues: Names<VenueEntry>,
+    /// Instruments.
+    pub instruments: Names<InstrumentEntry>,
+}
+
+impl Tables {
+    /// The account with this handle.
+    pub fn account(&self, id: AccountId) -> Option<&AccountEntry> {
+        self.accounts.get(id.index())
+    }
+
+    /// The venue with this handle.
+    pub fn venue(&self, id: VenueId) -> Option<&VenueEntry> {
+        self.venues.get(id.index())
+    }
+
+    /// The instrument with this handle.
+    pub fn instrument(&self, id: InstrumentId) -> Option<&InstrumentEntry> {
+        self.instruments.get(id.index())
+    }
+
+    /// The venue of an instrument.
+    pub fn venue_of(&self, id: InstrumentId) -> Option<&VenueEntry> {
+        self.venue(self.instrument(id)?.venue)
+    }
+
+    /// Whether an instrument's venue is a demonstration.
+    pub fn is_demonstration(&self, id: InstrumentId) -> bool {
+        self.venue_of(id).is_some_and(|venue| venue.demonstration)
+    }
+
+    /// Whether every venue is a demonstration, and there is at least one.
+    pub fn all_demonstration(&self) -> bool {
+        !self.venues.is_empty() && self.venues.iter().all(|(_, venue)| venue.demonstration)
+    }
+
+    /// Takes over what one released command and its events changed.
+    pub fn apply(&mut self, command: &Command, events: &[Event]) {
+        for event in events {
+            match event {
+                Event::Operation(report) if report.reject.is_none() => {
+                    self.take_over(&command.body, report.handle);
+                }
+                Event::PhaseChanged(changed) => {
+                    if let Some(venue) = self.venues.get_mut(changed.venue.index()) {
+                        venue.phase = changed.phase;
+                    }
+                }
+                Event::DayRolled(rolled) => {
+                    if let Some(venue) = self.venues.get_mut(rolled.venue.index()) {
+                        venue.overridden = false;
+                    }
+                }
+                Event::StatusChanged(changed) => self.set_status(changed.scope, changed.status),
+                Event::ReferencePrice(set) => {
+                    if let Some(entry) = self.instruments.get_mut(set.instrument.index()) {
+                        entry.reference = Some(set.price);
+                    }
+                }
+                Event::Report(_)
+                | Event::Trade(_)
+                | Event::Book(_)
+                | Event::Indicative(_)
+                | Event::Uncrossed(_)
+                | Event::MassCancel(_)
+                | Event::Operation(_)
+                | Event::Duplicate(_)
+                | Event::SessionOpened(_) => {}
+            }
+        }
+    }
+
+    fn take_over(&mut self, body: &Body, handle: Option<u32>) {
+        match (body, handle) {
+            (Body::CreateParticipant(new), Some(handle)) => {
+                self.participants.put(handle, new.name, new.name);
+            }
+            (Body::CreateOwner(new), Some(handle)) => self.owners.put(handle, new.name, new.name),
+            (Body::CreateAccount(new), Some(handle)) => {
+                let entry = AccountEntry {
+                    name: new.name,
+                    participant: new.participant,
+                    owner: new.owner,
+                };
+                self.accounts.put(handle, new.name, entry);
+            }
+            (Body::SetCalendar(new), Some(handle)) => {
+                self.calendars
+                    .put(handle, new.name, CalendarEntry::new(new));
+            }
+            (Body::CreateVenue(new), Some(handle)) => {
+                self.venues.put(handle, new.name, VenueEntry::new(new));
+            }
+            (Body::CreateInstrument(new), Some(handle)) => {
+                self.instruments
+                    .put(handle, new.name, InstrumentEntry::new(new));
+            }
+            (Body::SetSchedule(new), _) => {
+                if let Some(venue) = self.venues.get_mut(new.venue.index()) {
+                    venue.schedule.clone_from(&new.entries);
+                }
+            }
+            (Body::SetPhase(new), _) => {
+                if let Some(venue) = self.venues.get_mut(new.venue.index()) {
+                    venue.overridden = true;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn set_status(&mut self, scope: Scope, status: TradingStatus) {
+        match scope {
+            Scope::Venue(id) => {
+                if let Some(venue) = self.venues.get_mut(id.index()) {
+                    venue.status = status;
+                }
+            }
+            Scope::Instrument(id) => {
+                if let Some(entry) = self.instruments.get_mut(id.index()) {
+                    entry.status = status;
+                }
+            }
+        }
+    }
+}
+
+impl CalendarEntry {
+    fn new(calendar: &SetCalendar) -> Self {
+        Self {
+            name: calendar.name,
+            roll_time: calendar.roll_time,
+        }
+    }
+}
+
+impl VenueEntry {
+    fn new(venue: &CreateVenue) -> Self {
+        Self {
+            name: venue.name,
+            title: venue.title,
+            regimes: venue.regimes.clone(),
+            models: venue.models.clone(),
+            demonstration: venue.demonstration == engine::command::Demonstration::Demonstration,
+            licence: venue.licence,
+            calendar: venue.calendar,
+            phase: Phase::Closed,
+            status: TradingStatus::Trading,
+            schedule: Vec::new(),
+            overridden: false,
+        }
+    }
+}
+
+impl InstrumentEntry {
+    fn new(instrument: &CreateInstrument) -> Self {
+        Self {
+            name: instrument.name,
+            title: instrument.title,
+            venue: instrument.venue,
+            terms: instrument.terms,
+            status: TradingStatus::Trading,
+            reference: None,
+        }
+    }
+}
+
+/// The directory: one writer (the hub), many readers.
+#[derive(Debug, Default)]
+pub struct Directory {
+    tables: RwLock<Tables>,
+}
+
+impl Directory {
+    /// The tables as of the last released command. Hold the guard shortly, never over an await.
+    pub fn read(&self) -> RwLockReadGuard<'_, Tables> {
+        self.tables.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Replaces all tables: once, from the recovered engine.
+    pub fn replace(&self, tables: Tables) {
+        *self.tables.write().unwrap_or_else(PoisonError::into_inner) = tables;
+    }
+
+    /// Takes over what a released command and its events changed. Locks only when something did.
+    pub fn apply(&self, command: &Sequenced<Command>, events: &[Event]) {
+        let changes = events.iter().any(|event| {
+            matches!(
+                event,
+                Event::Operation(_)
+                    | Event::PhaseChanged(_)
+                    | Event::DayRolled(_)
+                    | Event::StatusChanged(_)
+                    | Event::ReferencePrice(_)
+            )
+        });
+        if changes {
+            self.tables
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .apply(&command.value, events);
+        }
+    }
+}

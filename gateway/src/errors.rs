@@ -1,0 +1,261 @@
+//! What never reached the engine: one enum, and its form on the wire (`google.rpc.Status` with
+//! details, or a `Refusal` inside an answer with several results).
+//!
+//! Invariant: a gRPC error means "not accepted, or unknown" and is safe to retry with the same id,
+//! but for ALREADY_EXISTS, which is final; `reason` words are API and never renamed. Not here:
+//! rejects by the engine, which are reports.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use engine::reject::RejectReason;
+use proto::v1;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+/// Who speaks in `ErrorInfo.domain`.
+pub const DOMAIN: &str = "sanjiang.gateway";
+/// How long a refused client is asked to wait: some dozen batches of the journal.
+pub const RETRY_AFTER: Duration = Duration::from_millis(20);
+/// How long a client is asked to wait for a gateway that stops: about a restart.
+pub const RETRY_AFTER_STOP: Duration = Duration::from_secs(2);
+
+/// One faulty field of a request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Violation {
+    /// Path of the field.
+    pub field: String,
+    /// What was wrong and what would be right.
+    pub description: String,
+}
+
+/// What a name was meant to name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// An account.
+    Account,
+    /// An instrument.
+    Instrument,
+    /// A venue.
+    Venue,
+    /// A participant.
+    Participant,
+    /// A beneficial owner.
+    BeneficialOwner,
+    /// A calendar.
+    Calendar,
+    /// An order.
+    Order,
+}
+
+impl Kind {
+    /// The word of the wire, as in `ResourceInfo.resource_type`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Instrument => "instrument",
+            Self::Venue => "venue",
+            Self::Participant => "participant",
+            Self::BeneficialOwner => "beneficial_owner",
+            Self::Calendar => "calendar",
+            Self::Order => "order",
+        }
+    }
+
+    /// The stable reason, the same word the engine uses.
+    pub const fn reason(self) -> RejectReason {
+        match self {
+            Self::Account => RejectReason::UnknownAccount,
+            Self::Instrument => RejectReason::UnknownInstrument,
+            Self::Venue => RejectReason::UnknownVenue,
+            Self::Participant => RejectReason::UnknownParticipant,
+            Self::BeneficialOwner => RejectReason::UnknownOwner,
+            Self::Calendar => RejectReason::UnknownCalendar,
+            Self::Order => RejectReason::UnknownOrder,
+        }
+    }
+}
+
+/// Why a call got no report.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Failure {
+    /// Fields of the request are malformed.
+    #[error("{}", say_violations(.0))]
+    Invalid(Vec<Violation>),
+    /// Something named does not exist.
+    #[error("there is no {kind} \"{name}\"; nothing was changed", kind = .0.as_str(), name = .1)]
+    NotFound(Kind, String),
+    /// The id was used before with other content; final.
+    #[error(
+        "the id was used before with other content; this command was not carried out, and never \
+         will be under this id: send it with a new one"
+    )]
+    IdReused,
+    /// A bound of the gateway is reached.
+    #[error("{0}; nothing was changed: send the same again after the time in RetryInfo")]
+    Busy(&'static str),
+    /// The gateway stops.
+    #[error("the gateway is stopping; nothing was changed: send the same again after its restart")]
+    Stopping,
+    /// The answer was lost inside the gateway: what became of the command is not known here.
+    #[error("the answer was lost ({0}); send the same again with the same id to learn it")]
+    Unknown(&'static str),
+}
+
+fn say_violations(violations: &[Violation]) -> String {
+    match violations {
+        [] => "the request is malformed".to_owned(),
+        [one] => format!("{}: {}", one.field, one.description),
+        [first, rest @ ..] => format!(
+            "{}: {} (and {} more field(s), see field_violations)",
+            first.field,
+            first.description,
+            rest.len()
+        ),
+    }
+}
+
+impl Failure {
+    /// One faulty field.
+    pub fn field(field: impl Into<String>, description: impl Into<String>) -> Self {
+        Self::Invalid(vec![Violation {
+            field: field.into(),
+            description: description.into(),
+        }])
+    }
+
+    /// The gRPC code.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Invalid(_) => Code::InvalidArgument,
+            Self::NotFound(..) => Code::NotFound,
+            Self::IdReused => Code::AlreadyExists,
+            Self::Busy(_) => Code::ResourceExhausted,
+            Self::Stopping | Self::Unknown(_) => Code::Unavailable,
+        }
+    }
+
+    /// The stable word.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "INVALID_FIELDS",
+            Self::NotFound(kind, _) => kind.reason().as_str(),
+            Self::IdReused => RejectReason::ClientOrderIdReused.as_str(),
+            Self::Busy(_) => "BUSY",
+            Self::Stopping => "STOPPING",
+            Self::Unknown(_) => "ANSWER_LOST",
+        }
+    }
+
+    /// When a retry makes sense, where one does.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Busy(_) | Self::Unknown(_) => Some(RETRY_AFTER),
+            Self::Stopping => Some(RETRY_AFTER_STOP),
+            Self::Invalid(_) | Self::NotFound(..) | Self::IdReused => None,
+        }
+    }
+
+    /// The failure as one result among several.
+    pub fn refusal(&self) -> v1::Refusal {
+        let field_violations = match self {
+            Self::Invalid(violations) => violations.iter().map(wire_violation).collect(),
+            Self::NotFound(..)
+            | Self::IdReused
+            | Self::Busy(_)
+            | Self::Stopping
+            | Self::Unknown(_) => Vec::new(),
+        };
+        v1::Refusal {
+            code: self.code() as i32,
+            reason: self.reason().to_owned(),
+            message: self.to_string(),
+            field_violations,
+            retry_after_ms: self.retry_after().map_or(0, |wait| wait.as_millis() as u32),
+        }
+    }
+}
+
+fn wire_violation(violation: &Violation) -> v1::FieldViolation {
+    v1::FieldViolation {
+        field: violation.field.clone(),
+        description: violation.description.clone(),
+    }
+}
+
+impl From<Failure> for Status {
+    fn from(failure: Failure) -> Self {
+        let mut details = ErrorDetails::with_error_info(failure.reason(), DOMAIN, HashMap::new());
+        match &failure {
+            Failure::Invalid(violations) => {
+                for violation in violations {
+                    details.add_bad_request_violation(
+                        violation.field.clone(),
+                        violation.description.clone(),
+                    );
+                }
+            }
+            Failure::NotFound(kind, name) => {
+                details.set_resource_info(kind.as_str(), name.clone(), "", failure.to_string());
+            }
+            Failure::Busy(bound) => {
+                details.add_quota_failure_violation("gateway", *bound);
+            }
+            Failure::IdReused | Failure::Stopping | Failure::Unknown(_) => {}
+        }
+        if let Some(wait) = failure.retry_after() {
+            details.set_retry_info(Some(wait));
+        }
+        Self::with_error_details(failure.code(), failure.to_string(), details)
+    }
+}
+
+/// What a person may do about a reject; shown as the `text` of a report.
+pub const fn advice(reason: RejectReason) -> &'static str {
+    use RejectReason as R;
+    match reason {
+        R::StaleRequest => "valid_until had passed when the command was sequenced; send a new one",
+        R::ClientOrderIdReused => "the id was used with other content; use a new id",
+        R::RequestWindowFull => {
+            "the table of remembered ids is nearly full; send valid_until at most 60 s ahead"
+        }
+        R::SequenceGap => "client_sequence must be the watermark plus one",
+        R::UnknownSession => "no such session of this principal; open it with number 0",
+        R::UnknownAccount => "no such account; create it through Operations",
+        R::UnknownParticipant => "no such participant; create it through Operations",
+        R::UnknownOwner => "no such beneficial owner; create it through Operations",
+        R::UnknownInstrument => "no such instrument; MarketData.ListInstruments lists them",
+        R::UnknownVenue => "no such venue; Operations.ListVenues lists them",
+        R::UnknownCalendar => "no such calendar; create it with SetCalendar",
+        R::UnknownOrder => "no such live order of this account; it may have ended",
+        R::MarketClosed => "the phase takes no new orders and no replaces; wait for the next",
+        R::PhaseNoCancel => "the phase takes no cancels; wait for the next",
+        R::Halted => "trading is halted or suspended; wait until it is resumed",
+        R::CancelOnly => "only cancels are taken now",
+        R::PhaseTimeInForce => "this time in force or instruction makes no sense in this phase",
+        R::ModelNotAllowed => "the law of the venue does not allow this way of trading",
+        R::RegimeConflict => "these regimes cannot stand on one venue",
+        R::LicenceRequired => "the regime asks for a licence; give it, or a demonstration venue",
+        R::ModelNotAvailable => "the venue does not offer this way of trading",
+        R::InvalidCombination => "order type, time in force and instructions do not go together",
+        R::PriceSign => "a price has a sign the instrument does not allow, or one is missing",
+        R::Quantity => "the quantity must be above zero",
+        R::MaxQuantity => "the quantity is above the instrument's max_quantity",
+        R::DisplayQuantity => "display_quantity must be above zero and at most the quantity",
+        R::MinQuantityInvalid => "min_quantity must be above zero and at most the quantity",
+        R::ExpireTime => "expire_time must lie in the future",
+        R::ReplaceInvalid => "the replace changes nothing, or a field this order does not have",
+        R::MaxNotional => "price x quantity is above the instrument's max_notional",
+        R::StaticBand => "a price lies outside the band around the reference price",
+        R::DynamicBand => "the price lies too far from the last trade",
+        R::OpenOrders => "the exchange holds as many orders as it may",
+        R::StopOrders => "the instrument holds as many waiting stops as it may",
+        R::PriceLevels => "the book holds as many price levels as it may",
+        R::PostOnlyWouldTake => "the order would have traded at once, and is post-only",
+        R::FokUnfillable => "the whole quantity could not trade at once",
+        R::MinQuantity => "less than min_quantity could trade at once",
+        R::AlreadyExists => "the id is taken; choose another",
+        R::TooMany => "there are as many of these as there may be",
+        R::InvalidField => "a field is out of its bounds",
+    }
+}
