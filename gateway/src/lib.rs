@@ -5,4 +5,5 @@
 //! engine, journal -> `hub` -> `replies` -> `to_proto`. No file calls an earlier one.
 pub mod directory;
 pub mod errors;
+pub mod projector;
 pub mod to_proto;

@@ -1,0 +1,245 @@
+//! The bytes of rows of version 1, written down: they must read back for ever.
+
+use engine::bytes::BytesError;
+use engine::command::Identity;
+use engine::event::{Cause, Counters, ExecType};
+use engine::reject::{Basis, Reject, RejectReason};
+use engine::types::{
+    AccountId, ClientId, ExecId, InstrumentId, OrderId, OrderStatus, ParticipantId, Price,
+    Quantity, Sequence, SessionId, Side, Time, TimeInForce, TradeId,
+};
+
+use super::rows::{
+    ExecutionKind, ExecutionRow, FirstAnswer, FirstRow, Liquidity, OrderKind, OrderRow, Origin,
+    RowError, Standing, TradeRow,
+};
+
+fn time(nanoseconds: i64) -> Time {
+    Time::new(nanoseconds).expect("small")
+}
+
+fn standing() -> Standing {
+    Standing {
+        status: OrderStatus::PartiallyFilled,
+        price: Price::new(-5),
+        stop_price: None,
+        quantity: Quantity::new(300).expect("small"),
+        cumulative: Quantity::new(100).expect("small"),
+        leaves: Quantity::new(200).expect("small"),
+        notional: -500,
+    }
+}
+
+fn origin() -> Origin {
+    Origin {
+        kind: OrderKind::Limit,
+        time_in_force: TimeInForce::GoodTillDate(time(128)),
+        identity: Identity::Request(ClientId::new("a1").expect("short")),
+    }
+}
+
+fn order() -> OrderRow {
+    OrderRow {
+        order: OrderId {
+            sequence: 1_000,
+            slot: 2,
+        },
+        account: AccountId::new(3),
+        instrument: InstrumentId::new(4),
+        side: Side::Sell,
+        origin: origin(),
+        standing: standing(),
+        cause: Cause::SelfTrade,
+        reject: Some(Reject {
+            reason: RejectReason::StaticBand,
+            basis: Some(Basis::SpotRules3),
+        }),
+        created: time(5),
+        touched: Sequence::new(1_001),
+        updated: time(6),
+    }
+}
+
+fn execution(kind: ExecutionKind) -> ExecutionRow {
+    ExecutionRow {
+        exec: ExecId {
+            shard: 1,
+            epoch: 2,
+            sequence: 1_001,
+            index: 7,
+        },
+        time: time(6),
+        kind,
+        cause: Cause::Request,
+        reject: None,
+        order: order().order,
+        account: AccountId::new(3),
+        participant: Some(ParticipantId::new(9)),
+        counters: Counters {
+            account: 11,
+            participant: 12,
+        },
+        instrument: Some(InstrumentId::new(4)),
+        side: Some(Side::Sell),
+        origin: Some(origin()),
+        standing: standing(),
+        answers: Identity::Session {
+            session: SessionId::new(1),
+            client_sequence: 300,
+        },
+    }
+}
+
+fn trade_kind() -> ExecutionKind {
+    ExecutionKind::Trade {
+        price: Price::new(-5).expect("small"),
+        quantity: Quantity::new(100).expect("small"),
+        liquidity: Liquidity::Removed,
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes all");
+        text
+    })
+}
+
+/// What version 1 of a row is, and that every cut of it is refused.
+fn check<T: PartialEq + std::fmt::Debug>(
+    row: &T,
+    encode: fn(&T, &mut Vec<u8>),
+    decode: fn(&[u8]) -> Result<T, RowError>,
+    golden: &str,
+) {
+    let mut bytes = Vec::new();
+    encode(row, &mut bytes);
+    assert_eq!(hex(&bytes), golden);
+    assert_eq!(decode(&bytes).as_ref(), Ok(row));
+    for cut in 0..bytes.len() {
+        assert!(decode(&bytes[..cut]).is_err(), "cut at {cut}");
+    }
+    let mut longer = bytes.clone();
+    longer.push(0);
+    let trailing = RowError::Bytes(BytesError::Trailing { extra: 1 });
+    assert_eq!(decode(&longer).as_ref(), Err(&trailing));
+    bytes[0] = 2;
+    assert_eq!(decode(&bytes), Err(RowError::Version(2)));
+}
+
+#[test]
+fn an_order_of_version_1() {
+    check(
+        &order(),
+        OrderRow::encode,
+        OrderRow::decode,
+        "01e80702000000030402020680010202613102010900ac0264c801010cfeffffffffffffffffffff\
+         ffffffff03460705e90706",
+    );
+}
+
+#[test]
+fn an_execution_of_version_1() {
+    let report = execution(ExecutionKind::Report(ExecType::Replaced));
+    check(
+        &report,
+        ExecutionRow::encode,
+        ExecutionRow::decode,
+        "010102e9070706030100e807020000000301090b0c0104010201020680010202613102010900ac02\
+         64c801010cfeffffffffffffffffffffffffffff0101ac02",
+    );
+    let trade = execution(trade_kind());
+    check(
+        &trade,
+        ExecutionRow::encode,
+        ExecutionRow::decode,
+        "010102e9070706070964020100e807020000000301090b0c01040102010206800102026131020109\
+         00ac0264c801010cfeffffffffffffffffffffffffffff0101ac02",
+    );
+    let unknown = ExecutionRow {
+        participant: None,
+        instrument: None,
+        side: None,
+        origin: None,
+        reject: Some(RejectReason::UnknownOrder.into()),
+        ..execution(ExecutionKind::Report(ExecType::CancelRejected))
+    };
+    check(
+        &unknown,
+        ExecutionRow::encode,
+        ExecutionRow::decode,
+        "010102e907070609011700e8070200000003000b0c00000002010900ac0264c801010cfeffffffff\
+         ffffffffffffffffffff0101ac02",
+    );
+}
+
+#[test]
+fn a_trade_of_version_1() {
+    let trade = TradeRow {
+        trade: TradeId {
+            shard: 1,
+            epoch: 2,
+            sequence: 1_001,
+            index: 3,
+        },
+        time: time(6),
+        instrument: InstrumentId::new(4),
+        price: Price::new(6_820).expect("small"),
+        quantity: Quantity::new(100).expect("small"),
+        aggressor: Some(Side::Buy),
+    };
+    check(
+        &trade,
+        TradeRow::encode,
+        TradeRow::decode,
+        "010102e907030604c86a640101",
+    );
+}
+
+#[test]
+fn a_first_answer_of_version_1() {
+    let row = |answer| FirstRow {
+        sequence: Sequence::new(1_001),
+        time: time(6),
+        identity: origin().identity,
+        answer,
+    };
+    let counted = row(FirstAnswer::Counted(ParticipantId::new(9), 12));
+    check(
+        &counted,
+        FirstRow::encode,
+        FirstRow::decode,
+        "01e907060202613101090c",
+    );
+    let uncounted = row(FirstAnswer::Uncounted(Box::new(execution(trade_kind()))));
+    check(
+        &uncounted,
+        FirstRow::encode,
+        FirstRow::decode,
+        "01e9070602026131020102e9070706070964020100e807020000000301090b0c0104010201020680\
+         010202613102010900ac0264c801010cfeffffffffffffffffffffffffffff0101ac02",
+    );
+    let mass = row(FirstAnswer::MassCancel {
+        account: AccountId::new(3),
+        reject: None,
+        canceled: 200,
+        kept: 1,
+    });
+    check(
+        &mass,
+        FirstRow::encode,
+        FirstRow::decode,
+        "01e9070602026131030300c80101",
+    );
+    let operation = row(FirstAnswer::Operation {
+        reject: Some(RejectReason::AlreadyExists.into()),
+        handle: Some(5),
+    });
+    check(
+        &operation,
+        FirstRow::encode,
+        FirstRow::decode,
+        "01e90706020261310464000105",
+    );
+}

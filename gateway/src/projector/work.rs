@@ -1,0 +1,155 @@
+//! What the projector is handed: owned, compact copies of released commands and their events.
+//!
+//! Invariant: a piece holds at most [`PIECE_COMMANDS_MAX`] commands, whole; the cursor may stand at
+//! its end. Changes of the displayed book are left out here, since they are half of all events and
+//! no history: copying them would double what the queue holds. Not here: what becomes of the
+//! events (`orders`), the queue and its thread (`mod.rs`).
+
+use engine::command::{Body, Command, Identity, Sequenced};
+use engine::event::Event;
+use engine::runtime::Released;
+use engine::types::{NewOrder, ParticipantId, Sequence, Time};
+
+/// The most commands of one piece; bounds how much one write batch can grow by.
+pub const PIECE_COMMANDS_MAX: usize = 4_096;
+
+/// What history needs of a command's body.
+#[derive(Clone, Copy, Debug)]
+pub enum Ask {
+    /// A new order.
+    NewOrder(NewOrder),
+    /// A cancel or replace.
+    Order,
+    /// A mass cancel.
+    MassCancel,
+    /// A new account of this participant.
+    CreateAccount(ParticipantId),
+    /// Any other operation.
+    Operation,
+    /// Nothing that is answered by id: a session, a tick, what the runtime itself writes.
+    Silent,
+}
+
+/// A command as the projector sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// Its place.
+    pub sequence: Sequence,
+    /// Its time.
+    pub time: Time,
+    /// How a retry of it is recognised.
+    pub identity: Identity,
+    /// What it asked.
+    pub ask: Ask,
+    /// The index after its last event in the piece.
+    pub end: usize,
+}
+
+/// Some commands with their events.
+#[derive(Debug)]
+pub struct Piece {
+    /// The shard.
+    pub shard: u32,
+    /// The epoch of the journal.
+    pub epoch: u32,
+    /// The last command, also when nothing of it is history.
+    pub last: Sequence,
+    /// The commands that history knows of.
+    pub steps: Vec<Step>,
+    /// Their events, each with its index among its command's events.
+    pub events: Vec<(u32, Event)>,
+}
+
+impl Piece {
+    /// Cuts what was released into pieces.
+    pub fn cut(released: &Released<'_>, mut take: impl FnMut(Self)) {
+        let mut piece = None;
+        let mut count = 0;
+        for (command, _, events) in released.iter() {
+            let current = piece.get_or_insert_with(|| Self {
+                shard: released.shard,
+                epoch: released.epoch,
+                last: command.sequence,
+                steps: Vec::new(),
+                events: Vec::new(),
+            });
+            current.push(command, events);
+            count += 1;
+            if count == PIECE_COMMANDS_MAX {
+                count = 0;
+                if let Some(piece) = piece.take() {
+                    take(piece);
+                }
+            }
+        }
+        if let Some(piece) = piece {
+            take(piece);
+        }
+    }
+
+    /// The last command that made a trade.
+    pub fn last_trade(&self) -> Option<Sequence> {
+        let place = self
+            .events
+            .iter()
+            .rposition(|(_, event)| matches!(event, Event::Trade(_)))?;
+        let step = self.steps.iter().find(|step| step.end > place)?;
+        Some(step.sequence)
+    }
+
+    fn push(&mut self, command: &Sequenced<Command>, events: &[Event]) {
+        self.last = command.sequence;
+        let before = self.events.len();
+        let kept = (0..).zip(events).filter(|(_, event)| is_history(event));
+        self.events
+            .extend(kept.map(|(index, event)| (index, *event)));
+        if self.events.len() == before {
+            return;
+        }
+        self.steps.push(Step {
+            sequence: command.sequence,
+            time: command.time,
+            identity: command.value.envelope.identity,
+            ask: ask(&command.value.body),
+            end: self.events.len(),
+        });
+    }
+}
+
+fn is_history(event: &Event) -> bool {
+    match event {
+        Event::Report(_) | Event::Trade(_) | Event::MassCancel(_) | Event::Operation(_) => true,
+        Event::Book(_)
+        | Event::Indicative(_)
+        | Event::Uncrossed(_)
+        | Event::Duplicate(_)
+        | Event::SessionOpened(_)
+        | Event::PhaseChanged(_)
+        | Event::StatusChanged(_)
+        | Event::ReferencePrice(_)
+        | Event::DayRolled(_) => false,
+    }
+}
+
+fn ask(body: &Body) -> Ask {
+    match body {
+        Body::NewOrder(order) => Ask::NewOrder(*order),
+        Body::CancelOrder(_) | Body::ReplaceOrder(_) => Ask::Order,
+        Body::MassCancel(_) => Ask::MassCancel,
+        Body::CreateAccount(account) => Ask::CreateAccount(account.participant),
+        Body::CreateParticipant(_)
+        | Body::CreateOwner(_)
+        | Body::SetCalendar(_)
+        | Body::CreateVenue(_)
+        | Body::CreateInstrument(_)
+        | Body::SetSchedule(_)
+        | Body::SetPhase(_)
+        | Body::SetTradingStatus(_)
+        | Body::SetReferencePrice(_)
+        | Body::SetLimits(_)
+        | Body::AcceptClock(_) => Ask::Operation,
+        Body::OpenSession(_) | Body::Tick | Body::SessionsLost | Body::SemanticsVersion(_) => {
+            Ask::Silent
+        }
+    }
+}
