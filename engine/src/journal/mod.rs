@@ -24,6 +24,7 @@
 //! its own checksum and the hash of the record before ([`record`]), and the end is guarded by a
 //! mark in a file of its own ([`head`]).
 
+pub mod codec;
 pub mod folder;
 pub mod head;
 pub mod memory;

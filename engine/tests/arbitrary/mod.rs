@@ -1,0 +1,351 @@
+//! Any command, for property tests: every value its types can hold, sensible or not.
+//!
+//! Invariant: each kind of body can come out, and each optional part both present and absent. Not
+//! here: commands that make sense together.
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use sanjiang_engine::command::*;
+use sanjiang_engine::types::*;
+use sanjiang_engine::venue::{Model, Phase, Regime, TradingStatus};
+
+/// A command.
+pub fn command() -> impl Strategy<Value = Command> {
+    (envelope(), body()).prop_map(|(envelope, body)| Command { envelope, body })
+}
+
+/// An instant, often small, sometimes at the edges.
+pub fn time() -> impl Strategy<Value = Time> {
+    let edges = select(vec![
+        0,
+        1,
+        Time::MAX.nanoseconds() - 1,
+        Time::MAX.nanoseconds(),
+    ]);
+    let any = prop_oneof![0..=Time::MAX.nanoseconds(), 0..1_000_000_i64, edges];
+    any.prop_map(|nanoseconds| Time::new(nanoseconds).expect("in bounds"))
+}
+
+fn envelope() -> impl Strategy<Value = Envelope> {
+    let parts = (
+        principal(),
+        identity(),
+        option::of(time()),
+        option::of(authority()),
+    );
+    parts.prop_map(|(principal, identity, valid_until, authority)| Envelope {
+        principal,
+        identity,
+        valid_until,
+        authority: authority.map(Box::new),
+    })
+}
+
+fn index() -> impl Strategy<Value = u32> {
+    prop_oneof![0..300_u32, any::<u32>(), Just(u32::MAX)]
+}
+
+fn number() -> impl Strategy<Value = u64> {
+    prop_oneof![0..300_u64, any::<u64>(), Just(u64::MAX)]
+}
+
+fn signed() -> impl Strategy<Value = i64> {
+    prop_oneof![-200..200_i64, any::<i64>(), Just(i64::MIN), Just(i64::MAX)]
+}
+
+fn principal() -> impl Strategy<Value = PrincipalId> {
+    index().prop_map(PrincipalId::new)
+}
+
+fn text<const N: usize>() -> impl Strategy<Value = Text<N>> {
+    // Any characters; cut at the last whole one that fits.
+    ".{0,100}".prop_map(|text: String| {
+        let fits = (0..=text.len().min(N))
+            .rev()
+            .find(|end| text.is_char_boundary(*end));
+        Text::new(&text[..fits.expect("0 is a boundary")]).expect("it was cut")
+    })
+}
+
+fn identity() -> impl Strategy<Value = Identity> {
+    let session = (index().prop_map(SessionId::new), number());
+    prop_oneof![
+        Just(Identity::Internal),
+        session.prop_map(|(session, client_sequence)| Identity::Session {
+            session,
+            client_sequence,
+        }),
+        text().prop_map(Identity::Request),
+    ]
+}
+
+fn authority() -> impl Strategy<Value = Authority> {
+    let parts = (option::of(principal()), ".{0,200}", option::of(principal()));
+    parts.prop_map(|(on_behalf_of, reason, approver)| Authority {
+        on_behalf_of,
+        reason,
+        approver,
+    })
+}
+
+fn price() -> impl Strategy<Value = Price> {
+    let max = Price::MAX_TICKS;
+    let ticks = prop_oneof![-100..100_i64, -max..=max, Just(max), Just(-max)];
+    ticks.prop_map(|ticks| Price::new(ticks).expect("in bounds"))
+}
+
+fn quantity() -> impl Strategy<Value = Quantity> {
+    let max = Quantity::MAX_LOTS;
+    let lots = prop_oneof![0..100_i64, 0..=max, Just(max)];
+    lots.prop_map(|lots| Quantity::new(lots).expect("in bounds"))
+}
+
+fn side() -> impl Strategy<Value = Side> {
+    select(vec![Side::Buy, Side::Sell])
+}
+
+fn account() -> impl Strategy<Value = AccountId> {
+    index().prop_map(AccountId::new)
+}
+
+fn instrument() -> impl Strategy<Value = InstrumentId> {
+    index().prop_map(InstrumentId::new)
+}
+
+fn venue() -> impl Strategy<Value = VenueId> {
+    index().prop_map(VenueId::new)
+}
+
+fn phase() -> impl Strategy<Value = Phase> {
+    select(Phase::ALL.to_vec())
+}
+
+fn order_id() -> impl Strategy<Value = OrderId> {
+    (number(), index()).prop_map(|(sequence, slot)| OrderId { sequence, slot })
+}
+
+fn order_type() -> impl Strategy<Value = OrderType> {
+    let posting = select(vec![Posting::MayTake, Posting::PostOnly]);
+    let limit = (price(), option::of(quantity()), posting);
+    prop_oneof![
+        limit.prop_map(
+            |(price, display_quantity, posting)| OrderType::Limit(LimitTerms {
+                price,
+                display_quantity,
+                posting,
+            })
+        ),
+        option::of(price()).prop_map(|protection| OrderType::Market { protection }),
+        option::of(price()).prop_map(|protection| OrderType::MarketToLimit { protection }),
+        (price(), option::of(price())).prop_map(|(stop_price, protection)| OrderType::Stop {
+            stop_price,
+            protection,
+        }),
+        (price(), price())
+            .prop_map(|(stop_price, price)| OrderType::StopLimit { stop_price, price }),
+    ]
+}
+
+fn time_in_force() -> impl Strategy<Value = TimeInForce> {
+    let plain = vec![
+        TimeInForce::Day,
+        TimeInForce::GoodTillCancel,
+        TimeInForce::ImmediateOrCancel,
+        TimeInForce::FillOrKill,
+        TimeInForce::Opening,
+        TimeInForce::Closing,
+    ];
+    prop_oneof![select(plain), time().prop_map(TimeInForce::GoodTillDate)]
+}
+
+fn new_order() -> impl Strategy<Value = NewOrder> {
+    let prevention = select(vec![
+        SelfTradePrevention::None,
+        SelfTradePrevention::CancelTaker,
+        SelfTradePrevention::CancelMaker,
+        SelfTradePrevention::CancelBoth,
+        SelfTradePrevention::Decrement,
+    ]);
+    let who = (account(), instrument(), side());
+    let how = (
+        order_type(),
+        time_in_force(),
+        option::of(quantity()),
+        prevention,
+    );
+    (who, quantity(), how).prop_map(|(who, quantity, how)| NewOrder {
+        account: who.0,
+        instrument: who.1,
+        side: who.2,
+        quantity,
+        order_type: how.0,
+        time_in_force: how.1,
+        min_quantity: how.2,
+        self_trade_prevention: how.3,
+    })
+}
+
+fn order_body() -> impl Strategy<Value = Body> {
+    let changes = (
+        option::of(price()),
+        option::of(price()),
+        option::of(quantity()),
+    );
+    let replace = (account(), order_id(), changes);
+    let mass = (account(), option::of(instrument()), option::of(side()));
+    prop_oneof![
+        new_order().prop_map(Body::NewOrder),
+        (account(), order_id())
+            .prop_map(|(account, order)| Body::CancelOrder(CancelOrder { account, order })),
+        replace.prop_map(
+            |(account, order, changes)| Body::ReplaceOrder(ReplaceOrder {
+                account,
+                order,
+                price: changes.0,
+                stop_price: changes.1,
+                quantity: changes.2,
+            })
+        ),
+        mass.prop_map(|(account, instrument, side)| Body::MassCancel(MassCancel {
+            account,
+            instrument,
+            side,
+        })),
+    ]
+}
+
+fn party_body() -> impl Strategy<Value = Body> {
+    let owner = (
+        index().prop_map(ParticipantId::new),
+        index().prop_map(OwnerId::new),
+    );
+    prop_oneof![
+        (text(), number()).prop_map(|(name, last)| Body::OpenSession(OpenSession {
+            name,
+            last_client_sequence: last,
+        })),
+        text().prop_map(|name| Body::CreateParticipant(CreateParticipant { name })),
+        text().prop_map(|name| Body::CreateOwner(CreateOwner { name })),
+        (text(), owner).prop_map(|(name, (participant, owner))| {
+            Body::CreateAccount(CreateAccount {
+                name,
+                participant,
+                owner,
+            })
+        }),
+    ]
+}
+
+fn terms() -> impl Strategy<Value = InstrumentTerms> {
+    let signs = vec![PriceSign::Positive, PriceSign::NonNegative, PriceSign::Any];
+    let scale = || (signed(), any::<u8>());
+    let bands = (option::of(any::<u32>()), option::of(signed()), signed());
+    let most = (quantity(), option::of(any::<i128>()));
+    let parts = (text(), text(), scale(), scale(), select(signs), bands, most);
+    parts.prop_map(
+        |(currency, unit, tick, lot, price_sign, bands, most)| InstrumentTerms {
+            currency,
+            unit,
+            tick_size: tick.0,
+            price_decimals: tick.1,
+            lot_size: lot.0,
+            quantity_decimals: lot.1,
+            price_sign,
+            static_band_bp: bands.0,
+            dynamic_band_ticks: bands.1,
+            market_protection_ticks: bands.2,
+            max_quantity: most.0,
+            max_notional: most.1,
+        },
+    )
+}
+
+fn market_body() -> impl Strategy<Value = Body> {
+    let demonstration = select(vec![Demonstration::Demonstration, Demonstration::Real]);
+    let lists = (
+        vec(select(Regime::ALL), 0..40),
+        vec(select(Model::ALL), 0..40),
+    );
+    let calendar_id = option::of(index().prop_map(CalendarId::new));
+    let new_venue = (
+        text(),
+        text(),
+        lists,
+        demonstration,
+        option::of(text()),
+        calendar_id,
+    );
+    let entries = vec((signed().prop_map(Nanoseconds), phase()), 0..40);
+    let calendar = (text(), any::<i32>(), signed(), vec(any::<i32>(), 0..80));
+    prop_oneof![
+        calendar.prop_map(|(name, utc_offset_seconds, roll_time, days)| {
+            Body::SetCalendar(Box::new(SetCalendar {
+                name,
+                utc_offset_seconds,
+                roll_time: Nanoseconds(roll_time),
+                days,
+            }))
+        }),
+        new_venue.prop_map(|(name, title, lists, demonstration, licence, calendar)| {
+            Body::CreateVenue(Box::new(CreateVenue {
+                name,
+                title,
+                regimes: lists.0,
+                models: lists.1,
+                demonstration,
+                licence,
+                calendar,
+            }))
+        }),
+        (text(), text(), venue(), terms()).prop_map(|(name, title, venue, terms)| {
+            Body::CreateInstrument(Box::new(CreateInstrument {
+                name,
+                title,
+                venue,
+                terms,
+            }))
+        }),
+        (venue(), entries).prop_map(|(venue, entries)| {
+            Body::SetSchedule(Box::new(SetSchedule { venue, entries }))
+        }),
+        (venue(), phase()).prop_map(|(venue, phase)| Body::SetPhase(SetPhase { venue, phase })),
+    ]
+}
+
+fn state_body() -> impl Strategy<Value = Body> {
+    let scope = prop_oneof![
+        venue().prop_map(Scope::Venue),
+        instrument().prop_map(Scope::Instrument),
+    ];
+    let status = select(TradingStatus::ALL.to_vec());
+    prop_oneof![
+        (scope, status).prop_map(|(scope, status)| {
+            Body::SetTradingStatus(SetTradingStatus { scope, status })
+        }),
+        (instrument(), price()).prop_map(|(instrument, price)| {
+            Body::SetReferencePrice(SetReferencePrice { instrument, price })
+        }),
+        (index(), index()).prop_map(|(requests_max, requests_reserved)| {
+            Body::SetLimits(SetLimits {
+                requests_max,
+                requests_reserved,
+            })
+        }),
+        time().prop_map(|wall| Body::AcceptClock(AcceptClock { wall })),
+        Just(Body::Tick),
+        Just(Body::SessionsLost),
+        index().prop_map(Body::SemanticsVersion),
+    ]
+}
+
+/// A body.
+pub fn body() -> impl Strategy<Value = Body> {
+    prop_oneof![
+        3 => order_body(),
+        1 => party_body(),
+        2 => market_body(),
+        1 => state_body(),
+    ]
+}

@@ -1,0 +1,149 @@
+//! The bytes of commands: any command reads back, no bytes panic, old bytes stay readable.
+//!
+//! Invariant: `golden/commands_v1.bin` is never changed once released; a new version of a command
+//! gets a file of its own beside it (`SANJIANG_PRINT_GOLDEN=1` prints today's bytes). Not here:
+//! single errors and sizes (`codec_tests`), batches on disk (`durability`).
+
+#[path = "arbitrary/mod.rs"]
+mod arbitrary;
+#[path = "golden/commands.rs"]
+mod golden;
+
+use proptest::prelude::*;
+use sanjiang_engine::bytes::Reader;
+use sanjiang_engine::command::{Command, Sequenced};
+use sanjiang_engine::journal::codec::{self, CodecError};
+use sanjiang_engine::types::{Sequence, Time};
+
+fn batch(first: Sequence, parts: Vec<(Time, Command)>) -> Vec<Sequenced<Command>> {
+    let mut sequence = first;
+    let mut commands = Vec::new();
+    for (time, value) in parts {
+        commands.push(Sequenced {
+            sequence,
+            time,
+            value,
+        });
+        sequence = sequence.next();
+    }
+    commands
+}
+
+fn encode(base: Time, commands: &[Sequenced<Command>]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut previous = base;
+    for command in commands {
+        codec::encode(&mut out, previous, command);
+        previous = command.time;
+    }
+    out
+}
+
+fn decode(bytes: &[u8], base: Time, count: usize) -> Result<Vec<Sequenced<Command>>, CodecError> {
+    codec::decode_batch(bytes, base, Sequence::new(1), count as u32)
+}
+
+// A failing case is printed with its values; a file of seeds beside the tests is not kept.
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn any_batch_reads_back_to_the_same_bytes(
+        mut times in prop::collection::vec(arbitrary::time(), 6),
+        commands in prop::collection::vec(arbitrary::command(), 0..6),
+    ) {
+        times.sort();
+        let base = times.remove(0);
+        let commands = batch(Sequence::new(1), times.into_iter().zip(commands).collect());
+        let bytes = encode(base, &commands);
+        let read = decode(&bytes, base, commands.len()).expect("own bytes");
+        prop_assert_eq!(&read, &commands);
+        prop_assert_eq!(encode(base, &read), bytes);
+    }
+
+    #[test]
+    fn a_changed_byte_is_refused_or_has_that_one_form(
+        time in arbitrary::time(),
+        command in arbitrary::command(),
+        place in any::<prop::sample::Index>(),
+        flip in 1..=u8::MAX,
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let commands = batch(Sequence::new(1), vec![(time, command)]);
+        let mut bytes = encode(Time::ZERO, &commands);
+        prop_assert!(decode(&bytes[..cut.index(bytes.len())], Time::ZERO, 1).is_err());
+        let place = place.index(bytes.len());
+        bytes[place] ^= flip;
+        if let Ok(read) = decode(&bytes, Time::ZERO, 1) {
+            prop_assert_eq!(encode(Time::ZERO, &read), bytes);
+        }
+    }
+
+    #[test]
+    fn no_bytes_panic(
+        kind in 0..=21_u8,
+        version in 0..=2_u8,
+        body in prop::collection::vec(any::<u8>(), 0..200),
+        marks in 0..16_u8,
+    ) {
+        // Plain noise, and noise inside the frame of a command, where it gets further.
+        let noise = codec::decode(&mut Reader::new(&body), Time::ZERO, Sequence::new(1));
+        if let Ok(command) = noise {
+            let written = encode(Time::ZERO, &[command]);
+            prop_assert_eq!(&written[..], &body[..written.len()]);
+        }
+        let mut framed = vec![kind, version];
+        let inner = [&[0, marks, 0][..], &body].concat();
+        sanjiang_engine::bytes::put_bytes(&mut framed, &inner);
+        if let Ok(read) = decode(&framed, Time::ZERO, 1) {
+            prop_assert_eq!(encode(Time::ZERO, &read), framed);
+        }
+    }
+
+    #[test]
+    fn the_payload_hash_follows_the_command(
+        one in arbitrary::command(),
+        other in arbitrary::command(),
+    ) {
+        let mut scratch = Vec::new();
+        let hash = codec::payload_hash(&one, &mut scratch);
+        prop_assert_eq!(codec::payload_hash(&one, &mut scratch), hash);
+        let renamed = Command { envelope: sanjiang_engine::command::Envelope {
+            identity: other.envelope.identity,
+            ..one.envelope.clone()
+        }, body: one.body.clone() };
+        prop_assert_eq!(codec::payload_hash(&renamed, &mut scratch), hash);
+        let same = other.body == one.body
+            && other.envelope.principal == one.envelope.principal
+            && other.envelope.valid_until == one.envelope.valid_until
+            && other.envelope.authority == one.envelope.authority;
+        prop_assert_eq!(codec::payload_hash(&other, &mut scratch) == hash, same);
+    }
+}
+
+const GOLDEN: &[u8] = include_bytes!("golden/commands_v1.bin");
+
+#[test]
+fn bytes_of_version_1_still_read_as_the_same_commands() {
+    let commands = batch(Sequence::new(1), golden::commands());
+    let written = encode(golden::base(), &commands);
+    if std::env::var_os("SANJIANG_PRINT_GOLDEN").is_some() {
+        let hex: String = written.iter().map(|byte| format!("{byte:02x}")).collect();
+        println!("golden {hex}");
+    }
+    let read = decode(GOLDEN, golden::base(), commands.len());
+    assert_eq!(read, Ok(commands));
+    assert_eq!(
+        written, GOLDEN,
+        "the bytes of a released version never change"
+    );
+    let kinds = golden::kinds(&read.expect("it was compared"));
+    assert_eq!(kinds, 20, "one of every command at least");
+}

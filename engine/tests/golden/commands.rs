@@ -1,0 +1,324 @@
+//! One of every command, with every optional part once present and once absent.
+
+use sanjiang_engine::command::*;
+use sanjiang_engine::types::*;
+use sanjiang_engine::venue::{Model, Phase, Regime, TradingStatus};
+
+/// The time of the command before the first.
+pub fn base() -> Time {
+    at(0)
+}
+
+/// How many kinds of body there are among `commands`.
+pub fn kinds(commands: &[Sequenced<Command>]) -> usize {
+    let mut kinds = Vec::new();
+    for command in commands {
+        let kind = std::mem::discriminant(&command.value.body);
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    kinds.len()
+}
+
+/// The commands with their times.
+pub fn commands() -> Vec<(Time, Command)> {
+    let bodies = [orders(), parties(), markets(), states()].concat();
+    let mut commands = Vec::new();
+    for (place, body) in bodies.into_iter().enumerate() {
+        let time = at(place as i64 * 1_234_567);
+        let envelope = envelope(place as u32, time);
+        commands.push((time, Command { envelope, body }));
+    }
+    commands
+}
+
+/// Nanoseconds after 2026-11-23 01:30 UTC.
+fn at(nanoseconds: i64) -> Time {
+    Time::new(1_795_397_400_000_000_000 + nanoseconds).expect("in bounds")
+}
+
+fn envelope(place: u32, time: Time) -> Envelope {
+    let authority = Authority {
+        on_behalf_of: (place % 2 == 0).then(|| PrincipalId::new(77)),
+        reason: "审批 2026-11".to_owned(),
+        approver: (place % 4 == 0).then(|| PrincipalId::new(300)),
+    };
+    Envelope {
+        principal: PrincipalId::new(place * 50),
+        identity: match place % 3 {
+            0 => Identity::Internal,
+            1 => Identity::Session {
+                session: SessionId::new(place),
+                client_sequence: 1 << place,
+            },
+            _ => Identity::Request(ClientId::new("9f0c-41").expect("short")),
+        },
+        valid_until: (place % 4 > 1).then(|| time.after(Nanoseconds(60_000_000_000))),
+        authority: (place % 5 > 2).then(|| Box::new(authority)),
+    }
+}
+
+fn name(text: &str) -> Name {
+    Name::new(text).expect("short")
+}
+
+fn price(ticks: i64) -> Price {
+    Price::new(ticks).expect("in bounds")
+}
+
+fn quantity(lots: i64) -> Quantity {
+    Quantity::new(lots).expect("in bounds")
+}
+
+fn order(order_type: OrderType, time_in_force: TimeInForce) -> NewOrder {
+    NewOrder {
+        account: AccountId::new(4_000),
+        instrument: InstrumentId::new(12),
+        side: Side::Buy,
+        quantity: quantity(500),
+        order_type,
+        time_in_force,
+        min_quantity: None,
+        self_trade_prevention: SelfTradePrevention::None,
+    }
+}
+
+fn orders() -> Vec<Body> {
+    let limit = |display_quantity, posting| {
+        OrderType::Limit(LimitTerms {
+            price: price(-1_000),
+            display_quantity,
+            posting,
+        })
+    };
+    let plain = limit(None, Posting::MayTake);
+    let protection = Some(price(70));
+    let stop_price = price(71);
+    let new = [
+        order(plain, TimeInForce::Day),
+        NewOrder {
+            side: Side::Sell,
+            self_trade_prevention: SelfTradePrevention::CancelTaker,
+            ..order(
+                limit(Some(quantity(9)), Posting::MayTake),
+                TimeInForce::GoodTillCancel,
+            )
+        },
+        NewOrder {
+            self_trade_prevention: SelfTradePrevention::CancelMaker,
+            ..order(
+                limit(None, Posting::PostOnly),
+                TimeInForce::GoodTillDate(at(1 << 50)),
+            )
+        },
+        NewOrder {
+            min_quantity: Some(quantity(3)),
+            self_trade_prevention: SelfTradePrevention::CancelBoth,
+            ..order(plain, TimeInForce::ImmediateOrCancel)
+        },
+        NewOrder {
+            self_trade_prevention: SelfTradePrevention::Decrement,
+            ..order(plain, TimeInForce::FillOrKill)
+        },
+        order(OrderType::Market { protection: None }, TimeInForce::Opening),
+        order(OrderType::Market { protection }, TimeInForce::Closing),
+        order(
+            OrderType::MarketToLimit { protection: None },
+            TimeInForce::Day,
+        ),
+        order(OrderType::MarketToLimit { protection }, TimeInForce::Day),
+        order(
+            OrderType::Stop {
+                stop_price,
+                protection: None,
+            },
+            TimeInForce::Day,
+        ),
+        order(
+            OrderType::Stop {
+                stop_price,
+                protection,
+            },
+            TimeInForce::Day,
+        ),
+        order(
+            OrderType::StopLimit {
+                stop_price,
+                price: price(75),
+            },
+            TimeInForce::Day,
+        ),
+    ];
+    let mut bodies: Vec<_> = new.into_iter().map(Body::NewOrder).collect();
+    bodies.extend(changes());
+    bodies
+}
+
+fn changes() -> Vec<Body> {
+    let account = AccountId::new(4_000);
+    let order = OrderId {
+        sequence: 1 << 33,
+        slot: 17,
+    };
+    let unknown = OrderId::rejected(Sequence::new(5));
+    let mass = |instrument, side| {
+        Body::MassCancel(MassCancel {
+            account,
+            instrument,
+            side,
+        })
+    };
+    vec![
+        Body::CancelOrder(CancelOrder { account, order }),
+        Body::CancelOrder(CancelOrder {
+            account,
+            order: unknown,
+        }),
+        Body::ReplaceOrder(ReplaceOrder {
+            account,
+            order,
+            price: Some(price(1)),
+            stop_price: Some(price(2)),
+            quantity: Some(quantity(3)),
+        }),
+        Body::ReplaceOrder(ReplaceOrder {
+            account,
+            order,
+            price: None,
+            stop_price: None,
+            quantity: None,
+        }),
+        mass(None, None),
+        mass(Some(InstrumentId::new(12)), Some(Side::Buy)),
+        mass(None, Some(Side::Sell)),
+    ]
+}
+
+fn parties() -> Vec<Body> {
+    vec![
+        Body::OpenSession(OpenSession {
+            name: name("desk-1"),
+            last_client_sequence: 700,
+        }),
+        Body::CreateParticipant(CreateParticipant { name: name("P1") }),
+        Body::CreateOwner(CreateOwner {
+            name: name("业主一"),
+        }),
+        Body::CreateAccount(CreateAccount {
+            name: name("P1-001"),
+            participant: ParticipantId::new(1),
+            owner: OwnerId::new(200),
+        }),
+    ]
+}
+
+fn markets() -> Vec<Body> {
+    let venue = CreateVenue {
+        name: name("SIM"),
+        title: Title::new("simulator").expect("short"),
+        regimes: vec![Regime::Sandbox],
+        models: Model::ALL.to_vec(),
+        demonstration: Demonstration::Demonstration,
+        licence: None,
+        calendar: Some(CalendarId::new(0)),
+    };
+    let licensed = CreateVenue {
+        name: name("EXCHANGE"),
+        regimes: Regime::ALL.to_vec(),
+        demonstration: Demonstration::Real,
+        licence: Title::new("证监 0001"),
+        calendar: None,
+        ..venue.clone()
+    };
+    let entry = |(hours, phase)| (Nanoseconds(hours * 3_600_000_000_000), phase);
+    let entries = Phase::ALL.into_iter().enumerate();
+    let entries = entries.map(|(hour, phase)| entry((hour as i64, phase)));
+    let mut bodies = vec![
+        Body::SetCalendar(Box::new(SetCalendar {
+            name: name("CN"),
+            utc_offset_seconds: 28_800,
+            roll_time: Nanoseconds(6 * 3_600_000_000_000),
+            days: vec![20_780, 20_781, 20_784],
+        })),
+        Body::CreateVenue(Box::new(venue)),
+        Body::CreateVenue(Box::new(licensed)),
+        Body::SetSchedule(Box::new(SetSchedule {
+            venue: VenueId::new(0),
+            entries: entries.collect(),
+        })),
+        Body::SetPhase(SetPhase {
+            venue: VenueId::new(0),
+            phase: Phase::Continuous,
+        }),
+    ];
+    bodies.extend(instruments());
+    bodies
+}
+
+fn instruments() -> Vec<Body> {
+    let terms = InstrumentTerms {
+        currency: name("CNY"),
+        unit: name("t"),
+        tick_size: 50,
+        price_decimals: 2,
+        lot_size: 5,
+        quantity_decimals: 0,
+        price_sign: PriceSign::Positive,
+        static_band_bp: Some(1_000),
+        dynamic_band_ticks: Some(20),
+        market_protection_ticks: 10,
+        max_quantity: quantity(100_000),
+        max_notional: Some(1 << 90),
+    };
+    let spread = InstrumentTerms {
+        price_sign: PriceSign::Any,
+        static_band_bp: None,
+        dynamic_band_ticks: None,
+        max_notional: None,
+        ..terms
+    };
+    let freight = InstrumentTerms {
+        price_sign: PriceSign::NonNegative,
+        ..spread
+    };
+    let instrument = |(text, terms)| {
+        Body::CreateInstrument(Box::new(CreateInstrument {
+            name: name(text),
+            title: Title::new("螺纹钢").expect("short"),
+            venue: VenueId::new(0),
+            terms,
+        }))
+    };
+    [("RB2701", terms), ("RB-HC", spread), ("FREIGHT", freight)]
+        .map(instrument)
+        .to_vec()
+}
+
+fn states() -> Vec<Body> {
+    let statuses = TradingStatus::ALL.into_iter().enumerate();
+    let status = |(place, status)| {
+        let scope = if place % 2 == 0 {
+            Scope::Venue(VenueId::new(3))
+        } else {
+            Scope::Instrument(InstrumentId::new(300))
+        };
+        Body::SetTradingStatus(SetTradingStatus { scope, status })
+    };
+    let mut bodies: Vec<_> = statuses.map(status).collect();
+    bodies.extend([
+        Body::SetReferencePrice(SetReferencePrice {
+            instrument: InstrumentId::new(12),
+            price: price(3_500),
+        }),
+        Body::SetLimits(SetLimits {
+            requests_max: 1 << 20,
+            requests_reserved: 1 << 18,
+        }),
+        Body::AcceptClock(AcceptClock { wall: at(-5) }),
+        Body::Tick,
+        Body::SessionsLost,
+        Body::SemanticsVersion(1),
+    ]);
+    bodies
+}
