@@ -135,8 +135,11 @@ fn bytes_of_version_1_still_read_as_the_same_commands() {
     let commands = batch(Sequence::new(1), golden::commands());
     let written = encode(golden::base(), &commands);
     if std::env::var_os("SANJIANG_PRINT_GOLDEN").is_some() {
-        let hex: String = written.iter().map(|byte| format!("{byte:02x}")).collect();
-        println!("golden {hex}");
+        print!("golden ");
+        for byte in &written {
+            print!("{byte:02x}");
+        }
+        println!();
     }
     let read = decode(GOLDEN, golden::base(), commands.len());
     assert_eq!(read, Ok(commands));

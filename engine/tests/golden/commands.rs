@@ -40,9 +40,9 @@ fn at(nanoseconds: i64) -> Time {
 
 fn envelope(place: u32, time: Time) -> Envelope {
     let authority = Authority {
-        on_behalf_of: (place % 2 == 0).then(|| PrincipalId::new(77)),
+        on_behalf_of: place.is_multiple_of(2).then(|| PrincipalId::new(77)),
         reason: "审批 2026-11".to_owned(),
-        approver: (place % 4 == 0).then(|| PrincipalId::new(300)),
+        approver: place.is_multiple_of(4).then(|| PrincipalId::new(300)),
     };
     Envelope {
         principal: PrincipalId::new(place * 50),
