@@ -17,6 +17,7 @@
 mod operations;
 mod orders;
 
+use std::cell::RefCell;
 use std::fmt;
 
 use xxhash_rust::xxh3::xxh3_128;
@@ -198,14 +199,20 @@ fn put_length(out: &mut Vec<u8>, start: usize) {
     }
 }
 
+thread_local! {
+    // Room to write a payload in, so that hashing one allocates nothing after the first.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 /// The hash by which a retry is known to ask the same: all of the command but its identity. It is
 /// in the snapshot, so the form behind it only changes together with the semantics version.
-/// `scratch` is room to write in.
-pub fn payload_hash(command: &Command, scratch: &mut Vec<u8>) -> u128 {
-    scratch.clear();
-    bytes::put_u8(scratch, Type::of(&command.body) as u8);
-    put_command(scratch, Time::ZERO, command, Identity::Internal);
-    xxh3_128(scratch)
+pub fn payload_hash(command: &Command) -> u128 {
+    SCRATCH.with_borrow_mut(|scratch| {
+        scratch.clear();
+        bytes::put_u8(scratch, Type::of(&command.body) as u8);
+        put_command(scratch, Time::ZERO, command, Identity::Internal);
+        xxh3_128(scratch)
+    })
 }
 
 /// Envelope and body; instants relative to `time`.

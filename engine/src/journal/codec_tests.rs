@@ -183,8 +183,7 @@ fn a_long_command_moves_behind_its_length() {
 
 #[test]
 fn the_payload_is_all_but_the_identity() {
-    let mut scratch = Vec::new();
-    let mut hash = |command: &Command| payload_hash(command, &mut scratch);
+    let hash = payload_hash;
     let id = |text| Identity::Request(ClientId::new(text).expect("short"));
     let command = sequenced(id("a"), limit_order()).value;
     let same = sequenced(id("b"), limit_order()).value;
