@@ -9,14 +9,16 @@ use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use engine::command::{
-    Body, Command, CreateInstrument, CreateVenue, InstrumentTerms, Scope, Sequenced, SetCalendar,
+    Body, Command, CreateInstrument, CreateVenue, Demonstration, InstrumentTerms, Scope, Sequenced,
+    SetCalendar,
 };
 use engine::event::Event;
+use engine::parties::Parties;
 use engine::types::{
     AccountId, CalendarId, InstrumentId, Name, Nanoseconds, OwnerId, ParticipantId, Price, Title,
     VenueId,
 };
-use engine::venue::{Model, Phase, Regime, TradingStatus};
+use engine::venue::{Model, Overridden, Phase, Regime, TradingStatus, Venue, Venues};
 
 /// An account as the directory knows it.
 #[derive(Clone, Copy, Debug)]
@@ -158,6 +160,8 @@ pub struct Tables {
     pub venues: Names<VenueEntry>,
     /// Instruments.
     pub instruments: Names<InstrumentEntry>,
+    /// Public ids of sessions, by handle; different principals may use the same one.
+    pub sessions: Vec<Name>,
 }
 
 impl Tables {
@@ -191,6 +195,46 @@ impl Tables {
         !self.venues.is_empty() && self.venues.iter().all(|(_, venue)| venue.demonstration)
     }
 
+    /// What a recovered engine knows.
+    pub fn of(parties: &Parties, venues: &Venues) -> Self {
+        let mut tables = Self::default();
+        for (id, name) in parties.participants() {
+            tables.participants.put(id.index(), *name, *name);
+        }
+        for (id, name) in parties.owners() {
+            tables.owners.put(id.index(), *name, *name);
+        }
+        for (id, account) in parties.accounts() {
+            let entry = AccountEntry {
+                name: account.name,
+                participant: account.participant,
+                owner: account.owner,
+            };
+            tables.accounts.put(id.index(), account.name, entry);
+        }
+        for (id, calendar) in venues.calendars() {
+            let entry = CalendarEntry::new(calendar.terms());
+            tables.calendars.put(id.index(), entry.name, entry);
+        }
+        for (id, venue) in venues.venues() {
+            tables
+                .venues
+                .put(id.index(), venue.name, VenueEntry::of(venue));
+        }
+        for (id, instrument) in venues.instruments() {
+            let entry = InstrumentEntry {
+                name: instrument.name,
+                title: instrument.title,
+                venue: instrument.venue,
+                terms: instrument.terms,
+                status: instrument.status,
+                reference: instrument.reference,
+            };
+            tables.instruments.put(id.index(), entry.name, entry);
+        }
+        tables
+    }
+
     /// Takes over what one released command and its events changed.
     pub fn apply(&mut self, command: &Command, events: &[Event]) {
         for event in events {
@@ -208,6 +252,13 @@ impl Tables {
                         venue.overridden = false;
                     }
                 }
+                Event::SessionOpened(opened) => {
+                    if let Body::OpenSession(open) = &command.body
+                        && self.sessions.len() == opened.session.place()
+                    {
+                        self.sessions.push(open.name);
+                    }
+                }
                 Event::StatusChanged(changed) => self.set_status(changed.scope, changed.status),
                 Event::ReferencePrice(set) => {
                     if let Some(entry) = self.instruments.get_mut(set.instrument.index()) {
@@ -221,8 +272,7 @@ impl Tables {
                 | Event::Uncrossed(_)
                 | Event::MassCancel(_)
                 | Event::Operation(_)
-                | Event::Duplicate(_)
-                | Event::SessionOpened(_) => {}
+                | Event::Duplicate(_) => {}
             }
         }
     }
@@ -292,13 +342,29 @@ impl CalendarEntry {
 }
 
 impl VenueEntry {
+    fn of(venue: &Venue) -> Self {
+        Self {
+            name: venue.name,
+            title: venue.title,
+            regimes: venue.regimes.clone(),
+            models: venue.models.clone(),
+            demonstration: venue.demonstration == Demonstration::Demonstration,
+            licence: venue.licence,
+            calendar: venue.calendar,
+            phase: venue.phase,
+            status: venue.status,
+            schedule: venue.schedule.entries().to_vec(),
+            overridden: venue.overridden == Overridden::UntilDayRoll,
+        }
+    }
+
     fn new(venue: &CreateVenue) -> Self {
         Self {
             name: venue.name,
             title: venue.title,
             regimes: venue.regimes.clone(),
             models: venue.models.clone(),
-            demonstration: venue.demonstration == engine::command::Demonstration::Demonstration,
+            demonstration: venue.demonstration == Demonstration::Demonstration,
             licence: venue.licence,
             calendar: venue.calendar,
             phase: Phase::Closed,
@@ -345,6 +411,7 @@ impl Directory {
             matches!(
                 event,
                 Event::Operation(_)
+                    | Event::SessionOpened(_)
                     | Event::PhaseChanged(_)
                     | Event::DayRolled(_)
                     | Event::StatusChanged(_)

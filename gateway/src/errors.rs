@@ -97,6 +97,12 @@ pub enum Failure {
     /// The gateway stops.
     #[error("the gateway is stopping; nothing was changed: send the same again after its restart")]
     Stopping,
+    /// The clock waits for an operator.
+    #[error(
+        "the wall clock is too far ahead of the journal; nothing was changed: an operator must \
+         call Operations.AcceptClock first"
+    )]
+    ClockHeld,
     /// The answer was lost inside the gateway: what became of the command is not known here.
     #[error("the answer was lost ({0}); send the same again with the same id to learn it")]
     Unknown(&'static str),
@@ -131,7 +137,7 @@ impl Failure {
             Self::NotFound(..) => Code::NotFound,
             Self::IdReused => Code::AlreadyExists,
             Self::Busy(_) => Code::ResourceExhausted,
-            Self::Stopping | Self::Unknown(_) => Code::Unavailable,
+            Self::Stopping | Self::ClockHeld | Self::Unknown(_) => Code::Unavailable,
         }
     }
 
@@ -143,6 +149,7 @@ impl Failure {
             Self::IdReused => RejectReason::ClientOrderIdReused.as_str(),
             Self::Busy(_) => "BUSY",
             Self::Stopping => "STOPPING",
+            Self::ClockHeld => "CLOCK_HELD",
             Self::Unknown(_) => "ANSWER_LOST",
         }
     }
@@ -151,7 +158,7 @@ impl Failure {
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Busy(_) | Self::Unknown(_) => Some(RETRY_AFTER),
-            Self::Stopping => Some(RETRY_AFTER_STOP),
+            Self::Stopping | Self::ClockHeld => Some(RETRY_AFTER_STOP),
             Self::Invalid(_) | Self::NotFound(..) | Self::IdReused => None,
         }
     }
@@ -164,6 +171,7 @@ impl Failure {
             | Self::IdReused
             | Self::Busy(_)
             | Self::Stopping
+            | Self::ClockHeld
             | Self::Unknown(_) => Vec::new(),
         };
         v1::Refusal {
@@ -201,7 +209,7 @@ impl From<Failure> for Status {
             Failure::Busy(bound) => {
                 details.add_quota_failure_violation("gateway", *bound);
             }
-            Failure::IdReused | Failure::Stopping | Failure::Unknown(_) => {}
+            Failure::IdReused | Failure::Stopping | Failure::ClockHeld | Failure::Unknown(_) => {}
         }
         if let Some(wait) = failure.retry_after() {
             details.set_retry_info(Some(wait));

@@ -3,7 +3,14 @@
 //!
 //! The path of an order, top down: `services::order_entry` -> `from_proto` -> `admission` ->
 //! engine, journal -> `hub` -> `replies` -> `to_proto`. No file calls an earlier one.
+pub mod admission;
 pub mod directory;
 pub mod errors;
+pub mod exchange;
+pub mod from_proto;
+pub mod hub;
 pub mod projector;
+pub mod replies;
+pub mod session;
+pub mod telemetry;
 pub mod to_proto;

@@ -4,8 +4,11 @@
 //! the same one, whether it is told at once or read from history. Not here: who is told (`hub`,
 //! `replies`), the book stream (`fanout`), what is kept (`projector`).
 
+mod history;
+mod session;
+
 use engine::command::{InstrumentTerms, Scope};
-use engine::event::{Cause, ExecType, OrderReport, Trade};
+use engine::event::{Cause, ExecType, OrderReport};
 use engine::reject::{Basis, Reject};
 use engine::types::{
     AccountId, ExecId, InstrumentId, OrderId, OrderStatus, OrderType, Price, PriceSign, Quantity,
@@ -15,6 +18,9 @@ use engine::venue::{Phase, TradingStatus};
 use proto::v1;
 
 use crate::directory::Tables;
+
+pub use history::{client_order_id, execution_report, order};
+pub use session::{account_of, session_reports};
 
 /// Where in the exchange's history an event stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,129 +35,6 @@ pub struct Place {
     pub time: Time,
     /// The event's index among the command's events.
     pub index: u32,
-}
-
-/// What a report of an order tells beside the engine's event.
-#[derive(Clone, Debug)]
-pub struct OrderWords<'a> {
-    /// The command's id: of the answered command, or of the order's submit.
-    pub client_order_id: &'a str,
-    /// The order's own id, in answers of cancels and replaces; else empty.
-    pub orig_client_order_id: &'a str,
-    /// The order's type; unspecified when it is not known.
-    pub order_type: v1::OrderType,
-    /// The order's time in force; unspecified when it is not known.
-    pub time_in_force: v1::TimeInForce,
-    /// The session's public id; empty for unary calls.
-    pub session_id: &'a str,
-    /// The number in that session; 0 for unary calls.
-    pub client_sequence: u64,
-    /// Mean price of all that has traded; empty when nothing has.
-    pub average_price: String,
-}
-
-/// What an order is, at the instant of a trade of it.
-#[derive(Clone, Copy, Debug)]
-pub struct OrderTerms {
-    /// Limit or protection price, if any.
-    pub price: Option<Price>,
-    /// Trigger while it waits.
-    pub stop_price: Option<Price>,
-    /// The whole quantity.
-    pub order_quantity: Quantity,
-}
-
-/// The report of an event that is not a trade.
-pub fn order_report(
-    tables: &Tables,
-    place: Place,
-    report: &OrderReport,
-    words: &OrderWords<'_>,
-) -> v1::ExecutionReport {
-    let mut wire = blank(tables, place, report.account, report.instrument, words);
-    let terms = report.instrument.and_then(|id| tables.instrument(id));
-    wire.account_sequence = report.counters.account;
-    wire.participant_sequence = report.counters.participant;
-    wire.exec_id = exec_id_text(exec_id(place, Side::Buy));
-    wire.order_id = order_id_text(report.order);
-    wire.exec_type = exec_type(report.exec_type).into();
-    wire.order_status = reported_status(report).into();
-    wire.side = report.side.map_or(v1::Side::Unspecified, side).into();
-    wire.cause = cause(report.cause).into();
-    if let Some(entry) = terms {
-        wire.price = optional_price(&entry.terms, report.price);
-        wire.stop_price = optional_price(&entry.terms, report.stop_price);
-        wire.order_quantity = quantity_text(&entry.terms, report.order_quantity);
-        wire.leaves_quantity = quantity_text(&entry.terms, report.leaves);
-        wire.cumulative_quantity = quantity_text(&entry.terms, report.cumulative);
-    }
-    if let Some(reject) = report.reject {
-        let said = reject_words(reject);
-        wire.reject_reason = said.reason;
-        wire.legal_basis = said.basis;
-        wire.text = said.text;
-    }
-    wire
-}
-
-/// The report of one side of a trade.
-pub fn trade_report(
-    tables: &Tables,
-    place: Place,
-    trade: &Trade,
-    of: Side,
-    order: OrderTerms,
-    words: &OrderWords<'_>,
-) -> v1::ExecutionReport {
-    let fill = match of {
-        Side::Buy => &trade.buy,
-        Side::Sell => &trade.sell,
-    };
-    let mut wire = blank(tables, place, fill.account, Some(trade.instrument), words);
-    wire.account_sequence = fill.counters.account;
-    wire.participant_sequence = fill.counters.participant;
-    wire.exec_id = exec_id_text(exec_id(place, of));
-    wire.order_id = order_id_text(fill.order);
-    wire.exec_type = v1::ExecType::Trade.into();
-    wire.order_status = fill_status(fill.leaves).into();
-    wire.side = side(of).into();
-    wire.liquidity = liquidity(trade.aggressor, of).into();
-    wire.trade_id = trade_id_text(trade_id(place));
-    wire.match_id.clone_from(&wire.trade_id);
-    if let Some(entry) = tables.instrument(trade.instrument) {
-        wire.price = optional_price(&entry.terms, order.price);
-        wire.stop_price = optional_price(&entry.terms, order.stop_price);
-        wire.order_quantity = quantity_text(&entry.terms, order.order_quantity);
-        wire.last_price = price_text(&entry.terms, trade.price);
-        wire.last_quantity = quantity_text(&entry.terms, trade.quantity);
-        wire.leaves_quantity = quantity_text(&entry.terms, fill.leaves);
-        wire.cumulative_quantity = quantity_text(&entry.terms, fill.cumulative);
-    }
-    wire
-}
-
-fn blank(
-    tables: &Tables,
-    place: Place,
-    account: AccountId,
-    instrument: Option<InstrumentId>,
-    words: &OrderWords<'_>,
-) -> v1::ExecutionReport {
-    v1::ExecutionReport {
-        client_order_id: words.client_order_id.to_owned(),
-        orig_client_order_id: words.orig_client_order_id.to_owned(),
-        account_id: account_name(tables, account),
-        instrument_id: instrument.map_or_else(String::new, |id| instrument_name(tables, id)),
-        order_type: words.order_type.into(),
-        time_in_force: words.time_in_force.into(),
-        average_price: words.average_price.clone(),
-        engine_sequence: place.sequence.value(),
-        transact_time: Some(timestamp(place.time)),
-        session_id: words.session_id.to_owned(),
-        client_sequence: words.client_sequence,
-        demonstration: instrument.is_some_and(|id| tables.is_demonstration(id)),
-        ..v1::ExecutionReport::default()
-    }
 }
 
 /// The public id of an account; empty when there is none.

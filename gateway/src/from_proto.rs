@@ -1,0 +1,18 @@
+//! Wire to commands: shape only. Known enum values, decimals to ticks and lots, lengths, names to
+//! handles.
+//!
+//! Invariant: total; any message gives a command or a `Failure` that names every faulty field, says
+//! what was wrong and what would be right. Decoding the same message twice gives the same command,
+//! so a retry is recognised. Not here: rules about what a command means (the engine), rights.
+
+mod fields;
+mod operations;
+mod orders;
+mod session;
+mod timetable;
+
+pub use fields::{Fields, Prefix, at};
+pub use operations::{Operation, operation};
+pub use orders::{OrderName, cancel, mass_cancel, order_id, order_name, replace, submit};
+pub use session::{open_session, session_batch};
+pub use timetable::calendar_hash;

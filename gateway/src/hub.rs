@@ -1,0 +1,200 @@
+//! The hub: takes what the runtime releases, on the publisher thread, and gives it to whoever is
+//! concerned.
+//!
+//! Order of each group: the directory (so that nobody is told of a handle it does not know), the
+//! history's queue (so that a caller who asks for what it was told waits for it), private answers,
+//! then public market data.
+//!
+//! Invariant: everything here is durable; nothing here waits for a network. Not here: encoding for
+//! calls (`services`), the history's rows (`projector`), books (`fanout`).
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use engine::command::{Body, Command, Identity, Sequenced};
+use engine::event::Event;
+use engine::runtime::{Released, Sink};
+use engine::types::Sequence;
+
+use crate::directory::{Directory, Tables};
+use crate::projector::{History, Projector};
+use crate::replies::{Answer, Delivery, Replies, SessionDelivery, session_of};
+use crate::telemetry::Telemetry;
+use crate::to_proto::{Place, session_reports};
+
+/// What the hub gives to and the services read from.
+#[derive(Clone, Debug)]
+pub struct Outlets {
+    /// Names and handles.
+    pub directory: Arc<Directory>,
+    /// Waiting calls and sessions.
+    pub replies: Arc<Replies>,
+    /// Counters.
+    pub telemetry: Arc<Telemetry>,
+    /// The history, once the journal was accepted.
+    pub history: Arc<OnceLock<History>>,
+}
+
+/// The sink of the runtime.
+#[derive(Debug)]
+pub struct Hub {
+    outlets: Outlets,
+    projections: PathBuf,
+    projector: Option<Projector>,
+    /// Reused from group to group.
+    deliveries: Vec<Delivery>,
+}
+
+impl Hub {
+    /// A hub whose history is in `projections`.
+    pub fn new(outlets: Outlets, projections: PathBuf) -> Self {
+        Self {
+            outlets,
+            projections,
+            projector: None,
+            deliveries: Vec::new(),
+        }
+    }
+
+    /// Answers and reports of a group, for those who wait for them.
+    fn collect(&mut self, released: &Released<'_>) {
+        let directory = Arc::clone(&self.outlets.directory);
+        let tables = directory.read();
+        let mut sessions: BTreeMap<u64, SessionDelivery> = BTreeMap::new();
+        for (command, ticket, events) in released.iter() {
+            let Some(ticket) = ticket else { continue };
+            if let Some(number) = session_of(ticket) {
+                let delivery = sessions.entry(number).or_default();
+                delivery.reports.durable_sequence = released.durable.value();
+                report(&tables, released, command, events, delivery);
+            } else if let Some(answer) = answer(released, command, events) {
+                self.deliveries.push(Delivery::Call(ticket, answer));
+            }
+        }
+        let sessions = sessions
+            .into_iter()
+            .map(|(number, delivery)| Delivery::Session(number, delivery));
+        self.deliveries.extend(sessions);
+    }
+}
+
+/// Adds a session command's reports to its connection's delivery.
+fn report(
+    tables: &Tables,
+    released: &Released<'_>,
+    command: &Sequenced<Command>,
+    events: &[Event],
+    delivery: &mut SessionDelivery,
+) {
+    let Identity::Session {
+        client_sequence, ..
+    } = command.value.envelope.identity
+    else {
+        return;
+    };
+    delivery.commands += 1;
+    delivery.reports.watermark = client_sequence;
+    let from = (released.shard, released.epoch);
+    let out = &mut delivery.reports;
+    session_reports(tables, from, command, client_sequence, events, out);
+}
+
+/// The event that answers a command, with its place.
+fn answer(
+    released: &Released<'_>,
+    command: &Sequenced<Command>,
+    events: &[Event],
+) -> Option<Answer> {
+    let (index, event) = (0..)
+        .zip(events)
+        .find(|(_, event)| answers(&command.value.body, event))?;
+    Some(Answer {
+        place: Place {
+            shard: released.shard,
+            epoch: released.epoch,
+            sequence: command.sequence,
+            time: command.time,
+            index,
+        },
+        event: *event,
+    })
+}
+
+/// Whether this event is the answer to a command with this body. The first one is.
+const fn answers(body: &Body, event: &Event) -> bool {
+    match (body, event) {
+        (_, Event::Duplicate(_)) => true,
+        (Body::NewOrder(_) | Body::CancelOrder(_) | Body::ReplaceOrder(_), event) => {
+            matches!(event, Event::Report(_))
+        }
+        (Body::MassCancel(_), event) => matches!(event, Event::MassCancel(_)),
+        (Body::OpenSession(_), event) => {
+            matches!(event, Event::SessionOpened(_) | Event::Operation(_))
+        }
+        (_, event) => matches!(event, Event::Operation(_)),
+    }
+}
+
+impl Sink for Hub {
+    fn open(&mut self, journal_last: Sequence) -> Result<Sequence, String> {
+        let fatal = Box::new(|text: &str| {
+            eprintln!("FATAL: {text}; nothing more is acknowledged; stopping at once");
+            std::process::abort();
+        });
+        let (projector, cursor) = Projector::open(&self.projections, journal_last, fatal)
+            .map_err(|error| error.to_string())?;
+        if self.outlets.history.set(projector.history()).is_err() {
+            return Err("the history was opened twice".to_owned());
+        }
+        self.projector = Some(projector);
+        Ok(cursor)
+    }
+
+    fn replayed(&mut self, released: &Released<'_>) {
+        if let Some(projector) = &self.projector {
+            projector.feed(released);
+        }
+    }
+
+    fn release(&mut self, released: &Released<'_>) {
+        let mut trades = 0;
+        for (command, _, events) in released.iter() {
+            self.outlets.directory.apply(command, events);
+            trades += events
+                .iter()
+                .filter(|event| matches!(event, Event::Trade(_)))
+                .count();
+        }
+        if let Some(projector) = &self.projector {
+            projector.feed(released);
+        }
+        self.collect(released);
+        self.outlets.telemetry.released(
+            released.tickets.iter().flatten().count() as u64,
+            trades as u64,
+            released.durable.value(),
+        );
+        self.outlets.replies.push(&mut self.deliveries);
+    }
+
+    fn cursor(&self) -> Sequence {
+        self.projector
+            .as_ref()
+            .map_or(Sequence::ZERO, Projector::cursor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_retry_answers_every_body() {
+        let duplicate = Event::Duplicate(engine::event::Duplicate {
+            first_sequence: Sequence::new(1),
+            watermark: 0,
+        });
+        assert!(answers(&Body::Tick, &duplicate));
+    }
+}
