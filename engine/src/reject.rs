@@ -1,8 +1,8 @@
 //! Why a command was rejected: stable codes, their API strings, and the law behind them.
 //!
 //! Invariant: a code's number and string never change once released; the order in which checks
-//! are made is one list, in `RejectReason::PRECEDENCE`. Not here: wire errors of things that never reached
-//! the engine.
+//! are made is one list, in `RejectReason::PRECEDENCE`. Not here: wire errors of things that never
+//! reached the engine.
 
 macro_rules! reasons {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal;)*) => {
@@ -29,7 +29,7 @@ macro_rules! reasons {
 }
 
 reasons! {
-    // -- duplicate ------------------------------------------------------------------------------
+    // -- duplicate ---------------------------------------------------------------------------
     /// `valid_until` lies before the command's time.
     StaleRequest = 1, "STALE_REQUEST";
     /// The id was used with another payload; final.
@@ -40,14 +40,14 @@ reasons! {
     SequenceGap = 4, "SEQUENCE_GAP";
     /// No such session, or one of another principal.
     UnknownSession = 5, "UNKNOWN_SESSION";
-    // -- principal and account --------------------------------------------------------------------
+    // -- principal and account ---------------------------------------------------------------
     /// No such account.
     UnknownAccount = 10, "UNKNOWN_ACCOUNT";
     /// No such participant.
     UnknownParticipant = 11, "UNKNOWN_PARTICIPANT";
     /// No such beneficial owner.
     UnknownOwner = 12, "UNKNOWN_OWNER";
-    // -- instrument ---------------------------------------------------------------------------------
+    // -- instrument --------------------------------------------------------------------------
     /// No such instrument.
     UnknownInstrument = 20, "UNKNOWN_INSTRUMENT";
     /// No such venue.
@@ -56,7 +56,7 @@ reasons! {
     UnknownCalendar = 22, "UNKNOWN_CALENDAR";
     /// No such live order of this account.
     UnknownOrder = 23, "UNKNOWN_ORDER";
-    // -- phase ----------------------------------------------------------------------------------------
+    // -- phase -------------------------------------------------------------------------------
     /// The phase takes no new orders and no replaces.
     MarketClosed = 30, "MARKET_CLOSED";
     /// The phase takes no cancels.
@@ -67,7 +67,7 @@ reasons! {
     CancelOnly = 33, "CANCEL_ONLY";
     /// The time in force or an instruction makes no sense in this phase.
     PhaseTimeInForce = 34, "PHASE_TIME_IN_FORCE";
-    // -- regime -----------------------------------------------------------------------------------------
+    // -- regime ------------------------------------------------------------------------------
     /// The venue's regimes do not allow the trading model.
     ModelNotAllowed = 40, "MODEL_NOT_ALLOWED";
     /// The regimes cannot stand on one venue.
@@ -76,7 +76,7 @@ reasons! {
     LicenceRequired = 42, "LICENCE_REQUIRED";
     /// The venue does not offer the model, or the model is not built yet.
     ModelNotAvailable = 43, "MODEL_NOT_AVAILABLE";
-    // -- tick, lot, quantity ------------------------------------------------------------------------
+    // -- tick, lot, quantity -----------------------------------------------------------------
     /// Order type, time in force and instructions do not go together.
     InvalidCombination = 50, "INVALID_COMBINATION";
     /// The price's sign is not allowed, or a price is missing where one is needed.
@@ -93,29 +93,29 @@ reasons! {
     ExpireTime = 56, "EXPIRE_TIME";
     /// A replace that changes nothing, or a field this order does not have.
     ReplaceInvalid = 57, "REPLACE_INVALID";
-    // -- notional ----------------------------------------------------------------------------------------
+    // -- notional ----------------------------------------------------------------------------
     /// |price| x quantity is above the instrument's bound.
     MaxNotional = 60, "MAX_NOTIONAL";
-    // -- collar and band -----------------------------------------------------------------------------
+    // -- collar and band ---------------------------------------------------------------------
     /// Outside the static band around the reference price.
     StaticBand = 70, "STATIC_BAND";
     /// Outside the dynamic band around the last trade.
     DynamicBand = 71, "DYNAMIC_BAND";
-    // -- open orders ------------------------------------------------------------------------------------
+    // -- open orders -------------------------------------------------------------------------
     /// The book of this shard holds as many orders as it may.
     OpenOrders = 80, "OPEN_ORDERS";
     /// The instrument holds as many waiting stops as it may.
     StopOrders = 81, "STOP_ORDERS";
     /// The instrument's book holds as many price levels as it may.
     PriceLevels = 82, "PRICE_LEVELS";
-    // -- self-trade and FOK -------------------------------------------------------------------------
+    // -- self-trade and FOK ------------------------------------------------------------------
     /// A post-only order would take.
     PostOnlyWouldTake = 90, "POST_ONLY_WOULD_TAKE";
     /// A fill-or-kill order cannot fill wholly.
     FokUnfillable = 91, "FOK_UNFILLABLE";
     /// Less than the minimum quantity can trade at once.
     MinQuantity = 92, "MIN_QUANTITY";
-    // -- operations ---------------------------------------------------------------------------------------
+    // -- operations --------------------------------------------------------------------------
     /// The public id is taken.
     AlreadyExists = 100, "ALREADY_EXISTS";
     /// A bound on how many of these there may be is reached.

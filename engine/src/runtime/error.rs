@@ -51,7 +51,8 @@ impl fmt::Display for Recovered {
         };
         write!(
             f,
-            ": {} applied in {seconds:.3} s ({rate:.0}/s), {} hashes equal, {:.3} s in all, epoch {}",
+            ": {} applied in {seconds:.3} s ({rate:.0}/s), {} hashes equal, {:.3} s in all, \
+             epoch {}",
             self.replayed,
             self.compared,
             self.elapsed.as_secs_f64(),
