@@ -7,6 +7,8 @@
 //! moves no rows, its order depends on no seed, and its room never grows on the trading thread.
 //! Not here: numbers of sessions (`sessions`), the answers themselves (the gateway's history).
 
+mod expiry;
+
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::bytes::{self, BytesError, Reader};
@@ -16,6 +18,7 @@ use crate::limits::Limits;
 use crate::reject::{Reject, RejectReason};
 use crate::sessions::Refusal;
 use crate::types::{AccountId, ClientId, Nanoseconds, PrincipalId, Sequence, Time};
+use expiry::{Entry, Expiry};
 
 /// What a client's id is unique within.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,17 +71,17 @@ impl Request {
 const SECOND: i64 = 1_000_000_000;
 /// How many expired requests one command forgets at most: a bound on its cost.
 const FORGET_MAX: usize = 8;
+const EXPIRY: &str = "a request's expiry";
 
 /// The remembered requests.
 #[derive(Clone, Debug)]
 pub struct Requests {
-    // The rows; `free` heads a list of unused ones through `heap_place`.
     rows: Vec<Row>,
-    free: u32,
+    // Rows that hold nothing; the one freed last is used first.
+    free: Vec<u32>,
     // Open addressing with linear probing: 0, or a row plus one. Twice the capacity.
     index: Vec<u32>,
-    // A binary heap of rows, the next to expire first.
-    heap: Vec<u32>,
+    expiry: Expiry,
     capacity: u32,
     bounds: SetLimits,
 }
@@ -88,28 +91,19 @@ struct Row {
     key: u128,
     payload: u128,
     sequence: u64,
-    expires: i64,
-    heap_place: u32,
+    expires: Time,
 }
-
-impl Row {
-    const fn order(&self) -> (i64, u64) {
-        (self.expires, self.sequence)
-    }
-}
-
-const NONE: u32 = u32::MAX;
 
 impl Requests {
     /// No requests, with room for as many as `limits` says.
     pub fn new(limits: &Limits) -> Self {
         let capacity = limits.requests_capacity;
-        assert!(capacity < NONE / 4, "the index counts rows in 32 bits");
+        assert!(capacity < u32::MAX / 4, "the index counts rows in 32 bits");
         Self {
             rows: Vec::with_capacity(capacity as usize),
-            free: NONE,
+            free: Vec::with_capacity(capacity as usize),
             index: vec![0; (capacity as usize * 2).next_power_of_two().max(2)],
-            heap: Vec::with_capacity(capacity as usize),
+            expiry: Expiry::new(capacity),
             capacity,
             bounds: SetLimits {
                 requests_max: capacity,
@@ -120,7 +114,7 @@ impl Requests {
 
     /// How many are remembered.
     pub const fn used(&self) -> u32 {
-        self.heap.len() as u32
+        self.expiry.len() as u32
     }
 
     /// The bounds in force.
@@ -175,8 +169,7 @@ impl Requests {
             key,
             payload: request.payload,
             sequence: sequence.value(),
-            expires: request.expires(time).nanoseconds(),
-            heap_place: NONE,
+            expires: request.expires(time),
         });
         Ok(())
     }
@@ -186,12 +179,16 @@ impl Requests {
     /// # Errors
     /// As [`Requests::check`].
     pub fn probe(&self, request: &Request, time: Time) -> Result<(), Refusal> {
-        let mut used = self.used() - self.count_expired(time, None) as u32;
+        let oldest = self.expiry.count_before::<FORGET_MAX>(time, None);
+        let mut used = self.used() - oldest as u32;
         if let Some(found) = self.find(request.key()) {
             let row = &self.rows[found as usize];
             row.answer(request.payload, time)?;
             // It is expired: `check` forgets it by itself unless it was among the oldest.
-            if self.count_expired(time, Some(row.order())) >= FORGET_MAX {
+            let before = self
+                .expiry
+                .count_before::<FORGET_MAX>(time, Some(row.entry(found)));
+            if before >= FORGET_MAX {
                 used -= 1;
             }
         }
@@ -210,80 +207,50 @@ impl Requests {
         Ok(())
     }
 
-    /// How many expired rows there are, at most [`FORGET_MAX`]; only those before `bound`, if
-    /// given. Walks the top of the heap: children never expire before their parent.
-    fn count_expired(&self, time: Time, bound: Option<(i64, u64)>) -> usize {
-        let mut stack = [0_usize; FORGET_MAX * 2 + 2];
-        let (mut open, mut count) = (1, 0);
-        while open > 0 && count < FORGET_MAX {
-            open -= 1;
-            let place = stack[open];
-            let Some(row) = self.heap.get(place).map(|row| &self.rows[*row as usize]) else {
-                continue;
-            };
-            let before = bound.is_none_or(|bound| row.order() < bound);
-            if row.expires < time.nanoseconds() && before {
-                count += 1;
-                stack[open] = place * 2 + 1;
-                stack[open + 1] = place * 2 + 2;
-                open += 2;
-            }
-        }
-        count
-    }
-
     fn forget_expired(&mut self, time: Time) {
         for _ in 0..FORGET_MAX {
-            let Some(first) = self.heap.first().copied() else {
-                return;
-            };
-            if self.rows[first as usize].expires >= time.nanoseconds() {
-                return;
+            match self.expiry.first() {
+                Some(first) if first.expires < time => self.forget(first.row),
+                _ => return,
             }
-            self.forget(first);
         }
     }
 
-    fn remember(&mut self, mut row: Row) {
+    fn remember(&mut self, row: Row) {
         assert!(self.used() < self.capacity, "`admit` checked the bound");
-        let place = self.heap.len() as u32;
-        row.heap_place = place;
-        let row_place = if self.free == NONE {
+        let place = if let Some(place) = self.free.pop() {
+            self.rows[place as usize] = row;
+            place
+        } else {
             self.rows.push(row);
             self.rows.len() as u32 - 1
-        } else {
-            let reused = self.free;
-            self.free = self.rows[reused as usize].heap_place;
-            self.rows[reused as usize] = row;
-            reused
         };
         let bucket = self.bucket_of(row.key).expect_err("the key is new");
-        self.index[bucket] = row_place + 1;
-        self.heap.push(row_place);
-        self.sift_up(place as usize);
+        self.index[bucket] = place + 1;
+        self.expiry.push(row.entry(place));
     }
 
     fn forget(&mut self, row: u32) {
         let key = self.rows[row as usize].key;
         let bucket = self.bucket_of(key).expect("every row is in the index");
         self.unlink(bucket);
-        let place = self.rows[row as usize].heap_place as usize;
-        self.heap.swap_remove(place);
-        if place < self.heap.len() {
-            let moved = self.heap[place] as usize;
-            self.rows[moved].heap_place = place as u32;
-            self.sift_up(place);
-            self.sift_down(self.rows[moved].heap_place as usize);
-        }
-        self.rows[row as usize].heap_place = self.free;
-        self.free = row;
+        self.expiry.remove(row);
+        self.free.push(row);
     }
 }
 
 impl Row {
+    const fn entry(&self, row: u32) -> Entry {
+        Entry {
+            expires: self.expires,
+            sequence: self.sequence,
+            row,
+        }
+    }
+
     /// `Ok` when the row is expired.
     fn answer(&self, payload: u128, time: Time) -> Result<(), Refusal> {
-        if self.expires < time.nanoseconds() {
+        if self.expires < time {
             return Ok(());
         }
         if self.payload != payload {
@@ -337,48 +304,6 @@ impl Requests {
     }
 }
 
-/// The heap.
-impl Requests {
-    fn sift_up(&mut self, mut place: usize) {
-        while place > 0 {
-            let parent = (place - 1) / 2;
-            if self.heap_order(parent) <= self.heap_order(place) {
-                return;
-            }
-            self.heap_swap(parent, place);
-            place = parent;
-        }
-    }
-
-    fn sift_down(&mut self, mut place: usize) {
-        loop {
-            let children = [place * 2 + 1, place * 2 + 2];
-            let known = children
-                .into_iter()
-                .filter(|child| *child < self.heap.len());
-            let Some(child) = known.min_by_key(|child| self.heap_order(*child)) else {
-                return;
-            };
-            if self.heap_order(place) <= self.heap_order(child) {
-                return;
-            }
-            self.heap_swap(place, child);
-            place = child;
-        }
-    }
-
-    fn heap_order(&self, place: usize) -> (i64, u64) {
-        self.rows[self.heap[place] as usize].order()
-    }
-
-    fn heap_swap(&mut self, one: usize, other: usize) {
-        self.heap.swap(one, other);
-        for place in [one, other] {
-            self.rows[self.heap[place] as usize].heap_place = place as u32;
-        }
-    }
-}
-
 /// Bytes: the bounds, then the requests in order of expiry.
 impl Requests {
     const ROW_BYTES: usize = 48;
@@ -387,16 +312,16 @@ impl Requests {
     pub fn encode(&self, out: &mut Vec<u8>) {
         bytes::put_u32(out, self.bounds.requests_max);
         bytes::put_u32(out, self.bounds.requests_reserved);
-        bytes::put_varint(out, self.heap.len() as u64);
-        let mut order = self.heap.clone();
-        order.sort_unstable_by_key(|row| self.rows[*row as usize].order());
+        bytes::put_varint(out, self.expiry.len() as u64);
+        let mut order = self.expiry.entries().to_vec();
+        order.sort_unstable();
         out.reserve(order.len() * Self::ROW_BYTES);
-        for place in order {
-            let row = &self.rows[place as usize];
+        for entry in order {
+            let row = &self.rows[entry.row as usize];
             bytes::put_u128(out, row.key);
             bytes::put_u128(out, row.payload);
             bytes::put_u64(out, row.sequence);
-            bytes::put_i64(out, row.expires);
+            bytes::put_i64(out, row.expires.nanoseconds());
         }
     }
 
@@ -420,17 +345,16 @@ impl Requests {
                 key: input.u128()?,
                 payload: input.u128()?,
                 sequence: input.u64()?,
-                expires: input.i64()?,
-                heap_place: NONE,
+                expires: Time::new(input.i64()?).ok_or(BytesError::range(EXPIRY))?,
             };
-            let in_order = last.is_none_or(|last| last < row.order());
-            if !in_order || Time::new(row.expires).is_none() {
-                return Err(BytesError::range("a request's expiry"));
+            let order = (row.expires, row.sequence);
+            if last.is_some_and(|last| last >= order) {
+                return Err(BytesError::range(EXPIRY));
             }
             if requests.find(row.key).is_some() {
                 return Err(BytesError::range("a request's key (given twice)"));
             }
-            last = Some(row.order());
+            last = Some(order);
             requests.remember(row);
         }
         Ok(requests)
@@ -438,18 +362,15 @@ impl Requests {
 
     /// Whether rows, index and heap agree; for `Engine::audit`.
     pub fn is_sound(&self) -> bool {
-        let in_heap = |(place, row): (usize, &u32)| {
-            let row = &self.rows[*row as usize];
-            let parent = place.saturating_sub(1) / 2;
-            row.heap_place as usize == place && self.heap_order(parent) <= row.order()
-        };
         let indexed = self.index.iter().filter(|bucket| **bucket != 0).count();
-        indexed == self.heap.len()
-            && self.heap.iter().enumerate().all(in_heap)
-            && self
-                .heap
-                .iter()
-                .all(|row| self.find(self.rows[*row as usize].key) == Some(*row))
+        let used = self.expiry.len();
+        indexed == used
+            && self.rows.len() == used + self.free.len()
+            && self.expiry.is_sound()
+            && self.expiry.entries().iter().all(|entry| {
+                let row = &self.rows[entry.row as usize];
+                row.entry(entry.row) == *entry && self.find(row.key) == Some(entry.row)
+            })
     }
 }
 
