@@ -1,4 +1,6 @@
 //! Sanjiang's engine: one deterministic function from commands to events.
+
+pub(crate) mod book;
 pub mod bytes;
 pub mod command;
 pub mod event;
