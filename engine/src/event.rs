@@ -96,6 +96,14 @@ pub struct Counters {
     pub participant: u64,
 }
 
+impl Counters {
+    /// Of a report that is not counted.
+    pub const NONE: Self = Self {
+        account: 0,
+        participant: 0,
+    };
+}
+
 /// A report about one order that is not a trade.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OrderReport {

@@ -6,6 +6,7 @@
 //! to 2 times the cost of the whole operation on the floor program); the id carries its slot.
 //! Not here: levels (`level`, `ladder`), parked orders and waiting stops (`market`).
 
+use crate::limits::Limits;
 use crate::types::{OrderId, Price, Quantity, SelfTradePrevention, Side, Time};
 
 /// No row.
@@ -36,6 +37,36 @@ pub(crate) enum Force {
     FillOrKill,
     Opening,
     Closing,
+}
+
+impl Kind {
+    /// The kind with this number.
+    pub(crate) fn from_code(code: u8) -> Option<Self> {
+        Some(match code {
+            0 => Self::Limit,
+            1 => Self::Market,
+            2 => Self::MarketToLimit,
+            3 => Self::Stop,
+            4 => Self::StopLimit,
+            _ => return None,
+        })
+    }
+}
+
+impl Force {
+    /// The time in force with this number.
+    pub(crate) fn from_code(code: u8) -> Option<Self> {
+        Some(match code {
+            0 => Self::Day,
+            1 => Self::GoodTillCancel,
+            2 => Self::GoodTillDate,
+            3 => Self::ImmediateOrCancel,
+            4 => Self::FillOrKill,
+            5 => Self::Opening,
+            6 => Self::Closing,
+            _ => return None,
+        })
+    }
 }
 
 /// Where an order is.
@@ -138,6 +169,12 @@ impl Flags {
         }
     }
 
+    /// Whether it is a stop that has not been elected.
+    #[inline]
+    pub(crate) fn is_waiting_stop(self) -> bool {
+        matches!(self.kind(), Kind::Stop | Kind::StopLimit)
+    }
+
     #[inline]
     pub(crate) fn is_post_only(self) -> bool {
         self.0 & POST_ONLY != 0
@@ -217,6 +254,22 @@ pub(crate) struct Row {
 const _: () = assert!(size_of::<Row>() == 64, "a row is one cache line");
 
 impl Row {
+    /// A row without an order.
+    const BLANK: Self = Self {
+        sequence: 0,
+        price: Price::ZERO,
+        leaves: Quantity::ZERO,
+        order_quantity: Quantity::ZERO,
+        next: NIL,
+        prev: NIL,
+        account: NIL,
+        owner: NIL,
+        instrument: NIL,
+        flags: Flags(0),
+        account_next: NIL,
+        account_prev: NIL,
+    };
+
     /// What has traded.
     #[inline]
     pub(crate) fn cumulative(&self) -> Quantity {
@@ -377,6 +430,23 @@ impl Arena {
         }
     }
 
+    /// A waiting stop's trigger.
+    #[inline]
+    pub(crate) fn stop_price(&self, slot: u32) -> Option<Price> {
+        let waits = self.row(slot).flags.is_waiting_stop();
+        if waits {
+            self.cold(slot).stop_price
+        } else {
+            None
+        }
+    }
+
+    /// When a GTD order ends.
+    pub(crate) fn expire(&self, slot: u32) -> Option<Time> {
+        let timed = self.row(slot).flags.force() == Force::GoodTillDate;
+        timed.then(|| self.cold(slot).expire)
+    }
+
     /// What the public book shows of an order.
     #[inline]
     pub(crate) fn displayed(&self, slot: u32) -> Quantity {
@@ -421,6 +491,46 @@ impl Arena {
                 slot
             })
         })
+    }
+
+    /// An arena of `used` rows that are neither live nor free, to be restored one by one.
+    pub(crate) fn blank(limits: &Limits, used: u32) -> Self {
+        let mut arena = Self::new(limits.orders_max, limits.accounts_max);
+        arena.rows.resize(used as usize, Row::BLANK);
+        arena.cold.resize(used as usize, Cold::NONE);
+        arena
+    }
+
+    /// Puts a row back where it was; `false` if there is no such place or it is taken.
+    pub(crate) fn restore(&mut self, slot: u32, row: &Row, cold: Cold) -> bool {
+        if slot >= self.used() || self.row(slot).sequence != 0 {
+            return false;
+        }
+        *self.row_mut(slot) = *row;
+        *self.cold_mut(slot) = cold;
+        self.live += 1;
+        self.chain(slot);
+        true
+    }
+
+    /// Links the free rows, the next to be used first; `false` unless they are all that is left.
+    pub(crate) fn restore_free(&mut self, slots: &[u32]) -> bool {
+        let mut seen = vec![false; self.rows.len()];
+        for slot in slots {
+            let known = seen.get_mut(*slot as usize);
+            let Some(fresh) = known.filter(|seen| !**seen) else {
+                return false;
+            };
+            if self.row(*slot).sequence != 0 {
+                return false;
+            }
+            *fresh = true;
+        }
+        for slot in slots.iter().rev() {
+            self.row_mut(*slot).next = self.free;
+            self.free = *slot;
+        }
+        slots.len() + self.live as usize == self.rows.len()
     }
 
     #[inline]

@@ -290,9 +290,7 @@ impl Ladder {
     }
 
     fn enter_far(&mut self, rank: i64) -> &mut Level {
-        let found = self
-            .far(rank)
-            .binary_search_by_key(&rank, |far| far.rank);
+        let found = self.far(rank).binary_search_by_key(&rank, |far| far.rank);
         let at = match found {
             Ok(at) => at,
             Err(at) => {

@@ -128,7 +128,10 @@ fn memory_follows_the_number_of_levels() {
     for ticks in 0..20_000 {
         both.add(ticks);
     }
-    assert!(both.ladder.window.width() >= 16_384, "dense levels are near");
+    assert!(
+        both.ladder.window.width() >= 16_384,
+        "dense levels are near"
+    );
     for ticks in 10..20_000 {
         both.remove(ticks);
     }

@@ -9,6 +9,8 @@
 pub struct Price(i64);
 
 impl Price {
+    /// Zero ticks.
+    pub const ZERO: Self = Self(0);
     /// The largest magnitude of a price, in ticks.
     pub const MAX_TICKS: i64 = 1 << 40;
 

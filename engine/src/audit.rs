@@ -1,0 +1,131 @@
+//! Whole-engine checks that tests, the simulator and recovery call; too slow for the hot path.
+//!
+//! Invariant: a sound engine passes after every command. Not here: assertions beside the code they
+//! guard, which are always on.
+
+use crate::book::arena::Place;
+use crate::book::depth;
+use crate::engine::Engine;
+use crate::types::{InstrumentId, OwnerId, Side};
+
+/// What does not hold, and where.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AuditError {
+    /// The instrument, where one is at fault.
+    pub instrument: Option<InstrumentId>,
+    /// What does not hold.
+    pub what: &'static str,
+}
+
+impl std::fmt::Display for AuditError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.instrument {
+            Some(instrument) => write!(f, "instrument {}: {}", instrument.index(), self.what),
+            None => f.write_str(self.what),
+        }
+    }
+}
+
+impl std::error::Error for AuditError {}
+
+impl Engine {
+    /// Checks everything that must hold between commands: books not crossed in continuous trading,
+    /// queues and levels against rows, every row in exactly one place, accounts' chains, the free
+    /// list, timers and the table of requests.
+    ///
+    /// # Errors
+    /// The first thing that does not hold.
+    pub fn audit(&self) -> Result<(), AuditError> {
+        let whole = |what| AuditError {
+            instrument: None,
+            what,
+        };
+        let mut placed = 0;
+        for (index, market) in self.made_markets() {
+            placed += self
+                .audit_market(index, market)
+                .map_err(|what| AuditError {
+                    instrument: Some(index),
+                    what,
+                })?;
+        }
+        self.audit_rows(placed).map_err(whole)?;
+        if !self.requests().is_sound() {
+            return Err(whole("the table of requests is broken"));
+        }
+        Ok(())
+    }
+
+    fn audit_market(
+        &self,
+        instrument: InstrumentId,
+        market: &crate::market::Market,
+    ) -> Result<u32, &'static str> {
+        let arena = self.arena();
+        let setting = self.setting(instrument);
+        if setting.is_continuous() && setting.trading && market.book.is_crossed() {
+            return Err("the book is crossed in continuous trading");
+        }
+        if market.touched {
+            return Err("an indicative was left unpublished");
+        }
+        let mut placed = market.stops.audit(arena)?;
+        if placed > setting.stops_max {
+            return Err("more stops wait than may");
+        }
+        for side in [Side::Buy, Side::Sell] {
+            placed += depth::audit(&market.book, arena, side)?;
+            if market.book.side(side).levels() > setting.levels_max {
+                return Err("a side has more levels than it may");
+            }
+        }
+        let mut last = 0;
+        for slot in depth::queue(arena, &market.parked) {
+            let row = arena.row(slot);
+            if row.flags.place() != Place::Parked || row.sequence <= last {
+                return Err("a parked order is out of place");
+            }
+            last = row.sequence;
+            placed += 1;
+        }
+        if market
+            .slots(arena)
+            .any(|slot| arena.row(slot).instrument != instrument.index())
+        {
+            return Err("an order is in another instrument's market");
+        }
+        Ok(placed)
+    }
+
+    fn audit_rows(&self, placed: u32) -> Result<(), &'static str> {
+        let arena = self.arena();
+        if arena.live() != placed {
+            return Err("live rows and placed orders differ in number");
+        }
+        if arena.free_slots().count() as u32 + placed != arena.used() {
+            return Err("a row is neither live nor free");
+        }
+        let (mut chained, mut timed) = (0, 0);
+        for (account, _) in self.parties().accounts() {
+            for slot in arena.of_account(account.index()) {
+                let row = arena.row(slot);
+                if row.sequence == 0 || row.account != account.index() {
+                    return Err("an account's chain holds a row that is not its own");
+                }
+                let owner = self.parties().owner_of(account);
+                if owner.map(OwnerId::index) != Some(row.owner) {
+                    return Err("an order has another owner than its account");
+                }
+                chained += 1;
+                timed += usize::from(arena.expire(slot).is_some());
+            }
+        }
+        if chained != placed {
+            return Err("live rows and accounts' chains differ in number");
+        }
+        if timed != self.timers().live() {
+            return Err("GTD orders and timers differ in number");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,362 @@
+//! The engine: `apply` takes one sequenced command and writes the events it causes.
+//!
+//! Invariant: a function of the commands so far, nothing else: no clock, no randomness, no hash
+//! order, no threads. Between commands each live order is in exactly one place and nothing rests
+//! crossed in continuous trading. Not here: durability (`journal`), who may send (`gateway`).
+
+mod clock;
+mod day_ends;
+mod operations;
+mod orders;
+mod sections;
+mod views;
+
+pub use sections::{SectionId, SectionsError};
+pub use views::{LiveOrder, LivePlace, Usage};
+
+use crate::book::arena::Arena;
+use crate::command::{Body, Command, Identity, Sequenced};
+use crate::event::{Event, Events};
+use crate::journal::codec;
+use crate::limits::Limits;
+use crate::market::timers::Timers;
+use crate::market::{Market, Setting};
+use crate::matching::{Desk, Scratch};
+use crate::parties::Parties;
+use crate::reject::{Reject, RejectReason};
+use crate::requests::{Request, RequestScope, Requests};
+use crate::sessions::{Refusal, Sessions};
+use crate::state_hash::{EventHash, EventHasher};
+use crate::types::{InstrumentId, Price, Sequence, Time};
+use crate::venue::Venues;
+use day_ends::DayEnds;
+
+/// All of a shard's contents: parties, venues, books, and what is needed to recognise retries.
+#[derive(Debug)]
+pub struct Engine {
+    limits: Limits,
+    sequence: Sequence,
+    time: Time,
+    requests: Requests,
+    sessions: Sessions,
+    parties: Parties,
+    venues: Venues,
+    arena: Arena,
+    /// By instrument handle; made at the instrument's first order.
+    markets: Vec<Option<Box<Market>>>,
+    /// A market where nothing happened, for questions about instruments that have none yet.
+    vacant: Box<Market>,
+    timers: Timers,
+    day_ends: DayEnds,
+    /// Instruments whose indicative may have changed in this command.
+    touched: Vec<u32>,
+    scratch: Scratch,
+    hasher: EventHasher,
+}
+
+/// One instrument's market and everything matching needs beside it, borrowed at once.
+struct Floor<'a> {
+    market: &'a mut Market,
+    setting: Setting<'a>,
+    desk: Desk<'a>,
+}
+
+impl Engine {
+    /// An engine to which nothing has happened. Room is reserved for `limits` and touched only
+    /// when used.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            sequence: Sequence::ZERO,
+            time: Time::ZERO,
+            requests: Requests::new(&limits),
+            sessions: Sessions::new(&limits),
+            parties: Parties::new(&limits),
+            venues: Venues::new(&limits),
+            arena: Arena::new(limits.orders_max, limits.accounts_max),
+            markets: Vec::new(),
+            vacant: Box::new(Market::new()),
+            timers: Timers::new(limits.orders_max),
+            day_ends: DayEnds::default(),
+            touched: Vec::new(),
+            scratch: Scratch::default(),
+            hasher: EventHasher::default(),
+            limits,
+        }
+    }
+
+    /// Carries out one command and appends its events. The sequence must be the last one plus
+    /// one, and the time must not fall: anything else is a fault of ours and stops the process.
+    pub fn apply(&mut self, command: &Sequenced<Command>, events: &mut Events) {
+        assert!(
+            command.sequence == self.sequence.next(),
+            "commands come one after the other: {:?} after {:?}",
+            command.sequence,
+            self.sequence
+        );
+        assert!(
+            command.time >= self.time,
+            "time never falls: {:?} after {:?}",
+            command.time,
+            self.time
+        );
+        self.sequence = command.sequence;
+        self.time = command.time;
+        let first = events.len();
+        match self.admit(&command.value) {
+            Ok(()) => self.carry_out(&command.value, events),
+            Err(Refusal::Duplicate(duplicate)) => events.push(Event::Duplicate(duplicate)),
+            Err(Refusal::Reject(reason)) => {
+                self.refuse(&command.value, reason.into(), events);
+            }
+        }
+        self.timers.tidy(&self.arena);
+        self.hasher.add(self.sequence, &events.as_slice()[first..]);
+    }
+
+    /// What the engine would answer to a command at `time`: the same ladder of checks, carried out
+    /// without changing anything.
+    ///
+    /// # Errors
+    /// The reject the command would get. A retry is `Ok`: it would be answered from memory.
+    pub fn validate(&self, command: &Command, time: Time) -> Result<(), Reject> {
+        match self.probe(command, time) {
+            Ok(()) => self.check(command, time),
+            Err(Refusal::Duplicate(_)) => Ok(()),
+            Err(Refusal::Reject(reason)) => Err(reason.into()),
+        }
+    }
+
+    /// When the next `Tick` is due, if anything is.
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.next_due().map(|due| due.deadline())
+    }
+
+    /// The sequence of the last command.
+    pub fn sequence(&self) -> Sequence {
+        self.sequence
+    }
+
+    /// The time of the last command.
+    pub fn time(&self) -> Time {
+        self.time
+    }
+
+    /// The running hash of all events since the first command.
+    pub fn event_hash(&self) -> EventHash {
+        self.hasher.value()
+    }
+
+    /// The duplicate group of checks; it remembers the request.
+    fn admit(&mut self, command: &Command) -> Result<(), Refusal> {
+        let envelope = &command.envelope;
+        match envelope.identity {
+            Identity::Internal => {}
+            Identity::Session {
+                session,
+                client_sequence,
+            } => self
+                .sessions
+                .check(envelope.principal, session, client_sequence)?,
+            Identity::Request(_) => {
+                let request = request_of(command).expect("the identity is a request");
+                return self.requests.check(&request, self.sequence, self.time);
+            }
+        }
+        check_fresh(command, self.time)
+    }
+
+    /// The duplicate group of checks, changing nothing.
+    fn probe(&self, command: &Command, time: Time) -> Result<(), Refusal> {
+        let envelope = &command.envelope;
+        match envelope.identity {
+            Identity::Internal => {}
+            Identity::Session {
+                session,
+                client_sequence,
+            } => self
+                .sessions
+                .probe(envelope.principal, session, client_sequence)?,
+            Identity::Request(_) => {
+                let request = request_of(command).expect("the identity is a request");
+                return self.requests.probe(&request, time);
+            }
+        }
+        check_fresh(command, time)
+    }
+
+    fn carry_out(&mut self, command: &Command, events: &mut Events) {
+        match &command.body {
+            Body::NewOrder(order) => self.new_order(order, events),
+            Body::CancelOrder(cancel) => self.cancel_order(cancel, events),
+            Body::ReplaceOrder(replace) => self.replace_order(replace, events),
+            Body::MassCancel(mass_cancel) => self.mass_cancel(mass_cancel, events),
+            Body::OpenSession(open) => {
+                self.open_session(command.envelope.principal, open, events);
+            }
+            Body::CreateParticipant(create) => {
+                operation(events, self.parties.create_participant(create).map(Some));
+            }
+            Body::CreateOwner(create) => {
+                operation(events, self.parties.create_owner(create).map(Some));
+            }
+            Body::CreateAccount(create) => {
+                operation(events, self.parties.create_account(create).map(Some));
+            }
+            Body::SetCalendar(set) => {
+                operation(events, self.venues.set_calendar(set, self.time).map(Some));
+            }
+            Body::CreateVenue(create) => {
+                let made = self.venues.create_venue(create, self.time);
+                operation(events, made.map(Some));
+            }
+            Body::CreateInstrument(create) => {
+                operation(events, self.venues.create_instrument(create).map(Some));
+            }
+            Body::SetSchedule(set) => {
+                let done = self.venues.set_schedule(set, self.time);
+                operation(events, done.map(|()| None));
+            }
+            Body::SetPhase(set) => self.set_phase(set, events),
+            Body::SetTradingStatus(set) => self.set_trading_status(set, events),
+            Body::SetReferencePrice(set) => self.set_reference_price(set, events),
+            Body::SetLimits(set) => {
+                operation(events, self.requests.set_limits(set).map(|()| None));
+            }
+            Body::Tick => self.tick(events),
+            Body::AcceptClock(_) | Body::SessionsLost | Body::SemanticsVersion(_) => {
+                operation(events, Ok(None));
+            }
+        }
+    }
+
+    /// The checks after the duplicate group, changing nothing.
+    fn check(&self, command: &Command, time: Time) -> Result<(), Reject> {
+        match &command.body {
+            Body::NewOrder(order) => Ok(self.check_new(order, time).map(|_| ())?),
+            Body::CancelOrder(cancel) => Ok(self.check_cancel(cancel).map(|_| ())?),
+            Body::ReplaceOrder(replace) => Ok(self.check_replace(replace).map(|_| ())?),
+            Body::MassCancel(mass_cancel) => Ok(self.check_mass_cancel(mass_cancel)?),
+            Body::OpenSession(open) => {
+                let known = self.sessions.check_open(command.envelope.principal, open);
+                known.map(|_| ())
+            }
+            Body::CreateParticipant(create) => self.parties.check_participant(create),
+            Body::CreateOwner(create) => self.parties.check_owner(create),
+            Body::CreateAccount(create) => self.parties.check_account(create),
+            Body::SetCalendar(set) => self.venues.check_calendar(set),
+            Body::CreateVenue(create) => self.venues.check_venue(create),
+            Body::CreateInstrument(create) => self.venues.check_instrument(create),
+            Body::SetSchedule(set) => self.venues.check_schedule(set),
+            Body::SetPhase(set) => self.venues.check_phase(set.venue, set.phase),
+            Body::SetTradingStatus(set) => Ok(self.venues.status(set.scope).map(|_| ())?),
+            Body::SetReferencePrice(set) => self.venues.check_reference_price(set),
+            Body::SetLimits(set) => self.requests.check_limits(set),
+            Body::Tick | Body::AcceptClock(_) | Body::SessionsLost | Body::SemanticsVersion(_) => {
+                Ok(())
+            }
+        }
+    }
+
+    /// Everything one instrument's orders can change, borrowed at once. The instrument is known.
+    fn floor<'a>(&'a mut self, instrument: InstrumentId, events: &'a mut Events) -> Floor<'a> {
+        let place = instrument.place();
+        if place >= self.markets.len() {
+            self.markets.resize_with(place + 1, || None);
+        }
+        let market = self.markets[place].get_or_insert_with(|| Box::new(Market::new()));
+        Floor {
+            market,
+            setting: setting(&self.venues, &self.limits, instrument),
+            desk: Desk {
+                arena: &mut self.arena,
+                parties: &mut self.parties,
+                timers: &mut self.timers,
+                scratch: &mut self.scratch,
+                events,
+            },
+        }
+    }
+
+    /// The market of an instrument, made or not.
+    fn market(&self, instrument: InstrumentId) -> &Market {
+        let made = self.markets.get(instrument.place());
+        made.and_then(Option::as_deref).unwrap_or(&self.vacant)
+    }
+
+    /// Whether an instrument has had an order; without one no phase can do anything to it.
+    fn has_market(&self, instrument: InstrumentId) -> bool {
+        let made = self.markets.get(instrument.place());
+        made.is_some_and(Option::is_some)
+    }
+
+    /// The price of an instrument's last trade, if it has traded.
+    pub fn last_trade(&self, instrument: InstrumentId) -> Option<Price> {
+        self.market(instrument).last_trade
+    }
+}
+
+/// What a known instrument's market must know for one command.
+fn setting<'a>(venues: &'a Venues, limits: &Limits, id: InstrumentId) -> Setting<'a> {
+    let instrument = venues.instrument(id).expect("the instrument is known");
+    Setting {
+        instrument: id,
+        terms: &instrument.terms,
+        phase: venues.phase_of(id),
+        trading: venues.is_trading(id),
+        band: instrument.static_limits(),
+        levels_max: limits.levels_max,
+        stops_max: limits.stops_max,
+    }
+}
+
+/// A command as the table of remembered requests sees it, if a request id identifies it.
+fn request_of(command: &Command) -> Option<Request> {
+    let Identity::Request(id) = command.envelope.identity else {
+        return None;
+    };
+    let account = match &command.body {
+        Body::NewOrder(order) => Some(order.account),
+        Body::CancelOrder(cancel) => Some(cancel.account),
+        Body::ReplaceOrder(replace) => Some(replace.account),
+        Body::MassCancel(mass_cancel) => Some(mass_cancel.account),
+        Body::OpenSession(_)
+        | Body::CreateParticipant(_)
+        | Body::CreateOwner(_)
+        | Body::CreateAccount(_)
+        | Body::SetCalendar(_)
+        | Body::CreateVenue(_)
+        | Body::CreateInstrument(_)
+        | Body::SetSchedule(_)
+        | Body::SetPhase(_)
+        | Body::SetTradingStatus(_)
+        | Body::SetReferencePrice(_)
+        | Body::SetLimits(_)
+        | Body::AcceptClock(_)
+        | Body::Tick
+        | Body::SessionsLost
+        | Body::SemanticsVersion(_) => None,
+    };
+    let principal = RequestScope::Principal(command.envelope.principal);
+    Some(Request {
+        scope: account.map_or(principal, RequestScope::Account),
+        id,
+        payload: codec::payload_hash(command),
+        valid_until: command.envelope.valid_until,
+    })
+}
+
+/// STALE_REQUEST.
+fn check_fresh(command: &Command, time: Time) -> Result<(), Refusal> {
+    match command.envelope.valid_until {
+        Some(until) if until < time => Err(Refusal::Reject(RejectReason::StaleRequest)),
+        _ => Ok(()),
+    }
+}
+
+/// Writes the answer to an operator's command.
+fn operation(events: &mut Events, done: Result<Option<u32>, Reject>) {
+    events.push(Event::Operation(crate::event::OperationReport {
+        reject: done.err(),
+        handle: done.ok().flatten(),
+    }));
+}

@@ -1,0 +1,122 @@
+//! Ticks: deadlines fire in order of (instant, kind, id), and only here.
+//!
+//! Invariant: what is due first fires first, whatever its kind; one tick ends at most
+//! `Limits::EXPIRIES_PER_TICK_MAX` orders and then stops before the next one. Not here: when a
+//! tick is sent (`runtime::sequencer`).
+
+use super::Engine;
+use crate::event::{Cause, Event, Events, ExecType};
+use crate::limits::Limits;
+use crate::types::{OrderId, Time, VenueId};
+use crate::venue::{Due, DueKind, Fired};
+
+/// What is due, in the order in which deadlines fire.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Deadline {
+    /// A day roll or a timetable entry (kinds 0 and 2).
+    Venue(Due),
+    /// The end of the day for a venue's orders (kind 1).
+    DayEnd(Time, VenueId),
+    /// The end of a GTD order (kind 3).
+    Order(Time, OrderId),
+}
+
+impl Deadline {
+    /// When.
+    pub(super) fn deadline(&self) -> Time {
+        match self {
+            Self::Venue(due) => due.deadline,
+            Self::DayEnd(deadline, _) | Self::Order(deadline, _) => *deadline,
+        }
+    }
+
+    fn kind(&self) -> u8 {
+        match self {
+            Self::Venue(Due {
+                kind: DueKind::DayRoll,
+                ..
+            }) => 0,
+            Self::DayEnd(..) => 1,
+            Self::Venue(Due {
+                kind: DueKind::Timetable,
+                ..
+            }) => 2,
+            Self::Order(..) => 3,
+        }
+    }
+}
+
+impl Engine {
+    /// What fires next.
+    #[inline]
+    pub(super) fn next_due(&self) -> Option<Deadline> {
+        let venue = self.venues.next_deadline().map(Deadline::Venue);
+        let day_end = self.day_ends.first();
+        let day_end = day_end.map(|(deadline, venue)| Deadline::DayEnd(deadline, venue));
+        let order = self.timers.first();
+        let order = order.map(|(deadline, id)| Deadline::Order(deadline, id));
+        let all = [venue, day_end, order].into_iter().flatten();
+        all.min_by_key(|due| (due.deadline(), due.kind()))
+    }
+
+    pub(super) fn tick(&mut self, events: &mut Events) {
+        let mut left = Limits::EXPIRIES_PER_TICK_MAX;
+        while let Some(due) = self.next_due().filter(|due| due.deadline() <= self.time) {
+            match due {
+                Deadline::Venue(due) => self.fire(due, events),
+                Deadline::DayEnd(..) | Deadline::Order(..) if left == 0 => break,
+                Deadline::DayEnd(_, venue) => self.end_day(venue, &mut left, events),
+                Deadline::Order(_, id) => {
+                    left -= 1;
+                    self.expire(id.slot, events);
+                    self.timers.tidy(&self.arena);
+                }
+            }
+        }
+        self.publish_touched(events);
+    }
+
+    fn fire(&mut self, due: Due, events: &mut Events) {
+        match self.venues.fire(due) {
+            Fired::DayRolled(rolled) => {
+                events.push(Event::DayRolled(rolled));
+                self.day_ends
+                    .fall_due(rolled.venue, due.deadline, self.sequence);
+            }
+            Fired::Phase(venue, phase) => self.enter_phase(venue, phase, due.deadline, events),
+            Fired::Passed => {}
+        }
+    }
+
+    fn expire(&mut self, slot: u32, events: &mut Events) {
+        self.withdraw(slot, ExecType::Expired, Cause::TimeOver, events);
+    }
+
+    /// Ends orders of the venue's day, at most `left`; the day's end is over when none is left.
+    fn end_day(&mut self, venue: VenueId, left: &mut usize, events: &mut Events) {
+        self.collect_day(venue);
+        while let Some(slot) = self.day_ends.next_live(&self.arena) {
+            if *left == 0 {
+                return;
+            }
+            *left -= 1;
+            self.expire(slot, events);
+        }
+        self.timers.tidy(&self.arena);
+        self.day_ends.finish();
+    }
+
+    /// Collects the orders of the venue's day in id order, unless that was done.
+    fn collect_day(&mut self, venue: VenueId) {
+        if self.day_ends.is_collected() {
+            return;
+        }
+        let mut orders = self.day_ends.begin();
+        for instrument in self.venues.instruments_of(venue) {
+            let market = self.market(*instrument);
+            let slots = market.slots(&self.arena);
+            orders.extend(slots.map(|slot| (self.arena.row(slot).sequence, slot)));
+        }
+        self.day_ends.collected(orders, &self.arena);
+    }
+}

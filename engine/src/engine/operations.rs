@@ -1,0 +1,121 @@
+//! Operators' commands that touch orders: phases, trading status, reference prices; sessions.
+//!
+//! Invariant: a change of phase or status is announced before its consequences, instrument by
+//! instrument in order of their handles; the answer comes last. Not here: parties and venues as
+//! such, whose modules answer by themselves.
+
+use super::{Engine, Floor, operation};
+use crate::command::{OpenSession, Scope, SetPhase, SetReferencePrice, SetTradingStatus};
+use crate::event::{Event, Events, PhaseChanged, ReferencePrice, StatusChanged};
+use crate::types::{PrincipalId, Time, VenueId};
+use crate::venue::{Phase, TradingStatus};
+
+impl Engine {
+    pub(super) fn open_session(
+        &mut self,
+        principal: PrincipalId,
+        command: &OpenSession,
+        events: &mut Events,
+    ) {
+        match self.sessions.open(principal, command) {
+            Ok(opened) => events.push(Event::SessionOpened(opened)),
+            Err(reject) => operation(events, Err(reject)),
+        }
+    }
+
+    pub(super) fn set_phase(&mut self, command: &SetPhase, events: &mut Events) {
+        if let Err(reject) = self.venues.check_phase(command.venue, command.phase) {
+            return operation(events, Err(reject));
+        }
+        // Nothing below can fail.
+        self.venues.override_timetable(command.venue);
+        self.enter_phase(command.venue, command.phase, self.time, events);
+        operation(events, Ok(None));
+    }
+
+    /// Moves a venue to a phase at the instant `at`, with all that does to its orders.
+    pub(super) fn enter_phase(
+        &mut self,
+        venue: VenueId,
+        phase: Phase,
+        at: Time,
+        events: &mut Events,
+    ) {
+        let old = self.venues.venue(venue).expect("the venue is known").phase;
+        if old == phase {
+            return;
+        }
+        self.venues.set_phase(venue, phase);
+        events.push(Event::PhaseChanged(PhaseChanged { venue, phase }));
+        for index in 0..self.venues.instruments_of(venue).len() {
+            let instrument = self.venues.instruments_of(venue)[index];
+            if !self.has_market(instrument) {
+                continue;
+            }
+            let mut floor = self.floor(instrument, events);
+            let Floor {
+                market,
+                setting,
+                desk,
+            } = &mut floor;
+            market.change_phase(desk, setting, old);
+        }
+        if phase == Phase::Closed {
+            self.day_ends.fall_due(venue, at, self.sequence);
+        }
+    }
+
+    pub(super) fn set_trading_status(&mut self, command: &SetTradingStatus, events: &mut Events) {
+        let (scope, status) = (command.scope, command.status);
+        let old = match self.venues.status(scope) {
+            Ok(old) => old,
+            Err(reason) => return operation(events, Err(reason.into())),
+        };
+        // Nothing below can fail.
+        if old != status {
+            self.venues.set_status(scope, status);
+            events.push(Event::StatusChanged(StatusChanged { scope, status }));
+            if status == TradingStatus::Trading {
+                self.resume(scope, events);
+            }
+        }
+        operation(events, Ok(None));
+    }
+
+    /// Venue or instrument has just become Trading: continuous trading goes on where it can.
+    fn resume(&mut self, scope: Scope, events: &mut Events) {
+        let count = match scope {
+            Scope::Venue(venue) => self.venues.instruments_of(venue).len(),
+            Scope::Instrument(_) => 1,
+        };
+        for index in 0..count {
+            let instrument = match scope {
+                Scope::Venue(venue) => self.venues.instruments_of(venue)[index],
+                Scope::Instrument(instrument) => instrument,
+            };
+            if !self.has_market(instrument) {
+                continue;
+            }
+            let mut floor = self.floor(instrument, events);
+            let Floor {
+                market,
+                setting,
+                desk,
+            } = &mut floor;
+            if setting.trading && setting.is_continuous() {
+                market.open_continuous(desk, setting);
+            }
+        }
+    }
+
+    pub(super) fn set_reference_price(&mut self, command: &SetReferencePrice, events: &mut Events) {
+        let done = self.venues.set_reference_price(command);
+        if done.is_ok() {
+            events.push(Event::ReferencePrice(ReferencePrice {
+                instrument: command.instrument,
+                price: command.price,
+            }));
+        }
+        operation(events, done.map(|()| None));
+    }
+}

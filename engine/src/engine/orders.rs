@@ -1,0 +1,332 @@
+//! Orders as commands: new, cancel, replace, mass cancel, and how each is refused.
+//!
+//! Invariant: a refused command changes no order; every command is answered. Not here: what a
+//! taken order does (`market::book`).
+
+use super::{Engine, Floor, operation, setting};
+use crate::book::arena::Arena;
+use crate::command::{Body, CancelOrder, Command, MassCancel, ReplaceOrder};
+use crate::event::{Cause, Counters, Event, Events, ExecType, MassCancelReport, OrderReport};
+use crate::market::checks::{Entry, Prices};
+use crate::market::replace::Replacement;
+use crate::matching::live_report;
+use crate::reject::{Reject, RejectReason};
+use crate::types::{
+    AccountId, InstrumentId, NewOrder, OrderId, OrderStatus, OwnerId, Price, Quantity, Time,
+};
+use crate::venue::Action;
+
+/// Whether a refusal is counted in the private streams.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    Yes,
+    No,
+}
+
+impl Engine {
+    /// All checks of a new order after the duplicate group: its owner and the price it comes with.
+    pub(super) fn check_new(
+        &self,
+        order: &NewOrder,
+        time: Time,
+    ) -> Result<(OwnerId, Option<Price>), RejectReason> {
+        let owner = self.parties.owner_of(order.account);
+        let owner = owner.ok_or(RejectReason::UnknownAccount)?;
+        self.venues.permits(order.instrument, Action::New)?;
+        let setting = setting(&self.venues, &self.limits, order.instrument);
+        let market = self.market(order.instrument);
+        let entry = Entry::new(order, owner);
+        let price = entry.check(market, &self.arena, &setting, time)?;
+        Ok((owner, price))
+    }
+
+    pub(super) fn new_order(&mut self, order: &NewOrder, events: &mut Events) {
+        let checked = match self.check_new(order, self.time) {
+            Ok(checked) => checked,
+            Err(reason) => return self.refuse_new(order, reason.into(), Counted::Yes, events),
+        };
+        // Nothing below can fail.
+        let sequence = self.sequence;
+        let mut floor = self.floor(order.instrument, events);
+        let Floor {
+            market,
+            setting,
+            desk,
+        } = &mut floor;
+        market.enter(desk, setting, sequence, order, checked);
+        floor.publish();
+    }
+
+    /// The live order of this account.
+    fn find(&self, account: AccountId, order: OrderId) -> Result<u32, RejectReason> {
+        if self.parties.owner_of(account).is_none() {
+            return Err(RejectReason::UnknownAccount);
+        }
+        own_order(&self.arena, account, order).ok_or(RejectReason::UnknownOrder)
+    }
+
+    fn instrument_of(&self, slot: u32) -> InstrumentId {
+        InstrumentId::new(self.arena.row(slot).instrument)
+    }
+
+    pub(super) fn check_cancel(&self, command: &CancelOrder) -> Result<u32, RejectReason> {
+        let slot = self.find(command.account, command.order)?;
+        self.venues
+            .permits(self.instrument_of(slot), Action::Cancel)?;
+        Ok(slot)
+    }
+
+    pub(super) fn cancel_order(&mut self, command: &CancelOrder, events: &mut Events) {
+        let slot = match self.check_cancel(command) {
+            Ok(slot) => slot,
+            Err(reason) => {
+                let refusal = (ExecType::CancelRejected, reason.into());
+                let named = (command.account, command.order);
+                return self.refuse_change(named, refusal, Counted::Yes, events);
+            }
+        };
+        // Nothing below can fail.
+        let mut floor = self.floor(self.instrument_of(slot), events);
+        let cause = Cause::Request;
+        floor
+            .market
+            .withdraw(&mut floor.desk, slot, ExecType::Canceled, cause);
+        floor.publish();
+    }
+
+    pub(super) fn check_replace(
+        &self,
+        command: &ReplaceOrder,
+    ) -> Result<(u32, Replacement), RejectReason> {
+        let slot = self.find(command.account, command.order)?;
+        let instrument = self.instrument_of(slot);
+        self.venues.permits(instrument, Action::Replace)?;
+        let setting = setting(&self.venues, &self.limits, instrument);
+        let market = self.market(instrument);
+        let replacement = market.check_replace(&self.arena, &setting, slot, command)?;
+        Ok((slot, replacement))
+    }
+
+    pub(super) fn replace_order(&mut self, command: &ReplaceOrder, events: &mut Events) {
+        let (slot, replacement) = match self.check_replace(command) {
+            Ok(checked) => checked,
+            Err(reason) => {
+                let refusal = (ExecType::ReplaceRejected, reason.into());
+                let named = (command.account, command.order);
+                return self.refuse_change(named, refusal, Counted::Yes, events);
+            }
+        };
+        // Nothing below can fail.
+        let mut floor = self.floor(self.instrument_of(slot), events);
+        let Floor {
+            market,
+            setting,
+            desk,
+        } = &mut floor;
+        market.replace(desk, setting, slot, replacement);
+        floor.publish();
+    }
+
+    pub(super) fn check_mass_cancel(&self, command: &MassCancel) -> Result<(), RejectReason> {
+        if self.parties.owner_of(command.account).is_none() {
+            return Err(RejectReason::UnknownAccount);
+        }
+        match command.instrument {
+            Some(instrument) => self.venues.permits(instrument, Action::MassCancel),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn mass_cancel(&mut self, command: &MassCancel, events: &mut Events) {
+        if let Err(reason) = self.check_mass_cancel(command) {
+            return refuse_mass_cancel(command, reason.into(), events);
+        }
+        // Nothing below can fail.
+        let mut orders = std::mem::take(&mut self.scratch.orders);
+        orders.clear();
+        for slot in self.arena.of_account(command.account.index()) {
+            let row = self.arena.row(slot);
+            let instrument = InstrumentId::new(row.instrument);
+            if command.instrument.is_none_or(|one| one == instrument)
+                && command.side.is_none_or(|side| side == row.flags.side())
+            {
+                orders.push((row.sequence, slot));
+            }
+        }
+        orders.sort_unstable();
+        let (mut canceled, mut kept) = (0, 0);
+        for (_, slot) in orders.drain(..) {
+            let instrument = self.instrument_of(slot);
+            if self.venues.permits(instrument, Action::MassCancel).is_err() {
+                kept += 1;
+                continue;
+            }
+            canceled += 1;
+            self.withdraw(slot, ExecType::Canceled, Cause::MassCancel, events);
+        }
+        self.scratch.orders = orders;
+        self.publish_touched(events);
+        events.push(Event::MassCancel(MassCancelReport {
+            account: command.account,
+            reject: None,
+            canceled,
+            kept,
+        }));
+    }
+
+    /// Ends a live order wherever it is; its instrument's indicative is published later.
+    pub(super) fn withdraw(
+        &mut self,
+        slot: u32,
+        exec_type: ExecType,
+        cause: Cause,
+        events: &mut Events,
+    ) {
+        let instrument = self.instrument_of(slot);
+        let mut floor = self.floor(instrument, events);
+        floor
+            .market
+            .withdraw(&mut floor.desk, slot, exec_type, cause);
+        let known = std::mem::replace(&mut floor.market.touched, true);
+        if !known {
+            self.touched.push(instrument.index());
+        }
+    }
+
+    /// Publishes the indicatives of touched instruments that are in a call phase.
+    pub(super) fn publish_touched(&mut self, events: &mut Events) {
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.sort_unstable();
+        for instrument in touched.drain(..) {
+            let mut floor = self.floor(InstrumentId::new(instrument), events);
+            floor.market.touched = false;
+            floor.publish();
+        }
+        self.touched = touched;
+    }
+
+    /// Answers a command that the duplicate group refused.
+    pub(super) fn refuse(&mut self, command: &Command, reject: Reject, events: &mut Events) {
+        match &command.body {
+            Body::NewOrder(order) => self.refuse_new(order, reject, Counted::No, events),
+            Body::CancelOrder(cancel) => {
+                let refusal = (ExecType::CancelRejected, reject);
+                let named = (cancel.account, cancel.order);
+                self.refuse_change(named, refusal, Counted::No, events);
+            }
+            Body::ReplaceOrder(replace) => {
+                let refusal = (ExecType::ReplaceRejected, reject);
+                let named = (replace.account, replace.order);
+                self.refuse_change(named, refusal, Counted::No, events);
+            }
+            Body::MassCancel(mass_cancel) => refuse_mass_cancel(mass_cancel, reject, events),
+            Body::OpenSession(_)
+            | Body::CreateParticipant(_)
+            | Body::CreateOwner(_)
+            | Body::CreateAccount(_)
+            | Body::SetCalendar(_)
+            | Body::CreateVenue(_)
+            | Body::CreateInstrument(_)
+            | Body::SetSchedule(_)
+            | Body::SetPhase(_)
+            | Body::SetTradingStatus(_)
+            | Body::SetReferencePrice(_)
+            | Body::SetLimits(_)
+            | Body::AcceptClock(_)
+            | Body::Tick
+            | Body::SessionsLost
+            | Body::SemanticsVersion(_) => operation(events, Err(reject)),
+        }
+    }
+
+    fn counters(&mut self, account: AccountId, counted: Counted) -> Counters {
+        match counted {
+            Counted::Yes => self.parties.count(account),
+            Counted::No => Counters::NONE,
+        }
+    }
+
+    fn refuse_new(
+        &mut self,
+        order: &NewOrder,
+        reject: Reject,
+        counted: Counted,
+        events: &mut Events,
+    ) {
+        let prices = Prices::of(&order.order_type);
+        events.push(Event::Report(OrderReport {
+            exec_type: ExecType::Rejected,
+            status: OrderStatus::Rejected,
+            cause: Cause::Request,
+            reject: Some(reject),
+            order: OrderId::rejected(self.sequence),
+            account: order.account,
+            instrument: Some(order.instrument),
+            side: Some(order.side),
+            price: prices.limit,
+            stop_price: prices.stop,
+            order_quantity: order.quantity,
+            leaves: Quantity::ZERO,
+            cumulative: Quantity::ZERO,
+            counters: self.counters(order.account, counted),
+        }));
+    }
+
+    /// Refuses a cancel or a replace; the order it named is reported as it stands.
+    fn refuse_change(
+        &mut self,
+        (account, order): (AccountId, OrderId),
+        (exec_type, reject): (ExecType, Reject),
+        counted: Counted,
+        events: &mut Events,
+    ) {
+        let found = own_order(&self.arena, account, order);
+        let found = found.map(|slot| live_report(&self.arena, slot, exec_type, Cause::Request));
+        let report = found.unwrap_or(OrderReport {
+            exec_type,
+            status: OrderStatus::Rejected,
+            cause: Cause::Request,
+            reject: None,
+            order,
+            account,
+            instrument: None,
+            side: None,
+            price: None,
+            stop_price: None,
+            order_quantity: Quantity::ZERO,
+            leaves: Quantity::ZERO,
+            cumulative: Quantity::ZERO,
+            counters: Counters::NONE,
+        });
+        events.push(Event::Report(OrderReport {
+            reject: Some(reject),
+            counters: self.counters(account, counted),
+            ..report
+        }));
+    }
+}
+
+impl Floor<'_> {
+    /// Publishes the indicative, where the instrument is in a call phase.
+    fn publish(&mut self) {
+        if self.setting.phase.auction().is_some() {
+            self.market
+                .publish_indicative(&mut self.desk, self.setting.instrument);
+        }
+    }
+}
+
+/// The slot of a live order of this account.
+fn own_order(arena: &Arena, account: AccountId, order: OrderId) -> Option<u32> {
+    let slot = arena.find(order)?;
+    (arena.row(slot).account == account.index()).then_some(slot)
+}
+
+fn refuse_mass_cancel(command: &MassCancel, reject: Reject, events: &mut Events) {
+    events.push(Event::MassCancel(MassCancelReport {
+        account: command.account,
+        reject: Some(reject),
+        canceled: 0,
+        kept: 0,
+    }));
+}

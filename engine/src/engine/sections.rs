@@ -1,0 +1,276 @@
+//! The engine as bytes, one versioned section a module: snapshots and the hash of all contents.
+//!
+//! Invariant: equal contents give equal bytes, whatever lies in memory; what `decode_sections`
+//! accepts goes on exactly as the engine that wrote it. Not here: files and their headers
+//! (`snapshot`).
+
+use super::day_ends::{DayEnd, DayEnds};
+use super::{Engine, setting};
+use crate::book::arena::Arena;
+use crate::bytes::{self, BytesError, Reader};
+use crate::limits::Limits;
+use crate::market::Market;
+use crate::market::contents::Target;
+use crate::market::timers::Timers;
+use crate::parties::Parties;
+use crate::requests::Requests;
+use crate::sessions::Sessions;
+use crate::state_hash::{EventHasher, StateHash};
+use crate::types::{InstrumentId, Sequence, Time, VenueId};
+use crate::venue::Venues;
+
+/// The sections, in the order in which they are written.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+#[repr(u8)]
+pub enum SectionId {
+    /// Sequence, time, the running hash of events, pending ends of day.
+    Clock = 1,
+    /// Participants, owners, accounts and their counters.
+    Parties = 2,
+    /// Calendars, venues, instruments.
+    Venues = 3,
+    /// Sessions and their watermarks.
+    Sessions = 4,
+    /// Remembered requests.
+    Requests = 5,
+    /// Live orders in their queues, and the free rows.
+    Orders = 6,
+}
+
+impl SectionId {
+    /// All sections in their order.
+    pub const ALL: [Self; 6] = [
+        Self::Clock,
+        Self::Parties,
+        Self::Venues,
+        Self::Sessions,
+        Self::Requests,
+        Self::Orders,
+    ];
+
+    /// The version of the section's bytes that this build writes and reads.
+    pub const fn version(self) -> u8 {
+        1
+    }
+
+    /// The section with this number.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code).checked_sub(1)?).copied()
+    }
+}
+
+/// Why sections are not those of an engine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SectionsError {
+    /// A section is missing, or given twice, or out of order.
+    Missing(SectionId),
+    /// A section was written in another version.
+    Version {
+        /// Which.
+        section: SectionId,
+        /// Its version.
+        found: u8,
+    },
+    /// A section's bytes are broken.
+    Bytes {
+        /// Which.
+        section: SectionId,
+        /// How.
+        error: BytesError,
+    },
+    /// The sections do not agree with each other.
+    Unsound(&'static str),
+}
+
+impl std::fmt::Display for SectionsError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Missing(section) => write!(f, "section {section:?} is not where it belongs"),
+            Self::Version { section, found } => write!(
+                f,
+                "section {section:?} has version {found}, this build reads {}",
+                section.version()
+            ),
+            Self::Bytes { section, error } => write!(f, "section {section:?}: {error}"),
+            Self::Unsound(what) => write!(f, "the sections do not agree: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for SectionsError {}
+
+impl Engine {
+    /// BLAKE3 over the sections. Walks everything: never on the trading thread.
+    pub fn state_hash(&self) -> StateHash {
+        let mut hasher = blake3::Hasher::new();
+        for (section, bytes) in self.encode_sections() {
+            hasher.update(&[section as u8]);
+            hasher.update(&(bytes.len() as u64).to_le_bytes());
+            hasher.update(&bytes);
+        }
+        StateHash(*hasher.finalize().as_bytes())
+    }
+
+    /// All contents, one section a module, each beginning with its version.
+    pub fn encode_sections(&self) -> Vec<(SectionId, Vec<u8>)> {
+        let sections = SectionId::ALL.iter().map(|section| {
+            let mut out = vec![section.version()];
+            match section {
+                SectionId::Clock => self.encode_clock(&mut out),
+                SectionId::Parties => self.parties.encode(&mut out),
+                SectionId::Venues => self.venues.encode(&mut out),
+                SectionId::Sessions => self.sessions.encode(&mut out),
+                SectionId::Requests => self.requests.encode(&mut out),
+                SectionId::Orders => self.encode_orders(&mut out),
+            }
+            (*section, out)
+        });
+        sections.collect()
+    }
+
+    /// An engine with the contents of sections, in their order, under the given bounds.
+    ///
+    /// # Errors
+    /// Sections missing, of another version, broken, or not agreeing with each other.
+    pub fn decode_sections(
+        limits: Limits,
+        sections: &[(SectionId, Vec<u8>)],
+    ) -> Result<Self, SectionsError> {
+        let mut engine = Self::new(limits);
+        let mut rest = sections.iter();
+        for section in SectionId::ALL {
+            let found = rest.next().filter(|(id, _)| *id == section);
+            let (_, bytes) = found.ok_or(SectionsError::Missing(section))?;
+            let mut input = Reader::new(bytes);
+            let version = input.u8().unwrap_or(0);
+            if version != section.version() {
+                return Err(SectionsError::Version {
+                    section,
+                    found: version,
+                });
+            }
+            let read = engine.read_section(section, &mut input);
+            let read = read.and_then(|()| input.finish());
+            read.map_err(|error| SectionsError::Bytes { section, error })?;
+        }
+        if rest.next().is_some() {
+            return Err(SectionsError::Unsound("there are more sections than known"));
+        }
+        match engine.audit() {
+            Ok(()) => Ok(engine),
+            Err(error) => Err(SectionsError::Unsound(error.what)),
+        }
+    }
+
+    fn read_section(
+        &mut self,
+        section: SectionId,
+        input: &mut Reader<'_>,
+    ) -> Result<(), BytesError> {
+        match section {
+            SectionId::Clock => self.decode_clock(input)?,
+            SectionId::Parties => self.parties = Parties::decode(input, &self.limits)?,
+            SectionId::Venues => self.venues = Venues::decode(input, &self.limits)?,
+            SectionId::Sessions => self.sessions = Sessions::decode(input, &self.limits)?,
+            SectionId::Requests => self.requests = Requests::decode(input, &self.limits)?,
+            SectionId::Orders => self.decode_orders(input)?,
+        }
+        Ok(())
+    }
+
+    fn encode_clock(&self, out: &mut Vec<u8>) {
+        bytes::put_varint(out, self.sequence.value());
+        bytes::put_time(out, self.time);
+        self.hasher.encode(out);
+        bytes::put_varint(out, self.day_ends.pending().len() as u64);
+        for end in self.day_ends.pending() {
+            bytes::put_time(out, end.deadline);
+            bytes::put_varint(out, u64::from(end.venue.index()));
+            bytes::put_varint(out, end.cutoff.value());
+        }
+    }
+
+    fn decode_clock(&mut self, input: &mut Reader<'_>) -> Result<(), BytesError> {
+        self.sequence = Sequence::new(input.varint()?);
+        self.time = input.time("the time of the last command")?;
+        self.hasher = EventHasher::decode(input)?;
+        let mut day_ends = DayEnds::default();
+        let count = input.count(self.limits.venues_max, 3, "the count of ends of day")?;
+        for _ in 0..count {
+            let end = DayEnd {
+                deadline: input.time("an end of day")?,
+                venue: VenueId::new(input.varint32("an end of day's venue")?),
+                cutoff: Sequence::new(input.varint()?),
+            };
+            let before = day_ends.pending().last();
+            let known = day_ends.pending().iter().any(|one| one.venue == end.venue);
+            if known || before.is_some_and(|before| *before >= end) {
+                return Err(BytesError::range("an end of day"));
+            }
+            day_ends.fall_due(end.venue, end.deadline, end.cutoff);
+        }
+        self.day_ends = day_ends;
+        Ok(())
+    }
+
+    fn encode_orders(&self, out: &mut Vec<u8>) {
+        bytes::put_varint(out, u64::from(self.arena.used()));
+        let live = |(_, market): &(InstrumentId, &Market)| !market.is_vacant(&self.arena);
+        bytes::put_varint(out, self.made_markets().filter(live).count() as u64);
+        for (instrument, market) in self.made_markets().filter(live) {
+            bytes::put_varint(out, u64::from(instrument.index()));
+            market.encode(&self.arena, out);
+        }
+        for slot in self.arena.free_slots() {
+            bytes::put_varint(out, u64::from(slot));
+        }
+    }
+
+    fn decode_orders(&mut self, input: &mut Reader<'_>) -> Result<(), BytesError> {
+        for end in self.day_ends.pending() {
+            if self.venues.venue(end.venue).is_none() {
+                return Err(BytesError::range("an end of day's venue"));
+            }
+        }
+        let used = input.count(self.limits.orders_max, 1, "the count of rows")?;
+        let mut arena = Arena::blank(&self.limits, used as u32);
+        let mut timed = Vec::new();
+        let instruments = self.venues.instruments().len() as u32;
+        for _ in 0..input.count(instruments, 1, "the count of markets")? {
+            let instrument = InstrumentId::new(input.varint32("a market's instrument")?);
+            let fresh = instrument.place() >= self.markets.len();
+            if instrument.index() >= instruments || !fresh {
+                return Err(BytesError::range("a market's instrument"));
+            }
+            let mut target = Target {
+                arena: &mut arena,
+                parties: &self.parties,
+                setting: setting(&self.venues, &self.limits, instrument),
+                sequence: self.sequence.value(),
+                timed: &mut timed,
+            };
+            let market = Market::decode(input, &mut target)?;
+            self.markets.resize_with(instrument.place() + 1, || None);
+            self.markets[instrument.place()] = Some(Box::new(market));
+        }
+        let free = used - arena.live() as usize;
+        let mut slots = Vec::with_capacity(free);
+        for _ in 0..free {
+            slots.push(input.varint32("a free row")?);
+        }
+        if !arena.restore_free(&slots) {
+            return Err(BytesError::range("a free row"));
+        }
+        self.timers = restore_timers(&self.limits, &arena, &timed);
+        self.arena = arena;
+        Ok(())
+    }
+}
+
+fn restore_timers(limits: &Limits, arena: &Arena, timed: &[(Time, u32)]) -> Timers {
+    let mut timers = Timers::new(limits.orders_max);
+    for (expire, slot) in timed {
+        timers.add(*expire, arena.id(*slot));
+    }
+    timers
+}

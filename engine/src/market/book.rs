@@ -1,0 +1,144 @@
+//! The automatic order book: what a checked new order does, and cancels.
+//!
+//! Invariant: nothing here can fail; every check was made before. Source: trading models M1.
+//! Not here: the checks (`checks`), replaces (`replace`), phases (`phases`).
+
+use super::checks::{force_of, kind_of};
+use super::{Market, Setting};
+use crate::book::arena::{Cold, Flags, Kind, NIL, Row};
+use crate::event::{Cause, ExecType};
+use crate::matching::{Desk, continuous, trigger};
+use crate::types::{NewOrder, OrderType, OwnerId, Posting, Price, Sequence, TimeInForce};
+
+impl Market {
+    /// Carries out a checked new order; `price` is what the checks answered.
+    #[inline]
+    pub(crate) fn enter(
+        &mut self,
+        desk: &mut Desk<'_>,
+        setting: &Setting<'_>,
+        sequence: Sequence,
+        order: &NewOrder,
+        (owner, price): (OwnerId, Option<Price>),
+    ) {
+        let slot = insert(desk, sequence, order, owner, price);
+        desk.report(slot, ExecType::New, Cause::Request);
+        let flags = desk.arena.row(slot).flags;
+        if matches!(flags.kind(), Kind::Stop | Kind::StopLimit) {
+            self.wait_or_trigger(desk, setting, slot);
+        } else if setting.parks(flags.force()) {
+            self.park(desk.arena, slot);
+        } else {
+            self.go(desk, setting, slot);
+        }
+    }
+
+    /// An order in hand joins the book in a call phase, or is matched, elections included.
+    #[inline]
+    pub(crate) fn go(&mut self, desk: &mut Desk<'_>, setting: &Setting<'_>, slot: u32) {
+        if setting.is_continuous() {
+            let run = continuous::take(self, desk, setting, slot);
+            trigger::elections(self, desk, setting, run);
+        } else {
+            continuous::join(self, desk, slot);
+        }
+    }
+
+    /// A stop in hand waits, or is elected at once by the last trade.
+    pub(crate) fn wait_or_trigger(
+        &mut self,
+        desk: &mut Desk<'_>,
+        setting: &Setting<'_>,
+        slot: u32,
+    ) {
+        if self.is_reached(desk, setting, slot) {
+            let run = trigger::trigger(self, desk, setting, slot);
+            trigger::elections(self, desk, setting, run);
+        } else {
+            self.stops.add(desk.arena, slot);
+        }
+    }
+
+    /// Whether the last trade elects a stop at once.
+    pub(crate) fn is_reached(&self, desk: &Desk<'_>, setting: &Setting<'_>, slot: u32) -> bool {
+        let stop = desk.arena.cold(slot).stop_price;
+        let side = desk.arena.row(slot).flags.side();
+        match (stop, self.last_trade) {
+            (Some(stop), Some(last)) if setting.is_continuous() && setting.trading => {
+                trigger::is_reached(side, stop, last)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Gives an order its row.
+#[inline]
+fn insert(
+    desk: &mut Desk<'_>,
+    sequence: Sequence,
+    order: &NewOrder,
+    owner: OwnerId,
+    price: Option<Price>,
+) -> u32 {
+    let mut flags = Flags::new(
+        order.side,
+        kind_of(&order.order_type),
+        force_of(order.time_in_force),
+        order.self_trade_prevention,
+    );
+    if price.is_some() {
+        flags.set_priced();
+    }
+    let cold = cold_of(order, &mut flags);
+    let slot = desk.arena.insert(&Row {
+        sequence: sequence.value(),
+        price: price.unwrap_or(Price::ZERO),
+        leaves: order.quantity,
+        order_quantity: order.quantity,
+        next: NIL,
+        prev: NIL,
+        account: order.account.index(),
+        owner: owner.index(),
+        instrument: order.instrument.index(),
+        flags,
+        account_next: NIL,
+        account_prev: NIL,
+    });
+    if let Some(cold) = cold {
+        *desk.arena.cold_mut(slot) = cold;
+        if let TimeInForce::GoodTillDate(expire) = order.time_in_force {
+            desk.timers.add(expire, desk.arena.id(slot));
+        }
+    }
+    slot
+}
+
+/// The cold row of an order that needs one.
+#[inline]
+fn cold_of(order: &NewOrder, flags: &mut Flags) -> Option<Cold> {
+    let mut cold = Cold::NONE;
+    let mut needed = false;
+    match order.order_type {
+        OrderType::Limit(terms) => {
+            if terms.posting == Posting::PostOnly {
+                flags.set_post_only();
+            }
+            if let Some(display) = terms.display_quantity {
+                flags.set_iceberg();
+                cold.display_quantity = display;
+                needed = true;
+            }
+        }
+        OrderType::Stop { stop_price, .. } | OrderType::StopLimit { stop_price, .. } => {
+            cold.stop_price = Some(stop_price);
+            needed = true;
+        }
+        OrderType::Market { .. } | OrderType::MarketToLimit { .. } => {}
+    }
+    if let TimeInForce::GoodTillDate(expire) = order.time_in_force {
+        cold.expire = expire;
+        needed = true;
+    }
+    needed.then_some(cold)
+}

@@ -1,0 +1,186 @@
+//! How orders meet: continuous matching, call auctions, self-trade prevention, stops.
+//!
+//! Invariant: nothing here refuses a command; whatever could be refused was checked before. What
+//! happens is written as events in the order in which it happens. Not here: which commands are
+//! taken when (`market`, `venue`), parties beyond their counters.
+
+pub(crate) mod auction;
+pub(crate) mod continuous;
+pub(crate) mod display;
+pub(crate) mod equilibrium;
+pub(crate) mod feasible;
+mod self_match;
+pub(crate) mod trigger;
+
+use crate::book::arena::{Arena, Force};
+use crate::event::{Cause, Event, Events, ExecType, Fill, OrderReport, Trade};
+use crate::market::timers::Timers;
+use crate::parties::Parties;
+use crate::types::{AccountId, InstrumentId, OrderStatus, Price, Quantity, Side};
+use equilibrium::Point;
+
+/// Lists that are reused from command to command, so that none is allocated.
+#[derive(Default, Debug)]
+pub(crate) struct Scratch {
+    /// Orders as (sequence, slot).
+    pub(crate) orders: Vec<(u64, u32)>,
+    /// The stops of one round.
+    pub(crate) elected: Vec<u32>,
+    /// The crossed prices of an auction.
+    pub(crate) points: Vec<Point>,
+}
+
+/// What matching changes beside the market itself.
+pub(crate) struct Desk<'a> {
+    pub(crate) arena: &'a mut Arena,
+    pub(crate) parties: &'a mut Parties,
+    pub(crate) timers: &'a mut Timers,
+    pub(crate) scratch: &'a mut Scratch,
+    pub(crate) events: &'a mut Events,
+}
+
+/// The trades of one run: what elections look at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Run {
+    /// Lowest and highest price, and the last one.
+    range: Option<(Price, Price, Price)>,
+}
+
+impl Run {
+    /// A run as if it had traded at one price.
+    pub(crate) fn at(price: Option<Price>) -> Self {
+        Self {
+            range: price.map(|price| (price, price, price)),
+        }
+    }
+
+    /// Adds a trade.
+    #[inline]
+    pub(crate) fn note(&mut self, price: Price) {
+        self.range = Some(match self.range {
+            None => (price, price, price),
+            Some((low, high, _)) => (low.min(price), high.max(price), price),
+        });
+    }
+
+    /// Adds the trades of a run that came after.
+    pub(crate) fn extend(&mut self, later: Self) {
+        if let Some((low, high, last)) = later.range {
+            self.note(low);
+            self.note(high);
+            self.note(last);
+        }
+    }
+
+    /// Lowest and highest price.
+    pub(crate) fn range(&self) -> Option<(Price, Price)> {
+        self.range.map(|(low, high, _)| (low, high))
+    }
+
+    /// The price of the last trade.
+    pub(crate) fn last(&self) -> Option<Price> {
+        self.range.map(|(_, _, last)| last)
+    }
+}
+
+impl Desk<'_> {
+    /// Reports about a live order as its row stands.
+    #[inline]
+    pub(crate) fn report(&mut self, slot: u32, exec_type: ExecType, cause: Cause) {
+        let report = live_report(self.arena, slot, exec_type, cause);
+        self.push_report(report);
+    }
+
+    /// Reports that an order ends unfilled; its row is freed by `end`.
+    pub(crate) fn report_end(&mut self, slot: u32, exec_type: ExecType, cause: Cause) {
+        let mut report = live_report(self.arena, slot, exec_type, cause);
+        report.leaves = Quantity::ZERO;
+        report.status = match exec_type {
+            ExecType::Expired => OrderStatus::Expired,
+            _ => OrderStatus::Canceled,
+        };
+        self.push_report(report);
+    }
+
+    /// Adds the counters to a report and writes it.
+    #[inline]
+    pub(crate) fn push_report(&mut self, mut report: OrderReport) {
+        report.counters = self.parties.count(report.account);
+        self.events.push(Event::Report(report));
+    }
+
+    /// Frees the row of an order that has ended and is in no queue.
+    #[inline]
+    pub(crate) fn end(&mut self, slot: u32) {
+        if self.arena.row(slot).flags.force() == Force::GoodTillDate {
+            self.timers.forget_one();
+        }
+        self.arena.free(slot);
+    }
+
+    /// Writes a trade between two orders whose rows already stand as after it.
+    #[inline]
+    pub(crate) fn trade(
+        &mut self,
+        price: Price,
+        quantity: Quantity,
+        aggressor: Option<Side>,
+        [buy, sell]: [u32; 2],
+    ) {
+        let instrument = InstrumentId::new(self.arena.row(buy).instrument);
+        let (buy, sell) = (self.fill(buy), self.fill(sell));
+        self.events.push(Event::Trade(Trade {
+            instrument,
+            price,
+            quantity,
+            aggressor,
+            buy,
+            sell,
+        }));
+    }
+
+    #[inline]
+    fn fill(&mut self, slot: u32) -> Fill {
+        let row = self.arena.row(slot);
+        let account = AccountId::new(row.account);
+        Fill {
+            order: self.arena.id(slot),
+            account,
+            leaves: row.leaves,
+            cumulative: row.cumulative(),
+            counters: self.parties.count(account),
+        }
+    }
+}
+
+/// The report about a live order as its row stands, counters not yet given.
+#[inline]
+pub(crate) fn live_report(
+    arena: &Arena,
+    slot: u32,
+    exec_type: ExecType,
+    cause: Cause,
+) -> OrderReport {
+    let row = arena.row(slot);
+    let cumulative = row.cumulative();
+    OrderReport {
+        exec_type,
+        status: if cumulative.is_zero() {
+            OrderStatus::New
+        } else {
+            OrderStatus::PartiallyFilled
+        },
+        cause,
+        reject: None,
+        order: arena.id(slot),
+        account: AccountId::new(row.account),
+        instrument: Some(InstrumentId::new(row.instrument)),
+        side: Some(row.flags.side()),
+        price: row.price(),
+        stop_price: arena.stop_price(slot),
+        order_quantity: row.order_quantity,
+        leaves: row.leaves,
+        cumulative,
+        counters: crate::event::Counters::NONE,
+    }
+}
