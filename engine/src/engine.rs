@@ -216,7 +216,7 @@ impl Engine {
                 let done = self.venues.set_schedule(set, self.time);
                 operation(events, done.map(|()| None));
             }
-            Body::SetPhase(set) => self.set_phase(set, events),
+            Body::SetPhase(set) => self.set_phase(*set, events),
             Body::SetTradingStatus(set) => self.set_trading_status(set, events),
             Body::SetReferencePrice(set) => self.set_reference_price(set, events),
             Body::SetLimits(set) => {

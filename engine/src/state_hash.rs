@@ -191,7 +191,16 @@ impl Buffer {
             Event::Report(report) => self.report(report),
             Event::Trade(trade) => self.trade(trade),
             Event::Book(change) => self.book(change),
-            _ => self.rare_event(event),
+            Event::Indicative(_)
+            | Event::Uncrossed(_)
+            | Event::MassCancel(_)
+            | Event::Operation(_)
+            | Event::Duplicate(_)
+            | Event::SessionOpened(_)
+            | Event::PhaseChanged(_)
+            | Event::StatusChanged(_)
+            | Event::ReferencePrice(_)
+            | Event::DayRolled(_) => self.rare_event(event),
         }
     }
 

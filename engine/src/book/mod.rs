@@ -9,6 +9,7 @@ mod bitmap;
 pub(crate) mod depth;
 pub(crate) mod ladder;
 pub(crate) mod level;
+mod row;
 
 use crate::types::{Price, Quantity, Side};
 use arena::{Arena, Place};

@@ -23,7 +23,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn set_phase(&mut self, command: &SetPhase, events: &mut Events) {
+    pub(super) fn set_phase(&mut self, command: SetPhase, events: &mut Events) {
         if let Err(reject) = self.venues.check_phase(command.venue, command.phase) {
             return operation(events, Err(reject));
         }

@@ -234,10 +234,12 @@ impl<'a> Entry<'a> {
         if !part(self.order.min_quantity) {
             return Err(RejectReason::MinQuantityInvalid);
         }
-        match self.order.time_in_force {
-            TimeInForce::GoodTillDate(expire) if expire <= time => Err(RejectReason::ExpireTime),
-            _ => Ok(()),
+        if let TimeInForce::GoodTillDate(expire) = self.order.time_in_force
+            && expire <= time
+        {
+            return Err(RejectReason::ExpireTime);
         }
+        Ok(())
     }
 
     /// MAX_NOTIONAL.

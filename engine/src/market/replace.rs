@@ -192,9 +192,8 @@ fn new_values(arena: &Arena, slot: u32, command: &ReplaceOrder) -> Result<Values
 /// The price that the bound on money is applied to.
 fn notional_price(row: &Row, values: &Values) -> Option<Price> {
     match row.flags.kind() {
-        Kind::Limit | Kind::StopLimit => values.price,
         Kind::Stop => values.stop.or(values.price),
-        Kind::Market | Kind::MarketToLimit => values.price,
+        Kind::Limit | Kind::StopLimit | Kind::Market | Kind::MarketToLimit => values.price,
     }
 }
 

@@ -95,9 +95,10 @@ impl Desk<'_> {
     pub(crate) fn report_end(&mut self, slot: u32, exec_type: ExecType, cause: Cause) {
         let mut report = live_report(self.arena, slot, exec_type, cause);
         report.leaves = Quantity::ZERO;
-        report.status = match exec_type {
-            ExecType::Expired => OrderStatus::Expired,
-            _ => OrderStatus::Canceled,
+        report.status = if exec_type == ExecType::Expired {
+            OrderStatus::Expired
+        } else {
+            OrderStatus::Canceled
         };
         self.push_report(report);
     }
