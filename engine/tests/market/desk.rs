@@ -1,0 +1,231 @@
+//! An engine with one venue, a few parties and an instrument, driven command by command.
+//!
+//! Invariant: sequences are contiguous and ticks come before whatever is due, as the sequencer
+//! does it. Not here: what a test expects.
+
+use std::path::PathBuf;
+
+use sanjiang_engine::command::{
+    Body, Command, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant, CreateVenue,
+    Demonstration, Envelope, Identity, InstrumentTerms, Sequenced, SetPhase,
+};
+use sanjiang_engine::engine::Engine;
+use sanjiang_engine::event::{Event, Events};
+use sanjiang_engine::limits::Limits;
+use sanjiang_engine::types::{
+    AccountId, InstrumentId, LimitTerms, Name, NewOrder, OrderType, OwnerId, ParticipantId,
+    Posting, Price, PriceSign, PrincipalId, Quantity, SelfTradePrevention, Side, Time, TimeInForce,
+    Title, VenueId,
+};
+use sanjiang_engine::venue::{Model, Phase, Regime};
+
+/// The venue of every test.
+pub const VENUE: VenueId = VenueId::new(0);
+/// The first instrument.
+pub const INSTRUMENT: InstrumentId = InstrumentId::new(0);
+
+/// Bounds small enough that an engine a test is cheap.
+pub fn small_limits() -> Limits {
+    Limits {
+        orders_max: 20_000,
+        levels_max: 2_000,
+        stops_max: 64,
+        requests_capacity: 1_024,
+        ..Limits::default()
+    }
+}
+
+/// An engine and the place of its next command.
+pub struct Desk {
+    pub engine: Engine,
+    /// The time of the next command.
+    pub time: Time,
+    events: Events,
+}
+
+impl Desk {
+    /// An engine with a SANDBOX venue in phase CLOSED that offers the book and the auction.
+    pub fn new(limits: Limits) -> Self {
+        let mut desk = Self {
+            engine: Engine::new(limits),
+            time: time(1_000_000_000),
+            events: Events::default(),
+        };
+        desk.send(Body::CreateParticipant(CreateParticipant {
+            name: name("firm"),
+        }));
+        desk.send(Body::CreateVenue(Box::new(CreateVenue {
+            name: name("venue"),
+            title: Title::EMPTY,
+            regimes: vec![Regime::Sandbox],
+            models: vec![Model::Clob, Model::CallAuction],
+            demonstration: Demonstration::Demonstration,
+            licence: None,
+            calendar: None,
+        })));
+        desk
+    }
+
+    /// Adds `count` accounts, each with an owner of its own.
+    pub fn with_accounts(mut self, count: u32) -> Self {
+        for index in 0..count {
+            self.add_account(index);
+        }
+        self
+    }
+
+    /// Adds an account of the owner with index `owner`, who is made if need be.
+    pub fn add_account(&mut self, owner: u32) -> AccountId {
+        if self.engine.parties().owners().len() as u32 <= owner {
+            let name = name(&format!("o{owner}"));
+            self.send(Body::CreateOwner(CreateOwner { name }));
+        }
+        let index = self.engine.parties().accounts().len() as u32;
+        self.send(Body::CreateAccount(CreateAccount {
+            name: name(&format!("a{index}")),
+            participant: ParticipantId::new(0),
+            owner: OwnerId::new(owner),
+        }));
+        AccountId::new(index)
+    }
+
+    /// Adds an instrument.
+    pub fn with_instrument(mut self, terms: InstrumentTerms) -> Self {
+        let index = self.engine.venues().instruments().len();
+        let events = self.send(Body::CreateInstrument(Box::new(CreateInstrument {
+            name: name(&format!("i{index}")),
+            title: Title::EMPTY,
+            venue: VENUE,
+            terms,
+        })));
+        assert!(
+            matches!(events[..], [Event::Operation(report)] if report.reject.is_none()),
+            "{events:?}"
+        );
+        self
+    }
+
+    /// Moves the venue to a phase.
+    pub fn phase(&mut self, phase: Phase) -> Vec<Event> {
+        self.send(Body::SetPhase(SetPhase {
+            venue: VENUE,
+            phase,
+        }))
+    }
+
+    /// Sends a command of the runtime's own, ticks first, and returns its own events.
+    pub fn send(&mut self, body: Body) -> Vec<Event> {
+        self.send_as(Identity::Internal, body);
+        self.events.as_slice().to_vec()
+    }
+
+    /// Sends ticks until nothing is due at the time of the next command.
+    pub fn ticks(&mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        while self
+            .engine
+            .next_deadline()
+            .is_some_and(|due| due <= self.time)
+        {
+            self.apply(command(Identity::Internal, Body::Tick));
+            events.extend_from_slice(self.events.as_slice());
+        }
+        events
+    }
+
+    /// Sends a command under an identity; its events stay in the desk.
+    pub fn send_as(&mut self, identity: Identity, body: Body) -> &[Event] {
+        self.ticks();
+        self.apply(command(identity, body));
+        self.events.as_slice()
+    }
+
+    fn apply(&mut self, value: Command) {
+        self.events.clear();
+        let command = Sequenced {
+            sequence: self.engine.sequence().next(),
+            time: self.time,
+            value,
+        };
+        self.engine.apply(&command, &mut self.events);
+    }
+}
+
+/// A command of principal `local`.
+pub fn command(identity: Identity, body: Body) -> Command {
+    Command {
+        envelope: Envelope {
+            principal: PrincipalId::LOCAL,
+            identity,
+            valid_until: None,
+            authority: None,
+        },
+        body,
+    }
+}
+
+/// Terms without bands and bounds that matter.
+pub fn terms() -> InstrumentTerms {
+    InstrumentTerms {
+        currency: name("CNY"),
+        unit: name("t"),
+        tick_size: 1,
+        price_decimals: 2,
+        lot_size: 1,
+        quantity_decimals: 0,
+        price_sign: PriceSign::Positive,
+        static_band_bp: None,
+        dynamic_band_ticks: None,
+        market_protection_ticks: 1_000_000,
+        max_quantity: quantity(Quantity::MAX_LOTS),
+        max_notional: None,
+    }
+}
+
+/// A DAY limit order without self-trade prevention.
+pub fn limit(account: u32, side: Side, price_ticks: i64, lots: i64) -> NewOrder {
+    NewOrder {
+        account: AccountId::new(account),
+        instrument: INSTRUMENT,
+        side,
+        quantity: quantity(lots),
+        order_type: OrderType::Limit(LimitTerms {
+            price: price(price_ticks),
+            display_quantity: None,
+            posting: Posting::MayTake,
+        }),
+        time_in_force: TimeInForce::Day,
+        min_quantity: None,
+        self_trade_prevention: SelfTradePrevention::None,
+    }
+}
+
+pub fn name(text: &str) -> Name {
+    Name::new(text).expect("a test's name is short")
+}
+
+pub fn time(nanoseconds: i64) -> Time {
+    Time::new(nanoseconds).expect("a test's time is in bounds")
+}
+
+pub fn price(ticks: i64) -> Price {
+    Price::new(ticks).expect("a test's price is in bounds")
+}
+
+pub fn quantity(lots: i64) -> Quantity {
+    Quantity::new(lots).expect("a test's quantity is in bounds")
+}
+
+/// A file of the shared data, or `None` with a visible note where the folder is absent.
+pub fn shared(path: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("SANJIANG_SHARED").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
+        PathBuf::from,
+    );
+    let found = root.join(path);
+    if !found.exists() {
+        println!("skipped: {path} is not in the shared data folder");
+        return None;
+    }
+    Some(found)
+}
