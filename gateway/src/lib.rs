@@ -7,6 +7,7 @@ pub mod admission;
 pub mod directory;
 pub mod errors;
 pub mod exchange;
+pub mod fanout;
 pub mod from_proto;
 pub mod hub;
 pub mod projector;

@@ -1,0 +1,459 @@
+//! All displayed books and all who look at them: the mirror's logic, without its thread.
+//!
+//! Invariant: a subscriber costs nobody else anything but one look at its queue for each message;
+//! nothing here waits or reads a clock. A fault (events that do not fit the books) is answered, not
+//! patched: a wrong public book must not go on. Not here: threads, gRPC.
+
+use std::collections::{BTreeSet, HashMap};
+
+use engine::command::{Demonstration, Scope};
+use engine::event::BookChange;
+use engine::types::{InstrumentId, Price, TradeId, VenueId};
+use engine::venue::{Phase, TradingStatus};
+use proto::v1;
+use proto::v1::book_event::Event as Wire;
+use tokio::sync::mpsc;
+
+use super::book::{BookFault, LevelTotal, Nodes};
+use super::instrument::{Here, Instrument, VIEW_IDLE_BEATS_MAX, VIEWS_MAX, trade_id};
+use super::subscriber::{From, Owed, Sent, Subscriber};
+use super::view::{Detail, Message};
+use super::wire::Facts;
+use super::work::{Item, Piece};
+
+/// The most subscribers at a time: open streams, each with its queue.
+pub const SUBSCRIBERS_MAX: usize = 1_024;
+/// The most books of one subscriber.
+pub const BOOKS_MAX: usize = 1_024;
+/// The word of a gap.
+pub const RESYNC_REQUIRED: &str = "RESYNC_REQUIRED";
+
+/// Why a subscription was refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SubscribeError {
+    /// No such instrument.
+    #[error("no such instrument")]
+    UnknownInstrument(InstrumentId),
+    /// Too many subscribers.
+    #[error("{SUBSCRIBERS_MAX} book streams are open already")]
+    TooManySubscribers,
+    /// Too many ways to see one book.
+    #[error("a book asked for is seen to {VIEWS_MAX} depths already; ask for L1, L3 or depth 0")]
+    TooManyViews(InstrumentId),
+}
+
+/// A venue, as far as its instruments need it.
+#[derive(Clone, Debug)]
+struct Venue {
+    phase: Phase,
+    status: TradingStatus,
+    demonstration: bool,
+    instruments: Vec<InstrumentId>,
+}
+
+/// One book at one instant.
+#[derive(Clone, Debug)]
+pub struct BookImage {
+    /// Where the mirror is.
+    pub here: Here,
+    /// The `seq` of the last event.
+    pub seq: u64,
+    /// Bids, best first.
+    pub bids: Vec<LevelTotal>,
+    /// Asks, best first.
+    pub asks: Vec<LevelTotal>,
+    /// What is known beside the book.
+    pub facts: Facts,
+    /// Of the ten best levels a side.
+    pub checksum: u32,
+}
+
+/// All books and all who look.
+#[derive(Debug)]
+pub struct Market {
+    here: Here,
+    nodes: Nodes,
+    venues: Vec<Venue>,
+    instruments: Vec<Instrument>,
+    subscribers: HashMap<u64, Subscriber>,
+    /// Those who are owed a book, in order of arrival.
+    owed: BTreeSet<u64>,
+    next_subscriber: u64,
+    touched: Vec<InstrumentId>,
+}
+
+impl Market {
+    /// No venues yet, as of `here`.
+    pub fn new(here: Here) -> Self {
+        Self {
+            here,
+            nodes: Nodes::default(),
+            venues: Vec::new(),
+            instruments: Vec::new(),
+            subscribers: HashMap::new(),
+            owed: BTreeSet::new(),
+            next_subscriber: 0,
+            touched: Vec::new(),
+        }
+    }
+
+    /// Adds a venue; the handles rise by one.
+    pub fn add_venue(&mut self, phase: Phase, status: TradingStatus, demonstration: Demonstration) {
+        self.venues.push(Venue {
+            phase,
+            status,
+            demonstration: demonstration == Demonstration::Demonstration,
+            instruments: Vec::new(),
+        });
+    }
+
+    /// Adds an instrument; the handles rise by one.
+    pub fn add_instrument(
+        &mut self,
+        name: engine::types::Name,
+        venue: VenueId,
+        status: TradingStatus,
+        last: Option<(Price, Option<TradeId>)>,
+    ) {
+        let id = InstrumentId::new(self.instruments.len() as u32);
+        let Some(at) = self.venues.get_mut(venue.place()) else {
+            return;
+        };
+        at.instruments.push(id);
+        let facts = Facts {
+            phase: at.phase,
+            statuses: [at.status, status],
+            indicative: None,
+            last_price: last.map(|(price, _)| price),
+            last_trade: last.and_then(|(_, id)| id),
+            demonstration: at.demonstration,
+        };
+        let instrument = Instrument::new(id, name, venue, facts, self.here);
+        self.instruments.push(instrument);
+    }
+
+    /// Puts an order into a book without telling anybody: at start, in order of priority.
+    ///
+    /// # Errors
+    /// [`BookFault`].
+    pub fn place(&mut self, change: &BookChange) -> Result<(), BookFault> {
+        match self.instruments.get_mut(change.instrument.place()) {
+            Some(instrument) => instrument.place(&mut self.nodes, change),
+            None => Ok(()),
+        }
+    }
+
+    /// An instrument, for its facts at start.
+    pub fn instrument_mut(&mut self, id: InstrumentId) -> Option<&mut Instrument> {
+        self.instruments.get_mut(id.place())
+    }
+
+    /// Takes a piece over and sends what it changed.
+    ///
+    /// # Errors
+    /// [`BookFault`]: the books can no longer be trusted.
+    pub fn apply(&mut self, piece: &Piece) -> Result<(), BookFault> {
+        let mut changed = Vec::new();
+        let mut begin = 0;
+        (self.here.shard, self.here.epoch) = (piece.shard, piece.epoch);
+        for step in &piece.steps {
+            (self.here.sequence, self.here.time) = (step.sequence, step.time);
+            for item in piece.items.get(begin..step.end).unwrap_or_default() {
+                self.item(item)?;
+            }
+            begin = step.end;
+            for id in std::mem::take(&mut self.touched) {
+                if let Some(instrument) = self.instruments.get_mut(id.place()) {
+                    instrument.end_command(self.here);
+                    if !instrument.views_mut().is_empty() {
+                        changed.push(id);
+                    }
+                }
+            }
+        }
+        (self.here.sequence, self.here.time) = piece.last;
+        changed.sort_unstable();
+        changed.dedup();
+        for id in changed {
+            self.send_changes(id);
+        }
+        self.pay();
+        Ok(())
+    }
+
+    fn item(&mut self, item: &Item) -> Result<(), BookFault> {
+        match item {
+            Item::Book(change) => {
+                let nodes = &mut self.nodes;
+                let Some(instrument) = self.instruments.get_mut(change.instrument.place()) else {
+                    return Ok(());
+                };
+                instrument.change(nodes, change)?;
+                self.touch(change.instrument);
+            }
+            Item::Trade(print) => {
+                let id = trade_id(self.here, print.index);
+                self.on(print.instrument, |instrument| instrument.trade(*print, id));
+            }
+            Item::Indicative(indicative) => self.on(indicative.instrument, |instrument| {
+                instrument.indicative(*indicative);
+            }),
+            Item::Uncrossed(uncrossed) => self.on(uncrossed.instrument, |instrument| {
+                instrument.uncrossed(*uncrossed);
+            }),
+            Item::Phase(venue, phase) => self.phase(*venue, *phase),
+            Item::Status(scope, status) => self.status(*scope, *status),
+            Item::Venue(id, demonstration) if id.place() == self.venues.len() => {
+                self.add_venue(Phase::Closed, TradingStatus::Trading, *demonstration);
+            }
+            Item::Instrument(id, venue, name) if id.place() == self.instruments.len() => {
+                self.add_instrument(*name, *venue, TradingStatus::Trading, None);
+            }
+            // A retry: found, not made.
+            Item::Venue(..) | Item::Instrument(..) => {}
+        }
+        Ok(())
+    }
+
+    fn on(&mut self, id: InstrumentId, act: impl FnOnce(&mut Instrument)) {
+        if let Some(instrument) = self.instruments.get_mut(id.place()) {
+            act(instrument);
+            self.touch(id);
+        }
+    }
+
+    fn touch(&mut self, id: InstrumentId) {
+        let instrument = self.instruments.get_mut(id.place());
+        if instrument.is_some_and(Instrument::touch) {
+            self.touched.push(id);
+        }
+    }
+
+    fn phase(&mut self, venue: VenueId, phase: Phase) {
+        let Some(at) = self.venues.get_mut(venue.place()) else {
+            return;
+        };
+        at.phase = phase;
+        for id in at.instruments.clone() {
+            self.on(id, |instrument| instrument.phase(phase));
+        }
+    }
+
+    fn status(&mut self, scope: Scope, status: TradingStatus) {
+        match scope {
+            Scope::Instrument(id) => self.on(id, |instrument| {
+                instrument.facts.statuses[1] = status;
+                instrument.status_changed();
+            }),
+            Scope::Venue(venue) => {
+                let Some(at) = self.venues.get_mut(venue.place()) else {
+                    return;
+                };
+                at.status = status;
+                for id in at.instruments.clone() {
+                    self.on(id, |instrument| {
+                        instrument.facts.statuses[0] = status;
+                        instrument.status_changed();
+                    });
+                }
+            }
+        }
+    }
+
+    /// Sends what a piece changed of one book to those who look.
+    fn send_changes(&mut self, id: InstrumentId) {
+        let Some(instrument) = self.instruments.get_mut(id.place()) else {
+            return;
+        };
+        for view in instrument.views_mut() {
+            for message in view.flush() {
+                let last_seq = message.first().map_or(0, |event| event.prev_seq);
+                view.members.retain(|member| {
+                    let Some(subscriber) = self.subscribers.get_mut(member) else {
+                        return false;
+                    };
+                    match subscriber.send(&message) {
+                        Sent::Queued => true,
+                        Sent::Full => {
+                            subscriber.owe(Owed {
+                                instrument: id,
+                                from: From::Resync { last_seq },
+                            });
+                            self.owed.insert(*member);
+                            false
+                        }
+                        Sent::Gone => {
+                            self.subscribers.remove(member);
+                            false
+                        }
+                    }
+                });
+            }
+        }
+    }
+
+    /// Adds a subscriber; what it is owed comes with [`Market::pay`].
+    ///
+    /// # Errors
+    /// [`SubscribeError`]; nothing was changed but views that stay unused.
+    pub fn subscribe(
+        &mut self,
+        detail: Detail,
+        books: Vec<Owed>,
+    ) -> Result<mpsc::Receiver<Message>, SubscribeError> {
+        if self.subscribers.len() >= SUBSCRIBERS_MAX {
+            self.subscribers.retain(|_, one| !one.is_gone());
+        }
+        if self.subscribers.len() >= SUBSCRIBERS_MAX {
+            return Err(SubscribeError::TooManySubscribers);
+        }
+        for book in &books {
+            let instrument = self
+                .instruments
+                .get_mut(book.instrument.place())
+                .ok_or(SubscribeError::UnknownInstrument(book.instrument))?;
+            instrument
+                .view(detail)
+                .map_err(|_| SubscribeError::TooManyViews(book.instrument))?;
+        }
+        let (subscriber, receiver) = Subscriber::new(detail, books);
+        let id = self.next_subscriber;
+        self.next_subscriber += 1;
+        self.subscribers.insert(id, subscriber);
+        self.owed.insert(id);
+        self.pay_one(id);
+        Ok(receiver)
+    }
+
+    /// Gives those who are owed books what they have room for. Only between pieces.
+    pub fn pay(&mut self) {
+        let ids: Vec<u64> = self.owed.iter().copied().collect();
+        for id in ids {
+            self.pay_one(id);
+        }
+    }
+
+    fn pay_one(&mut self, id: u64) {
+        let Some(mut subscriber) = self.subscribers.remove(&id) else {
+            self.owed.remove(&id);
+            return;
+        };
+        while let Some(owed) = subscriber.next_owed() {
+            match self.let_in(id, &subscriber, owed) {
+                Sent::Queued => {}
+                Sent::Full => {
+                    subscriber.owe(owed);
+                    break;
+                }
+                Sent::Gone => {
+                    self.owed.remove(&id);
+                    return;
+                }
+            }
+        }
+        if !subscriber.is_owed() {
+            self.owed.remove(&id);
+        }
+        self.subscribers.insert(id, subscriber);
+    }
+
+    /// Lets a subscriber into a view: what it needs to join goes into its queue.
+    fn let_in(&mut self, id: u64, subscriber: &Subscriber, owed: Owed) -> Sent {
+        let detail = subscriber.detail;
+        let here = self.here;
+        let Some(instrument) = self.instruments.get_mut(owed.instrument.place()) else {
+            return Sent::Queued;
+        };
+        let Ok(view) = instrument.view(detail) else {
+            return Sent::Full;
+        };
+        let missed = match owed.from {
+            From::Place { epoch, seq } if epoch == here.epoch => view.after(seq),
+            From::Place { .. } | From::Snapshot | From::Resync { .. } => None,
+        };
+        let message = match (missed, owed.from) {
+            (Some(missed), _) => missed,
+            (None, From::Resync { last_seq }) => {
+                let gap = Wire::Resync(v1::BookResync {
+                    reason: RESYNC_REQUIRED.to_owned(),
+                    last_seq,
+                });
+                let notice = instrument.notice(detail, here, last_seq, gap);
+                let snapshot = instrument.snapshot(detail, &self.nodes, here);
+                let both = notice.into_iter().chain(snapshot);
+                Message::new(both.flat_map(|message| message.to_vec()).collect())
+            }
+            (None, From::Snapshot | From::Place { .. }) => instrument
+                .snapshot(detail, &self.nodes, here)
+                .unwrap_or_default(),
+        };
+        let sent = if message.is_empty() {
+            Sent::Queued
+        } else {
+            subscriber.send(&message)
+        };
+        if sent == Sent::Queued
+            && let Ok(view) = instrument.view(detail)
+        {
+            view.idle_beats = 0;
+            view.members.push(id);
+        }
+        sent
+    }
+
+    /// Once a second: a sign of life to whoever heard nothing, and views nobody looks at end.
+    pub fn heartbeat(&mut self) {
+        self.subscribers.retain(|_, one| !one.is_gone());
+        let here = self.here;
+        for instrument in &mut self.instruments {
+            let mut quiet = Vec::new();
+            instrument.views_mut().retain_mut(|view| {
+                view.members.retain(|id| self.subscribers.contains_key(id));
+                view.idle_beats = if view.members.is_empty() {
+                    view.idle_beats + 1
+                } else {
+                    0
+                };
+                if !std::mem::take(&mut view.active) && !view.members.is_empty() {
+                    quiet.push((view.detail, view.last_seq(), view.members.clone()));
+                }
+                view.idle_beats <= VIEW_IDLE_BEATS_MAX
+            });
+            for (detail, seq, members) in quiet {
+                let beat = Wire::Heartbeat(v1::BookHeartbeat {
+                    last_trade_id: instrument.facts.last_trade_id(),
+                });
+                let Some(message) = instrument.notice(detail, here, seq, beat) else {
+                    continue;
+                };
+                for subscriber in members.iter().filter_map(|id| self.subscribers.get(id)) {
+                    // A full queue is a sign of life already.
+                    subscriber.send(&message);
+                }
+            }
+        }
+        self.pay();
+    }
+
+    /// One book, to `depth` levels a side.
+    pub fn image(&self, id: InstrumentId, depth: usize) -> Option<BookImage> {
+        let instrument = self.instruments.get(id.place())?;
+        let book = instrument.book();
+        let side = |side| book.levels(side).take(depth).collect();
+        Some(BookImage {
+            here: self.here,
+            seq: instrument.last_seq(),
+            bids: side(engine::types::Side::Buy),
+            asks: side(engine::types::Side::Sell),
+            facts: instrument.facts.clone(),
+            checksum: instrument.checksum(),
+        })
+    }
+
+    /// The last price of each instrument; none for those that are not known.
+    pub fn last_prices(&self, ids: &[InstrumentId]) -> Vec<Option<Price>> {
+        ids.iter()
+            .map(|id| self.instruments.get(id.place())?.facts.last_price)
+            .collect()
+    }
+}
