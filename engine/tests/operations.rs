@@ -4,6 +4,12 @@
 //! Invariant: `validate` answers what `apply` then does, and changes nothing. Not here: matching
 //! (`scenarios`), the modules by themselves (their own tests).
 
+#[path = "operations/any.rs"]
+mod any;
+#[path = "arbitrary/mod.rs"]
+mod arbitrary;
+#[path = "operations/fold.rs"]
+mod fold;
 #[path = "operations/market.rs"]
 mod market;
 #[path = "operations/says.rs"]
@@ -98,7 +104,7 @@ fn a_session_takes_only_its_next_number() {
 fn a_full_window_keeps_its_reserve_for_short_requests() {
     let mut shard = Shard::new(Limits {
         requests_capacity: 4,
-        ..Limits::default()
+        ..market::LIMITS
     });
     let owner = |text: &str| {
         let name = market::name(text);
@@ -126,7 +132,7 @@ fn a_full_window_keeps_its_reserve_for_short_requests() {
 
 #[test]
 fn parties_and_venues_get_handles_in_order_of_creation() {
-    let mut shard = Shard::new(Limits::default());
+    let mut shard = Shard::new(market::LIMITS);
     let said = |shard: &mut Shard, body, said: &str| shard.expect(market::internal(body), said);
     let name = market::name;
     let participant = |text| Body::CreateParticipant(CreateParticipant { name: name(text) });

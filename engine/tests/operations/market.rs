@@ -1,7 +1,7 @@
 //! A shard with one venue in continuous trading, and the commands the tests send to it.
 
 use sanjiang_engine::command::*;
-use sanjiang_engine::engine::Engine;
+use sanjiang_engine::engine::{Engine, SectionsError};
 use sanjiang_engine::event::{Event, Events, ExecType};
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::types::*;
@@ -11,6 +11,21 @@ use crate::says;
 
 /// An hour in nanoseconds.
 pub const HOUR: i64 = 3_600_000_000_000;
+
+/// Bounds that need little memory, since the tests copy the engine often.
+pub const LIMITS: Limits = Limits {
+    orders_max: 2_048,
+    levels_max: 256,
+    stops_max: 16,
+    venues_max: 8,
+    instruments_max: 16,
+    calendars_max: 8,
+    participants_max: 8,
+    owners_max: 8,
+    accounts_max: 8,
+    sessions_max: 8,
+    requests_capacity: 2_048,
+};
 
 /// `hour` o'clock of day `day`.
 pub fn at(day: i64, hour: i64) -> Time {
@@ -38,7 +53,7 @@ impl Shard {
     /// One with days 10, 11 and 14, a venue in continuous trading, an instrument, and two
     /// accounts of one participant with owners of their own.
     pub fn trading() -> Self {
-        let mut shard = Self::new(Limits::default());
+        let mut shard = Self::new(LIMITS);
         let participant = CreateParticipant { name: name("p") };
         let owner = |text| Body::CreateOwner(CreateOwner { name: name(text) });
         let bodies = [
@@ -137,6 +152,31 @@ impl Shard {
     /// Sends a command of which nothing is expected; for many, without a dry run.
     pub fn send(&mut self, command: Command) {
         self.apply(command, &mut Events::default());
+    }
+
+    /// The newest order of a slot, folded to the slots there are; none before the first order.
+    pub fn newest(&self, slot: u32) -> Option<OrderId> {
+        let places = self.orders.len().max(1);
+        self.orders.get(slot as usize % places).copied()
+    }
+
+    /// Goes on with an engine that was read back from the sections of this one, which must be
+    /// equal in all it holds.
+    pub fn read_back(&mut self) {
+        let read = self.read_with(*self.engine.limits());
+        let read = read.unwrap_or_else(|error| panic!("own sections: {error}"));
+        assert!(
+            read.state_hash() == self.engine.state_hash(),
+            "it holds the same"
+        );
+        assert_eq!(read.event_hash(), self.engine.event_hash());
+        assert_eq!(read.next_deadline(), self.engine.next_deadline());
+        self.engine = read;
+    }
+
+    /// An engine of these bounds, read from the sections of this one.
+    pub fn read_with(&self, limits: Limits) -> Result<Engine, SectionsError> {
+        Engine::decode_sections(limits, &self.engine.encode_sections())
     }
 
     fn tick_until_now(&mut self, events: &mut Events) {

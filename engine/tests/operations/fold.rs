@@ -1,0 +1,243 @@
+//! Folds an arbitrary command onto things that exist, and keeps one in eight as it was drawn.
+
+use proptest::prelude::*;
+use sanjiang_engine::command::*;
+use sanjiang_engine::types::*;
+use sanjiang_engine::venue::{Phase, TradingStatus};
+
+use crate::market::{self, HOUR, Shard};
+
+/// How much time passes before a command: mostly none, at times past a deadline.
+pub fn pass() -> impl Strategy<Value = i64> {
+    prop_oneof![6 => Just(0), 3 => 0..HOUR, 1 => HOUR..30 * HOUR]
+}
+
+/// How far a command is folded: 0 not at all, 1 to 4 with its identity, from 8 on an order is plain
+/// enough to be taken and a venue goes on trading.
+pub fn dice() -> impl Strategy<Value = u8> {
+    0..16_u8
+}
+
+/// The command, folded.
+pub fn command(mut command: Command, dice: u8, shard: &Shard) -> Command {
+    if dice == 0 {
+        return command;
+    }
+    if dice > 4 {
+        command.envelope.identity = Identity::Internal;
+        command.envelope.valid_until = None;
+    }
+    fold_envelope(&mut command.envelope, shard);
+    fold_body(&mut command.body, shard);
+    if dice >= 8 {
+        keep_trading(&mut command.body);
+    }
+    command
+}
+
+fn fold_envelope(envelope: &mut Envelope, shard: &Shard) {
+    envelope.principal = PrincipalId::new(envelope.principal.index() % 2);
+    envelope.valid_until = envelope.valid_until.map(|until| {
+        let around = until.nanoseconds() % (2 * HOUR) - HOUR / 8;
+        shard.now().after(Nanoseconds(around))
+    });
+    envelope.identity = match envelope.identity {
+        Identity::Internal => Identity::Internal,
+        Identity::Session {
+            client_sequence, ..
+        } => Identity::Session {
+            session: SessionId::new(0),
+            client_sequence: client_sequence % 4,
+        },
+        Identity::Request(id) => {
+            let short = id.as_str().len() % 5;
+            Identity::Request(ClientId::new(&"x".repeat(short)).expect("short"))
+        }
+    };
+}
+
+/// Changes of phase and status go to where orders trade, and orders are such as rest or take.
+fn keep_trading(body: &mut Body) {
+    if let Body::SetPhase(set) = body {
+        set.phase = Phase::Continuous;
+    }
+    if let Body::SetTradingStatus(set) = body {
+        set.status = TradingStatus::Trading;
+    }
+    if let Body::NewOrder(new) = body {
+        new.time_in_force = TimeInForce::Day;
+        new.min_quantity = None;
+        if let OrderType::Limit(terms) = &mut new.order_type {
+            terms.posting = Posting::MayTake;
+            terms.display_quantity = None;
+        }
+    }
+}
+
+fn account(id: AccountId) -> AccountId {
+    AccountId::new(id.index() % 2)
+}
+
+fn instrument() -> InstrumentId {
+    InstrumentId::new(0)
+}
+
+fn near(price: Price) -> Price {
+    Price::new(price.ticks().rem_euclid(12) + 95).expect("in bounds")
+}
+
+fn some_lots(quantity: Quantity) -> Quantity {
+    Quantity::new(quantity.lots() % 20).expect("in bounds")
+}
+
+/// A short name, so that names meet.
+fn short(name: Name) -> Name {
+    market::name(&"n".repeat(name.as_str().len() % 4))
+}
+
+fn order(id: OrderId, shard: &Shard) -> OrderId {
+    shard.newest(id.slot).unwrap_or(id)
+}
+
+fn fold_body(body: &mut Body, shard: &Shard) {
+    match body {
+        Body::NewOrder(new) => fold_new(new, shard),
+        Body::CancelOrder(cancel) => {
+            cancel.account = account(cancel.account);
+            cancel.order = order(cancel.order, shard);
+        }
+        Body::ReplaceOrder(replace) => {
+            replace.account = account(replace.account);
+            replace.order = order(replace.order, shard);
+            replace.price = replace.price.map(near);
+            replace.stop_price = replace.stop_price.map(near);
+            replace.quantity = replace.quantity.map(some_lots);
+        }
+        Body::MassCancel(cancel) => {
+            cancel.account = account(cancel.account);
+            cancel.instrument = cancel.instrument.map(|_| instrument());
+        }
+        Body::OpenSession(open) => {
+            open.name = short(open.name);
+            open.last_client_sequence %= 3;
+        }
+        Body::CreateParticipant(create) => create.name = short(create.name),
+        Body::CreateOwner(create) => create.name = short(create.name),
+        Body::CreateAccount(create) => {
+            create.name = short(create.name);
+            create.participant = ParticipantId::new(create.participant.index() % 2);
+            create.owner = OwnerId::new(create.owner.index() % 3);
+        }
+        Body::SetReferencePrice(set) => {
+            set.instrument = instrument();
+            set.price = near(set.price);
+        }
+        Body::SetCalendar(_)
+        | Body::CreateVenue(_)
+        | Body::CreateInstrument(_)
+        | Body::SetSchedule(_)
+        | Body::SetPhase(_)
+        | Body::SetTradingStatus(_) => fold_market(body),
+        Body::SetLimits(_)
+        | Body::AcceptClock(_)
+        | Body::Tick
+        | Body::SessionsLost
+        | Body::SemanticsVersion(_) => {}
+    }
+}
+
+fn fold_new(new: &mut NewOrder, shard: &Shard) {
+    new.account = account(new.account);
+    new.instrument = instrument();
+    new.quantity = some_lots(new.quantity);
+    new.min_quantity = new
+        .min_quantity
+        .filter(|least| least.lots() % 4 == 0)
+        .map(some_lots);
+    new.order_type = match new.order_type {
+        OrderType::Limit(terms) => OrderType::Limit(LimitTerms {
+            price: near(terms.price),
+            display_quantity: terms.display_quantity.map(some_lots),
+            posting: terms.posting,
+        }),
+        OrderType::Market { protection } => OrderType::Market {
+            protection: protection.map(near),
+        },
+        OrderType::MarketToLimit { protection } => OrderType::MarketToLimit {
+            protection: protection.map(near),
+        },
+        OrderType::Stop {
+            stop_price,
+            protection,
+        } => OrderType::Stop {
+            stop_price: near(stop_price),
+            protection: protection.map(near),
+        },
+        OrderType::StopLimit { stop_price, price } => OrderType::StopLimit {
+            stop_price: near(stop_price),
+            price: near(price),
+        },
+    };
+    if let TimeInForce::GoodTillDate(until) = new.time_in_force {
+        let later = Nanoseconds(until.nanoseconds() % (20 * HOUR));
+        new.time_in_force = TimeInForce::GoodTillDate(shard.now().after(later));
+    }
+}
+
+fn fold_market(body: &mut Body) {
+    match body {
+        Body::SetCalendar(set) => {
+            set.name = if set.days.len() % 2 == 0 {
+                market::name("calendar")
+            } else {
+                short(set.name)
+            };
+            set.utc_offset_seconds %= 80_000;
+            set.roll_time.0 = set.roll_time.0.rem_euclid(25 * HOUR);
+            set.days
+                .iter_mut()
+                .for_each(|day| *day = day.rem_euclid(40) + 5);
+            set.days.sort_unstable();
+            set.days.dedup();
+        }
+        Body::CreateVenue(create) => {
+            create.name = short(create.name);
+            create.regimes.truncate(2);
+            create.models.truncate(3);
+            create.calendar = create.calendar.map(|id| CalendarId::new(id.index() % 2));
+        }
+        Body::CreateInstrument(create) => {
+            create.name = short(create.name);
+            create.venue = VenueId::new(create.venue.index() % 2);
+        }
+        Body::SetSchedule(set) => {
+            set.venue = VenueId::new(set.venue.index() % 2);
+            for (offset, _) in &mut set.entries {
+                offset.0 = offset.0.rem_euclid(24 * HOUR);
+            }
+            set.entries.sort_unstable_by_key(|entry| entry.0.0);
+            set.entries.dedup_by_key(|entry| entry.0);
+        }
+        Body::SetPhase(set) => set.venue = VenueId::new(set.venue.index() % 2),
+        Body::SetTradingStatus(set) => {
+            set.scope = match set.scope {
+                Scope::Venue(_) => Scope::Venue(VenueId::new(0)),
+                Scope::Instrument(_) => Scope::Instrument(instrument()),
+            };
+        }
+        Body::NewOrder(_)
+        | Body::CancelOrder(_)
+        | Body::ReplaceOrder(_)
+        | Body::MassCancel(_)
+        | Body::OpenSession(_)
+        | Body::CreateParticipant(_)
+        | Body::CreateOwner(_)
+        | Body::CreateAccount(_)
+        | Body::SetReferencePrice(_)
+        | Body::SetLimits(_)
+        | Body::AcceptClock(_)
+        | Body::Tick
+        | Body::SessionsLost
+        | Body::SemanticsVersion(_) => {}
+    }
+}
