@@ -7,15 +7,15 @@ use std::path::PathBuf;
 
 use sanjiang_engine::command::{
     Body, Command, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant, CreateVenue,
-    Demonstration, Envelope, Identity, InstrumentTerms, Sequenced, SetPhase,
+    Demonstration, Envelope, Identity, InstrumentTerms, Sequenced, SetCalendar, SetPhase,
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{Event, Events};
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::types::{
-    AccountId, InstrumentId, LimitTerms, Name, NewOrder, OrderType, OwnerId, ParticipantId,
-    Posting, Price, PriceSign, PrincipalId, Quantity, SelfTradePrevention, Side, Time, TimeInForce,
-    Title, VenueId,
+    AccountId, CalendarId, InstrumentId, LimitTerms, Name, Nanoseconds, NewOrder, OrderType,
+    OwnerId, ParticipantId, Posting, Price, PriceSign, PrincipalId, Quantity, SelfTradePrevention,
+    Side, Time, TimeInForce, Title, VenueId,
 };
 use sanjiang_engine::venue::{Model, Phase, Regime};
 
@@ -23,6 +23,12 @@ use sanjiang_engine::venue::{Model, Phase, Regime};
 pub const VENUE: VenueId = VenueId::new(0);
 /// The first instrument.
 pub const INSTRUMENT: InstrumentId = InstrumentId::new(0);
+
+/// The begin of the first trading day of the venue's calendar.
+pub const DAY: Time = match Time::new(24 * 3_600 * 1_000_000_000) {
+    Some(time) => time,
+    None => Time::ZERO,
+};
 
 /// Bounds small enough that an engine a test is cheap.
 pub fn small_limits() -> Limits {
@@ -54,6 +60,12 @@ impl Desk {
         desk.send(Body::CreateParticipant(CreateParticipant {
             name: name("firm"),
         }));
+        desk.send(Body::SetCalendar(Box::new(SetCalendar {
+            name: name("calendar"),
+            utc_offset_seconds: 0,
+            roll_time: Nanoseconds(0),
+            days: vec![1, 2, 3],
+        })));
         desk.send(Body::CreateVenue(Box::new(CreateVenue {
             name: name("venue"),
             title: Title::EMPTY,
@@ -61,7 +73,7 @@ impl Desk {
             models: vec![Model::Clob, Model::CallAuction],
             demonstration: Demonstration::Demonstration,
             licence: None,
-            calendar: None,
+            calendar: Some(CalendarId::new(0)),
         })));
         desk
     }
@@ -91,6 +103,12 @@ impl Desk {
 
     /// Adds an instrument.
     pub fn with_instrument(mut self, terms: InstrumentTerms) -> Self {
+        self.add_instrument(terms);
+        self
+    }
+
+    /// Adds an instrument.
+    pub fn add_instrument(&mut self, terms: InstrumentTerms) {
         let index = self.engine.venues().instruments().len();
         let events = self.send(Body::CreateInstrument(Box::new(CreateInstrument {
             name: name(&format!("i{index}")),
@@ -102,7 +120,6 @@ impl Desk {
             matches!(events[..], [Event::Operation(report)] if report.reject.is_none()),
             "{events:?}"
         );
-        self
     }
 
     /// Moves the venue to a phase.

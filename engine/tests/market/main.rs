@@ -1,8 +1,11 @@
-//! How the engine trades, seen from outside: recorded days and published tables.
+//! How the engine trades, seen from outside: text scenarios, recorded days, published tables.
 //!
 //! Invariant: a test reads events only, and audits the engine after every command. Not here: the
 //! comparison with the naive reference (`model`), durability.
 
 mod auction_vectors;
 mod desk;
+mod said;
+mod scenarios;
 mod shanghai;
+mod words;

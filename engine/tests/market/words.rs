@@ -1,0 +1,270 @@
+//! The words of scenario tables: command lines in, event lines out.
+//!
+//! Commands: `NAME: buy|sell QUANTITY @PRICE | market | mtl | stop TRIGGER [@PRICE]` with
+//! `on=ACCOUNT tif=IOC until=TIME post show=N min=N stp=MODE protect=PRICE`; `cancel NAME`,
+//! `replace NAME [@PRICE] [x=QUANTITY] [trigger=PRICE]`, `mass ACCOUNT [buy|sell]`, `phase P`,
+//! `status venue|instrument S`, `reference PRICE`, `terms KEY=VALUE..`, `accounts OWNER..`,
+//! `schedule OFFSET=PHASE..`, `time NANOSECONDS`, `ticks`. Account 0 trades unless `on=` says
+//! otherwise. Times are counted from the begin of day 1.
+//!
+//! Invariant: a line that is not understood stops the test. Not here: comparing.
+
+use std::collections::BTreeMap;
+
+use sanjiang_engine::command::{
+    Body, CancelOrder, InstrumentTerms, MassCancel, ReplaceOrder, Scope, SetReferencePrice,
+    SetSchedule, SetTradingStatus,
+};
+use sanjiang_engine::event::Event;
+use sanjiang_engine::types::{
+    AccountId, LimitTerms, Nanoseconds, NewOrder, OrderId, OrderType, Posting, Price,
+    SelfTradePrevention, Side, Time, TimeInForce,
+};
+use sanjiang_engine::venue::{Phase, TradingStatus};
+
+use crate::desk::{self, DAY, Desk, INSTRUMENT, VENUE, small_limits};
+use crate::said::Names;
+
+/// One scenario on its way.
+pub struct Stage {
+    pub desk: Desk,
+    terms: InstrumentTerms,
+    names: Names,
+    orders: BTreeMap<String, (AccountId, OrderId)>,
+    ready: bool,
+}
+
+impl Stage {
+    pub fn new() -> Self {
+        let mut desk = Desk::new(small_limits());
+        desk.time = at(0);
+        Self {
+            desk,
+            terms: desk::terms(),
+            names: Names::default(),
+            orders: BTreeMap::new(),
+            ready: false,
+        }
+    }
+
+    /// Plays one line and tells its events.
+    pub fn play(&mut self, line: &str) -> Vec<String> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[0] {
+            "terms" => words[1..].iter().for_each(|word| self.set_term(word)),
+            "accounts" => {
+                for owner in &words[1..] {
+                    self.desk.add_account(number(owner) as u32);
+                }
+            }
+            "time" => self.desk.time = at(number(words[1])),
+            _ => return self.act(&words),
+        }
+        Vec::new()
+    }
+
+    fn act(&mut self, words: &[&str]) -> Vec<String> {
+        if !self.ready {
+            self.ready = true;
+            if self.desk.engine.parties().accounts().len() == 0 {
+                (0..4).for_each(|owner| {
+                    self.desk.add_account(owner);
+                });
+            }
+            self.desk.add_instrument(self.terms);
+        }
+        let mut events = self.desk.ticks();
+        if words[0] != "ticks" {
+            let body = self.body(words);
+            let sent = self.desk.send(body);
+            if let Some(name) = words[0].strip_suffix(':') {
+                self.name(name, &sent);
+            }
+            events.extend(sent);
+        }
+        events.iter().map(|event| self.names.tell(event)).collect()
+    }
+
+    fn name(&mut self, name: &str, events: &[Event]) {
+        if let Some(Event::Report(report)) = events.first() {
+            self.names.give(report.order, name);
+            let known = (report.account, report.order);
+            self.orders.insert(name.to_owned(), known);
+        }
+    }
+
+    fn set_term(&mut self, word: &str) {
+        let (key, value) = word.split_once('=').expect("a term is KEY=VALUE");
+        let value = number(value);
+        match key {
+            "band" => self.terms.static_band_bp = Some(value as u32),
+            "dynamic" => self.terms.dynamic_band_ticks = Some(value),
+            "protection" => self.terms.market_protection_ticks = value,
+            "quantity" => self.terms.max_quantity = desk::quantity(value),
+            "notional" => self.terms.max_notional = Some(i128::from(value)),
+            other => panic!("no such term: {other}"),
+        }
+    }
+
+    fn body(&self, words: &[&str]) -> Body {
+        match words[0] {
+            "cancel" => {
+                let (account, order) = self.orders[words[1]];
+                let account = account_of(words).unwrap_or(account);
+                Body::CancelOrder(CancelOrder { account, order })
+            }
+            "replace" => self.replace(words),
+            "mass" => Body::MassCancel(MassCancel {
+                account: AccountId::new(number(words[1]) as u32),
+                instrument: None,
+                side: words.get(2).map(|word| side(word)),
+            }),
+            "phase" => Body::SetPhase(sanjiang_engine::command::SetPhase {
+                venue: VENUE,
+                phase: phase(words[1]),
+            }),
+            "status" => Body::SetTradingStatus(SetTradingStatus {
+                scope: match words[1] {
+                    "venue" => Scope::Venue(VENUE),
+                    _ => Scope::Instrument(INSTRUMENT),
+                },
+                status: status(words[2]),
+            }),
+            "reference" => Body::SetReferencePrice(SetReferencePrice {
+                instrument: INSTRUMENT,
+                price: price(words[1]),
+            }),
+            "schedule" => Body::SetSchedule(Box::new(SetSchedule {
+                venue: VENUE,
+                entries: words[1..].iter().map(|word| entry(word)).collect(),
+            })),
+            _ => Body::NewOrder(new_order(&words[1..])),
+        }
+    }
+
+    fn replace(&self, words: &[&str]) -> Body {
+        let (account, order) = self.orders[words[1]];
+        Body::ReplaceOrder(ReplaceOrder {
+            account: account_of(words).unwrap_or(account),
+            order,
+            price: words
+                .iter()
+                .find_map(|word| word.strip_prefix('@'))
+                .map(price),
+            stop_price: value(words, "trigger").map(price),
+            quantity: value(words, "x").map(|word| desk::quantity(number(word))),
+        })
+    }
+}
+
+fn at(nanoseconds: i64) -> Time {
+    DAY.after(Nanoseconds(nanoseconds))
+}
+
+fn number(word: &str) -> i64 {
+    word.parse()
+        .unwrap_or_else(|_| panic!("not a number: {word}"))
+}
+
+fn price(word: &str) -> Price {
+    desk::price(number(word))
+}
+
+fn value<'a>(words: &[&'a str], key: &str) -> Option<&'a str> {
+    let pairs = words.iter().filter_map(|word| word.split_once('='));
+    pairs
+        .into_iter()
+        .find(|(found, _)| *found == key)
+        .map(|(_, value)| value)
+}
+
+fn account_of(words: &[&str]) -> Option<AccountId> {
+    value(words, "on").map(|word| AccountId::new(number(word) as u32))
+}
+
+fn side(word: &str) -> Side {
+    match word {
+        "buy" => Side::Buy,
+        "sell" => Side::Sell,
+        other => panic!("no side: {other}"),
+    }
+}
+
+fn phase(word: &str) -> Phase {
+    let found = Phase::ALL
+        .into_iter()
+        .find(|one| format!("{one:?}") == word);
+    found.unwrap_or_else(|| panic!("no phase: {word}"))
+}
+
+fn status(word: &str) -> TradingStatus {
+    let all = TradingStatus::ALL.into_iter();
+    let found = all.into_iter().find(|one| format!("{one:?}") == word);
+    found.unwrap_or_else(|| panic!("no status: {word}"))
+}
+
+fn entry(word: &str) -> (Nanoseconds, Phase) {
+    let (offset, name) = word.split_once('=').expect("an entry is OFFSET=PHASE");
+    (Nanoseconds(number(offset)), phase(name))
+}
+
+fn new_order(words: &[&str]) -> NewOrder {
+    let quantity = number(words[1]);
+    let mut order = desk::limit(0, side(words[0]), 1, quantity);
+    order.account = account_of(words).unwrap_or(order.account);
+    order.order_type = order_type(words);
+    order.time_in_force = match value(words, "tif") {
+        None => TimeInForce::Day,
+        Some("GTC") => TimeInForce::GoodTillCancel,
+        Some("GTD") => {
+            TimeInForce::GoodTillDate(at(number(value(words, "until").expect("GTD has until="))))
+        }
+        Some("IOC") => TimeInForce::ImmediateOrCancel,
+        Some("FOK") => TimeInForce::FillOrKill,
+        Some("OPENING") => TimeInForce::Opening,
+        Some("CLOSING") => TimeInForce::Closing,
+        Some(other) => panic!("no time in force: {other}"),
+    };
+    order.min_quantity = value(words, "min").map(|word| desk::quantity(number(word)));
+    order.self_trade_prevention = match value(words, "stp") {
+        None | Some("NONE") => SelfTradePrevention::None,
+        Some("TAKER") => SelfTradePrevention::CancelTaker,
+        Some("MAKER") => SelfTradePrevention::CancelMaker,
+        Some("BOTH") => SelfTradePrevention::CancelBoth,
+        Some("DECREMENT") => SelfTradePrevention::Decrement,
+        Some(other) => panic!("no self-trade prevention: {other}"),
+    };
+    order
+}
+
+fn order_type(words: &[&str]) -> OrderType {
+    let limit = words
+        .iter()
+        .find_map(|word| word.strip_prefix('@'))
+        .map(price);
+    let protection = value(words, "protect").map(price);
+    if let Some(place) = words.iter().position(|word| *word == "stop") {
+        let stop_price = price(words[place + 1]);
+        return match limit {
+            Some(price) => OrderType::StopLimit { stop_price, price },
+            None => OrderType::Stop {
+                stop_price,
+                protection,
+            },
+        };
+    }
+    match (words[2], limit) {
+        ("market", None) => OrderType::Market { protection },
+        ("mtl", None) => OrderType::MarketToLimit { protection },
+        (_, Some(price)) => OrderType::Limit(LimitTerms {
+            price,
+            display_quantity: value(words, "show").map(|word| desk::quantity(number(word))),
+            posting: if words.contains(&"post") {
+                Posting::PostOnly
+            } else {
+                Posting::MayTake
+            },
+        }),
+        _ => panic!("no order type: {words:?}"),
+    }
+}
