@@ -69,9 +69,9 @@ impl Engine {
                 Deadline::Order(_, id) => {
                     left -= 1;
                     self.expire(id.slot, events);
-                    self.timers.tidy(&self.arena);
                 }
             }
+            self.timers.tidy(&self.arena);
         }
         self.publish_touched(events);
     }
@@ -102,7 +102,6 @@ impl Engine {
             *left -= 1;
             self.expire(slot, events);
         }
-        self.timers.tidy(&self.arena);
         self.day_ends.finish();
     }
 
