@@ -1,0 +1,159 @@
+//! The engine against the naive reference: random commands in small worlds, every event compared.
+//!
+//! Invariant: a seed names its whole run; a failure prints the seed and a shortened script. Not
+//! here: the reference (`reference`), the generator and the comparison (`model`).
+
+mod reference;
+mod model {
+    pub mod coverage;
+    pub mod drive;
+    pub mod generate;
+    pub mod operate;
+    pub mod rng;
+    pub mod script;
+    pub mod shrink;
+    pub mod subject;
+    pub mod world;
+}
+
+use std::fmt::Write as _;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use model::coverage::Coverage;
+use model::drive::Driver;
+use model::generate::Generator;
+use model::rng::Rng;
+use model::script::{Script, Step, internal};
+use model::{shrink, world};
+use reference::Fault;
+use sanjiang_engine::types::{Nanoseconds, Time};
+
+/// How many commands run unless `SANJIANG_MODEL_COMMANDS` says otherwise.
+const COMMANDS: u64 = 4_000_000;
+/// How many steps a world lasts.
+const STEPS: usize = 4_000;
+/// Threads; the worlds are shared out, so the result does not depend on it.
+const THREADS: usize = 2;
+/// The seed of the first world; each following world adds one.
+const SEED: u64 = 20_261_123;
+
+/// Runs the world of a seed; on a difference, the script up to it.
+fn run(seed: u64, steps: usize, fault: Option<Fault>) -> Result<Coverage, Script> {
+    let mut rng = Rng::new(seed);
+    let mut script = Script {
+        limits: world::limits(&mut rng),
+        steps: Vec::new(),
+    };
+    let begin = i64::from(world::FIRST_DAY) * 24 * world::HOUR;
+    let begin = Time::new(begin)
+        .expect("after 1970")
+        .after(Nanoseconds(rng.range(0, world::HOUR)));
+    let mut opening = world::opening(&mut rng).into_iter();
+    let mut driver = Driver::new(&script, fault);
+    let mut generator = Generator::new(rng);
+    for place in 0..steps {
+        let step = match opening.next() {
+            Some(body) => Step {
+                place,
+                time: begin,
+                command: internal(body),
+            },
+            None => generator.step(&driver.reference, &|id| driver.place(id), place),
+        };
+        script.steps.push(step);
+        let step = &script.steps[place];
+        let run = std::panic::AssertUnwindSafe(|| driver.step(step));
+        if !matches!(std::panic::catch_unwind(run), Ok(Ok(()))) {
+            return Err(script);
+        }
+    }
+    match driver.look() {
+        Ok(()) => Ok(driver.coverage),
+        Err(_) => Err(script),
+    }
+}
+
+/// Says how a world failed, with the shortest script that shows it.
+fn explain(seed: u64, script: Script, fault: Option<Fault>) -> String {
+    let (short, text) = shrink::shrink(script, fault);
+    let mut lines = format!("seed {seed}, {:#?}\n", short.limits);
+    for step in &short.steps {
+        let at = step.time.nanoseconds();
+        let envelope = &step.command.envelope;
+        let who = (
+            envelope.principal.index(),
+            envelope.identity,
+            envelope.valid_until,
+        );
+        let _ = write!(
+            lines,
+            "step {} at {at} {who:?}\n    {:?}\n",
+            step.place, step.command.body
+        );
+    }
+    lines + &text
+}
+
+#[test]
+fn the_engine_gives_the_same_events_as_the_reference() {
+    let asked = std::env::var("SANJIANG_MODEL_COMMANDS");
+    let commands = asked.map_or(COMMANDS, |text| text.parse().expect("a number of commands"));
+    let worlds = commands.div_ceil(STEPS as u64);
+    let next = AtomicU64::new(0);
+    let total = Mutex::new(Coverage::default());
+    let failed = Mutex::new(None);
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                while failed.lock().unwrap().is_none() {
+                    let world = next.fetch_add(1, Ordering::Relaxed);
+                    if world >= worlds {
+                        break;
+                    }
+                    let seed = SEED + world;
+                    match run(seed, STEPS, None) {
+                        Ok(coverage) => total.lock().unwrap().merge(coverage),
+                        Err(script) => *failed.lock().unwrap() = Some((seed, script)),
+                    }
+                }
+            });
+        }
+    });
+    if let Some((seed, script)) = failed.into_inner().unwrap() {
+        panic!("{}", explain(seed, script, None));
+    }
+    let total = total.into_inner().unwrap();
+    let share = 100.0 * total.accepted as f64 / total.commands as f64;
+    println!(
+        "{} commands in worlds from seed {SEED}: {share:.1} % accepted, {} trades, {} events, \
+         {} engines restored from their own snapshot",
+        total.commands, total.trades, total.events, total.restored
+    );
+    let missing = total.table();
+    assert!(missing.is_empty(), "cells not reached: {missing:?}");
+}
+
+#[test]
+fn a_fault_on_either_side_is_seen() {
+    let faults = [
+        Fault::NewerFirst,
+        Fault::MiddleDown,
+        Fault::StopsBackwards,
+        Fault::WindowShort,
+    ];
+    for fault in faults {
+        let found = (0..50).find_map(|at| Some((at, run(SEED + at, STEPS, Some(fault)).err()?)));
+        let (at, script) = found.unwrap_or_else(|| panic!("nobody saw the fault {fault:?}"));
+        let long = script.steps.len();
+        let (short, text) = shrink::shrink(script, Some(fault));
+        println!(
+            "{fault:?}: seen in world {at}, {long} steps made {}",
+            short.steps.len()
+        );
+        assert!(
+            !text.is_empty() && short.steps.len() < 100,
+            "{fault:?}: {text}"
+        );
+    }
+}

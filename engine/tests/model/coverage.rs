@@ -1,0 +1,445 @@
+//! Which cells of the rules a run has reached: rejects, phase changes, order types by time in
+//! force by phase, self-trade prevention by outcome, causes, reports, book changes.
+//!
+//! Invariant: the list of cells is written from the rules, not from what a run happened to meet;
+//! a cell that the rules make impossible counts by the reject the rules name. Not here: whether
+//! the answers were right (`drive`).
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use sanjiang_engine::command::{Body, Command};
+use sanjiang_engine::event::{BookAction, Cause, Event, ExecType};
+use sanjiang_engine::reject::RejectReason;
+use sanjiang_engine::types::{OrderType, SelfTradePrevention, TimeInForce};
+use sanjiang_engine::venue::{Action, Phase, TradingStatus};
+
+use crate::reference::{Meeting, Reference};
+
+/// One thing that has to happen at least once.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Cell {
+    Reject(RejectReason),
+    PhaseChange(Phase, Phase),
+    Order(&'static str, &'static str, Phase),
+    Action(Action, Phase),
+    Status(Action, TradingStatus),
+    SelfTrade(&'static str, Trading, Ordering),
+    Cause(&'static str),
+    Report(&'static str),
+    Book(&'static str, Trading),
+    Event(&'static str),
+}
+
+/// How orders meet.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Trading {
+    Continuous,
+    Auction,
+}
+
+/// What a command was about before it was carried out.
+pub struct Before {
+    phases: Vec<Phase>,
+    action: Option<(Action, Phase, [TradingStatus; 2])>,
+}
+
+/// How often each cell was reached, and how much was done.
+#[derive(Default)]
+pub struct Coverage {
+    pub cells: BTreeMap<Cell, u64>,
+    pub commands: u64,
+    pub accepted: u64,
+    pub trades: u64,
+    pub events: u64,
+    pub restored: u64,
+}
+
+const TYPES: [&str; 5] = ["LIMIT", "MARKET", "MARKET_TO_LIMIT", "STOP", "STOP_LIMIT"];
+const TIMES: [&str; 7] = ["DAY", "GTC", "GTD", "IOC", "FOK", "OPENING", "CLOSING"];
+const MODES: [&str; 5] = [
+    "NONE",
+    "CANCEL_TAKER",
+    "CANCEL_MAKER",
+    "CANCEL_BOTH",
+    "DECREMENT",
+];
+const CAUSES: [&str; 8] = [
+    "REQUEST",
+    "MASS_CANCEL",
+    "SELF_TRADE",
+    "UNFILLED",
+    "REPLACED_BELOW_FILLED",
+    "TIME_OVER",
+    "PRICE_SET",
+    "NOT_PLACED",
+];
+const REPORTS: [&str; 9] = [
+    "NEW",
+    "CANCELED",
+    "REPLACED",
+    "REJECTED",
+    "CANCEL_REJECTED",
+    "REPLACE_REJECTED",
+    "EXPIRED",
+    "TRIGGERED",
+    "RESTATED",
+];
+const BOOK: [&str; 3] = ["ADD", "CHANGE", "DELETE"];
+const EVENTS: [&str; 13] = [
+    "Report",
+    "Trade",
+    "Book",
+    "Indicative",
+    "Uncrossed",
+    "MassCancel",
+    "Operation",
+    "Duplicate",
+    "SessionOpened",
+    "PhaseChanged",
+    "StatusChanged",
+    "ReferencePrice",
+    "DayRolled",
+];
+
+fn type_of(order_type: &OrderType) -> usize {
+    match order_type {
+        OrderType::Limit(_) => 0,
+        OrderType::Market { .. } => 1,
+        OrderType::MarketToLimit { .. } => 2,
+        OrderType::Stop { .. } => 3,
+        OrderType::StopLimit { .. } => 4,
+    }
+}
+
+fn time_of(time_in_force: TimeInForce) -> usize {
+    match time_in_force {
+        TimeInForce::Day => 0,
+        TimeInForce::GoodTillCancel => 1,
+        TimeInForce::GoodTillDate(_) => 2,
+        TimeInForce::ImmediateOrCancel => 3,
+        TimeInForce::FillOrKill => 4,
+        TimeInForce::Opening => 5,
+        TimeInForce::Closing => 6,
+    }
+}
+
+fn mode_of(mode: SelfTradePrevention) -> usize {
+    match mode {
+        SelfTradePrevention::None => 0,
+        SelfTradePrevention::CancelTaker => 1,
+        SelfTradePrevention::CancelMaker => 2,
+        SelfTradePrevention::CancelBoth => 3,
+        SelfTradePrevention::Decrement => 4,
+    }
+}
+
+fn cause_of(cause: Cause) -> usize {
+    match cause {
+        Cause::Request => 0,
+        Cause::MassCancel => 1,
+        Cause::SelfTrade => 2,
+        Cause::Unfilled => 3,
+        Cause::ReplacedBelowFilled => 4,
+        Cause::TimeOver => 5,
+        Cause::PriceSet => 6,
+        Cause::NotPlaced => 7,
+    }
+}
+
+fn report_of(exec_type: ExecType) -> usize {
+    match exec_type {
+        ExecType::New => 0,
+        ExecType::Canceled => 1,
+        ExecType::Replaced => 2,
+        ExecType::Rejected => 3,
+        ExecType::CancelRejected => 4,
+        ExecType::ReplaceRejected => 5,
+        ExecType::Expired => 6,
+        ExecType::Triggered => 7,
+        ExecType::Restated => 8,
+    }
+}
+
+fn event_of(event: &Event) -> usize {
+    match event {
+        Event::Report(_) => 0,
+        Event::Trade(_) => 1,
+        Event::Book(_) => 2,
+        Event::Indicative(_) => 3,
+        Event::Uncrossed(_) => 4,
+        Event::MassCancel(_) => 5,
+        Event::Operation(_) => 6,
+        Event::Duplicate(_) => 7,
+        Event::SessionOpened(_) => 8,
+        Event::PhaseChanged(_) => 9,
+        Event::StatusChanged(_) => 10,
+        Event::ReferencePrice(_) => 11,
+        Event::DayRolled(_) => 12,
+    }
+}
+
+/// The reject an order of this type and time in force must meet in this phase; none if it can
+/// be accepted.
+fn impossible(order_type: usize, time: usize, phase: Phase) -> Option<RejectReason> {
+    let call = matches!(
+        phase,
+        Phase::PreOpen
+            | Phase::PreOpenNoCancel
+            | Phase::VolatilityCall
+            | Phase::ClosingCall
+            | Phase::ClosingCallNoCancel
+    );
+    if !call && phase != Phase::Continuous {
+        return Some(RejectReason::MarketClosed);
+    }
+    let opening = matches!(phase, Phase::PreOpen | Phase::PreOpenNoCancel);
+    if (TIMES[time] == "OPENING" && !opening) || (call && matches!(TIMES[time], "IOC" | "FOK")) {
+        return Some(RejectReason::PhaseTimeInForce);
+    }
+    let taken: &[&str] = match TYPES[order_type] {
+        "LIMIT" => &TIMES,
+        "MARKET" => &["DAY", "IOC", "FOK", "OPENING", "CLOSING"],
+        "MARKET_TO_LIMIT" => &["DAY", "GTC", "GTD", "OPENING", "CLOSING"],
+        _ => &["DAY", "GTC", "GTD"],
+    };
+    (!taken.contains(&TIMES[time])).then_some(RejectReason::InvalidCombination)
+}
+
+/// The reject of an event, if it is one.
+pub fn reject_of(event: &Event) -> Option<RejectReason> {
+    let reject = match event {
+        Event::Report(report) => report.reject,
+        Event::MassCancel(report) => report.reject,
+        Event::Operation(report) => report.reject,
+        Event::Trade(_)
+        | Event::Book(_)
+        | Event::Indicative(_)
+        | Event::Uncrossed(_)
+        | Event::Duplicate(_)
+        | Event::SessionOpened(_)
+        | Event::PhaseChanged(_)
+        | Event::StatusChanged(_)
+        | Event::ReferencePrice(_)
+        | Event::DayRolled(_) => None,
+    };
+    reject.map(|reject| reject.reason)
+}
+
+impl Coverage {
+    fn hit(&mut self, cell: Cell) {
+        *self.cells.entry(cell).or_default() += 1;
+    }
+
+    /// What the command is about, asked before it is carried out.
+    pub fn before(world: &Reference, command: &Command) -> Before {
+        let live = |id: u64| world.orders.iter().find(|order| order.id == id);
+        let mut found = None;
+        if let Body::NewOrder(new) = &command.body {
+            found = Some((Action::New, new.instrument.place()));
+        } else if let Body::CancelOrder(cancel) = &command.body {
+            let order = live(cancel.order.sequence);
+            found = order.map(|order| (Action::Cancel, order.instrument));
+        } else if let Body::ReplaceOrder(replace) = &command.body {
+            let order = live(replace.order.sequence);
+            found = order.map(|order| (Action::Replace, order.instrument));
+        } else if let Body::MassCancel(mass) = &command.body {
+            let instrument = mass.instrument;
+            found = instrument.map(|instrument| (Action::MassCancel, instrument.place()));
+        }
+        let action = found.and_then(|(action, instrument)| {
+            let known = world.instruments.get(instrument)?;
+            let venue = &world.venues[known.venue];
+            Some((action, venue.phase, [venue.status, known.status]))
+        });
+        Before {
+            phases: world.venues.iter().map(|venue| venue.phase).collect(),
+            action,
+        }
+    }
+
+    /// Counts what a command and its events reached.
+    pub fn after(
+        &mut self,
+        before: Before,
+        command: &Command,
+        events: &[Event],
+        meetings: &[Meeting],
+    ) {
+        self.commands += 1;
+        self.events += events.len() as u64;
+        let reject = events.iter().find_map(reject_of);
+        let duplicate = matches!(events, [Event::Duplicate(_)]);
+        self.accepted += u64::from(reject.is_none() && !duplicate);
+        self.count_action(&before, command, reject, duplicate);
+        let mut phases = before.phases;
+        for (at, event) in events.iter().enumerate() {
+            self.hit(Cell::Event(EVENTS[event_of(event)]));
+            if let Some(reason) = reject_of(event) {
+                self.hit(Cell::Reject(reason));
+            }
+            match event {
+                Event::Report(report) => {
+                    self.hit(Cell::Report(REPORTS[report_of(report.exec_type)]));
+                    self.hit(Cell::Cause(CAUSES[cause_of(report.cause)]));
+                }
+                Event::Trade(_) => self.trades += 1,
+                Event::Book(change) => {
+                    let later = &events[at..];
+                    let uncrossing = later.iter().any(|event| {
+                        matches!(event, Event::Uncrossed(un) if un.instrument == change.instrument)
+                    });
+                    let how = if uncrossing {
+                        Trading::Auction
+                    } else {
+                        Trading::Continuous
+                    };
+                    let action = match change.action {
+                        BookAction::Add => 0,
+                        BookAction::Change => 1,
+                        BookAction::Delete => 2,
+                    };
+                    self.hit(Cell::Book(BOOK[action], how));
+                }
+                Event::PhaseChanged(changed) => {
+                    let known = &mut phases[changed.venue.place()];
+                    let old = std::mem::replace(known, changed.phase);
+                    self.hit(Cell::PhaseChange(old, changed.phase));
+                }
+                Event::Indicative(_)
+                | Event::Uncrossed(_)
+                | Event::MassCancel(_)
+                | Event::Operation(_)
+                | Event::Duplicate(_)
+                | Event::SessionOpened(_)
+                | Event::StatusChanged(_)
+                | Event::ReferencePrice(_)
+                | Event::DayRolled(_) => {}
+            }
+        }
+        for meeting in meetings {
+            let (mode, auction, larger) = *meeting;
+            let how = if auction {
+                Trading::Auction
+            } else {
+                Trading::Continuous
+            };
+            self.hit(Cell::SelfTrade(MODES[mode_of(mode)], how, larger));
+        }
+    }
+
+    fn count_action(
+        &mut self,
+        before: &Before,
+        command: &Command,
+        reject: Option<RejectReason>,
+        duplicate: bool,
+    ) {
+        let Some((action, phase, statuses)) = before.action else {
+            return;
+        };
+        if duplicate || reject.is_some_and(|reason| reason.code() < 30) {
+            return;
+        }
+        let trading = statuses == [TradingStatus::Trading; 2];
+        let by_status = matches!(
+            reject,
+            Some(RejectReason::Halted | RejectReason::CancelOnly)
+        );
+        if trading {
+            self.hit(Cell::Action(action, phase));
+        } else if by_status || statuses.contains(&TradingStatus::CancelOnly) {
+            for status in statuses {
+                self.hit(Cell::Status(action, status));
+            }
+        }
+        if let (Body::NewOrder(new), true) = (&command.body, trading) {
+            let (kind, time) = (type_of(&new.order_type), time_of(new.time_in_force));
+            if reject == impossible(kind, time, phase) {
+                self.hit(Cell::Order(TYPES[kind], TIMES[time], phase));
+            }
+        }
+    }
+
+    pub fn merge(&mut self, other: Self) {
+        for (cell, count) in other.cells {
+            *self.cells.entry(cell).or_default() += count;
+        }
+        self.commands += other.commands;
+        self.accepted += other.accepted;
+        self.trades += other.trades;
+        self.events += other.events;
+        self.restored += other.restored;
+    }
+
+    /// Prints the table of cells, and gives those that were not reached.
+    pub fn table(&self) -> Vec<Cell> {
+        let groups = required();
+        let mut missing = Vec::new();
+        println!(
+            "{:<44} {:>8} {:>6} {:>10}",
+            "cells", "reached", "of", "least"
+        );
+        for (group, cells) in groups {
+            let count = |cell: &Cell| self.cells.get(cell).copied().unwrap_or(0);
+            let least = cells.iter().map(count).min().unwrap_or(0);
+            let reached = cells.iter().filter(|cell| count(cell) > 0).count();
+            println!("{group:<44} {reached:>8} {:>6} {least:>10}", cells.len());
+            missing.extend(cells.into_iter().filter(|cell| count(cell) == 0));
+        }
+        missing
+    }
+}
+
+/// Every cell, by group.
+fn required() -> Vec<(&'static str, Vec<Cell>)> {
+    let pairs = |list: &[Phase]| -> Vec<Cell> {
+        let mut cells = Vec::new();
+        for &from in list {
+            for &to in list.iter().filter(|&&to| to != from) {
+                cells.push(Cell::PhaseChange(from, to));
+            }
+        }
+        cells
+    };
+    let mut orders = Vec::new();
+    for kind in TYPES {
+        for time in TIMES {
+            orders.extend(Phase::ALL.map(|phase| Cell::Order(kind, time, phase)));
+        }
+    }
+    let mut actions = Vec::new();
+    let mut statuses = Vec::new();
+    for action in Action::ALL {
+        actions.extend(Phase::ALL.map(|phase| Cell::Action(action, phase)));
+        statuses.extend(TradingStatus::ALL.map(|status| Cell::Status(action, status)));
+    }
+    let mut meetings = Vec::new();
+    let mut book = Vec::new();
+    for how in [Trading::Continuous, Trading::Auction] {
+        for mode in MODES {
+            for larger in [Ordering::Less, Ordering::Equal, Ordering::Greater] {
+                meetings.push(Cell::SelfTrade(mode, how, larger));
+            }
+        }
+        book.extend(BOOK.map(|action| Cell::Book(action, how)));
+    }
+    vec![
+        (
+            "reject reasons",
+            RejectReason::ALL
+                .iter()
+                .map(|&reason| Cell::Reject(reason))
+                .collect(),
+        ),
+        ("phase changes", pairs(&Phase::ALL)),
+        ("order type x time in force x phase", orders),
+        ("action x phase", actions),
+        ("action x trading status", statuses),
+        ("self-trade mode x trading x taker to maker", meetings),
+        ("causes", CAUSES.map(Cell::Cause).to_vec()),
+        ("reports", REPORTS.map(Cell::Report).to_vec()),
+        ("book changes x trading", book),
+        ("events", EVENTS.map(Cell::Event).to_vec()),
+    ]
+}

@@ -1,0 +1,273 @@
+//! Runs one script on the engine and on the reference, side by side, and compares them.
+//!
+//! Invariant: after every command both have given the same events and name the same next
+//! deadline. Slots are the engine's alone: the comparison maps every order id to its sequence,
+//! and checks the engine's slots against the rule about rows. Not here: what to send (`generate`).
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use sanjiang_engine::command::{Body, Command, Sequenced};
+use sanjiang_engine::event::{Event, Events, ExecType};
+use sanjiang_engine::types::{OrderId, Sequence, Side, Time};
+
+use super::coverage::{Coverage, reject_of};
+use super::script::{Script, Step, internal, renamed};
+use super::subject::Subject;
+use super::world::ticks;
+use crate::reference::{Fault, Reference};
+
+/// The slot the reference knows for an id whose slot is not the order's own.
+const WRONG_SLOT: u32 = 9;
+/// How many commands lie between two deep looks.
+const LOOK_EVERY: u64 = 400;
+/// More ticks than any one instant can ask for.
+const TICKS_MAX: u32 = 200;
+
+/// The engine and the reference, at the same place of one history.
+pub struct Driver {
+    pub reference: Reference,
+    pub coverage: Coverage,
+    subject: Subject,
+    sequence: Sequence,
+    events: Events,
+    /// The id of the order a step made, by the step's place.
+    made: BTreeMap<usize, OrderId>,
+    /// The slot of an order and the step that made it, by its sequence.
+    issued: BTreeMap<u64, (u32, usize)>,
+    /// Rows freed and not taken again, and the first that was never used.
+    free: Vec<u32>,
+    unused: u32,
+}
+
+impl Driver {
+    pub fn new(script: &Script, fault: Option<Fault>) -> Self {
+        Self {
+            reference: Reference::new(script.limits, fault),
+            coverage: Coverage::default(),
+            subject: Subject::new(script.limits),
+            sequence: Sequence::ZERO,
+            events: Events::default(),
+            made: BTreeMap::new(),
+            issued: BTreeMap::new(),
+            free: Vec::new(),
+            unused: 0,
+        }
+    }
+
+    /// The step that made the order with this sequence.
+    pub fn place(&self, sequence: u64) -> usize {
+        self.issued[&sequence].1
+    }
+
+    /// Carries out one step, ticks first, as the sequencer would.
+    pub fn step(&mut self, step: &Step) -> Result<(), String> {
+        let mut ticks = 0;
+        while self
+            .reference
+            .next_deadline()
+            .is_some_and(|due| due <= step.time)
+        {
+            self.command(step.place, step.time, &internal(Body::Tick))?;
+            ticks += 1;
+            if ticks == TICKS_MAX {
+                return Err(format!("{TICKS_MAX} ticks and still something is due"));
+            }
+        }
+        let command = renamed(&step.command, |id| self.real(id));
+        self.command(step.place, step.time, &command)
+    }
+
+    /// The engine's id of an order that a script names by its step.
+    fn real(&self, id: OrderId) -> OrderId {
+        let never = OrderId {
+            sequence: (1 << 40) + id.sequence,
+            slot: 0,
+        };
+        let mut real = self
+            .made
+            .get(&(id.sequence as usize))
+            .copied()
+            .unwrap_or(never);
+        real.slot += id.slot;
+        real
+    }
+
+    /// The reference's name for an id of the engine.
+    fn plain(&self, id: OrderId) -> OrderId {
+        let own = self.issued.get(&id.sequence).map(|issued| issued.0);
+        let slot = match id.slot {
+            OrderId::NO_SLOT => OrderId::NO_SLOT,
+            slot if own == Some(slot) => 0,
+            _ => WRONG_SLOT,
+        };
+        OrderId {
+            sequence: id.sequence,
+            slot,
+        }
+    }
+
+    fn command(&mut self, place: usize, time: Time, command: &Command) -> Result<(), String> {
+        self.sequence = self.sequence.next();
+        let sequenced = |value: Command| Sequenced {
+            sequence: self.sequence,
+            time,
+            value,
+        };
+        let ours = sequenced(command.clone());
+        let theirs = sequenced(renamed(command, |id| self.plain(id)));
+        let before = Coverage::before(&self.reference, &theirs.value);
+        // SetLimits looks at how many requests are remembered once old ones are forgotten, and a
+        // dry run forgets none.
+        let dry = !matches!(command.body, Body::SetLimits(_));
+        let dry = dry.then(|| self.subject.validate(command, time));
+        let expected = self.reference.apply(&theirs);
+        self.events.clear();
+        let apply = AssertUnwindSafe(|| self.subject.apply(&ours, &mut self.events));
+        if let Err(panic) = catch_unwind(apply) {
+            return Err(format!(
+                "{}; the rules say {expected:#?}",
+                words(panic.as_ref())
+            ));
+        }
+        let found = self.follow(place)?;
+        same_events(&expected, &found)?;
+        let answer = expected.iter().find_map(reject_of);
+        if let Some(dry) = dry.filter(|dry| *dry != answer) {
+            return Err(format!("validate says {dry:?}, the answer is {answer:?}"));
+        }
+        let due = (self.reference.next_deadline(), self.subject.next_deadline());
+        if due.0 != due.1 {
+            return Err(format!(
+                "next deadline: the rules say {:?}, the engine {:?}",
+                due.0, due.1
+            ));
+        }
+        self.coverage
+            .after(before, &theirs.value, &expected, &self.reference.meetings);
+        if self.sequence.value().is_multiple_of(LOOK_EVERY) {
+            self.look()?;
+        }
+        Ok(())
+    }
+
+    /// The engine's events with the reference's ids; checks slots on the way.
+    fn follow(&mut self, place: usize) -> Result<Vec<Event>, String> {
+        let events = self.events.as_slice().to_vec();
+        let mut plain = Vec::with_capacity(events.len());
+        for event in events {
+            match event {
+                Event::Report(mut report) => {
+                    if report.exec_type == ExecType::New {
+                        self.issue(report.order, place)?;
+                    }
+                    if matches!(report.exec_type, ExecType::Canceled | ExecType::Expired) {
+                        self.free.push(report.order.slot);
+                    }
+                    report.order = self.plain(report.order);
+                    plain.push(Event::Report(report));
+                }
+                Event::Trade(mut trade) => {
+                    let mut fills = [trade.buy, trade.sell];
+                    if trade.aggressor == Some(Side::Buy) {
+                        fills.reverse();
+                    }
+                    let ended = fills.iter().filter(|fill| fill.leaves.is_zero());
+                    self.free.extend(ended.map(|fill| fill.order.slot));
+                    trade.buy.order = self.plain(trade.buy.order);
+                    trade.sell.order = self.plain(trade.sell.order);
+                    plain.push(Event::Trade(trade));
+                }
+                Event::Book(mut change) => {
+                    change.order = self.plain(change.order);
+                    plain.push(Event::Book(change));
+                }
+                Event::Indicative(_)
+                | Event::Uncrossed(_)
+                | Event::MassCancel(_)
+                | Event::Operation(_)
+                | Event::Duplicate(_)
+                | Event::SessionOpened(_)
+                | Event::PhaseChanged(_)
+                | Event::StatusChanged(_)
+                | Event::ReferencePrice(_)
+                | Event::DayRolled(_) => plain.push(event),
+            }
+        }
+        Ok(plain)
+    }
+
+    /// A new order has an id: its sequence is the command's, its slot what the rule says.
+    fn issue(&mut self, id: OrderId, place: usize) -> Result<(), String> {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.unused += 1;
+            self.unused - 1
+        });
+        let expected = OrderId {
+            sequence: self.sequence.value(),
+            slot,
+        };
+        if id != expected {
+            return Err(format!(
+                "a new order has the id {id:?}, the rules say {expected:?}"
+            ));
+        }
+        self.made.insert(place, id);
+        self.issued.insert(id.sequence, (slot, place));
+        Ok(())
+    }
+
+    /// A deep look: the engine's own audit, its book against the reference's, and the engine
+    /// restored from its own snapshot, which carries on in its place.
+    pub fn look(&mut self) -> Result<(), String> {
+        self.subject.audit()?;
+        let instruments = self.reference.instruments.len();
+        let found = self.subject.lines(instruments, |id| self.plain(id));
+        let expected = super::subject::lines(&self.reference);
+        if expected != found {
+            return Err(format!(
+                "the rules say {expected:#?}, the engine has {found:#?}"
+            ));
+        }
+        let last = self
+            .reference
+            .instruments
+            .iter()
+            .map(|known| known.last.map(ticks));
+        let last: Vec<_> = last.collect();
+        let found = self.subject.last_trades(instruments);
+        if last != found {
+            return Err(format!(
+                "last trades: the rules say {last:?}, the engine {found:?}"
+            ));
+        }
+        self.subject.restore()?;
+        self.coverage.restored += 1;
+        Ok(())
+    }
+}
+
+/// What a panic said.
+pub fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    format!("panic: {}", text.unwrap_or_default())
+}
+
+fn same_events(expected: &[Event], found: &[Event]) -> Result<(), String> {
+    if expected == found {
+        return Ok(());
+    }
+    let pairs = expected.iter().zip(found);
+    let same = pairs
+        .take_while(|(expected, found)| expected == found)
+        .count();
+    Err(format!(
+        "event {same} of {} (the engine gave {}):\n the rules say {:?}\n the engine  {:?}",
+        expected.len(),
+        found.len(),
+        expected.get(same),
+        found.get(same),
+    ))
+}

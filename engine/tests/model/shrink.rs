@@ -1,0 +1,66 @@
+//! A failing script made short: sessions and requests are taken away if it fails without them,
+//! then chunks of steps are left out while it still fails.
+//!
+//! Invariant: what comes back fails by itself, from an empty engine. Not here: shrinking of the
+//! values inside a step.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+
+use sanjiang_engine::command::Identity;
+
+use super::drive::{Driver, words};
+use super::script::{Script, Step};
+use crate::reference::Fault;
+
+/// How many runs a shrink may take.
+const RUNS_MAX: u32 = 4_000;
+
+/// What goes wrong when the script runs: a difference or a panic.
+pub fn failure(script: &Script, fault: Option<Fault>) -> Option<String> {
+    let run = AssertUnwindSafe(|| {
+        let mut driver = Driver::new(script, fault);
+        let all = script.steps.iter().try_for_each(|step| driver.step(step));
+        all.and_then(|()| driver.look()).err()
+    });
+    catch_unwind(run).unwrap_or_else(|panic| Some(words(panic.as_ref())))
+}
+
+/// The shortest failing script found, and how it fails.
+pub fn shrink(mut script: Script, fault: Option<Fault>) -> (Script, String) {
+    let hook = take_hook();
+    set_hook(Box::new(|_| {}));
+    let mut runs = 0;
+    let mut fails = |steps: Vec<Step>, limits| {
+        runs += 1;
+        let text = failure(&Script { limits, steps }, fault);
+        text.filter(|_| runs <= RUNS_MAX)
+    };
+    let mut text = failure(&script, fault).unwrap_or_default();
+    let mut plain = script.steps.clone();
+    for step in &mut plain {
+        step.command.envelope.identity = Identity::Internal;
+        step.command.envelope.valid_until = None;
+    }
+    if let Some(found) = fails(plain.clone(), script.limits) {
+        (script.steps, text) = (plain, found);
+    }
+    let mut chunk = script.steps.len().next_power_of_two() / 2;
+    while chunk > 0 {
+        let mut at = 0;
+        let mut dropped = false;
+        while at < script.steps.len() {
+            let mut steps = script.steps.clone();
+            steps.drain(at..(at + chunk).min(script.steps.len()));
+            if let Some(found) = fails(steps.clone(), script.limits) {
+                (script.steps, text, dropped) = (steps, found, true);
+            } else {
+                at += chunk;
+            }
+        }
+        if chunk > 1 || !dropped {
+            chunk /= 2;
+        }
+    }
+    set_hook(hook);
+    (script, text)
+}

@@ -1,0 +1,145 @@
+//! The engine as the comparison sees it: its contents as plain lines, and itself restored from
+//! its own sections.
+//!
+//! Invariant: a line says everything that is public about a live order, so two books with the
+//! same lines are the same book. Not here: what the lines should be (`drive` compares).
+
+use sanjiang_engine::command::{Command, Sequenced};
+use sanjiang_engine::engine::{Engine, LivePlace};
+use sanjiang_engine::event::Events;
+use sanjiang_engine::limits::Limits;
+use sanjiang_engine::reject::RejectReason;
+use sanjiang_engine::types::{
+    AccountId, InstrumentId, OrderId, Price, Quantity, Side, Time, TimeInForce,
+};
+
+use super::world::{lots, ticks};
+use crate::reference::{Order, Place, Reference};
+
+/// A live order: by its instrument, where it is and its side; the order of the lines of one such
+/// group is the order in which they trade or are elected.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Line {
+    group: (u32, u8, Side),
+    id: OrderId,
+    account: AccountId,
+    prices: (Option<Price>, Option<Price>),
+    time_in_force: TimeInForce,
+    quantities: [Quantity; 4],
+}
+
+/// The engine under test.
+pub struct Subject(Engine);
+
+impl Subject {
+    pub fn new(limits: Limits) -> Self {
+        Self(Engine::new(limits))
+    }
+
+    pub fn apply(&mut self, command: &Sequenced<Command>, events: &mut Events) {
+        self.0.apply(command, events);
+    }
+
+    /// What a dry run says.
+    pub fn validate(&self, command: &Command, time: Time) -> Option<RejectReason> {
+        self.0
+            .validate(command, time)
+            .err()
+            .map(|reject| reject.reason)
+    }
+
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.0.next_deadline()
+    }
+
+    pub fn audit(&self) -> Result<(), String> {
+        self.0.audit().map_err(|error| error.to_string())
+    }
+
+    /// The last trade of each of the first instruments.
+    pub fn last_trades(&self, instruments: usize) -> Vec<Option<Price>> {
+        let all = (0..instruments as u32).map(InstrumentId::new);
+        all.map(|instrument| self.0.last_trade(instrument))
+            .collect()
+    }
+
+    /// The live orders of the first instruments, with the ids `plain` gives them.
+    pub fn lines(&self, instruments: usize, plain: impl Fn(OrderId) -> OrderId) -> Vec<Line> {
+        let all = (0..instruments as u32).map(InstrumentId::new);
+        let orders = all.flat_map(|instrument| self.0.live_orders(instrument));
+        let mut lines: Vec<Line> = orders
+            .map(|order| {
+                assert_eq!(self.0.order(order.id), Some(order), "found again by its id");
+                let place = match order.place {
+                    LivePlace::Book => 0,
+                    LivePlace::Stop => 1,
+                    LivePlace::Parked => 2,
+                };
+                Line {
+                    group: (order.instrument.index(), place, order.side),
+                    id: plain(order.id),
+                    account: order.account,
+                    prices: (order.price, order.stop_price),
+                    time_in_force: order.time_in_force,
+                    quantities: [
+                        order.order_quantity,
+                        order.leaves,
+                        order.cumulative,
+                        order.displayed,
+                    ],
+                }
+            })
+            .collect();
+        lines.sort_by_key(|line| line.group);
+        lines
+    }
+
+    /// The engine becomes one restored from its own sections, which must be the same.
+    pub fn restore(&mut self) -> Result<(), String> {
+        let limits = *self.0.limits();
+        let sections = self.0.encode_sections();
+        let restored = Engine::decode_sections(limits, &sections);
+        let restored = restored.map_err(|error| error.to_string())?;
+        let hashes = [&self.0, &restored].map(|engine| (engine.state_hash(), engine.event_hash()));
+        if hashes[0] != hashes[1] || restored.encode_sections() != sections {
+            return Err(format!("restored it differs: {hashes:?}"));
+        }
+        self.0 = restored;
+        Ok(())
+    }
+}
+
+/// The same lines, of the reference.
+pub fn lines(world: &Reference) -> Vec<Line> {
+    let line = |order: &Order| {
+        let (place, rank) = match order.place {
+            Place::Book => (0, order.price.map_or(0, |at| -signed(order.side, at))),
+            Place::Stop => (1, order.stop.map_or(0, |at| signed(order.side, at))),
+            Place::Parked => (2, order.id as i64),
+            Place::Taking => panic!("an order is still being matched: {order:?}"),
+        };
+        let numbers = [order.quantity, order.leaves, order.cumulative];
+        let shown = if place == 0 { order.displayed } else { 0 };
+        let [quantity, leaves, cumulative] = numbers.map(lots);
+        let id = OrderId {
+            sequence: order.id,
+            slot: 0,
+        };
+        let line = Line {
+            group: (order.instrument as u32, place, order.side),
+            id,
+            account: order.account,
+            prices: (order.price.map(ticks), order.stop.map(ticks)),
+            time_in_force: order.tif,
+            quantities: [quantity, leaves, cumulative, lots(shown)],
+        };
+        (line, rank, order.queue)
+    };
+    let mut lines: Vec<_> = world.orders.iter().map(line).collect();
+    lines.sort_by_key(|line| (line.0.group, line.1, line.2));
+    lines.into_iter().map(|line| line.0).collect()
+}
+
+fn signed(side: Side, at: i64) -> i64 {
+    if side == Side::Buy { at } else { -at }
+}

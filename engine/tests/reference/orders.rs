@@ -1,0 +1,230 @@
+//! New orders, cancels, replaces, mass cancels (sections 2 and 7).
+
+use super::registry::{asked, fails};
+use super::*;
+use RejectReason as R;
+use TimeInForce as T;
+
+impl Reference {
+    fn would_take(&self, order: &Order) -> bool {
+        let best = self.best(order.instrument, order.side.opposite());
+        best.is_some_and(|best| order.accepts(best))
+    }
+
+    /// The ladder of section 2; the order, if it passes.
+    fn check(&self, new: &NewOrder) -> Result<Order, R> {
+        let account = self
+            .accounts
+            .get(new.account.place())
+            .ok_or(R::UnknownAccount)?;
+        let (i, side, tif) = (new.instrument.place(), new.side, new.time_in_force);
+        fails(i >= self.instruments.len(), R::UnknownInstrument)?;
+        let asked = asked(&new.order_type);
+        self.entry(new, &asked)?;
+        self.sign(i, &[asked.given, asked.stop])?;
+        let market = matches!(asked.kind, Kind::Market | Kind::ToLimit);
+        let waits = asked.stop.is_none() && (self.auction(i).is_some() || tif == T::Closing);
+        let mut at = asked.given;
+        if market && at.is_none() && waits {
+            at = self
+                .band(i)
+                .map(|band| if side == Side::Buy { band.1 } else { band.0 });
+        } else if market && at.is_none() {
+            at = self.protection(i, side);
+        }
+        fails(market && waits && at.is_none(), R::PriceSign)?;
+        self.amounts(new, &asked)?;
+        self.notional(i, asked.given.or(asked.stop).or(at), new.quantity.lots())?;
+        self.static_band(i, &[asked.given, asked.stop])?;
+        self.dynamic_band(i, side, asked.given.filter(|_| asked.stop.is_none()))?;
+        let parked = tif == T::Closing && !self.in_closing_auction(i);
+        let order = Order {
+            id: self.sequence.value(),
+            account: new.account,
+            owner: account.owner,
+            instrument: i,
+            side,
+            kind: asked.kind,
+            price: at,
+            stop: asked.stop,
+            tif,
+            mode: new.self_trade_prevention,
+            display: asked.display.map_or(i64::MAX, Quantity::lots),
+            post_only: asked.post_only,
+            quantity: new.quantity.lots(),
+            leaves: new.quantity.lots(),
+            cumulative: 0,
+            displayed: 0,
+            place: if parked { Place::Parked } else { Place::Taking },
+            queue: 0,
+        };
+        self.room(&order, asked.kind == Kind::Limit || (waits && market))?;
+        if self.phase(i) == Phase::Continuous && !waits && order.stop.is_none() {
+            self.outcome(&order, new.min_quantity)?;
+        }
+        Ok(order)
+    }
+
+    /// Bounds of the book.
+    fn room(&self, order: &Order, levelled: bool) -> Result<(), R> {
+        let full = self.orders.len() >= self.limits.orders_max as usize;
+        fails(full, R::OpenOrders)?;
+        let waits = |other: &&Order| other.is_at(Place::Stop, order.instrument);
+        let full = self.orders.iter().filter(waits).count() >= self.limits.stops_max as usize;
+        fails(order.stop.is_some() && full, R::StopOrders)?;
+        let none = |at| self.no_level(order.instrument, order.side, at);
+        let joins = levelled && order.place != Place::Parked;
+        fails(joins && order.price.is_some_and(none), R::PriceLevels)
+    }
+
+    /// What matching would give.
+    fn outcome(&self, order: &Order, least: Option<Quantity>) -> Result<(), R> {
+        fails(
+            order.post_only && self.would_take(order),
+            R::PostOnlyWouldTake,
+        )?;
+        let can = self.can_trade(order);
+        fails(
+            order.tif == T::FillOrKill && can < order.leaves,
+            R::FokUnfillable,
+        )?;
+        fails(
+            least.is_some_and(|least| can < least.lots()),
+            R::MinQuantity,
+        )
+    }
+
+    pub(super) fn new_order(&mut self, new: &NewOrder) -> Result<(), Reject> {
+        let order = self.check(new)?;
+        let id = order.id;
+        self.orders.push(order);
+        self.report(id, ExecType::New, Cause::Request);
+        self.place(id);
+        Ok(())
+    }
+
+    /// Puts an order that is in no book where it belongs, with all that follows.
+    fn place(&mut self, id: u64) {
+        let order = self.get(id).clone();
+        let continuous = self.phase(order.instrument) == Phase::Continuous;
+        self.run.clear();
+        if order.place == Place::Parked {
+            return;
+        }
+        if order.stop.is_some() {
+            let last = self.instruments[order.instrument].last;
+            self.queue += 1;
+            (self.get_mut(id).place, self.get_mut(id).queue) = (Place::Stop, self.queue);
+            if continuous && last.is_some_and(|last| order.elected_at(last)) {
+                self.trigger(id);
+            }
+        } else if continuous {
+            self.take(id);
+        } else {
+            self.join(id);
+        }
+        self.elect(order.instrument);
+        self.indicate();
+    }
+
+    pub(super) fn cancel(&mut self, cancel: &CancelOrder) -> Result<(), Reject> {
+        self.known_account(cancel.account)?;
+        let id = self.live(cancel.order, cancel.account)?;
+        self.permits(self.get(id).instrument, Action::Cancel)?;
+        self.end(id, ExecType::Canceled, Cause::Request);
+        self.indicate();
+        Ok(())
+    }
+
+    fn known_account(&self, account: AccountId) -> Result<(), R> {
+        fails(self.accounts.len() <= account.place(), R::UnknownAccount)
+    }
+
+    pub(super) fn replace(&mut self, replace: &ReplaceOrder) -> Result<(), Reject> {
+        self.known_account(replace.account)?;
+        let id = self.live(replace.order, replace.account)?;
+        let order = self.get(id).clone();
+        let i = order.instrument;
+        self.permits(i, Action::Replace)?;
+        let (limit, stop) = (
+            replace.price.map(Price::ticks),
+            replace.stop_price.map(Price::ticks),
+        );
+        self.sign(i, &[limit, stop])?;
+        fails(replace.quantity == Some(Quantity::ZERO), R::Quantity)?;
+        let most = self.instruments[i].terms.max_quantity;
+        fails(
+            replace.quantity.is_some_and(|quantity| quantity > most),
+            R::MaxQuantity,
+        )?;
+        let limited = matches!(order.kind, Kind::Limit | Kind::StopLimit);
+        let quantity = replace.quantity.map_or(order.quantity, Quantity::lots);
+        let new = (limit.or(order.price), stop.or(order.stop), quantity);
+        let old = (order.price, order.stop, order.quantity);
+        let missing = (limit.is_some() && !limited) || (stop.is_some() && order.stop.is_none());
+        fails(missing || new == old, R::ReplaceInvalid)?;
+        if replace.quantity.is_some() && quantity <= order.cumulative {
+            self.end(id, ExecType::Canceled, Cause::ReplacedBelowFilled);
+            self.indicate();
+            return Ok(());
+        }
+        let own = if limited { new.0 } else { new.1.or(new.0) };
+        self.notional(i, own, quantity)?;
+        self.static_band(i, &[limit, stop])?;
+        let booked = order.place == Place::Book;
+        self.dynamic_band(i, order.side, limit.filter(|_| order.place != Place::Stop))?;
+        let no_level = limit.is_some_and(|at| self.no_level(i, order.side, at));
+        fails(booked && no_level, R::PriceLevels)?;
+        let takes = booked && self.phase(i) == Phase::Continuous && order.post_only;
+        let priced = Order {
+            price: new.0,
+            ..order.clone()
+        };
+        fails(takes && self.would_take(&priced), R::PostOnlyWouldTake)?;
+        let now = self.get_mut(id);
+        (now.price, now.stop, now.quantity) = new;
+        now.leaves = quantity - order.cumulative;
+        self.report(id, ExecType::Replaced, Cause::Request);
+        let falls = (new.0, new.1) == (old.0, old.1) && quantity < old.2;
+        if booked && falls {
+            let now = self.get_mut(id);
+            now.displayed = now.displayed.min(now.leaves);
+            if now.displayed != order.displayed {
+                self.book(id, BookAction::Change);
+            }
+        } else if booked {
+            self.leave(id, order.price);
+        }
+        if !falls {
+            self.place(id);
+        }
+        self.indicate();
+        Ok(())
+    }
+
+    pub(super) fn mass_cancel(&mut self, mass: &MassCancel) -> Result<(), Reject> {
+        self.known_account(mass.account)?;
+        let instrument = mass.instrument.map(InstrumentId::place);
+        if let Some(i) = instrument {
+            fails(i >= self.instruments.len(), R::UnknownInstrument)?;
+            self.permits(i, Action::MassCancel)?;
+        }
+        let (mut canceled, mut kept) = (0, 0);
+        for order in self.orders.clone() {
+            let here = instrument.is_none_or(|i| i == order.instrument);
+            let side = mass.side.is_none_or(|side| side == order.side);
+            if order.account != mass.account || !here || !side {
+                continue;
+            }
+            if self.permits(order.instrument, Action::MassCancel).is_ok() {
+                self.end(order.id, ExecType::Canceled, Cause::MassCancel);
+                canceled += 1;
+            } else {
+                kept += 1;
+            }
+        }
+        self.indicate();
+        self.answer_mass(mass, None, canceled, kept);
+        Ok(())
+    }
+}

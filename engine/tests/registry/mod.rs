@@ -1,0 +1,67 @@
+//! The naive registry: the part of the reference that is not the book. Retries, parties,
+//! venues with their law, calendars and what falls due, again from `SEMANTICS.md` alone.
+//!
+//! Invariant: everything derived (the current day, the next entry, what is used) is computed by
+//! looking at all there is. Not here: orders (`reference`).
+
+mod admin;
+mod law;
+mod phases;
+mod requests;
+mod rules;
+mod time;
+
+use super::*;
+pub use phases::call;
+pub use rules::{asked, fails};
+
+pub struct Account {
+    pub name: Name,
+    pub participant: usize,
+    pub owner: OwnerId,
+    pub count: u64,
+}
+
+pub struct Calendar {
+    pub name: Name,
+    pub offset: i32,
+    pub roll: Nanoseconds,
+    pub days: Vec<i32>,
+}
+
+pub struct Venue {
+    pub name: Name,
+    pub models: Vec<Model>,
+    pub calendar: Option<usize>,
+    pub phase: Phase,
+    pub status: TradingStatus,
+    pub overridden: bool,
+    pub entries: Vec<(Nanoseconds, Phase)>,
+    /// Day rolls later than this are still to come.
+    pub rolled: i128,
+    /// Timetable entries later than this are still to come.
+    pub passed: i128,
+}
+
+pub struct Instrument {
+    pub name: Name,
+    pub venue: usize,
+    pub terms: InstrumentTerms,
+    pub status: TradingStatus,
+    pub reference: Option<i64>,
+    pub last: Option<i64>,
+    pub shown: (Option<i64>, i64, i64),
+}
+
+pub struct Request {
+    pub key: (bool, u32, ClientId),
+    payload: Command,
+    sequence: Sequence,
+    expires: Time,
+}
+
+pub struct Session {
+    pub principal: PrincipalId,
+    pub name: Name,
+    pub watermark: u64,
+}

@@ -1,0 +1,127 @@
+//! What falls due, and when (section 9).
+
+use super::*;
+
+const DAY: i128 = 86_400_000_000_000;
+
+impl Reference {
+    fn ends_with_day(&self, order: &Order, v: usize) -> bool {
+        let tif = order.tif;
+        self.instruments[order.instrument].venue == v
+            && matches!(
+                tif,
+                TimeInForce::Day | TimeInForce::Opening | TimeInForce::Closing
+            )
+    }
+
+    /// When a day of a calendar begins.
+    fn begins(calendar: &Calendar, day: i32) -> i128 {
+        i128::from(day) * DAY - i128::from(calendar.offset) * 1_000_000_000
+            + i128::from(calendar.roll.0)
+    }
+
+    /// All that is to come: instant, kind, id.
+    fn deadlines(&self) -> Vec<(i128, u8, u64)> {
+        let mut list = Vec::new();
+        for (v, venue) in self.venues.iter().enumerate() {
+            let Some(calendar) = venue.calendar.map(|at| &self.calendars[at]) else {
+                continue;
+            };
+            let begins = calendar.days.iter().map(|&day| Self::begins(calendar, day));
+            let next = begins.clone().find(|&at| at > venue.rolled);
+            list.extend(next.map(|at| (at, 0, v as u64)));
+            let current = begins.clone().rfind(|&at| at <= venue.rolled);
+            let entries = venue.entries.iter().map(|entry| i128::from(entry.0.0));
+            let mut instants = current
+                .into_iter()
+                .flat_map(|at| entries.clone().map(move |by| at + by));
+            let next = instants.find(|&at| at > venue.passed);
+            list.extend(next.map(|at| (at, 2, v as u64)));
+        }
+        list.extend(self.due.iter().map(|&(at, v)| (at, 1, v as u64)));
+        for order in &self.orders {
+            if let TimeInForce::GoodTillDate(end) = order.tif {
+                list.push((i128::from(end.nanoseconds()), 3, order.id));
+            }
+        }
+        list
+    }
+
+    pub fn next_deadline(&self) -> Option<Time> {
+        let first = self.deadlines().into_iter().min()?;
+        Time::new(i64::try_from(first.0).ok()?)
+    }
+
+    /// Everything that is due, in order; at most so many expiries.
+    pub(super) fn tick(&mut self) {
+        let mut expiries = Limits::EXPIRIES_PER_TICK_MAX;
+        let now = i128::from(self.time.nanoseconds());
+        while let Some((at, kind, id)) = self.deadlines().into_iter().min() {
+            if at > now || (expiries == 0 && kind % 2 == 1) {
+                break;
+            }
+            match kind {
+                0 => self.roll(id as usize, at),
+                2 => self.timetable(id as usize, at),
+                3 => {
+                    expiries -= 1;
+                    self.end(id, ExecType::Expired, Cause::TimeOver);
+                }
+                _ => {
+                    let v = id as usize;
+                    let ends = |order: &&Order| self.ends_with_day(order, v);
+                    let all: Vec<u64> = self.orders.iter().filter(ends).map(|o| o.id).collect();
+                    let part = &all[..all.len().min(expiries)];
+                    expiries -= part.len();
+                    for &id in part {
+                        self.end(id, ExecType::Expired, Cause::TimeOver);
+                    }
+                    if part.len() == all.len() {
+                        self.due.retain(|&due| due != (at, v));
+                    }
+                }
+            }
+        }
+        self.indicate();
+    }
+
+    fn roll(&mut self, v: usize, at: i128) {
+        let venue = &mut self.venues[v];
+        (venue.rolled, venue.passed, venue.overridden) = (at, at - 1, false);
+        let calendar = venue.calendar.expect("only venues with a calendar roll");
+        let mut days = self.calendars[calendar].days.iter().enumerate();
+        let this = &self.calendars[calendar];
+        let (index, &day) = days
+            .find(|day| Self::begins(this, *day.1) == at)
+            .expect("a day began");
+        self.out.push(Event::DayRolled(DayRolled {
+            venue: VenueId::new(v as u32),
+            calendar: CalendarId::new(calendar as u32),
+            day,
+            index: index as u32,
+        }));
+        self.day_ends(v, at);
+    }
+
+    pub(in crate::reference) fn day_ends(&mut self, v: usize, at: i128) {
+        if !self.due.iter().any(|due| due.1 == v) {
+            self.due.push((at, v));
+        }
+    }
+
+    fn timetable(&mut self, v: usize, at: i128) {
+        let venue = &mut self.venues[v];
+        venue.passed = at;
+        let calendar = &self.calendars[venue.calendar.expect("a timetable needs a calendar")];
+        let mut begins = calendar.days.iter().map(|&day| Self::begins(calendar, day));
+        let current = begins.rfind(|&begin| begin <= venue.rolled).expect("a day");
+        let entry = venue
+            .entries
+            .iter()
+            .find(|entry| current + i128::from(entry.0.0) == at);
+        let phase = entry.expect("it is due").1;
+        if !venue.overridden {
+            self.enter(v, phase, at);
+        }
+    }
+}
