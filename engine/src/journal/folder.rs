@@ -38,10 +38,6 @@ impl Layout {
     }
 
     /// Makes the folder and those in it that this crate fills, and syncs their names.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the folder of a shard is made here and nowhere else"
-    )]
     pub fn make(&self) -> io::Result<()> {
         std::fs::create_dir_all(self.snapshots())?;
         sync_folder(&self.root)
@@ -67,10 +63,6 @@ pub struct Lock {
 
 impl Lock {
     /// Takes the lock for a writer, making the file if it is not there.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the lock is a file; this module is its only owner"
-    )]
     pub fn take(path: &Path) -> Result<Self, LockError> {
         let file = OpenOptions::new()
             .create(true)
@@ -83,14 +75,13 @@ impl Lock {
     }
 
     /// Takes the lock for a reader beside other readers; changes nothing.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the lock is a file; this module is its only owner"
-    )]
     pub fn share(path: &Path) -> Result<Self, LockError> {
-        let file = File::open(path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => LockError::Absent,
-            _ => LockError::Io(error),
+        let file = File::open(path).map_err(|error| {
+            if error.kind() == io::ErrorKind::NotFound {
+                LockError::Absent
+            } else {
+                LockError::Io(error)
+            }
         })?;
         let locked = FileExt::try_lock_shared(&file);
         Self::held(file, locked)
@@ -109,10 +100,6 @@ impl Lock {
 
 /// Puts `bytes` at `path`, whole or not at all: written and synced under another name, renamed,
 /// the folder synced.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "head mark and snapshots are files, and this is the one way they are made"
-)]
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("tmp");
     let mut file = File::create(&temporary)?;
@@ -124,10 +111,6 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Syncs the names in a folder.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a rename is durable only when the folder is synced"
-)]
 pub fn sync_folder(path: &Path) -> io::Result<()> {
     let path = if path.as_os_str().is_empty() {
         Path::new(".")

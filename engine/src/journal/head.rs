@@ -56,10 +56,6 @@ pub struct HeadFile {
 
 impl HeadFile {
     /// Makes the file with a first mark: whole and synced under another name, then renamed.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the head mark is a file; this module is its only owner"
-    )]
     pub fn create(path: &Path, mark: &Mark) -> io::Result<Self> {
         let mut bytes = vec![0; 2 * SLOT_BYTES];
         bytes[..SLOT_BYTES].copy_from_slice(&encode(mark, 0));
@@ -69,10 +65,6 @@ impl HeadFile {
     }
 
     /// Opens the file for writing.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the head mark is a file; this module is its only owner"
-    )]
     pub fn open(path: &Path) -> io::Result<(Self, Mark)> {
         let file = OpenOptions::new().read(true).write(true).open(path)?;
         let (mark, counter) = newest(&file)?;
@@ -91,10 +83,6 @@ impl MarkKeeper for HeadFile {
 }
 
 /// Reads the newest mark and changes nothing; `None` when there is no file.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the head mark is a file; this module is its only owner"
-)]
 pub fn read(path: &Path) -> io::Result<Option<Mark>> {
     match File::open(path) {
         Ok(file) => Ok(Some(newest(&file)?.0)),

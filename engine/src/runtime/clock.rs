@@ -26,10 +26,6 @@ pub struct SystemTimeSource {
 }
 
 impl Default for SystemTimeSource {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place where the engine crate reads a clock"
-    )]
     fn default() -> Self {
         Self {
             begun: Instant::now(),
@@ -38,10 +34,6 @@ impl Default for SystemTimeSource {
 }
 
 impl TimeSource for SystemTimeSource {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place where the engine crate reads a clock"
-    )]
     fn wall(&self) -> Time {
         let since = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -177,13 +169,14 @@ impl Clock {
                 self.offset += step;
                 self.wall_offset = wall_offset;
             }
-            ClockStatus::Following => self.status = ClockStatus::Stepped(Nanoseconds(step)),
             // Stepped back to where it was: followed again.
             ClockStatus::Stepped(_) if small && self.leads_by_little() => {
                 self.status = ClockStatus::Following;
             }
             ClockStatus::Stepped(_) if small => {}
-            ClockStatus::Stepped(_) => self.status = ClockStatus::Stepped(Nanoseconds(step)),
+            ClockStatus::Following | ClockStatus::Stepped(_) => {
+                self.status = ClockStatus::Stepped(Nanoseconds(step));
+            }
         }
     }
 

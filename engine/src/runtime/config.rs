@@ -174,6 +174,13 @@ pub enum Fatal {
         /// What the system said.
         error: String,
     },
+    /// What was written to the journal could not be read back.
+    Reading {
+        /// The last command that could, or the first that could not.
+        after: Sequence,
+        /// What was found.
+        error: String,
+    },
     /// A second run over the same commands gave other events: the engine is not deterministic, or
     /// memory or disk are damaged.
     Divergence {
@@ -182,12 +189,10 @@ pub enum Fatal {
         /// The first point at which they did not.
         parted: Sequence,
     },
-    /// A thread of the runtime panicked: an assertion of ours failed.
+    /// A thread of the runtime panicked: an assertion of ours failed, and printed its text.
     Panic {
         /// The thread.
         thread: &'static str,
-        /// Its last words.
-        message: String,
     },
 }
 
@@ -204,13 +209,23 @@ impl fmt::Display for Fatal {
                 "the head mark of command {} could not be written: {error}",
                 sequence.value()
             ),
+            Self::Reading { after, error } => write!(
+                f,
+                "the journal could not be read back at command {}: {error}",
+                after.value()
+            ),
             Self::Divergence { agreed, parted } => write!(
                 f,
                 "two runs over the same commands agree at command {} and differ at {}",
                 agreed.value(),
                 parted.value()
             ),
-            Self::Panic { thread, message } => write!(f, "thread {thread}: {message}"),
+            Self::Panic { thread } => {
+                write!(
+                    f,
+                    "an assertion failed in the {thread} thread; its text stands above"
+                )
+            }
         }
     }
 }

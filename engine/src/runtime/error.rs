@@ -193,7 +193,7 @@ pub enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Config(text) => f.write_str(text),
+            Self::Config(text) | Self::Sink(text) => f.write_str(text),
             Self::InUse(path) => write!(
                 f,
                 "{} is in use by another process; stop it, or choose another folder",
@@ -244,7 +244,6 @@ impl fmt::Display for StartError {
                 "the journal begins at command {} and no snapshot reaches it: {found}",
                 first.value()
             ),
-            Self::Sink(text) => f.write_str(text),
         }
     }
 }

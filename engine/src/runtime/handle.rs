@@ -12,6 +12,7 @@ use crossbeam::channel::{Sender, TrySendError};
 
 use super::shared::Shared;
 use crate::command::{Body, Command};
+use crate::engine::Usage;
 use crate::reject::Reject;
 use crate::types::{Nanoseconds, Sequence};
 
@@ -98,19 +99,19 @@ impl Handle {
     }
 
     fn send(&self, count: u32, message: Message) -> Result<(), Refused> {
-        if self.shared.stopping.load(Ordering::Acquire) {
-            return Err(Refused::Stopping);
-        }
-        if !self.shared.take_room(count) {
-            return Err(Refused::Full);
-        }
-        self.sender.try_send(message).map_err(|error| {
-            self.shared.give_room(count);
-            match error {
-                TrySendError::Full(_) => Refused::Full,
-                TrySendError::Disconnected(_) => Refused::Stopping,
+        let sent = self.shared.enter(|| {
+            if !self.shared.take_room(count) {
+                return Err(Refused::Full);
             }
-        })
+            self.sender.try_send(message).map_err(|error| {
+                self.shared.give_room(count);
+                match error {
+                    TrySendError::Full(_) => Refused::Full,
+                    TrySendError::Disconnected(_) => Refused::Stopping,
+                }
+            })
+        });
+        sent.unwrap_or(Err(Refused::Stopping))
     }
 
     /// The runtime as it stands. Each number is exact, all together are not of one instant.
@@ -152,6 +153,10 @@ pub struct Status {
     pub records: u64,
     /// Bytes of them.
     pub record_bytes: u64,
+    /// The sink's own disk holds everything up to here, as of the last release.
+    pub cursor: Sequence,
+    /// How full the engine is, as of the last commands applied.
+    pub usage: Usage,
 }
 
 /// How the engine's time stands to the wall clock.

@@ -4,15 +4,26 @@
 //! thread -> sink; nobody calls back. Nothing is released before it is on disk and below the head
 //! mark. Not here: trading rules, wire forms, async.
 
+mod applied;
 mod clock;
 mod config;
 mod error;
+mod fault;
 mod handle;
+mod housekeeping;
+mod journal_thread;
+mod publisher;
+mod replayer;
+mod sequencer;
 mod shared;
 mod sink;
+mod start;
+mod threads;
 
 pub use clock::{ManualTimeSource, SystemTimeSource, TimeSource};
 pub use config::{ClockConfig, Config, Fatal, Progress, Stage, Wait};
 pub use error::{MissingRange, Recovered, StartError, StopError, Stopped};
 pub use handle::{ClockStatus, Handle, Refused, Status, Submission, Ticket, Validated};
+pub use replayer::{Position, ReplayError, Replayer, decode_commands};
 pub use sink::{Released, Sink};
+pub use threads::Runtime;

@@ -4,12 +4,11 @@
 //! Invariant: `durable` is the lower of log and head mark, never falls, and is raised only after
 //! the sync that earns it. Not here: queues and their contents.
 
+use super::handle::{ClockStatus, Status};
+use crate::engine::Usage;
+use crate::types::{Nanoseconds, Sequence};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::Duration;
-
-use super::handle::{ClockStatus, Status};
-use crate::types::{Nanoseconds, Sequence};
 
 /// What the threads of the runtime show each other and the outside.
 #[derive(Debug)]
@@ -20,12 +19,14 @@ pub(crate) struct Shared {
     /// Commands taken and not yet released.
     queue_used: AtomicU32,
     /// No more submissions.
-    pub(crate) stopping: AtomicBool,
+    stopping: AtomicBool,
+    /// Callers between their look at `stopping` and the end of their send.
+    entering: AtomicU32,
     /// Only `AcceptClock` is taken.
     pub(crate) clock_held: AtomicBool,
     /// How far the wall clock stepped away, in nanoseconds; 0 while it is followed.
     pub(crate) clock_step: AtomicI64,
-    pub(crate) sequence: AtomicU64,
+    sequence: AtomicU64,
     pub(crate) released: AtomicU64,
     pub(crate) cursor: AtomicU64,
     pub(crate) shadow: AtomicU64,
@@ -33,12 +34,20 @@ pub(crate) struct Shared {
     pub(crate) snapshots: AtomicU64,
     pub(crate) records: AtomicU64,
     pub(crate) record_bytes: AtomicU64,
+    /// How full the engine is, as of the last chunk.
+    usage: Mutex<Usage>,
     pub(crate) gate: Gate,
 }
 
 impl Shared {
     /// At start: everything up to `recovered` is durable and released.
-    pub(crate) fn new(shard: u32, epoch: u32, queue_max: u32, recovered: Sequence) -> Self {
+    pub(crate) fn new(
+        shard: u32,
+        epoch: u32,
+        queue_max: u32,
+        recovered: Sequence,
+        usage: Usage,
+    ) -> Self {
         let at = || AtomicU64::new(recovered.value());
         Self {
             shard,
@@ -46,6 +55,7 @@ impl Shared {
             queue_max,
             queue_used: AtomicU32::new(0),
             stopping: AtomicBool::new(false),
+            entering: AtomicU32::new(0),
             clock_held: AtomicBool::new(false),
             clock_step: AtomicI64::new(0),
             sequence: at(),
@@ -56,8 +66,20 @@ impl Shared {
             snapshots: AtomicU64::new(0),
             records: AtomicU64::new(0),
             record_bytes: AtomicU64::new(0),
+            usage: Mutex::new(usage),
             gate: Gate::new(recovered),
         }
+    }
+
+    /// A snapshot at `sequence` is there.
+    pub(crate) fn snapshot_at(&self, sequence: Sequence) {
+        self.snapshot.store(sequence.value(), Ordering::Release);
+    }
+
+    /// Shows what the engine thread has come to.
+    pub(crate) fn show(&self, sequence: Sequence, usage: Usage) {
+        *self.usage.lock().unwrap_or_else(PoisonError::into_inner) = usage;
+        self.sequence.store(sequence.value(), Ordering::Release);
     }
 
     /// Takes room for `count` commands, or none.
@@ -67,6 +89,25 @@ impl Shared {
                 used.checked_add(count).filter(|sum| *sum <= self.queue_max)
             })
             .is_ok()
+    }
+
+    /// Runs `send` unless no more is taken. Whoever was let in before [`Shared::refuse_new`] is
+    /// seen by [`Shared::all_entered`] until the end of `send`, so nothing sent is overlooked.
+    pub(crate) fn enter<T>(&self, send: impl FnOnce() -> T) -> Option<T> {
+        self.entering.fetch_add(1, Ordering::SeqCst);
+        let sent = (!self.stopping.load(Ordering::SeqCst)).then(send);
+        self.entering.fetch_sub(1, Ordering::SeqCst);
+        sent
+    }
+
+    /// From here on nothing is taken.
+    pub(crate) fn refuse_new(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether every caller that was let in has sent. Meaningful after [`Shared::refuse_new`].
+    pub(crate) fn all_entered(&self) -> bool {
+        self.entering.load(Ordering::SeqCst) == 0
     }
 
     /// Gives room back.
@@ -99,6 +140,8 @@ impl Shared {
             },
             records: self.records.load(Ordering::Acquire),
             record_bytes: self.record_bytes.load(Ordering::Acquire),
+            cursor: sequence(&self.cursor),
+            usage: *self.usage.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }
 }
@@ -179,14 +222,5 @@ impl Gate {
             .wait_while(marks, |marks| !marks.failed && marks.durable() < sequence)
             .unwrap_or_else(PoisonError::into_inner);
         marks.durable() >= sequence
-    }
-
-    /// Waits until the log is synced beyond `sequence`, a fault, or the end of `timeout`.
-    pub(crate) fn wait_log_above(&self, sequence: Sequence, timeout: Duration) -> Marks {
-        let marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.raised.wait_timeout_while(marks, timeout, |marks| {
-            !marks.failed && marks.log <= sequence
-        });
-        *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 }

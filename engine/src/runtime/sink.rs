@@ -5,6 +5,7 @@
 
 use super::handle::Ticket;
 use crate::command::{Command, Sequenced};
+use crate::engine::Engine;
 use crate::event::Event;
 use crate::types::Sequence;
 
@@ -57,6 +58,9 @@ pub trait Sink: Send {
 
     /// History above what [`Sink::open`] answered, derived again by replay, in order.
     fn replayed(&mut self, released: &Released<'_>);
+
+    /// Once, after the replay and before anything is released.
+    fn recovered(&mut self, engine: &Engine, epoch: u32);
 
     /// Durable now. In order, each command once; must not block for long, since the queue behind
     /// it is bounded and a full queue refuses new commands.

@@ -1,0 +1,209 @@
+//! The housekeeping thread: a second engine fed from the durable journal. It compares the running
+//! hash of all events at every record, takes the snapshots, and begins new segments.
+//!
+//! So snapshots never stop trading, and determinism is proved all day at the price of running
+//! every command twice; the hash of all state is computed only here.
+//!
+//! Invariant: a snapshot lies at the end of a record and below the head mark; the newest two stay.
+//! Not here: dropping old segments.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crossbeam::channel::{Receiver, RecvTimeoutError};
+
+use super::clock::TimeSource;
+use super::config::Fatal;
+use super::fault::Faults;
+use super::replayer::{ReplayError, Replayer};
+use super::shared::Shared;
+use crate::journal::Journal;
+use crate::snapshot::{self, Snapshot, Stamp};
+use crate::state_hash::StateHash;
+use crate::types::{Nanoseconds, Sequence};
+
+/// How often the second engine looks for new records: often enough that it is never far behind,
+/// seldom enough to cost nothing on a still engine.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// After a snapshot that took this long, the next one waits ten times as long.
+const REST_FACTOR: i64 = 10;
+
+/// The last word to the thread: catch up, take a snapshot if one is due, end.
+pub(crate) struct Finish;
+
+/// When snapshots are taken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Schedule {
+    pub(crate) every_commands: u64,
+    pub(crate) every: Nanoseconds,
+}
+
+/// The state of the housekeeping thread.
+pub(crate) struct Housekeeping {
+    pub(crate) replayer: Replayer,
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) snapshots: PathBuf,
+    pub(crate) schedule: Schedule,
+    pub(crate) build: String,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) faults: Faults,
+    pub(crate) source: Arc<dyn TimeSource>,
+    pub(crate) finish: Receiver<Finish>,
+    pub(crate) on_warning: Arc<dyn Fn(&str) + Send + Sync>,
+    pub(crate) last: LastSnapshot,
+    pub(crate) finished: Finished,
+}
+
+/// The newest snapshot.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LastSnapshot {
+    pub(crate) sequence: Sequence,
+    /// When it was done, on the monotonic clock.
+    pub(crate) ended: Nanoseconds,
+    /// How long it took.
+    pub(crate) took: Nanoseconds,
+}
+
+/// What the thread ends with.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// The newest snapshot; zero without one.
+    pub(crate) snapshot: Sequence,
+    /// The state hash of the second engine at its end, if a snapshot was taken there.
+    pub(crate) state: Option<(Sequence, StateHash)>,
+    /// Why the last snapshot could not be written.
+    pub(crate) error: Option<String>,
+}
+
+impl Housekeeping {
+    /// Runs until told to finish, or until a fault.
+    pub(crate) fn run(mut self) -> Finished {
+        loop {
+            let told = self.finish.recv_timeout(LOOK_EVERY);
+            let ending = !matches!(told, Err(RecvTimeoutError::Timeout));
+            if self.shared.gate.marks().failed {
+                return self.finished;
+            }
+            if let Err(fatal) = self.catch_up() {
+                self.faults.raise(&fatal);
+                return self.finished;
+            }
+            if told.is_ok() && self.changed() && self.rested() {
+                self.snapshot();
+            }
+            if ending {
+                return self.finished;
+            }
+        }
+    }
+
+    /// Applies and compares what has become durable, with the snapshots that fall due.
+    fn catch_up(&mut self) -> Result<(), Fatal> {
+        let durable = self.shared.gate.marks().durable();
+        let journal = Arc::clone(&self.journal);
+        let at = self.replayer.engine().sequence();
+        if at < durable {
+            let failed = |error: crate::journal::JournalError| Fatal::Reading {
+                after: at,
+                error: error.to_string(),
+            };
+            for stored in journal.read_from(at.next()).map_err(failed)? {
+                let (first, bytes) = stored.map_err(failed)?;
+                if first > durable {
+                    break;
+                }
+                self.replayer.apply(&bytes).map_err(fatal(first))?;
+                let at = self.replayer.engine().sequence();
+                self.shared.shadow.store(at.value(), Ordering::Release);
+                if self.due() {
+                    self.snapshot();
+                }
+            }
+        }
+        if self.due() {
+            self.snapshot();
+        }
+        Ok(())
+    }
+
+    fn since_last(&self) -> u64 {
+        self.replayer.engine().sequence().value() - self.last.sequence.value()
+    }
+
+    fn changed(&self) -> bool {
+        self.since_last() > 0
+    }
+
+    /// Whether ten times the last snapshot's own duration has passed since it.
+    fn rested(&self) -> bool {
+        let passed = self.source.monotonic().0 - self.last.ended.0;
+        passed >= self.last.took.0.saturating_mul(REST_FACTOR)
+    }
+
+    fn due(&self) -> bool {
+        let passed = self.source.monotonic().0 - self.last.ended.0;
+        let due = self.since_last() >= self.schedule.every_commands
+            || passed >= self.schedule.every.0 && self.changed();
+        due && self.rested()
+    }
+
+    /// Takes a snapshot where the second engine stands, and begins a new segment. A failure is
+    /// told and not fatal: the journal has everything; the next one comes when it is due again.
+    fn snapshot(&mut self) {
+        let began = self.source.monotonic();
+        let at = self.replayer.engine().sequence();
+        let position = self.replayer.position();
+        let stamp = Stamp {
+            shard: position.shard,
+            epoch: position.epoch,
+            chain: position.chain,
+            semantics: position.semantics,
+            build: self.build.clone(),
+        };
+        let snapshot = Snapshot::of(self.replayer.engine(), &stamp);
+        let written = self.write(&snapshot);
+        let ended = self.source.monotonic();
+        let took = Nanoseconds(ended.0 - began.0);
+        match written {
+            Ok(()) => {
+                self.finished.state = Some((at, snapshot.header.state_hash));
+                self.finished.error = None;
+                self.finished.snapshot = at;
+                self.last.sequence = at;
+                self.shared.snapshot.store(at.value(), Ordering::Release);
+                self.shared.snapshots.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(error) => {
+                (self.on_warning)(&format!("no snapshot at command {}: {error}", at.value()));
+                self.finished.error = Some(error);
+            }
+        }
+        self.last.ended = ended;
+        self.last.took = took;
+    }
+
+    fn write(&self, snapshot: &Snapshot) -> Result<(), String> {
+        snapshot::write(&self.snapshots, snapshot).map_err(|error| error.to_string())?;
+        snapshot::keep_newest(&self.snapshots).map_err(|error| error.to_string())?;
+        let next = snapshot.header.sequence.next();
+        self.journal.roll(next).map_err(|error| error.to_string())
+    }
+}
+
+/// What a failed replay of the durable journal means.
+fn fatal(first: Sequence) -> impl Fn(ReplayError) -> Fatal {
+    move |error| match error {
+        ReplayError::Divergence { agreed, parted } => Fatal::Divergence { agreed, parted },
+        ReplayError::Record(_)
+        | ReplayError::Shard(_)
+        | ReplayError::Sequence { .. }
+        | ReplayError::Link(_)
+        | ReplayError::Command { .. }
+        | ReplayError::Semantics { .. } => Fatal::Reading {
+            after: first,
+            error: error.to_string(),
+        },
+    }
+}

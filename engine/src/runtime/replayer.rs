@@ -1,0 +1,256 @@
+//! An engine fed from journal records: what recovery, the second engine and the tools share.
+//!
+//! Invariant: a record is applied only if it follows the one before it (sequence, chain, time,
+//! shard, epoch) and all of its commands decode; after it the running hash of events equals what
+//! the record says. Not here: where records come from, what is done with the events.
+
+use std::fmt;
+
+use super::applied::Applied;
+use crate::SEMANTICS_VERSION;
+use crate::bytes::Reader;
+use crate::command::{Body, Command, Sequenced};
+use crate::engine::Engine;
+use crate::journal::codec;
+use crate::journal::record::{self, Chain, Header, RecordError};
+use crate::types::Sequence;
+
+/// Why a record was not applied, or what it showed when it was.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ReplayError {
+    /// The bytes are not a record.
+    Record(RecordError),
+    /// The record is of another shard.
+    Shard(u32),
+    /// The record begins elsewhere.
+    Sequence {
+        /// Where it should begin.
+        expected: Sequence,
+        /// Where it does.
+        found: Sequence,
+    },
+    /// The named link to the record before differs: chain, epoch or time.
+    Link(&'static str),
+    /// A command cannot be read.
+    Command {
+        /// Which.
+        at: Sequence,
+        /// Why.
+        said: String,
+    },
+    /// A command was written under other rules than this build has.
+    Semantics {
+        /// The version it was written under; 0 when the journal names none.
+        journal: u32,
+        /// The command.
+        at: Sequence,
+    },
+    /// The events differ from what the record says.
+    Divergence {
+        /// The last point at which they agreed.
+        agreed: Sequence,
+        /// The first at which they did not.
+        parted: Sequence,
+    },
+}
+
+impl fmt::Display for ReplayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Record(error) => error.fmt(f),
+            Self::Shard(shard) => write!(f, "a record is of shard {shard}"),
+            Self::Sequence { expected, found } => write!(
+                f,
+                "a record begins at {} where {} should follow",
+                found.value(),
+                expected.value()
+            ),
+            Self::Link(what) => write!(f, "a record does not follow the one before: {what}"),
+            Self::Command { at, said } => write!(f, "command {}: {said}", at.value()),
+            Self::Semantics { journal, at } => write!(
+                f,
+                "command {} was written under rules version {journal}, this build has \
+                 {SEMANTICS_VERSION}",
+                at.value()
+            ),
+            Self::Divergence { agreed, parted } => write!(
+                f,
+                "events equal at command {}, different at {}",
+                agreed.value(),
+                parted.value()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ReplayError {}
+
+/// Reads the commands of a record's body; the header must be the record's own.
+pub fn decode_commands(
+    header: &Header,
+    body: &[u8],
+    commands: &mut Vec<Sequenced<Command>>,
+) -> Result<(), ReplayError> {
+    let mut reader = Reader::new(body);
+    let mut sequence = header.first;
+    let mut time = header.base_time;
+    for _ in 0..header.count {
+        let command =
+            codec::decode(&mut reader, time, sequence).map_err(|error| ReplayError::Command {
+                at: sequence,
+                said: error.to_string(),
+            })?;
+        time = command.time;
+        sequence = sequence.next();
+        commands.push(command);
+    }
+    reader.finish().map_err(|error| ReplayError::Command {
+        at: header.last(),
+        said: error.to_string(),
+    })
+}
+
+/// Where a replayer stands beside its engine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Position {
+    /// The shard.
+    pub shard: u32,
+    /// The epoch of the last record.
+    pub epoch: u32,
+    /// The hash of the last record.
+    pub chain: Chain,
+    /// The rules version in force; 0 before the first.
+    pub semantics: u32,
+}
+
+/// An engine fed from journal records.
+pub struct Replayer {
+    engine: Engine,
+    position: Position,
+    agreed: Sequence,
+    compared: u64,
+    /// The commands of the record in hand.
+    decoded: Vec<Sequenced<Command>>,
+    applied: Applied,
+}
+
+impl Replayer {
+    /// Goes on from `engine`, whose last command was the last one of the record at `position`.
+    pub fn new(engine: Engine, position: Position) -> Self {
+        Self {
+            agreed: engine.sequence(),
+            engine,
+            position,
+            compared: 0,
+            decoded: Vec::new(),
+            applied: Applied::default(),
+        }
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Where it stands.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// How many points were compared.
+    pub fn compared(&self) -> u64 {
+        self.compared
+    }
+
+    /// Gives the engine away.
+    pub fn into_engine(self) -> Engine {
+        self.engine
+    }
+
+    /// Applies one record. After an error of divergence the engine is not to be used; after any
+    /// other one nothing was applied.
+    pub(crate) fn apply(&mut self, bytes: &[u8]) -> Result<&Applied, ReplayError> {
+        let (header, body) = record::open(bytes).map_err(ReplayError::Record)?;
+        self.check(&header)?;
+        let mut commands = std::mem::take(&mut self.decoded);
+        commands.clear();
+        let outcome = decode_commands(&header, body, &mut commands)
+            .and_then(|()| self.check_semantics(&commands));
+        let outcome = outcome.and_then(|semantics| {
+            self.position.semantics = semantics;
+            self.position.epoch = header.epoch;
+            self.position.chain = Chain::of(bytes);
+            self.run(&header, &mut commands)
+        });
+        self.decoded = commands;
+        outcome.map(|()| &self.applied)
+    }
+
+    fn check(&self, header: &Header) -> Result<(), ReplayError> {
+        let expected = self.engine.sequence().next();
+        if header.shard != self.position.shard {
+            Err(ReplayError::Shard(header.shard))
+        } else if header.first != expected {
+            Err(ReplayError::Sequence {
+                expected,
+                found: header.first,
+            })
+        } else if header.previous != self.position.chain {
+            Err(ReplayError::Link("chain"))
+        } else if header.epoch < self.position.epoch {
+            Err(ReplayError::Link("epoch"))
+        } else if header.base_time != self.engine.time() {
+            Err(ReplayError::Link("time"))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The rules version after `commands`, all of which must be under this build's version.
+    fn check_semantics(&self, commands: &[Sequenced<Command>]) -> Result<u32, ReplayError> {
+        let mut version = self.position.semantics;
+        for command in commands {
+            if let Body::SemanticsVersion(next) = command.value.body {
+                version = next;
+            } else if version != SEMANTICS_VERSION {
+                return Err(ReplayError::Semantics {
+                    journal: version,
+                    at: command.sequence,
+                });
+            }
+        }
+        Ok(version)
+    }
+
+    fn run(
+        &mut self,
+        header: &Header,
+        commands: &mut Vec<Sequenced<Command>>,
+    ) -> Result<(), ReplayError> {
+        self.applied.clear();
+        self.compare(header)?;
+        for command in commands.drain(..) {
+            self.engine.apply(&command, &mut self.applied.events);
+            self.applied.push(command, None);
+            self.compare(header)?;
+        }
+        Ok(())
+    }
+
+    /// Compares the running hash if the header's point is here.
+    fn compare(&mut self, header: &Header) -> Result<(), ReplayError> {
+        let at = self.engine.sequence();
+        if at != header.events_at {
+            return Ok(());
+        }
+        if self.engine.event_hash().0 != header.events_hash {
+            return Err(ReplayError::Divergence {
+                agreed: self.agreed,
+                parted: at,
+            });
+        }
+        self.agreed = at;
+        self.compared += 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,496 @@
+//! How a runtime comes to life: lock, look, compare, replay, and only then open for writing.
+//!
+//! Invariant: until the journal is accepted nothing in the folder is written but `LOCK` (and the
+//! folder itself, where there was none); a start that refuses leaves every file byte for byte as
+//! it was. Not here: what the threads do afterwards.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::applied::Applied;
+use super::clock::{Stakes, TimeSource};
+use super::config::{Config, Progress, Stage};
+use super::error::{MissingRange, Recovered, StartError};
+use super::replayer::{Position, ReplayError, Replayer};
+use super::sequencer::CHUNK_COMMANDS_MAX;
+use super::sink::Sink;
+use crate::SEMANTICS_VERSION;
+use crate::engine::Engine;
+use crate::journal::folder::{Layout, Lock, LockError};
+use crate::journal::head::{self, HeadFile, Mark, MarkKeeper};
+use crate::journal::record::Chain;
+use crate::journal::{Journal, Store};
+use crate::recovery::{Origin, Survey, reading, survey};
+use crate::snapshot::{self, Snapshot};
+use crate::types::{Sequence, VenueId};
+use crate::venue::Regime;
+
+/// The epoch of a new journal.
+const FIRST_EPOCH: u32 = 1;
+/// Progress is told about this often, in commands.
+const PROGRESS_COMMANDS: u64 = 250_000;
+
+/// All that a start hands to the threads.
+pub(crate) struct Started {
+    pub(crate) lock: Lock,
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) head: HeadFile,
+    pub(crate) replayer: Replayer,
+    /// The newest snapshot that can be used; zero without one.
+    pub(crate) snapshot: Sequence,
+    pub(crate) recovered: Recovered,
+}
+
+/// Carries out a start up to the threads.
+pub(crate) fn start(
+    config: &Config,
+    store: &dyn Store,
+    sink: &mut dyn Sink,
+) -> Result<Started, StartError> {
+    check(config)?;
+    let source = &*config.clock.source;
+    let began = source.monotonic().0;
+    let layout = Layout::new(&config.data_dir);
+    let lock = lock(&layout)?;
+    let found = look(config, &layout, store)?;
+    let Some((mark, journal)) = found else {
+        return start_fresh(config, store, sink, &layout, lock, began);
+    };
+    let newest = newest_snapshot(config, &layout, &mark)?;
+    let origin = newest.as_ref().map_or(Origin::BEGIN, origin_of);
+    let progress = Teller::new(config, began, Stage::Checking, None);
+    let survey = survey(&*journal, origin, &mark, progress.into_fn())?;
+    let last = survey.end.at;
+    let cursor = sink.open(last).map_err(StartError::Sink)?;
+    if cursor > last {
+        return Err(StartError::Sink(format!(
+            "the projections hold command {} but the journal ends at {}; both must be of one folder",
+            cursor.value(),
+            last.value()
+        )));
+    }
+    let newest_at = newest
+        .as_ref()
+        .map_or(Sequence::ZERO, |s| s.header.sequence);
+    let base = base(config, &layout, newest, cursor)?;
+    let base_at = base.as_ref().map_or(Sequence::ZERO, |s| s.header.sequence);
+    let mut replayer = replayer(config, base.as_ref(), mark.shard)?;
+    drop(base);
+    let replay_began = source.monotonic().0;
+    let teller = Teller::new(config, began, Stage::Replaying, Some(last));
+    replay(&*journal, &mut replayer, &survey, cursor, sink, teller)?;
+    let replay_elapsed = since(source, replay_began);
+    let first = first_command(&*journal)?;
+    drop(journal);
+    let (journal, head) = open_for_writing(config, &layout, store, &survey, &mark)?;
+    let recovered = Recovered {
+        first,
+        last,
+        from_snapshot: base_at,
+        replayed: last.value() - base_at.value(),
+        compared: replayer.compared(),
+        head_mark: mark.sequence,
+        cut_records: survey.cut.len() as u64,
+        epoch: mark.epoch,
+        elapsed: since(source, began),
+        replay_elapsed,
+    };
+    Ok(Started {
+        lock,
+        journal,
+        head,
+        replayer,
+        snapshot: newest_at,
+        recovered,
+    })
+}
+
+/// Settings that cannot be are refused before anything is touched.
+fn check(config: &Config) -> Result<(), StartError> {
+    let least = CHUNK_COMMANDS_MAX as u32;
+    let wrong = |text: String| Err(StartError::Config(text));
+    if config.batch_commands_max < least {
+        wrong(format!(
+            "batch_commands_max is {}; at least {least} is needed",
+            config.batch_commands_max
+        ))
+    } else if config.queue_commands_max == 0 {
+        wrong("queue_commands_max is 0; nothing could be taken".to_owned())
+    } else if config.snapshot_every_commands == 0 || config.snapshot_every.is_zero() {
+        wrong("snapshot_every_commands and snapshot_every must be above 0".to_owned())
+    } else {
+        Ok(())
+    }
+}
+
+fn lock(layout: &Layout) -> Result<Lock, StartError> {
+    std::fs::create_dir_all(&layout.root).map_err(|error| io(&layout.root, &error))?;
+    Lock::take(&layout.lock()).map_err(|error| match error {
+        LockError::InUse => StartError::InUse(layout.root.clone()),
+        LockError::Absent => io(&layout.lock(), &std::io::ErrorKind::NotFound.into()),
+        LockError::Io(error) => io(&layout.lock(), &error),
+    })
+}
+
+fn io(path: &Path, error: &std::io::Error) -> StartError {
+    StartError::Io {
+        path: path.to_path_buf(),
+        error: error.to_string(),
+    }
+}
+
+fn since(source: &dyn TimeSource, began: i64) -> Duration {
+    let passed = source.monotonic().0 - began;
+    Duration::from_nanos(u64::try_from(passed).unwrap_or(0))
+}
+
+/// The head mark, and the journal opened for reading.
+type Found = (Mark, Box<dyn Journal>);
+
+/// What stands in the folder: mark and journal, opened for reading; none where a first start (or
+/// one that was cut off before it had a journal) has the place to itself.
+fn look(config: &Config, layout: &Layout, store: &dyn Store) -> Result<Option<Found>, StartError> {
+    let path = config.head_path();
+    let no_mark = |found: &str| StartError::HeadMark {
+        path: path.clone(),
+        found: found.to_owned(),
+    };
+    let mark = head::read(&path).map_err(|error| no_mark(&error.to_string()))?;
+    if let Some(mark) = &mark
+        && mark.shard != config.shard
+    {
+        return Err(StartError::OtherShard {
+            journal: mark.shard,
+            asked: config.shard,
+        });
+    }
+    match (store.exists(), mark) {
+        (true, Some(mark)) => {
+            let journal = store.open_read_only().map_err(|error| reading(&error))?;
+            Ok(Some((mark, journal)))
+        }
+        (true, None) => Err(no_mark("it is missing beside a journal")),
+        (false, Some(mark)) if mark.sequence > Sequence::ZERO => Err(StartError::Missing {
+            missing: MissingRange {
+                first: Sequence::ZERO.next(),
+                last: mark.sequence,
+            },
+            head_mark: mark.sequence,
+            found: "there is no journal".to_owned(),
+        }),
+        (false, _) => {
+            let folder = layout.snapshots();
+            let snapshots = snapshot::list(&folder).map_err(|error| io(&folder, &error))?;
+            if snapshots.is_empty() {
+                Ok(None)
+            } else {
+                Err(no_mark("there are snapshots, but neither mark nor journal"))
+            }
+        }
+    }
+}
+
+/// A first start: the mark is made before the journal, so that a journal without one is always
+/// a loss.
+fn start_fresh(
+    config: &Config,
+    store: &dyn Store,
+    sink: &mut dyn Sink,
+    layout: &Layout,
+    lock: Lock,
+    began: i64,
+) -> Result<Started, StartError> {
+    layout.make().map_err(|error| io(&layout.root, &error))?;
+    let mark = Mark {
+        shard: config.shard,
+        epoch: FIRST_EPOCH,
+        sequence: Sequence::ZERO,
+        chain: Chain::GENESIS,
+    };
+    let path = config.head_path();
+    let head = HeadFile::create(&path, &mark).map_err(|error| io(&path, &error))?;
+    let journal = store.open().map_err(|error| reading(&error))?;
+    let cursor = sink.open(Sequence::ZERO).map_err(StartError::Sink)?;
+    if cursor > Sequence::ZERO {
+        return Err(StartError::Sink(format!(
+            "the projections hold command {} but the journal is new",
+            cursor.value()
+        )));
+    }
+    let replayer = replayer(config, None, config.shard)?;
+    Ok(Started {
+        lock,
+        journal,
+        head,
+        replayer,
+        snapshot: Sequence::ZERO,
+        recovered: Recovered {
+            first: Sequence::ZERO,
+            last: Sequence::ZERO,
+            from_snapshot: Sequence::ZERO,
+            replayed: 0,
+            compared: 0,
+            head_mark: Sequence::ZERO,
+            cut_records: 0,
+            epoch: FIRST_EPOCH,
+            elapsed: since(&*config.clock.source, began),
+            replay_elapsed: Duration::ZERO,
+        },
+    })
+}
+
+/// The newest snapshot that can be used; damaged ones are told and passed over.
+fn newest_snapshot(
+    config: &Config,
+    layout: &Layout,
+    mark: &Mark,
+) -> Result<Option<Snapshot>, StartError> {
+    let folder = layout.snapshots();
+    let listed = snapshot::list(&folder).map_err(|error| io(&folder, &error))?;
+    for (_, path) in listed {
+        if let Some(snapshot) = usable(config, &path, mark.shard) {
+            return Ok(Some(snapshot));
+        }
+    }
+    Ok(None)
+}
+
+fn usable(config: &Config, path: &Path, shard: u32) -> Option<Snapshot> {
+    let told = |said: String| {
+        (config.on_warning)(&format!("snapshot {}: {said}; not used", path.display()));
+        None
+    };
+    match snapshot::load(path) {
+        Ok(snapshot) if snapshot.header.shard == shard => Some(snapshot),
+        Ok(snapshot) => told(format!("it is of shard {}", snapshot.header.shard)),
+        Err(error) => told(error.to_string()),
+    }
+}
+
+fn origin_of(snapshot: &Snapshot) -> Origin {
+    Origin {
+        at: snapshot.header.sequence,
+        chain: snapshot.header.chain,
+        epoch: snapshot.header.epoch,
+    }
+}
+
+/// The snapshot replay begins from: the newest one at or below what the sink has, so that it is
+/// given everything above; none means from the beginning.
+fn base(
+    config: &Config,
+    layout: &Layout,
+    newest: Option<Snapshot>,
+    cursor: Sequence,
+) -> Result<Option<Snapshot>, StartError> {
+    if newest.as_ref().is_none_or(|s| s.header.sequence <= cursor) {
+        return Ok(newest);
+    }
+    let shard = newest.map_or(config.shard, |snapshot| snapshot.header.shard);
+    let folder = layout.snapshots();
+    let listed = snapshot::list(&folder).map_err(|error| io(&folder, &error))?;
+    let mut older = listed.into_iter().filter(|(at, _)| *at <= cursor);
+    Ok(older.find_map(|(_, path)| usable(config, &path, shard)))
+}
+
+/// A replayer at `base`, or at the beginning.
+fn replayer(config: &Config, base: Option<&Snapshot>, shard: u32) -> Result<Replayer, StartError> {
+    let Some(snapshot) = base else {
+        let position = Position {
+            shard,
+            epoch: FIRST_EPOCH,
+            chain: Chain::GENESIS,
+            semantics: 0,
+        };
+        return Ok(Replayer::new(Engine::new(config.limits), position));
+    };
+    let engine = snapshot
+        .restore(config.limits)
+        .map_err(|error| StartError::NoSnapshot {
+            first: snapshot.header.sequence,
+            found: error.to_string(),
+        })?;
+    let position = Position {
+        shard,
+        epoch: snapshot.header.epoch,
+        chain: snapshot.header.chain,
+        semantics: snapshot.header.semantics,
+    };
+    Ok(Replayer::new(engine, position))
+}
+
+/// Applies what the survey accepted and hands the sink what it lacks.
+fn replay(
+    journal: &dyn Journal,
+    replayer: &mut Replayer,
+    survey: &Survey,
+    cursor: Sequence,
+    sink: &mut dyn Sink,
+    mut teller: Teller<'_>,
+) -> Result<(), StartError> {
+    let base = replayer.engine().sequence();
+    let last = survey.end.at;
+    if base == last {
+        return Ok(());
+    }
+    for stored in journal
+        .read_from(base.next())
+        .map_err(|error| reading(&error))?
+    {
+        let (key, bytes) = stored.map_err(|error| reading(&error))?;
+        if key <= base {
+            continue;
+        }
+        if key > last {
+            break;
+        }
+        let after = replayer.engine().sequence();
+        let (epoch, shard) = (replayer.position().epoch, replayer.position().shard);
+        let applied = replayer
+            .apply(&bytes)
+            .map_err(|error| refused(after, &error))?;
+        hand_over(applied, cursor, sink, (last, epoch, shard));
+        teller.tell(replayer.engine().sequence());
+    }
+    assert_eq!(
+        (replayer.engine().sequence(), replayer.position().chain),
+        (last, survey.end.chain),
+        "replay ends where the survey did"
+    );
+    Ok(())
+}
+
+fn hand_over(
+    applied: &Applied,
+    cursor: Sequence,
+    sink: &mut dyn Sink,
+    (durable, epoch, shard): (Sequence, u32, u32),
+) {
+    let (Some(first), Some(last)) = (applied.commands.first(), applied.last()) else {
+        return;
+    };
+    if first.sequence > cursor {
+        sink.replayed(&applied.released(durable, epoch, shard));
+    } else if last > cursor {
+        let rest = applied.above(cursor);
+        sink.replayed(&rest.released(durable, epoch, shard));
+    }
+}
+
+fn refused(after: Sequence, error: &ReplayError) -> StartError {
+    match *error {
+        ReplayError::Divergence { agreed, parted } => StartError::Divergence { agreed, parted },
+        ReplayError::Semantics { journal, at } => StartError::Semantics {
+            journal,
+            build: SEMANTICS_VERSION,
+            at,
+        },
+        ReplayError::Sequence { expected, found } if after == Sequence::ZERO => {
+            StartError::NoSnapshot {
+                first: found,
+                found: format!("command {} is needed", expected.value()),
+            }
+        }
+        ReplayError::Record(_)
+        | ReplayError::Shard(_)
+        | ReplayError::Sequence { .. }
+        | ReplayError::Link(_)
+        | ReplayError::Command { .. } => StartError::Damaged {
+            after,
+            found: error.to_string(),
+        },
+    }
+}
+
+fn first_command(journal: &dyn Journal) -> Result<Sequence, StartError> {
+    let mut records = journal
+        .read_from(Sequence::ZERO)
+        .map_err(|error| reading(&error))?;
+    match records.next() {
+        Some(stored) => Ok(stored.map_err(|error| reading(&error))?.0),
+        None => Ok(Sequence::ZERO),
+    }
+}
+
+/// Opens the accepted journal for writing, cuts what nobody was told of, and moves the mark up.
+fn open_for_writing(
+    config: &Config,
+    layout: &Layout,
+    store: &dyn Store,
+    survey: &Survey,
+    mark: &Mark,
+) -> Result<(Arc<dyn Journal>, HeadFile), StartError> {
+    layout.make().map_err(|error| io(&layout.root, &error))?;
+    let journal = store.open().map_err(|error| reading(&error))?;
+    for key in &survey.cut {
+        journal.cut(*key).map_err(|error| reading(&error))?;
+    }
+    if survey.last_record.is_some()
+        && journal.head().map_err(|error| reading(&error))? != survey.last_record
+    {
+        return Err(StartError::Damaged {
+            after: survey.end.at,
+            found: "opened for writing, the journal ends elsewhere than read-only".to_owned(),
+        });
+    }
+    let path = config.head_path();
+    let (mut head, _) = HeadFile::open(&path).map_err(|error| io(&path, &error))?;
+    if survey.end.at > mark.sequence {
+        let moved = Mark {
+            sequence: survey.end.at,
+            chain: survey.end.chain,
+            ..*mark
+        };
+        head.write(&moved).map_err(|error| io(&path, &error))?;
+    }
+    Ok((journal, head))
+}
+
+/// What is at stake if the clock is wrong: all venues sandboxes, or somebody's orders.
+pub(crate) fn stakes(engine: &Engine) -> Stakes {
+    let venues = (0..).map_while(|index| engine.venues().venue(VenueId::new(index)));
+    let mut real = venues.filter(|venue| venue.regimes.iter().any(|r| *r != Regime::Sandbox));
+    match real.next() {
+        Some(_) => Stakes::Real,
+        None => Stakes::Sandbox,
+    }
+}
+
+/// Tells the caller how far a long stage is.
+struct Teller<'a> {
+    config: &'a Config,
+    began: i64,
+    stage: Stage,
+    last: Option<Sequence>,
+    next: u64,
+}
+
+impl<'a> Teller<'a> {
+    fn new(config: &'a Config, began: i64, stage: Stage, last: Option<Sequence>) -> Self {
+        Self {
+            config,
+            began,
+            stage,
+            last,
+            next: 0,
+        }
+    }
+
+    fn tell(&mut self, at: Sequence) {
+        if at.value() < self.next {
+            return;
+        }
+        self.next = at.value() + PROGRESS_COMMANDS;
+        (self.config.on_progress)(&Progress {
+            stage: self.stage,
+            at,
+            last: self.last,
+            elapsed: since(&*self.config.clock.source, self.began),
+        });
+    }
+
+    fn into_fn(mut self) -> impl FnMut(Sequence) {
+        move |at| self.tell(at)
+    }
+}
