@@ -78,7 +78,7 @@ impl Engine {
             timers: Timers::new(limits.orders_max),
             day_ends: DayEnds::default(),
             touched: Vec::new(),
-            scratch: Scratch::default(),
+            scratch: Scratch::new(),
             hasher: EventHasher::default(),
             limits,
         }

@@ -27,6 +27,8 @@ pub struct StateHash(pub [u8; 32]);
 
 /// A block is folded at the first end of a command at or past this many bytes.
 const BLOCK: usize = 4_096;
+/// Room of a block from the start; one command with more events than fit lets it grow.
+const ROOM: usize = 256 * 1_024;
 /// Room for the old hash at the front of a block.
 const FRONT: usize = 16;
 /// The most bytes of one event.
@@ -41,7 +43,7 @@ pub(crate) struct EventHasher {
 
 impl Default for EventHasher {
     fn default() -> Self {
-        let mut block = Vec::with_capacity(FRONT + 2 * BLOCK);
+        let mut block = Vec::with_capacity(FRONT + ROOM);
         block.extend_from_slice(&[0; FRONT]);
         Self { block }
     }

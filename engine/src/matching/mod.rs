@@ -20,7 +20,7 @@ use crate::types::{AccountId, InstrumentId, OrderStatus, Price, Quantity, Side};
 use equilibrium::Point;
 
 /// Lists that are reused from command to command, so that none is allocated.
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub(crate) struct Scratch {
     /// Orders as (sequence, slot).
     pub(crate) orders: Vec<(u64, u32)>,
@@ -28,6 +28,20 @@ pub(crate) struct Scratch {
     pub(crate) elected: Vec<u32>,
     /// The crossed prices of an auction.
     pub(crate) points: Vec<Point>,
+}
+
+impl Scratch {
+    /// Room that most commands never exceed.
+    const ROOM: usize = 4_096;
+
+    /// Empty lists with room.
+    pub(crate) fn new() -> Self {
+        Self {
+            orders: Vec::with_capacity(Self::ROOM),
+            elected: Vec::with_capacity(Self::ROOM),
+            points: Vec::with_capacity(Self::ROOM),
+        }
+    }
 }
 
 /// What matching changes beside the market itself.

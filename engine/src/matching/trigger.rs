@@ -10,6 +10,9 @@ use crate::event::{Cause, ExecType};
 use crate::market::{Market, Setting};
 use crate::types::{Price, Side};
 
+/// Room a side's list begins with at its first stop: 6 KB.
+const ROOM: usize = 256;
+
 /// A waiting stop. `rank` rises in the order of election: ticks for buys, minus ticks for sells.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Waiting {
@@ -52,6 +55,9 @@ impl Stops {
         };
         self.next_place += 1;
         let list = self.list(side);
+        if list.capacity() == 0 {
+            list.reserve(ROOM);
+        }
         let at = list.partition_point(|other| other.rank <= waiting.rank);
         list.insert(at, waiting);
     }

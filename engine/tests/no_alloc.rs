@@ -1,0 +1,290 @@
+//! In steady state a command allocates nothing: books, stops, timers, phases' memories, events.
+//!
+//! Invariant: after a warm-up of the same mix, 200,000 commands make no call to the allocator. The
+//! harness runs one test here, so nothing else allocates beside it. Not here: growth (an engine's
+//! structures grow until they have seen their busiest hour), requests by id.
+
+use std::alloc::System;
+
+use sanjiang_engine::command::{
+    Body, CancelOrder, Command, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant,
+    CreateVenue, Demonstration, Envelope, Identity, InstrumentTerms, MassCancel, ReplaceOrder,
+    Sequenced, SetPhase,
+};
+use sanjiang_engine::engine::Engine;
+use sanjiang_engine::event::{Event, Events, ExecType};
+use sanjiang_engine::limits::Limits;
+use sanjiang_engine::types::{
+    AccountId, InstrumentId, LimitTerms, Name, Nanoseconds, NewOrder, OrderId, OrderType, OwnerId,
+    ParticipantId, Posting, Price, PriceSign, PrincipalId, Quantity, SelfTradePrevention, Side,
+    Time, TimeInForce, Title, VenueId,
+};
+use sanjiang_engine::venue::{Model, Phase, Regime};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const ACCOUNTS: u64 = 16;
+const INSTRUMENTS: u64 = 4;
+/// At first only new orders come: the busiest hour, to which every list grows.
+const BUSY: u64 = 30_000;
+const WARM_UP: u64 = 400_000;
+const MEASURED: u64 = 200_000;
+/// How many of the last orders cancels and replaces choose from.
+const KNOWN: usize = 4_096;
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) % end
+    }
+}
+
+struct Flow {
+    engine: Engine,
+    events: Events,
+    random: Random,
+    /// The last orders with their accounts, in a ring.
+    known: Vec<(AccountId, OrderId)>,
+    next: usize,
+    time: i64,
+    trades: u64,
+}
+
+fn name(text: &str) -> Name {
+    Name::new(text).expect("a test's name is short")
+}
+
+fn price(ticks: u64) -> Price {
+    Price::new(ticks as i64).expect("a test's price is in bounds")
+}
+
+fn quantity(lots: u64) -> Quantity {
+    Quantity::new(lots as i64).expect("a test's quantity is in bounds")
+}
+
+fn terms() -> InstrumentTerms {
+    InstrumentTerms {
+        currency: name("CNY"),
+        unit: name("t"),
+        tick_size: 1,
+        price_decimals: 2,
+        lot_size: 1,
+        quantity_decimals: 0,
+        price_sign: PriceSign::Positive,
+        static_band_bp: None,
+        dynamic_band_ticks: None,
+        market_protection_ticks: 20,
+        max_quantity: quantity(1_000_000),
+        max_notional: None,
+    }
+}
+
+impl Flow {
+    fn new() -> Self {
+        let limits = Limits {
+            orders_max: 50_000,
+            requests_capacity: 1_024,
+            ..Limits::default()
+        };
+        let no_order = OrderId {
+            sequence: 0,
+            slot: 0,
+        };
+        let mut flow = Self {
+            engine: Engine::new(limits),
+            events: Events::with_capacity(1 << 18),
+            random: Random(20_261_123),
+            known: vec![(AccountId::new(0), no_order); KNOWN],
+            next: 0,
+            time: 1_000_000,
+            trades: 0,
+        };
+        flow.send(Body::CreateParticipant(CreateParticipant {
+            name: name("firm"),
+        }));
+        for index in 0..ACCOUNTS {
+            let owner = name(&format!("o{index}"));
+            flow.send(Body::CreateOwner(CreateOwner { name: owner }));
+            flow.send(Body::CreateAccount(CreateAccount {
+                name: name(&format!("a{index}")),
+                participant: ParticipantId::new(0),
+                owner: OwnerId::new(index as u32),
+            }));
+        }
+        flow.send(Body::CreateVenue(Box::new(CreateVenue {
+            name: name("venue"),
+            title: Title::EMPTY,
+            regimes: vec![Regime::Sandbox],
+            models: vec![Model::Clob, Model::CallAuction],
+            demonstration: Demonstration::Demonstration,
+            licence: None,
+            calendar: None,
+        })));
+        for index in 0..INSTRUMENTS {
+            flow.send(Body::CreateInstrument(Box::new(CreateInstrument {
+                name: name(&format!("i{index}")),
+                title: Title::EMPTY,
+                venue: VenueId::new(0),
+                terms: terms(),
+            })));
+        }
+        flow.phase(Phase::Continuous);
+        flow
+    }
+
+    fn phase(&mut self, phase: Phase) {
+        let venue = VenueId::new(0);
+        self.send(Body::SetPhase(SetPhase { venue, phase }));
+    }
+
+    fn send(&mut self, body: Body) {
+        self.events.clear();
+        let command = Sequenced {
+            sequence: self.engine.sequence().next(),
+            time: Time::new(self.time).expect("a test's time is in bounds"),
+            value: Command {
+                envelope: Envelope {
+                    principal: PrincipalId::LOCAL,
+                    identity: Identity::Internal,
+                    valid_until: None,
+                    authority: None,
+                },
+                body,
+            },
+        };
+        self.engine.apply(&command, &mut self.events);
+        for event in self.events.as_slice() {
+            match event {
+                Event::Report(report) if report.exec_type == ExecType::New => {
+                    self.known[self.next] = (report.account, report.order);
+                    self.next = (self.next + 1) % KNOWN;
+                }
+                Event::Trade(_) => self.trades += 1,
+                _ => {}
+            }
+        }
+    }
+
+    fn step(&mut self, number: u64) {
+        self.time += 1_000;
+        while self
+            .engine
+            .next_deadline()
+            .is_some_and(|due| due.nanoseconds() <= self.time)
+        {
+            self.send(Body::Tick);
+        }
+        match number % 20_000 {
+            9_000 => return self.phase(Phase::VolatilityCall),
+            9_500 => return self.phase(Phase::Continuous),
+            _ => {}
+        }
+        let (account, order) = self.known[self.random.below(KNOWN as u64) as usize];
+        let kinds = if number < BUSY { 500 } else { 1_000 };
+        match self.random.below(kinds) {
+            0..=499 => {
+                let order = self.order();
+                self.send(Body::NewOrder(order));
+            }
+            500..=899 => self.send(Body::CancelOrder(CancelOrder { account, order })),
+            900..=998 => {
+                let ticks = 900 + self.random.below(200);
+                let lots = 1 + self.random.below(60);
+                self.send(Body::ReplaceOrder(ReplaceOrder {
+                    account,
+                    order,
+                    price: Some(price(ticks)),
+                    stop_price: None,
+                    quantity: Some(quantity(lots)),
+                }));
+            }
+            _ => self.send(Body::MassCancel(MassCancel {
+                account,
+                instrument: None,
+                side: None,
+            })),
+        }
+    }
+
+    fn order(&mut self) -> NewOrder {
+        let random = &mut self.random;
+        let side = if random.below(2) == 0 {
+            Side::Buy
+        } else {
+            Side::Sell
+        };
+        let ticks = price(900 + random.below(200));
+        let order_type = match random.below(20) {
+            0 => OrderType::Market { protection: None },
+            1 => OrderType::MarketToLimit {
+                protection: Some(ticks),
+            },
+            2 => OrderType::Stop {
+                stop_price: ticks,
+                protection: None,
+            },
+            3 => OrderType::StopLimit {
+                stop_price: ticks,
+                price: ticks,
+            },
+            other => OrderType::Limit(LimitTerms {
+                price: ticks,
+                display_quantity: (other < 7).then_some(quantity(1)),
+                posting: Posting::MayTake,
+            }),
+        };
+        let until = Time::new(self.time).expect("in bounds");
+        NewOrder {
+            account: AccountId::new(random.below(ACCOUNTS) as u32),
+            instrument: InstrumentId::new(random.below(INSTRUMENTS) as u32),
+            side,
+            quantity: quantity(1 + random.below(50)),
+            order_type,
+            time_in_force: match random.below(4) {
+                0 => TimeInForce::GoodTillDate(until.after(Nanoseconds(1_000_000))),
+                _ => TimeInForce::Day,
+            },
+            min_quantity: None,
+            self_trade_prevention: match random.below(5) {
+                0 => SelfTradePrevention::None,
+                1 => SelfTradePrevention::CancelTaker,
+                2 => SelfTradePrevention::CancelMaker,
+                3 => SelfTradePrevention::CancelBoth,
+                _ => SelfTradePrevention::Decrement,
+            },
+        }
+    }
+}
+
+#[test]
+fn a_warmed_engine_allocates_nothing() {
+    let mut flow = Flow::new();
+    for number in 0..WARM_UP {
+        flow.step(number);
+    }
+    let before = flow.trades;
+    let region = Region::new(ALLOCATOR);
+    for number in 0..MEASURED {
+        flow.step(number);
+    }
+    let change = region.change();
+    let trades = flow.trades - before;
+    assert_eq!(flow.engine.audit(), Ok(()));
+    assert!(
+        trades > MEASURED / 10,
+        "the mix trades: only {trades} trades"
+    );
+    let calls = [
+        change.allocations,
+        change.reallocations,
+        change.deallocations,
+    ];
+    println!("{MEASURED} commands, {trades} trades, {calls:?} calls to the allocator");
+    assert_eq!(calls, [0; 3], "allocations, reallocations, deallocations");
+}
