@@ -1,0 +1,317 @@
+//! A seeded workload of adds, cancels and replaces, and the player that applies it.
+//!
+//! Invariant: operations name orders by the workload's own numbers, so mapping them to the
+//! engine's ids is part of the measured work, as it is in the floor program. Not here: the floor
+//! program's own files (`floor_file`).
+
+use crate::World;
+use engine::command::{Body, CancelOrder, ReplaceOrder};
+use engine::event::{Event, ExecType};
+use engine::types::{
+    LimitTerms, NewOrder, OrderId, OrderType, Posting, Price, Quantity, SelfTradePrevention, Side,
+    TimeInForce,
+};
+
+/// Accounts a workload trades with.
+pub const ACCOUNTS: u32 = 1_000;
+
+/// One operation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Operation {
+    /// A new limit order.
+    Add {
+        /// Its number.
+        id: u64,
+        /// Its side.
+        side: Side,
+        /// Its limit in ticks.
+        price: i64,
+        /// Its lots.
+        quantity: i64,
+    },
+    /// Cancel the order with this number.
+    Cancel {
+        /// Its number.
+        id: u64,
+    },
+    /// Give the order with this number a new price and quantity; it loses its place.
+    Replace {
+        /// Its number.
+        id: u64,
+        /// The new limit in ticks.
+        price: i64,
+        /// What shall be open, in lots.
+        quantity: i64,
+    },
+}
+
+/// Sums over all trades; equal sums mean the same trades, with near certainty.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct CheckSums {
+    /// Trades.
+    pub trades: u64,
+    /// Sum of quantity.
+    pub quantity: u64,
+    /// Sum of price x quantity, wrapping.
+    pub price_quantity: u64,
+    /// Sum of the maker's number x quantity, wrapping.
+    pub maker_quantity: u64,
+}
+
+/// The shape of a generated workload.
+#[derive(Clone, Copy, Debug)]
+pub struct Mix {
+    /// Orders resting before the measured part, and about that many during it.
+    pub resting: u64,
+    /// Ticks on each side of the middle that passive orders spread over.
+    pub depth_ticks: i64,
+    /// Measured operations.
+    pub operations: usize,
+    /// The seed.
+    pub seed: u64,
+}
+
+/// Applies operations to a world and keeps the map from numbers to ids.
+pub struct Player {
+    /// The world.
+    pub world: World,
+    ids: Vec<OrderId>,
+    numbers: Vec<u64>,
+    filled: Vec<i64>,
+    sums: CheckSums,
+}
+
+const NOBODY: OrderId = OrderId { sequence: 0, slot: OrderId::NO_SLOT };
+
+impl Player {
+    /// A player for numbers up to `id_max`.
+    pub fn new(id_max: u64) -> Self {
+        let places = id_max as usize + 1;
+        Self {
+            world: World::new(ACCOUNTS),
+            ids: vec![NOBODY; places],
+            numbers: Vec::new(),
+            filled: vec![0; places],
+            sums: CheckSums::default(),
+        }
+    }
+
+    /// The sums so far.
+    pub fn sums(&self) -> CheckSums {
+        self.sums
+    }
+
+    /// Applies one operation.
+    pub fn play(&mut self, operation: &Operation) {
+        let (id, body) = match *operation {
+            Operation::Add { id, side, price, quantity } => (id, add(id, side, price, quantity)),
+            Operation::Cancel { id } => {
+                let account = World::account((id % u64::from(ACCOUNTS)) as u32);
+                (id, Body::CancelOrder(CancelOrder { account, order: self.ids[id as usize] }))
+            }
+            Operation::Replace { id, price, quantity } => {
+                (id, self.replace(id, price, quantity))
+            }
+        };
+        self.world.apply(body);
+        self.learn(id);
+    }
+
+    fn replace(&self, id: u64, price: i64, quantity: i64) -> Body {
+        // The workload says what shall be open; the engine takes the whole, fills included.
+        let whole = quantity + self.filled[id as usize];
+        Body::ReplaceOrder(ReplaceOrder {
+            account: World::account((id % u64::from(ACCOUNTS)) as u32),
+            order: self.ids[id as usize],
+            price: Price::new(price),
+            stop_price: None,
+            quantity: Quantity::new(whole),
+        })
+    }
+
+    /// Learns ids and sums from the events of the last command.
+    fn learn(&mut self, id: u64) {
+        for event in self.world.events.as_slice() {
+            match event {
+                Event::Report(report) if report.exec_type == ExecType::New => {
+                    self.ids[id as usize] = report.order;
+                    let slot = report.order.slot as usize;
+                    if self.numbers.len() <= slot {
+                        self.numbers.resize(slot + 1, 0);
+                    }
+                    self.numbers[slot] = id;
+                }
+                Event::Trade(trade) => {
+                    let (maker, taker) = if trade.aggressor == Some(Side::Buy) {
+                        (trade.sell, trade.buy)
+                    } else {
+                        (trade.buy, trade.sell)
+                    };
+                    let number = self.numbers[maker.order.slot as usize];
+                    self.filled[number as usize] = maker.cumulative.lots();
+                    self.filled[id as usize] = taker.cumulative.lots();
+                    let quantity = trade.quantity.lots() as u64;
+                    let price = trade.price.ticks() as u64;
+                    self.sums.trades += 1;
+                    self.sums.quantity += quantity;
+                    self.sums.price_quantity =
+                        self.sums.price_quantity.wrapping_add(price.wrapping_mul(quantity));
+                    self.sums.maker_quantity =
+                        self.sums.maker_quantity.wrapping_add(number.wrapping_mul(quantity));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn add(id: u64, side: Side, price: i64, quantity: i64) -> Body {
+    Body::NewOrder(NewOrder {
+        account: World::account((id % u64::from(ACCOUNTS)) as u32),
+        instrument: World::INSTRUMENT,
+        side,
+        quantity: Quantity::new(quantity).expect("workloads stay inside the bounds"),
+        order_type: OrderType::Limit(LimitTerms {
+            price: Price::new(price).expect("workloads stay inside the bounds"),
+            display_quantity: None,
+            posting: Posting::MayTake,
+        }),
+        time_in_force: TimeInForce::GoodTillCancel,
+        min_quantity: None,
+        self_trade_prevention: SelfTradePrevention::None,
+    })
+}
+
+/// A small generator of numbers (splitmix64): every seed gives the same run everywhere.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        (u128::from(self.next()) * u128::from(bound) >> 64) as u64
+    }
+}
+
+/// Makes a workload: the operations that build the book, then the measured ones. The mix is that
+/// of the floor program: about 55 % adds of which one in six crosses, 38 % cancels, 6.5 % replaces.
+pub fn generate(mix: &Mix) -> (Vec<Operation>, Vec<Operation>) {
+    let id_max = mix.resting + mix.operations as u64;
+    let mut scout = Scout {
+        player: Player::new(id_max),
+        random: Random(mix.seed),
+        live: Vec::new(),
+        middle: 100_000,
+        next_id: 0,
+        depth: mix.depth_ticks,
+    };
+    let preload: Vec<_> = (0..mix.resting)
+        .map(|index| {
+            let side = if index % 2 == 0 { Side::Buy } else { Side::Sell };
+            scout.passive(side)
+        })
+        .collect();
+    let measured = (0..mix.operations).map(|_| scout.next(mix.resting)).collect();
+    (preload, measured)
+}
+
+struct Scout {
+    player: Player,
+    random: Random,
+    live: Vec<(u64, Side)>,
+    middle: i64,
+    next_id: u64,
+    depth: i64,
+}
+
+impl Scout {
+    fn next(&mut self, target: u64) -> Operation {
+        let draw = self.random.below(1_000);
+        let cancels = if self.live.len() as u64 > target { 420 } else { 340 };
+        if draw < cancels && !self.live.is_empty() {
+            return self.cancel();
+        }
+        if draw < cancels + 65 && !self.live.is_empty() {
+            return self.replace();
+        }
+        let side = if self.random.below(2) == 0 { Side::Buy } else { Side::Sell };
+        if self.random.below(1_000) < 165 { self.crossing(side) } else { self.passive(side) }
+    }
+
+    fn offset(&mut self) -> i64 {
+        let bound = self.depth as u64;
+        1 + self.random.below(bound).min(self.random.below(bound)) as i64
+    }
+
+    fn priced(&mut self, side: Side, distance: i64) -> i64 {
+        match side {
+            Side::Buy => self.middle - distance,
+            Side::Sell => self.middle + distance,
+        }
+    }
+
+    fn passive(&mut self, side: Side) -> Operation {
+        let distance = self.offset();
+        let price = self.priced(side, distance);
+        let quantity = 1 + self.random.below(100) as i64;
+        self.add(side, price, quantity)
+    }
+
+    fn crossing(&mut self, side: Side) -> Operation {
+        let distance = self.random.below(40) as i64;
+        let price = self.priced(side, -distance);
+        let quantity = 1 + self.random.below(300) as i64;
+        self.add(side, price, quantity)
+    }
+
+    fn add(&mut self, side: Side, price: i64, quantity: i64) -> Operation {
+        self.next_id += 1;
+        let operation = Operation::Add { id: self.next_id, side, price, quantity };
+        self.live.push((self.next_id, side));
+        self.played(operation)
+    }
+
+    fn cancel(&mut self) -> Operation {
+        let place = self.random.below(self.live.len() as u64) as usize;
+        let (id, _) = self.live.swap_remove(place);
+        self.played(Operation::Cancel { id })
+    }
+
+    fn replace(&mut self) -> Operation {
+        let place = self.random.below(self.live.len() as u64) as usize;
+        let (id, side) = self.live[place];
+        let distance = self.offset();
+        let price = self.priced(side, distance);
+        let quantity = 1 + self.random.below(100) as i64;
+        self.played(Operation::Replace { id, price, quantity })
+    }
+
+    /// Plays the operation on the scout's own engine and forgets what it ended.
+    fn played(&mut self, operation: Operation) -> Operation {
+        self.player.play(&operation);
+        let ended: Vec<u64> = self
+            .player
+            .world
+            .events
+            .as_slice()
+            .iter()
+            .filter_map(|event| match event {
+                Event::Trade(trade) => Some([trade.buy, trade.sell]),
+                _ => None,
+            })
+            .flatten()
+            .filter(|fill| fill.leaves.is_zero())
+            .map(|fill| self.player.numbers[fill.order.slot as usize])
+            .collect();
+        if !ended.is_empty() {
+            self.live.retain(|(id, _)| !ended.contains(id));
+        }
+        operation
+    }
+}

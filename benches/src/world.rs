@@ -1,0 +1,127 @@
+//! An engine with one SANDBOX venue in continuous trading, one instrument and some accounts.
+//!
+//! Invariant: sequences are contiguous and time rises by one microsecond a command. Not here:
+//! what trades on it (`workload`).
+
+use engine::Engine;
+use engine::command::{
+    Body, Command, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant, CreateVenue,
+    Demonstration, Envelope, Identity, InstrumentTerms, Sequenced, SetPhase,
+};
+use engine::event::Events;
+use engine::limits::Limits;
+use engine::types::{
+    AccountId, InstrumentId, Name, Nanoseconds, OwnerId, ParticipantId, PriceSign, PrincipalId,
+    Quantity, Sequence, Time, Title, VenueId,
+};
+use engine::venue::{Model, Phase, Regime};
+
+/// The first instant of a world: 2026-01-05 09:00 at +08:00.
+const START_NS: i64 = 1_767_574_800_000_000_000;
+
+/// An engine and the next command's place in its history.
+pub struct World {
+    /// The engine.
+    pub engine: Engine,
+    /// The events of the last command.
+    pub events: Events,
+    next: Sequence,
+    time: Time,
+}
+
+/// The terms of the one instrument: tick 0.01, lot 1, no bands.
+pub fn instrument_terms() -> InstrumentTerms {
+    InstrumentTerms {
+        currency: name("CNY"),
+        unit: name("t"),
+        tick_size: 1,
+        price_decimals: 2,
+        lot_size: 1,
+        quantity_decimals: 0,
+        price_sign: PriceSign::Positive,
+        static_band_bp: None,
+        dynamic_band_ticks: None,
+        market_protection_ticks: 1_000,
+        max_quantity: Quantity::new(1 << 30).expect("inside the bounds"),
+        max_notional: None,
+    }
+}
+
+fn name(text: &str) -> Name {
+    Name::new(text).expect("short names")
+}
+
+impl World {
+    /// The instrument everything trades.
+    pub const INSTRUMENT: InstrumentId = InstrumentId::new(0);
+
+    /// A world with `accounts` accounts, each of its own beneficial owner.
+    pub fn new(accounts: u32) -> Self {
+        let mut world = Self {
+            engine: Engine::new(Limits::default()),
+            events: Events::with_capacity(1 << 12),
+            next: Sequence::ZERO.next(),
+            time: Time::new(START_NS).expect("a time of this century"),
+        };
+        world.apply(Body::CreateParticipant(CreateParticipant { name: name("FIRM") }));
+        for index in 0..accounts {
+            let own = name(&format!("A{index}"));
+            world.apply(Body::CreateOwner(CreateOwner { name: own }));
+            world.apply(Body::CreateAccount(CreateAccount {
+                name: own,
+                participant: ParticipantId::new(0),
+                owner: OwnerId::new(index),
+            }));
+        }
+        world.apply(Body::CreateVenue(Box::new(CreateVenue {
+            name: name("SIM"),
+            title: Title::new("benchmark").expect("short"),
+            regimes: vec![Regime::Sandbox],
+            models: vec![Model::Clob, Model::CallAuction],
+            demonstration: Demonstration::Demonstration,
+            licence: None,
+            calendar: None,
+        })));
+        world.apply(Body::CreateInstrument(Box::new(CreateInstrument {
+            name: name("BENCH"),
+            title: Title::new("benchmark").expect("short"),
+            venue: VenueId::new(0),
+            terms: instrument_terms(),
+        })));
+        world.phase(Phase::Continuous);
+        world
+    }
+
+    /// Moves the venue to `phase`.
+    pub fn phase(&mut self, phase: Phase) {
+        self.apply(Body::SetPhase(SetPhase { venue: VenueId::new(0), phase }));
+    }
+
+    /// The account with this index.
+    pub fn account(index: u32) -> AccountId {
+        AccountId::new(index)
+    }
+
+    /// Gives `body` its place and time.
+    pub fn sequenced(&mut self, body: Body) -> Sequenced<Command> {
+        let envelope = Envelope {
+            principal: PrincipalId::LOCAL,
+            identity: Identity::Internal,
+            valid_until: None,
+            authority: None,
+        };
+        let command =
+            Sequenced { sequence: self.next, time: self.time, value: Command { envelope, body } };
+        self.next = self.next.next();
+        self.time = self.time.after(Nanoseconds(1_000));
+        command
+    }
+
+    /// Applies `body` as the next command; its events replace those of the one before.
+    pub fn apply(&mut self, body: Body) -> Sequence {
+        let command = self.sequenced(body);
+        self.events.clear();
+        self.engine.apply(&command, &mut self.events);
+        command.sequence
+    }
+}
