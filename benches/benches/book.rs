@@ -3,12 +3,22 @@
 //! Invariant: each sample plays the same operations on a fresh book and ends with the same
 //! check-sums. Not here: the journal, the network.
 
-use benches::{Mix, Player, generate};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use sanjiang_benches::{Mix, Player, generate};
 use std::time::{Duration, Instant};
 
-const SHALLOW: Mix = Mix { resting: 1_000, depth_ticks: 1_000, operations: 200_000, seed: 1 };
-const DEEP: Mix = Mix { resting: 100_000, depth_ticks: 5_000, operations: 200_000, seed: 1 };
+const SHALLOW: Mix = Mix {
+    resting: 1_000,
+    depth_ticks: 1_000,
+    operations: 200_000,
+    seed: 1,
+};
+const DEEP: Mix = Mix {
+    resting: 100_000,
+    depth_ticks: 5_000,
+    operations: 200_000,
+    seed: 1,
+};
 
 fn book(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("book");
@@ -28,7 +38,11 @@ fn book(criterion: &mut Criterion) {
                     measured.iter().for_each(|operation| player.play(operation));
                     spent += begun.elapsed();
                     let these = player.sums();
-                    assert_eq!(*sums.get_or_insert(these), these, "the same work, another result");
+                    assert_eq!(
+                        *sums.get_or_insert(these),
+                        these,
+                        "the same work, another result"
+                    );
                 }
                 spent
             });

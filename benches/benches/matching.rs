@@ -2,7 +2,6 @@
 //!
 //! Invariant: the book is rebuilt outside the measured time. Not here: mixes (`book`).
 
-use benches::World;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use engine::command::Body;
 use engine::event::Event;
@@ -11,6 +10,7 @@ use engine::types::{
     TimeInForce,
 };
 use engine::venue::Phase;
+use sanjiang_benches::World;
 
 const MAKERS: i64 = 1_000;
 
@@ -45,14 +45,28 @@ fn call(orders: i64) -> World {
     let mut world = World::new(2);
     world.phase(Phase::PreOpen);
     for index in 0..orders {
-        let side = if index % 2 == 0 { Side::Buy } else { Side::Sell };
-        world.apply(order(side, 10_000 + index % 100, 1 + index % 7, TimeInForce::Day));
+        let side = if index % 2 == 0 {
+            Side::Buy
+        } else {
+            Side::Sell
+        };
+        world.apply(order(
+            side,
+            10_000 + index % 100,
+            1 + index % 7,
+            TimeInForce::Day,
+        ));
     }
     world
 }
 
 fn trades(world: &World) -> usize {
-    world.events.as_slice().iter().filter(|event| matches!(event, Event::Trade(_))).count()
+    world
+        .events
+        .as_slice()
+        .iter()
+        .filter(|event| matches!(event, Event::Trade(_)))
+        .count()
 }
 
 fn matching(criterion: &mut Criterion) {
@@ -63,7 +77,12 @@ fn matching(criterion: &mut Criterion) {
         bencher.iter_batched(
             sellers,
             |mut world| {
-                world.apply(order(Side::Buy, 20_000, MAKERS, TimeInForce::ImmediateOrCancel));
+                world.apply(order(
+                    Side::Buy,
+                    20_000,
+                    MAKERS,
+                    TimeInForce::ImmediateOrCancel,
+                ));
                 assert_eq!(trades(&world), MAKERS as usize);
                 world
             },
@@ -74,7 +93,12 @@ fn matching(criterion: &mut Criterion) {
     group.bench_function("fill-or-kill one lot short, over 100 prices", |bencher| {
         let mut world = sellers();
         bencher.iter(|| {
-            world.apply(order(Side::Buy, 20_000, MAKERS + 1, TimeInForce::FillOrKill));
+            world.apply(order(
+                Side::Buy,
+                20_000,
+                MAKERS + 1,
+                TimeInForce::FillOrKill,
+            ));
             assert_eq!(trades(&world), 0);
         });
     });

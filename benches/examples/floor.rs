@@ -4,8 +4,8 @@
 //! Invariant: the map from a file's numbers to the engine's ids is part of the measured work. Not
 //! here: the floor program to compare with.
 
-use benches::{Operation, Player, read_floor_file};
 use cpu_time::ThreadTime;
+use sanjiang_benches::{Operation, Player, read_floor_file};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -34,6 +34,10 @@ fn main() -> ExitCode {
     let begun = ThreadTime::now();
     apply_loop(&mut player, &measured);
     let each = begun.elapsed().as_nanos() as f64 / measured.len() as f64;
-    println!("{path}: {} operations, {each:.1} ns of CPU each, {:?}", measured.len(), player.sums());
+    println!(
+        "{path}: {} operations, {each:.1} ns of CPU each, {:?}",
+        measured.len(),
+        player.sums()
+    );
     ExitCode::SUCCESS
 }

@@ -22,12 +22,12 @@ pub enum FloorError {
 }
 
 /// Reads a workload: what builds the book, what is measured, and the highest number of an order.
-pub fn read_floor_file(
-    path: &Path,
-) -> Result<(Vec<Operation>, Vec<Operation>, u64), FloorError> {
+pub fn read_floor_file(path: &Path) -> Result<(Vec<Operation>, Vec<Operation>, u64), FloorError> {
     let bytes = std::fs::read(path)?;
     let wrong = |what: &str| FloorError::Format(what.to_owned());
-    let body = bytes.get(HEADER_BYTES..).ok_or_else(|| wrong("shorter than its header"))?;
+    let body = bytes
+        .get(HEADER_BYTES..)
+        .ok_or_else(|| wrong("shorter than its header"))?;
     if &bytes[..8] != MAGIC {
         return Err(wrong("it should begin with PEERWL01"));
     }
@@ -37,7 +37,9 @@ pub fn read_floor_file(
     };
     let (preload, measured, id_max) = (word(0) as usize, word(1) as usize, word(2));
     if body.len() != (preload + measured) * RECORD_BYTES {
-        return Err(wrong("its length does not fit the number of records in its header"));
+        return Err(wrong(
+            "its length does not fit the number of records in its header",
+        ));
     }
     let mut operations = Vec::with_capacity(preload + measured);
     for record in body.chunks_exact(RECORD_BYTES) {
@@ -49,14 +51,30 @@ pub fn read_floor_file(
 
 fn parse(record: &[u8]) -> Result<Operation, FloorError> {
     let long = |at: usize| record[at..at + 8].try_into().expect("eight bytes");
-    let quantity =
-        i64::from(u32::from_le_bytes(record[4..8].try_into().expect("four bytes")));
+    let quantity = i64::from(u32::from_le_bytes(
+        record[4..8].try_into().expect("four bytes"),
+    ));
     let (id, price) = (u64::from_le_bytes(long(8)), i64::from_le_bytes(long(16)));
-    let side = if record[1] == 0 { Side::Buy } else { Side::Sell };
+    let side = if record[1] == 0 {
+        Side::Buy
+    } else {
+        Side::Sell
+    };
     match record[0] {
-        0 => Ok(Operation::Add { id, side, price, quantity }),
+        0 => Ok(Operation::Add {
+            id,
+            side,
+            price,
+            quantity,
+        }),
         1 => Ok(Operation::Cancel { id }),
-        2 => Ok(Operation::Replace { id, price, quantity }),
-        other => Err(FloorError::Format(format!("operation {other}, it should be 0, 1 or 2"))),
+        2 => Ok(Operation::Replace {
+            id,
+            price,
+            quantity,
+        }),
+        other => Err(FloorError::Format(format!(
+            "operation {other}, it should be 0, 1 or 2"
+        ))),
     }
 }

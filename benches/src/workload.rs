@@ -81,7 +81,10 @@ pub struct Player {
     sums: CheckSums,
 }
 
-const NOBODY: OrderId = OrderId { sequence: 0, slot: OrderId::NO_SLOT };
+const NOBODY: OrderId = OrderId {
+    sequence: 0,
+    slot: OrderId::NO_SLOT,
+};
 
 impl Player {
     /// A player for numbers up to `id_max`.
@@ -104,14 +107,27 @@ impl Player {
     /// Applies one operation.
     pub fn play(&mut self, operation: &Operation) {
         let (id, body) = match *operation {
-            Operation::Add { id, side, price, quantity } => (id, add(id, side, price, quantity)),
+            Operation::Add {
+                id,
+                side,
+                price,
+                quantity,
+            } => (id, add(id, side, price, quantity)),
             Operation::Cancel { id } => {
                 let account = World::account((id % u64::from(ACCOUNTS)) as u32);
-                (id, Body::CancelOrder(CancelOrder { account, order: self.ids[id as usize] }))
+                (
+                    id,
+                    Body::CancelOrder(CancelOrder {
+                        account,
+                        order: self.ids[id as usize],
+                    }),
+                )
             }
-            Operation::Replace { id, price, quantity } => {
-                (id, self.replace(id, price, quantity))
-            }
+            Operation::Replace {
+                id,
+                price,
+                quantity,
+            } => (id, self.replace(id, price, quantity)),
         };
         self.world.apply(body);
         self.learn(id);
@@ -154,10 +170,14 @@ impl Player {
                     let price = trade.price.ticks() as u64;
                     self.sums.trades += 1;
                     self.sums.quantity += quantity;
-                    self.sums.price_quantity =
-                        self.sums.price_quantity.wrapping_add(price.wrapping_mul(quantity));
-                    self.sums.maker_quantity =
-                        self.sums.maker_quantity.wrapping_add(number.wrapping_mul(quantity));
+                    self.sums.price_quantity = self
+                        .sums
+                        .price_quantity
+                        .wrapping_add(price.wrapping_mul(quantity));
+                    self.sums.maker_quantity = self
+                        .sums
+                        .maker_quantity
+                        .wrapping_add(number.wrapping_mul(quantity));
                 }
                 _ => {}
             }
@@ -213,11 +233,17 @@ pub fn generate(mix: &Mix) -> (Vec<Operation>, Vec<Operation>) {
     };
     let preload: Vec<_> = (0..mix.resting)
         .map(|index| {
-            let side = if index % 2 == 0 { Side::Buy } else { Side::Sell };
+            let side = if index % 2 == 0 {
+                Side::Buy
+            } else {
+                Side::Sell
+            };
             scout.passive(side)
         })
         .collect();
-    let measured = (0..mix.operations).map(|_| scout.next(mix.resting)).collect();
+    let measured = (0..mix.operations)
+        .map(|_| scout.next(mix.resting))
+        .collect();
     (preload, measured)
 }
 
@@ -233,15 +259,27 @@ struct Scout {
 impl Scout {
     fn next(&mut self, target: u64) -> Operation {
         let draw = self.random.below(1_000);
-        let cancels = if self.live.len() as u64 > target { 420 } else { 340 };
+        let cancels = if self.live.len() as u64 > target {
+            420
+        } else {
+            340
+        };
         if draw < cancels && !self.live.is_empty() {
             return self.cancel();
         }
         if draw < cancels + 65 && !self.live.is_empty() {
             return self.replace();
         }
-        let side = if self.random.below(2) == 0 { Side::Buy } else { Side::Sell };
-        if self.random.below(1_000) < 165 { self.crossing(side) } else { self.passive(side) }
+        let side = if self.random.below(2) == 0 {
+            Side::Buy
+        } else {
+            Side::Sell
+        };
+        if self.random.below(1_000) < 165 {
+            self.crossing(side)
+        } else {
+            self.passive(side)
+        }
     }
 
     fn offset(&mut self) -> i64 {
@@ -272,7 +310,12 @@ impl Scout {
 
     fn add(&mut self, side: Side, price: i64, quantity: i64) -> Operation {
         self.next_id += 1;
-        let operation = Operation::Add { id: self.next_id, side, price, quantity };
+        let operation = Operation::Add {
+            id: self.next_id,
+            side,
+            price,
+            quantity,
+        };
         self.live.push((self.next_id, side));
         self.played(operation)
     }
@@ -289,7 +332,11 @@ impl Scout {
         let distance = self.offset();
         let price = self.priced(side, distance);
         let quantity = 1 + self.random.below(100) as i64;
-        self.played(Operation::Replace { id, price, quantity })
+        self.played(Operation::Replace {
+            id,
+            price,
+            quantity,
+        })
     }
 
     /// Plays the operation on the scout's own engine and forgets what it ended.

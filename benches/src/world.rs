@@ -3,11 +3,11 @@
 //! Invariant: sequences are contiguous and time rises by one microsecond a command. Not here:
 //! what trades on it (`workload`).
 
-use engine::Engine;
 use engine::command::{
     Body, Command, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant, CreateVenue,
     Demonstration, Envelope, Identity, InstrumentTerms, Sequenced, SetPhase,
 };
+use engine::engine::Engine;
 use engine::event::Events;
 use engine::limits::Limits;
 use engine::types::{
@@ -63,7 +63,9 @@ impl World {
             next: Sequence::ZERO.next(),
             time: Time::new(START_NS).expect("a time of this century"),
         };
-        world.apply(Body::CreateParticipant(CreateParticipant { name: name("FIRM") }));
+        world.apply(Body::CreateParticipant(CreateParticipant {
+            name: name("FIRM"),
+        }));
         for index in 0..accounts {
             let own = name(&format!("A{index}"));
             world.apply(Body::CreateOwner(CreateOwner { name: own }));
@@ -94,7 +96,10 @@ impl World {
 
     /// Moves the venue to `phase`.
     pub fn phase(&mut self, phase: Phase) {
-        self.apply(Body::SetPhase(SetPhase { venue: VenueId::new(0), phase }));
+        self.apply(Body::SetPhase(SetPhase {
+            venue: VenueId::new(0),
+            phase,
+        }));
     }
 
     /// The account with this index.
@@ -110,8 +115,11 @@ impl World {
             valid_until: None,
             authority: None,
         };
-        let command =
-            Sequenced { sequence: self.next, time: self.time, value: Command { envelope, body } };
+        let command = Sequenced {
+            sequence: self.next,
+            time: self.time,
+            value: Command { envelope, body },
+        };
         self.next = self.next.next();
         self.time = self.time.after(Nanoseconds(1_000));
         command
