@@ -4,9 +4,11 @@
 //! work and its check-sums can be compared. Not here: clocks and claims (`benches/*`, `runs/`).
 
 mod floor_file;
+mod shard;
 mod workload;
 mod world;
 
 pub use floor_file::{FloorError, read_floor_file};
+pub use shard::{Shard, history};
 pub use workload::{CheckSums, Mix, Operation, Player, generate};
 pub use world::{World, instrument_terms};

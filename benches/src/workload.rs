@@ -106,31 +106,35 @@ impl Player {
 
     /// Applies one operation.
     pub fn play(&mut self, operation: &Operation) {
-        let (id, body) = match *operation {
+        let body = self.body(operation);
+        self.world.apply(body);
+        let (Operation::Add { id, .. } | Operation::Cancel { id } | Operation::Replace { id, .. }) =
+            *operation;
+        self.learn(id);
+    }
+
+    /// The operation as a command's body, by the ids known now.
+    pub fn body(&self, operation: &Operation) -> Body {
+        match *operation {
             Operation::Add {
                 id,
                 side,
                 price,
                 quantity,
-            } => (id, add(id, side, price, quantity)),
+            } => add(id, side, price, quantity),
             Operation::Cancel { id } => {
                 let account = World::account((id % u64::from(ACCOUNTS)) as u32);
-                (
-                    id,
-                    Body::CancelOrder(CancelOrder {
-                        account,
-                        order: self.ids[id as usize],
-                    }),
-                )
+                Body::CancelOrder(CancelOrder {
+                    account,
+                    order: self.ids[id as usize],
+                })
             }
             Operation::Replace {
                 id,
                 price,
                 quantity,
-            } => (id, self.replace(id, price, quantity)),
-        };
-        self.world.apply(body);
-        self.learn(id);
+            } => self.replace(id, price, quantity),
+        }
     }
 
     fn replace(&self, id: u64, price: i64, quantity: i64) -> Body {

@@ -63,19 +63,27 @@ impl World {
             next: Sequence::ZERO.next(),
             time: Time::new(START_NS).expect("a time of this century"),
         };
-        world.apply(Body::CreateParticipant(CreateParticipant {
+        for body in Self::setup(accounts) {
+            world.apply(body);
+        }
+        world
+    }
+
+    /// The commands that make a world.
+    pub fn setup(accounts: u32) -> Vec<Body> {
+        let mut bodies = vec![Body::CreateParticipant(CreateParticipant {
             name: name("FIRM"),
-        }));
+        })];
         for index in 0..accounts {
             let own = name(&format!("A{index}"));
-            world.apply(Body::CreateOwner(CreateOwner { name: own }));
-            world.apply(Body::CreateAccount(CreateAccount {
+            bodies.push(Body::CreateOwner(CreateOwner { name: own }));
+            bodies.push(Body::CreateAccount(CreateAccount {
                 name: own,
                 participant: ParticipantId::new(0),
                 owner: OwnerId::new(index),
             }));
         }
-        world.apply(Body::CreateVenue(Box::new(CreateVenue {
+        bodies.push(Body::CreateVenue(Box::new(CreateVenue {
             name: name("SIM"),
             title: Title::new("benchmark").expect("short"),
             regimes: vec![Regime::Sandbox],
@@ -84,14 +92,15 @@ impl World {
             licence: None,
             calendar: None,
         })));
-        world.apply(Body::CreateInstrument(Box::new(CreateInstrument {
+        bodies.push(Body::CreateInstrument(Box::new(CreateInstrument {
             name: name("BENCH"),
             title: Title::new("benchmark").expect("short"),
             venue: VenueId::new(0),
             terms: instrument_terms(),
         })));
-        world.phase(Phase::Continuous);
-        world
+        let (venue, phase) = (VenueId::new(0), Phase::Continuous);
+        bodies.push(Body::SetPhase(SetPhase { venue, phase }));
+        bodies
     }
 
     /// Moves the venue to `phase`.
