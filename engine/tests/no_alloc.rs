@@ -160,14 +160,13 @@ impl Flow {
         };
         self.engine.apply(&command, &mut self.events);
         for event in self.events.as_slice() {
-            match event {
-                Event::Report(report) if report.exec_type == ExecType::New => {
-                    self.known[self.next] = (report.account, report.order);
-                    self.next = (self.next + 1) % KNOWN;
-                }
-                Event::Trade(_) => self.trades += 1,
-                _ => {}
+            if let Event::Report(report) = event
+                && report.exec_type == ExecType::New
+            {
+                self.known[self.next] = (report.account, report.order);
+                self.next = (self.next + 1) % KNOWN;
             }
+            self.trades += u64::from(matches!(event, Event::Trade(_)));
         }
     }
 

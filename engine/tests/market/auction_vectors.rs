@@ -35,13 +35,12 @@ fn auction(orders: &[(Side, i64, i64)]) -> Outcome {
     let mut uncrossed = None;
     let mut traded = 0;
     for event in desk.phase(Phase::Uncross) {
-        match event {
-            Event::Trade(trade) => traded += trade.quantity.lots(),
-            Event::Uncrossed(one) => {
-                uncrossed = one.price.map(|price| (price.ticks(), one.volume));
-                assert_eq!(one.imbalance, last, "the indicative told the imbalance");
-            }
-            _ => {}
+        if let Event::Trade(trade) = event {
+            traded += trade.quantity.lots();
+        }
+        if let Event::Uncrossed(one) = event {
+            uncrossed = one.price.map(|price| (price.ticks(), one.volume));
+            assert_eq!(one.imbalance, last, "the indicative told the imbalance");
         }
     }
     assert_eq!(uncrossed, indicative, "the indicative told the outcome");

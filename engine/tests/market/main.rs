@@ -1,4 +1,5 @@
-//! How the engine trades, seen from outside: text scenarios, recorded days, published tables.
+//! How the engine trades, seen from outside: text scenarios, recorded days, published tables and
+//! exercises.
 //!
 //! Invariant: a test reads events only, and audits the engine after every command. Not here: the
 //! comparison with the naive reference (`model`), durability.
@@ -8,4 +9,5 @@ mod desk;
 mod said;
 mod scenarios;
 mod shanghai;
+mod suites;
 mod words;

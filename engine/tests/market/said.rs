@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use sanjiang_engine::event::{BookAction, Cause, Event, ExecType, Fill, OrderReport, Trade};
-use sanjiang_engine::types::{OrderId, Price, Side};
+use sanjiang_engine::types::{OrderId, Price, Quantity, Side};
 
 /// The names a scenario gave to orders.
 #[derive(Default)]
@@ -68,11 +68,12 @@ impl Names {
     fn report(&self, report: &OrderReport) -> String {
         let name = self.of(report.order);
         let [leaves, whole, traded] =
-            [report.leaves, report.order_quantity, report.cumulative].map(|one| one.lots());
+            [report.leaves, report.order_quantity, report.cumulative].map(Quantity::lots);
         let price = price(report.price);
-        let cause = match report.cause {
-            Cause::Request => String::new(),
-            other => format!(" {other:?}"),
+        let cause = if report.cause == Cause::Request {
+            String::new()
+        } else {
+            format!(" {:?}", report.cause)
         };
         let reason = report.reject.map_or("", |reject| reject.reason.as_str());
         match report.exec_type {

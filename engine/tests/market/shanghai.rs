@@ -100,9 +100,10 @@ fn replay(path: &Path) -> Vec<Print> {
         }
         match row[2].as_str() {
             "A" => {
-                phase = match phase {
-                    Phase::PreOpen => Phase::Continuous,
-                    _ => Phase::PostClose,
+                phase = if phase == Phase::PreOpen {
+                    Phase::Continuous
+                } else {
+                    Phase::PostClose
                 };
                 day.enter(phase);
             }
