@@ -6,7 +6,7 @@
 
 use crate::World;
 use engine::command::{Body, CancelOrder, ReplaceOrder};
-use engine::event::{Event, ExecType};
+use engine::event::{Event, ExecType, Trade};
 use engine::types::{
     LimitTerms, NewOrder, OrderId, OrderType, Posting, Price, Quantity, SelfTradePrevention, Side,
     TimeInForce,
@@ -151,41 +151,46 @@ impl Player {
 
     /// Learns ids and sums from the events of the last command.
     fn learn(&mut self, id: u64) {
-        for event in self.world.events.as_slice() {
-            match event {
-                Event::Report(report) if report.exec_type == ExecType::New => {
-                    self.ids[id as usize] = report.order;
-                    let slot = report.order.slot as usize;
-                    if self.numbers.len() <= slot {
-                        self.numbers.resize(slot + 1, 0);
-                    }
-                    self.numbers[slot] = id;
-                }
-                Event::Trade(trade) => {
-                    let (maker, taker) = if trade.aggressor == Some(Side::Buy) {
-                        (trade.sell, trade.buy)
-                    } else {
-                        (trade.buy, trade.sell)
-                    };
-                    let number = self.numbers[maker.order.slot as usize];
-                    self.filled[number as usize] = maker.cumulative.lots();
-                    self.filled[id as usize] = taker.cumulative.lots();
-                    let quantity = trade.quantity.lots() as u64;
-                    let price = trade.price.ticks() as u64;
-                    self.sums.trades += 1;
-                    self.sums.quantity += quantity;
-                    self.sums.price_quantity = self
-                        .sums
-                        .price_quantity
-                        .wrapping_add(price.wrapping_mul(quantity));
-                    self.sums.maker_quantity = self
-                        .sums
-                        .maker_quantity
-                        .wrapping_add(number.wrapping_mul(quantity));
-                }
-                _ => {}
+        for place in 0..self.world.events.len() {
+            let event = self.world.events.as_slice()[place];
+            if let Event::Report(report) = &event
+                && report.exec_type == ExecType::New
+            {
+                self.learn_id(id, report.order);
+            }
+            if let Event::Trade(trade) = &event {
+                self.learn_trade(id, trade);
             }
         }
+    }
+
+    fn learn_id(&mut self, id: u64, order: OrderId) {
+        self.ids[id as usize] = order;
+        let slot = order.slot as usize;
+        if self.numbers.len() <= slot {
+            self.numbers.resize(slot + 1, 0);
+        }
+        self.numbers[slot] = id;
+    }
+
+    fn learn_trade(&mut self, taker_id: u64, trade: &Trade) {
+        let (maker, taker) = if trade.aggressor == Some(Side::Buy) {
+            (trade.sell, trade.buy)
+        } else {
+            (trade.buy, trade.sell)
+        };
+        let maker_id = self.numbers[maker.order.slot as usize];
+        self.filled[maker_id as usize] = maker.cumulative.lots();
+        self.filled[taker_id as usize] = taker.cumulative.lots();
+        let quantity = trade.quantity.lots() as u64;
+        let value = (trade.price.ticks() as u64).wrapping_mul(quantity);
+        let sums = &mut self.sums;
+        sums.trades += 1;
+        sums.quantity += quantity;
+        sums.price_quantity = sums.price_quantity.wrapping_add(value);
+        sums.maker_quantity = sums
+            .maker_quantity
+            .wrapping_add(maker_id.wrapping_mul(quantity));
     }
 }
 
@@ -219,7 +224,7 @@ impl Random {
     }
 
     fn below(&mut self, bound: u64) -> u64 {
-        (u128::from(self.next()) * u128::from(bound) >> 64) as u64
+        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
     }
 }
 
@@ -346,20 +351,14 @@ impl Scout {
     /// Plays the operation on the scout's own engine and forgets what it ended.
     fn played(&mut self, operation: Operation) -> Operation {
         self.player.play(&operation);
-        let ended: Vec<u64> = self
-            .player
-            .world
-            .events
-            .as_slice()
-            .iter()
-            .filter_map(|event| match event {
-                Event::Trade(trade) => Some([trade.buy, trade.sell]),
-                _ => None,
-            })
-            .flatten()
-            .filter(|fill| fill.leaves.is_zero())
-            .map(|fill| self.player.numbers[fill.order.slot as usize])
-            .collect();
+        let mut ended = Vec::new();
+        for event in self.player.world.events.as_slice() {
+            if let Event::Trade(trade) = event {
+                let fills = [trade.buy, trade.sell];
+                let over = fills.iter().filter(|fill| fill.leaves.is_zero());
+                ended.extend(over.map(|fill| self.player.numbers[fill.order.slot as usize]));
+            }
+        }
         if !ended.is_empty() {
             self.live.retain(|(id, _)| !ended.contains(id));
         }
