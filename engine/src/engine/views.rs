@@ -4,6 +4,7 @@
 
 use super::{Engine, setting};
 use crate::book::arena::{Arena, Force, Place};
+use crate::event::Indicative;
 use crate::limits::Limits;
 use crate::market::timers::Timers;
 use crate::market::{Market, Setting};
@@ -131,6 +132,18 @@ impl Engine {
     pub fn live_orders(&self, instrument: InstrumentId) -> impl Iterator<Item = LiveOrder> {
         let slots = self.market(instrument).slots(&self.arena);
         slots.map(|slot| self.live_order(slot))
+    }
+
+    /// What the instrument's call auction would give, as published last; nothing (no price, 0, 0)
+    /// before the first and outside an auction.
+    pub fn indicative(&self, instrument: InstrumentId) -> Indicative {
+        let published = self.market(instrument).published;
+        Indicative {
+            instrument,
+            price: published.map(|balance| balance.price),
+            volume: published.map_or(0, |balance| balance.volume),
+            imbalance: published.map_or(0, |balance| balance.imbalance),
+        }
     }
 
     /// The order, while it lives.

@@ -10,7 +10,7 @@
 //! Invariant: without a view nothing is built, only the book is kept. Not here: who is sent what.
 
 use engine::event::{BookChange, Indicative, Uncrossed};
-use engine::types::{InstrumentId, Name, Sequence, Side, Time, TradeId, VenueId};
+use engine::types::{InstrumentId, Name, Sequence, Side, Time, TradeId};
 use engine::venue::Phase;
 use proto::v1::book_event::Event as Wire;
 
@@ -66,7 +66,6 @@ struct Pending {
 pub struct Instrument {
     id: InstrumentId,
     name: Name,
-    venue: VenueId,
     /// What is known beside the book.
     pub facts: Facts,
     book: Book,
@@ -83,11 +82,10 @@ pub struct TooManyViews;
 
 impl Instrument {
     /// An instrument with an empty book, as of `here`.
-    pub fn new(id: InstrumentId, name: Name, venue: VenueId, facts: Facts, here: Here) -> Self {
+    pub fn new(id: InstrumentId, name: Name, facts: Facts, here: Here) -> Self {
         Self {
             id,
             name,
-            venue,
             facts,
             book: Book::default(),
             checksum: 0,
@@ -95,16 +93,6 @@ impl Instrument {
             views: Vec::new(),
             pending: Pending::default(),
         }
-    }
-
-    /// Its venue.
-    pub const fn venue(&self) -> VenueId {
-        self.venue
-    }
-
-    /// Its public id.
-    pub fn name(&self) -> &str {
-        self.name.as_str()
     }
 
     /// Its displayed book.

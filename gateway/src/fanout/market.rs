@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use engine::command::{Demonstration, Scope};
-use engine::event::BookChange;
+use engine::event::{BookChange, Indicative};
 use engine::types::{InstrumentId, Price, TradeId, VenueId};
 use engine::venue::{Phase, TradingStatus};
 use proto::v1;
@@ -128,7 +128,7 @@ impl Market {
             last_trade: last.and_then(|(_, id)| id),
             demonstration: at.demonstration,
         };
-        let instrument = Instrument::new(id, name, venue, facts, self.here);
+        let instrument = Instrument::new(id, name, facts, self.here);
         self.instruments.push(instrument);
     }
 
@@ -143,8 +143,19 @@ impl Market {
         }
     }
 
-    /// An instrument, for its facts at start.
-    pub fn instrument_mut(&mut self, id: InstrumentId) -> Option<&mut Instrument> {
+    /// What an auction would give, without telling anybody: at start.
+    pub fn set_indicative(&mut self, indicative: Indicative) {
+        let instrument = self.instruments.get_mut(indicative.instrument.place());
+        if let Some(instrument) = instrument
+            && instrument.facts.phase.auction().is_some()
+        {
+            instrument.facts.indicative = Some(indicative);
+        }
+    }
+
+    /// An instrument.
+    #[cfg(test)]
+    pub(super) fn instrument_mut(&mut self, id: InstrumentId) -> Option<&mut Instrument> {
         self.instruments.get_mut(id.place())
     }
 

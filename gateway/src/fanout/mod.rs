@@ -13,6 +13,7 @@
 mod book;
 mod instrument;
 mod market;
+mod opening;
 mod subscriber;
 mod view;
 mod wire;

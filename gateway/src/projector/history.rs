@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 
 use engine::types::{AccountId, ClientId, InstrumentId, OrderId, ParticipantId, Sequence};
 use rocksdb::{Direction, IteratorMode};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::followers::{Owner, TooManyFollowed};
 use super::rows::{ExecutionRow, FirstAnswer, FirstRow, OrderRow, TradeRow};
@@ -23,6 +23,8 @@ use super::{Ending, Progress, Shared};
 pub const ORDERS_SCANNED_MAX: usize = 10_000;
 /// The most trades one page looks at.
 pub const TRADES_SCANNED_MAX: usize = 65_536;
+/// The most open streams of reports and trades; each has a task and a queue of a few messages.
+pub const STREAMS_MAX: usize = 4_096;
 
 /// Why the history gave no answer.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -167,6 +169,11 @@ impl History {
     /// Too many are followed.
     pub fn follow(&self, owner: Owner) -> Result<watch::Receiver<u64>, TooManyFollowed> {
         self.shared.followers.follow(owner)
+    }
+
+    /// A place for one more open stream, while there is one; it is free again when dropped.
+    pub fn stream_place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.shared.places).try_acquire_owned().ok()
     }
 
     /// One order.
@@ -443,8 +450,13 @@ impl TradesPage {
 }
 
 impl TradeRow {
-    fn place(&self) -> (Sequence, u32) {
+    const fn place(&self) -> (Sequence, u32) {
         (Sequence::new(self.trade.sequence), self.trade.index)
+    }
+
+    /// The place right after this trade.
+    pub const fn next_place(&self) -> (Sequence, u32) {
+        (Sequence::new(self.trade.sequence), self.trade.index + 1)
     }
 }
 

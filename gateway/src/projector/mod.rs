@@ -40,13 +40,13 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use engine::runtime::Released;
 use engine::types::Sequence;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use followers::Followers;
 pub use followers::{FOLLOWED_MAX, Owner, TooManyFollowed};
 pub use history::{
-    First, History, HistoryError, ORDERS_SCANNED_MAX, OrdersPage, OrdersQuery, StatusFilter,
-    TRADES_SCANNED_MAX, TradesPage, TradesQuery,
+    First, History, HistoryError, ORDERS_SCANNED_MAX, OrdersPage, OrdersQuery, STREAMS_MAX,
+    StatusFilter, TRADES_SCANNED_MAX, TradesPage, TradesQuery,
 };
 use orders::LiveOrders;
 use output::ProjectError;
@@ -95,6 +95,8 @@ struct Shared {
     progress: watch::Sender<Progress>,
     followers: Followers,
     failure: OnceLock<String>,
+    /// Places for open streams.
+    places: Arc<Semaphore>,
 }
 
 /// Told of a fault after which the history would have a hole.
@@ -135,6 +137,7 @@ impl Projector {
             progress,
             followers: Followers::default(),
             failure: OnceLock::new(),
+            places: Arc::new(Semaphore::new(STREAMS_MAX)),
         });
         let (queue, pieces) = bounded(QUEUE_PIECES_MAX);
         let writer = Writer {
@@ -165,6 +168,17 @@ impl Projector {
                 let _ = queue.send(piece);
             }
         });
+    }
+
+    /// Waits until everything fed can be read: at start, when the books are made from it.
+    pub fn settle(&self) {
+        let (done, settled) = bounded(1);
+        if let Some(queue) = &self.queue {
+            let last = Sequence::new(self.shared.fed.load(Ordering::Acquire));
+            // A thread that has failed has said so, and answers by dropping the piece.
+            let _ = queue.send(Piece::to_settle(last, done));
+            let _ = settled.recv();
+        }
     }
 
     /// Everything up to here is on disk for good.
@@ -247,11 +261,13 @@ impl Writer {
         let mut batch = shared.store.batch()?;
         let mut last = Sequence::ZERO;
         let mut traded = None;
+        let mut settled = Vec::new();
         let more = self.pieces.try_iter().take(BATCH_PIECES_MAX - 1);
         for piece in std::iter::once(first).chain(more) {
             self.live.apply(&piece, &mut batch)?;
             last = piece.last;
             traded = piece.last_trade().or(traded);
+            settled.extend(piece.settled);
         }
         self.live.write_changed(&mut batch)?;
         let counted = batch.write(last)?;
@@ -260,6 +276,10 @@ impl Writer {
             progress.traded = traded.unwrap_or(progress.traded);
         });
         shared.followers.tell(&counted);
+        for waiting in settled {
+            // Whoever waits has room for the one word.
+            let _ = waiting.try_send(());
+        }
         self.sync_due
             .get_or_insert_with(|| Instant::now() + SYNC_EVERY);
         Ok(())

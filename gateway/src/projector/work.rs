@@ -5,6 +5,7 @@
 //! no history: copying them would double what the queue holds. Not here: what becomes of the
 //! events (`orders`), the queue and its thread (`mod.rs`).
 
+use crossbeam::channel::Sender;
 use engine::command::{Body, Command, Identity, Sequenced};
 use engine::event::Event;
 use engine::runtime::Released;
@@ -58,6 +59,8 @@ pub struct Piece {
     pub steps: Vec<Step>,
     /// Their events, each with its index among its command's events.
     pub events: Vec<(u32, Event)>,
+    /// Told once the piece can be read.
+    pub settled: Option<Sender<()>>,
 }
 
 impl Piece {
@@ -72,6 +75,7 @@ impl Piece {
                 last: command.sequence,
                 steps: Vec::new(),
                 events: Vec::new(),
+                settled: None,
             });
             current.push(command, events);
             count += 1;
@@ -84,6 +88,18 @@ impl Piece {
         }
         if let Some(piece) = piece {
             take(piece);
+        }
+    }
+
+    /// An empty piece after everything up to `last`, whose writing is told.
+    pub const fn to_settle(last: Sequence, settled: Sender<()>) -> Self {
+        Self {
+            shard: 0,
+            epoch: 0,
+            last,
+            steps: Vec::new(),
+            events: Vec::new(),
+            settled: Some(settled),
         }
     }
 
