@@ -21,6 +21,7 @@ use sanjiang_engine::limits::Limits;
 use sanjiang_engine::runtime::{
     Config, Handle, ManualTimeSource, Refused, Released, Sink, Submission, Ticket,
 };
+use sanjiang_engine::state_hash::StateHash;
 use sanjiang_engine::types::{
     AccountId, InstrumentId, LimitTerms, Name, NewOrder, OrderType, OwnerId, ParticipantId,
     Posting, Price, PriceSign, PrincipalId, Quantity, SelfTradePrevention, Sequence, Side, Time,
@@ -51,7 +52,7 @@ pub struct Seen {
 pub struct Record {
     pub opened: Vec<Sequence>,
     pub replayed: Vec<Seen>,
-    pub recovered: Vec<(Sequence, u32)>,
+    pub recovered: Vec<(Sequence, u32, StateHash)>,
     pub released: Vec<Seen>,
 }
 
@@ -108,7 +109,8 @@ impl Sink for Keeper {
 
     fn recovered(&mut self, engine: &Engine, epoch: u32) {
         let mut record = self.record.lock().expect("whole");
-        record.recovered.push((engine.sequence(), epoch));
+        let state = engine.state_hash();
+        record.recovered.push((engine.sequence(), epoch, state));
     }
 
     fn release(&mut self, released: &Released<'_>) {
@@ -289,7 +291,7 @@ pub fn flow(index: u64) -> Command {
     let account = (mixed >> 1 & 1) as u32;
     let price = 1_000 + (mixed >> 2 & 7) as i64;
     let lots = 1 + (mixed >> 5 & 15) as i64;
-    let tif = if (mixed >> 9) % 4 == 0 {
+    let tif = if (mixed >> 9).is_multiple_of(4) {
         TimeInForce::ImmediateOrCancel
     } else {
         TimeInForce::Day
