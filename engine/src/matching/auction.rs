@@ -43,7 +43,7 @@ pub(crate) fn uncross(market: &mut Market, desk: &mut Desk<'_>, setting: &Settin
         volume: balance.map_or(0, |balance| balance.volume),
         imbalance: balance.map_or(0, |balance| balance.imbalance),
     }));
-    settle_unpriced(market, desk, setting, price);
+    settle_unpriced(market, desk, price);
     market.last_trade = price.or(market.last_trade);
     market.published = None;
 }
@@ -155,12 +155,7 @@ fn trade_all(book: &mut Book, desk: &mut Desk<'_>, balance: Balance) {
 }
 
 /// After an auction, what came without a limit is cancelled or takes the auction's price.
-fn settle_unpriced(
-    market: &mut Market,
-    desk: &mut Desk<'_>,
-    setting: &Setting<'_>,
-    price: Option<Price>,
-) {
+fn settle_unpriced(market: &mut Market, desk: &mut Desk<'_>, price: Option<Price>) {
     let mut orders = std::mem::take(&mut desk.scratch.orders);
     orders.clear();
     for side in [Side::Buy, Side::Sell] {
@@ -173,33 +168,29 @@ fn settle_unpriced(
     }
     orders.sort_unstable();
     for (_, slot) in orders.drain(..) {
-        settle_one(market, desk, setting, slot, price);
+        settle_one(market, desk, slot, price);
     }
     desk.scratch.orders = orders;
 }
 
-fn settle_one(
-    market: &mut Market,
-    desk: &mut Desk<'_>,
-    setting: &Setting<'_>,
-    slot: u32,
-    price: Option<Price>,
-) {
+/// An order that traded and accepts the auction's price stands at it, as every better one has
+/// filled. One that traded before, as a maker, may not accept it: its protection holds.
+fn settle_one(market: &mut Market, desk: &mut Desk<'_>, slot: u32, price: Option<Price>) {
     let row = desk.arena.row(slot);
-    let becomes_limit = row.flags.kind() == Kind::MarketToLimit && !row.cumulative().is_zero();
-    let Some(price) = price.filter(|_| becomes_limit) else {
+    let traded = row.flags.kind() == Kind::MarketToLimit && !row.cumulative().is_zero();
+    let accepts = |price: &Price| traded && row.flags.side().accepts(row.price, *price);
+    let Some(price) = price.filter(accepts) else {
         market.withdraw(desk, slot, ExecType::Canceled, Cause::Unfilled);
         return;
     };
-    if market.lacks_level(row.flags.side(), price, setting) {
-        market.withdraw(desk, slot, ExecType::Canceled, Cause::NotPlaced);
-        return;
-    }
+    assert!(
+        row.price == price,
+        "what is left stands at the auction's price"
+    );
     let shown = desk.shown(slot);
     market.book.remove(desk.arena, slot);
     let row = desk.arena.row_mut(slot);
     row.flags.set_kind(Kind::Limit);
-    row.set_price(price);
     desk.report(slot, ExecType::Restated, Cause::PriceSet);
     desk.show_delete(slot, shown);
     continuous::join(market, desk, slot);

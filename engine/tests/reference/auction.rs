@@ -125,26 +125,16 @@ impl Reference {
         let mut left = self.orders.clone();
         left.retain(|order| order.is_at(Place::Book, instrument) && order.kind != Kind::Limit);
         for order in left {
-            match found
-                .0
-                .filter(|_| order.kind == Kind::ToLimit && order.cumulative > 0)
-            {
-                Some(at) if self.no_level(instrument, order.side, at) => {
-                    self.end(order.id, ExecType::Canceled, Cause::NotPlaced);
-                }
-                Some(at) => self.set_price(&order, at),
-                None => self.end(order.id, ExecType::Canceled, Cause::Unfilled),
+            let traded = order.kind == Kind::ToLimit && order.cumulative > 0;
+            if found.0.is_some_and(|at| traded && order.accepts(at)) {
+                self.get_mut(order.id).kind = Kind::Limit;
+                self.report(order.id, ExecType::Restated, Cause::PriceSet);
+                self.leave(order.id, order.price);
+                self.join(order.id);
+            } else {
+                self.end(order.id, ExecType::Canceled, Cause::Unfilled);
             }
         }
-    }
-
-    /// A market-to-limit order becomes a limit order at the auction's price.
-    fn set_price(&mut self, order: &Order, at: i64) {
-        self.get_mut(order.id).kind = Kind::Limit;
-        self.get_mut(order.id).price = Some(at);
-        self.report(order.id, ExecType::Restated, Cause::PriceSet);
-        self.leave(order.id, order.price);
-        self.join(order.id);
     }
 
     /// The order leaves the book, where it stood at `old`.
