@@ -30,7 +30,9 @@ fn main() -> ExitCode {
         }
     };
     let mut player = Player::new(id_max);
-    preload.iter().for_each(|operation| player.play(operation));
+    for operation in &preload {
+        player.play(operation);
+    }
     let begun = ThreadTime::now();
     apply_loop(&mut player, &measured);
     let each = begun.elapsed().as_nanos() as f64 / measured.len() as f64;
