@@ -65,7 +65,8 @@ pub(crate) fn start(
     let cursor = sink.open(last).map_err(StartError::Sink)?;
     if cursor > last {
         return Err(StartError::Sink(format!(
-            "the projections hold command {} but the journal ends at {}; both must be of one folder",
+            "the projections hold command {} but the journal ends at {}; both must be of one \
+                 folder",
             cursor.value(),
             last.value()
         )));
