@@ -6,6 +6,7 @@
 
 mod auction_vectors;
 mod desk;
+mod properties;
 mod said;
 mod scenarios;
 mod shanghai;
