@@ -326,3 +326,7 @@ pub fn keep_newest(snapshots: &Path) -> io::Result<()> {
     }
     folder::sync_folder(snapshots)
 }
+
+#[cfg(test)]
+#[path = "snapshot_tests.rs"]
+mod tests;

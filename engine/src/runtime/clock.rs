@@ -198,3 +198,7 @@ impl Clock {
         self.status
     }
 }
+
+#[cfg(test)]
+#[path = "clock_tests.rs"]
+mod tests;

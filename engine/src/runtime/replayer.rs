@@ -7,12 +7,14 @@
 use std::fmt;
 
 use super::applied::Applied;
+use super::sink::Released;
 use crate::SEMANTICS_VERSION;
 use crate::bytes::Reader;
 use crate::command::{Body, Command, Sequenced};
 use crate::engine::Engine;
 use crate::journal::codec;
 use crate::journal::record::{self, Chain, Header, RecordError};
+use crate::limits::Limits;
 use crate::types::Sequence;
 
 /// Why a record was not applied, or what it showed when it was.
@@ -135,6 +137,17 @@ pub struct Replayer {
 }
 
 impl Replayer {
+    /// Begins before the first command of a shard's first epoch.
+    pub fn begin(limits: Limits, shard: u32) -> Self {
+        let position = Position {
+            shard,
+            epoch: 1,
+            chain: Chain::GENESIS,
+            semantics: 0,
+        };
+        Self::new(Engine::new(limits), position)
+    }
+
     /// Goes on from `engine`, whose last command was the last one of the record at `position`.
     pub fn new(engine: Engine, position: Position) -> Self {
         Self {
@@ -165,6 +178,17 @@ impl Replayer {
     /// Gives the engine away.
     pub fn into_engine(self) -> Engine {
         self.engine
+    }
+
+    /// Applies one record and shows what came of it.
+    ///
+    /// # Errors
+    /// The record does not follow, cannot be read, or gave other events than it says.
+    pub fn replay(&mut self, record: &[u8]) -> Result<Released<'_>, ReplayError> {
+        let (epoch, shard) = (self.position.epoch, self.position.shard);
+        let applied = self.apply(record)?;
+        let last = applied.last().expect("a record is not empty");
+        Ok(applied.released(last, epoch, shard))
     }
 
     /// Applies one record. After an error of divergence the engine is not to be used; after any

@@ -298,13 +298,7 @@ fn base(
 /// A replayer at `base`, or at the beginning.
 fn replayer(config: &Config, base: Option<&Snapshot>, shard: u32) -> Result<Replayer, StartError> {
     let Some(snapshot) = base else {
-        let position = Position {
-            shard,
-            epoch: FIRST_EPOCH,
-            chain: Chain::GENESIS,
-            semantics: 0,
-        };
-        return Ok(Replayer::new(Engine::new(config.limits), position));
+        return Ok(Replayer::begin(config.limits, shard));
     };
     let engine = snapshot
         .restore(config.limits)

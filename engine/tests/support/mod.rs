@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use sanjiang_engine::command::{
     Body, Command, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant, CreateVenue,
-    Demonstration, Envelope, Identity, InstrumentTerms, SetPhase,
+    Demonstration, Envelope, Identity, InstrumentTerms, MassCancel, SetPhase,
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::Event;
@@ -281,14 +281,23 @@ pub fn order(account: u32, side: Side, price: i64, lots: i64, tif: TimeInForce) 
 
 /// Orders that rest, trade and end, the same every time: the `index`-th.
 pub fn flow(index: u64) -> Command {
-    // A small multiplicative generator: any spread that is the same every time does.
-    let mixed = (index + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+    // The finisher of a common generator: any spread that is the same every time does.
+    let mut mixed = (index + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    let account = (mixed >> 1 & 1) as u32;
+    if (mixed >> 20).is_multiple_of(64) {
+        return internal(Body::MassCancel(MassCancel {
+            account: AccountId::new(account),
+            instrument: None,
+            side: None,
+        }));
+    }
     let side = if mixed & 1 == 0 {
         Side::Buy
     } else {
         Side::Sell
     };
-    let account = (mixed >> 1 & 1) as u32;
     let price = 1_000 + (mixed >> 2 & 7) as i64;
     let lots = 1 + (mixed >> 5 & 15) as i64;
     let tif = if (mixed >> 9).is_multiple_of(4) {
