@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use sanjiang_engine::command::{Body, Command};
 use sanjiang_engine::event::{BookAction, Cause, Event, ExecType};
 use sanjiang_engine::reject::RejectReason;
-use sanjiang_engine::types::{OrderType, SelfTradePrevention, TimeInForce};
+use sanjiang_engine::types::{OrderType, SelfTradePrevention, Time, TimeInForce};
 use sanjiang_engine::venue::{Action, Phase, TradingStatus};
 
 use crate::reference::{Meeting, Reference};
@@ -29,6 +29,9 @@ pub enum Cell {
     Report(&'static str),
     Book(&'static str, Trading),
     Event(&'static str),
+    Fired(&'static str),
+    /// A command so many nanoseconds after the next deadline.
+    Deadline(i64),
 }
 
 /// How orders meet.
@@ -42,6 +45,8 @@ pub enum Trading {
 pub struct Before {
     phases: Vec<Phase>,
     action: Option<(Action, Phase, [TradingStatus; 2])>,
+    /// The orders with a date of their own, when a tick comes.
+    dated: Option<Vec<u64>>,
 }
 
 /// How often each cell was reached, and how much was done.
@@ -101,6 +106,15 @@ const EVENTS: [&str; 13] = [
     "ReferencePrice",
     "DayRolled",
 ];
+
+const FIRED: [&str; 4] = ["day roll", "end of day", "timetable", "good till date"];
+
+/// The orders that end at an instant of their own.
+fn dated(world: &Reference) -> Vec<u64> {
+    let own = |tif| matches!(tif, TimeInForce::GoodTillDate(_));
+    let orders = world.orders.iter().filter(|order| own(order.tif));
+    orders.map(|order| order.id).collect()
+}
 
 fn type_of(order_type: &OrderType) -> usize {
     match order_type {
@@ -255,6 +269,15 @@ impl Coverage {
         Before {
             phases: world.venues.iter().map(|venue| venue.phase).collect(),
             action,
+            dated: (command.body == Body::Tick).then(|| dated(world)),
+        }
+    }
+
+    /// A command arrives at `time`, before any tick.
+    pub fn arrive(&mut self, due: Option<Time>, time: Time) {
+        let after = due.map(|due| time.nanoseconds() - due.nanoseconds());
+        if let Some(after @ -1..=1) = after {
+            self.hit(Cell::Deadline(after));
         }
     }
 
@@ -272,6 +295,9 @@ impl Coverage {
         let duplicate = matches!(events, [Event::Duplicate(_)]);
         self.accepted += u64::from(reject.is_none() && !duplicate);
         self.count_action(&before, command, reject, duplicate);
+        if let Some(dated) = &before.dated {
+            self.count_fired(dated, events);
+        }
         let mut phases = before.phases;
         for (at, event) in events.iter().enumerate() {
             self.hit(Cell::Event(EVENTS[event_of(event)]));
@@ -325,6 +351,23 @@ impl Coverage {
                 Trading::Continuous
             };
             self.hit(Cell::SelfTrade(MODES[mode_of(mode)], how, larger));
+        }
+    }
+
+    fn count_fired(&mut self, dated: &[u64], events: &[Event]) {
+        for event in events {
+            if let Event::Report(report) = event {
+                let own = dated.contains(&report.order.sequence);
+                if report.exec_type == ExecType::Expired && report.cause == Cause::TimeOver {
+                    self.hit(Cell::Fired(if own { FIRED[3] } else { FIRED[1] }));
+                }
+            }
+            if matches!(event, Event::DayRolled(_)) {
+                self.hit(Cell::Fired(FIRED[0]));
+            }
+            if matches!(event, Event::PhaseChanged(_)) {
+                self.hit(Cell::Fired(FIRED[2]));
+            }
         }
     }
 
@@ -441,5 +484,10 @@ fn required() -> Vec<(&'static str, Vec<Cell>)> {
         ("reports", REPORTS.map(Cell::Report).to_vec()),
         ("book changes x trading", book),
         ("events", EVENTS.map(Cell::Event).to_vec()),
+        ("what ticks fire", FIRED.map(Cell::Fired).to_vec()),
+        (
+            "nanoseconds after a deadline",
+            [-1, 0, 1].map(Cell::Deadline).to_vec(),
+        ),
     ]
 }

@@ -63,6 +63,8 @@ impl Driver {
 
     /// Carries out one step, ticks first, as the sequencer would.
     pub fn step(&mut self, step: &Step) -> Result<(), String> {
+        self.coverage
+            .arrive(self.reference.next_deadline(), step.time);
         let mut ticks = 0;
         while self
             .reference
@@ -127,7 +129,7 @@ impl Driver {
         let apply = AssertUnwindSafe(|| self.subject.apply(&ours, &mut self.events));
         if let Err(panic) = catch_unwind(apply) {
             return Err(format!(
-                "{}; the rules say {expected:#?}",
+                "{}; the rules say {expected:?}",
                 words(panic.as_ref())
             ));
         }

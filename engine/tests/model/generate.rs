@@ -6,14 +6,14 @@
 use sanjiang_engine::command::{Body, CancelOrder, Command, Identity, MassCancel, ReplaceOrder};
 use sanjiang_engine::types::{
     AccountId, ClientId, InstrumentId, LimitTerms, Nanoseconds, NewOrder, OrderId, OrderType,
-    Posting, Price, PrincipalId, SelfTradePrevention, SessionId, Side, Time, TimeInForce,
+    Posting, Price, PrincipalId, Quantity, SelfTradePrevention, SessionId, Side, Time, TimeInForce,
 };
 use sanjiang_engine::venue::Phase;
 
 use super::operate;
 use super::rng::Rng;
 use super::script::{Step, internal};
-use super::world::{HOUR, SECOND, centre, lots, ticks};
+use super::world::{HOUR, SECOND, lots, lots_of, price_at, ticks};
 use crate::reference::{Kind, Order, Reference};
 
 /// Makes the steps of one world, one at a time.
@@ -169,11 +169,10 @@ impl Generator {
 
     /// A price near the others of its instrument; a few far away or of the wrong sign.
     fn price(&mut self, world: &Reference, instrument: InstrumentId) -> Price {
+        let away = self.rng.weighted(&[(700, 2), (200, 4), (80, 7), (20, 130)]);
+        let away = self.rng.range(-away, away);
         let known = world.instruments.get(instrument.place());
-        let middle = known.map_or(100, |known| centre(known.terms.price_sign));
-        let rng = &mut self.rng;
-        let away = rng.weighted(&[(700, 2), (200, 4), (80, 7), (20, 130)]);
-        ticks(middle + rng.range(-away, away))
+        known.map_or(ticks(100), |known| price_at(&known.terms, away))
     }
 
     fn new_order(&mut self, world: &Reference, time: Time) -> NewOrder {
@@ -184,17 +183,15 @@ impl Generator {
         let quantity = self.rng.weighted(&[(700, 4), (250, 9), (50, 20)]);
         let least = i64::from(!self.rng.permille(10));
         let quantity = self.rng.range(least, quantity);
+        let known = world.instruments.get(instrument.place());
+        let sized = |parts| known.map_or(lots(parts), |known| lots_of(&known.terms, parts));
         let order_type = self.order_type(world, instrument, quantity);
-        let venue = world
-            .instruments
-            .get(instrument.place())
-            .map(|known| known.venue);
-        let phase = venue.map_or(Phase::Closed, |venue| world.venues[venue].phase);
+        let phase = known.map_or(Phase::Closed, |known| world.venues[known.venue].phase);
         let rng = &mut self.rng;
         let part = rng.range(-1, quantity + 1).max(0);
         let least = if phase == Phase::Continuous { 70 } else { 10 };
         let min_quantity = if rng.permille(least) {
-            Some(lots(part))
+            Some(sized(part))
         } else {
             None
         };
@@ -202,7 +199,7 @@ impl Generator {
             account,
             instrument,
             side: rng.pick(&[Side::Buy, Side::Sell]),
-            quantity: lots(quantity),
+            quantity: sized(quantity),
             order_type,
             time_in_force: time_in_force(rng, &order_type, phase, time),
             min_quantity,
@@ -224,6 +221,8 @@ impl Generator {
     ) -> OrderType {
         let price = self.price(world, instrument);
         let stop_price = self.price(world, instrument);
+        let known = world.instruments.get(instrument.place());
+        let sized = |parts| known.map_or(lots(parts), |known| lots_of(&known.terms, parts));
         let rng = &mut self.rng;
         let protection = if rng.permille(400) { Some(price) } else { None };
         let (few, display) = (rng.permille(250), rng.range(1, quantity.max(1)));
@@ -235,7 +234,7 @@ impl Generator {
         match rng.weighted(&[(600, 0), (120, 1), (80, 2), (100, 3), (100, 4)]) {
             0 => OrderType::Limit(LimitTerms {
                 price,
-                display_quantity: if few { Some(lots(display)) } else { None },
+                display_quantity: if few { Some(sized(display)) } else { None },
                 posting: if rng.permille(90) {
                     Posting::PostOnly
                 } else {
@@ -286,13 +285,16 @@ impl Generator {
         let stop = self.price(world, InstrumentId::new(order.instrument as u32));
         let rng = &mut self.rng;
         let limited = matches!(order.kind, Kind::Limit | Kind::StopLimit);
+        let terms = &world.instruments[order.instrument].terms;
+        let part = lots_of(terms, 1).lots();
         let quantity = match rng.weighted(&[(500, 0), (300, 1), (100, 2), (15, 3), (10, 4)]) {
             0 => rng.range(1, order.quantity),
-            1 => order.quantity + rng.range(1, 5),
+            1 => order.quantity + part * rng.range(1, 5),
             2 => order.quantity,
             3 => 0,
-            _ => 2_000,
+            _ => part * 2_000,
         };
+        let quantity = quantity.min(Quantity::MAX_LOTS);
         let old = order.price.map_or(price, ticks);
         let price = if rng.permille(150) { old } else { price };
         let priced = rng.permille(if limited { 550 } else { 40 });

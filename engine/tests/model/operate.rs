@@ -14,7 +14,7 @@ use sanjiang_engine::types::{
 use sanjiang_engine::venue::{Model, Phase, Regime, TradingStatus};
 
 use super::rng::Rng;
-use super::world::{HOUR, calendar, centre, lots, name, schedule, terms, ticks, title, venue};
+use super::world::{HOUR, calendar, lots, name, price_at, schedule, terms, ticks, title, venue};
 use crate::reference::Reference;
 
 const REGIMES: [Regime; 12] = [
@@ -132,13 +132,9 @@ pub fn administer(rng: &mut Rng, world: &Reference, time: Time) -> Body {
         8 | 9 => Body::SetSchedule(Box::new(new_schedule(rng))),
         10..=12 => {
             let at = rng.below(world.instruments.len().max(1));
-            let sign = world
-                .instruments
-                .get(at)
-                .map(|known| known.terms.price_sign);
-            let middle = sign.map_or(100, centre);
-            let price =
-                ticks(middle + rng.weighted(&[(300, 0), (100, 1), (100, -1), (12, -5), (8, -101)]));
+            let away = rng.weighted(&[(300, 0), (100, 1), (100, -1), (12, -5), (8, -101)]);
+            let known = world.instruments.get(at);
+            let price = known.map_or(ticks(100), |known| price_at(&known.terms, away));
             let unknown = if rng.permille(30) { 9 } else { 0 };
             let instrument = InstrumentId::new(at as u32 + unknown);
             Body::SetReferencePrice(SetReferencePrice { instrument, price })

@@ -11,8 +11,9 @@ use sanjiang_engine::command::{
 };
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::types::{
-    CalendarId, InstrumentId, Name, Nanoseconds, OwnerId, ParticipantId, Price, PriceSign,
-    Quantity, Title, VenueId,
+    AccountId, CalendarId, InstrumentId, LimitTerms, Name, Nanoseconds, NewOrder, OrderType,
+    OwnerId, ParticipantId, Posting, Price, PriceSign, Quantity, SelfTradePrevention, Side, Time,
+    TimeInForce, Title, VenueId,
 };
 use sanjiang_engine::venue::{Model, Phase, Regime};
 
@@ -56,7 +57,11 @@ pub fn limits(rng: &mut Rng) -> Limits {
     }
 }
 
-/// The terms of an instrument, and where its prices lie.
+/// What marks an instrument whose prices lie at the end of all prices, or whose quantities are
+/// as large as quantities get: a tick or a lot of this size.
+const VAST: i64 = 2;
+
+/// The terms of an instrument.
 pub fn terms(rng: &mut Rng) -> InstrumentTerms {
     let sign = rng.pick(&[
         PriceSign::Positive,
@@ -64,7 +69,7 @@ pub fn terms(rng: &mut Rng) -> InstrumentTerms {
         PriceSign::NonNegative,
         PriceSign::Any,
     ]);
-    InstrumentTerms {
+    let mut terms = InstrumentTerms {
         currency: name("CNY"),
         unit: name("t"),
         tick_size: 1,
@@ -77,16 +82,42 @@ pub fn terms(rng: &mut Rng) -> InstrumentTerms {
         market_protection_ticks: rng.pick(&[0, 1, 3]),
         max_quantity: lots(rng.pick(&[9, 14, 1_000])),
         max_notional: rng.pick(&[None, None, Some(700)]),
+    };
+    if rng.permille(120) {
+        (terms.tick_size, terms.max_notional) = (VAST, None);
+    }
+    if rng.permille(120) {
+        (terms.lot_size, terms.max_notional) = (VAST, None);
+        terms.max_quantity = rng.pick(&[vast_lots(20), vast_lots(9)]);
+    }
+    terms
+}
+
+/// The last place of prices and quantities.
+fn vast_lots(parts: i64) -> Quantity {
+    lots((Quantity::MAX_LOTS / 20 * parts).min(Quantity::MAX_LOTS))
+}
+
+/// A quantity of so many parts, small or vast.
+pub fn lots_of(terms: &InstrumentTerms, parts: i64) -> Quantity {
+    if terms.lot_size == VAST {
+        vast_lots(parts)
+    } else {
+        lots(parts)
     }
 }
 
-/// Where the prices of an instrument lie.
-pub fn centre(sign: PriceSign) -> i64 {
-    match sign {
+/// The price so many ticks from where the prices of an instrument lie.
+pub fn price_at(terms: &InstrumentTerms, away: i64) -> Price {
+    let vast = terms.tick_size == VAST;
+    let middle = match terms.price_sign {
+        PriceSign::Any if vast => 3 - Price::MAX_TICKS,
+        PriceSign::Positive | PriceSign::NonNegative if vast => Price::MAX_TICKS - 3,
         PriceSign::Positive => 100,
         PriceSign::NonNegative => 4,
         PriceSign::Any => 0,
-    }
+    };
+    ticks(middle).moved(away)
 }
 
 pub fn calendar(rng: &mut Rng, which: u32) -> SetCalendar {
@@ -183,7 +214,8 @@ pub fn opening(rng: &mut Rng) -> Vec<Body> {
     }
     if rng.permille(700) {
         let instrument = InstrumentId::new(1);
-        let price = ticks(centre(terms[1].price_sign).max(1));
+        let away = i64::from(terms[1].price_sign == PriceSign::Any);
+        let price = price_at(&terms[1], away);
         list.push(Body::SetReferencePrice(SetReferencePrice {
             instrument,
             price,
@@ -205,4 +237,59 @@ pub fn opening(rng: &mut Rng) -> Vec<Body> {
         }));
     }
     list
+}
+
+/// The instant at which a small world begins, or the date at which its dated orders end.
+pub fn begin(date: bool) -> Time {
+    Time::ZERO.after(Nanoseconds(if date { 2 * HOUR } else { HOUR }))
+}
+
+/// The commands that found one venue with one plain instrument, and one account.
+pub fn founding(rng: &mut Rng) -> Vec<Body> {
+    let terms = InstrumentTerms {
+        tick_size: 1,
+        lot_size: 1,
+        price_sign: PriceSign::Positive,
+        static_band_bp: None,
+        dynamic_band_ticks: None,
+        max_notional: None,
+        ..terms(rng)
+    };
+    let models = [Model::Clob, Model::CallAuction];
+    vec![
+        Body::CreateParticipant(CreateParticipant { name: name("P0") }),
+        Body::CreateOwner(CreateOwner { name: name("O0") }),
+        Body::CreateAccount(CreateAccount {
+            name: name("A0"),
+            participant: ParticipantId::new(0),
+            owner: OwnerId::new(0),
+        }),
+        Body::CreateVenue(Box::new(venue("V0", &models, None))),
+        Body::CreateInstrument(Box::new(CreateInstrument {
+            name: name("I0"),
+            title: title("I0"),
+            venue: VenueId::new(0),
+            terms,
+        })),
+    ]
+}
+
+/// An order that rests in that instrument's book, for the day or until its date.
+pub fn resting(at: usize, dated: bool) -> NewOrder {
+    let date = TimeInForce::GoodTillDate(begin(true));
+    let time_in_force = if dated { date } else { TimeInForce::Day };
+    NewOrder {
+        account: AccountId::new(0),
+        instrument: InstrumentId::new(0),
+        side: Side::Buy,
+        quantity: lots(1),
+        order_type: OrderType::Limit(LimitTerms {
+            price: ticks(50 + at as i64 % 7),
+            display_quantity: None,
+            posting: Posting::MayTake,
+        }),
+        time_in_force,
+        min_quantity: None,
+        self_trade_prevention: SelfTradePrevention::None,
+    }
 }

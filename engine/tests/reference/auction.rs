@@ -37,9 +37,12 @@ impl Reference {
     }
 
     pub(super) fn indicate_of(&mut self, instruments: std::ops::Range<usize>) {
-        for at in instruments {
+        for at in instruments
+            .filter(|at| self.auction(*at).is_some())
+            .collect::<Vec<_>>()
+        {
             let now = self.equilibrium(at);
-            if self.auction(at).is_some() && self.instruments[at].shown != now {
+            if self.instruments[at].shown != now {
                 self.instruments[at].shown = now;
                 self.out.push(Event::Indicative(Indicative {
                     instrument: handle(at),

@@ -70,6 +70,11 @@ pub fn combines(new: &NewOrder, asked: &Asked) -> bool {
         && (new.min_quantity.is_none() || (taker && (lasting || now)))
 }
 
+/// A price moved beyond the last one there is stays at the last one.
+fn bounded(ticks: i64) -> i64 {
+    ticks.clamp(-Price::MAX_TICKS, Price::MAX_TICKS)
+}
+
 impl Reference {
     /// The phase table (trading models, M0) and the statuses before it.
     pub(in crate::reference) fn permits(&self, instrument: usize, action: Action) -> Result<(), R> {
@@ -141,8 +146,8 @@ impl Reference {
         let known = &self.instruments[instrument];
         let (bp, reference) = (known.terms.static_band_bp?, known.reference?);
         let width = i128::from(reference.abs()) * i128::from(bp) / 10_000;
-        let width = i64::try_from(width).expect("the worlds are small");
-        Some((reference - width, reference + width))
+        let width = i64::try_from(width).expect("no wider than twice all prices");
+        Some((bounded(reference - width), bounded(reference + width)))
     }
 
     /// The protection a market order gets in continuous trading.
@@ -165,7 +170,7 @@ impl Reference {
                 at.max(last - width)
             };
         }
-        Some(at)
+        Some(bounded(at))
     }
 
     pub(in crate::reference) fn sign(
