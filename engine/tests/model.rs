@@ -140,8 +140,8 @@ fn the_engine_gives_the_same_events_as_the_reference() {
     let total = total.into_inner().unwrap();
     let share = 100.0 * total.accepted as f64 / total.commands as f64;
     println!(
-        "{} commands in {worlds} worlds from seed {first}: {share:.1} % accepted, {} trades, {} events, \
-         {} engines restored from their own snapshot",
+        "{} commands in {worlds} worlds from seed {first}: {share:.1} % accepted, {} trades, \
+         {} events, {} engines restored from their own snapshot",
         total.commands, total.trades, total.events, total.restored
     );
     let missing = total.table();
