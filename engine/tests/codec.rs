@@ -4,6 +4,8 @@
 //! gets a file of its own beside it (`SANJIANG_PRINT_GOLDEN=1` prints today's bytes). Not here:
 //! single errors and sizes (`codec_tests`), batches on disk (`durability`).
 
+#![allow(clippy::disallowed_methods)] // a test may read files
+
 #[path = "arbitrary/mod.rs"]
 mod arbitrary;
 #[path = "golden/commands.rs"]

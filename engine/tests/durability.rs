@@ -3,6 +3,7 @@
 //! An image is a copy of the folder of a running shard, taken while it stands still: what a kill
 //! would leave. Not here: the whole table of damage, full disks, trimming.
 
+#![allow(clippy::disallowed_methods)] // a test may read files
 #![cfg(feature = "rocksdb")]
 
 mod support;

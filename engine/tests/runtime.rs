@@ -2,6 +2,8 @@
 //!
 //! Not here: the disk (`durability`), the rules of trading.
 
+#![allow(clippy::disallowed_methods)] // a test may read files
+
 mod support;
 
 use std::sync::{Arc, Mutex, mpsc};

@@ -125,7 +125,7 @@ mod tests {
                 random ^= random >> 7;
                 random ^= random << 17;
                 let at = (random >> 20) as usize % width;
-                if random & 3 == 0 {
+                if random.is_multiple_of(4) {
                     bitmap.set(at);
                     set.insert(at);
                 } else if let Some(&other) = set.range(at..).next() {

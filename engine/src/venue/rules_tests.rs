@@ -126,6 +126,7 @@ fn a_licence_is_asked_for_unless_the_venue_is_a_demonstration() {
 }
 
 /// The shared data on domain rules, which lies outside of this repository.
+#[allow(clippy::disallowed_methods, reason = "a test may read files")]
 fn shared(path: &str) -> Option<String> {
     let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared");
     let root = std::env::var_os("SANJIANG_SHARED").map_or_else(beside, PathBuf::from);
