@@ -1,11 +1,12 @@
 //! Sanjiang's engine: one deterministic function from commands to events.
 //!
 //! `Engine::apply(&mut self, &Sequenced<Command>, &mut Events)` is the whole of it. Commands come
-//! with contiguous sequences and a time that never falls; each is answered by events, a reject being
-//! one of them. The same commands give the same events, byte for byte, on any machine: no clock, no
-//! randomness, no I/O, no threads, no floats, no hash order (`clippy.toml` bans them). Nothing grows
-//! past `Limits`, and in steady state nothing is allocated (`tests/no_alloc`). The rules are written
-//! in `SEMANTICS.md`; `tests/reference` is a second, naive engine written from that page alone.
+//! with contiguous sequences and a time that never falls; each is answered by events, a reject
+//! being one of them. The same commands give the same events, byte for byte, on any machine: no
+//! clock, no randomness, no I/O, no threads, no floats, no hash order (`clippy.toml` bans them).
+//! Nothing grows past `Limits`, and in steady state nothing is allocated (`tests/no_alloc`). The
+//! rules are written in `SEMANTICS.md`; `tests/reference` is a second, naive engine written from
+//! that page alone.
 //!
 //! Invariant: knowledge runs one way: `types` <- `book` <- `matching` <- `market` <- `engine`
 //! <- `journal`, `snapshot`, `recovery` <- `runtime`. Not here: wires, people, credentials.

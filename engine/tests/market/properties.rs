@@ -130,7 +130,11 @@ fn restored(engine: &Engine) -> Engine {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 64,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn the_same_commands_give_the_same_hashes(wishes in wishes()) {
@@ -154,7 +158,10 @@ proptest! {
 
     #[test]
     fn damaged_sections_are_refused_or_sound(
-        wishes in wishes(), place in any::<prop::sample::Index>(), bit in 0..8_u32, cuts in any::<bool>()
+        wishes in wishes(),
+        place in any::<prop::sample::Index>(),
+        bit in 0..8_u32,
+        cuts in any::<bool>(),
     ) {
         let (engine, _) = play(&wishes);
         let mut sections = engine.encode_sections();
