@@ -376,7 +376,8 @@ impl VenueEntry {
 }
 
 impl InstrumentEntry {
-    fn new(instrument: &CreateInstrument) -> Self {
+    /// What a new instrument is: trading, without a reference price.
+    pub fn new(instrument: &CreateInstrument) -> Self {
         Self {
             name: instrument.name,
             title: instrument.title,

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::admission::Admission;
 use crate::directory::Directory;
+use crate::fanout::Feed;
 use crate::projector::History;
 use crate::replies::Replies;
 use crate::session::Sessions;
@@ -26,6 +27,8 @@ pub struct Exchange {
     pub directory: Arc<Directory>,
     /// What was.
     pub history: History,
+    /// The public books.
+    pub feed: Feed,
     /// Waiting calls and sessions.
     pub replies: Arc<Replies>,
     /// Connected sessions.

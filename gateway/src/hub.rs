@@ -13,11 +13,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use engine::command::{Body, Command, Identity, Sequenced};
+use engine::engine::Engine;
 use engine::event::Event;
 use engine::runtime::{Released, Sink};
 use engine::types::Sequence;
 
 use crate::directory::{Directory, Tables};
+use crate::fanout::{Feed, Market, Mirror};
 use crate::projector::{History, Projector};
 use crate::replies::{Answer, Delivery, Replies, SessionDelivery, session_of};
 use crate::telemetry::Telemetry;
@@ -34,6 +36,8 @@ pub struct Outlets {
     pub telemetry: Arc<Telemetry>,
     /// The history, once the journal was accepted.
     pub history: Arc<OnceLock<History>>,
+    /// The public books, once the engine was recovered.
+    pub feed: Arc<OnceLock<Feed>>,
 }
 
 /// The sink of the runtime.
@@ -42,6 +46,7 @@ pub struct Hub {
     outlets: Outlets,
     projections: PathBuf,
     projector: Option<Projector>,
+    mirror: Option<Mirror>,
     /// Reused from group to group.
     deliveries: Vec<Delivery>,
 }
@@ -53,8 +58,23 @@ impl Hub {
             outlets,
             projections,
             projector: None,
+            mirror: None,
             deliveries: Vec::new(),
         }
+    }
+
+    /// The public books as the recovered engine has them.
+    fn open_books(&self, engine: &Engine, epoch: u32) -> Result<Mirror, String> {
+        let projector = self
+            .projector
+            .as_ref()
+            .ok_or("the history was not opened")?;
+        projector.settle();
+        let history = projector.history();
+        let last_trade = |id| history.last_trade(id).ok().flatten().map(|row| row.trade);
+        let market = Market::from_engine(engine, epoch, last_trade);
+        let market = market.map_err(|error| error.to_string())?;
+        Mirror::start(market, Box::new(fatal)).map_err(|error| error.to_string())
     }
 
     /// Answers and reports of a group, for those who wait for them.
@@ -77,6 +97,12 @@ impl Hub {
             .map(|(number, delivery)| Delivery::Session(number, delivery));
         self.deliveries.extend(sessions);
     }
+}
+
+/// A fault of ours or of the disk after which nothing may go out any more.
+fn fatal(text: &str) {
+    eprintln!("FATAL: {text}; nothing more is acknowledged; stopping at once");
+    std::process::abort();
 }
 
 /// Adds a session command's reports to its connection's delivery.
@@ -138,12 +164,8 @@ const fn answers(body: &Body, event: &Event) -> bool {
 
 impl Sink for Hub {
     fn open(&mut self, journal_last: Sequence) -> Result<Sequence, String> {
-        let fatal = Box::new(|text: &str| {
-            eprintln!("FATAL: {text}; nothing more is acknowledged; stopping at once");
-            std::process::abort();
-        });
-        let (projector, cursor) = Projector::open(&self.projections, journal_last, fatal)
-            .map_err(|error| error.to_string())?;
+        let opened = Projector::open(&self.projections, journal_last, Box::new(fatal));
+        let (projector, cursor) = opened.map_err(|error| error.to_string())?;
         if self.outlets.history.set(projector.history()).is_err() {
             return Err("the history was opened twice".to_owned());
         }
@@ -154,6 +176,24 @@ impl Sink for Hub {
     fn replayed(&mut self, released: &Released<'_>) {
         if let Some(projector) = &self.projector {
             projector.feed(released);
+        }
+    }
+
+    fn recovered(&mut self, engine: &Engine, epoch: u32) {
+        let mut tables = Tables::of(engine.parties(), engine.venues());
+        tables.sessions = engine
+            .sessions()
+            .iter()
+            .map(|(_, session)| session.name)
+            .collect();
+        self.outlets.directory.replace(tables);
+        match self.open_books(engine, epoch) {
+            Ok(mirror) => {
+                // A second start of the same hub is refused by `open`.
+                let _ = self.outlets.feed.set(mirror.feed());
+                self.mirror = Some(mirror);
+            }
+            Err(text) => fatal(&text),
         }
     }
 
@@ -173,9 +213,15 @@ impl Sink for Hub {
         self.outlets.telemetry.released(
             released.tickets.iter().flatten().count() as u64,
             trades as u64,
-            released.durable.value(),
+            (
+                released.durable,
+                released.commands.last().map(|last| last.time),
+            ),
         );
         self.outlets.replies.push(&mut self.deliveries);
+        if let Some(mirror) = &self.mirror {
+            mirror.apply(released);
+        }
     }
 
     fn cursor(&self) -> Sequence {

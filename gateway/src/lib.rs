@@ -4,14 +4,20 @@
 //! The path of an order, top down: `services::order_entry` -> `from_proto` -> `admission` ->
 //! engine, journal -> `hub` -> `replies` -> `to_proto`. No file calls an earlier one.
 pub mod admission;
+pub mod config;
+pub mod demo;
 pub mod directory;
 pub mod errors;
 pub mod exchange;
 pub mod fanout;
 pub mod from_proto;
 pub mod hub;
+pub mod journal_cli;
 pub mod projector;
 pub mod replies;
+pub mod server;
+pub mod services;
 pub mod session;
+pub mod shutdown;
 pub mod telemetry;
 pub mod to_proto;

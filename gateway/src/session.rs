@@ -14,7 +14,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::command::{Body, Command};
+use engine::command::Command;
 use engine::event::Event;
 use engine::reject::RejectReason;
 use engine::runtime::Refused;
@@ -119,6 +119,19 @@ async fn read(
     }
 }
 
+/// Why the engine did not open a session.
+fn why_not_opened(event: Event) -> Close {
+    if let Event::Operation(report) = event
+        && report
+            .reject
+            .is_some_and(|reject| reject.reason == RejectReason::TooMany)
+    {
+        Close::TOO_MANY_SESSIONS
+    } else {
+        Close::UNKNOWN_SESSION
+    }
+}
+
 /// Why a session could not be opened.
 enum Ended {
     Close(Close),
@@ -132,12 +145,8 @@ impl<'a> Open<'a> {
         exchange: &'a Exchange,
         connection: &'a Arc<Connection>,
         principal: PrincipalId,
-        command: Command,
+        (name, command): (Name, Command),
     ) -> Result<Self, Ended> {
-        let name = match &command.body {
-            Body::OpenSession(open) => open.name,
-            _ => Name::EMPTY,
-        };
         exchange
             .sessions
             .attach(principal, name, connection)
@@ -147,16 +156,8 @@ impl<'a> Open<'a> {
             .submit(Payer::Operator, command)
             .await
             .map_err(|failure: Failure| Ended::Status(failure.into()))?;
-        let opened = match answer.event {
-            Event::SessionOpened(opened) => opened,
-            Event::Operation(report) => {
-                let reason = report.reject.map(|reject| reject.reason);
-                return Err(Ended::Close(match reason {
-                    Some(RejectReason::TooMany) => Close::TOO_MANY_SESSIONS,
-                    Some(_) | None => Close::UNKNOWN_SESSION,
-                }));
-            }
-            _ => return Err(Ended::Close(Close::UNKNOWN_SESSION)),
+        let Event::SessionOpened(opened) = answer.event else {
+            return Err(Ended::Close(why_not_opened(answer.event)));
         };
         exchange.replies.connect(Arc::clone(connection));
         connection.open(&v1::SessionOpened {

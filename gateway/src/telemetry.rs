@@ -4,10 +4,11 @@
 //! a minute and never grows. Not here: who prints it (`server`).
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use engine::types::{Sequence, Time};
 use hdrhistogram::Histogram;
 
 /// The longest latency told apart, in microseconds: a minute.
@@ -19,6 +20,8 @@ pub struct Telemetry {
     commands: AtomicU64,
     trades: AtomicU64,
     durable: AtomicU64,
+    /// Nanoseconds since 1970 of the last released command; 0 before the first.
+    engine_time: AtomicI64,
     /// None only if hdrhistogram refused its bounds, which are constants.
     latency: Mutex<Option<Histogram<u64>>>,
 }
@@ -30,17 +33,27 @@ impl Default for Telemetry {
             commands: AtomicU64::new(0),
             trades: AtomicU64::new(0),
             durable: AtomicU64::new(0),
+            engine_time: AtomicI64::new(0),
             latency: Mutex::new(latency),
         }
     }
 }
 
 impl Telemetry {
-    /// A group of commands was released.
-    pub fn released(&self, commands: u64, trades: u64, durable: u64) {
+    /// A group was released: so many commands of callers, trades, and how far it reaches.
+    pub fn released(&self, commands: u64, trades: u64, (durable, time): (Sequence, Option<Time>)) {
         self.commands.fetch_add(commands, Ordering::Relaxed);
         self.trades.fetch_add(trades, Ordering::Relaxed);
-        self.durable.store(durable, Ordering::Relaxed);
+        self.durable.store(durable.value(), Ordering::Relaxed);
+        if let Some(time) = time {
+            self.engine_time
+                .store(time.nanoseconds(), Ordering::Relaxed);
+        }
+    }
+
+    /// The time of the last released command.
+    pub fn engine_time(&self) -> Option<Time> {
+        Time::new(self.engine_time.load(Ordering::Relaxed)).filter(|time| *time > Time::ZERO)
     }
 
     /// `count` commands were answered `elapsed` after they were admitted.

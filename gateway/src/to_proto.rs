@@ -6,6 +6,7 @@
 
 mod history;
 mod session;
+mod venue;
 
 use engine::command::{InstrumentTerms, Scope};
 use engine::event::{Cause, ExecType, OrderReport};
@@ -21,6 +22,7 @@ use crate::directory::Tables;
 
 pub use history::{client_order_id, execution_report, order};
 pub use session::{account_of, session_reports};
+pub use venue::venue;
 
 /// Where in the exchange's history an event stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

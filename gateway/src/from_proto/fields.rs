@@ -19,6 +19,9 @@ use crate::directory::Tables;
 use crate::errors::{Failure, Kind, Violation};
 use crate::to_proto::decimal_text;
 
+/// The most faults that are told: enough to mend a request, and no flood for a large batch.
+const VIOLATIONS_MAX: usize = 32;
+
 /// Where in a message a field stands.
 #[derive(Clone, Copy, Debug)]
 pub enum Prefix {
@@ -70,12 +73,16 @@ impl<'a> Fields<'a> {
         self.prefix = prefix;
     }
 
-    /// Notes a fault.
+    /// Notes a fault; of several of one field the first is kept.
     pub fn wrong(&mut self, field: &str, description: impl Into<String>) {
-        self.violations.push(Violation {
-            field: format!("{}{field}", self.prefix),
-            description: description.into(),
-        });
+        let field = format!("{}{field}", self.prefix);
+        let room = self.violations.len() < VIOLATIONS_MAX;
+        if room && self.violations.iter().all(|known| known.field != field) {
+            self.violations.push(Violation {
+                field,
+                description: description.into(),
+            });
+        }
     }
 
     /// Notes that something named does not exist.

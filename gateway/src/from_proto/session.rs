@@ -28,16 +28,19 @@ const NAMES: FieldNames = FieldNames {
     expire: "expire_time_ns",
 };
 
-/// The opening of a session.
+/// The opening of a session, with its public id.
 ///
 /// # Errors
 /// A malformed session id.
-pub fn open_session(request: &v1::OpenSession, principal: PrincipalId) -> Result<Command, Failure> {
+pub fn open_session(
+    request: &v1::OpenSession,
+    principal: PrincipalId,
+) -> Result<(Name, Command), Failure> {
     let text = request.session_id.as_str();
     let name = Name::new(text)
         .filter(|_| !text.is_empty() && text.len() <= SESSION_ID_BYTES_MAX)
         .ok_or_else(|| Failure::field("open.session_id", "must have 1 to 36 bytes"))?;
-    Ok(Command {
+    let command = Command {
         envelope: Envelope {
             principal,
             identity: Identity::Internal,
@@ -48,7 +51,8 @@ pub fn open_session(request: &v1::OpenSession, principal: PrincipalId) -> Result
             name,
             last_client_sequence: request.last_client_sequence,
         }),
-    })
+    };
+    Ok((name, command))
 }
 
 /// The commands of a batch. The numbers must be contiguous; the first may be any.

@@ -56,6 +56,11 @@ impl Sessions {
         Ok(())
     }
 
+    /// How many sessions are connected.
+    pub fn connected(&self) -> usize {
+        self.lock().len()
+    }
+
     /// The connection is gone; if it still served its session, nobody does now.
     pub fn detach(&self, connection: &Arc<Connection>) {
         self.lock()

@@ -6,7 +6,7 @@
 
 use engine::command::{Body, Command, Sequenced};
 use engine::event::{Event, OrderReport, Trade};
-use engine::types::{AccountId, OrderId, Price, Side};
+use engine::types::{AccountId, InstrumentId, OrderId, Price, Side};
 use proto::v1;
 
 use super::{
@@ -124,7 +124,7 @@ impl Writer<'_> {
         wire.order_status = reported_status(report).into();
         wire.order_sequence = report.order.sequence;
         wire.order_slot = report.order.slot;
-        wire.instrument = report.instrument.map_or(0, |id| id.index());
+        wire.instrument = report.instrument.map_or(0, InstrumentId::index);
         wire.side = report.side.map_or(v1::Side::Unspecified, side).into();
         wire.price_ticks = report.price.map_or(0, Price::ticks);
         wire.leaves_lots = report.leaves.lots();

@@ -1,0 +1,149 @@
+//! The command line.
+//!
+//! Invariant: every flag but the folder has a default; a setting that cannot be is refused before
+//! anything is touched. Not here: what the settings do.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use engine::runtime::{Config, Wait};
+
+/// The exchange: gRPC in front of a matching engine, its journal and its history.
+#[derive(Parser, Debug)]
+#[command(name = "gateway", version, about)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Run the exchange until SIGINT or SIGTERM.
+    Serve(Serve),
+    /// Look at a journal without changing a byte.
+    Journal {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: JournalCommand,
+    },
+}
+
+/// How to run the exchange.
+#[derive(Args, Clone, Debug)]
+pub struct Serve {
+    /// Address to listen on. Without TLS and keys only loopback is allowed.
+    #[arg(long, default_value = "127.0.0.1:7070")]
+    pub listen: SocketAddr,
+    /// Folder of the exchange: journal, head mark, snapshots, projections.
+    #[arg(long)]
+    pub data_dir: PathBuf,
+    /// Create a demonstration venue with instruments, participants and accounts.
+    #[arg(long)]
+    pub demo: bool,
+    /// Where the head mark lives, to have it on another disk; else in the folder.
+    #[arg(long)]
+    pub head_file: Option<PathBuf>,
+    /// Commands taken and not yet answered; beyond it calls get RESOURCE_EXHAUSTED.
+    #[arg(long, default_value_t = 65_536)]
+    pub queue_commands_max: u32,
+    /// Calls of one participant under way; half the queue when not given.
+    #[arg(long)]
+    pub share_commands_max: Option<u32>,
+    /// Connections at a time; one more is closed at once.
+    #[arg(long, default_value_t = 4_096)]
+    pub connections_max: usize,
+    /// A snapshot is taken after this many commands.
+    #[arg(long, default_value_t = 5_000_000)]
+    pub snapshot_every_commands: u64,
+    /// What the engine thread does while it has nothing to do.
+    #[arg(long, value_enum, default_value_t = WaitArgument::Park)]
+    pub wait: WaitArgument,
+}
+
+/// What the engine thread does while it has nothing to do.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WaitArgument {
+    /// Sleep until woken.
+    Park,
+    /// Give the core away and look again.
+    Yield,
+    /// Look again at once; only with a core to spare.
+    Spin,
+}
+
+impl Serve {
+    /// The defaults, on this address and folder.
+    pub fn new(listen: SocketAddr, data_dir: PathBuf) -> Self {
+        Self {
+            listen,
+            data_dir,
+            demo: false,
+            head_file: None,
+            queue_commands_max: 65_536,
+            share_commands_max: None,
+            connections_max: 4_096,
+            snapshot_every_commands: 5_000_000,
+            wait: WaitArgument::Park,
+        }
+    }
+
+    /// The settings of the engine's runtime.
+    pub fn runtime(&self) -> Config {
+        Config {
+            head_file: self.head_file.clone(),
+            queue_commands_max: self.queue_commands_max,
+            snapshot_every_commands: self.snapshot_every_commands,
+            wait: match self.wait {
+                WaitArgument::Park => Wait::Park,
+                WaitArgument::Yield => Wait::Yield,
+                WaitArgument::Spin => Wait::Spin,
+            },
+            build: format!("gateway {}", env!("CARGO_PKG_VERSION")),
+            ..Config::new(&self.data_dir)
+        }
+    }
+
+    /// Calls of one participant under way.
+    pub fn share(&self) -> u32 {
+        self.share_commands_max
+            .unwrap_or(self.queue_commands_max / 2)
+            .max(1)
+    }
+}
+
+/// What to do with a journal.
+#[derive(Subcommand, Debug)]
+pub enum JournalCommand {
+    /// Check that every acknowledged command is there; exit status 0 only for a whole journal, 1
+    /// for one that is not, 2 when it could not be looked at.
+    Verify(JournalArguments),
+    /// Print every command.
+    Export(JournalArguments),
+}
+
+/// Which journal.
+#[derive(Args, Debug)]
+pub struct JournalArguments {
+    /// Folder of the exchange.
+    #[arg(long)]
+    pub data_dir: PathBuf,
+    /// Where the head mark lives, if not in the folder.
+    #[arg(long)]
+    pub head_file: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Cli::command().debug_assert();
+    }
+}

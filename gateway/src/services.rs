@@ -1,0 +1,20 @@
+//! The services of `sanjiang.v1`: each call is decoded, carried out and encoded.
+//!
+//! Invariant: no service holds anything of its own but the [`Exchange`](crate::exchange::Exchange).
+//! Not here: what the steps do (`from_proto`, `admission`, `to_proto`).
+
+mod accounts;
+mod answers;
+mod executions;
+mod market_data;
+mod operations;
+mod order_entry;
+mod pages;
+mod standing;
+mod streams;
+mod trades;
+
+pub use accounts::AccountsService;
+pub use market_data::MarketDataService;
+pub use operations::{OperationsService, submit as submit_operation};
+pub use order_entry::OrderEntryService;

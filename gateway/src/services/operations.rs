@@ -1,0 +1,209 @@
+//! `Operations`: what a market operator does. Every change goes the way of an order: decode, submit,
+//! encode.
+//!
+//! Invariant: every change is journaled and answered by a report, also when the engine rejects it.
+//! Not here: what a change does (the engine), who may (rights come with keys).
+
+use std::sync::Arc;
+
+use engine::command::{Body, Command, Demonstration};
+use engine::types::PrincipalId;
+use proto::v1;
+use proto::v1::operations_server::Operations;
+use tonic::{Request, Response, Status};
+
+use super::accounts::find;
+use super::answers::{Answered, Question};
+use super::pages::page;
+use super::standing;
+use crate::admission::Payer;
+use crate::errors::{Failure, Kind};
+use crate::exchange::Exchange;
+use crate::from_proto::{self, Operation};
+use crate::to_proto;
+
+/// The service.
+#[derive(Clone)]
+pub struct OperationsService {
+    exchange: Arc<Exchange>,
+}
+
+/// What a change answers.
+type Reported = Result<Response<v1::OperationReport>, Status>;
+
+#[tonic::async_trait]
+impl Operations for OperationsService {
+    async fn create_participant(&self, request: Request<v1::CreateParticipantRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn create_beneficial_owner(
+        &self,
+        request: Request<v1::CreateBeneficialOwnerRequest>,
+    ) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn create_account(&self, request: Request<v1::CreateAccountRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn create_venue(&self, request: Request<v1::CreateVenueRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn create_instrument(&self, request: Request<v1::CreateInstrumentRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_phase(&self, request: Request<v1::SetPhaseRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_trading_status(&self, request: Request<v1::SetTradingStatusRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_schedule(&self, request: Request<v1::SetScheduleRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_calendar(&self, request: Request<v1::SetCalendarRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_reference_price(
+        &self,
+        request: Request<v1::SetReferencePriceRequest>,
+    ) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn accept_clock(&self, request: Request<v1::AcceptClockRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_limits(&self, request: Request<v1::SetLimitsRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn get_limits(
+        &self,
+        _request: Request<v1::GetLimitsRequest>,
+    ) -> Result<Response<v1::GetLimitsResponse>, Status> {
+        Ok(Response::new(standing::limits(&self.exchange)))
+    }
+
+    async fn get_engine_status(
+        &self,
+        _request: Request<v1::GetEngineStatusRequest>,
+    ) -> Result<Response<v1::EngineStatus>, Status> {
+        Ok(Response::new(standing::engine_status(&self.exchange)))
+    }
+
+    async fn get_venue(
+        &self,
+        request: Request<v1::GetVenueRequest>,
+    ) -> Result<Response<v1::Venue>, Status> {
+        let name = &request.get_ref().venue_id;
+        let tables = self.exchange.directory.read();
+        let look = |tables: &crate::directory::Tables, name: &str| tables.venues.find(name);
+        let handle = find(&tables, "venue_id", name, Kind::Venue, look)?;
+        let entry = tables.venues.get(handle);
+        let venue = entry.map(|entry| to_proto::venue(&tables, handle, entry));
+        Ok(Response::new(venue.unwrap_or_default()))
+    }
+
+    async fn list_venues(
+        &self,
+        request: Request<v1::ListVenuesRequest>,
+    ) -> Result<Response<v1::ListVenuesResponse>, Status> {
+        let request = request.get_ref();
+        let page = page(request.page_size, &request.page_token)?;
+        let tables = self.exchange.directory.read();
+        let entries = tables
+            .venues
+            .iter()
+            .map(|(handle, entry)| (handle, (handle, entry)));
+        let (entries, next_page_token) = page.cut(entries);
+        let venues = entries
+            .into_iter()
+            .map(|(handle, entry)| to_proto::venue(&tables, handle, entry))
+            .collect();
+        Ok(Response::new(v1::ListVenuesResponse {
+            venues,
+            next_page_token,
+        }))
+    }
+}
+
+impl OperationsService {
+    /// The service of this exchange.
+    pub const fn new(exchange: Arc<Exchange>) -> Self {
+        Self { exchange }
+    }
+
+    /// Carries out a change.
+    async fn change(
+        &self,
+        request: &(impl Operation + Sync),
+    ) -> Result<Response<v1::OperationReport>, Failure> {
+        let command = self.decode(request)?;
+        Ok(Response::new(submit(&self.exchange, command).await?))
+    }
+
+    fn decode(&self, request: &impl Operation) -> Result<Command, Failure> {
+        from_proto::operation(request, &self.exchange.directory.read(), PrincipalId::LOCAL)
+    }
+}
+
+/// Submits an operator's command and encodes its report.
+///
+/// # Errors
+/// Not admitted; the id was used with other content.
+pub async fn submit(exchange: &Exchange, command: Command) -> Result<v1::OperationReport, Failure> {
+    let (demonstration, version_hash) = words(exchange, &command.body);
+    let question = Question::of(&command);
+    let answer = exchange.admission.submit(Payer::Operator, command).await?;
+    let report = Answered { question, answer }.operation(exchange).await?;
+    Ok(v1::OperationReport {
+        demonstration,
+        version_hash,
+        ..report
+    })
+}
+
+/// What a report says of the request itself: whether it concerns a demonstration, and the hash of a
+/// calendar.
+fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
+    let tables = exchange.directory.read();
+    let of_venue = |id| tables.venue(id).is_some_and(|venue| venue.demonstration);
+    let demonstration = match body {
+        Body::CreateVenue(new) => new.demonstration == Demonstration::Demonstration,
+        Body::CreateInstrument(new) => of_venue(new.venue),
+        Body::SetSchedule(set) => of_venue(set.venue),
+        Body::SetPhase(set) => of_venue(set.venue),
+        Body::SetTradingStatus(set) => to_proto::scope_is_demonstration(&tables, set.scope),
+        Body::SetReferencePrice(set) => tables.is_demonstration(set.instrument),
+        Body::NewOrder(_)
+        | Body::CancelOrder(_)
+        | Body::ReplaceOrder(_)
+        | Body::MassCancel(_)
+        | Body::OpenSession(_)
+        | Body::CreateParticipant(_)
+        | Body::CreateOwner(_)
+        | Body::CreateAccount(_)
+        | Body::SetCalendar(_)
+        | Body::SetLimits(_)
+        | Body::AcceptClock(_)
+        | Body::Tick
+        | Body::SessionsLost
+        | Body::SemanticsVersion(_) => tables.all_demonstration(),
+    };
+    let hash = if let Body::SetCalendar(calendar) = body {
+        from_proto::calendar_hash(calendar)
+    } else {
+        String::new()
+    };
+    (demonstration, hash)
+}
