@@ -1,7 +1,8 @@
 //! What comes back from disk: after a clean stop, a kill -9, a cut tail; and what is refused.
 //!
 //! An image is a copy of the folder of a running shard, taken while it stands still: what a kill
-//! would leave. Not here: the whole table of damage, full disks, trimming.
+//! would leave. Not here: the whole table of damage, full disks, trimming; a real kill (`killed`),
+//! which starts processes, and a fork holds this process's locks until it runs its own program.
 
 #![allow(clippy::disallowed_methods)] // a test may read files
 #![cfg(feature = "rocksdb")]
@@ -10,9 +11,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command as Process, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
@@ -22,8 +21,6 @@ use sanjiang_engine::runtime::{Config, MissingRange, Recovered, Runtime, StartEr
 use sanjiang_engine::snapshot;
 use sanjiang_engine::types::Sequence;
 use support::{Seen, Watcher, config, flow, keeper, market, submit};
-
-const VICTIM: &str = "SANJIANG_TEST_VICTIM";
 
 /// A shard with the small market and `orders` of the flow; all of it released.
 fn running(folder: &Path, orders: u64) -> (Runtime, Watcher, u64) {
@@ -165,65 +162,6 @@ fn an_image_of_a_running_shard_comes_back_with_every_event() {
     assert_eq!(replayed(&again), history(watcher.released()));
     again.wait(last + 1);
     runtime.stop().expect("clean");
-}
-
-#[test]
-fn a_killed_process_comes_back_with_all_it_released() {
-    if let Ok(folder) = std::env::var(VICTIM) {
-        victim(Path::new(&folder));
-    }
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut released = 0;
-    for round in 1..=3_u64 {
-        let mut child = Process::new(std::env::current_exe().expect("this test"))
-            .args([
-                "--exact",
-                "a_killed_process_comes_back_with_all_it_released",
-            ])
-            .args(["--nocapture", "--test-threads=1"])
-            .env(VICTIM, folder.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("started");
-        let output = BufReader::new(child.stdout.take().expect("piped"));
-        let numbers = output.lines().map_while(Result::ok);
-        let numbers = numbers.filter_map(|line| line.strip_prefix("released ")?.parse().ok());
-        let first: Vec<u64> = numbers.take(200).collect();
-        child.kill().expect("killed");
-        child.wait().expect("ended");
-        assert_eq!(first.len(), 200, "the victim ran until it was killed");
-        released = *first.last().expect("many").max(&released);
-        let report = verify(folder.path(), None).expect("readable");
-        assert!(report.is_whole(), "round {round}: {report:?}");
-        assert!(report.last_sequence.value() >= released, "round {round}");
-    }
-    let (runtime, recovered, again) = start(folder.path()).expect("started");
-    assert!(recovered.last.value() >= released);
-    let all: Vec<_> = replayed(&again)
-        .iter()
-        .map(|s| s.sequence.value())
-        .collect();
-    assert_eq!(all, (1..=recovered.last.value()).collect::<Vec<_>>());
-    runtime.stop().expect("clean");
-}
-
-/// Sends orders for ever and prints what was released, until it is killed.
-fn victim(folder: &Path) -> ! {
-    let (sink, watcher) = keeper(u64::MAX);
-    let started = Runtime::start(config(folder).0, sink).expect("started");
-    let (runtime, recovered) = started;
-    let mut last = recovered.last.value() + 1;
-    if last == 1 {
-        submit(&runtime.handle(), 0, &market());
-        last += market().len() as u64;
-    }
-    for index in 0.. {
-        watcher.wait(last);
-        println!("released {last}");
-        submit(&runtime.handle(), index, &[flow(last)]);
-        last += 1;
-    }
-    unreachable!("the loop has no end")
 }
 
 #[test]
