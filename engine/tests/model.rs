@@ -54,7 +54,7 @@ fn run(seed: u64, steps: usize, fault: Option<Fault>) -> Result<Coverage, Script
     let begin = Time::new(begin)
         .expect("after 1970")
         .after(Nanoseconds(rng.range(0, world::HOUR)));
-    let mut opening = world::opening(&mut rng).into_iter();
+    let mut opening = world::opening(&mut rng, &script.limits).into_iter();
     let mut driver = Driver::new(&script, fault);
     let mut generator = Generator::new(rng);
     for place in 0..steps {

@@ -13,7 +13,7 @@ use sanjiang_engine::venue::Phase;
 use super::operate;
 use super::rng::Rng;
 use super::script::{Step, internal};
-use super::world::{HOUR, SECOND, lots, lots_of, price_at, ticks};
+use super::world::{HOUR, SECOND, deep, lots, lots_of, price_at, ticks};
 use crate::reference::{Kind, Order, Reference};
 
 /// Makes the steps of one world, one at a time.
@@ -22,6 +22,8 @@ pub struct Generator {
     /// Steps that may be sent again, to be recognised as retries.
     retries: Vec<Command>,
     requests: u32,
+    /// Where the prices of a deep world have wandered.
+    drift: i64,
 }
 
 impl Generator {
@@ -30,20 +32,23 @@ impl Generator {
             rng,
             retries: Vec::new(),
             requests: 0,
+            drift: 0,
         }
     }
 
     /// The next step. `places` gives the step that made a live order.
     pub fn step(&mut self, world: &Reference, places: &dyn Fn(u64) -> usize, place: usize) -> Step {
         let time = self.time(world);
-        let orders = world.orders.len() as u32;
+        let deep = deep(&world.limits);
+        let orders = (world.orders.len() as u32).min(if deep { 20 } else { 64 });
         let shut = operate::shut(world);
         let rng = &mut self.rng;
         let action = rng.weighted(&[
             (if shut { 150 } else { 480 }, 0),
+            (if deep && !shut { 900 } else { 0 }, 0),
             (60 + orders, 1),
             (120 + 2 * orders, 2),
-            (8, 3),
+            (if deep { 1 } else { 8 }, 3),
             (if shut { 150 } else { 40 }, 4),
             (30, 5),
         ]);
@@ -168,11 +173,25 @@ impl Generator {
     }
 
     /// A price near the others of its instrument; a few far away or of the wrong sign.
-    fn price(&mut self, world: &Reference, instrument: InstrumentId) -> Price {
+    fn price(&mut self, world: &Reference, instrument: InstrumentId, side: Side) -> Price {
+        if deep(&world.limits) {
+            return self.wandering_price(side);
+        }
         let away = self.rng.weighted(&[(700, 2), (200, 4), (80, 7), (20, 130)]);
         let away = self.rng.range(-away, away);
         let known = world.instruments.get(instrument.place());
         known.map_or(ticks(100), |known| price_at(&known.terms, away))
+    }
+
+    /// A price of a deep world: mostly on its own side of a middle that creeps, and at times leaps.
+    fn wandering_price(&mut self, side: Side) -> Price {
+        let rng = &mut self.rng;
+        let leap = rng.weighted(&[(2_000, 0), (200, 2), (20, 100), (2, 6_000), (1, 300_000)]);
+        self.drift = (self.drift + rng.range(-leap, leap)).clamp(-900_000, 900_000);
+        let away = rng.weighted(&[(500, 60), (300, 400), (30, 9_000), (2, 1_000_000)]);
+        let nearest = if rng.permille(900) { 0 } else { -away / 2 };
+        let away = rng.range(nearest, away);
+        ticks(self.drift + if side == Side::Buy { -away } else { away })
     }
 
     fn new_order(&mut self, world: &Reference, time: Time) -> NewOrder {
@@ -185,7 +204,8 @@ impl Generator {
         let quantity = self.rng.range(least, quantity);
         let known = world.instruments.get(instrument.place());
         let sized = |parts| known.map_or(lots(parts), |known| lots_of(&known.terms, parts));
-        let order_type = self.order_type(world, instrument, quantity);
+        let side = self.rng.pick(&[Side::Buy, Side::Sell]);
+        let order_type = self.order_type(world, instrument, side, quantity);
         let phase = known.map_or(Phase::Closed, |known| world.venues[known.venue].phase);
         let rng = &mut self.rng;
         let part = rng.range(-1, quantity + 1).max(0);
@@ -195,13 +215,17 @@ impl Generator {
         } else {
             None
         };
+        let mut time_in_force = time_in_force(rng, &order_type, phase, time);
+        if deep(&world.limits) && time_in_force == TimeInForce::Day {
+            time_in_force = TimeInForce::GoodTillCancel;
+        }
         NewOrder {
             account,
             instrument,
-            side: rng.pick(&[Side::Buy, Side::Sell]),
+            side,
             quantity: sized(quantity),
             order_type,
-            time_in_force: time_in_force(rng, &order_type, phase, time),
+            time_in_force,
             min_quantity,
             self_trade_prevention: rng.weighted(&[
                 (400, SelfTradePrevention::None),
@@ -217,10 +241,11 @@ impl Generator {
         &mut self,
         world: &Reference,
         instrument: InstrumentId,
+        side: Side,
         quantity: i64,
     ) -> OrderType {
-        let price = self.price(world, instrument);
-        let stop_price = self.price(world, instrument);
+        let price = self.price(world, instrument, side);
+        let stop_price = self.price(world, instrument, side.opposite());
         let known = world.instruments.get(instrument.place());
         let sized = |parts| known.map_or(lots(parts), |known| lots_of(&known.terms, parts));
         let rng = &mut self.rng;
@@ -281,8 +306,16 @@ impl Generator {
 
     fn replace(&mut self, world: &Reference, places: &dyn Fn(u64) -> usize) -> Option<Body> {
         let (order, id, account) = self.live(world, places)?;
-        let price = self.price(world, InstrumentId::new(order.instrument as u32));
-        let stop = self.price(world, InstrumentId::new(order.instrument as u32));
+        let price = self.price(
+            world,
+            InstrumentId::new(order.instrument as u32),
+            order.side,
+        );
+        let stop = self.price(
+            world,
+            InstrumentId::new(order.instrument as u32),
+            order.side,
+        );
         let rng = &mut self.rng;
         let limited = matches!(order.kind, Kind::Limit | Kind::StopLimit);
         let terms = &world.instruments[order.instrument].terms;

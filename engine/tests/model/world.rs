@@ -40,8 +40,27 @@ pub fn lots(lots: i64) -> Quantity {
     Quantity::new(lots).expect("small")
 }
 
-/// Bounds so small that each of them is reached.
+/// Bounds so small that each of them is reached; now and then a deep world, whose many levels lie
+/// far apart and wander, so that the book's window has to slide, widen and narrow.
 pub fn limits(rng: &mut Rng) -> Limits {
+    let small = small_limits(rng);
+    if !rng.permille(30) {
+        return small;
+    }
+    Limits {
+        orders_max: 500,
+        levels_max: rng.pick(&[40, 300]),
+        stops_max: 100,
+        ..small
+    }
+}
+
+/// Whether a world with these bounds is a deep one.
+pub fn deep(limits: &Limits) -> bool {
+    limits.orders_max > 64
+}
+
+fn small_limits(rng: &mut Rng) -> Limits {
     Limits {
         orders_max: rng.pick(&[10, 24, 64, 64]),
         levels_max: rng.pick(&[2, 4, 7, 16]),
@@ -176,7 +195,7 @@ pub fn venue(text: &str, models: &[Model], calendar: Option<u32>) -> CreateVenue
 }
 
 /// The commands that build a world.
-pub fn opening(rng: &mut Rng) -> Vec<Body> {
+pub fn opening(rng: &mut Rng, limits: &Limits) -> Vec<Body> {
     let mut list = Vec::new();
     for text in ["P0", "P1", "P2"] {
         list.push(Body::CreateParticipant(CreateParticipant {
@@ -203,7 +222,12 @@ pub fn opening(rng: &mut Rng) -> Vec<Body> {
     let second = rng.pick(&[None, Some(1)]);
     list.push(Body::CreateVenue(Box::new(venue("V0", &both, Some(0)))));
     list.push(Body::CreateVenue(Box::new(venue("V1", &both, second))));
-    let terms = [terms(rng), terms(rng), terms(rng)];
+    let mut terms = [terms(rng), terms(rng), terms(rng)];
+    for terms in terms.iter_mut().filter(|_| deep(limits)) {
+        (terms.tick_size, terms.price_sign) = (1, PriceSign::Any);
+        (terms.static_band_bp, terms.dynamic_band_ticks) = (None, None);
+        terms.max_notional = None;
+    }
     for (terms, (text, at)) in terms.into_iter().zip([("I0", 0), ("I1", 1), ("I2", 0)]) {
         list.push(Body::CreateInstrument(Box::new(CreateInstrument {
             name: name(text),
