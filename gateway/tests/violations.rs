@@ -335,7 +335,8 @@ proptest! {
             let _ = from_proto::session_batch(&batch, SessionId::new(0), principal);
         }
         if let Ok(request) = v1::ReplaceOrderRequest::decode(bytes.as_slice()) {
-            let _ = from_proto::replace(&request, order, instrument, &tables, principal, Prefix::None);
+            let prefix = Prefix::None;
+            let _ = from_proto::replace(&request, order, instrument, &tables, principal, prefix);
         }
         if let Ok(request) = v1::CancelOrderRequest::decode(bytes.as_slice()) {
             let _ = from_proto::cancel(&request, order, &tables, principal, Prefix::None);

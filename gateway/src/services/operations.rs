@@ -1,5 +1,5 @@
-//! `Operations`: what a market operator does. Every change goes the way of an order: decode, submit,
-//! encode.
+//! `Operations`: what a market operator does. Every change goes the way of an order: decode,
+//! submit, encode.
 //!
 //! Invariant: every change is journaled and answered by a report, also when the engine rejects it.
 //! Not here: what a change does (the engine), who may (rights come with keys).
