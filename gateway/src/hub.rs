@@ -218,6 +218,9 @@ impl Sink for Hub {
                 released.commands.last().map(|last| last.time),
             ),
         );
+        if let Some(mirror) = &self.mirror {
+            mirror.announce(released);
+        }
         self.outlets.replies.push(&mut self.deliveries);
         if let Some(mirror) = &self.mirror {
             mirror.apply(released);

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use engine::command::{Demonstration, Scope};
 use engine::event::{BookChange, Indicative};
-use engine::types::{InstrumentId, Price, TradeId, VenueId};
+use engine::types::{InstrumentId, Price, Sequence, TradeId, VenueId};
 use engine::venue::{Phase, TradingStatus};
 use proto::v1;
 use proto::v1::book_event::Event as Wire;
@@ -444,6 +444,11 @@ impl Market {
             }
         }
         self.pay();
+    }
+
+    /// Everything up to here was taken over.
+    pub const fn sequence(&self) -> Sequence {
+        self.here.sequence
     }
 
     /// One book, to `depth` levels a side.

@@ -20,18 +20,21 @@ mod wire;
 mod work;
 
 #[cfg(test)]
+#[path = "../../tests/support/book.rs"]
 mod client;
 #[cfg(test)]
 mod made;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender, TrySendError, bounded, never, select, tick};
 use engine::runtime::Released;
-use engine::types::{InstrumentId, Price};
+use engine::types::{InstrumentId, Price, Sequence};
 use tokio::sync::{mpsc, oneshot};
 
 pub use book::{BookFault, CHECKSUM_LEVELS, LevelTotal};
@@ -68,6 +71,13 @@ pub enum FeedError {
     Refused(#[from] SubscribeError),
 }
 
+/// A request, answered as of the command given and everything before it.
+#[derive(Debug)]
+struct Asked {
+    as_of: Sequence,
+    request: Request,
+}
+
 #[derive(Debug)]
 enum Request {
     Subscribe(
@@ -83,14 +93,17 @@ enum Request {
 #[derive(Debug)]
 pub struct Mirror {
     queue: Option<Sender<Piece>>,
-    requests: Sender<Request>,
+    requests: Sender<Asked>,
+    /// The last command that somebody may have been told of.
+    announced: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// The reading side.
 #[derive(Clone, Debug)]
 pub struct Feed {
-    requests: Sender<Request>,
+    requests: Sender<Asked>,
+    announced: Arc<AtomicU64>,
 }
 
 impl Mirror {
@@ -114,11 +127,21 @@ impl Mirror {
         Ok(Self {
             queue: Some(queue),
             requests,
+            announced: Arc::new(AtomicU64::new(0)),
             thread: Some(thread),
         })
     }
 
-    /// Takes what was released, in order, after the private reports. Waits while the queue is full.
+    /// Private reports of this are about to go out: from now on whoever asks for a book gets it
+    /// with these commands, although they are taken over only after the reports.
+    pub fn announce(&self, released: &Released<'_>) {
+        if let Some(last) = released.commands.last() {
+            self.announced
+                .store(last.sequence.value(), Ordering::Release);
+        }
+    }
+
+    /// Takes what was released and announced, in order, after the private reports. Waits while the queue is full.
     pub fn apply(&self, released: &Released<'_>) {
         Piece::cut(released, |piece| {
             if let Some(queue) = &self.queue {
@@ -132,6 +155,7 @@ impl Mirror {
     pub fn feed(&self) -> Feed {
         Feed {
             requests: self.requests.clone(),
+            announced: Arc::clone(&self.announced),
         }
     }
 
@@ -199,7 +223,11 @@ impl Feed {
         request: impl FnOnce(oneshot::Sender<T>) -> Request,
     ) -> Result<T, FeedError> {
         let (reply, answer) = oneshot::channel();
-        match self.requests.try_send(request(reply)) {
+        let asked = Asked {
+            as_of: Sequence::new(self.announced.load(Ordering::Acquire)),
+            request: request(reply),
+        };
+        match self.requests.try_send(asked) {
             Ok(()) => answer.await.map_err(|_| FeedError::Stopped),
             Err(TrySendError::Full(_)) => Err(FeedError::Busy),
             Err(TrySendError::Disconnected(_)) => Err(FeedError::Stopped),
@@ -211,7 +239,7 @@ impl Feed {
 struct Desk {
     market: Market,
     pieces: Receiver<Piece>,
-    asked: Receiver<Request>,
+    asked: Receiver<Asked>,
     pays: u32,
 }
 
@@ -224,8 +252,8 @@ impl Desk {
                     Ok(piece) => self.market.apply(&piece),
                     Err(_) => return,
                 },
-                recv(self.asked) -> request => if let Ok(request) = request {
-                    self.answer(request)
+                recv(self.asked) -> asked => if let Ok(asked) = asked {
+                    self.answer(asked)
                 } else {
                     // Nobody can ask any more; what is released is still taken.
                     self.asked = never();
@@ -242,10 +270,15 @@ impl Desk {
         }
     }
 
-    /// Answers a request as of everything that was queued before it.
-    fn answer(&mut self, request: Request) -> Result<(), BookFault> {
-        while let Ok(piece) = self.pieces.try_recv() {
-            self.market.apply(&piece)?;
+    /// Answers a request as of everything that was announced before it. What was announced is on
+    /// its way, so this waits no longer than the publisher needs for its group.
+    fn answer(&mut self, asked: Asked) -> Result<(), BookFault> {
+        let Asked { as_of, request } = asked;
+        while self.market.sequence() < as_of {
+            match self.pieces.recv() {
+                Ok(piece) => self.market.apply(&piece)?,
+                Err(_) => return Ok(()),
+            }
         }
         // Whoever asked may have gone; then nobody misses the answer.
         match request {

@@ -125,3 +125,72 @@ pub fn stalled(field: &str, resume_from: u64) -> Status {
     details.set_retry_info(Some(RETRY_AFTER));
     Status::with_error_details(Code::ResourceExhausted, text, details)
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio_stream::StreamExt;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_consumer_that_takes_nothing_is_cut_and_told_where_to_go_on() {
+        let (writer, mut reader) = stream();
+        let writing = tokio::spawn(async move {
+            for number in 0_u64.. {
+                if let Err(cut) = writer.send(number).await {
+                    assert_eq!(cut, Cut::Stalled);
+                    writer.end(stalled("from_sequence", number));
+                    return number;
+                }
+            }
+            0
+        });
+        // The clock of this test runs only while nobody has anything to do.
+        let number = writing.await.expect("it ends");
+        assert_eq!(number, QUEUE_MAX as u64, "the queue is bounded");
+        for expected in 0..number {
+            assert_eq!(
+                reader.next().await.expect("queued").expect("sent"),
+                expected
+            );
+        }
+        let status = reader
+            .next()
+            .await
+            .expect("a last word")
+            .expect_err("an error");
+        assert_eq!(status.code(), Code::ResourceExhausted);
+        assert!(status.message().contains("from_sequence = 4"), "{status}");
+        let info = status.get_details_error_info().expect("details");
+        assert_eq!(info.reason, "SLOW_CONSUMER");
+        assert_eq!(
+            info.metadata.get("from_sequence").map(String::as_str),
+            Some("4")
+        );
+        assert!(reader.next().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_takes_something_now_and_then_is_not_cut() {
+        let (writer, mut reader) = stream();
+        let writing = tokio::spawn(async move {
+            for number in 0..20_u64 {
+                writer.send(number).await.expect("it is taken in time");
+            }
+        });
+        for expected in 0..20 {
+            tokio::time::sleep(STALL_MAX / 2).await;
+            assert_eq!(reader.next().await.expect("more").expect("sent"), expected);
+        }
+        writing.await.expect("it ends");
+        assert!(reader.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_consumer_that_leaves_ends_the_writing() {
+        let (writer, reader) = stream::<u64>();
+        drop(reader);
+        writer.gone().await;
+        assert_eq!(writer.send(1).await, Err(Cut::Gone));
+    }
+}

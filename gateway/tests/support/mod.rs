@@ -73,6 +73,14 @@ impl House {
         self.running = Some(running.expect("a start"));
     }
 
+    /// Stops cleanly, does `between`, and starts again on the same folder.
+    pub async fn restart_after(&mut self, between: impl FnOnce()) {
+        self.stop().await;
+        between();
+        let running = Running::start(&self.settings).await;
+        self.running = Some(running.expect("a start"));
+    }
+
     /// A new connection.
     pub async fn channel(&self) -> Channel {
         let address = self.running().address();

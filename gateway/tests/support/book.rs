@@ -10,23 +10,23 @@ use proto::v1::book_event::Event as Wire;
 
 /// A book as a client holds it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct ClientBook {
+pub struct ClientBook {
     /// Side (1 buy, 2 sell), price: quantity, count.
-    pub(crate) levels: BTreeMap<(i32, i64), (i64, u32)>,
+    pub levels: BTreeMap<(i32, i64), (i64, u32)>,
     /// Side, price: the queue of (reference, quantity).
-    pub(crate) queues: BTreeMap<(i32, i64), Vec<(u64, i64)>>,
-    pub(crate) last: Option<(u32, u64)>,
-    pub(crate) snapshots: usize,
-    pub(crate) resyncs: usize,
-    pub(crate) events: usize,
-    pub(crate) trades: Vec<String>,
-    pub(crate) checked: usize,
-    pub(crate) heartbeats: usize,
+    pub queues: BTreeMap<(i32, i64), Vec<(u64, i64)>>,
+    pub last: Option<(u32, u64)>,
+    pub snapshots: usize,
+    pub resyncs: usize,
+    pub events: usize,
+    pub trades: Vec<String>,
+    pub checked: usize,
+    pub heartbeats: usize,
 }
 
 impl ClientBook {
     /// Applies an event.
-    pub(crate) fn apply(&mut self, event: &v1::BookEvent) {
+    pub fn apply(&mut self, event: &v1::BookEvent) {
         self.events += 1;
         let wire = event.event.as_ref().expect("exactly one event is set");
         if let Wire::Snapshot(snapshot) = wire {
@@ -114,7 +114,7 @@ impl ClientBook {
     }
 
     /// The levels, whichever way the book is seen.
-    pub(crate) fn aggregate(&self) -> BTreeMap<(i32, i64), (i64, u32)> {
+    pub fn aggregate(&self) -> BTreeMap<(i32, i64), (i64, u32)> {
         if self.queues.is_empty() {
             return self.levels.clone();
         }
