@@ -183,7 +183,10 @@ fn parse_row(line: &str, row: &mut Row) -> Result<(), String> {
     Ok(())
 }
 
-/// Seconds with up to nine decimals as nanoseconds.
+/// Decimals of a second that published files write; what lies below a nanosecond is cut off.
+const DECIMALS_MAX: usize = 15;
+
+/// Seconds with decimals as nanoseconds.
 fn parse_time(text: &str) -> Result<u64, String> {
     let wrong = || format!("field `time` is `{text}`, it should be seconds after midnight");
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
@@ -192,13 +195,15 @@ fn parse_time(text: &str) -> Result<u64, String> {
         .ok()
         .filter(|s| *s <= 86_400)
         .ok_or_else(wrong)?;
-    if fraction.len() > 9 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+    if fraction.len() > DECIMALS_MAX || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(wrong());
     }
-    let digits = fraction
+    let nanoseconds = fraction
         .bytes()
+        .chain(std::iter::repeat(b'0'))
+        .take(9)
         .fold(0u64, |sum, byte| sum * 10 + u64::from(byte - b'0'));
-    Ok(seconds * 1_000_000_000 + digits * 10u64.pow(9 - fraction.len() as u32))
+    Ok(seconds * 1_000_000_000 + nanoseconds)
 }
 
 #[cfg(test)]
@@ -234,6 +239,8 @@ mod tests {
     fn a_malformed_line_says_what_would_be_right() {
         let wrong = parse_message("34200.1,9,1,1,1,1").unwrap_err();
         assert_eq!(wrong, "field `type` is `9`, it should be 1 to 7");
+        let finer = parse_message("43002.632812672004,1,1,1,1,1").unwrap();
+        assert_eq!(finer.time_ns, 43_002_632_812_672);
         let wrong = parse_message("noon,1,1,1,1,1").unwrap_err();
         assert_eq!(
             wrong,
