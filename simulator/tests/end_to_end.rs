@@ -79,11 +79,14 @@ async fn day_with_restarts(signal: &'static str) {
     // 2,004 commands set the day up; its 11,236 lines are then cut into equal parts.
     let mut threshold = 2_200;
     while restarts < RESTARTS && !running.is_finished() {
-        let mut client = watch.operations();
-        let asked = client.get_engine_status(proto::v1::GetEngineStatusRequest {});
-        let durable = asked
-            .await
-            .map_or(0, |status| status.into_inner().durable_sequence);
+        let status = watch.persist(|| {
+            let mut client = watch.operations();
+            async move {
+                let request = proto::v1::GetEngineStatusRequest {};
+                client.get_engine_status(request).await
+            }
+        });
+        let durable = status.await.map_or(0, |status| status.durable_sequence);
         if durable < threshold {
             tokio::task::yield_now().await;
             continue;
