@@ -169,6 +169,15 @@ async fn every_depth_follows_the_book_and_the_checksum_holds() {
     );
 }
 
+/// The book order by order: side and price, and the queue there.
+async fn queues_of(
+    client: &mut MarketDataClient<Channel>,
+) -> BTreeMap<(i32, i64), Vec<(u64, i64)>> {
+    let mut watcher = Watcher::new(client, (v1::BookDepth::L3, 0)).await;
+    watcher.run(|_| true).await;
+    watcher.book.queues
+}
+
 #[tokio::test]
 async fn who_comes_back_in_time_goes_on_and_after_a_restart_begins_anew() {
     let mut house = House::open().await;
@@ -188,8 +197,11 @@ async fn who_comes_back_in_time_goes_on_and_after_a_restart_begins_anew() {
 
     let held = back.book.clone();
     drop(back);
+    let queues = queues_of(&mut client).await;
+    assert!(queues.values().any(|queue| queue.len() > 1));
     house.restart().await;
     let mut client = house.market_data().await;
+    assert_eq!(queues_of(&mut client).await, queues, "each in its place");
     let mut again = Watcher::open(&mut client, level, held.last, held.clone()).await;
     again.run(|_| true).await;
     assert_eq!(

@@ -141,7 +141,8 @@ impl Mirror {
         }
     }
 
-    /// Takes what was released and announced, in order, after the private reports. Waits while the queue is full.
+    /// Takes what was released and announced, in order, after the private reports. Waits while the
+    /// queue is full.
     pub fn apply(&self, released: &Released<'_>) {
         Piece::cut(released, |piece| {
             if let Some(queue) = &self.queue {

@@ -189,7 +189,7 @@ fn rebuilt_from_nothing_it_is_the_same_bytes() {
 
 #[test]
 fn it_goes_on_from_every_cursor() {
-    let exchange = Exchange::run(4, 40);
+    let exchange = Exchange::run(4, 24);
     let total = exchange.commands.len();
     let whole = tempfile::tempdir().expect("a folder");
     let (projector, _) = open(whole.path(), total);
