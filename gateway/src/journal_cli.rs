@@ -51,8 +51,12 @@ fn verify(arguments: &JournalArguments, out: &mut impl Write) -> Result<u8, CliE
 }
 
 fn report_json(report: &Report) -> Value {
-    let missing = |range: &engine::runtime::MissingRange| json!({ "first": range.first.value(), "last": range.last.value() });
-    let snapshot = |(at, fault): &(Sequence, Option<String>)| json!({ "sequence": at.value(), "fault": fault });
+    let missing = |range: &engine::runtime::MissingRange| {
+        json!({ "first": range.first.value(), "last": range.last.value() })
+    };
+    let snapshot = |(at, fault): &(Sequence, Option<String>)| {
+        json!({ "sequence": at.value(), "fault": fault })
+    };
     json!({
         "first_sequence": report.first_sequence.value(),
         "last_sequence": report.last_sequence.value(),
