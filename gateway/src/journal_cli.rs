@@ -52,10 +52,12 @@ fn verify(arguments: &JournalArguments, out: &mut impl Write) -> Result<u8, CliE
 
 fn report_json(report: &Report) -> Value {
     let missing = |range: &engine::runtime::MissingRange| {
-        json!({ "first": range.first.value(), "last": range.last.value() })
+        let (first, last) = (range.first.value(), range.last.value());
+        json!({ "first": first, "last": last })
     };
     let snapshot = |(at, fault): &(Sequence, Option<String>)| {
-        json!({ "sequence": at.value(), "fault": fault })
+        let sequence = at.value();
+        json!({ "sequence": sequence, "fault": fault })
     };
     json!({
         "first_sequence": report.first_sequence.value(),
