@@ -45,7 +45,7 @@ pub use view::{Detail, MESSAGE_EVENTS_MAX, Message, RING_EVENTS_MAX};
 pub use wire::{Facts, aggressor, indicative, status};
 use work::Piece;
 
-/// The most pieces waiting for the mirror, each of at most [`work::PIECE_COMMANDS_MAX`] commands.
+/// The most pieces waiting for the mirror, each of at most 4,096 commands.
 pub const QUEUE_PIECES_MAX: usize = 64;
 /// The most requests waiting for the mirror; one more is refused and may be sent again.
 pub const REQUESTS_MAX: usize = 1_024;
