@@ -23,7 +23,7 @@ const PAGE: u32 = 1_000;
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// The gateway refused the call or did not answer.
-    #[error("{what}: {status}")]
+    #[error("{what}: {:?}: {}", status.code(), status.message())]
     Call {
         /// What was asked.
         what: String,

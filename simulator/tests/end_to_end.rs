@@ -10,6 +10,8 @@ use std::{path::Path, time::Duration};
 
 use sanjiang_simulator::{
     client::connect::{Bearer, Connection},
+    formats::{Next, sse},
+    load::{self, Load, Mode, schedule::Shape},
     replay::{self, Pace, Replay},
     report::Summary,
     setup::Run,
@@ -20,6 +22,8 @@ const SMALL_DAY: &str = "sse_level2/601825.input.csv.xz";
 const SMALL_TRADES: u64 = 5_370;
 const LARGE_DAY: &str = "sse_level2/605580.input.csv.xz";
 const LARGE_TRADES: u64 = 16_996;
+const NASDAQ_DAY: &str = "lobster/LOBSTER_SampleFile_AMZN_2012-06-21_5.zip";
+const CHICAGO_DAY: &str = "cme_mbo/orderbooks_mbo_20240508.csv.xz";
 /// Restarts in the middle of a day.
 const RESTARTS: u32 = 20;
 
@@ -62,6 +66,111 @@ async fn a_small_shanghai_day_gives_the_exchanges_trades() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_shanghai_day_gives_the_exchanges_trades() {
     whole_day(LARGE_DAY, LARGE_TRADES).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trade_that_differs_is_found_and_named() {
+    let (Some(input), Some(program)) = (support::shared(SMALL_DAY), support::gateway()) else {
+        return;
+    };
+    let mut text = "seq,time,phase,buy_id,sell_id,price_milli,qty,aggressor\n".to_owned();
+    let mut count = 0;
+    let trades = replay::sse::expected_beside(&input).unwrap();
+    sse::read_trades(&trades, |trade| {
+        count += 1;
+        // One trade has another buyer, and the last one is asked for twice.
+        let buyer = trade.buy_id + u64::from(count == 100);
+        let (price, seller) = (trade.price_ticks * 10, trade.sell_id);
+        let line = format!(
+            "1,09:30:00.000,cont,{buyer},{seller},{price},{},B\n",
+            trade.quantity
+        );
+        text.push_str(&line);
+        if count == SMALL_TRADES {
+            text.push_str(&line);
+        }
+        Next::More
+    })
+    .unwrap();
+    let mut gateway = Gateway::start(&program);
+    gateway.wait_ready();
+    let wrong = gateway.data().join("wrong.csv");
+    std::fs::write(&wrong, text).unwrap();
+    let replay = Replay {
+        expect: Some(wrong),
+        ..replay(&gateway, &input, Pace::Max)
+    };
+    let (summary, ended) = replay::sse::run(replay, Summary::new("replay sse", "day")).await;
+    ended.unwrap();
+    assert_eq!((summary.trades, summary.mismatches), (SMALL_TRADES, 2));
+    assert!(!summary.held());
+    let first = summary.first_mismatches.first().map_or("", String::as_str);
+    assert!(first.starts_with("trade 100: expected "), "{first}");
+    gateway.signal("-TERM");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_nasdaq_day_is_matched_row_by_row() {
+    let (Some(input), Some(program)) = (support::shared(NASDAQ_DAY), support::gateway()) else {
+        return;
+    };
+    let mut gateway = Gateway::start(&program);
+    gateway.wait_ready();
+    let replay = replay(&gateway, &input, Pace::Max);
+    let summary = Summary::new("replay lobster matched", "day");
+    let (summary, ended) = replay::lobster::run_matched(replay, summary).await;
+    ended.unwrap();
+    println!("{summary}");
+    assert!(summary.held(), "{summary}\n{}", gateway.log());
+    let (rows, different) = (summary.extra["rows"], summary.extra["rows_different"]);
+    assert_eq!(rows, 155_934);
+    assert!(different * 100 <= rows, "{different}");
+    gateway.signal("-TERM");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_trades_of_a_chicago_morning_are_made() {
+    let (Some(input), Some(program)) = (support::shared(CHICAGO_DAY), support::gateway()) else {
+        return;
+    };
+    let mut gateway = Gateway::start(&program);
+    gateway.wait_ready();
+    let replay = replay(&gateway, &input, Pace::Max);
+    let (summary, ended) = replay::cme::run(replay, Summary::new("replay cme", "day")).await;
+    ended.unwrap();
+    check(&summary, 5, &gateway);
+    gateway.signal("-TERM");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_load_of_each_kind_sets_itself_up_and_is_answered() {
+    let Some(program) = support::gateway() else {
+        return;
+    };
+    let mut gateway = Gateway::start(&program);
+    gateway.wait_ready();
+    for (name, mode) in [("u", Mode::Unary), ("s", Mode::Stream), ("b", Mode::Batch)] {
+        let load = Load {
+            target: gateway.target(),
+            bearer: Bearer::default(),
+            patience: Duration::from_secs(60),
+            run: Run::named(name).unwrap(),
+            rate: 400.0,
+            seconds: 2,
+            connections: 2,
+            mode,
+            shape: Shape::Bursts,
+            seed: 1,
+        };
+        let (_stop, stop) = tokio::sync::watch::channel(false);
+        let (summary, ended) = load::run(&load, Summary::new(name, name), stop).await;
+        ended.unwrap();
+        println!("{mode:?}: {summary}");
+        assert!(summary.held(), "{summary}\n{}", gateway.log());
+        assert_eq!((summary.commands, summary.acknowledged), (800, 800));
+        assert!(summary.trades > 0 && summary.last_durable_sequence > 800);
+    }
+    gateway.signal("-TERM");
 }
 
 /// Ends the gateway again and again while a paced day is sent: each time once a share of the day

@@ -31,7 +31,7 @@ pub enum FollowError {
         got: u64,
     },
     /// The gateway did not answer for the whole patience, or will never.
-    #[error("stream of executions: {0}")]
+    #[error("stream of executions: {:?}: {}", .0.code(), .0.message())]
     Gone(Status),
 }
 

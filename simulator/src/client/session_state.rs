@@ -99,7 +99,7 @@ pub enum SessionError {
         text: String,
     },
     /// The gateway did not answer for the whole patience, or will never.
-    #[error("session: {0}")]
+    #[error("session: {:?}: {}", .0.code(), .0.message())]
     Gone(tonic::Status),
     /// The other end of a channel inside the simulator is gone.
     #[error("nobody listens to the session any more")]

@@ -48,7 +48,7 @@ pub enum DeskError {
     #[error(transparent)]
     Follow(#[from] FollowError),
     /// A call was not answered.
-    #[error("{0}")]
+    #[error("{:?}: {}", .0.code(), .0.message())]
     Call(#[from] tonic::Status),
     /// The gateway lives but answers nothing.
     #[error("nothing was answered for {0} s")]
@@ -294,6 +294,7 @@ impl<W: Watcher> Desk<W> {
     /// Notes that something else was acknowledged at an engine sequence.
     pub fn note(&mut self, engine_sequence: u64) {
         self.summary.durable(engine_sequence);
+        self.progress = Instant::now();
     }
 
     /// Waits until the stream has brought everything up to the last acknowledgement.
@@ -363,6 +364,7 @@ impl<W: Watcher> Desk<W> {
             wanted: Wanted::Both,
         });
         self.unanswered += 1;
+        self.progress = Instant::now();
         self.summary.commands += 1;
         self.take_ready();
         Ok(number)

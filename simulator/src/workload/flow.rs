@@ -89,6 +89,7 @@ struct Order {
     token: u64,
     instrument: usize,
     way: Way,
+    asked: (i64, i64),
 }
 
 /// See the file's head.
@@ -172,7 +173,13 @@ impl Flow {
 
     fn replace(&mut self, step: u64) -> Option<Action> {
         let order = self.pick()?;
-        let (price_ticks, lots) = self.quote(order.instrument, order.way, step)?;
+        let (price_ticks, mut lots) = self.quote(order.instrument, order.way, step)?;
+        if (price_ticks, lots) == order.asked {
+            // A change that changes nothing would be rejected.
+            lots = if lots > 1 { lots - 1 } else { lots + 1 };
+        }
+        let place = *self.places.get(&order.token)?;
+        self.live.get_mut(place)?.asked = (price_ticks, lots);
         Some(Action::Replace {
             order: order.token,
             price_ticks,
@@ -208,6 +215,7 @@ impl Flow {
                 token,
                 instrument,
                 way,
+                asked: (price_ticks, lots),
             };
             self.asked.insert(token, order);
         }
