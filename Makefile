@@ -26,6 +26,7 @@ run: build ## run the exchange with live demonstration orders; DEMO=0 empty; POR
 	@exec .ci/exchange $(if $(filter 0,$(DEMO)),empty,demo)
 
 test: setup ## every test of the workspace, with what each one prints (cells reached, data skipped)
+	@.ci/two-profiles
 	$(CARGO) test --workspace --all-features --no-fail-fast -- --show-output
 
 test-engine: ## the engine's own tests, which need no RocksDB and no C++ compiler
