@@ -201,6 +201,12 @@ pub fn is_worth_a_retry(status: &Status) -> bool {
     }
 }
 
+/// Whether a stream may be asked for again: as [`is_worth_a_retry`], and while nothing came yet also
+/// NOT_FOUND, since public data follows the answer that told of what was created.
+pub fn may_begin_later(status: &Status, begun: bool) -> bool {
+    is_worth_a_retry(status) || (!begun && status.code() == Code::NotFound)
+}
+
 /// Whether the gateway itself said that the call was never sequenced.
 ///
 /// A broken connection is reported with the same code, but it comes from our side with a source,

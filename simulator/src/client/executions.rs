@@ -12,7 +12,10 @@ use proto::v1::{
 use tokio::{sync::mpsc, time::Instant};
 use tonic::Status;
 
-use super::{Backoff, connect::Connection, connect::is_worth_a_retry};
+use super::{
+    Backoff,
+    connect::{Connection, may_begin_later},
+};
 
 /// A stream promises a sign of life each second; silent for this long, it is opened anew.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
@@ -58,7 +61,8 @@ pub async fn follow(
         if until > before + connection.patience() {
             backoff = Backoff::new();
         }
-        if !is_worth_a_retry(&status) || Instant::now() > until {
+        let begun = place.next > first.max(1);
+        if !may_begin_later(&status, begun) || Instant::now() > until {
             return Err(FollowError::Gone(status));
         }
         tokio::time::sleep(backoff.pause()).await;

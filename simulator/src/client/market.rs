@@ -15,7 +15,7 @@ use tonic::Status;
 
 use super::{
     Backoff,
-    connect::{Connection, is_worth_a_retry},
+    connect::{Connection, may_begin_later},
 };
 
 /// Levels a side that the checksum covers: the contract's number.
@@ -227,7 +227,8 @@ pub async fn follow(
             Ok(()) => continue,
             Err(status) => status,
         };
-        if !is_worth_a_retry(&status) || Instant::now() > until {
+        let begun = follower.book.seq > 0;
+        if !may_begin_later(&status, begun) || Instant::now() > until {
             return Err(status);
         }
         tokio::time::sleep(backoff.pause()).await;

@@ -136,6 +136,7 @@ pub struct Desk<W> {
     feed: mpsc::Receiver<StreamExecutionsResponse>,
     feed_task: JoinHandle<Result<(), FollowError>>,
     book: mpsc::Receiver<BookUpdate>,
+    book_task: JoinHandle<Result<(), tonic::Status>>,
     book_open: bool,
     auditor: Auditor,
     sent: VecDeque<Sent>,
@@ -170,7 +171,7 @@ impl<W: Watcher> Desk<W> {
         ));
         let (book_out, book) = mpsc::channel(STREAM_MAX * 64);
         let (instrument, depth) = (terms.instrument.clone(), terms.depth);
-        tokio::spawn(market::follow(
+        let book_task = tokio::spawn(market::follow(
             connection.clone(),
             instrument,
             depth,
@@ -185,6 +186,7 @@ impl<W: Watcher> Desk<W> {
             feed,
             feed_task,
             book,
+            book_task,
             book_open: true,
             sent: VecDeque::new(),
             first: 1,
@@ -208,16 +210,16 @@ impl<W: Watcher> Desk<W> {
     ) -> Result<u64, DeskError> {
         order.account = self.terms.accounts.get(account as usize).copied();
         order.instrument = Some(self.terms.instrument_handle);
-        let number = self.send(name, Command::NewOrder(order), intended).await?;
+        // Known before it is sent: on a busy machine the answer is there before `send` returns.
         let known = Known {
             account,
             pair: None,
             text: None,
             lost: false,
-            number,
+            number: self.next_number(),
         };
         self.orders.insert(name, known);
-        Ok(number)
+        self.send(name, Command::NewOrder(order), intended).await
     }
 
     /// Cancels what is left of an order, as soon as its id is known. The number of the command, or
@@ -330,7 +332,13 @@ impl<W: Watcher> Desk<W> {
         self.summary.measure(&self.latencies, seconds);
         self.session.task.abort();
         self.feed_task.abort();
+        self.book_task.abort();
         self.summary
+    }
+
+    /// The number of the next command; forgetting answered ones does not change it.
+    fn next_number(&self) -> u64 {
+        self.first + self.sent.len() as u64
     }
 
     async fn send(
@@ -342,7 +350,7 @@ impl<W: Watcher> Desk<W> {
         while self.sent.len() >= UNSEEN_MAX {
             self.pump().await?;
         }
-        let number = self.first + self.sent.len() as u64;
+        let number = self.next_number();
         let is_new = matches!(command, Command::NewOrder(_));
         let mut outgoing = Outgoing {
             token: number,

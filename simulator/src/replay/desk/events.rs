@@ -5,6 +5,8 @@
 
 use proto::v1::{ExecType, SessionReport};
 
+use crate::client::connect::is_worth_a_retry;
+
 use super::{
     Answer, BookUpdate, Desk, DeskError, ExecutionReport, Instant, LOOK, SessionError,
     SessionEvent, StreamExecutionsResponse, Told, Wanted, Watcher, has_ended,
@@ -55,8 +57,15 @@ impl<W: Watcher> Desk<W> {
             Happened::Book(Some(update)) => self.book_update(update),
             Happened::Book(None) => {
                 self.book_open = false;
+                let why = match (&mut self.book_task).await {
+                    // A gateway that is gone ends the replay; it is no fault of the book.
+                    Ok(Err(status)) if is_worth_a_retry(&status) => return Ok(()),
+                    Ok(Err(status)) => status.message().to_owned(),
+                    Ok(Ok(())) => "its task ended".to_owned(),
+                    Err(error) => error.to_string(),
+                };
                 self.summary
-                    .mismatch(|| "the book can be followed no more".to_owned());
+                    .mismatch(|| format!("the book can be followed no more: {why}"));
             }
             Happened::Nothing => {}
         }
