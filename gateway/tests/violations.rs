@@ -114,7 +114,7 @@ const CASES: &[Case] = &[
             r.expire_time = Some(prost_types::Timestamp {
                 seconds: 1,
                 nanos: 0,
-            })
+            });
         },
         "expire_time",
         "only GTD",
@@ -124,7 +124,7 @@ const CASES: &[Case] = &[
             r.valid_until = Some(prost_types::Timestamp {
                 seconds: -1,
                 nanos: 0,
-            })
+            });
         },
         "valid_until",
         "1970 and 2200",
@@ -376,7 +376,7 @@ proptest! {
             command: Some(v1::session_command::Command::NewOrder(order)),
             valid_until_ns: numbers[1],
         };
-        let batch = v1::SessionBatch { commands: vec![command.clone(), command] };
+        let batch = v1::SessionBatch { commands: vec![command, command] };
         let read = from_proto::session_batch(&batch, SessionId::new(0), PrincipalId::LOCAL);
         prop_assert!(read.is_err(), "the second number does not follow the first");
     }
