@@ -201,8 +201,8 @@ pub fn is_worth_a_retry(status: &Status) -> bool {
     }
 }
 
-/// Whether a stream may be asked for again: as [`is_worth_a_retry`], and while nothing came yet also
-/// NOT_FOUND, since public data follows the answer that told of what was created.
+/// Whether a stream may be asked for again: as [`is_worth_a_retry`], and while nothing came yet
+/// also NOT_FOUND, since public data follows the answer that told of what was created.
 pub fn may_begin_later(status: &Status, begun: bool) -> bool {
     is_worth_a_retry(status) || (!begun && status.code() == Code::NotFound)
 }
