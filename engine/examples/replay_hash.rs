@@ -5,6 +5,11 @@
 //! replays one. The line holds counts, the BLAKE3 of all event bytes, the running hash of events
 //! and the hash of all state. Not here: reading a data folder (`gateway journal`).
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "an example reads and writes the file it is given; the engine does neither"
+)]
+
 #[path = "../tests/support/sample.rs"]
 mod sample;
 #[path = "../tests/support/mod.rs"]
