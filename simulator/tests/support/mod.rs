@@ -108,11 +108,13 @@ impl Gateway {
         }
     }
 
-    /// Ends it with a signal by number, and waits for its end.
+    /// Ends it with a signal, and waits for its end.
     pub fn signal(&mut self, signal: &str) {
         if let Some(mut child) = self.child.take() {
             let pid = child.id().to_string();
-            let sent = Command::new("kill").args([signal, &pid]).status();
+            // The shell's own word: a bare machine has no program of this name.
+            let words = ["-c", "kill \"$1\" \"$2\"", "kill", signal, &pid];
+            let sent = Command::new("sh").args(words).status();
             assert!(sent.is_ok_and(|status| status.success()), "kill {signal}");
             let status = child.wait().expect("it ends");
             if signal == "-TERM" {
