@@ -37,9 +37,25 @@ impl Layout {
         self.root.join("snapshots")
     }
 
+    /// Closed segments and one snapshot a day, kept for as long as the law asks.
+    pub fn archive(&self) -> PathBuf {
+        self.root.join("archive")
+    }
+
+    /// What was set aside as damaged, never read again by the exchange.
+    pub fn damaged(&self) -> PathBuf {
+        self.root.join("damaged")
+    }
+
+    /// The history that is derived from the journal; filled by the gateway.
+    pub fn projections(&self) -> PathBuf {
+        self.root.join("projections")
+    }
+
     /// Makes the folder and those in it that this crate fills, and syncs their names.
     pub fn make(&self) -> io::Result<()> {
         std::fs::create_dir_all(self.snapshots())?;
+        std::fs::create_dir_all(self.archive())?;
         sync_folder(&self.root)
     }
 }

@@ -4,10 +4,26 @@
 //! drop a runtime and start another on what is left. Not here: durability.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::{Journal, JournalError, Records, Store};
+use super::{Journal, JournalError, Records, Store, record};
 use crate::types::Sequence;
+
+impl Shelf {
+    /// The keys of the records of one segment.
+    fn range(&self, segment: Sequence) -> Range<Sequence> {
+        let place = self.segments.iter().position(|(at, _)| *at == segment);
+        let place = place.unwrap_or(self.segments.len());
+        let begin = |(_, begins): &(Sequence, Option<Sequence>)| *begins;
+        let end = Sequence::new(u64::MAX);
+        let next = self.segments.iter().skip(place + 1).find_map(begin);
+        match self.segments.get(place).and_then(begin) {
+            Some(first) => first..next.unwrap_or(end),
+            None => end..end,
+        }
+    }
+}
 
 /// A journal in memory.
 #[derive(Clone, Debug, Default)]
@@ -18,7 +34,8 @@ pub struct MemoryJournal {
 #[derive(Debug, Default)]
 struct Shelf {
     records: BTreeMap<Sequence, Vec<u8>>,
-    segments: Vec<Sequence>,
+    /// Where segments begin, each with the first command of its first record once it has one.
+    segments: Vec<(Sequence, Option<Sequence>)>,
     /// Appends that still succeed.
     appends_left: Option<u64>,
 }
@@ -49,11 +66,6 @@ impl MemoryJournal {
         self.shelf().records.keys().copied().collect()
     }
 
-    /// Where segments begin.
-    pub fn segments(&self) -> Vec<Sequence> {
-        self.shelf().segments.clone()
-    }
-
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
         self.shelf.lock().expect("no holder of this lock can panic")
     }
@@ -73,6 +85,12 @@ impl Journal for MemoryJournal {
             .next_back()
             .is_none_or(|last| *last < first);
         assert!(rises, "records are appended in order");
+        if shelf.segments.is_empty() {
+            shelf.segments.push((Sequence::ZERO.next(), None));
+        }
+        if let Some((_, begins)) = shelf.segments.last_mut() {
+            begins.get_or_insert(first);
+        }
         shelf.records.insert(first, record.to_vec());
         Ok(())
     }
@@ -95,10 +113,47 @@ impl Journal for MemoryJournal {
 
     fn roll(&self, first: Sequence) -> Result<(), JournalError> {
         let mut shelf = self.shelf();
-        if shelf.segments.last().is_none_or(|newest| *newest < first) {
-            shelf.segments.push(first);
+        let newest = shelf.segments.last().map(|(newest, _)| *newest);
+        if newest.is_none_or(|newest| newest < first) {
+            shelf.segments.push((first, None));
         }
         Ok(())
+    }
+
+    fn segments(&self) -> Vec<Sequence> {
+        let shelf = self.shelf();
+        shelf.segments.iter().map(|(first, _)| *first).collect()
+    }
+
+    fn read_segment(&self, segment: Sequence) -> Result<Records<'_>, JournalError> {
+        let shelf = self.shelf();
+        let range = shelf.range(segment);
+        let records = shelf.records.range(range);
+        let records: Vec<_> = records
+            .map(|(first, bytes)| Ok((*first, bytes.clone())))
+            .collect();
+        Ok(Box::new(records.into_iter()))
+    }
+
+    fn trim(&self, before: Sequence) -> Result<u64, JournalError> {
+        let mut shelf = self.shelf();
+        let mut dropped = 0;
+        while shelf.segments.len() > 1 {
+            let range = shelf.range(shelf.segments[0].0);
+            let last = shelf.records.range(range.clone()).next_back();
+            let end = last.map(|(_, bytes)| record::open(bytes).map(|(header, _)| header.last()));
+            match end {
+                Some(Ok(end)) if end >= before => break,
+                Some(Err(error)) => {
+                    return Err(JournalError::new("read the end of a segment", error));
+                }
+                Some(Ok(_)) | None => {}
+            }
+            shelf.records.retain(|first, _| !range.contains(first));
+            shelf.segments.remove(0);
+            dropped += 1;
+        }
+        Ok(dropped)
     }
 
     fn cut(&self, first: Sequence) -> Result<(), JournalError> {

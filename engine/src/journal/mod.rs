@@ -24,9 +24,11 @@
 //! its own checksum and the hash of the record before ([`record`]), and the end is guarded by a
 //! mark in a file of its own ([`head`]).
 
+pub mod archive;
 pub mod codec;
 pub mod folder;
 pub mod head;
+pub mod history;
 pub mod memory;
 pub mod record;
 #[cfg(feature = "rocksdb")]
@@ -85,6 +87,17 @@ pub trait Journal: Send + Sync {
     /// Begins a new segment: records appended from now on go there. No record below `first` will
     /// be in it. Does nothing if the newest segment is at or above `first` already.
     fn roll(&self, first: Sequence) -> Result<(), JournalError>;
+
+    /// Where the segments begin, rising; appends go to the last one. Each is a lower bound: the
+    /// records after it may begin above it.
+    fn segments(&self) -> Vec<Sequence>;
+
+    /// The records of one of [`Journal::segments`] alone, in order.
+    fn read_segment(&self, segment: Sequence) -> Result<Records<'_>, JournalError>;
+
+    /// Drops segments, oldest first, as long as all commands of one lie below `before`, and never
+    /// the one appended to. Says how many were dropped. Nobody may be reading what is dropped.
+    fn trim(&self, before: Sequence) -> Result<u64, JournalError>;
 
     /// Removes the record whose first command is `first`, on disk when it returns. Only for
     /// records at the end that cannot be read and that nobody was told of.

@@ -7,7 +7,7 @@
 //! nothing or lost.
 //!
 //! Invariant: every record of a family lies before every record of the next; RocksDB's types stay
-//! in this file. Not here: what a record holds, dropping old families.
+//! in this file. Not here: what a record holds, when families are dropped (`runtime::segments`).
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -18,7 +18,7 @@ use rocksdb::{
     WriteOptions,
 };
 
-use super::{Journal, JournalError, Records, Store, Stored};
+use super::{Journal, JournalError, Records, Store, Stored, record};
 use crate::types::Sequence;
 
 type Database = DBWithThreadMode<MultiThreaded>;
@@ -26,6 +26,8 @@ type Database = DBWithThreadMode<MultiThreaded>;
 const PREFIX: &str = "journal_";
 /// 64 MB: with 256 MB the log files grow large and each sync twice as slow (measured).
 const WRITE_BUFFER_BYTES: usize = 64 << 20;
+/// What RocksDB itself raises a smaller one to.
+const WRITE_BUFFER_BYTES_MIN: usize = 64 << 10;
 const WRITE_BUFFERS_MAX: i32 = 4;
 const RECYCLED_LOGS: usize = 4;
 /// Smooths the writing of a flushed table: p99.9 of a put 11.9 -> 5.4 ms (measured).
@@ -37,12 +39,24 @@ const DIARY_FILES: usize = 4;
 #[derive(Clone, Debug)]
 pub struct RocksStore {
     path: PathBuf,
+    write_buffer_bytes: usize,
 }
 
 impl RocksStore {
     /// A journal in the folder `path`.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self {
+            path: path.into(),
+            write_buffer_bytes: WRITE_BUFFER_BYTES,
+        }
+    }
+
+    /// The same with write buffers of `bytes` (at least 64 KiB are used): a small one fills many
+    /// small files.
+    #[must_use]
+    pub fn with_write_buffer(mut self, bytes: usize) -> Self {
+        self.write_buffer_bytes = bytes.max(WRITE_BUFFER_BYTES_MIN);
+        self
     }
 }
 
@@ -54,9 +68,18 @@ impl Store for RocksStore {
 
     fn open_read_only(&self) -> Result<Box<dyn Journal>, JournalError> {
         let names = families(&self.path)?;
-        let opened = Database::open_cf_for_read_only(&options(), &self.path, &names, false);
+        let opened = Database::open_cf_for_read_only(
+            &options(self.write_buffer_bytes),
+            &self.path,
+            &names,
+            false,
+        );
         let database = opened.map_err(|error| JournalError::new("open read-only", error))?;
-        Ok(Box::new(RocksJournal::new(database, &names)?))
+        Ok(Box::new(RocksJournal::new(
+            database,
+            &names,
+            self.write_buffer_bytes,
+        )?))
     }
 
     fn open(&self) -> Result<Arc<dyn Journal>, JournalError> {
@@ -66,11 +89,11 @@ impl Store for RocksStore {
         } else {
             families(&self.path)?
         };
-        let mut options = options();
+        let mut options = options(self.write_buffer_bytes);
         options.create_if_missing(fresh);
         let opened = Database::open_cf(&options, &self.path, &names);
         let database = opened.map_err(|error| JournalError::new("open", error))?;
-        let journal = RocksJournal::new(database, &names)?;
+        let journal = RocksJournal::new(database, &names, self.write_buffer_bytes)?;
         if journal.segments().is_empty() {
             journal.make_segment(Sequence::ZERO.next())?;
         }
@@ -89,12 +112,12 @@ fn families(path: &Path) -> Result<Vec<String>, JournalError> {
         .map_err(|error| JournalError::new("read the list of segments", error))
 }
 
-fn options() -> Options {
+fn options(write_buffer_bytes: usize) -> Options {
     let mut options = Options::default();
     options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
     options.set_recycle_log_file_num(RECYCLED_LOGS);
     options.set_bytes_per_sync(BYTES_PER_SYNC);
-    options.set_write_buffer_size(WRITE_BUFFER_BYTES);
+    options.set_write_buffer_size(write_buffer_bytes);
     options.set_max_write_buffer_number(WRITE_BUFFERS_MAX);
     options.set_disable_auto_compactions(true);
     options.set_compression_type(DBCompressionType::None);
@@ -119,10 +142,15 @@ struct RocksJournal {
     /// Where the families begin, rising; appends go to the last one.
     segments: RwLock<Vec<Sequence>>,
     synced: WriteOptions,
+    write_buffer_bytes: usize,
 }
 
 impl RocksJournal {
-    fn new(database: Database, names: &[String]) -> Result<Self, JournalError> {
+    fn new(
+        database: Database,
+        names: &[String],
+        write_buffer_bytes: usize,
+    ) -> Result<Self, JournalError> {
         let mut segments: Vec<_> = names.iter().filter_map(|name| first_of(name)).collect();
         segments.sort_unstable();
         let strange = names
@@ -138,12 +166,8 @@ impl RocksJournal {
             database,
             segments: RwLock::new(segments),
             synced,
+            write_buffer_bytes,
         })
-    }
-
-    fn segments(&self) -> Vec<Sequence> {
-        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
-        segments.clone()
     }
 
     fn family(&self, first: Sequence) -> Result<Arc<BoundColumnFamily<'_>>, JournalError> {
@@ -155,7 +179,7 @@ impl RocksJournal {
     /// Makes a family and switches appends to it. The switch waits for an append under way.
     fn make_segment(&self, first: Sequence) -> Result<(), JournalError> {
         self.database
-            .create_cf(name(first), &options())
+            .create_cf(name(first), &options(self.write_buffer_bytes))
             .map_err(|error| JournalError::new("make a segment", error))?;
         let mut segments = self
             .segments
@@ -164,6 +188,19 @@ impl RocksJournal {
         assert!(segments.last().is_none_or(|newest| *newest < first));
         segments.push(first);
         Ok(())
+    }
+
+    /// The last command of a segment; none if it is empty.
+    fn end_of(&self, segment: Sequence) -> Result<Option<Sequence>, JournalError> {
+        let mut cursor = self.database.raw_iterator_cf(&self.family(segment)?);
+        cursor.seek_to_last();
+        let Some(bytes) = cursor.value() else {
+            checked(&cursor)?;
+            return Ok(None);
+        };
+        let (header, _) = record::open(bytes)
+            .map_err(|error| JournalError::new("read the end of a segment", error))?;
+        Ok(Some(header.last()))
     }
 
     /// The segment a reader that wants `from` begins in: the last one with a record at or below.
@@ -194,7 +231,7 @@ impl Journal for RocksJournal {
     }
 
     fn read_from(&self, from: Sequence) -> Result<Records<'_>, JournalError> {
-        let segments = self.segments();
+        let mut segments = self.segments();
         let (place, begin) = match self.holder(from)? {
             Some((holder, begin)) => {
                 let place = segments.iter().position(|segment| *segment == holder);
@@ -204,7 +241,7 @@ impl Journal for RocksJournal {
         };
         Ok(Box::new(Reading {
             journal: self,
-            segments: segments.into_iter().skip(place),
+            segments: segments.split_off(place).into_iter(),
             cursor: None,
             begin,
         }))
@@ -230,6 +267,40 @@ impl Journal for RocksJournal {
         self.database
             .flush_cf_opt(&self.family(closed)?, &flush)
             .map_err(|error| JournalError::new("flush a closed segment", error))
+    }
+
+    fn segments(&self) -> Vec<Sequence> {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        segments.clone()
+    }
+
+    fn read_segment(&self, segment: Sequence) -> Result<Records<'_>, JournalError> {
+        Ok(Box::new(Reading {
+            journal: self,
+            segments: vec![segment].into_iter(),
+            cursor: None,
+            begin: Sequence::ZERO,
+        }))
+    }
+
+    fn trim(&self, before: Sequence) -> Result<u64, JournalError> {
+        let mut segments = self.segments();
+        segments.pop();
+        let mut dropped = 0;
+        for segment in segments {
+            if self.end_of(segment)?.is_some_and(|last| last >= before) {
+                break;
+            }
+            self.database
+                .drop_cf(&name(segment))
+                .map_err(|error| JournalError::new("drop a segment", error))?;
+            self.segments
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .retain(|kept| *kept != segment);
+            dropped += 1;
+        }
+        Ok(dropped)
     }
 
     fn cut(&self, first: Sequence) -> Result<(), JournalError> {
@@ -266,7 +337,7 @@ fn checked(cursor: &DBRawIteratorWithThreadMode<'_, Database>) -> Result<(), Jou
 /// Records in order, segment after segment.
 struct Reading<'a> {
     journal: &'a RocksJournal,
-    segments: std::iter::Skip<std::vec::IntoIter<Sequence>>,
+    segments: std::vec::IntoIter<Sequence>,
     cursor: Option<DBRawIteratorWithThreadMode<'a, Database>>,
     begin: Sequence,
 }
@@ -309,7 +380,9 @@ impl Iterator for Reading<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::record::{Chain, Header};
     use super::*;
+    use crate::types::Time;
 
     fn sequence(value: u64) -> Sequence {
         Sequence::new(value)
@@ -352,6 +425,61 @@ mod tests {
         journal.cut(sequence(20)).expect("cut");
         journal.cut(sequence(21)).expect("nothing there to cut");
         assert_eq!(journal.head(), Ok(Some(sequence(12))));
+    }
+
+    #[test]
+    fn segments_are_read_alone_and_dropped_whole_below_a_command() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = RocksStore::new(folder.path().join("journal")).with_write_buffer(1);
+        let journal = store.open().expect("made");
+        let mut previous = Chain::GENESIS;
+        for (first, roll) in [(1, None), (3, None), (5, Some(5)), (7, None), (9, Some(8))] {
+            let header = sealed(first, &mut previous);
+            if let Some(roll) = roll {
+                journal.roll(sequence(roll)).expect("rolled");
+            }
+            journal.append(sequence(first), &header).expect("appended");
+        }
+        assert_eq!(journal.segments(), [1, 5, 8].map(sequence));
+        let alone = |segment: u64| {
+            let records = journal.read_segment(sequence(segment)).expect("readable");
+            let keys = records.map(|stored| stored.expect("readable").0.value());
+            keys.collect::<Vec<_>>()
+        };
+        assert_eq!(
+            [alone(1), alone(5), alone(8)],
+            [vec![1, 3], vec![5, 7], vec![9]]
+        );
+        for (before, dropped, left) in [(4, 0, 1), (5, 1, 5), (8, 0, 5), (99, 1, 8), (99, 0, 8)] {
+            assert_eq!(
+                journal.trim(sequence(before)),
+                Ok(dropped),
+                "below {before}"
+            );
+            assert_eq!(journal.segments()[0], sequence(left), "below {before}");
+        }
+        drop(journal);
+        let journal = store.open().expect("opened");
+        assert_eq!(journal.segments(), [sequence(8)]);
+        assert_eq!(firsts(&*journal, 0), [9]);
+    }
+
+    /// A record of two commands from `first` on.
+    fn sealed(first: u64, previous: &mut Chain) -> Vec<u8> {
+        let header = Header {
+            shard: 0,
+            epoch: 1,
+            count: 2,
+            first: sequence(first),
+            base_time: Time::new(0).expect("in bounds"),
+            events_at: sequence(first),
+            events_hash: 0,
+            previous: *previous,
+        };
+        let mut bytes = Vec::new();
+        record::begin(&mut bytes);
+        *previous = record::seal(&header, &mut bytes);
+        bytes
     }
 
     #[test]

@@ -35,6 +35,9 @@ pub struct Config {
     pub snapshot_every_commands: u64,
     /// A snapshot is taken after this much time if anything happened. Default ten minutes.
     pub snapshot_every: Duration,
+    /// Bytes of a write buffer of the journal. Default 64 MB: larger ones make each sync slower
+    /// (measured); small ones fill many small files, which tests of damage want.
+    pub journal_write_buffer_bytes: usize,
     /// The clocks and how far they are trusted.
     pub clock: ClockConfig,
     /// Told, on the starting thread, how far a replay is.
@@ -62,6 +65,7 @@ impl Config {
             batch_commands_max: 4_096,
             snapshot_every_commands: 5_000_000,
             snapshot_every: Duration::from_secs(600),
+            journal_write_buffer_bytes: 64 << 20,
             clock: ClockConfig::default(),
             on_progress: Arc::new(|_| {}),
             on_fatal: Arc::new(print_and_abort),

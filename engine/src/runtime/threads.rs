@@ -64,7 +64,8 @@ impl Runtime {
     )]
     pub fn start(config: Config, sink: Box<dyn Sink>) -> Result<(Self, Recovered), StartError> {
         let layout = Layout::new(&config.data_dir);
-        let store = crate::journal::rocks::RocksStore::new(layout.journal());
+        let store = crate::journal::rocks::RocksStore::new(layout.journal())
+            .with_write_buffer(config.journal_write_buffer_bytes);
         Self::start_on(&config, &store, sink)
     }
 
