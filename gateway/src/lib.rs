@@ -13,6 +13,7 @@ pub mod fanout;
 pub mod from_proto;
 pub mod hub;
 pub mod journal_cli;
+pub mod outlet;
 pub mod projector;
 pub mod replies;
 pub mod server;

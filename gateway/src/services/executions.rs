@@ -26,9 +26,9 @@ use crate::projector::rows::ExecutionRow;
 use crate::projector::{Ending, History, HistoryError, OrdersQuery, Owner, StatusFilter};
 use crate::to_proto;
 
-/// The most reports of one message: about half a megabyte, so that a client's default bound of
-/// four is never met.
-pub const REPORTS_MAX: usize = 1_024;
+/// The most reports of one message: some hundred kilobytes, since one message waits for each
+/// consumer that is slow, and there may be many of those.
+pub const REPORTS_MAX: usize = 256;
 
 /// Reports, then why they end.
 pub type ExecutionsStream = Reader<v1::StreamExecutionsResponse>;
@@ -172,7 +172,14 @@ impl Follower {
     /// Sends what there is, and what comes, until something ends it.
     async fn follow(&mut self, writer: &Writer<v1::StreamExecutionsResponse>) -> Status {
         let mut silent_since = None;
+        let mut taken = self.next;
         loop {
+            // Nothing is read for a consumer that has not taken what was read before.
+            match writer.room().await {
+                Ok(()) => taken = self.next,
+                Err(Cut::Stalled) => return streams::stalled("from_sequence", taken),
+                Err(Cut::Gone) => return streams::stopped(),
+            }
             // Seen before the rows are read: what is written in between wakes again.
             self.told.mark_unchanged();
             let batch = match self.read().await {
@@ -181,13 +188,8 @@ impl Follower {
             };
             let silent = silent_since.is_some_and(|since: Instant| since.elapsed() < SILENCE_MAX);
             if !batch.rows.is_empty() || !silent {
-                let next = self.next + batch.rows.len() as u64;
-                let message = self.message(&batch);
-                match writer.send(message).await {
-                    Ok(()) => self.next = next,
-                    Err(Cut::Stalled) => return streams::stalled("from_sequence", self.next),
-                    Err(Cut::Gone) => return streams::stopped(),
-                }
+                writer.put(self.message(&batch));
+                self.next += batch.rows.len() as u64;
                 silent_since = Some(Instant::now());
             }
             if !batch.caught_up && !batch.rows.is_empty() {

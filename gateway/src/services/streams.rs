@@ -1,24 +1,24 @@
-//! Streams that go on until somebody ends them: a bounded queue, and a last word.
+//! Streams that go on until somebody ends them: one message ahead, and a last word.
 //!
-//! Invariant: at most [`QUEUE_MAX`] messages wait for a consumer; one who takes none of them for
-//! [`STALL_MAX`] is cut, and reads why after what was queued. Whoever writes reads from the
-//! history, so a consumer may fall behind as far as it likes while it takes something. Not here:
-//! what is sent.
+//! Invariant: at most one message waits for a consumer, and the next one is made only when that was
+//! taken; one who takes nothing for [`STALL_MAX`] is cut, what waited for it is dropped at once,
+//! and it reads why and where to go on whenever it reads. Whoever writes reads from the history,
+//! so a consumer may fall behind as far as it likes while it takes something. Not here: what is
+//! sent.
 
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio_stream::Stream;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::errors::{DOMAIN, Failure, RETRY_AFTER};
+use crate::outlet::{Feeder, Taker, outlet};
 
-/// The most messages waiting for one consumer.
-pub const QUEUE_MAX: usize = 4;
 /// How long a consumer may take nothing.
 pub const STALL_MAX: Duration = Duration::from_secs(30);
 /// How long a stream may be silent.
@@ -27,14 +27,14 @@ pub const SILENCE_MAX: Duration = Duration::from_secs(1);
 /// The writing end.
 #[derive(Debug)]
 pub struct Writer<T> {
-    queue: mpsc::Sender<T>,
+    queue: Feeder<T>,
     end: Arc<OnceLock<Status>>,
 }
 
 /// The reading end: messages, then the last word.
 #[derive(Debug)]
 pub struct Reader<T> {
-    queue: mpsc::Receiver<T>,
+    queue: Taker<T>,
     end: Arc<OnceLock<Status>>,
     ended: bool,
 }
@@ -44,45 +44,54 @@ pub struct Reader<T> {
 pub enum Cut {
     /// The consumer has gone.
     Gone,
-    /// The consumer takes nothing.
+    /// The consumer takes nothing; what waited was dropped.
     Stalled,
 }
 
 /// A stream with both its ends.
 pub fn stream<T>() -> (Writer<T>, Reader<T>) {
-    let (sender, receiver) = mpsc::channel(QUEUE_MAX);
+    let (queue, taker) = outlet();
     let end = Arc::new(OnceLock::new());
     let reader = Reader {
-        queue: receiver,
+        queue: taker,
         end: Arc::clone(&end),
         ended: false,
     };
-    let queue = sender;
     (Writer { queue, end }, reader)
 }
 
 impl<T> Writer<T> {
-    /// Sends a message, waiting for room.
+    /// Waits until the consumer has taken everything. Make the next message only then: so there
+    /// is never more than one.
     ///
     /// # Errors
     /// [`Cut`].
-    pub async fn send(&self, message: T) -> Result<(), Cut> {
-        match tokio::time::timeout(STALL_MAX, self.queue.send(message)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(Cut::Gone),
+    pub async fn room(&self) -> Result<(), Cut> {
+        match tokio::time::timeout(STALL_MAX, self.queue.below(1)).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Cut::Gone),
+            // It may just have been taken.
+            Err(_) if self.queue.take_back().is_empty() => Ok(()),
             Err(_) => Err(Cut::Stalled),
         }
     }
 
+    /// Puts a message where the consumer finds it. Call [`Writer::room`] before.
+    pub fn put(&self, message: T) {
+        // To a consumer that has gone nothing can be said; `room` says so next.
+        let _ = self.queue.push(message);
+    }
+
     /// Waits until the consumer has gone.
     pub async fn gone(&self) {
-        self.queue.closed().await;
+        self.queue.left().await;
     }
 
     /// Ends the stream with a last word.
     pub fn end(self, status: Status) {
         // Written once: this takes the only writer.
         let _ = self.end.set(status);
+        self.queue.end();
     }
 }
 
@@ -90,7 +99,7 @@ impl<T> Stream for Reader<T> {
     type Item = Result<T, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match self.queue.poll_recv(context) {
+        match self.queue.poll_take(context) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(message)) => Poll::Ready(Some(Ok(message))),
             Poll::Ready(None) if self.ended => Poll::Ready(None),
@@ -116,7 +125,7 @@ pub fn stopped() -> Status {
 /// The last word for a consumer that took nothing: where to go on.
 pub fn stalled(field: &str, resume_from: u64) -> Status {
     let text = format!(
-        "nothing was taken for {} s, so the stream was cut; what was queued was sent: go on with \
+        "nothing was taken for {} s, so the stream was cut and what waited was dropped: go on with \
          {field} = {resume_from}",
         STALL_MAX.as_secs()
     );
@@ -137,35 +146,36 @@ mod tests {
         let (writer, mut reader) = stream();
         let writing = tokio::spawn(async move {
             for number in 0_u64.. {
-                if let Err(cut) = writer.send(number).await {
-                    assert_eq!(cut, Cut::Stalled);
-                    writer.end(stalled("from_sequence", number));
-                    return number;
+                match writer.room().await {
+                    Ok(()) => writer.put(number),
+                    Err(cut) => {
+                        assert_eq!(cut, Cut::Stalled);
+                        writer.end(stalled("from_sequence", number - 1));
+                        return number;
+                    }
                 }
             }
             0
         });
         // The clock of this test runs only while nobody has anything to do.
-        let number = writing.await.expect("it ends");
-        assert_eq!(number, QUEUE_MAX as u64, "the queue is bounded");
-        for expected in 0..number {
-            assert_eq!(
-                reader.next().await.expect("queued").expect("sent"),
-                expected
-            );
+        for expected in 0..3 {
+            assert_eq!(reader.next().await.expect("more").expect("sent"), expected);
         }
+        let made = writing.await.expect("it ends");
+        assert_eq!(made, 4, "one message ahead of the consumer, no more");
+        // The one that waited was dropped, and the last word names it.
         let status = reader
             .next()
             .await
             .expect("a last word")
             .expect_err("an error");
         assert_eq!(status.code(), Code::ResourceExhausted);
-        assert!(status.message().contains("from_sequence = 4"), "{status}");
+        assert!(status.message().contains("from_sequence = 3"), "{status}");
         let info = status.get_details_error_info().expect("details");
         assert_eq!(info.reason, "SLOW_CONSUMER");
         assert_eq!(
             info.metadata.get("from_sequence").map(String::as_str),
-            Some("4")
+            Some("3")
         );
         assert!(reader.next().await.is_none());
     }
@@ -175,7 +185,8 @@ mod tests {
         let (writer, mut reader) = stream();
         let writing = tokio::spawn(async move {
             for number in 0..20_u64 {
-                writer.send(number).await.expect("it is taken in time");
+                writer.room().await.expect("it is taken in time");
+                writer.put(number);
             }
         });
         for expected in 0..20 {
@@ -189,8 +200,9 @@ mod tests {
     #[tokio::test]
     async fn a_consumer_that_leaves_ends_the_writing() {
         let (writer, reader) = stream::<u64>();
+        writer.put(1);
         drop(reader);
         writer.gone().await;
-        assert_eq!(writer.send(1).await, Err(Cut::Gone));
+        assert_eq!(writer.room().await, Err(Cut::Gone));
     }
 }

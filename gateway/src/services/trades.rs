@@ -23,7 +23,7 @@ use crate::projector::{Ending, TradesPage, TradesQuery};
 use crate::to_proto;
 
 /// The most trades of one message.
-pub const TRADES_MAX: usize = 1_024;
+pub const TRADES_MAX: usize = 256;
 
 /// Trades, then why they end.
 pub type TradesStream = Reader<v1::StreamTradesResponse>;
@@ -79,7 +79,16 @@ impl Tape {
         let history = self.exchange.history.clone();
         let mut progress = history.watch();
         let mut silent_since = None;
+        let mut taken = self.next;
         loop {
+            // Nothing is read for a consumer that has not taken what was read before.
+            match writer.room().await {
+                Ok(()) => taken = self.next,
+                Err(Cut::Gone) => return streams::stopped(),
+                Err(Cut::Stalled) => {
+                    return streams::stalled("from_engine_sequence", taken.0.value());
+                }
+            }
             // Seen before the rows are read: what is written in between wakes again.
             let seen = *progress.borrow_and_update();
             let page = match self.read().await {
@@ -92,15 +101,8 @@ impl Tape {
             let after = page.next.unwrap_or(sent_to.max((seen.projected.next(), 0)));
             let silent = silent_since.is_some_and(|since: Instant| since.elapsed() < SILENCE_MAX);
             if !page.trades.is_empty() || !silent {
-                let sent = writer.send(self.message(&page, after)).await;
-                match sent {
-                    Ok(()) => silent_since = Some(Instant::now()),
-                    Err(Cut::Gone) => return streams::stopped(),
-                    Err(Cut::Stalled) => {
-                        let resume_from = self.next.0.value();
-                        return streams::stalled("from_engine_sequence", resume_from);
-                    }
-                }
+                writer.put(self.message(&page, after));
+                silent_since = Some(Instant::now());
             }
             self.next = after;
             if more {
