@@ -7,8 +7,11 @@
 //! Invariant: of the connections of one session only the newest can submit, and what it submits
 //! stands in the queue behind all that older ones did. Not here: what a command means.
 
+mod backlog;
 mod connection;
 mod registry;
+#[cfg(test)]
+mod slow_tests;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -22,7 +25,8 @@ use engine::types::{Name, PrincipalId, SessionId};
 use proto::v1;
 use tonic::{Status, Streaming};
 
-pub use connection::{Close, Connection, Outbound, REPORTS_QUEUED_MAX};
+pub use backlog::{Backlog, LINES_OF_ALL_MAX};
+pub use connection::{Close, Connection, LINES_QUEUED_MAX, Outbound};
 pub use registry::{CONNECTIONS_MAX, Sessions};
 use v1::session_request::Request as Wire;
 
@@ -54,7 +58,8 @@ pub fn begin(
     principal: PrincipalId,
     inbound: Streaming<v1::SessionRequest>,
 ) -> Outbound {
-    let (connection, outbound) = Connection::begin(exchange.sessions.next_number());
+    let sessions = &exchange.sessions;
+    let (connection, outbound) = Connection::begin(sessions.next_number(), sessions.backlog());
     tokio::spawn(serve(exchange, principal, inbound, connection));
     outbound
 }

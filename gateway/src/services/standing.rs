@@ -9,7 +9,8 @@ use engine::runtime::ClockStatus;
 use proto::v1;
 
 use crate::exchange::Exchange;
-use crate::session::{BATCH_COMMANDS_MAX, CONNECTIONS_MAX, CREDIT, REPORTS_QUEUED_MAX};
+use crate::session::{BATCH_COMMANDS_MAX, CONNECTIONS_MAX, CREDIT};
+use crate::session::{LINES_OF_ALL_MAX, LINES_QUEUED_MAX, Sessions};
 use crate::to_proto::timestamp;
 
 /// How the engine is.
@@ -63,8 +64,14 @@ pub fn limits(exchange: &Exchange) -> v1::GetLimitsResponse {
         (status.queue_max, status.queue_used),
         "commands taken and not yet answered; beyond it calls get RESOURCE_EXHAUSTED",
     ));
-    let connected = exchange.sessions.connected() as u32;
-    limits.extend(of_the_gateway(connected));
+    limits.extend(of_the_gateway(&exchange.sessions));
+    let places = &exchange.connections;
+    limits.push(limit(
+        ("connections", Kept::Fixed),
+        (places.connections_max() as u32, places.taken() as u32),
+        "connections open at a time; one more takes the place of one that has not begun to speak \
+         HTTP/2, or is closed at once",
+    ));
     limits.sort_by(|one, other| one.name.cmp(&other.name));
     v1::GetLimitsResponse {
         limits,
@@ -108,7 +115,7 @@ fn of_the_engine(usage: &Usage) -> Vec<v1::Limit> {
     ]
 }
 
-fn of_the_gateway(connected: u32) -> Vec<v1::Limit> {
+fn of_the_gateway(sessions: &Sessions) -> Vec<v1::Limit> {
     vec![
         limit(
             ("session_batch_commands", Kept::Fixed),
@@ -117,7 +124,7 @@ fn of_the_gateway(connected: u32) -> Vec<v1::Limit> {
         ),
         limit(
             ("session_connections", Kept::Fixed),
-            (CONNECTIONS_MAX as u32, connected),
+            (CONNECTIONS_MAX as u32, sessions.connected() as u32),
             "sessions connected at a time; one more is closed with TOO_MANY_SESSIONS",
         ),
         limit(
@@ -127,8 +134,14 @@ fn of_the_gateway(connected: u32) -> Vec<v1::Limit> {
         ),
         limit(
             ("session_reports_queued", Kept::Fixed),
-            (REPORTS_QUEUED_MAX as u32, 0),
+            (LINES_QUEUED_MAX as u32, 0),
             "reports that wait for a slow reader; more closes it with SLOW_CONSUMER",
+        ),
+        limit(
+            ("session_reports_queued_of_all", Kept::Fixed),
+            (LINES_OF_ALL_MAX as u32, sessions.backlog().lines() as u32),
+            "reports that wait for all readers; more closes those who read least with \
+             SLOW_CONSUMER",
         ),
     ]
 }

@@ -1,8 +1,10 @@
 //! One connection of a session: what goes out, what is under way, and its end.
 //!
-//! Invariant: the client never has more credit than `CREDIT` less what is under way; reports that
-//! wait for a slow reader are bounded, and past the bound the connection is closed. After
-//! [`Connection::close`] nothing is submitted and nothing goes out. Not here: what a batch holds.
+//! Invariant: the client never has more credit than `CREDIT` less what is under way; what waits
+//! for a slow reader is bounded, every kind of message, and past the bound the connection is cut
+//! and what waited is dropped at once, whether or not it is ever read. After [`Connection::close`]
+//! nothing is submitted and nothing is added. Not here: what a batch holds, the bound on all
+//! connections together (`backlog`).
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -12,18 +14,21 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use proto::v1;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio_stream::Stream;
 use tonic::Status;
 use v1::session_response::Response as Wire;
 
 use super::CREDIT;
+use super::backlog::Backlog;
+use crate::outlet::{Feeder, Taker, outlet};
 use crate::replies::SessionDelivery;
 use crate::telemetry::Telemetry;
 
-/// Reports that may wait for a reader: some tens of megabytes, sixteen for each command of a full
-/// credit. A connection that lets more pile up is closed, and finds them in StreamExecutions.
-pub const REPORTS_QUEUED_MAX: usize = 262_144;
+/// Lines that may wait for a reader: some tens of megabytes, sixteen for each command of a full
+/// credit. A line is a report, the result of a mass cancel, or a message with neither. A connection
+/// that lets more pile up is cut, and finds its reports in StreamExecutions.
+pub const LINES_QUEUED_MAX: usize = 262_144;
 /// The most reports of one message: with the largest of them below 1 MiB.
 const REPORTS_OF_MESSAGE_MAX: usize = 4_096;
 
@@ -60,8 +65,8 @@ impl Close {
     /// The reader is too slow.
     pub const SLOW_CONSUMER: Self = Self {
         reason: "SLOW_CONSUMER",
-        text: "too many reports waited to be read; open the session again and take the missing \
-               reports from StreamExecutions",
+        text: "too much waited to be read, and was dropped; open the session again and take the \
+               missing reports from StreamExecutions",
     };
     /// There are as many sessions as there may be.
     pub const TOO_MANY_SESSIONS: Self = Self {
@@ -78,11 +83,19 @@ impl Close {
 
 type Message = Result<v1::SessionResponse, Status>;
 
-/// What is under way, and the way out.
+/// A message that waits: its number among those of all connections, its lines.
+#[derive(Debug)]
+struct Queued {
+    number: u64,
+    lines: usize,
+    message: Message,
+}
+
+/// What is under way.
 #[derive(Debug)]
 struct State {
-    /// None once the connection is closed.
-    out: Option<mpsc::UnboundedSender<Message>>,
+    /// Nothing is submitted or added any more.
+    closed: bool,
     /// Commands the client may still send.
     credit: u32,
     /// Commands submitted and not yet answered.
@@ -98,8 +111,11 @@ struct State {
 pub struct Connection {
     number: u64,
     state: Mutex<State>,
-    /// Reports that wait to be read.
-    queued: AtomicUsize,
+    /// The way out.
+    out: Feeder<Queued>,
+    /// Lines that wait to be read.
+    lines: AtomicUsize,
+    backlog: Arc<Backlog>,
     /// Whether it is closed, and whether anything is under way.
     progress: watch::Sender<Progress>,
 }
@@ -113,26 +129,29 @@ struct Progress {
 /// The stream of answers of one connection.
 #[derive(Debug)]
 pub struct Outbound {
-    messages: mpsc::UnboundedReceiver<Message>,
+    messages: Taker<Queued>,
     connection: Arc<Connection>,
 }
 
 impl Connection {
     /// A connection and the stream of its answers.
-    pub fn begin(number: u64) -> (Arc<Self>, Outbound) {
-        let (out, messages) = mpsc::unbounded_channel();
+    pub fn begin(number: u64, backlog: &Arc<Backlog>) -> (Arc<Self>, Outbound) {
+        let (out, messages) = outlet();
         let connection = Arc::new(Self {
             number,
             state: Mutex::new(State {
-                out: Some(out),
+                closed: false,
                 credit: CREDIT,
                 under_way: 0,
                 watermark: 0,
                 submitted: VecDeque::new(),
             }),
-            queued: AtomicUsize::new(0),
+            out,
+            lines: AtomicUsize::new(0),
+            backlog: Arc::clone(backlog),
             progress: watch::channel(Progress::default()).0,
         });
+        backlog.enter(number, Arc::downgrade(&connection));
         let outbound = Outbound {
             messages,
             connection: Arc::clone(&connection),
@@ -149,11 +168,21 @@ impl Connection {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Lines that wait to be read.
+    pub fn lines(&self) -> usize {
+        self.lines.load(Ordering::Relaxed)
+    }
+
+    /// The number of the message that waits longest.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        self.out.front(|queued| queued.number)
+    }
+
     /// Sends the answer of the opening.
     pub fn open(&self, opened: &v1::SessionOpened) {
         let mut state = self.lock();
         state.watermark = opened.watermark;
-        state.send(Wire::Opened(*opened));
+        self.send(&state, Wire::Opened(*opened));
     }
 
     /// Spends credit; false when there is not enough.
@@ -177,7 +206,9 @@ impl Connection {
         submit: impl FnOnce() -> Result<(), E>,
     ) -> Option<Result<(), E>> {
         let mut state = self.lock();
-        state.out.as_ref()?;
+        if state.closed {
+            return None;
+        }
         let taken = submit();
         if taken.is_ok() {
             state.under_way += count as u32;
@@ -192,66 +223,155 @@ impl Connection {
     /// A batch was not taken; its credit comes back.
     pub fn refuse(&self, refused: v1::SessionRefused, count: usize) {
         let mut state = self.lock();
-        state.send(Wire::Refused(refused));
-        state.give_back(count);
+        self.send(&state, Wire::Refused(refused));
+        self.give_back(&mut state, count);
+        drop(state);
+        self.keep_bounds();
     }
 
     /// A batch was taken before; its credit comes back.
     pub fn duplicate(&self, first: u64, count: usize) {
         let mut state = self.lock();
         let watermark = state.watermark;
-        state.send(Wire::Duplicate(v1::SessionDuplicate {
+        let duplicate = v1::SessionDuplicate {
             first_client_sequence: first,
             watermark,
-        }));
-        state.give_back(count);
+        };
+        self.send(&state, Wire::Duplicate(duplicate));
+        self.give_back(&mut state, count);
+        drop(state);
+        self.keep_bounds();
     }
 
     /// Sends reports of commands that are durable now, with the credit they give back.
     pub fn deliver(&self, delivery: SessionDelivery, telemetry: &Telemetry) {
         let SessionDelivery { reports, commands } = delivery;
-        let queued = self
-            .queued
-            .fetch_add(reports.reports.len(), Ordering::Relaxed);
         let mut state = self.lock();
         state.watermark = state.watermark.max(reports.watermark);
         state.under_way = state.under_way.saturating_sub(commands);
         state.credit = state.credit.saturating_add(commands);
         state.measure(telemetry);
-        state.send_reports(reports, commands);
+        self.send_reports(&state, reports, commands);
         if state.under_way == 0 {
             self.progress.send_modify(|progress| progress.busy = false);
         }
         drop(state);
-        if queued > REPORTS_QUEUED_MAX {
-            self.close(Some(Close::SLOW_CONSUMER));
-        }
+        self.keep_bounds();
     }
 
     /// Ends the stream with a gRPC error.
     pub fn fail(&self, status: Status) -> Option<Close> {
-        if let Some(out) = self.lock().out.take() {
-            // A client that is gone does not read its error.
-            let _ = out.send(Err(status));
+        let mut state = self.lock();
+        if !state.closed {
+            self.put(Err(status), 1);
         }
-        self.mark_closed();
+        self.end(&mut state);
         None
     }
 
     /// Ends the stream; `why` is the last message, if the server ends it.
     pub fn close(&self, why: Option<Close>) {
         let mut state = self.lock();
-        let watermark = state.watermark;
         if let Some(why) = why {
-            state.send(Wire::Closed(v1::SessionClosed {
-                reason: why.reason.to_owned(),
-                text: why.text.to_owned(),
-                watermark,
-            }));
+            self.say(&state, why);
         }
-        state.out = None;
-        drop(state);
+        self.end(&mut state);
+    }
+
+    /// Ends the stream of a client that does not read: what waits is dropped, also when the stream
+    /// had ended already.
+    pub(super) fn cut_slow(&self) {
+        let mut state = self.lock();
+        let dropped = self.out.take_back();
+        self.taken(dropped.iter().map(|queued| queued.lines).sum());
+        if !state.closed {
+            self.say(&state, Close::SLOW_CONSUMER);
+            self.backlog.count_cut();
+        }
+        self.end(&mut state);
+    }
+
+    /// Cuts this connection if it is too slow, and others if all together are.
+    fn keep_bounds(&self) {
+        if self.lines() > LINES_QUEUED_MAX {
+            self.cut_slow();
+        }
+        self.backlog.relieve();
+    }
+
+    fn say(&self, state: &State, why: Close) {
+        let closed = v1::SessionClosed {
+            reason: why.reason.to_owned(),
+            text: why.text.to_owned(),
+            watermark: state.watermark,
+        };
+        self.send(state, Wire::Closed(closed));
+    }
+
+    fn end(&self, state: &mut State) {
+        state.closed = true;
+        self.out.end();
         self.mark_closed();
+    }
+
+    /// Lines were taken out of the queue.
+    fn taken(&self, lines: usize) {
+        self.lines.fetch_sub(lines, Ordering::Relaxed);
+        self.backlog.remove(lines);
+    }
+
+    fn put(&self, message: Message, lines: usize) {
+        self.lines.fetch_add(lines, Ordering::Relaxed);
+        let number = self.backlog.add(lines);
+        let queued = Queued {
+            number,
+            lines,
+            message,
+        };
+        if !self.out.push(queued) {
+            // A client that is gone finds its reports in StreamExecutions.
+            self.taken(lines);
+        }
+    }
+
+    fn send(&self, state: &State, response: Wire) {
+        if state.closed {
+            return;
+        }
+        let lines = lines_of(&response);
+        let response = Some(response);
+        self.put(Ok(v1::SessionResponse { response }), lines);
+    }
+
+    fn give_back(&self, state: &mut State, count: usize) {
+        let commands = count as u32;
+        state.credit = state.credit.saturating_add(commands);
+        self.send(state, Wire::Credit(v1::SessionCredit { commands }));
+    }
+
+    /// Sends reports in messages of bounded size; the credit goes with the last.
+    fn send_reports(&self, state: &State, mut reports: v1::SessionReports, credit: u32) {
+        while reports.reports.len() > REPORTS_OF_MESSAGE_MAX {
+            let rest = reports.reports.split_off(REPORTS_OF_MESSAGE_MAX);
+            let (words, mut rest_words): (Vec<_>, Vec<_>) = reports
+                .reject_words
+                .into_iter()
+                .partition(|words| (words.report as usize) < REPORTS_OF_MESSAGE_MAX);
+            for words in &mut rest_words {
+                words.report = words.report.saturating_sub(REPORTS_OF_MESSAGE_MAX as u32);
+            }
+            let first = v1::SessionReports {
+                reports: reports.reports,
+                reject_words: words,
+                durable_sequence: reports.durable_sequence,
+                ..v1::SessionReports::default()
+            };
+            self.send(state, Wire::Reports(first));
+            reports.reports = rest;
+            reports.reject_words = rest_words;
+        }
+        let last = v1::SessionReports { credit, ..reports };
+        self.send(state, Wire::Reports(last));
     }
 
     fn mark_closed(&self) {
@@ -274,44 +394,6 @@ impl Connection {
 }
 
 impl State {
-    fn send(&self, response: Wire) {
-        if let Some(out) = &self.out {
-            // A client that is gone finds its reports in StreamExecutions.
-            let _ = out.send(Ok(v1::SessionResponse {
-                response: Some(response),
-            }));
-        }
-    }
-
-    fn give_back(&mut self, count: usize) {
-        let commands = count as u32;
-        self.credit = self.credit.saturating_add(commands);
-        self.send(Wire::Credit(v1::SessionCredit { commands }));
-    }
-
-    /// Sends reports in messages of bounded size; the credit goes with the last.
-    fn send_reports(&self, mut reports: v1::SessionReports, credit: u32) {
-        while reports.reports.len() > REPORTS_OF_MESSAGE_MAX {
-            let rest = reports.reports.split_off(REPORTS_OF_MESSAGE_MAX);
-            let (words, mut rest_words): (Vec<_>, Vec<_>) = reports
-                .reject_words
-                .into_iter()
-                .partition(|words| (words.report as usize) < REPORTS_OF_MESSAGE_MAX);
-            for words in &mut rest_words {
-                words.report = words.report.saturating_sub(REPORTS_OF_MESSAGE_MAX as u32);
-            }
-            self.send(Wire::Reports(v1::SessionReports {
-                reports: reports.reports,
-                reject_words: words,
-                durable_sequence: reports.durable_sequence,
-                ..v1::SessionReports::default()
-            }));
-            reports.reports = rest;
-            reports.reject_words = rest_words;
-        }
-        self.send(Wire::Reports(v1::SessionReports { credit, ..reports }));
-    }
-
     fn measure(&mut self, telemetry: &Telemetry) {
         while let Some((last, count, since)) = self.submitted.front().copied() {
             if last > self.watermark {
@@ -323,24 +405,36 @@ impl State {
     }
 }
 
+/// How many lines of the bounds a message takes.
+fn lines_of(response: &Wire) -> usize {
+    let Wire::Reports(reports) = response else {
+        return 1;
+    };
+    let words = reports.reject_words.len() + reports.mass_cancels.len();
+    (reports.reports.len() + words).max(1)
+}
+
 impl Stream for Outbound {
     type Item = Message;
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Message>> {
-        let next = self.messages.poll_recv(context);
-        if let Poll::Ready(Some(Ok(message))) = &next
-            && let Some(Wire::Reports(reports)) = &message.response
-        {
-            let taken = reports.reports.len();
-            self.connection.queued.fetch_sub(taken, Ordering::Relaxed);
-        }
-        next
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.messages.poll_take(context).map(|next| {
+            let queued = next?;
+            self.connection.taken(queued.lines);
+            Some(queued.message)
+        })
     }
 }
 
 impl Drop for Outbound {
-    /// The transport dropped the stream: the client is gone.
+    /// The transport dropped the stream: the client is gone, and what waits is dropped too.
     fn drop(&mut self) {
-        self.connection.close(None);
+        let connection = &self.connection;
+        let mut state = connection.lock();
+        let dropped = connection.out.take_back();
+        connection.taken(dropped.iter().map(|queued| queued.lines).sum());
+        connection.end(&mut state);
+        drop(state);
+        connection.backlog.leave(connection.number);
     }
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use engine::types::{Name, PrincipalId};
 
+use super::backlog::Backlog;
 use super::connection::{Close, Connection};
 
 /// The most sessions connected at a time; each costs some kilobytes and its credit in the queue.
@@ -19,12 +20,18 @@ pub const CONNECTIONS_MAX: usize = 4_096;
 pub struct Sessions {
     connected: Mutex<HashMap<(PrincipalId, Name), Arc<Connection>>>,
     next: AtomicU64,
+    backlog: Arc<Backlog>,
 }
 
 impl Sessions {
     /// The number of the next connection.
     pub fn next_number(&self) -> u64 {
         self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// What waits for all of them.
+    pub const fn backlog(&self) -> &Arc<Backlog> {
+        &self.backlog
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<(PrincipalId, Name), Arc<Connection>>> {
