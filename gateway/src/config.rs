@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use engine::runtime::{Config, Wait};
@@ -52,9 +53,17 @@ pub struct Serve {
     /// Calls of one participant under way; half the queue when not given.
     #[arg(long)]
     pub share_commands_max: Option<u32>,
-    /// Connections at a time; one more is closed at once.
+    /// Connections at a time; one more takes the place of one that has not begun to speak HTTP/2,
+    /// or is closed at once.
     #[arg(long, default_value_t = 4_096)]
     pub connections_max: usize,
+    /// How long a connection may take to begin to speak HTTP/2, in milliseconds.
+    #[arg(long, default_value_t = 10_000)]
+    pub begin_within_ms: u64,
+    /// A connection is asked for a sign of life this often, and closed when it gives none for as
+    /// long again; in milliseconds.
+    #[arg(long, default_value_t = 20_000)]
+    pub keepalive_ms: u64,
     /// A snapshot is taken after this many commands.
     #[arg(long, default_value_t = 5_000_000)]
     pub snapshot_every_commands: u64,
@@ -85,6 +94,8 @@ impl Serve {
             queue_commands_max: 65_536,
             share_commands_max: None,
             connections_max: 4_096,
+            begin_within_ms: 10_000,
+            keepalive_ms: 20_000,
             snapshot_every_commands: 5_000_000,
             wait: WaitArgument::Park,
         }
@@ -104,6 +115,16 @@ impl Serve {
             build: format!("gateway {}", env!("CARGO_PKG_VERSION")),
             ..Config::new(&self.data_dir)
         }
+    }
+
+    /// How long a connection may take to begin.
+    pub const fn begin_within(&self) -> Duration {
+        Duration::from_millis(self.begin_within_ms)
+    }
+
+    /// How often a connection is asked for a sign of life, and how long it may take to give it.
+    pub const fn keepalive(&self) -> Duration {
+        Duration::from_millis(self.keepalive_ms)
     }
 
     /// Calls of one participant under way.

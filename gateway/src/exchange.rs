@@ -14,6 +14,7 @@ use crate::directory::Directory;
 use crate::fanout::Feed;
 use crate::projector::History;
 use crate::replies::Replies;
+use crate::server::incoming::Places;
 use crate::session::Sessions;
 use crate::telemetry::Telemetry;
 
@@ -33,6 +34,8 @@ pub struct Exchange {
     pub replies: Arc<Replies>,
     /// Connected sessions.
     pub sessions: Sessions,
+    /// The places of connections.
+    pub connections: Arc<Places>,
     /// Counters.
     pub telemetry: Arc<Telemetry>,
     /// What the start found.

@@ -7,7 +7,7 @@
 //! Invariant: without TLS and keys it listens on loopback only. Not here: signals (`shutdown`),
 //! the services.
 
-mod incoming;
+pub mod incoming;
 
 use std::io;
 use std::net::SocketAddr;
@@ -33,6 +33,7 @@ use crate::replies::Replies;
 use crate::services::{AccountsService, MarketDataService, OperationsService, OrderEntryService};
 use crate::session::Sessions;
 use crate::telemetry::Telemetry;
+use incoming::{Bounded, Limits, Places};
 
 /// The largest message a client may send: a full batch with room.
 const MESSAGE_BYTES_MAX: usize = 1 << 20;
@@ -40,8 +41,9 @@ const MESSAGE_BYTES_MAX: usize = 1 << 20;
 const STREAMS_OF_CONNECTION_MAX: u32 = 4_096;
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1_024;
-/// A connection that answers no ping within this is gone.
-const KEEPALIVE: Duration = Duration::from_secs(20);
+/// File descriptors kept for the journal, the snapshots and the history; connections do not get
+/// them, since a store that cannot open a file stops the exchange.
+const DESCRIPTORS_KEPT: u64 = 1_024;
 /// How long a stop waits for clients to take their last answers.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -112,7 +114,7 @@ impl Running {
         let address = listener
             .local_addr()
             .map_err(|error| ServeError::Listen(listen, error))?;
-        let serving = serve(&exchange, listener, settings.connections_max, shutdown)?;
+        let serving = serve(&exchange, listener, settings.keepalive(), shutdown)?;
         Ok(Self {
             address,
             exchange,
@@ -180,11 +182,31 @@ fn exchange(
         feed,
         replies,
         sessions: Sessions::default(),
+        connections: Places::new(Limits {
+            connections_max: connections_max(settings.connections_max),
+            begin_within: settings.begin_within(),
+        }),
         telemetry: Arc::clone(&outlets.telemetry),
         recovered,
         started: SystemTime::now(),
         shutdown,
     }))
+}
+
+/// As many connections as were asked for, or as the process may have file descriptors for.
+fn connections_max(asked: usize) -> usize {
+    let Ok((descriptors, _)) = rlimit::getrlimit(rlimit::Resource::NOFILE) else {
+        return asked;
+    };
+    let kept = DESCRIPTORS_KEPT.min(descriptors / 2);
+    let possible = usize::try_from(descriptors - kept).unwrap_or(usize::MAX);
+    if possible < asked {
+        eprintln!(
+            "{descriptors} file descriptors are allowed and {kept} are kept for the journal, so at \
+             most {possible} connections are taken and not {asked}"
+        );
+    }
+    asked.min(possible)
 }
 
 /// Takes the address without accepting anybody yet.
@@ -203,7 +225,7 @@ fn bind(listen: SocketAddr) -> io::Result<TcpSocket> {
 fn serve(
     exchange: &Arc<Exchange>,
     listener: TcpListener,
-    connections_max: usize,
+    keepalive: Duration,
     mut shutdown: watch::Receiver<bool>,
 ) -> Result<JoinHandle<Result<(), tonic::transport::Error>>, ServeError> {
     let shared = || Arc::clone(exchange);
@@ -217,8 +239,8 @@ fn serve(
         .max_decoding_message_size(MESSAGE_BYTES_MAX);
     let router = Server::builder()
         .max_concurrent_streams(Some(STREAMS_OF_CONNECTION_MAX))
-        .http2_keepalive_interval(Some(KEEPALIVE))
-        .http2_keepalive_timeout(Some(KEEPALIVE))
+        .http2_keepalive_interval(Some(keepalive))
+        .http2_keepalive_timeout(Some(keepalive))
         .add_service(health)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
@@ -226,7 +248,7 @@ fn serve(
         .add_service(MarketDataServer::new(MarketDataService::new(shared())))
         .add_service(AccountsServer::new(AccountsService::new(shared())))
         .add_service(OperationsServer::new(OperationsService::new(shared())));
-    let incoming = incoming::bounded(listener, connections_max);
+    let incoming = Bounded::new(listener, Arc::clone(&exchange.connections));
     Ok(tokio::spawn(async move {
         health_reporter
             .set_serving::<OrderEntryServer<OrderEntryService>>()
