@@ -123,7 +123,30 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()?;
     drop(file);
     std::fs::rename(&temporary, path)?;
-    sync_folder(path.parent().unwrap_or_else(|| Path::new(".")))
+    sync_folder(above(path))
+}
+
+/// Makes a folder, and those above it that are missing, and syncs the name of each.
+///
+/// The folder's own name is synced also where it was there: an earlier process may have made it and
+/// died before it came so far. Only then may the folder above be one we cannot read.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    let absent = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+    let missing: Vec<_> = path.ancestors().take_while(absent).collect();
+    std::fs::create_dir_all(path)?;
+    for folder in &missing {
+        sync_folder(above(folder))?;
+    }
+    match sync_folder(above(path)) {
+        Err(error) if missing.is_empty() && error.kind() == io::ErrorKind::PermissionDenied => {
+            Ok(())
+        }
+        synced => synced,
+    }
+}
+
+fn above(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
 }
 
 /// Syncs the names in a folder.
@@ -154,6 +177,17 @@ mod tests {
         assert!(matches!(Lock::take(&path), Err(LockError::InUse)));
         drop((reader, second));
         Lock::take(&path).expect("free again");
+    }
+
+    #[test]
+    fn a_folder_is_made_with_those_above_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("one/two/three");
+        make_folder(&path).expect("made");
+        make_folder(&path).expect("there already");
+        assert!(path.is_dir());
+        std::fs::write(folder.path().join("file"), b"").expect("written");
+        assert!(make_folder(&folder.path().join("file")).is_err());
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::sequencer::CHUNK_COMMANDS_MAX;
 use super::sink::Sink;
 use crate::SEMANTICS_VERSION;
 use crate::engine::Engine;
-use crate::journal::folder::{Layout, Lock, LockError};
+use crate::journal::folder::{self, Layout, Lock, LockError};
 use crate::journal::head::{self, HeadFile, Mark, MarkKeeper};
 use crate::journal::record::Chain;
 use crate::journal::{Journal, Store};
@@ -126,7 +126,7 @@ fn check(config: &Config) -> Result<(), StartError> {
 }
 
 fn lock(layout: &Layout) -> Result<Lock, StartError> {
-    std::fs::create_dir_all(&layout.root).map_err(|error| io(&layout.root, &error))?;
+    folder::make_folder(&layout.root).map_err(|error| io(&layout.root, &error))?;
     Lock::take(&layout.lock()).map_err(|error| match error {
         LockError::InUse => StartError::InUse(layout.root.clone()),
         LockError::Absent => io(&layout.lock(), &std::io::ErrorKind::NotFound.into()),
@@ -213,6 +213,8 @@ fn start_fresh(
     let head = HeadFile::create(&path, &mark).map_err(|error| io(&path, &error))?;
     let journal = store.open().map_err(|error| reading(&error))?;
     let cursor = sink.open(Sequence::ZERO).map_err(StartError::Sink)?;
+    // The folders the two made: without their names all that is synced in them would be gone.
+    folder::sync_folder(&layout.root).map_err(|error| io(&layout.root, &error))?;
     if cursor > Sequence::ZERO {
         return Err(StartError::Sink(format!(
             "the projections hold command {} but the journal is new",
