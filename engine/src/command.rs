@@ -120,6 +120,42 @@ pub enum Body {
     SessionsLost,
     /// From here on a build with other behaviour writes; replay never crosses it with wrong code.
     SemanticsVersion(u32),
+    /// A new epoch begins: after a loss was accepted, or a backup restored. Written only by the
+    /// tools on a stopped folder, as the first command of the first record of the epoch.
+    BeginEpoch(BeginEpoch),
+    /// One command is never applied again. Written only by the tool on a stopped folder, as the
+    /// only command of its record.
+    Quarantine(Quarantine),
+}
+
+impl Body {
+    /// The account the command trades for, if it trades.
+    pub const fn account(&self) -> Option<AccountId> {
+        match self {
+            Self::NewOrder(order) => Some(order.account),
+            Self::CancelOrder(cancel) => Some(cancel.account),
+            Self::ReplaceOrder(replace) => Some(replace.account),
+            Self::MassCancel(cancel) => Some(cancel.account),
+            Self::OpenSession(_)
+            | Self::CreateParticipant(_)
+            | Self::CreateOwner(_)
+            | Self::CreateAccount(_)
+            | Self::SetCalendar(_)
+            | Self::CreateVenue(_)
+            | Self::CreateInstrument(_)
+            | Self::SetSchedule(_)
+            | Self::SetPhase(_)
+            | Self::SetTradingStatus(_)
+            | Self::SetReferencePrice(_)
+            | Self::SetLimits(_)
+            | Self::AcceptClock(_)
+            | Self::Tick
+            | Self::SessionsLost
+            | Self::SemanticsVersion(_)
+            | Self::BeginEpoch(_)
+            | Self::Quarantine(_) => None,
+        }
+    }
 }
 
 /// Cancel what is left of one order (FIX 35=F).
@@ -348,4 +384,50 @@ pub struct SetLimits {
 pub struct AcceptClock {
     /// The wall time the operator saw and accepts.
     pub wall: Time,
+}
+
+/// A new epoch begins. Ids of executions hold the epoch, so none is ever given twice.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BeginEpoch {
+    /// The epoch that begins; higher than every one before.
+    pub epoch: u32,
+    /// Why.
+    pub cause: EpochCause,
+    /// The commands that are gone, first and last; the command itself has the next sequence.
+    /// `None` where the history before it is whole: then it follows like any other command.
+    pub lost: Option<(Sequence, Sequence)>,
+}
+
+impl BeginEpoch {
+    /// Whether it may stand at `sequence` right after the command `before`.
+    pub fn follows(&self, before: Sequence, sequence: Sequence) -> bool {
+        match self.lost {
+            None => sequence == before.next(),
+            Some((first, last)) => {
+                first == before.next() && first <= last && sequence == last.next()
+            }
+        }
+    }
+}
+
+/// Why an epoch began.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum EpochCause {
+    /// An operator accepted that acknowledged commands are gone.
+    AcceptedLoss,
+    /// The folder was made from a backup.
+    Restored,
+}
+
+impl EpochCause {
+    /// All causes, in the order of their numbers in the journal, from 0.
+    pub const ALL: [Self; 2] = [Self::AcceptedLoss, Self::Restored];
+}
+
+/// One command is not applied: its place and its time stay, and what it asked does not happen. Of
+/// a session's command the number is used up, as by a reject; a request is not remembered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Quarantine {
+    /// The command.
+    pub sequence: Sequence,
 }

@@ -15,7 +15,7 @@ pub use sections::{SectionId, SectionsError};
 pub use views::{LiveOrder, LivePlace, Usage};
 
 use crate::book::arena::Arena;
-use crate::command::{Body, Command, Identity, Sequenced};
+use crate::command::{Body, Command, Identity, Quarantine, Sequenced};
 use crate::event::{Event, Events};
 use crate::journal::codec;
 use crate::limits::Limits;
@@ -85,22 +85,10 @@ impl Engine {
     }
 
     /// Carries out one command and appends its events. The sequence must be the last one plus
-    /// one, and the time must not fall: anything else is a fault of ours and stops the process.
+    /// one (or lie behind exactly what a `BeginEpoch` says is lost), and the time must not fall:
+    /// anything else is a fault of ours and stops the process.
     pub fn apply(&mut self, command: &Sequenced<Command>, events: &mut Events) {
-        assert!(
-            command.sequence == self.sequence.next(),
-            "commands come one after the other: {:?} after {:?}",
-            command.sequence,
-            self.sequence
-        );
-        assert!(
-            command.time >= self.time,
-            "time never falls: {:?} after {:?}",
-            command.time,
-            self.time
-        );
-        self.sequence = command.sequence;
-        self.time = command.time;
+        self.advance(command);
         let first = events.len();
         match self.admit(&command.value) {
             Ok(()) => self.carry_out(&command.value, events),
@@ -111,6 +99,47 @@ impl Engine {
         }
         self.timers.tidy(&self.arena);
         self.hasher.add(self.sequence, &events.as_slice()[first..]);
+    }
+
+    /// Takes the place of a quarantined command and does nothing of what it asks.
+    pub fn skip(&mut self, command: &Sequenced<Command>, events: &mut Events) {
+        self.advance(command);
+        let envelope = &command.value.envelope;
+        if let Identity::Session {
+            session,
+            client_sequence,
+        } = envelope.identity
+        {
+            // Uses up the number, if it is the next one: what the session sent after it follows.
+            let _ = self
+                .sessions
+                .check(envelope.principal, session, client_sequence);
+        }
+        let first = events.len();
+        let sequence = command.sequence;
+        events.push(Event::Quarantined(Quarantine { sequence }));
+        self.hasher.add(self.sequence, &events.as_slice()[first..]);
+    }
+
+    fn advance(&mut self, command: &Sequenced<Command>) {
+        let follows = if let Body::BeginEpoch(begin) = &command.value.body {
+            begin.follows(self.sequence, command.sequence)
+        } else {
+            command.sequence == self.sequence.next()
+        };
+        assert!(
+            follows,
+            "commands come one after the other: {:?} after {:?}",
+            command.sequence, self.sequence
+        );
+        assert!(
+            command.time >= self.time,
+            "time never falls: {:?} after {:?}",
+            command.time,
+            self.time
+        );
+        self.sequence = command.sequence;
+        self.time = command.time;
     }
 
     /// What the engine would answer to a command at `time`: the same ladder of checks, carried out
@@ -223,9 +252,14 @@ impl Engine {
                 operation(events, self.requests.set_limits(set).map(|()| None));
             }
             Body::Tick => self.tick(events),
-            Body::AcceptClock(_) | Body::SessionsLost | Body::SemanticsVersion(_) => {
+            Body::BeginEpoch(begin) => {
+                events.push(Event::EpochBegan(*begin));
                 operation(events, Ok(None));
             }
+            Body::AcceptClock(_)
+            | Body::SessionsLost
+            | Body::SemanticsVersion(_)
+            | Body::Quarantine(_) => operation(events, Ok(None)),
         }
     }
 
@@ -251,9 +285,12 @@ impl Engine {
             Body::SetTradingStatus(set) => Ok(self.venues.status(set.scope).map(|_| ())?),
             Body::SetReferencePrice(set) => self.venues.check_reference_price(set),
             Body::SetLimits(set) => self.requests.check_limits(set),
-            Body::Tick | Body::AcceptClock(_) | Body::SessionsLost | Body::SemanticsVersion(_) => {
-                Ok(())
-            }
+            Body::Tick
+            | Body::AcceptClock(_)
+            | Body::SessionsLost
+            | Body::SemanticsVersion(_)
+            | Body::BeginEpoch(_)
+            | Body::Quarantine(_) => Ok(()),
         }
     }
 
@@ -314,28 +351,7 @@ fn request_of(command: &Command) -> Option<Request> {
     let Identity::Request(id) = command.envelope.identity else {
         return None;
     };
-    let account = match &command.body {
-        Body::NewOrder(order) => Some(order.account),
-        Body::CancelOrder(cancel) => Some(cancel.account),
-        Body::ReplaceOrder(replace) => Some(replace.account),
-        Body::MassCancel(mass_cancel) => Some(mass_cancel.account),
-        Body::OpenSession(_)
-        | Body::CreateParticipant(_)
-        | Body::CreateOwner(_)
-        | Body::CreateAccount(_)
-        | Body::SetCalendar(_)
-        | Body::CreateVenue(_)
-        | Body::CreateInstrument(_)
-        | Body::SetSchedule(_)
-        | Body::SetPhase(_)
-        | Body::SetTradingStatus(_)
-        | Body::SetReferencePrice(_)
-        | Body::SetLimits(_)
-        | Body::AcceptClock(_)
-        | Body::Tick
-        | Body::SessionsLost
-        | Body::SemanticsVersion(_) => None,
-    };
+    let account = command.body.account();
     let principal = RequestScope::Principal(command.envelope.principal);
     Some(Request {
         scope: account.map_or(principal, RequestScope::Account),

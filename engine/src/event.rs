@@ -4,7 +4,7 @@
 //! enough to write every report, the public book and the history without asking the engine.
 //! Not here: wire forms (`gateway::to_proto`), bytes for the running hash (`state_hash`).
 
-use crate::command::Scope;
+use crate::command::{BeginEpoch, Quarantine, Scope};
 use crate::reject::Reject;
 use crate::types::{
     AccountId, CalendarId, InstrumentId, OrderId, OrderStatus, Price, Quantity, Sequence,
@@ -41,6 +41,10 @@ pub enum Event {
     ReferencePrice(ReferencePrice),
     /// A trading day of a venue began.
     DayRolled(DayRolled),
+    /// A new epoch began.
+    EpochBegan(BeginEpoch),
+    /// A command was not applied, since an operator quarantined it.
+    Quarantined(Quarantine),
 }
 
 /// What kind of report (FIX 150).

@@ -9,7 +9,7 @@
 //! of commands (`journal::codec`), of contents (`engine::sections`).
 
 use crate::bytes::{self, BytesError, Reader};
-use crate::command::Scope;
+use crate::command::{BeginEpoch, Scope};
 use crate::event::{
     BookAction, BookChange, Cause, Counters, Event, ExecType, Fill, OrderReport, Trade,
 };
@@ -122,7 +122,9 @@ impl Event {
             | Self::PhaseChanged(_)
             | Self::StatusChanged(_)
             | Self::ReferencePrice(_)
-            | Self::DayRolled(_) => {
+            | Self::DayRolled(_)
+            | Self::EpochBegan(_)
+            | Self::Quarantined(_) => {
                 buffer.rare_event(self);
                 out.extend_from_slice(buffer.used());
             }
@@ -333,6 +335,11 @@ impl Buffer {
                 self.instrument(set.instrument);
                 self.i64(set.price.ticks());
             }
+            Event::EpochBegan(began) => self.epoch_began(began),
+            Event::Quarantined(quarantine) => {
+                self.byte(15);
+                self.u64(quarantine.sequence.value());
+            }
             Event::DayRolled(rolled) => {
                 self.byte(13);
                 self.u32(rolled.venue.index());
@@ -341,6 +348,16 @@ impl Buffer {
                 self.u32(rolled.index);
             }
         }
+    }
+
+    fn epoch_began(&mut self, began: &BeginEpoch) {
+        self.byte(14);
+        self.u32(began.epoch);
+        self.byte(began.cause as u8);
+        self.byte(u8::from(began.lost.is_some()));
+        let (first, last) = began.lost.unwrap_or((Sequence::ZERO, Sequence::ZERO));
+        self.u64(first.value());
+        self.u64(last.value());
     }
 
     fn scope(&mut self, scope: Scope) {

@@ -272,7 +272,9 @@ impl Tables {
                 | Event::Uncrossed(_)
                 | Event::MassCancel(_)
                 | Event::Operation(_)
-                | Event::Duplicate(_) => {}
+                | Event::Duplicate(_)
+                | Event::EpochBegan(_)
+                | Event::Quarantined(_) => {}
             }
         }
     }

@@ -21,7 +21,7 @@ use proto::v1;
 use crate::directory::Tables;
 
 pub use history::{client_order_id, execution_report, order};
-pub use session::{account_of, session_reports};
+pub use session::session_reports;
 pub use venue::venue;
 
 /// Where in the exchange's history an event stands.

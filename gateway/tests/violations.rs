@@ -389,6 +389,6 @@ fn a_session_order_of_a_handle_that_does_not_exist_is_a_command_all_the_same() {
     };
     let commands = from_proto::session_batch(&batch, SessionId::new(0), PrincipalId::LOCAL);
     let commands = commands.expect("a right batch");
-    let account = sanjiang_gateway::to_proto::account_of(&commands[0].body);
+    let account = commands[0].body.account();
     assert_eq!(account, Some(AccountId::new(0)));
 }

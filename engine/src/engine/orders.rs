@@ -235,7 +235,9 @@ impl Engine {
             | Body::AcceptClock(_)
             | Body::Tick
             | Body::SessionsLost
-            | Body::SemanticsVersion(_) => operation(events, Err(reject)),
+            | Body::SemanticsVersion(_)
+            | Body::BeginEpoch(_)
+            | Body::Quarantine(_) => operation(events, Err(reject)),
         }
     }
 

@@ -73,6 +73,8 @@ types! {
     Tick = 18,
     SessionsLost = 19,
     SemanticsVersion = 20,
+    BeginEpoch = 21,
+    Quarantine = 22,
 }
 
 impl Type {
@@ -98,6 +100,8 @@ impl Type {
             Body::Tick => Self::Tick,
             Body::SessionsLost => Self::SessionsLost,
             Body::SemanticsVersion(_) => Self::SemanticsVersion,
+            Body::BeginEpoch(_) => Self::BeginEpoch,
+            Body::Quarantine(_) => Self::Quarantine,
         }
     }
 
@@ -248,7 +252,7 @@ fn put_command(out: &mut Vec<u8>, time: Time, command: &Command, identity: Ident
     if let Some(authority) = &envelope.authority {
         put_authority(out, authority);
     }
-    put_body(out, time, &command.body);
+    operations::put(out, time, &command.body);
 }
 
 fn put_authority(out: &mut Vec<u8>, authority: &Authority) {
@@ -267,31 +271,6 @@ fn put_authority(out: &mut Vec<u8>, authority: &Authority) {
         bytes::put_varint(out, u64::from(principal.index()));
     }
     bytes::put_bytes(out, authority.reason.as_bytes());
-}
-
-fn put_body(out: &mut Vec<u8>, time: Time, body: &Body) {
-    match body {
-        Body::NewOrder(order) => orders::put_new(out, time, order),
-        Body::CancelOrder(cancel) => orders::put_cancel(out, cancel),
-        Body::ReplaceOrder(replace) => orders::put_replace(out, replace),
-        Body::MassCancel(cancel) => orders::put_mass_cancel(out, cancel),
-        Body::OpenSession(_)
-        | Body::CreateParticipant(_)
-        | Body::CreateOwner(_)
-        | Body::CreateAccount(_)
-        | Body::SetCalendar(_)
-        | Body::CreateVenue(_)
-        | Body::CreateInstrument(_)
-        | Body::SetSchedule(_)
-        | Body::SetPhase(_)
-        | Body::SetTradingStatus(_)
-        | Body::SetReferencePrice(_)
-        | Body::SetLimits(_)
-        | Body::AcceptClock(_)
-        | Body::Tick
-        | Body::SessionsLost
-        | Body::SemanticsVersion(_) => operations::put(out, time, body),
-    }
 }
 
 /// An instant as the difference to the command's time.
@@ -322,6 +301,16 @@ pub fn decode_batch(
     }
     input.finish().map_err(CodecError::Frame)?;
     Ok(commands)
+}
+
+/// Whether a body of commands begins with a `BeginEpoch`, without reading it.
+pub(crate) fn begins_with_epoch(body: &[u8]) -> bool {
+    body.first() == Some(&(Type::BeginEpoch as u8))
+}
+
+/// Whether a body of commands begins with a `Quarantine`, without reading it.
+pub(crate) fn begins_with_quarantine(body: &[u8]) -> bool {
+    body.first() == Some(&(Type::Quarantine as u8))
 }
 
 /// Reads one command written by [`encode`] with the same `previous`.
@@ -441,6 +430,8 @@ fn get_body(input: &mut Reader<'_>, time: Time, kind: Type) -> Result<Body, Byte
             let version = input.varint32("semantics version")?;
             Ok(Body::SemanticsVersion(version))
         }
+        Type::BeginEpoch => operations::begin_epoch(input),
+        Type::Quarantine => operations::quarantine(input),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::engine::Engine;
 use crate::journal::codec;
 use crate::journal::record::{self, Chain, Header, RecordError};
 use crate::limits::Limits;
+use crate::recovery::Quarantined;
 use crate::types::Sequence;
 
 /// Why a record was not applied, or what it showed when it was.
@@ -131,6 +132,10 @@ pub struct Replayer {
     position: Position,
     agreed: Sequence,
     compared: u64,
+    /// Commands that are not applied, each with the command that says so.
+    skipped: Quarantined,
+    /// Before this command the journal's hashes are of a run that still applied what is skipped.
+    silent_until: Sequence,
     /// The commands of the record in hand.
     decoded: Vec<Sequenced<Command>>,
     applied: Applied,
@@ -155,9 +160,18 @@ impl Replayer {
             engine,
             position,
             compared: 0,
+            skipped: Quarantined::new(),
+            silent_until: Sequence::ZERO,
             decoded: Vec::new(),
             applied: Applied::default(),
         }
+    }
+
+    /// Takes the place of these commands without applying them: what a walk over all that will be
+    /// replayed found. Between such a command and the one that quarantines it no hash is compared,
+    /// since the journal's are those of a run that still applied it.
+    pub fn skip(&mut self, quarantined: Quarantined) {
+        self.skipped = quarantined;
     }
 
     /// The engine.
@@ -185,20 +199,22 @@ impl Replayer {
     /// # Errors
     /// The record does not follow, cannot be read, or gave other events than it says.
     pub fn replay(&mut self, record: &[u8]) -> Result<Released<'_>, ReplayError> {
-        let (epoch, shard) = (self.position.epoch, self.position.shard);
-        let applied = self.apply(record)?;
-        let last = applied.last().expect("a record is not empty");
-        Ok(applied.released(last, epoch, shard))
+        self.apply(record)?;
+        let last = self.applied.last().expect("a record is not empty");
+        let Position { epoch, shard, .. } = self.position;
+        Ok(self.applied.released(last, epoch, shard))
     }
 
     /// Applies one record. After an error of divergence the engine is not to be used; after any
     /// other one nothing was applied.
-    pub(crate) fn apply(&mut self, bytes: &[u8]) -> Result<&Applied, ReplayError> {
+    pub(crate) fn apply(&mut self, bytes: &[u8]) -> Result<(), ReplayError> {
         let (header, body) = record::open(bytes).map_err(ReplayError::Record)?;
-        self.check(&header)?;
         let mut commands = std::mem::take(&mut self.decoded);
         commands.clear();
-        let outcome = decode_commands(&header, body, &mut commands)
+        let outcome = self
+            .check(&header)
+            .and_then(|()| decode_commands(&header, body, &mut commands))
+            .and_then(|()| self.check_acts(&header, &commands))
             .and_then(|()| self.check_semantics(&commands));
         let outcome = outcome.and_then(|semantics| {
             self.position.semantics = semantics;
@@ -207,18 +223,17 @@ impl Replayer {
             self.run(&header, &mut commands)
         });
         self.decoded = commands;
-        outcome.map(|()| &self.applied)
+        outcome
+    }
+
+    /// What came of the last record.
+    pub(crate) fn applied(&self) -> &Applied {
+        &self.applied
     }
 
     fn check(&self, header: &Header) -> Result<(), ReplayError> {
-        let expected = self.engine.sequence().next();
         if header.shard != self.position.shard {
             Err(ReplayError::Shard(header.shard))
-        } else if header.first != expected {
-            Err(ReplayError::Sequence {
-                expected,
-                found: header.first,
-            })
         } else if header.previous != self.position.chain {
             Err(ReplayError::Link("chain"))
         } else if header.epoch < self.position.epoch {
@@ -230,13 +245,53 @@ impl Replayer {
         }
     }
 
+    /// Sequence and epoch follow, or an operator's act says why they do not; such acts stand only
+    /// where the tools put them.
+    fn check_acts(
+        &self,
+        header: &Header,
+        commands: &[Sequenced<Command>],
+    ) -> Result<(), ReplayError> {
+        let before = self.engine.sequence();
+        let raised = header.epoch > self.position.epoch;
+        let first = commands.first().map(|command| &command.value.body);
+        if let Some(Body::BeginEpoch(begin)) = first {
+            let named = raised && begin.epoch == header.epoch;
+            if !named || !begin.follows(before, header.first) {
+                return Err(ReplayError::Link("epoch"));
+            }
+        } else if raised {
+            return Err(ReplayError::Link("epoch"));
+        } else if header.first != before.next() {
+            return Err(ReplayError::Sequence {
+                expected: before.next(),
+                found: header.first,
+            });
+        }
+        for command in commands {
+            if let Body::Quarantine(quarantine) = &command.value.body {
+                let known = self.skipped.get(&quarantine.sequence);
+                if commands.len() != 1 || known.is_none_or(|last| *last < command.sequence) {
+                    return Err(ReplayError::Link("quarantine"));
+                }
+            }
+        }
+        let mut rest = commands.iter().skip(1);
+        if rest.any(|command| matches!(command.value.body, Body::BeginEpoch(_))) {
+            return Err(ReplayError::Link("epoch"));
+        }
+        Ok(())
+    }
+
     /// The rules version after `commands`, all of which must be under this build's version.
     fn check_semantics(&self, commands: &[Sequenced<Command>]) -> Result<u32, ReplayError> {
         let mut version = self.position.semantics;
         for command in commands {
             if let Body::SemanticsVersion(next) = command.value.body {
                 version = next;
-            } else if version != SEMANTICS_VERSION {
+            } else if version != SEMANTICS_VERSION
+                && !matches!(command.value.body, Body::BeginEpoch(_))
+            {
                 return Err(ReplayError::Semantics {
                     journal: version,
                     at: command.sequence,
@@ -254,7 +309,12 @@ impl Replayer {
         self.applied.clear();
         self.compare(header)?;
         for command in commands.drain(..) {
-            self.engine.apply(&command, &mut self.applied.events);
+            if let Some(last) = self.skipped.get(&command.sequence) {
+                self.silent_until = self.silent_until.max(*last);
+                self.engine.skip(&command, &mut self.applied.events);
+            } else {
+                self.engine.apply(&command, &mut self.applied.events);
+            }
             self.applied.push(command, None);
             self.compare(header)?;
         }
@@ -264,7 +324,7 @@ impl Replayer {
     /// Compares the running hash if the header's point is here.
     fn compare(&mut self, header: &Header) -> Result<(), ReplayError> {
         let at = self.engine.sequence();
-        if at != header.events_at {
+        if at != header.events_at || at < self.silent_until {
             return Ok(());
         }
         if self.engine.event_hash().0 != header.events_hash {

@@ -21,13 +21,11 @@ use crate::journal::folder::{self, Layout, Lock, LockError};
 use crate::journal::head::{self, HeadFile, Mark, MarkKeeper};
 use crate::journal::record::Chain;
 use crate::journal::{Journal, Store};
-use crate::recovery::{Origin, Survey, reading, survey};
+use crate::recovery::{FIRST_EPOCH, Origin, Quarantined, Survey, quarantined, reading, survey};
 use crate::snapshot::{self, Snapshot};
 use crate::types::{Sequence, VenueId};
 use crate::venue::Regime;
 
-/// The epoch of a new journal.
-const FIRST_EPOCH: u32 = 1;
 /// Progress is told about this often, in commands.
 const PROGRESS_COMMANDS: u64 = 250_000;
 
@@ -78,9 +76,14 @@ pub(crate) fn start(
     let base_at = base.as_ref().map_or(Sequence::ZERO, |s| s.header.sequence);
     let mut replayer = replayer(config, base.as_ref(), mark.shard)?;
     drop(base);
+    let mut skipped = survey.quarantined.clone();
+    if base_at < newest_at {
+        skipped.extend(between(&*journal, base_at, newest_at)?);
+    }
+    replayer.skip(skipped);
     let replay_began = source.monotonic().0;
     let teller = Teller::new(config, began, Stage::Replaying, Some(last));
-    replay(&*journal, &mut replayer, &survey, cursor, sink, teller)?;
+    let replayed = replay(&*journal, &mut replayer, &survey, cursor, sink, teller)?;
     let replay_elapsed = since(source, replay_began);
     let first = first_command(&*journal)?;
     drop(journal);
@@ -89,11 +92,11 @@ pub(crate) fn start(
         first,
         last,
         from_snapshot: base_at,
-        replayed: last.value() - base_at.value(),
+        replayed,
         compared: replayer.compared(),
         head_mark: mark.sequence,
         cut_records: survey.cut.len() as u64,
-        epoch: mark.epoch,
+        epoch: replayer.position().epoch,
         elapsed: since(source, began),
         replay_elapsed,
     };
@@ -317,7 +320,7 @@ fn replayer(config: &Config, base: Option<&Snapshot>, shard: u32) -> Result<Repl
     Ok(Replayer::new(engine, position))
 }
 
-/// Applies what the survey accepted and hands the sink what it lacks.
+/// Applies what the survey accepted and hands the sink what it lacks; answers how many commands.
 fn replay(
     journal: &dyn Journal,
     replayer: &mut Replayer,
@@ -325,11 +328,12 @@ fn replay(
     cursor: Sequence,
     sink: &mut dyn Sink,
     mut teller: Teller<'_>,
-) -> Result<(), StartError> {
+) -> Result<u64, StartError> {
     let base = replayer.engine().sequence();
     let last = survey.end.at;
+    let mut replayed = 0;
     if base == last {
-        return Ok(());
+        return Ok(replayed);
     }
     for stored in journal
         .read_from(base.next())
@@ -343,11 +347,12 @@ fn replay(
             break;
         }
         let after = replayer.engine().sequence();
-        let (epoch, shard) = (replayer.position().epoch, replayer.position().shard);
-        let applied = replayer
+        replayer
             .apply(&bytes)
             .map_err(|error| refused(after, &error))?;
-        hand_over(applied, cursor, sink, (last, epoch, shard));
+        let (epoch, shard) = (replayer.position().epoch, replayer.position().shard);
+        replayed += replayer.applied().commands.len() as u64;
+        hand_over(replayer.applied(), cursor, sink, (last, epoch, shard));
         teller.tell(replayer.engine().sequence());
     }
     assert_eq!(
@@ -355,7 +360,20 @@ fn replay(
         (last, survey.end.chain),
         "replay ends where the survey did"
     );
-    Ok(())
+    Ok(replayed)
+}
+
+/// The quarantined commands named from above `base` up to `newest`, which the survey did not see.
+fn between(
+    journal: &dyn Journal,
+    base: Sequence,
+    newest: Sequence,
+) -> Result<Quarantined, StartError> {
+    let records = journal
+        .read_from(base.next())
+        .map_err(|error| reading(&error))?;
+    let seen = records.take_while(|stored| !matches!(stored, Ok((key, _)) if *key > newest));
+    quarantined(seen).map_err(|error| reading(&error))
 }
 
 fn hand_over(
@@ -435,6 +453,7 @@ fn open_for_writing(
     let (mut head, _) = HeadFile::open(&path).map_err(|error| io(&path, &error))?;
     if survey.end.at > mark.sequence {
         let moved = Mark {
+            epoch: survey.end.epoch,
             sequence: survey.end.at,
             chain: survey.end.chain,
             ..*mark

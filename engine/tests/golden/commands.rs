@@ -33,6 +33,34 @@ pub fn commands() -> Vec<(Time, Command)> {
     commands
 }
 
+/// The acts of an operator on a stopped folder, which later joined version 1.
+pub fn acts() -> Vec<(Time, Command)> {
+    let begin = |epoch, cause, lost: Option<(u64, u64)>| {
+        let lost = lost.map(|(first, last)| (Sequence::new(first), Sequence::new(last)));
+        Body::BeginEpoch(BeginEpoch { epoch, cause, lost })
+    };
+    let bodies = [
+        begin(2, EpochCause::AcceptedLoss, Some((4_001, 4_096))),
+        begin(3, EpochCause::AcceptedLoss, None),
+        begin(300, EpochCause::Restored, Some((1, 1 << 40))),
+        begin(u32::MAX, EpochCause::Restored, None),
+        Body::Quarantine(Quarantine {
+            sequence: Sequence::new(1 << 33),
+        }),
+    ];
+    let mut commands = Vec::new();
+    for (place, body) in bodies.into_iter().enumerate() {
+        let mut envelope = envelope(0, at(0));
+        envelope.authority = Some(Box::new(Authority {
+            on_behalf_of: None,
+            reason: "the disk died; 已批准".to_owned(),
+            approver: (place == 3).then(|| PrincipalId::new(7)),
+        }));
+        commands.push((at(0), Command { envelope, body }));
+    }
+    commands
+}
+
 /// Nanoseconds after 2026-11-23 01:30 UTC.
 fn at(nanoseconds: i64) -> Time {
     Time::new(1_795_397_400_000_000_000 + nanoseconds).expect("in bounds")

@@ -61,6 +61,7 @@ impl Names {
             Event::PhaseChanged(changed) => format!("phase {:?}", changed.phase),
             Event::StatusChanged(changed) => format!("status {:?}", changed.status),
             Event::ReferencePrice(set) => format!("reference {}", set.price.ticks()),
+            Event::EpochBegan(_) | Event::Quarantined(_) => format!("{event:?}"),
             Event::DayRolled(rolled) => format!("day {} begins", rolled.day),
         }
     }

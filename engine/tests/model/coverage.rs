@@ -190,6 +190,8 @@ fn event_of(event: &Event) -> usize {
         Event::StatusChanged(_) => 10,
         Event::ReferencePrice(_) => 11,
         Event::DayRolled(_) => 12,
+        // Only the tools on a stopped folder cause them: `tests/acts`.
+        Event::EpochBegan(_) | Event::Quarantined(_) => unreachable!("not generated"),
     }
 }
 
@@ -235,7 +237,9 @@ pub fn reject_of(event: &Event) -> Option<RejectReason> {
         | Event::PhaseChanged(_)
         | Event::StatusChanged(_)
         | Event::ReferencePrice(_)
-        | Event::DayRolled(_) => None,
+        | Event::DayRolled(_)
+        | Event::EpochBegan(_)
+        | Event::Quarantined(_) => None,
     };
     reject.map(|reject| reject.reason)
 }
@@ -340,7 +344,9 @@ impl Coverage {
                 | Event::SessionOpened(_)
                 | Event::StatusChanged(_)
                 | Event::ReferencePrice(_)
-                | Event::DayRolled(_) => {}
+                | Event::DayRolled(_)
+                | Event::EpochBegan(_)
+                | Event::Quarantined(_) => {}
             }
         }
         for meeting in meetings {

@@ -194,7 +194,9 @@ impl Driver {
                 | Event::PhaseChanged(_)
                 | Event::StatusChanged(_)
                 | Event::ReferencePrice(_)
-                | Event::DayRolled(_) => plain.push(event),
+                | Event::DayRolled(_)
+                | Event::EpochBegan(_)
+                | Event::Quarantined(_) => plain.push(event),
             }
         }
         Ok(plain)

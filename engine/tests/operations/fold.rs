@@ -142,7 +142,9 @@ fn fold_body(body: &mut Body, shard: &Shard) {
         | Body::AcceptClock(_)
         | Body::Tick
         | Body::SessionsLost
-        | Body::SemanticsVersion(_) => {}
+        | Body::SemanticsVersion(_)
+        | Body::BeginEpoch(_)
+        | Body::Quarantine(_) => {}
     }
 }
 
@@ -238,6 +240,8 @@ fn fold_market(body: &mut Body) {
         | Body::AcceptClock(_)
         | Body::Tick
         | Body::SessionsLost
-        | Body::SemanticsVersion(_) => {}
+        | Body::SemanticsVersion(_)
+        | Body::BeginEpoch(_)
+        | Body::Quarantine(_) => {}
     }
 }

@@ -224,7 +224,9 @@ fn reject_of(event: &Event) -> Option<sanjiang_engine::reject::Reject> {
         | Event::PhaseChanged(_)
         | Event::StatusChanged(_)
         | Event::ReferencePrice(_)
-        | Event::DayRolled(_) => None,
+        | Event::DayRolled(_)
+        | Event::EpochBegan(_)
+        | Event::Quarantined(_) => None,
     }
 }
 

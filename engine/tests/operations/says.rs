@@ -48,7 +48,11 @@ fn line(event: &Event) -> String {
         }
         Event::ReferencePrice(set) => format!("reference {}", set.price.ticks()),
         Event::DayRolled(rolled) => format!("day {} #{}", rolled.day, rolled.index),
-        Event::Trade(_) | Event::Indicative(_) | Event::Uncrossed(_) => format!("{event:?}"),
+        Event::Trade(_)
+        | Event::Indicative(_)
+        | Event::Uncrossed(_)
+        | Event::EpochBegan(_)
+        | Event::Quarantined(_) => format!("{event:?}"),
     }
 }
 

@@ -97,7 +97,11 @@ impl Reference {
                 self.requests_reserved = set.requests_reserved;
                 None
             }
-            Body::AcceptClock(_) | Body::SessionsLost | Body::SemanticsVersion(_) => None,
+            Body::AcceptClock(_)
+            | Body::SessionsLost
+            | Body::SemanticsVersion(_)
+            | Body::BeginEpoch(_)
+            | Body::Quarantine(_) => None,
         };
         self.answer(None, handle);
         Ok(())

@@ -138,7 +138,9 @@ fn item(body: &Body, index: u32, event: &Event) -> Option<Item> {
         | Event::Duplicate(_)
         | Event::SessionOpened(_)
         | Event::ReferencePrice(_)
-        | Event::DayRolled(_) => return None,
+        | Event::DayRolled(_)
+        | Event::EpochBegan(_)
+        | Event::Quarantined(_) => return None,
     })
 }
 

@@ -144,7 +144,9 @@ impl LiveOrders {
             | Event::PhaseChanged(_)
             | Event::StatusChanged(_)
             | Event::ReferencePrice(_)
-            | Event::DayRolled(_) => Ok(()),
+            | Event::DayRolled(_)
+            | Event::EpochBegan(_)
+            | Event::Quarantined(_) => Ok(()),
         }
     }
 

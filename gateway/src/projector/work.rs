@@ -143,7 +143,9 @@ fn is_history(event: &Event) -> bool {
         | Event::PhaseChanged(_)
         | Event::StatusChanged(_)
         | Event::ReferencePrice(_)
-        | Event::DayRolled(_) => false,
+        | Event::DayRolled(_)
+        | Event::EpochBegan(_)
+        | Event::Quarantined(_) => false,
     }
 }
 
@@ -164,8 +166,11 @@ fn ask(body: &Body) -> Ask {
         | Body::SetReferencePrice(_)
         | Body::SetLimits(_)
         | Body::AcceptClock(_) => Ask::Operation,
-        Body::OpenSession(_) | Body::Tick | Body::SessionsLost | Body::SemanticsVersion(_) => {
-            Ask::Silent
-        }
+        Body::OpenSession(_)
+        | Body::Tick
+        | Body::SessionsLost
+        | Body::SemanticsVersion(_)
+        | Body::BeginEpoch(_)
+        | Body::Quarantine(_) => Ask::Silent,
     }
 }

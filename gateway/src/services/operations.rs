@@ -198,7 +198,9 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         | Body::AcceptClock(_)
         | Body::Tick
         | Body::SessionsLost
-        | Body::SemanticsVersion(_) => tables.all_demonstration(),
+        | Body::SemanticsVersion(_)
+        | Body::BeginEpoch(_)
+        | Body::Quarantine(_) => tables.all_demonstration(),
     };
     let hash = if let Body::SetCalendar(calendar) = body {
         from_proto::calendar_hash(calendar)

@@ -24,7 +24,7 @@ use crate::errors::{Failure, Kind};
 use crate::exchange::Exchange;
 use crate::from_proto::{self, OrderName, Prefix};
 use crate::session;
-use crate::to_proto::{account_of, order_id_text, reject_words};
+use crate::to_proto::{order_id_text, reject_words};
 
 /// Without keys every caller is this principal.
 const PRINCIPAL: PrincipalId = PrincipalId::LOCAL;
@@ -294,7 +294,9 @@ impl OrderEntryService {
     /// Whose share of the queue a command takes.
     fn payer(&self, command: &Command) -> Payer {
         let tables = self.exchange.directory.read();
-        account_of(&command.body)
+        command
+            .body
+            .account()
             .and_then(|account| tables.account(account))
             .map_or(Payer::Operator, |entry| {
                 Payer::Participant(entry.participant)

@@ -4,7 +4,7 @@
 //! nothing else; the same facts as the full report of the same event. Not here: connections and
 //! credit (`session`).
 
-use engine::command::{Body, Command, Sequenced};
+use engine::command::{Command, Sequenced};
 use engine::event::{Event, OrderReport, Trade};
 use engine::types::{AccountId, InstrumentId, OrderId, Price, Side};
 use proto::v1;
@@ -14,32 +14,6 @@ use super::{
     trade_id,
 };
 use crate::directory::Tables;
-
-/// The account a command trades for.
-pub const fn account_of(body: &Body) -> Option<AccountId> {
-    match body {
-        Body::NewOrder(order) => Some(order.account),
-        Body::CancelOrder(cancel) => Some(cancel.account),
-        Body::ReplaceOrder(replace) => Some(replace.account),
-        Body::MassCancel(mass) => Some(mass.account),
-        Body::OpenSession(_)
-        | Body::CreateParticipant(_)
-        | Body::CreateOwner(_)
-        | Body::CreateAccount(_)
-        | Body::SetCalendar(_)
-        | Body::CreateVenue(_)
-        | Body::CreateInstrument(_)
-        | Body::SetSchedule(_)
-        | Body::SetPhase(_)
-        | Body::SetTradingStatus(_)
-        | Body::SetReferencePrice(_)
-        | Body::SetLimits(_)
-        | Body::AcceptClock(_)
-        | Body::Tick
-        | Body::SessionsLost
-        | Body::SemanticsVersion(_) => None,
-    }
-}
 
 /// One command of a session with what its reports need.
 struct Writer<'a> {
@@ -61,7 +35,7 @@ pub fn session_reports(
     events: &[Event],
     out: &mut v1::SessionReports,
 ) {
-    let Some(account) = account_of(&command.value.body) else {
+    let Some(account) = command.value.body.account() else {
         return;
     };
     let mut writer = Writer {
@@ -101,7 +75,9 @@ pub fn session_reports(
             | Event::PhaseChanged(_)
             | Event::StatusChanged(_)
             | Event::ReferencePrice(_)
-            | Event::DayRolled(_) => {}
+            | Event::DayRolled(_)
+            | Event::EpochBegan(_)
+            | Event::Quarantined(_) => {}
         }
     }
 }

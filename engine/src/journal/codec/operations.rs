@@ -1,19 +1,24 @@
-//! The bodies of all other commands as bytes.
+//! The bodies of commands as bytes; those of orders are in `orders`.
 //!
 //! Invariant: as in `codec`. Terms that are also state (calendars, timetables, instruments) are
 //! written by the modules that hold them.
 
+use super::orders;
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{
-    AcceptClock, Body, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant,
-    CreateVenue, OpenSession, Scope, SetLimits, SetPhase, SetReferencePrice, SetSchedule,
-    SetTradingStatus,
+    AcceptClock, BeginEpoch, Body, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant,
+    CreateVenue, EpochCause, OpenSession, Quarantine, Scope, SetLimits, SetPhase,
+    SetReferencePrice, SetSchedule, SetTradingStatus,
 };
-use crate::types::{InstrumentId, OwnerId, ParticipantId, Time, VenueId};
+use crate::types::{InstrumentId, OwnerId, ParticipantId, Sequence, Time, VenueId};
 use crate::venue::{calendar, instrument, regime, schedule, section};
 
 pub(super) fn put(out: &mut Vec<u8>, time: Time, body: &Body) {
     match body {
+        Body::NewOrder(order) => orders::put_new(out, time, order),
+        Body::CancelOrder(cancel) => orders::put_cancel(out, cancel),
+        Body::ReplaceOrder(replace) => orders::put_replace(out, replace),
+        Body::MassCancel(cancel) => orders::put_mass_cancel(out, cancel),
         Body::OpenSession(open) => {
             bytes::put_text(out, &open.name);
             bytes::put_varint(out, open.last_client_sequence);
@@ -55,10 +60,9 @@ pub(super) fn put(out: &mut Vec<u8>, time: Time, body: &Body) {
         }
         Body::AcceptClock(accept) => super::put_instant(out, time, accept.wall),
         Body::SemanticsVersion(version) => bytes::put_varint(out, u64::from(*version)),
+        Body::BeginEpoch(begin) => put_begin_epoch(out, begin),
+        Body::Quarantine(quarantine) => bytes::put_varint(out, quarantine.sequence.value()),
         Body::Tick | Body::SessionsLost => {}
-        Body::NewOrder(_) | Body::CancelOrder(_) | Body::ReplaceOrder(_) | Body::MassCancel(_) => {
-            unreachable!("orders are written by `orders`")
-        }
     }
 }
 
@@ -177,6 +181,32 @@ pub(super) fn set_limits(input: &mut Reader<'_>) -> Result<Body, BytesError> {
 pub(super) fn accept_clock(input: &mut Reader<'_>, time: Time) -> Result<Body, BytesError> {
     let wall = super::instant(input, time, "wall")?;
     Ok(Body::AcceptClock(AcceptClock { wall }))
+}
+
+fn put_begin_epoch(out: &mut Vec<u8>, begin: &BeginEpoch) {
+    bytes::put_varint(out, u64::from(begin.epoch));
+    bytes::put_u8(out, begin.cause as u8);
+    bytes::put_option(out, begin.lost, |out, (first, last)| {
+        bytes::put_varint(out, first.value());
+        bytes::put_varint(out, last.value());
+    });
+}
+
+pub(super) fn begin_epoch(input: &mut Reader<'_>) -> Result<Body, BytesError> {
+    let epoch = input.varint32("epoch")?;
+    let cause = usize::from(input.u8()?);
+    let cause = EpochCause::ALL.get(cause).copied();
+    let sequence = |input: &mut Reader<'_>| input.varint().map(Sequence::new);
+    Ok(Body::BeginEpoch(BeginEpoch {
+        epoch,
+        cause: cause.ok_or(BytesError::range("the cause of an epoch"))?,
+        lost: input.option(|input| Ok((sequence(input)?, sequence(input)?)))?,
+    }))
+}
+
+pub(super) fn quarantine(input: &mut Reader<'_>) -> Result<Body, BytesError> {
+    let sequence = Sequence::new(input.varint()?);
+    Ok(Body::Quarantine(Quarantine { sequence }))
 }
 
 fn put_venue_id(out: &mut Vec<u8>, venue: VenueId) {

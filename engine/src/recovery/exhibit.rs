@@ -1,227 +1,19 @@
-//! Reading a journal without changing it: the walk along its chain that every start begins with,
-//! and the tools `verify` and `export`.
+//! Reading a folder without changing it: the tools `verify` and `export`.
 //!
-//! Invariant: nothing here opens a file for writing. A walk accepts a record only if it follows
-//! the one before it; below the head mark nothing may be missing, and above it only a last part
-//! that cannot be read may be cut, since nobody was told of it. Not here: applying commands
-//! (`runtime::replayer`), the journal's own format (`journal::record`).
+//! Invariant: no file is opened for writing; a folder in use is refused. Not here: the walk itself.
 
 use std::path::Path;
 
-use crate::command::{Command, Sequenced};
+use super::survey::{check_mark, reading};
+use super::walk::{Finding, Origin, Walk};
+use crate::command::{BeginEpoch, Command, Sequenced};
 use crate::journal::folder::{Layout, Lock, LockError};
 use crate::journal::head::{self, Mark};
 use crate::journal::record::{self, Chain, Header};
-use crate::journal::{Journal, JournalError, Store, Stored};
+use crate::journal::{Journal, Store, Stored};
 use crate::runtime::{MissingRange, ReplayError, StartError, decode_commands};
 use crate::snapshot;
 use crate::types::Sequence;
-
-/// Where a walk begins: after the last record whose commands are already known.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Origin {
-    /// The last command known.
-    pub at: Sequence,
-    /// The hash of the record it was the last one of.
-    pub chain: Chain,
-    /// The epoch of that record.
-    pub epoch: u32,
-}
-
-impl Origin {
-    /// Before everything.
-    pub const BEGIN: Self = Self {
-        at: Sequence::ZERO,
-        chain: Chain::GENESIS,
-        epoch: 0,
-    };
-}
-
-/// What is wrong with a record.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Finding {
-    /// Its bytes are not a record, or stand under another command's key.
-    Unreadable(String),
-    /// Commands before it are missing.
-    Gap(MissingRange),
-    /// It does not follow the record before it: the text says how.
-    Link(String),
-}
-
-/// A walk along the chain.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Walk {
-    shard: u32,
-    origin: Origin,
-}
-
-impl Walk {
-    /// Looks at the next record; if it can be read, the walk goes on after it.
-    fn step(&mut self, key: Sequence, bytes: &[u8]) -> Result<Header, Finding> {
-        let (header, _) =
-            record::open(bytes).map_err(|error| Finding::Unreadable(error.to_string()))?;
-        if header.first != key {
-            let said = format!("it says it begins at {}", header.first.value());
-            return Err(Finding::Unreadable(said));
-        }
-        let before = self.origin;
-        self.origin = Origin {
-            at: header.last(),
-            chain: Chain::of(bytes),
-            epoch: header.epoch,
-        };
-        let expected = before.at.next();
-        let link = |what: String| Err(Finding::Link(what));
-        if header.first > expected {
-            Err(Finding::Gap(MissingRange {
-                first: expected,
-                last: Sequence::new(header.first.value() - 1),
-            }))
-        } else if header.first < expected {
-            link(format!(
-                "the record at {} overlaps the one before it",
-                key.value()
-            ))
-        } else if header.shard != self.shard {
-            link(format!("it is of shard {}", header.shard))
-        } else if header.previous != before.chain {
-            link("the hash of the record before it differs".to_owned())
-        } else if header.epoch < before.epoch {
-            link(format!("epoch {} after {}", header.epoch, before.epoch))
-        } else {
-            Ok(header)
-        }
-    }
-}
-
-/// What the walk of a start found.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Survey {
-    /// The last command of the last whole record.
-    pub end: Origin,
-    /// The key of that record, if the walk saw one.
-    pub last_record: Option<Sequence>,
-    /// Keys of records at the end that cannot be read and that nobody was told of.
-    pub cut: Vec<Sequence>,
-}
-
-/// Walks from `origin` to the end and compares with the head mark. Called with the last command of
-/// each record, for progress.
-pub fn survey(
-    journal: &dyn Journal,
-    origin: Origin,
-    mark: &Mark,
-    mut progress: impl FnMut(Sequence),
-) -> Result<Survey, StartError> {
-    let mut walk = Walk {
-        shard: mark.shard,
-        origin,
-    };
-    let mut found = Survey {
-        end: origin,
-        last_record: None,
-        cut: Vec::new(),
-    };
-    let mut unreadable: Option<(Sequence, String)> = None;
-    for stored in journal
-        .read_from(origin.at.next())
-        .map_err(|error| reading(&error))?
-    {
-        let (key, bytes) = stored.map_err(|error| reading(&error))?;
-        if belongs_before(origin, key, &bytes) {
-            continue;
-        }
-        let after = walk.origin.at;
-        let step = walk.step(key, &bytes);
-        match (step, &unreadable) {
-            (Ok(header), None) => {
-                check_mark(&header, walk.origin.chain, mark)?;
-                found.last_record = Some(key);
-                progress(header.last());
-            }
-            (Err(Finding::Unreadable(said)), _) => {
-                found.cut.push(key);
-                unreadable.get_or_insert((key, said));
-            }
-            // A record that can be read stands after one that cannot: not a torn end.
-            (_, Some((key, said))) => return Err(unreadable_at(*key, said, mark)),
-            (Err(Finding::Gap(missing)), None) => return Err(gap(missing, mark)),
-            (Err(Finding::Link(found)), None) => return Err(StartError::Damaged { after, found }),
-        }
-    }
-    found.end = walk.origin;
-    if found.end.at < mark.sequence {
-        let missing = MissingRange {
-            first: found.end.at.next(),
-            last: mark.sequence,
-        };
-        let said = match &unreadable {
-            Some((_, said)) => said.clone(),
-            None => format!("the journal ends at command {}", found.end.at.value()),
-        };
-        return Err(StartError::Missing {
-            missing,
-            head_mark: mark.sequence,
-            found: said,
-        });
-    }
-    Ok(found)
-}
-
-/// Whether a record lies wholly before the walk (the reader gives the one that holds the origin).
-fn belongs_before(origin: Origin, key: Sequence, bytes: &[u8]) -> bool {
-    key <= origin.at && record::open(bytes).map_or(true, |(header, _)| header.last() <= origin.at)
-}
-
-/// The record in which the mark lies must be the one the mark names.
-fn check_mark(header: &Header, chain: Chain, mark: &Mark) -> Result<(), StartError> {
-    let holds_mark = header.first <= mark.sequence && mark.sequence <= header.last();
-    if !holds_mark || header.last() == mark.sequence && chain == mark.chain {
-        return Ok(());
-    }
-    Err(StartError::Damaged {
-        after: Sequence::new(header.first.value() - 1),
-        found: format!(
-            "the record at {} is not the one the head mark names",
-            header.first.value()
-        ),
-    })
-}
-
-fn gap(missing: MissingRange, mark: &Mark) -> StartError {
-    let found = format!(
-        "the journal goes on at command {}",
-        missing.last.next().value()
-    );
-    if missing.first > mark.sequence {
-        let after = Sequence::new(missing.first.value() - 1);
-        let found = format!("commands {missing} are missing; {found}");
-        return StartError::Damaged { after, found };
-    }
-    StartError::Missing {
-        missing,
-        head_mark: mark.sequence,
-        found,
-    }
-}
-
-fn unreadable_at(key: Sequence, said: &str, mark: &Mark) -> StartError {
-    StartError::Damaged {
-        after: Sequence::new(key.value().saturating_sub(1)),
-        found: format!(
-            "the record at {} cannot be read ({said}) and is not the last one (head mark {})",
-            key.value(),
-            mark.sequence.value()
-        ),
-    }
-}
-
-pub(crate) fn reading(error: &JournalError) -> StartError {
-    StartError::Damaged {
-        after: Sequence::ZERO,
-        found: error.to_string(),
-    }
-}
 
 /// What `verify` found.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -238,6 +30,8 @@ pub struct Report {
     pub missing: Vec<MissingRange>,
     /// What else is wrong, in words.
     pub faults: Vec<String>,
+    /// Commands that an operator accepted as lost: each range with the epoch that begins after it.
+    pub accepted: Vec<(MissingRange, u32)>,
     /// Records that can be read.
     pub records: u64,
     /// Commands in them.
@@ -316,6 +110,7 @@ impl Exhibit {
             chain_ok: true,
             missing: Vec::new(),
             faults: Vec::new(),
+            accepted: Vec::new(),
             records: 0,
             commands: 0,
             bytes: 0,
@@ -361,7 +156,7 @@ impl Exhibit {
             report.chain_ok = at != 1 || opened.0.previous == Chain::GENESIS;
         }
         match walk.step(key, &bytes) {
-            Ok(_) => {}
+            Ok(step) => report.accepted.extend(accepted(step.begins)),
             Err(Finding::Unreadable(said)) => {
                 report.faults.push(format!("the record at {at}: {said}"));
                 return;
@@ -431,6 +226,13 @@ impl Exhibit {
     }
 }
 
+/// What the command that begins an epoch says is lost.
+fn accepted(begins: Option<BeginEpoch>) -> Option<(MissingRange, u32)> {
+    let begin = begins?;
+    let (first, last) = begin.lost?;
+    Some((MissingRange { first, last }, begin.epoch))
+}
+
 /// One record, read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Exported {
@@ -458,18 +260,4 @@ impl Exported {
             bytes,
         })
     }
-}
-
-/// `verify` on a folder, for the command line: exit 0 only if [`Report::is_whole`].
-#[cfg(feature = "rocksdb")]
-pub fn verify(data_dir: &Path, head_file: Option<&Path>) -> Result<Report, StartError> {
-    open_folder(data_dir, head_file)?.verify()
-}
-
-/// A folder opened for `verify` and `export`.
-#[cfg(feature = "rocksdb")]
-pub fn open_folder(data_dir: &Path, head_file: Option<&Path>) -> Result<Exhibit, StartError> {
-    let store = crate::journal::rocks::RocksStore::new(Layout::new(data_dir).journal());
-    let head = head_file.map_or_else(|| data_dir.join("head"), Path::to_path_buf);
-    Exhibit::open(data_dir, &head, &store)
 }

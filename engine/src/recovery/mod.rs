@@ -1,0 +1,36 @@
+//! Reading a journal without changing it: the walk along its chain that every start begins with,
+//! and the tools on a stopped folder.
+//!
+//! Invariant: what only looks opens no file for writing. Not here: applying commands
+//! (`runtime::replayer`), the journal's own format (`journal::record`).
+
+mod exhibit;
+mod survey;
+mod walk;
+
+#[cfg(feature = "rocksdb")]
+use std::path::Path;
+
+pub use exhibit::{Exhibit, Exported, Report};
+pub(crate) use survey::reading;
+pub use survey::{Quarantined, Survey, quarantined, survey};
+pub use walk::{FIRST_EPOCH, Finding, Origin};
+
+#[cfg(feature = "rocksdb")]
+use crate::journal::folder::Layout;
+#[cfg(feature = "rocksdb")]
+use crate::runtime::StartError;
+
+/// `verify` on a folder, for the command line: exit 0 only if [`Report::is_whole`].
+#[cfg(feature = "rocksdb")]
+pub fn verify(data_dir: &Path, head_file: Option<&Path>) -> Result<Report, StartError> {
+    open_folder(data_dir, head_file)?.verify()
+}
+
+/// A folder opened for `verify` and `export`.
+#[cfg(feature = "rocksdb")]
+pub fn open_folder(data_dir: &Path, head_file: Option<&Path>) -> Result<Exhibit, StartError> {
+    let store = crate::journal::rocks::RocksStore::new(Layout::new(data_dir).journal());
+    let head = head_file.map_or_else(|| data_dir.join("head"), Path::to_path_buf);
+    Exhibit::open(data_dir, &head, &store)
+}
