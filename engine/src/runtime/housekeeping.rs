@@ -5,7 +5,7 @@
 //! every command twice; the hash of all state is computed only here.
 //!
 //! Invariant: a snapshot lies at the end of a record and below the head mark; the newest two stay.
-//! Not here: dropping old segments.
+//! Not here: what is archived and dropped, and when.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use super::clock::TimeSource;
 use super::config::Fatal;
 use super::fault::Faults;
 use super::replayer::{ReplayError, Replayer};
+use super::segments::{Reached, Segments};
 use super::shared::Shared;
 use crate::journal::Journal;
 use crate::snapshot::{self, Snapshot, Stamp};
@@ -51,6 +52,7 @@ pub(crate) struct Housekeeping {
     pub(crate) faults: Faults,
     pub(crate) source: Arc<dyn TimeSource>,
     pub(crate) finish: Receiver<Finish>,
+    pub(crate) segments: Segments,
     pub(crate) on_warning: Arc<dyn Fn(&str) + Send + Sync>,
     pub(crate) last: LastSnapshot,
     pub(crate) finished: Finished,
@@ -96,6 +98,10 @@ impl Housekeeping {
             if ending {
                 return self.finished;
             }
+            self.segments.tend(Reached {
+                durable: self.shared.gate.marks().durable(),
+                cursor: Sequence::new(self.shared.cursor.load(Ordering::Acquire)),
+            });
         }
     }
 
@@ -170,6 +176,7 @@ impl Housekeeping {
             Ok(()) => {
                 self.finished.state = Some((at, snapshot.header.state_hash));
                 self.finished.error = None;
+                self.segments.closed(&snapshot);
                 self.finished.snapshot = at;
                 self.last.sequence = at;
                 self.shared.snapshot.store(at.value(), Ordering::Release);

@@ -14,6 +14,7 @@ mod housekeeping;
 mod journal_thread;
 mod publisher;
 mod replayer;
+mod segments;
 mod sequencer;
 mod shared;
 mod sink;

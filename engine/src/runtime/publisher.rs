@@ -6,12 +6,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use crossbeam::channel::{Receiver, Sender};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender};
 
 use super::applied::Applied;
 use super::shared::Shared;
 use super::sink::Sink;
+
+/// How often the sink's cursor is asked for while nothing is released: it syncs about once a
+/// second, and segments wait for it.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// The state of the publisher thread.
 pub(crate) struct Publisher {
@@ -24,7 +29,15 @@ pub(crate) struct Publisher {
 impl Publisher {
     /// Runs until the engine thread is gone and all it made is released, or until a fault.
     pub(crate) fn run(mut self) {
-        while let Ok(mut applied) = self.applied.recv() {
+        loop {
+            let mut applied = match self.applied.recv_timeout(LOOK_EVERY) {
+                Ok(applied) => applied,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.show_cursor();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
             let last = applied.last().expect("a chunk is not empty");
             if !self.shared.gate.wait_durable(last) {
                 return;
@@ -33,12 +46,17 @@ impl Publisher {
             let released = applied.released(durable, self.shared.epoch, self.shared.shard);
             self.sink.release(&released);
             self.shared.released.store(last.value(), Ordering::Release);
-            let cursor = self.sink.cursor().value();
-            self.shared.cursor.store(cursor, Ordering::Release);
+            self.show_cursor();
             self.shared.give_room(applied.submitted);
             applied.clear();
             // A full line back only means that enough buffers go round.
             let _ = self.used_applied.try_send(applied);
         }
+    }
+
+    /// Shows up to where the sink has everything on its own disk.
+    fn show_cursor(&self) {
+        let cursor = self.sink.cursor().value();
+        self.shared.cursor.store(cursor, Ordering::Release);
     }
 }

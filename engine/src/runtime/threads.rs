@@ -21,6 +21,7 @@ use super::housekeeping::{Finish, Finished, Housekeeping, LastSnapshot, Schedule
 use super::journal_thread::{JournalThread, MarkSlot, keep_marks};
 use super::publisher::Publisher;
 use super::replayer::Replayer;
+use super::segments::Segments;
 use super::sequencer::{Chunk, Lines, Sequencer, Work};
 use super::shared::Shared;
 use super::sink::Sink;
@@ -282,10 +283,13 @@ impl Crew<'_> {
         snapshot: Sequence,
         finish: Receiver<Finish>,
     ) -> Housekeeping {
+        let layout = Layout::new(&self.config.data_dir);
+        let on_warning = Arc::clone(&self.config.on_warning);
         Housekeeping {
             replayer,
+            segments: Segments::new(Arc::clone(self.journal), &layout, on_warning),
             journal: Arc::clone(self.journal),
-            snapshots: Layout::new(&self.config.data_dir).snapshots(),
+            snapshots: layout.snapshots(),
             schedule: Schedule {
                 every_commands: self.config.snapshot_every_commands,
                 every: span(self.config.snapshot_every),
