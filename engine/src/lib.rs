@@ -12,6 +12,8 @@
 //! <- `journal`, `snapshot`, `recovery` <- `runtime`. Not here: wires, people, credentials.
 
 pub mod audit;
+#[allow(clippy::disallowed_methods, reason = "the impure corner: files")]
+pub mod backup;
 mod book;
 pub mod bytes;
 pub mod command;

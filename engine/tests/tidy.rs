@@ -54,7 +54,7 @@ const NOT_DETERMINISTIC: [&str; 9] = [
 ];
 
 /// Where the engine touches the world.
-const IMPURE: [&str; 4] = ["journal", "runtime", "snapshot", "recovery"];
+const IMPURE: [&str; 5] = ["backup", "journal", "recovery", "runtime", "snapshot"];
 
 struct Source {
     path: String,

@@ -11,6 +11,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Journal, JournalError, Records, Stored, archive, record};
+use crate::state_hash::EventHash;
 use crate::types::Sequence;
 
 /// The records from the one that holds `from` (or the first one after it) to the end of `journal`,
@@ -53,6 +54,31 @@ pub fn first(journal: &dyn Journal) -> Result<Option<Sequence>, JournalError> {
     let mut records = journal.read_from(Sequence::ZERO)?;
     let first = records.next().transpose()?;
     Ok(first.map(|(key, _)| key))
+}
+
+/// The running hash of all events at `sequence`, or at the nearest point at or below it that a
+/// record names, with that point; none where no record does.
+pub fn event_point(
+    journal: &dyn Journal,
+    archived: &Path,
+    sequence: Sequence,
+) -> Result<Option<(Sequence, EventHash)>, JournalError> {
+    let mut from = sequence;
+    // The point of a record lies in it or right before it, so the second look is the last.
+    for _ in 0..2 {
+        let Some(stored) = read_from(journal, archived, from)?.next() else {
+            return Ok(None);
+        };
+        let (key, bytes) = stored?;
+        let (header, _) =
+            record::open(&bytes).map_err(|error| JournalError::new("read a record", error))?;
+        if header.events_at <= sequence {
+            let hash = EventHash(header.events_hash);
+            return Ok(Some((header.events_at, hash)));
+        }
+        from = Sequence::new(key.value().saturating_sub(1));
+    }
+    Ok(None)
 }
 
 /// The records of one file; an error in their place where it cannot be read.
@@ -120,7 +146,7 @@ mod tests {
                 first,
                 base_time: Time::new(0).expect("in bounds"),
                 events_at: first,
-                events_hash: 0,
+                events_hash: u128::from(index),
                 previous,
             };
             let mut record = Vec::new();
@@ -166,6 +192,23 @@ mod tests {
         assert_eq!(firsts(folder, &journal, 12), [10, 13, 16]);
         assert_eq!(firsts(folder, &journal, 13), [13, 16]);
         assert_eq!(firsts(folder, &journal, 99), [16]);
+    }
+
+    #[test]
+    fn the_nearest_point_of_the_events_is_found() {
+        let (folder, journal) = made(6, 4);
+        let point = |sequence: u64| {
+            let sequence = Sequence::new(sequence);
+            let point = event_point(&journal, folder.path(), sequence).expect("readable");
+            point.map(|(at, hash)| (at.value(), hash.0))
+        };
+        // Each record names its first command, and as a hash its place.
+        assert_eq!(point(1), Some((1, 0)));
+        assert_eq!(point(3), Some((1, 0)));
+        assert_eq!(point(4), Some((4, 1)));
+        assert_eq!(point(15), Some((13, 4)));
+        assert_eq!(point(99), Some((16, 5)));
+        assert_eq!(point(0), None);
     }
 
     #[test]

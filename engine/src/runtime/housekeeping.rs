@@ -20,7 +20,9 @@ use super::fault::Faults;
 use super::replayer::{ReplayError, Replayer};
 use super::segments::{Reached, Segments};
 use super::shared::Shared;
-use crate::journal::Journal;
+use super::upkeep::{EventPoint, Question};
+use crate::backup;
+use crate::journal::{Journal, history};
 use crate::snapshot::{self, Snapshot, Stamp};
 use crate::state_hash::StateHash;
 use crate::types::{Nanoseconds, Sequence};
@@ -53,6 +55,9 @@ pub(crate) struct Housekeeping {
     pub(crate) source: Arc<dyn TimeSource>,
     pub(crate) finish: Receiver<Finish>,
     pub(crate) segments: Segments,
+    pub(crate) questions: Receiver<Question>,
+    /// The folder of the archive.
+    pub(crate) archive: PathBuf,
     pub(crate) on_warning: Arc<dyn Fn(&str) + Send + Sync>,
     pub(crate) last: LastSnapshot,
     pub(crate) finished: Finished,
@@ -102,7 +107,36 @@ impl Housekeeping {
                 durable: self.shared.gate.marks().durable(),
                 cursor: Sequence::new(self.shared.cursor.load(Ordering::Acquire)),
             });
+            while let Ok(question) = self.questions.try_recv() {
+                if let Err(fatal) = self.answer(question) {
+                    self.faults.raise(&fatal);
+                    return self.finished;
+                }
+            }
         }
+    }
+
+    fn answer(&mut self, question: Question) -> Result<(), Fatal> {
+        self.catch_up()?;
+        match question {
+            Question::Gather(folder, reply) => {
+                let source = backup::Source {
+                    journal: &*self.journal,
+                    archive: &self.archive,
+                    snapshots: &self.snapshots,
+                    replayer: &self.replayer,
+                    build: &self.build,
+                };
+                reply(backup::gather(&folder, &source));
+            }
+            Question::EventPoint(sequence, reply) => {
+                let sequence = sequence.min(self.replayer.engine().sequence());
+                let point = history::event_point(&*self.journal, &self.archive, sequence);
+                let named = |(at, hash)| EventPoint { at, hash };
+                reply(point.map(|point| point.map(named)));
+            }
+        }
+        Ok(())
     }
 
     /// Applies and compares what has become durable, with the snapshots that fall due.

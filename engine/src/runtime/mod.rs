@@ -20,6 +20,7 @@ mod shared;
 mod sink;
 mod start;
 mod threads;
+mod upkeep;
 
 pub use clock::{ManualTimeSource, SystemTimeSource, TimeSource};
 pub use config::{ClockConfig, Config, Fatal, Progress, Stage, Wait};
@@ -28,3 +29,4 @@ pub use handle::{ClockStatus, Handle, Refused, Status, Submission, Ticket, Valid
 pub use replayer::{Position, ReplayError, Replayer, decode_commands};
 pub use sink::{Released, Sink};
 pub use threads::Runtime;
+pub use upkeep::{EventPoint, NotAsked, Reply, Upkeep};

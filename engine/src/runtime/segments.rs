@@ -62,8 +62,8 @@ pub(crate) struct Segments {
     /// Segments whose records were read back from the archive by this process, with the last
     /// command of each.
     archived: Vec<(Sequence, Sequence)>,
-    /// The day of the newest snapshot in the archive, once it was looked for.
-    day: Option<Option<i64>>,
+    /// The day of the newest snapshot in the archive, once it is known.
+    day: Option<i64>,
     /// When something may be to archive or to drop; none before the next snapshot.
     due: Option<Reached>,
 }
@@ -204,12 +204,10 @@ impl Segments {
 
     fn keep_first_of_day(&mut self, snapshot: &Snapshot) -> Result<(), String> {
         let today = day(snapshot.header.time);
-        let newest = match self.day {
-            Some(newest) => newest,
-            None => self.newest_day()?,
-        };
-        if newest.is_some_and(|newest| newest >= today) {
-            self.day = Some(newest);
+        if self.day.is_none() {
+            self.day = self.newest_day()?;
+        }
+        if self.day.is_some_and(|newest| newest >= today) {
             return Ok(());
         }
         let told = |error: snapshot::SnapshotError| error.to_string();
@@ -218,7 +216,7 @@ impl Segments {
         if snapshot::load(&path).map_err(told)? != *snapshot {
             return Err(format!("{} reads back otherwise", path.display()));
         }
-        self.day = Some(Some(today));
+        self.day = Some(today);
         Ok(())
     }
 

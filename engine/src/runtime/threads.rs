@@ -26,6 +26,7 @@ use super::sequencer::{Chunk, Lines, Sequencer, Work};
 use super::shared::Shared;
 use super::sink::Sink;
 use super::start::{Started, stakes, start};
+use super::upkeep::{Question, Upkeep};
 use crate::engine::Engine;
 use crate::journal::folder::{Layout, Lock};
 use crate::journal::head::MarkKeeper;
@@ -42,6 +43,7 @@ const BUFFERS: usize = 64;
 /// A running shard. Dropped without [`Runtime::stop`] it drains and syncs, but takes no snapshot.
 pub struct Runtime {
     handle: Handle,
+    upkeep: Upkeep,
     faults: Faults,
     threads: Option<Threads>,
     _lock: Lock,
@@ -87,6 +89,11 @@ impl Runtime {
     /// A way in.
     pub fn handle(&self) -> Handle {
         self.handle.clone()
+    }
+
+    /// The way to the thread that keeps snapshots and segments.
+    pub fn upkeep(&self) -> Upkeep {
+        self.upkeep.clone()
     }
 
     /// The fault that stopped it, if one did.
@@ -184,7 +191,8 @@ impl Runtime {
             applied: lanes.applied,
             used_applied: lanes.used_applied,
         };
-        let housekeeping = crew.housekeeping(shadow, started.snapshot, lanes.finish);
+        let (upkeep, questions) = Upkeep::new();
+        let housekeeping = crew.housekeeping(shadow, started.snapshot, (lanes.finish, questions));
         let head = crew.head(Box::new(started.head), marks);
         let threads = Threads {
             head: crew.spawn("head", head)?,
@@ -201,6 +209,7 @@ impl Runtime {
                 shared,
                 sender: lanes.message_in,
             },
+            upkeep,
             faults,
             threads: Some(threads),
             _lock: started.lock,
@@ -281,12 +290,14 @@ impl Crew<'_> {
         &self,
         replayer: Replayer,
         snapshot: Sequence,
-        finish: Receiver<Finish>,
+        (finish, questions): (Receiver<Finish>, Receiver<Question>),
     ) -> Housekeeping {
         let layout = Layout::new(&self.config.data_dir);
         let on_warning = Arc::clone(&self.config.on_warning);
         Housekeeping {
             replayer,
+            questions,
+            archive: layout.archive(),
             segments: Segments::new(Arc::clone(self.journal), &layout, on_warning),
             journal: Arc::clone(self.journal),
             snapshots: layout.snapshots(),
