@@ -5,8 +5,8 @@
 //! joins them (sequence, chain, epoch) is checked by whoever walks or replays, as within a
 //! journal; a hole shows there as a gap.
 //!
-//! Invariant: nothing here writes. Not here: what an archive file holds (`archive`), the walk
-//! (`recovery`).
+//! Invariant: nothing here writes to the archive. Not here: what an archive file holds
+//! (`archive`), the walk (`recovery`).
 
 use std::path::{Path, PathBuf};
 
@@ -96,7 +96,7 @@ fn lies_before(stored: &Result<Stored, JournalError>, from: Sequence) -> bool {
         .is_ok_and(|(_, bytes)| record::open(bytes).is_ok_and(|(header, _)| header.last() < from))
 }
 
-/// An archive and a journal opened for reading, to be read as one journal.
+/// An archive and a journal, to be read as one journal.
 pub struct History {
     journal: Box<dyn Journal>,
     archive: PathBuf,
@@ -120,10 +120,40 @@ impl History {
     pub fn archive(&self) -> &Path {
         &self.archive
     }
+}
 
-    /// The records from the one that holds `from` (or the first one after it) to the end.
-    pub fn read_from(&self, from: Sequence) -> Result<Records<'_>, JournalError> {
+/// The journal, but for reading, which reaches as far back as the archive does.
+impl Journal for History {
+    fn append(&self, first: Sequence, record: &[u8]) -> Result<(), JournalError> {
+        self.journal.append(first, record)
+    }
+
+    fn read_from(&self, from: Sequence) -> Result<Records<'_>, JournalError> {
         read_from(&*self.journal, &self.archive, from)
+    }
+
+    fn head(&self) -> Result<Option<Sequence>, JournalError> {
+        self.journal.head()
+    }
+
+    fn roll(&self, first: Sequence) -> Result<(), JournalError> {
+        self.journal.roll(first)
+    }
+
+    fn segments(&self) -> Vec<Sequence> {
+        self.journal.segments()
+    }
+
+    fn read_segment(&self, segment: Sequence) -> Result<Records<'_>, JournalError> {
+        self.journal.read_segment(segment)
+    }
+
+    fn trim(&self, before: Sequence) -> Result<u64, JournalError> {
+        self.journal.trim(before)
+    }
+
+    fn cut(&self, first: Sequence) -> Result<(), JournalError> {
+        self.journal.cut(first)
     }
 }
 

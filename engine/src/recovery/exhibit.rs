@@ -9,6 +9,7 @@ use super::walk::{Finding, Origin, Walk};
 use crate::command::{BeginEpoch, Command, Sequenced};
 use crate::journal::folder::{Layout, Lock, LockError};
 use crate::journal::head::{self, Mark};
+use crate::journal::history::History;
 use crate::journal::record::{self, Chain, Header};
 use crate::journal::{Journal, Store, Stored};
 use crate::runtime::{MissingRange, ReplayError, StartError, decode_commands};
@@ -93,9 +94,10 @@ impl Exhibit {
             let fault = snapshot::load(&path).err();
             (sequence, fault.map(|error| error.to_string()))
         });
+        let journal = store.open_read_only().map_err(|error| reading(&error))?;
         Ok(Self {
             _lock: lock,
-            journal: store.open_read_only().map_err(|error| reading(&error))?,
+            journal: Box::new(History::new(journal, layout.archive())),
             mark,
             snapshots: examined.collect(),
         })

@@ -19,6 +19,7 @@ use crate::SEMANTICS_VERSION;
 use crate::engine::Engine;
 use crate::journal::folder::{self, Layout, Lock, LockError};
 use crate::journal::head::{self, HeadFile, Mark, MarkKeeper};
+use crate::journal::history::History;
 use crate::journal::record::Chain;
 use crate::journal::{Journal, Store};
 use crate::recovery::{FIRST_EPOCH, Origin, Quarantined, Survey, quarantined, reading, survey};
@@ -172,7 +173,8 @@ fn look(config: &Config, layout: &Layout, store: &dyn Store) -> Result<Option<Fo
     match (store.exists(), mark) {
         (true, Some(mark)) => {
             let journal = store.open_read_only().map_err(|error| reading(&error))?;
-            Ok(Some((mark, journal)))
+            let history = History::new(journal, layout.archive());
+            Ok(Some((mark, Box::new(history))))
         }
         (true, None) => Err(no_mark("it is missing beside a journal")),
         (false, Some(mark)) if mark.sequence > Sequence::ZERO => Err(StartError::Missing {
@@ -418,14 +420,15 @@ fn refused(after: Sequence, error: &ReplayError) -> StartError {
     }
 }
 
+/// The first command the journal itself still holds, without its archive.
 fn first_command(journal: &dyn Journal) -> Result<Sequence, StartError> {
-    let mut records = journal
-        .read_from(Sequence::ZERO)
-        .map_err(|error| reading(&error))?;
-    match records.next() {
-        Some(stored) => Ok(stored.map_err(|error| reading(&error))?.0),
-        None => Ok(Sequence::ZERO),
+    for segment in journal.segments() {
+        let records = journal.read_segment(segment);
+        if let Some(stored) = records.map_err(|error| reading(&error))?.next() {
+            return Ok(stored.map_err(|error| reading(&error))?.0);
+        }
     }
+    Ok(Sequence::ZERO)
 }
 
 /// Opens the accepted journal for writing, cuts what nobody was told of, and moves the mark up.
