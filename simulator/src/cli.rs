@@ -29,6 +29,9 @@ pub enum Command {
     /// Send made flow at a fixed rate, open loop; exit status 0 only if nothing was refused,
     /// unknown or wrong
     Load(LoadArgs),
+    /// Start a gateway, kill it again and again under load, and check that nothing acknowledged is
+    /// lost and nothing is done twice; exit status 0 only if all held
+    Crash(CrashArgs),
 }
 
 /// Where the gateway is, and what both commands share.
@@ -164,6 +167,31 @@ pub struct LoadArgs {
     pub steady: bool,
 }
 
+/// Flags of `crash`.
+#[derive(Args, Debug)]
+pub struct CrashArgs {
+    /// How often the gateway is killed
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub cycles: u32,
+    /// The gateway program; by default the one beside this program
+    #[arg(long, value_name = "PATH")]
+    pub gateway: Option<PathBuf>,
+    /// A recorded Shanghai day: plain or .xz; by default a day is made of the seed, and the engine
+    /// computes its trades in this process
+    #[arg(long, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    /// The trades it must give; by default X.expected_trades.* beside X.input.*
+    #[arg(long, value_name = "FILE", requires = "input")]
+    pub expect: Option<PathBuf>,
+    /// Seed of the load, of a made day, and of the instants of the kills
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+    /// Write the summary as JSON, also when the run failed
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
 impl LoadArgs {
     /// How the commands of a second lie in it.
     pub const fn shape(&self) -> Shape {
@@ -203,13 +231,16 @@ mod tests {
     fn every_flag_but_the_target_has_a_default() {
         assert!(parse("simulator load --target http://h:1").is_ok());
         assert!(parse("simulator replay --target http://h:1").is_ok());
+        assert!(parse("simulator crash").is_ok());
+        assert!(parse("simulator crash --expect trades.csv").is_err());
+        assert!(parse("simulator crash --cycles 0").is_err());
     }
 
     #[test]
     fn paces_are_read_and_nonsense_is_refused() {
         let pace = |words: &str| match parse(words).unwrap().command {
             Command::Replay(args) => args.pace(),
-            Command::Load(_) => Pace::Max,
+            Command::Load(_) | Command::Crash(_) => Pace::Max,
         };
         assert_eq!(pace("simulator replay --speed 60"), Pace::Times(60.0));
         assert_eq!(pace("simulator replay --speed max"), Pace::Max);

@@ -7,8 +7,9 @@ use std::{path::Path, process::ExitCode, time::Duration};
 
 use clap::Parser as _;
 use sanjiang_simulator::{
-    cli::{Cli, Command, Common, Format, LoadArgs, LobsterMode, ReplayArgs},
+    cli::{Cli, Command, Common, CrashArgs, Format, LoadArgs, LobsterMode, ReplayArgs},
     client::connect::{Bearer, Connection},
+    crash::{Harness, gateway},
     load::{self, Load},
     replay::{self, Replay},
     report::Summary,
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Replay(args) => replay_day(&args).await,
             Command::Load(args) => make_load(&args).await,
+            Command::Crash(args) => crash(args).await,
         }
     });
     runtime.shutdown_timeout(SHUTDOWN);
@@ -79,6 +81,7 @@ async fn replay_day(args: &ReplayArgs) -> ExitCode {
         input: args.input.clone(),
         expect: args.expect.clone(),
         pace: args.pace(),
+        gate: None,
     };
     let kind = match args.format {
         Format::Sse => "replay sse",
@@ -135,6 +138,41 @@ async fn make_load(args: &LoadArgs) -> ExitCode {
         ended.err().map(|error| error.to_string()),
         args.common.json.as_deref(),
     )
+}
+
+async fn crash(args: CrashArgs) -> ExitCode {
+    let Some(program) = args.gateway.or_else(gateway::beside) else {
+        return fail("there is no gateway beside this program; --gateway PATH should name one");
+    };
+    let mut harness = match Harness::new(program, args.cycles, args.seed) {
+        Ok(harness) => harness,
+        Err(error) => return fail(&format!("no folder for the run: {error}")),
+    };
+    harness.input = args.input;
+    harness.expect = args.expect;
+    let mut stop = match stop_signal() {
+        Ok(stop) => stop,
+        Err(error) => return fail(&format!("signals: {error}")),
+    };
+    // A run that is dropped ends its gateway.
+    let (mut summary, ended) = tokio::select! {
+        ran = harness.run() => ran,
+        _ = stop.changed() => return fail("stopped by a signal; the gateway was ended"),
+    };
+    summary.error = ended.err().map(|error| error.to_string());
+    let written = args
+        .json
+        .as_deref()
+        .map(|path| (path, summary.write_json(path)));
+    print!("{summary}");
+    if let Some((path, Err(error))) = written {
+        return fail(&format!("--json {}: {error}", path.display()));
+    }
+    if summary.held() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// Turns true at the first SIGINT or SIGTERM; a second SIGINT or SIGTERM ends the program at once.

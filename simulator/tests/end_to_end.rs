@@ -35,6 +35,7 @@ fn replay(gateway: &Gateway, input: &Path, pace: Pace) -> Replay {
         input: input.to_owned(),
         expect: None,
         pace,
+        gate: None,
     }
 }
 

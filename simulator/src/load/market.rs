@@ -71,7 +71,9 @@ pub async fn find(connection: &Connection, run: &Run) -> Result<Market, SetupErr
     make(connection, run).await
 }
 
-async fn make(connection: &Connection, run: &Run) -> Result<Market, SetupError> {
+/// Makes a market of the run's own: a venue in continuous trading, four instruments, one
+/// participant, and accounts of as many owners.
+pub async fn make(connection: &Connection, run: &Run) -> Result<Market, SetupError> {
     let operator = Operator::new(connection.clone(), run.clone());
     let venue = run.id("venue");
     operator

@@ -18,7 +18,10 @@ use proto::v1::{
     CreateInstrumentRequest, OrderType, SelfTradePrevention, SessionNewOrder, Side, TimeInForce,
 };
 use rust_decimal::Decimal;
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 
 use crate::{
     client::connect::Connection,
@@ -67,6 +70,25 @@ pub struct Replay {
     pub expect: Option<PathBuf>,
     /// How fast it is sent.
     pub pace: Pace,
+    /// Who lets it on by counts, beside its pace.
+    pub gate: Option<Gate>,
+}
+
+/// Lets a replay on by counts: whoever holds the other ends says how many lines may be sent, and
+/// sees how many were.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    allowed: watch::Receiver<u64>,
+    passed: watch::Sender<u64>,
+}
+
+impl Gate {
+    /// A gate that is shut, with its other ends: lines allowed, and lines passed.
+    pub fn shut() -> (Self, watch::Sender<u64>, watch::Receiver<u64>) {
+        let (allow, allowed) = watch::channel(0);
+        let (passed, seen) = watch::channel(0);
+        (Self { allowed, passed }, allow, seen)
+    }
 }
 
 /// Why a replay ended early.

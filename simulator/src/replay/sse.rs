@@ -203,10 +203,14 @@ impl Day {
         self.set_phase(desk, Phase::PreOpen).await?;
         let progress = Progress::new();
         let (mut index, mut first_ms) = (0u64, None);
+        let mut gate = replay.gate.clone();
         while let Some(command) = commands.recv().await {
             let command = command?;
             let began = *first_ms.get_or_insert(command.time_ms);
             let recorded = Duration::from_millis(u64::from(command.time_ms.saturating_sub(began)));
+            if let Some(gate) = &mut gate {
+                desk.admit(gate, index).await?;
+            }
             self.one(desk, &command, replay.pace.due(self.start, index, recorded))
                 .await?;
             index += 1;

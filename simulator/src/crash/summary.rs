@@ -1,0 +1,205 @@
+//! What a crash run found: lines for people, the last of which is the summary, and the JSON file.
+//!
+//! Invariant: the words are stable, other programs read them; a run held only if nothing differed,
+//! enough kills found commands in flight, and it came to its end. Not here: what counts as what
+//! (`run`, `ledger`, `audit`).
+
+use std::{fmt, io, path::Path};
+
+use serde::Serialize;
+
+use super::ledger::Faults;
+use crate::report::SHOWN_MAX;
+
+/// Of a hundred kills, so many must find unacknowledged commands in flight.
+pub const IN_FLIGHT_PERCENT_MIN: u64 = 90;
+
+/// The summary of a run.
+#[derive(Clone, Default, Serialize, Debug)]
+pub struct CrashSummary {
+    /// Always "crash".
+    pub kind: &'static str,
+    /// Seed of the run.
+    pub seed: u64,
+    /// The day that was replayed: a file's name, or "seeded".
+    pub day: String,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+    /// Kills under load that were carried out.
+    pub cycles: u64,
+    /// Of these, with commands sent and not acknowledged.
+    pub kills_in_flight: u64,
+    /// Further kills, before the gateway took its first connection.
+    pub kills_while_starting: u64,
+    /// Commands with a durable answer, those of the replay included.
+    pub acknowledged: u64,
+    /// Of the live clients' commands, rejected by the engine.
+    pub rejected: u64,
+    /// Commands of the live clients sent again because a kill took their answer along.
+    pub resent: u64,
+    /// Answers that were given again, not carried out again.
+    pub duplicates_answered: u64,
+    /// Reports read from the beginning and compared, over all audits.
+    pub audited_reports: u64,
+    /// Orders asked for one by one and compared with their last report.
+    pub audited_orders: u64,
+    /// Trades of the replayed day.
+    pub trades: u64,
+    /// Trades of the live clients.
+    pub live_trades: u64,
+    /// Differences from what was told and expected.
+    pub mismatches: u64,
+    /// The longest time from starting the gateway to its first connection, in milliseconds.
+    pub longest_restart_ms: u64,
+    /// The longest cycle, in milliseconds: load, kill, start, audit.
+    pub longest_cycle_ms: u64,
+    /// The first mismatches.
+    pub first_mismatches: Vec<String>,
+    /// Why the run ended early, if it did.
+    pub error: Option<String>,
+}
+
+impl CrashSummary {
+    /// Counts what must not be, and keeps the first.
+    pub fn mismatch(&mut self, what: String) {
+        self.mismatches += 1;
+        if self.first_mismatches.len() < SHOWN_MAX {
+            self.first_mismatches.push(what);
+        }
+    }
+
+    /// Takes in faults that were counted elsewhere.
+    pub fn absorb(&mut self, faults: &Faults) {
+        self.mismatches += faults.count;
+        let room = SHOWN_MAX.saturating_sub(self.first_mismatches.len());
+        let shown = faults.first.iter().take(room).cloned();
+        self.first_mismatches.extend(shown);
+    }
+
+    /// Whether enough kills found commands in flight.
+    pub const fn struck_enough(&self) -> bool {
+        self.kills_in_flight * 100 >= self.cycles * IN_FLIGHT_PERCENT_MIN
+    }
+
+    /// Whether everything asked held.
+    pub const fn held(&self) -> bool {
+        self.mismatches == 0 && self.error.is_none() && self.cycles > 0 && self.struck_enough()
+    }
+
+    /// Writes the JSON file, replacing it as a whole.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_json(&self, path: &Path) -> io::Result<()> {
+        let mut text = serde_json::to_string_pretty(self).map_err(io::Error::other)?;
+        text.push('\n');
+        let mut partial = path.as_os_str().to_owned();
+        partial.push(".part");
+        std::fs::write(&partial, text)?;
+        std::fs::rename(&partial, path)
+    }
+}
+
+impl fmt::Display for CrashSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for mismatch in &self.first_mismatches {
+            writeln!(f, "mismatch: {mismatch}")?;
+        }
+        if let Some(error) = &self.error {
+            writeln!(f, "ended early: {error}")?;
+        }
+        if !self.struck_enough() {
+            writeln!(
+                f,
+                "only {} of {} kills found commands in flight, {IN_FLIGHT_PERCENT_MIN} % must",
+                self.kills_in_flight, self.cycles
+            )?;
+        }
+        writeln!(
+            f,
+            "crash {}: day {} seed {} seconds {:.1} cycles {} kills_in_flight {} \
+             kills_while_starting {} acknowledged {} rejected {} resent {} duplicates_answered {} \
+             audited_reports {} audited_orders {} trades {} live_trades {} mismatches {} \
+             longest_restart_ms {} longest_cycle_ms {}",
+            if self.held() { "held" } else { "FAILED" },
+            self.day,
+            self.seed,
+            self.seconds,
+            self.cycles,
+            self.kills_in_flight,
+            self.kills_while_starting,
+            self.acknowledged,
+            self.rejected,
+            self.resent,
+            self.duplicates_answered,
+            self.audited_reports,
+            self.audited_orders,
+            self.trades,
+            self.live_trades,
+            self.mismatches,
+            self.longest_restart_ms,
+            self.longest_cycle_ms
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ten_kills(kills_in_flight: u64) -> CrashSummary {
+        CrashSummary {
+            cycles: 10,
+            kills_in_flight,
+            ..CrashSummary::default()
+        }
+    }
+
+    #[test]
+    fn nine_of_ten_kills_must_find_commands_in_flight() {
+        assert!(ten_kills(9).held());
+        assert!(!ten_kills(8).held());
+        assert!(!CrashSummary::default().held(), "no kill proves nothing");
+    }
+
+    #[test]
+    fn one_mismatch_or_an_early_end_fails_the_run() {
+        let mut summary = ten_kills(10);
+        summary.mismatch("an order is lost".to_owned());
+        assert!(!summary.held());
+        let ended = CrashSummary {
+            error: Some("it stalled".to_owned()),
+            ..ten_kills(10)
+        };
+        assert!(!ended.held());
+    }
+
+    #[test]
+    fn the_last_line_and_the_json_name_every_count() {
+        let mut summary = ten_kills(3);
+        summary.mismatch("an order is lost".to_owned());
+        let text = summary.to_string();
+        let last = text.lines().last().unwrap();
+        assert!(last.starts_with("crash FAILED: "), "{text}");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.json");
+        summary.write_json(&path).unwrap();
+        let json: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        for word in [
+            "cycles",
+            "kills_in_flight",
+            "kills_while_starting",
+            "acknowledged",
+            "resent",
+            "duplicates_answered",
+            "audited_reports",
+            "trades",
+            "mismatches",
+            "longest_restart_ms",
+        ] {
+            assert!(last.contains(&format!(" {word} ")), "{word}");
+            assert!(json[word].is_number(), "{word}");
+        }
+    }
+}
