@@ -266,7 +266,7 @@ impl Calls {
                     return Err(format!("{:?}: {status}", group.first().map(|c| &c.key)));
                 }
                 Err(status) => {
-                    // The clients are stopped before the kill, so a kill that broke this call shows.
+                    // Clients are stopped before the kill, so a kill that broke this call shows.
                     let killed = floor.kills() > kills;
                     if killed {
                         floor.ledger().struck(kills + 1, group.len() as u64);

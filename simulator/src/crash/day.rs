@@ -2,7 +2,8 @@
 //! computes in this process.
 //!
 //! Invariant: a seeded day is the same for a seed on every machine; it is written in the recorded
-//! format, so both are replayed and compared by the same code. Not here: the replay (`replay::sse`).
+//! format, so both are replayed and compared by the same code. Not here: the replay
+//! (`replay::sse`).
 
 use std::{
     collections::BTreeMap,

@@ -1,8 +1,8 @@
 //! What the clients of a crash run asked and were told: the measure of every audit.
 //!
 //! Invariant: nothing is ever taken back; a second answer to a command must be the first one again,
-//! byte for byte but `poss_dup`, and an answer given again must say so. Not here: what the gateway's
-//! streams say (`audit`), who asks (`live`).
+//! byte for byte but `poss_dup`, and an answer given again must say so. Not here: what the
+//! gateway's streams say (`audit`), who asks (`calls`, `stream`).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 

@@ -31,8 +31,6 @@ use crate::{
     setup::{Run, account_id},
 };
 
-use super::Gate;
-
 /// Commands whose reports the stream has not brought yet, at most: four windows of the Session.
 const UNSEEN_MAX: usize = 4 * UNANSWERED_MAX;
 /// Messages of a stream that wait for the desk.
@@ -284,22 +282,6 @@ impl<W: Watcher> Desk<W> {
                 happened = self.next() => self.take(happened).await?,
             }
         }
-        Ok(())
-    }
-
-    /// Waits until the line with this index, from 0, may pass the gate, taking in what comes.
-    pub async fn admit(&mut self, gate: &mut Gate, index: u64) -> Result<(), DeskError> {
-        while *gate.allowed.borrow_and_update() <= index {
-            tokio::select! {
-                changed = gate.allowed.changed() => {
-                    let gone = |_| DeskError::Task("nobody holds the replay's gate".to_owned());
-                    changed.map_err(gone)?;
-                }
-                happened = self.next() => self.take(happened).await?,
-            }
-        }
-        gate.passed.send_replace(index + 1);
-        self.progress = Instant::now();
         Ok(())
     }
 

@@ -5,7 +5,7 @@
 
 use proto::v1::{ExecType, SessionReport};
 
-use crate::client::connect::is_worth_a_retry;
+use crate::{client::connect::is_worth_a_retry, replay::Gate};
 
 use super::{
     Answer, BookUpdate, Desk, DeskError, ExecutionReport, Instant, LOOK, SessionError,
@@ -29,6 +29,22 @@ impl<W: Watcher> Desk<W> {
             update = self.book.recv(), if self.book_open => Happened::Book(update),
             () = tokio::time::sleep(LOOK) => Happened::Nothing,
         }
+    }
+
+    /// Waits until the line with this index, from 0, may pass the gate, taking in what comes.
+    pub async fn admit(&mut self, gate: &mut Gate, index: u64) -> Result<(), DeskError> {
+        while *gate.allowed.borrow_and_update() <= index {
+            tokio::select! {
+                changed = gate.allowed.changed() => {
+                    let gone = |_| DeskError::Task("nobody holds the replay's gate".to_owned());
+                    changed.map_err(gone)?;
+                }
+                happened = self.next() => self.take(happened).await?,
+            }
+        }
+        gate.passed.send_replace(index + 1);
+        self.progress = Instant::now();
+        Ok(())
     }
 
     /// Waits for something and takes it in; an error when nothing was answered for too long.
