@@ -229,6 +229,9 @@ fn read_header(reader: &mut Reader<'_>) -> Result<Header, BytesError> {
     let shard = reader.u32()?;
     let epoch = reader.u32()?;
     let sequence = Sequence::new(reader.u64()?);
+    if sequence.value() == u64::MAX {
+        return Err(BytesError::range("sequence"));
+    }
     let time = Time::new(reader.i64()?).ok_or(BytesError::range("time"))?;
     let chain = Chain(hash(reader)?);
     let state_hash = StateHash(hash(reader)?);

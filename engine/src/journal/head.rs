@@ -26,6 +26,8 @@ use crate::types::Sequence;
 const MAGIC: &[u8; 8] = b"SJHEAD01";
 const SLOT_BYTES: usize = 4_096;
 const CHECKSUM_AT: usize = 64;
+/// No counter comes near: at a million marks a second it would take 290,000 years.
+const COUNTER_MAX: u64 = i64::MAX as u64;
 
 /// Up to where everything was durable when it was written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -135,8 +137,9 @@ fn decode(bytes: &[u8; SLOT_BYTES]) -> Option<(Mark, u64)> {
         chain: Chain(reader.take(32).ok()?.try_into().ok()?),
     };
     let checksum = reader.u32().ok()?;
+    let bounded = counter < COUNTER_MAX && mark.sequence.value() < u64::MAX;
     let whole = magic == MAGIC && checksum == crc32c::crc32c(&bytes[..CHECKSUM_AT]);
-    whole.then_some((mark, counter))
+    (whole && bounded).then_some((mark, counter))
 }
 
 #[cfg(test)]

@@ -87,7 +87,7 @@ impl Header {
             Some("count")
         } else if self.first == Sequence::ZERO || last.is_none() {
             Some("first sequence")
-        } else if self.events_at.next() < self.first || self.events_at > self.last() {
+        } else if self.events_at.value() < self.first.value() - 1 || self.events_at > self.last() {
             Some("events up to")
         } else {
             None

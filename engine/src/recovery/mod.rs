@@ -4,6 +4,7 @@
 //! Invariant: what only looks opens no file for writing. Not here: applying commands
 //! (`runtime::replayer`), the journal's own format (`journal::record`).
 
+mod below;
 mod exhibit;
 mod survey;
 mod walk;
@@ -11,6 +12,7 @@ mod walk;
 #[cfg(feature = "rocksdb")]
 use std::path::Path;
 
+pub use below::below;
 pub use exhibit::{Exhibit, Exported, Report};
 pub(crate) use survey::reading;
 pub use survey::{Quarantined, Survey, quarantined, survey};

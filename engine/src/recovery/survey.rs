@@ -130,7 +130,8 @@ fn belongs_before(origin: Origin, key: Sequence, bytes: &[u8]) -> bool {
 /// The record in which the mark lies must be the one the mark names.
 pub(super) fn check_mark(header: &Header, chain: Chain, mark: &Mark) -> Result<(), StartError> {
     let holds_mark = header.first <= mark.sequence && mark.sequence <= header.last();
-    if !holds_mark || header.last() == mark.sequence && chain == mark.chain {
+    let same = header.last() == mark.sequence && chain == mark.chain;
+    if !holds_mark || same && header.epoch == mark.epoch {
         return Ok(());
     }
     Err(StartError::Damaged {
@@ -142,7 +143,7 @@ pub(super) fn check_mark(header: &Header, chain: Chain, mark: &Mark) -> Result<(
     })
 }
 
-fn gap(missing: MissingRange, mark: &Mark) -> StartError {
+pub(super) fn gap(missing: MissingRange, mark: &Mark) -> StartError {
     let found = format!(
         "the journal goes on at command {}",
         missing.last.next().value()

@@ -109,7 +109,7 @@ impl Walk {
 }
 
 /// The command that begins the epoch of a record, if its first command does.
-fn begins_epoch(header: &Header, body: &[u8]) -> Option<BeginEpoch> {
+pub(super) fn begins_epoch(header: &Header, body: &[u8]) -> Option<BeginEpoch> {
     if !codec::begins_with_epoch(body) {
         return None;
     }

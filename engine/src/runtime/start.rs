@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::applied::Applied;
+use super::base::{self, Base};
 use super::clock::{Stakes, TimeSource};
 use super::config::{Config, Progress, Stage};
 use super::error::{MissingRange, Recovered, StartError};
-use super::replayer::{Position, ReplayError, Replayer};
+use super::replayer::{ReplayError, Replayer};
 use super::sequencer::CHUNK_COMMANDS_MAX;
 use super::sink::Sink;
 use crate::SEMANTICS_VERSION;
@@ -22,8 +23,10 @@ use crate::journal::head::{self, HeadFile, Mark, MarkKeeper};
 use crate::journal::history::History;
 use crate::journal::record::Chain;
 use crate::journal::{Journal, Store};
-use crate::recovery::{FIRST_EPOCH, Origin, Quarantined, Survey, quarantined, reading, survey};
-use crate::snapshot::{self, Snapshot};
+use crate::recovery::{
+    FIRST_EPOCH, Origin, Quarantined, Survey, below, quarantined, reading, survey,
+};
+use crate::snapshot;
 use crate::types::{Sequence, VenueId};
 use crate::venue::Regime;
 
@@ -47,6 +50,31 @@ pub(crate) fn start(
     store: &dyn Store,
     sink: &mut dyn Sink,
 ) -> Result<Started, StartError> {
+    carry_out(config, store, sink).map_err(|error| with_range(config, error))
+}
+
+/// A refusal for damage names what was acknowledged from there on.
+fn with_range(config: &Config, error: StartError) -> StartError {
+    let StartError::Damaged { after, found } = error else {
+        return error;
+    };
+    let mark = match head::read(&config.head_path()) {
+        Ok(Some(mark)) if mark.sequence > after => mark.sequence,
+        _ => return StartError::Damaged { after, found },
+    };
+    let lost = MissingRange {
+        first: after.next(),
+        last: mark,
+    };
+    let found = format!("{found}; commands {lost}, acknowledged, stand there or above");
+    StartError::Damaged { after, found }
+}
+
+fn carry_out(
+    config: &Config,
+    store: &dyn Store,
+    sink: &mut dyn Sink,
+) -> Result<Started, StartError> {
     check(config)?;
     let source = &*config.clock.source;
     let began = source.monotonic().0;
@@ -56,10 +84,9 @@ pub(crate) fn start(
     let Some((mark, journal)) = found else {
         return start_fresh(config, store, sink, &layout, lock, began);
     };
-    let newest = newest_snapshot(config, &layout, &mark)?;
-    let origin = newest.as_ref().map_or(Origin::BEGIN, origin_of);
-    let progress = Teller::new(config, began, Stage::Checking, None);
-    let survey = survey(&*journal, origin, &mark, progress.into_fn())?;
+    let newest = base::newest(config, &layout, &*journal, &mark)?;
+    let origin = newest.as_ref().map_or(Origin::BEGIN, Base::origin);
+    let survey = examine(config, &layout, &*journal, origin, &mark)?;
     let last = survey.end.at;
     let cursor = sink.open(last).map_err(StartError::Sink)?;
     if cursor > last {
@@ -70,13 +97,10 @@ pub(crate) fn start(
             last.value()
         )));
     }
-    let newest_at = newest
-        .as_ref()
-        .map_or(Sequence::ZERO, |s| s.header.sequence);
-    let base = base(config, &layout, newest, cursor)?;
-    let base_at = base.as_ref().map_or(Sequence::ZERO, |s| s.header.sequence);
-    let mut replayer = replayer(config, base.as_ref(), mark.shard)?;
-    drop(base);
+    let newest_at = origin.at;
+    let base = base::below(config, &layout, newest, cursor)?;
+    let base_at = base.as_ref().map_or(Sequence::ZERO, Base::at);
+    let mut replayer = base::replayer(config, base, mark.shard);
     let mut skipped = survey.quarantined.clone();
     if base_at < newest_at {
         skipped.extend(between(&*journal, base_at, newest_at)?);
@@ -111,6 +135,26 @@ pub(crate) fn start(
     })
 }
 
+/// Walks every record the journal holds, and compares with the snapshots and the mark.
+fn examine(
+    config: &Config,
+    layout: &Layout,
+    journal: &dyn Journal,
+    origin: Origin,
+    mark: &Mark,
+) -> Result<Survey, StartError> {
+    let folder = layout.snapshots();
+    let listed = snapshot::list(&folder).map_err(|error| io(&folder, &error))?;
+    let oldest = listed.last().map_or(Sequence::ZERO, |(at, _)| *at);
+    let began = config.clock.source.monotonic().0;
+    let mut progress = Teller::new(config, began, Stage::Checking, None).into_fn();
+    let reach = (first_command(journal)?, oldest);
+    let last = below(journal, origin, reach, mark, &mut progress)?;
+    let mut survey = survey(journal, origin, mark, progress)?;
+    survey.last_record = survey.last_record.or(last);
+    Ok(survey)
+}
+
 /// Settings that cannot be are refused before anything is touched.
 fn check(config: &Config) -> Result<(), StartError> {
     let least = CHUNK_COMMANDS_MAX as u32;
@@ -138,7 +182,7 @@ fn lock(layout: &Layout) -> Result<Lock, StartError> {
     })
 }
 
-fn io(path: &Path, error: &std::io::Error) -> StartError {
+pub(super) fn io(path: &Path, error: &std::io::Error) -> StartError {
     StartError::Io {
         path: path.to_path_buf(),
         error: error.to_string(),
@@ -226,7 +270,7 @@ fn start_fresh(
             cursor.value()
         )));
     }
-    let replayer = replayer(config, None, config.shard)?;
+    let replayer = base::replayer(config, None, config.shard);
     Ok(Started {
         lock,
         journal,
@@ -246,80 +290,6 @@ fn start_fresh(
             replay_elapsed: Duration::ZERO,
         },
     })
-}
-
-/// The newest snapshot that can be used; damaged ones are told and passed over.
-fn newest_snapshot(
-    config: &Config,
-    layout: &Layout,
-    mark: &Mark,
-) -> Result<Option<Snapshot>, StartError> {
-    let folder = layout.snapshots();
-    let listed = snapshot::list(&folder).map_err(|error| io(&folder, &error))?;
-    for (_, path) in listed {
-        if let Some(snapshot) = usable(config, &path, mark.shard) {
-            return Ok(Some(snapshot));
-        }
-    }
-    Ok(None)
-}
-
-fn usable(config: &Config, path: &Path, shard: u32) -> Option<Snapshot> {
-    let told = |said: String| {
-        (config.on_warning)(&format!("snapshot {}: {said}; not used", path.display()));
-        None
-    };
-    match snapshot::load(path) {
-        Ok(snapshot) if snapshot.header.shard == shard => Some(snapshot),
-        Ok(snapshot) => told(format!("it is of shard {}", snapshot.header.shard)),
-        Err(error) => told(error.to_string()),
-    }
-}
-
-fn origin_of(snapshot: &Snapshot) -> Origin {
-    Origin {
-        at: snapshot.header.sequence,
-        chain: snapshot.header.chain,
-        epoch: snapshot.header.epoch,
-    }
-}
-
-/// The snapshot replay begins from: the newest one at or below what the sink has, so that it is
-/// given everything above; none means from the beginning.
-fn base(
-    config: &Config,
-    layout: &Layout,
-    newest: Option<Snapshot>,
-    cursor: Sequence,
-) -> Result<Option<Snapshot>, StartError> {
-    if newest.as_ref().is_none_or(|s| s.header.sequence <= cursor) {
-        return Ok(newest);
-    }
-    let shard = newest.map_or(config.shard, |snapshot| snapshot.header.shard);
-    let folder = layout.snapshots();
-    let listed = snapshot::list(&folder).map_err(|error| io(&folder, &error))?;
-    let mut older = listed.into_iter().filter(|(at, _)| *at <= cursor);
-    Ok(older.find_map(|(_, path)| usable(config, &path, shard)))
-}
-
-/// A replayer at `base`, or at the beginning.
-fn replayer(config: &Config, base: Option<&Snapshot>, shard: u32) -> Result<Replayer, StartError> {
-    let Some(snapshot) = base else {
-        return Ok(Replayer::begin(config.limits, shard));
-    };
-    let engine = snapshot
-        .restore(config.limits)
-        .map_err(|error| StartError::NoSnapshot {
-            first: snapshot.header.sequence,
-            found: error.to_string(),
-        })?;
-    let position = Position {
-        shard,
-        epoch: snapshot.header.epoch,
-        chain: snapshot.header.chain,
-        semantics: snapshot.header.semantics,
-    };
-    Ok(Replayer::new(engine, position))
 }
 
 /// Applies what the survey accepted and hands the sink what it lacks; answers how many commands.

@@ -1,0 +1,156 @@
+//! Which snapshot a start stands on: one whose bytes are whole, whose engine is what its header
+//! says, and that follows from the journal. Any other is told and passed over for the one before.
+//!
+//! Invariant: a snapshot that is not used never changes what a start comes to, only how long it
+//! takes. Not here: what stands above it (`recovery`), how one is taken (`housekeeping`).
+
+use std::path::Path;
+
+use super::config::Config;
+use super::error::StartError;
+use super::replayer::{Position, Replayer};
+use super::start::io;
+use crate::engine::Engine;
+use crate::journal::Journal;
+use crate::journal::folder::Layout;
+use crate::journal::head::Mark;
+use crate::journal::record::{self, Chain};
+use crate::recovery::{Origin, reading};
+use crate::snapshot::{self, Header};
+use crate::types::Sequence;
+
+/// A snapshot, restored.
+pub(crate) struct Base {
+    header: Header,
+    engine: Engine,
+}
+
+impl Base {
+    /// The last command in it.
+    pub(crate) fn at(&self) -> Sequence {
+        self.header.sequence
+    }
+
+    /// Where the walk above it begins.
+    pub(crate) fn origin(&self) -> Origin {
+        origin(&self.header)
+    }
+}
+
+fn origin(header: &Header) -> Origin {
+    Origin {
+        at: header.sequence,
+        chain: header.chain,
+        epoch: header.epoch,
+    }
+}
+
+/// The newest snapshot that can be used and follows from the journal.
+pub(crate) fn newest(
+    config: &Config,
+    layout: &Layout,
+    journal: &dyn Journal,
+    mark: &Mark,
+) -> Result<Option<Base>, StartError> {
+    let folder = layout.snapshots();
+    let listed = snapshot::list(&folder).map_err(|error| io(&folder, &error))?;
+    let mut why = None;
+    for (_, path) in listed {
+        match usable(config, &path, mark.shard) {
+            Ok(base) if follows(journal, &base.header)? => return Ok(Some(base)),
+            Ok(_) => why = Some(tell(config, &path, "it does not follow from the journal")),
+            Err(said) => why = Some(tell(config, &path, &said)),
+        }
+    }
+    // Without one, only a journal from the first command on gives the state.
+    match (why, first_key(journal)?) {
+        (Some(found), Some(first)) if first > Sequence::ZERO.next() => {
+            Err(StartError::NoSnapshot { first, found })
+        }
+        (Some(_) | None, _) => Ok(None),
+    }
+}
+
+/// The snapshot replay begins from: the newest one at or below what the sink has, so that it is
+/// given everything above; none means from the beginning.
+pub(crate) fn below(
+    config: &Config,
+    layout: &Layout,
+    newest: Option<Base>,
+    cursor: Sequence,
+) -> Result<Option<Base>, StartError> {
+    if newest.as_ref().is_none_or(|base| base.at() <= cursor) {
+        return Ok(newest);
+    }
+    let shard = newest.map_or(config.shard, |base| base.header.shard);
+    let folder = layout.snapshots();
+    let listed = snapshot::list(&folder).map_err(|error| io(&folder, &error))?;
+    let mut older = listed.into_iter().filter(|(at, _)| *at <= cursor);
+    Ok(older.find_map(|(_, path)| {
+        let base = usable(config, &path, shard);
+        base.map_err(|said| tell(config, &path, &said)).ok()
+    }))
+}
+
+/// A replayer at `base`, or at the beginning.
+pub(crate) fn replayer(config: &Config, base: Option<Base>, shard: u32) -> Replayer {
+    let Some(Base { header, engine }) = base else {
+        return Replayer::begin(config.limits, shard);
+    };
+    let position = Position {
+        shard,
+        epoch: header.epoch,
+        chain: header.chain,
+        semantics: header.semantics,
+    };
+    Replayer::new(engine, position)
+}
+
+fn usable(config: &Config, path: &Path, shard: u32) -> Result<Base, String> {
+    let snapshot = snapshot::load(path).map_err(|error| error.to_string())?;
+    if snapshot.header.shard != shard {
+        return Err(format!("it is of shard {}", snapshot.header.shard));
+    }
+    let restored = snapshot.restore(config.limits);
+    let engine = restored.map_err(|error| error.to_string())?;
+    Ok(Base {
+        header: snapshot.header,
+        engine,
+    })
+}
+
+fn tell(config: &Config, path: &Path, said: &str) -> String {
+    let said = format!("snapshot {}: {said}", path.display());
+    (config.on_warning)(&format!("{said}; not used"));
+    said
+}
+
+/// Whether the snapshot is of the record that the journal holds at its place. Where the journal
+/// begins above it, the next record says.
+fn follows(journal: &dyn Journal, header: &Header) -> Result<bool, StartError> {
+    let records = journal.read_from(header.sequence);
+    let mut records = records.map_err(|error| reading(&error))?;
+    let Some(stored) = records.next() else {
+        return Ok(false);
+    };
+    let (key, bytes) = stored.map_err(|error| reading(&error))?;
+    Ok(record::open(&bytes).is_ok_and(|(found, _)| {
+        let at = Origin {
+            at: found.last(),
+            chain: Chain::of(&bytes),
+            epoch: found.epoch,
+        };
+        key > header.sequence && found.previous == header.chain || at == origin(header)
+    }))
+}
+
+/// The first command of the first record, of the archive if there is one.
+fn first_key(journal: &dyn Journal) -> Result<Option<Sequence>, StartError> {
+    let records = journal.read_from(Sequence::ZERO);
+    let mut records = records.map_err(|error| reading(&error))?;
+    let first = records
+        .next()
+        .transpose()
+        .map_err(|error| reading(&error))?;
+    Ok(first.map(|(key, _)| key))
+}
