@@ -1,0 +1,145 @@
+//! The log cut near its logical end, which in a log that was used before lies megabytes before the
+//! end of the file.
+//!
+//! With the mark at the end, what is cut was acknowledged: refused. With the mark where it stood
+//! when only what lies below the cut was on disk, nobody was told of what is cut: it is trimmed,
+//! and nothing else is. Not here: damage that no cut explains.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use sanjiang_engine::journal::record;
+use sanjiang_engine::types::Sequence;
+
+use super::hurt::Damage;
+use super::image::Image;
+use super::judge::{Outcome, judge};
+use super::random::Random;
+use super::table::Case;
+
+/// What stands after the cut.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Rest {
+    /// Nothing: the file ends.
+    Nothing,
+    /// Zeros.
+    Zeros,
+    /// What an earlier use of the log left.
+    Older,
+}
+
+/// A record in the log: where its bytes lie, and its commands.
+struct Placed {
+    bytes: Range<usize>,
+    first: Sequence,
+    last: Sequence,
+}
+
+/// `count` places, spread over the records whose marks are known.
+pub fn cases(image: &Image, count: usize, seed: u64) -> Vec<Case<'_>> {
+    let (log, _) = image.logical_end().expect("the last record is in a log");
+    let placed = placed(image, &log);
+    let (begin, end) = (placed[0].bytes.start, placed[placed.len() - 1].bytes.end);
+    let mut random = Random::new(seed);
+    let mut cases = Vec::new();
+    for index in 0..count {
+        // The very ends of records first, then anywhere.
+        let at = match placed.get(index / 2) {
+            Some(record) if index % 2 == 0 => record.bytes.end,
+            Some(record) => record.bytes.end - 1,
+            None => begin + random.below(end - begin),
+        };
+        let rest = [Rest::Nothing, Rest::Zeros, Rest::Older][index % 3];
+        let whole = placed
+            .iter()
+            .take_while(|record| record.bytes.end <= at)
+            .last();
+        let kept = whole.map_or(Sequence::new(placed[0].first.value() - 1), |one| one.last);
+        let next = placed.iter().find(|record| record.bytes.end > at);
+        for mark_at_end in [true, false] {
+            cases.push(case(
+                image,
+                (log.clone(), at, rest),
+                kept,
+                next,
+                mark_at_end,
+            ));
+        }
+    }
+    cases
+}
+
+/// The records of the tail, where they lie in the log.
+fn placed(image: &Image, log: &Path) -> Vec<Placed> {
+    let (from, _) = image.heads[0];
+    let after = image.records.iter().filter(|(first, _)| *first > from);
+    let one = |(first, bytes): &(Sequence, Vec<u8>)| {
+        let (name, place) = image.in_log(bytes).expect("the tail is in a log");
+        assert_eq!(name, log, "the tail is in one log");
+        let (header, _) = record::open(bytes).expect("a record");
+        Placed {
+            bytes: place,
+            first: *first,
+            last: header.last(),
+        }
+    };
+    after.map(one).collect()
+}
+
+fn case<'a>(
+    image: &'a Image,
+    (log, at, rest): (PathBuf, usize, Rest),
+    kept: Sequence,
+    next: Option<&Placed>,
+    mark_at_end: bool,
+) -> Case<'a> {
+    let mark = if mark_at_end { "the end" } else { "the cut" };
+    let lost = next.map(|record| record.first);
+    let head = image.heads.iter().rev().find(|(marked, _)| *marked <= kept);
+    let head = head
+        .map(|(_, bytes)| bytes.clone())
+        .expect("the first stands before the tail");
+    Case {
+        kind: format!("log cut, mark at {mark}"),
+        what: format!("at byte {at}, then {rest:?}"),
+        run: Box::new(move || {
+            let content = cut(&image.files[&log], at, rest);
+            let damage = Damage::put(&log, content);
+            if mark_at_end {
+                let outcome = judge(image, &damage, image.acknowledged)?;
+                return match (&outcome, lost) {
+                    (Outcome::Exact, None) => Ok(outcome),
+                    (Outcome::Refused(text), Some(first)) if names(text, first, image) => {
+                        Ok(outcome)
+                    }
+                    _ => Err(format!("{outcome:?}")),
+                };
+            }
+            let damage = damage.and_put(Path::new("head"), head.clone());
+            let outcome = judge(image, &damage, kept)?;
+            match (&outcome, lost) {
+                (Outcome::Exact, None) | (Outcome::Trimmed, Some(_)) => Ok(outcome),
+                _ => Err(format!("{outcome:?}")),
+            }
+        }),
+    }
+}
+
+fn names(text: &str, first: Sequence, image: &Image) -> bool {
+    let range = format!("{}..={}", first.value(), image.acknowledged.value());
+    text.contains(&range)
+}
+
+fn cut(content: &[u8], at: usize, rest: Rest) -> Vec<u8> {
+    let mut content = content.to_vec();
+    match rest {
+        Rest::Nothing => content.truncate(at),
+        Rest::Zeros => content[at..].fill(0),
+        Rest::Older => {
+            // As the disk still held them: bytes of the same log from further on.
+            let half = (content.len() - at) / 2;
+            content.copy_within(at + half.., at);
+        }
+    }
+    content
+}
