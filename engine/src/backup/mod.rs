@@ -30,6 +30,7 @@ use crate::journal::folder;
 use crate::journal::record::{self, Chain};
 use crate::journal::{Journal, JournalError, history};
 use crate::limits::Limits;
+use crate::recovery::quarantined;
 use crate::runtime::{Position, Replayer};
 use crate::snapshot::{self, Snapshot};
 use crate::state_hash::EventHash;
@@ -452,6 +453,7 @@ fn begin(base: Option<&Path>, shard: u32, limits: Limits) -> Result<Replayer, Ba
 
 fn replay(replayer: &mut Replayer, journal: &dyn Journal) -> Result<(), BackupError> {
     let from = replayer.engine().sequence();
+    replayer.skip(quarantined(journal.read_from(from.next())?)?);
     for stored in journal.read_from(from.next())? {
         let (key, bytes) = stored?;
         if key <= from {

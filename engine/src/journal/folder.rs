@@ -52,6 +52,16 @@ impl Layout {
         self.root.join("projections")
     }
 
+    /// A journal that an act of an operator has made whole and not yet put in place.
+    pub fn new_journal(&self) -> PathBuf {
+        self.root.join("journal.new")
+    }
+
+    /// A journal that an act is making; of no worth if the act was cut off.
+    pub fn unfinished_journal(&self) -> PathBuf {
+        self.root.join("journal.tmp")
+    }
+
     /// Makes the folder and those in it that this crate fills, and syncs their names.
     pub fn make(&self) -> io::Result<()> {
         std::fs::create_dir_all(self.snapshots())?;

@@ -31,6 +31,8 @@ pub struct Report {
     pub missing: Vec<MissingRange>,
     /// What else is wrong, in words.
     pub faults: Vec<String>,
+    /// The first command that a start would miss, for `accept-loss`; none where it finds all.
+    pub first_missing: Option<Sequence>,
     /// Commands that an operator accepted as lost: each range with the epoch that begins after it.
     pub accepted: Vec<(MissingRange, u32)>,
     /// Records that can be read.
@@ -112,6 +114,7 @@ impl Exhibit {
             chain_ok: true,
             missing: Vec::new(),
             faults: Vec::new(),
+            first_missing: None,
             accepted: Vec::new(),
             records: 0,
             commands: 0,

@@ -4,16 +4,32 @@
 //! Invariant: what only looks opens no file for writing. Not here: applying commands
 //! (`runtime::replayer`), the journal's own format (`journal::record`).
 
+#[cfg(feature = "rocksdb")]
+mod accept_loss;
+#[cfg(feature = "rocksdb")]
+mod act;
 mod below;
 mod exhibit;
+#[cfg(feature = "rocksdb")]
+mod install;
+#[cfg(feature = "rocksdb")]
+mod kept;
+#[cfg(feature = "rocksdb")]
+mod quarantine;
 mod survey;
 mod walk;
 
 #[cfg(feature = "rocksdb")]
 use std::path::Path;
 
+#[cfg(feature = "rocksdb")]
+pub use accept_loss::{AcceptedLoss, Projections, accept_loss};
+#[cfg(feature = "rocksdb")]
+pub use act::{ActError, OnStep, Order, Step};
 pub use below::below;
 pub use exhibit::{Exhibit, Exported, Report};
+#[cfg(feature = "rocksdb")]
+pub use quarantine::{QuarantineDone, quarantine};
 pub(crate) use survey::reading;
 pub use survey::{Quarantined, Survey, quarantined, survey};
 pub use walk::{FIRST_EPOCH, Finding, Origin};
@@ -26,7 +42,11 @@ use crate::runtime::StartError;
 /// `verify` on a folder, for the command line: exit 0 only if [`Report::is_whole`].
 #[cfg(feature = "rocksdb")]
 pub fn verify(data_dir: &Path, head_file: Option<&Path>) -> Result<Report, StartError> {
-    open_folder(data_dir, head_file)?.verify()
+    let mut report = open_folder(data_dir, head_file)?.verify()?;
+    if !report.is_whole() {
+        report.first_missing = accept_loss::first_missing(data_dir, head_file);
+    }
+    Ok(report)
 }
 
 /// A folder opened for `verify` and `export`.

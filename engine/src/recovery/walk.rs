@@ -120,6 +120,12 @@ pub(super) fn begins_epoch(header: &Header, body: &[u8]) -> Option<BeginEpoch> {
     (begin.epoch == header.epoch).then_some(begin)
 }
 
+/// Whether the first command of a record's body is an act of an operator on a stopped folder.
+#[cfg(feature = "rocksdb")]
+pub(super) fn is_act(body: &[u8]) -> bool {
+    codec::begins_with_epoch(body) || codec::begins_with_quarantine(body)
+}
+
 /// The command that a record quarantines, if that is what it is for.
 pub(super) fn quarantine(header: &Header, body: &[u8]) -> Option<Sequence> {
     if header.count != 1 || !codec::begins_with_quarantine(body) {

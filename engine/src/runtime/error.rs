@@ -190,6 +190,42 @@ pub enum StartError {
     Sink(String),
 }
 
+impl StartError {
+    /// What an operator can do about it on the stopped folder: the command lines, one a line, with
+    /// `folder` as the arguments that name it (`--data-dir DIR`). None where damage is not the
+    /// matter.
+    pub fn choices(&self, folder: &str) -> Option<String> {
+        let first = match self {
+            Self::Missing { missing, .. } => Some(missing.first),
+            Self::Damaged { after, .. } => Some(after.next()),
+            Self::HeadMark { .. } | Self::NoSnapshot { .. } => None,
+            Self::Config(_)
+            | Self::InUse(_)
+            | Self::NoJournal(_)
+            | Self::Io { .. }
+            | Self::OtherShard { .. }
+            | Self::Divergence { .. }
+            | Self::Semantics { .. }
+            | Self::Sink(_) => return None,
+        };
+        let words = "--reason TEXT --approver NAME";
+        let (until, from) = first.map_or_else(
+            || ("UNTIL".to_owned(), "FIRST_MISSING".to_owned()),
+            |first| {
+                let before = first.value().saturating_sub(1);
+                (before.to_string(), first.value().to_string())
+            },
+        );
+        Some(format!(
+            "What can be done, on the stopped folder (verify names the first command missing):\n  \
+             gateway journal verify {folder}\n  \
+             gateway journal export {folder} --until {until}\n  \
+             gateway restore --from BACKUP {folder} {words}\n  \
+             gateway journal accept-loss {folder} --from {from} {words}"
+        ))
+    }
+}
+
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
