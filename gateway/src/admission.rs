@@ -138,6 +138,7 @@ impl From<Refused> for Failure {
             Refused::Full => Self::Busy("the engine's queue of commands is full"),
             Refused::Stopping => Self::Stopping,
             Refused::ClockHeld => Self::ClockHeld,
+            Refused::DiskLow => Self::DiskLow,
         }
     }
 }

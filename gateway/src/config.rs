@@ -5,10 +5,11 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use engine::runtime::{Config, Wait};
+use engine::runtime::{Config, FreeSpace, Wait};
 
 /// The exchange: gRPC in front of a matching engine, its journal and its history.
 #[derive(Parser, Debug)]
@@ -31,6 +32,9 @@ pub enum Command {
         command: JournalCommand,
     },
 }
+
+/// The default of `--disk-reserve-mb`; the engine says what it is made of.
+const DISK_RESERVE_MB: u64 = Config::DISK_RESERVE_BYTES >> 20;
 
 /// How to run the exchange.
 #[derive(Args, Clone, Debug)]
@@ -67,6 +71,13 @@ pub struct Serve {
     /// A snapshot is taken after this many commands.
     #[arg(long, default_value_t = 5_000_000)]
     pub snapshot_every_commands: u64,
+    /// Megabytes (2^20 bytes) of the folder's disk kept free: with less, new orders and replaces
+    /// get RESOURCE_EXHAUSTED; with less than a quarter of it, cancels too. 0 does not watch.
+    #[arg(long, default_value_t = DISK_RESERVE_MB)]
+    pub disk_reserve_mb: u64,
+    /// Who says how much is free, if not the system; not on the command line.
+    #[arg(skip)]
+    pub free_space: Option<Arc<dyn FreeSpace>>,
     /// What the engine thread does while it has nothing to do.
     #[arg(long, value_enum, default_value_t = WaitArgument::Park)]
     pub wait: WaitArgument,
@@ -97,12 +108,15 @@ impl Serve {
             begin_within_ms: 10_000,
             keepalive_ms: 20_000,
             snapshot_every_commands: 5_000_000,
+            disk_reserve_mb: DISK_RESERVE_MB,
+            free_space: None,
             wait: WaitArgument::Park,
         }
     }
 
     /// The settings of the engine's runtime.
     pub fn runtime(&self) -> Config {
+        let defaults = Config::new(&self.data_dir);
         Config {
             head_file: self.head_file.clone(),
             queue_commands_max: self.queue_commands_max,
@@ -113,6 +127,8 @@ impl Serve {
                 WaitArgument::Spin => Wait::Spin,
             },
             build: format!("gateway {}", env!("CARGO_PKG_VERSION")),
+            disk_reserve_bytes: self.disk_reserve_mb.saturating_mul(1 << 20),
+            free_space: self.free_space.clone().unwrap_or(defaults.free_space),
             ..Config::new(&self.data_dir)
         }
     }

@@ -19,6 +19,8 @@ pub const DOMAIN: &str = "sanjiang.gateway";
 pub const RETRY_AFTER: Duration = Duration::from_millis(20);
 /// How long a client is asked to wait for a gateway that stops: about a restart.
 pub const RETRY_AFTER_STOP: Duration = Duration::from_secs(2);
+/// How long a client is asked to wait for room on the disk, which an operator has to make.
+pub const RETRY_AFTER_DISK: Duration = Duration::from_secs(5);
 
 /// One faulty field of a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -94,6 +96,12 @@ pub enum Failure {
     /// A bound of the gateway is reached.
     #[error("{0}; nothing was changed: send the same again after the time in RetryInfo")]
     Busy(&'static str),
+    /// The disk is nearly full.
+    #[error(
+        "the exchange's disk is nearly full; nothing was changed: send new orders again after the \
+         time in RetryInfo, and cancels by themselves at once"
+    )]
+    DiskLow,
     /// The gateway stops.
     #[error("the gateway is stopping; nothing was changed: send the same again after its restart")]
     Stopping,
@@ -136,7 +144,7 @@ impl Failure {
             Self::Invalid(_) => Code::InvalidArgument,
             Self::NotFound(..) => Code::NotFound,
             Self::IdReused => Code::AlreadyExists,
-            Self::Busy(_) => Code::ResourceExhausted,
+            Self::Busy(_) | Self::DiskLow => Code::ResourceExhausted,
             Self::Stopping | Self::ClockHeld | Self::Unknown(_) => Code::Unavailable,
         }
     }
@@ -148,6 +156,7 @@ impl Failure {
             Self::NotFound(kind, _) => kind.reason().as_str(),
             Self::IdReused => RejectReason::ClientOrderIdReused.as_str(),
             Self::Busy(_) => "BUSY",
+            Self::DiskLow => "DISK_LOW",
             Self::Stopping => "STOPPING",
             Self::ClockHeld => "CLOCK_HELD",
             Self::Unknown(_) => "ANSWER_LOST",
@@ -158,6 +167,7 @@ impl Failure {
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Busy(_) | Self::Unknown(_) => Some(RETRY_AFTER),
+            Self::DiskLow => Some(RETRY_AFTER_DISK),
             Self::Stopping | Self::ClockHeld => Some(RETRY_AFTER_STOP),
             Self::Invalid(_) | Self::NotFound(..) | Self::IdReused => None,
         }
@@ -170,6 +180,7 @@ impl Failure {
             Self::NotFound(..)
             | Self::IdReused
             | Self::Busy(_)
+            | Self::DiskLow
             | Self::Stopping
             | Self::ClockHeld
             | Self::Unknown(_) => Vec::new(),
@@ -208,6 +219,9 @@ impl From<Failure> for Status {
             }
             Failure::Busy(bound) => {
                 details.add_quota_failure_violation("gateway", *bound);
+            }
+            Failure::DiskLow => {
+                details.add_quota_failure_violation("gateway", "free space on the disk");
             }
             Failure::IdReused | Failure::Stopping | Failure::ClockHeld | Failure::Unknown(_) => {}
         }

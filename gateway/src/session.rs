@@ -31,7 +31,7 @@ pub use registry::{CONNECTIONS_MAX, Sessions};
 use v1::session_request::Request as Wire;
 
 use crate::admission::Payer;
-use crate::errors::{Failure, RETRY_AFTER, RETRY_AFTER_STOP};
+use crate::errors::{Failure, RETRY_AFTER, RETRY_AFTER_DISK, RETRY_AFTER_STOP};
 use crate::exchange::Exchange;
 use crate::from_proto;
 
@@ -223,6 +223,10 @@ impl<'a> Open<'a> {
             Some(Err(Refused::ClockHeld)) => {
                 let text = Failure::ClockHeld.to_string();
                 self.refuse(batch, "CLOCK_HELD", RETRY_AFTER_STOP, text)
+            }
+            Some(Err(Refused::DiskLow)) => {
+                let text = Failure::DiskLow.to_string();
+                self.refuse(batch, "DISK_LOW", RETRY_AFTER_DISK, text)
             }
             Some(Err(Refused::Stopping)) => ControlFlow::Break(Close::SHUTTING_DOWN),
         }

@@ -86,7 +86,7 @@ impl Evidence<'_> {
         let (Some(journal), Some(mark)) = (self.journal, &self.mark) else {
             return false;
         };
-        let Some(begins) = self.begins(journal) else {
+        let Some(begins) = Self::begins(journal) else {
             return mark.sequence == Sequence::ZERO;
         };
         let oldest = self.snapshots.last().map(|header| header.sequence);
@@ -95,7 +95,7 @@ impl Evidence<'_> {
     }
 
     /// Before the first record the journal itself holds.
-    fn begins(&self, journal: &dyn Journal) -> Option<Origin> {
+    fn begins(journal: &dyn Journal) -> Option<Origin> {
         let (key, bytes) = journal.read_from(Sequence::ZERO).ok()?.next()?.ok()?;
         let (header, body) = record::open(&bytes).ok()?;
         let raised = u32::from(begins_epoch(&header, body).is_some());

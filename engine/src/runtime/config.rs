@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::clock::{SystemTimeSource, TimeSource};
+use super::free_space::{FreeSpace, SystemFreeSpace};
 use crate::limits::Limits;
 use crate::types::Sequence;
 
@@ -38,6 +39,12 @@ pub struct Config {
     /// Bytes of a write buffer of the journal. Default 64 MB: larger ones make each sync slower
     /// (measured); small ones fill many small files, which tests of damage want.
     pub journal_write_buffer_bytes: usize,
+    /// With fewer bytes free on the disk of `data_dir`, new orders and replaces are refused; with
+    /// less than a quarter of it, all but operators' commands. 0 does not watch. The default is
+    /// [`Config::DISK_RESERVE_BYTES`].
+    pub disk_reserve_bytes: u64,
+    /// Who says how much is free.
+    pub free_space: Arc<dyn FreeSpace>,
     /// The clocks and how far they are trusted.
     pub clock: ClockConfig,
     /// Told, on the starting thread, how far a replay is.
@@ -53,6 +60,14 @@ pub struct Config {
 }
 
 impl Config {
+    /// 2 GiB, for what may still be written once orders are refused: the journal's four write
+    /// buffers of 64 MiB and one new log (320 MiB), a snapshot of two million orders (256 MiB), the
+    /// write buffers of ten projections, 32 MiB each and twice over (640 MiB); the rest (832 MiB)
+    /// for a compaction of projections and for cancels, about a kilobyte of rows each. The queue
+    /// of commands taken before (7 MiB) is small beside it. The last quarter (512 MiB) is for
+    /// the flush of what has been written by then.
+    pub const DISK_RESERVE_BYTES: u64 = 2 << 30;
+
     /// The defaults, on the folder `data_dir`.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {
@@ -66,6 +81,8 @@ impl Config {
             snapshot_every_commands: 5_000_000,
             snapshot_every: Duration::from_secs(600),
             journal_write_buffer_bytes: 64 << 20,
+            disk_reserve_bytes: Self::DISK_RESERVE_BYTES,
+            free_space: Arc::new(SystemFreeSpace),
             clock: ClockConfig::default(),
             on_progress: Arc::new(|_| {}),
             on_fatal: Arc::new(print_and_abort),

@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 
 use crossbeam::channel::{Sender, TrySendError};
 
+use super::free_space::DiskStatus;
 use super::shared::Shared;
 use crate::command::{Body, Command};
 use crate::engine::Usage;
@@ -39,6 +40,9 @@ pub enum Refused {
     Stopping,
     /// The clock waits for an operator's `AcceptClock`; only that command is taken.
     ClockHeld,
+    /// The disk is nearly full. Nothing was taken, also nothing of a submission that holds new
+    /// orders beside cancels: sent by themselves, cancels still pass (see [`DiskStatus`]).
+    DiskLow,
 }
 
 impl fmt::Display for Refused {
@@ -48,6 +52,10 @@ impl fmt::Display for Refused {
             Self::Stopping => "the engine is stopping",
             Self::ClockHeld => {
                 "the wall clock is too far ahead of the journal; an operator must accept it first"
+            }
+            Self::DiskLow => {
+                "the disk is nearly full; new orders are taken again once there is room, cancels \
+                 by themselves pass as long as there is any to spare"
             }
         })
     }
@@ -77,6 +85,9 @@ pub struct Handle {
 
 impl Handle {
     /// Hands commands over; never waits. An empty submission is taken and forgotten.
+    ///
+    /// All or none: while the disk is low, one new order in it refuses the whole of it, cancels
+    /// too, since its commands are meant to follow one another.
     pub fn submit(&self, submission: Submission) -> Result<(), Refused> {
         if submission.commands.is_empty() {
             return Ok(());
@@ -87,6 +98,9 @@ impl Handle {
             .all(|command| matches!(command.body, Body::AcceptClock(_)));
         if self.shared.clock_held.load(Ordering::Acquire) && !accepts_clock {
             return Err(Refused::ClockHeld);
+        }
+        if !self.shared.disk.takes(&submission.commands) {
+            return Err(Refused::DiskLow);
         }
         let count = u32::try_from(submission.commands.len()).map_err(|_| Refused::Full)?;
         self.send(count, Message::Submit(submission))
@@ -112,6 +126,11 @@ impl Handle {
             })
         });
         sent.unwrap_or(Err(Refused::Stopping))
+    }
+
+    /// Looks at the disk now. Without orders nobody else does, so whoever shows it should.
+    pub fn look_at_disk(&self) -> DiskStatus {
+        self.shared.disk.look()
     }
 
     /// The runtime as it stands. Each number is exact, all together are not of one instant.
@@ -157,6 +176,8 @@ pub struct Status {
     pub cursor: Sequence,
     /// How full the engine is, as of the last commands applied.
     pub usage: Usage,
+    /// The disk of the data folder, as it was last seen.
+    pub disk: DiskStatus,
 }
 
 /// How the engine's time stands to the wall clock.

@@ -42,6 +42,7 @@ impl JournalThread {
         while let Some(chunk) = waiting.take().or_else(|| self.chunks.recv().ok()) {
             let header = self.pack(chunk, &mut record, &mut waiting);
             let chain = record::seal(&header, &mut record);
+            self.shared.disk.look();
             if let Err(error) = self.journal.append(header.first, &record) {
                 self.faults.raise(&Fatal::Journal {
                     first: header.first,

@@ -4,6 +4,7 @@
 //! Invariant: `durable` is the lower of log and head mark, never falls, and is raised only after
 //! the sync that earns it. Not here: queues and their contents.
 
+use super::free_space::DiskWatch;
 use super::handle::{ClockStatus, Status};
 use crate::engine::Usage;
 use crate::types::{Nanoseconds, Sequence};
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) record_bytes: AtomicU64,
     /// How full the engine is, as of the last chunk.
     usage: Mutex<Usage>,
+    pub(crate) disk: DiskWatch,
     pub(crate) gate: Gate,
 }
 
@@ -47,6 +49,7 @@ impl Shared {
         queue_max: u32,
         recovered: Sequence,
         usage: Usage,
+        disk: DiskWatch,
     ) -> Self {
         let at = || AtomicU64::new(recovered.value());
         Self {
@@ -67,6 +70,7 @@ impl Shared {
             records: AtomicU64::new(0),
             record_bytes: AtomicU64::new(0),
             usage: Mutex::new(usage),
+            disk,
             gate: Gate::new(recovered),
         }
     }
@@ -142,6 +146,7 @@ impl Shared {
             record_bytes: self.record_bytes.load(Ordering::Acquire),
             cursor: sequence(&self.cursor),
             usage: *self.usage.lock().unwrap_or_else(PoisonError::into_inner),
+            disk: self.disk.status(),
         }
     }
 }

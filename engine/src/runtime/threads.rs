@@ -16,6 +16,7 @@ use super::clock::{Clock, Stakes, Trust, span};
 use super::config::{Config, Fatal};
 use super::error::{Recovered, StartError, StopError, Stopped};
 use super::fault::Faults;
+use super::free_space::DiskWatch;
 use super::handle::{ClockStatus, Handle, Message};
 use super::housekeeping::{Finish, Finished, Housekeeping, LastSnapshot, Schedule};
 use super::journal_thread::{JournalThread, MarkSlot, keep_marks};
@@ -159,6 +160,12 @@ impl Runtime {
             config.queue_commands_max,
             last,
             started.replayer.engine().usage(),
+            DiskWatch::new(
+                Arc::clone(&config.free_space),
+                config.data_dir.clone(),
+                config.disk_reserve_bytes,
+                Arc::clone(&config.on_warning),
+            ),
         ));
         shared.snapshot_at(started.snapshot);
         let faults = Faults::new(Arc::clone(&shared), Arc::clone(&config.on_fatal));

@@ -172,6 +172,8 @@ pub fn config(folder: &Path) -> (Config, Arc<ManualTimeSource>) {
     let source = Arc::new(ManualTimeSource::new(BEGIN));
     let mut config = Config::new(folder);
     config.limits = limits();
+    // Not what a test is about, wherever its temporary folder may be.
+    config.disk_reserve_bytes = 0;
     config.clock.source = source.clone();
     "a test".clone_into(&mut config.build);
     (config, source)

@@ -5,7 +5,7 @@
 
 use engine::SEMANTICS_VERSION;
 use engine::engine::Usage;
-use engine::runtime::ClockStatus;
+use engine::runtime::{ClockStatus, Taking};
 use proto::v1;
 
 use crate::exchange::Exchange;
@@ -16,6 +16,7 @@ use crate::to_proto::timestamp;
 /// How the engine is.
 pub fn engine_status(exchange: &Exchange) -> v1::EngineStatus {
     let status = exchange.handle.status();
+    let disk = exchange.handle.look_at_disk();
     let recovered = &exchange.recovered;
     let (clock_alarm, clock_step_ns) = match status.clock {
         ClockStatus::Following => (false, 0),
@@ -43,6 +44,9 @@ pub fn engine_status(exchange: &Exchange) -> v1::EngineStatus {
         start_time: Some(exchange.started.into()),
         build_version: env!("CARGO_PKG_VERSION").to_owned(),
         demonstration: exchange.directory.read().all_demonstration(),
+        disk_free_bytes: disk.free_bytes,
+        disk_reserve_bytes: disk.reserve_bytes,
+        disk_low: disk.taking != Taking::All,
     }
 }
 

@@ -41,6 +41,8 @@ impl House {
         let folder = tempfile::tempdir().expect("a folder");
         let listen = "127.0.0.1:0".parse().expect("an address");
         let mut settings = Serve::new(listen, folder.path().join("data"));
+        // Not what a test is about, wherever its temporary folder may be.
+        settings.disk_reserve_mb = 0;
         change(&mut settings);
         let running = Running::start(&settings).await.expect("a start");
         Self {
