@@ -1,8 +1,8 @@
 //! The shard's time: monotone, close to the wall clock, and never led astray by it.
 //!
 //! Invariant: time never falls. A step of the wall clock above the bound is not followed but
-//! alarmed until an operator accepts it. Not here: what happens at a deadline (the engine), when a
-//! tick is put (the sequencer).
+//! alarmed until an operator accepts it, or until it is undone. Not here: what happens at a
+//! deadline (the engine), when a tick is put (the sequencer).
 
 use std::fmt::Debug;
 use std::sync::Mutex;
@@ -102,6 +102,7 @@ pub(crate) enum Stakes {
 pub(crate) struct Trust {
     pub(crate) step_max: Nanoseconds,
     pub(crate) start_ahead_max: Nanoseconds,
+    pub(crate) accept_within: Nanoseconds,
 }
 
 /// The shard's clock. `time = monotonic + offset`; the offset follows the wall clock in small
@@ -141,11 +142,17 @@ impl Clock {
         } else {
             ClockStatus::Following
         };
+        let offset = begin.nanoseconds() - monotonic;
+        // A wall clock behind is followed again once it is where time is.
+        let wall_offset = match status {
+            ClockStatus::Stepped(_) => offset,
+            ClockStatus::Following | ClockStatus::Held(_) => wall.nanoseconds() - monotonic,
+        };
         Self {
             trust,
             last: begin,
-            offset: begin.nanoseconds() - monotonic,
-            wall_offset: wall.nanoseconds() - monotonic,
+            offset,
+            wall_offset,
             status,
         }
     }
@@ -159,39 +166,37 @@ impl Clock {
         self.last
     }
 
-    /// Follows a small step, alarms a large one.
+    /// Follows a small step, alarms a large one until it is undone.
     fn follow(&mut self, wall_offset: i64) {
         let step = wall_offset - self.wall_offset;
-        let small = step.abs() <= self.trust.step_max.0;
+        let bound = self.trust.step_max.0;
         match self.status {
             ClockStatus::Held(_) => {}
-            ClockStatus::Following if small => {
+            ClockStatus::Following | ClockStatus::Stepped(_) if step.abs() <= bound => {
                 self.offset += step;
                 self.wall_offset = wall_offset;
-            }
-            // Stepped back to where it was: followed again.
-            ClockStatus::Stepped(_) if small && self.leads_by_little() => {
                 self.status = ClockStatus::Following;
             }
-            ClockStatus::Stepped(_) if small => {}
+            // It trembles, as clocks do: the same step still.
+            ClockStatus::Stepped(told) if (step - told.0).abs() <= bound => {}
             ClockStatus::Following | ClockStatus::Stepped(_) => {
                 self.status = ClockStatus::Stepped(Nanoseconds(step));
             }
         }
     }
 
-    /// Whether time and the wall clock last followed are close.
-    fn leads_by_little(&self) -> bool {
-        (self.offset - self.wall_offset).abs() <= self.trust.step_max.0
-    }
-
-    /// An operator accepts the wall clock. If it is ahead, time jumps there; if it is behind, time
-    /// runs on from where it is, since it may never fall, and the alarm ends.
-    pub(crate) fn accept(&mut self, source: &dyn TimeSource) {
-        let monotonic = source.monotonic().0;
-        self.wall_offset = source.wall().nanoseconds() - monotonic;
+    /// An operator accepts the wall clock, having seen it at `seen`. If it is ahead, time jumps
+    /// there; if it is behind, time runs on from where it is, since it may never fall, and the
+    /// alarm ends. Says no, and changes nothing, if the clock is no longer near what was seen.
+    pub(crate) fn accept(&mut self, source: &dyn TimeSource, seen: Time) -> bool {
+        let wall = source.wall().nanoseconds();
+        if wall.abs_diff(seen.nanoseconds()) > self.trust.accept_within.0.unsigned_abs() {
+            return false;
+        }
+        self.wall_offset = wall - source.monotonic().0;
         self.offset = self.offset.max(self.wall_offset);
         self.status = ClockStatus::Following;
+        true
     }
 
     pub(crate) fn status(&self) -> ClockStatus {

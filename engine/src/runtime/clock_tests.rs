@@ -7,6 +7,7 @@ const DAY: i64 = 24 * 3_600 * SECOND;
 const TRUST: Trust = Trust {
     step_max: Nanoseconds(SECOND),
     start_ahead_max: Nanoseconds(35 * DAY),
+    accept_within: Nanoseconds(300 * SECOND),
 };
 
 fn at(nanoseconds: i64) -> Time {
@@ -47,7 +48,7 @@ fn a_large_step_is_not_followed_until_it_is_accepted_or_undone() {
         assert_eq!(clock.status(), ClockStatus::Following, "undone");
         source.step(Nanoseconds(step));
         clock.now(&source);
-        clock.accept(&source);
+        assert!(clock.accept(&source, source.wall()));
         assert_eq!(clock.status(), ClockStatus::Following, "accepted");
         assert_eq!(clock.now(&source), at(7 + step.max(0)));
         source.run(Nanoseconds(3));
@@ -84,8 +85,50 @@ fn a_wall_clock_35_days_ahead_is_held_only_where_somebody_trades() {
         let expected = if held { at(-ahead) } else { at(0) };
         assert_eq!(clock.now(&source), expected, "{ahead} ahead, {stakes:?}");
         assert_eq!(clock.status() != ClockStatus::Following, held);
-        clock.accept(&source);
+        assert!(clock.accept(&source, source.wall()));
         assert_eq!(clock.now(&source), at(0));
         assert_eq!(clock.status(), ClockStatus::Following);
+    }
+}
+
+#[test]
+fn a_clock_that_trembles_after_a_step_is_one_alarm() {
+    let (source, mut clock) = started(None, Stakes::Real);
+    source.step(Nanoseconds(3_600 * SECOND));
+    clock.now(&source);
+    let told = clock.status();
+    assert_eq!(told, ClockStatus::Stepped(Nanoseconds(3_600 * SECOND)));
+    for tremble in [7, -300, 12_345, SECOND / 2, -SECOND / 3] {
+        source.step(Nanoseconds(tremble));
+        clock.now(&source);
+        assert_eq!(clock.status(), told);
+    }
+}
+
+#[test]
+fn a_wall_clock_that_comes_back_to_where_time_is_is_followed_again() {
+    let (source, mut clock) = started(Some(3_600 * SECOND), Stakes::Real);
+    assert_eq!(clock.now(&source), at(3_600 * SECOND));
+    source.run(Nanoseconds(5));
+    source.step(Nanoseconds(3_600 * SECOND));
+    assert_eq!(clock.now(&source), at(3_600 * SECOND + 5));
+    assert_eq!(clock.status(), ClockStatus::Following);
+}
+
+#[test]
+fn only_the_wall_clock_that_was_seen_is_accepted() {
+    for (more, accepted) in [(300, true), (301, false), (-300, true), (-301, false)] {
+        let (source, mut clock) = started(None, Stakes::Real);
+        source.step(Nanoseconds(86_400 * SECOND));
+        clock.now(&source);
+        let seen = source.wall();
+        source.step(Nanoseconds(more * SECOND));
+        assert_eq!(clock.accept(&source, seen), accepted, "{more} s later");
+        let time = if accepted {
+            at((86_400 + more) * SECOND)
+        } else {
+            at(0)
+        };
+        assert_eq!(clock.now(&source), time);
     }
 }

@@ -143,6 +143,10 @@ pub struct ClockConfig {
     /// At start, a wall clock further ahead of the journal's last time than this is not followed
     /// until an operator's `AcceptClock`. Default 35 days.
     pub start_ahead_max: Duration,
+    /// An `AcceptClock` names the wall time its operator saw; the wall clock is accepted only if
+    /// it is no further than this from there, else it has stepped again since. Default five
+    /// minutes: a person reads, thinks and sends.
+    pub accept_within: Duration,
 }
 
 impl Default for ClockConfig {
@@ -151,6 +155,7 @@ impl Default for ClockConfig {
             source: Arc::new(SystemTimeSource::default()),
             step_max: Duration::from_secs(1),
             start_ahead_max: Duration::from_secs(35 * 24 * 3_600),
+            accept_within: Duration::from_secs(300),
         }
     }
 }

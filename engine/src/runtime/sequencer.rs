@@ -212,16 +212,33 @@ impl Sequencer {
         codec::encode(&mut work.bytes, before, &sequenced);
         let begin = work.applied.events.len();
         self.engine.apply(&sequenced, &mut work.applied.events);
-        let accepts_clock = matches!(sequenced.value.body, Body::AcceptClock(_))
-            && accepted(&work.applied.events.as_slice()[begin..]);
+        let mut seen = None;
+        if let Body::AcceptClock(accept) = &sequenced.value.body
+            && accepted(&work.applied.events.as_slice()[begin..])
+        {
+            seen = Some(accept.wall);
+        }
         work.applied.push(sequenced, ticket);
         let full =
             work.applied.commands.len() >= CHUNK_COMMANDS_MAX || work.bytes.len() >= CHUNK_BYTES;
-        if accepts_clock {
-            self.clock.accept(&*self.source);
-            self.show_clock();
+        if let Some(seen) = seen {
+            self.accept_clock(seen);
         }
         if full { self.hand_over() } else { Going::On }
+    }
+
+    /// Follows the wall clock again, if it is still near what the operator saw.
+    fn accept_clock(&mut self, seen: Time) {
+        if self.clock.accept(&*self.source, seen) {
+            self.show_clock();
+        } else {
+            let apart = self.source.wall().nanoseconds() - seen.nanoseconds();
+            (self.on_warning)(&format!(
+                "AcceptClock was not followed: the wall clock is {:.3} s away from the time it \
+                 names; look at the clock and send it again",
+                apart as f64 / 1e9
+            ));
+        }
     }
 
     /// Hands the chunk to the journal thread and its events to the publisher thread.

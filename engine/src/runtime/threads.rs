@@ -360,6 +360,7 @@ fn clock(config: &Config, engine: &Engine) -> Clock {
     let trust = Trust {
         step_max: span(config.clock.step_max),
         start_ahead_max: span(config.clock.start_ahead_max),
+        accept_within: span(config.clock.accept_within),
     };
     let last = (engine.sequence() > Sequence::ZERO).then(|| engine.time());
     let stakes = stakes(engine);
