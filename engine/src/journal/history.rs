@@ -29,16 +29,22 @@ pub fn read_from<'a>(
         archive::list(archived).map_err(|error| JournalError::new("list the archive", error))?;
     let older = move |at: Sequence| begins.is_none_or(|begins| at < begins);
     let holder = listed.iter().rposition(|(at, _)| *at <= from);
-    let files: Vec<PathBuf> = listed
+    // A file counts up to where the next one begins: each record is given once.
+    let nexts = listed.iter().skip(1).map(|(next, _)| Some(*next));
+    let nexts: Vec<_> = nexts.chain([None]).collect();
+    let files: Vec<(PathBuf, Option<Sequence>)> = listed
         .into_iter()
+        .zip(nexts)
         .skip(holder.unwrap_or(0))
-        .filter(|(at, _)| older(*at))
-        .map(|(_, path)| path)
+        .filter(|((at, _), _)| older(*at))
+        .map(|((_, path), next)| (path, next))
         .collect();
     if files.is_empty() {
         return journal.read_from(from);
     }
-    let archived = files.into_iter().flat_map(|path| read_file(&path));
+    let archived = files
+        .into_iter()
+        .flat_map(|(path, next)| read_file(&path, next));
     let archived = archived
         .skip_while(move |stored| lies_before(stored, from))
         .take_while(move |stored| stored.as_ref().map_or(true, |(key, _)| older(*key)));
@@ -81,10 +87,13 @@ pub fn event_point(
     Ok(None)
 }
 
-/// The records of one file; an error in their place where it cannot be read.
-fn read_file(path: &Path) -> Records<'static> {
+/// The records of one file below `next`; an error in their place where it cannot be read.
+fn read_file(path: &Path, next: Option<Sequence>) -> Records<'static> {
+    let below = move |key: Sequence| next.is_none_or(|next| key < next);
     match archive::read(path) {
-        Ok(records) => Box::new(records),
+        Ok(records) => Box::new(
+            records.take_while(move |stored| stored.as_ref().map_or(true, |(key, _)| below(*key))),
+        ),
         Err(error) => Box::new(std::iter::once(Err(archive::unreadable(path, &error)))),
     }
 }

@@ -34,6 +34,8 @@ const RECYCLED_LOGS: usize = 4;
 const BYTES_PER_SYNC: u64 = 1 << 20;
 /// RocksDB's own diary, kept short.
 const DIARY_FILES: usize = 4;
+/// Each new family writes some ten kilobytes of its settings there.
+const DIARY_BYTES: usize = 1 << 20;
 
 /// The place of a journal in RocksDB.
 #[derive(Clone, Debug)]
@@ -122,6 +124,7 @@ fn options(write_buffer_bytes: usize) -> Options {
     options.set_disable_auto_compactions(true);
     options.set_compression_type(DBCompressionType::None);
     options.set_keep_log_file_num(DIARY_FILES);
+    options.set_max_log_file_size(DIARY_BYTES);
     options
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::survey::{check_mark, reading};
 use super::walk::{Finding, Origin, Walk};
 use crate::command::{BeginEpoch, Command, Sequenced};
+use crate::journal::archive;
 use crate::journal::folder::{Layout, Lock, LockError};
 use crate::journal::head::{self, Mark};
 use crate::journal::history::History;
@@ -19,7 +20,7 @@ use crate::types::Sequence;
 /// What `verify` found.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Report {
-    /// The first command in the journal; zero when it is empty.
+    /// The first command in the archive or the journal; zero when both are empty.
     pub first_sequence: Sequence,
     /// The last command of the last record that can be read; zero when there is none.
     pub last_sequence: Sequence,
@@ -50,7 +51,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether a start on this folder finds every acknowledged command.
+    /// Whether every acknowledged command is there, in the journal or in its archive.
     pub fn is_whole(&self) -> bool {
         self.chain_ok && self.missing.is_empty() && self.faults.is_empty()
     }
@@ -59,7 +60,7 @@ impl Report {
 /// The parts of a folder that the tools look at.
 pub struct Exhibit {
     _lock: Option<Lock>,
-    journal: Box<dyn Journal>,
+    history: History,
     mark: Result<Mark, String>,
     snapshots: Vec<(Sequence, Option<String>)>,
 }
@@ -99,13 +100,13 @@ impl Exhibit {
         let journal = store.open_read_only().map_err(|error| reading(&error))?;
         Ok(Self {
             _lock: lock,
-            journal: Box::new(History::new(journal, layout.archive())),
+            history: History::new(journal, layout.archive()),
             mark,
             snapshots: examined.collect(),
         })
     }
 
-    /// Reads everything and says what is there and what is not.
+    /// Reads everything, archive and journal, and says what is there and what is not.
     pub fn verify(&self) -> Result<Report, StartError> {
         let mut report = Report {
             first_sequence: Sequence::ZERO,
@@ -124,19 +125,38 @@ impl Exhibit {
             snapshots: self.snapshots.clone(),
         };
         let mut walk: Option<Walk> = None;
-        for stored in self
-            .journal
-            .read_from(Sequence::ZERO)
-            .map_err(|error| reading(&error))?
-        {
+        let archived = self.examine_archive(&mut report)?;
+        let records = match archived {
+            Files::Good => self.history.read_from(Sequence::ZERO),
+            Files::Damaged => self.history.journal().read_from(Sequence::ZERO),
+        };
+        for stored in records.map_err(|error| reading(&error))? {
             self.examine(
                 stored.map_err(|error| reading(&error))?,
                 &mut walk,
                 &mut report,
             );
         }
-        self.examine_ends(&mut report);
+        self.examine_ends(archived, &mut report);
         Ok(report)
+    }
+
+    /// Reads every archive file.
+    fn examine_archive(&self, report: &mut Report) -> Result<Files, StartError> {
+        let folder = self.history.archive();
+        let listed = archive::list(folder).map_err(|error| StartError::Io {
+            path: folder.to_path_buf(),
+            error: error.to_string(),
+        })?;
+        let mut files = Files::Good;
+        for (_, path) in listed {
+            if let Err(error) = archive::verify(&path) {
+                let error = archive::unreadable(&path, &error);
+                report.faults.push(error.to_string());
+                files = Files::Damaged;
+            }
+        }
+        Ok(files)
     }
 
     fn examine(&self, (key, bytes): Stored, walk: &mut Option<Walk>, report: &mut Report) {
@@ -189,15 +209,22 @@ impl Exhibit {
         report.bytes += bytes.len() as u64;
     }
 
-    fn examine_ends(&self, report: &mut Report) {
-        let covered = self
-            .snapshots
-            .iter()
-            .any(|(at, fault)| fault.is_none() && at.next() >= report.first_sequence);
-        if report.first_sequence > Sequence::new(1) && !covered {
+    fn examine_ends(&self, archived: Files, report: &mut Report) {
+        if report.first_sequence > Sequence::new(1) && archived == Files::Good {
             let last = Sequence::new(report.first_sequence.value() - 1);
             let first = Sequence::new(1);
-            report.missing.insert(0, MissingRange { first, last });
+            let range = MissingRange { first, last };
+            let covered = self
+                .snapshots
+                .iter()
+                .any(|(at, fault)| fault.is_none() && *at >= last);
+            if covered {
+                // A start needs them no more; who looks back does.
+                let said = format!("commands {range} are in neither the journal nor the archive");
+                report.faults.push(said);
+            } else {
+                report.missing.insert(0, range);
+            }
         }
         match &self.mark {
             Ok(mark) if mark.sequence > report.last_sequence => {
@@ -211,14 +238,25 @@ impl Exhibit {
         }
     }
 
-    /// All records in order, each with its commands. Ends at the first that cannot be read.
+    /// All records in order, archive and journal, each with its commands. Ends at the first that
+    /// cannot be read.
     pub fn export(&self) -> Result<impl Iterator<Item = Result<Exported, StartError>>, StartError> {
+        self.export_range(Sequence::ZERO, Sequence::new(u64::MAX))
+    }
+
+    /// The records with the commands from `from` to `until`, and of each only those commands. Reads
+    /// the archive only where the journal does not reach. Ends at the first that cannot be read.
+    pub fn export_range(
+        &self,
+        from: Sequence,
+        until: Sequence,
+    ) -> Result<impl Iterator<Item = Result<Exported, StartError>>, StartError> {
         let mut failed = false;
-        let records = self
-            .journal
-            .read_from(Sequence::ZERO)
-            .map_err(|error| reading(&error))?;
-        Ok(records.map_while(move |stored| {
+        let records = self.history.read_from(from);
+        let records = records.map_err(|error| reading(&error))?;
+        let records = records
+            .take_while(move |stored| stored.as_ref().map_or(true, |(key, _)| *key <= until));
+        let records = records.map_while(move |stored| {
             if failed {
                 return None;
             }
@@ -226,9 +264,21 @@ impl Exhibit {
                 .map_err(|error| reading(&error))
                 .and_then(Exported::read);
             failed = exported.is_err();
-            Some(exported)
-        }))
+            Some(exported.map(|mut record| {
+                let inside = |at: Sequence| from <= at && at <= until;
+                record.commands.retain(|command| inside(command.sequence));
+                record
+            }))
+        });
+        Ok(records.filter(|record| !matches!(record, Ok(record) if record.commands.is_empty())))
     }
+}
+
+/// Whether every archive file can be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Files {
+    Good,
+    Damaged,
 }
 
 /// What the command that begins an epoch says is lost.
@@ -243,7 +293,7 @@ fn accepted(begins: Option<BeginEpoch>) -> Option<(MissingRange, u32)> {
 pub struct Exported {
     /// What the record says of itself.
     pub header: Header,
-    /// Its commands.
+    /// Its commands, or those that were asked for.
     pub commands: Vec<Sequenced<Command>>,
     /// Its bytes as they are in the journal.
     pub bytes: Vec<u8>,

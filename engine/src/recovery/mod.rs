@@ -8,6 +8,7 @@
 mod accept_loss;
 #[cfg(feature = "rocksdb")]
 mod act;
+mod as_of;
 mod below;
 mod exhibit;
 #[cfg(feature = "rocksdb")]
@@ -26,6 +27,7 @@ use std::path::Path;
 pub use accept_loss::{AcceptedLoss, Projections, accept_loss};
 #[cfg(feature = "rocksdb")]
 pub use act::{ActError, OnStep, Order, Step};
+pub use as_of::as_of_on;
 pub use below::below;
 pub use exhibit::{Exhibit, Exported, Report};
 #[cfg(feature = "rocksdb")]
@@ -47,6 +49,21 @@ pub fn verify(data_dir: &Path, head_file: Option<&Path>) -> Result<Report, Start
         report.first_missing = accept_loss::first_missing(data_dir, head_file);
     }
     Ok(report)
+}
+
+/// The engine as it was right after command `until`, in a scratch engine, from the nearest kept
+/// snapshot, the archive and the journal of a stopped folder. Changes nothing.
+///
+/// # Errors
+/// As [`as_of_on`].
+#[cfg(feature = "rocksdb")]
+pub fn as_of(
+    data_dir: &Path,
+    limits: crate::limits::Limits,
+    until: crate::types::Sequence,
+) -> Result<crate::engine::Engine, StartError> {
+    let store = crate::journal::rocks::RocksStore::new(Layout::new(data_dir).journal());
+    as_of_on(data_dir, &store, limits, until)
 }
 
 /// A folder opened for `verify` and `export`.

@@ -31,5 +31,6 @@ pub use free_space::{DiskStatus, FreeSpace, ManualFreeSpace, SystemFreeSpace, Ta
 pub use handle::{ClockStatus, Handle, Refused, Status, Submission, Ticket, Validated};
 pub use replayer::{Position, ReplayError, Replayer, decode_commands};
 pub use sink::{Released, Sink};
+pub(crate) use start::refused;
 pub use threads::Runtime;
 pub use upkeep::{EventPoint, NotAsked, Reply, Upkeep};

@@ -208,6 +208,12 @@ impl Replayer {
     /// Applies one record. After an error of divergence the engine is not to be used; after any
     /// other one nothing was applied.
     pub(crate) fn apply(&mut self, bytes: &[u8]) -> Result<(), ReplayError> {
+        self.apply_until(bytes, Sequence::new(u64::MAX))
+    }
+
+    /// Applies one record, of its commands only those up to `until`. If some are left out, no
+    /// other record can follow.
+    pub(crate) fn apply_until(&mut self, bytes: &[u8], until: Sequence) -> Result<(), ReplayError> {
         let (header, body) = record::open(bytes).map_err(ReplayError::Record)?;
         let mut commands = std::mem::take(&mut self.decoded);
         commands.clear();
@@ -220,6 +226,7 @@ impl Replayer {
             self.position.semantics = semantics;
             self.position.epoch = header.epoch;
             self.position.chain = Chain::of(bytes);
+            commands.retain(|command| command.sequence <= until);
             self.run(&header, &mut commands)
         });
         self.decoded = commands;

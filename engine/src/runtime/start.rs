@@ -365,7 +365,8 @@ fn hand_over(
     }
 }
 
-fn refused(after: Sequence, error: &ReplayError) -> StartError {
+/// What a record that cannot be applied after command `after` means for whoever replays.
+pub(crate) fn refused(after: Sequence, error: &ReplayError) -> StartError {
     match *error {
         ReplayError::Divergence { agreed, parted } => StartError::Divergence { agreed, parted },
         ReplayError::Semantics { journal, at } => StartError::Semantics {
