@@ -61,9 +61,15 @@ impl Sink for Counter {
 impl Shard {
     /// Starts a shard on `folder` that takes no snapshots by itself.
     pub fn start(folder: &Path) -> (Self, Recovered) {
+        Self::start_with(folder, u64::MAX)
+    }
+
+    /// Starts a shard on `folder` that takes a snapshot, and begins a segment, after so many
+    /// commands; its sink has everything at once, so that old segments go.
+    pub fn start_with(folder: &Path, snapshot_every_commands: u64) -> (Self, Recovered) {
         let (sender, released) = sync_channel(RELEASES_MAX);
         let mut config = Config::new(folder);
-        config.snapshot_every_commands = u64::MAX;
+        config.snapshot_every_commands = snapshot_every_commands;
         config.snapshot_every = Duration::from_secs(86_400);
         let sink = Box::new(Counter {
             released: sender,
@@ -115,6 +121,11 @@ impl Shard {
         self.released
             .recv()
             .expect("a running shard releases what it took");
+    }
+
+    /// Snapshots taken so far.
+    pub fn snapshots(&self) -> u64 {
+        self.runtime.handle().status().snapshots
     }
 
     /// Stops cleanly.

@@ -31,6 +31,32 @@ pub enum Command {
         #[command(subcommand)]
         command: JournalCommand,
     },
+    /// Have a running gateway write a backup under its own --backup-dir.
+    Backup(BackupArguments),
+    /// Prove that a backup can be restored: into a scratch folder, replayed, hashes compared.
+    RestoreDrill(DrillArguments),
+}
+
+/// Which gateway, and how to call the backup.
+#[derive(Args, Debug)]
+pub struct BackupArguments {
+    /// Address of the running gateway.
+    #[arg(long, default_value = "http://127.0.0.1:7070")]
+    pub target: String,
+    /// Its name: 1 to 64 letters, digits, dots, underscores and hyphens.
+    #[arg(long)]
+    pub name: String,
+}
+
+/// Which backup, and what to compare it with.
+#[derive(Args, Debug)]
+pub struct DrillArguments {
+    /// Folder of the backup.
+    #[arg(long)]
+    pub from: PathBuf,
+    /// A running gateway whose journal is to say the same.
+    #[arg(long)]
+    pub target: Option<String>,
 }
 
 /// The default of `--disk-reserve-mb`; the engine says what it is made of.
@@ -81,6 +107,9 @@ pub struct Serve {
     /// What the engine thread does while it has nothing to do.
     #[arg(long, value_enum, default_value_t = WaitArgument::Park)]
     pub wait: WaitArgument,
+    /// Folder that backups are written under; without it none can be made.
+    #[arg(long)]
+    pub backup_dir: Option<PathBuf>,
 }
 
 /// What the engine thread does while it has nothing to do.
@@ -111,6 +140,7 @@ impl Serve {
             disk_reserve_mb: DISK_RESERVE_MB,
             free_space: None,
             wait: WaitArgument::Park,
+            backup_dir: None,
         }
     }
 
@@ -157,8 +187,22 @@ pub enum JournalCommand {
     /// Check that every acknowledged command is there; exit status 0 only for a whole journal, 1
     /// for one that is not, 2 when it could not be looked at.
     Verify(JournalArguments),
-    /// Print every command.
-    Export(JournalArguments),
+    /// Print every command that is kept, in the archive and in the journal.
+    Export(ExportArguments),
+}
+
+/// Which journal, and which part of it.
+#[derive(Args, Debug)]
+pub struct ExportArguments {
+    /// Which journal.
+    #[command(flatten)]
+    pub journal: JournalArguments,
+    /// The first command to print.
+    #[arg(long, default_value_t = 1)]
+    pub from: u64,
+    /// The last command to print; all when not given.
+    #[arg(long)]
+    pub until: Option<u64>,
 }
 
 /// Which journal.

@@ -10,6 +10,7 @@ use engine::runtime::{Handle, Recovered};
 use tokio::sync::watch;
 
 use crate::admission::Admission;
+use crate::backups::Backups;
 use crate::directory::Directory;
 use crate::fanout::Feed;
 use crate::projector::History;
@@ -24,6 +25,8 @@ pub struct Exchange {
     pub admission: Admission,
     /// The runtime, to look at.
     pub handle: Handle,
+    /// Backups.
+    pub backups: Backups,
     /// Names and handles.
     pub directory: Arc<Directory>,
     /// What was.

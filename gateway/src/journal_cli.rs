@@ -12,7 +12,7 @@ use engine::runtime::StartError;
 use engine::types::Sequence;
 use serde_json::{Value, json};
 
-use crate::config::{JournalArguments, JournalCommand};
+use crate::config::{ExportArguments, JournalArguments, JournalCommand};
 
 /// What the exit status says.
 const WHOLE: u8 = 0;
@@ -110,10 +110,13 @@ fn print_report(report: &Report, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "the journal is {word}")
 }
 
-fn export(arguments: &JournalArguments, out: &mut impl Write) -> Result<u8, CliError> {
-    let folder = open_folder(&arguments.data_dir, arguments.head_file.as_deref())?;
+fn export(arguments: &ExportArguments, out: &mut impl Write) -> Result<u8, CliError> {
+    let journal = &arguments.journal;
+    let folder = open_folder(&journal.data_dir, journal.head_file.as_deref())?;
     let mut out = io::BufWriter::new(out);
-    for record in folder.export()? {
+    let from = Sequence::new(arguments.from);
+    let until = Sequence::new(arguments.until.unwrap_or(u64::MAX));
+    for record in folder.export_range(from, until)? {
         let record = match record {
             Ok(record) => record,
             Err(error) => {
@@ -122,7 +125,7 @@ fn export(arguments: &JournalArguments, out: &mut impl Write) -> Result<u8, CliE
                 return Ok(NOT_WHOLE);
             }
         };
-        print_record(&record, arguments.json, &mut out)?;
+        print_record(&record, journal.json, &mut out)?;
     }
     out.flush()?;
     Ok(WHOLE)

@@ -25,6 +25,7 @@ use tokio::task::JoinHandle;
 use tonic::transport::Server;
 
 use crate::admission::Admission;
+use crate::backups::Backups;
 use crate::config::Serve;
 use crate::directory::Directory;
 use crate::exchange::Exchange;
@@ -177,6 +178,11 @@ fn exchange(
     Ok(Arc::new(Exchange {
         admission: Admission::new(runtime.handle(), Arc::clone(&replies), settings.share()),
         handle: runtime.handle(),
+        backups: Backups::new(
+            settings.backup_dir.clone(),
+            runtime.upkeep(),
+            history.clone(),
+        ),
         directory: Arc::clone(&outlets.directory),
         history,
         feed,

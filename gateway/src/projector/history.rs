@@ -6,6 +6,7 @@
 //! writing (`mod.rs`), the wire (`services`).
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -126,6 +127,14 @@ impl History {
     /// The last command handed to the projector; what can be read may be a little behind.
     pub fn fed(&self) -> Sequence {
         Sequence::new(self.shared.fed.load(Ordering::Acquire))
+    }
+
+    /// Puts a copy of everything written so far into the new folder `path`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
+        self.shared.store.copy_to(path)
     }
 
     /// Why the projector failed, if it did.

@@ -50,8 +50,7 @@ pub use history::{
 };
 use orders::LiveOrders;
 use output::ProjectError;
-use store::Store;
-pub use store::{Family, LAYOUT_VERSION, StoreError};
+pub use store::{Family, LAYOUT_VERSION, Store, StoreError};
 use work::Piece;
 
 /// The most pieces waiting to be written; see the head of this file.

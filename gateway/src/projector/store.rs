@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use engine::types::{AccountId, ClientId, InstrumentId, ParticipantId, Sequence};
+use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{
     BlockBasedOptions, BoundColumnFamily, Cache, ColumnFamilyDescriptor, DBWithThreadMode,
     MultiThreaded, Options, WriteBatch,
@@ -104,6 +105,9 @@ pub enum StoreError {
     /// A row that another one speaks of is not there, or a key or short value has a wrong length.
     #[error("the projections lack a part of {}", .0.name())]
     Missing(Family),
+    /// They could not be copied.
+    #[error("the projections cannot be copied to {}: {_1}", .0.display())]
+    Copy(PathBuf, String),
     /// Another build made them.
     #[error(
         "the projections in {} have layout {found}, this build reads {LAYOUT_VERSION}; move the \
@@ -233,6 +237,24 @@ impl Store {
     /// [`StoreError::Database`].
     pub fn sync(&self) -> Result<(), StoreError> {
         Ok(self.db.flush_wal(true)?)
+    }
+
+    /// Puts a copy of everything written so far into the new folder `path`, with files of its own:
+    /// what happens to one copy happens to no other.
+    ///
+    /// # Errors
+    /// RocksDB refused; a file cannot be copied.
+    pub fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
+        Checkpoint::new(&*self.db)?.create_checkpoint(path)?;
+        let told = |error: std::io::Error| StoreError::Copy(path.to_owned(), error.to_string());
+        for entry in std::fs::read_dir(path).map_err(told)? {
+            let file = entry.map_err(told)?.path();
+            // RocksDB links its tables instead of copying them.
+            let copy = file.with_extension("copy");
+            std::fs::copy(&file, &copy).map_err(told)?;
+            std::fs::rename(&copy, &file).map_err(told)?;
+        }
+        Ok(())
     }
 
     /// The database itself, for reading.

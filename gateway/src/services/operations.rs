@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use engine::command::{Body, Command, Demonstration};
-use engine::types::PrincipalId;
+use engine::types::{PrincipalId, Sequence};
 use proto::v1;
 use proto::v1::operations_server::Operations;
 use tonic::{Request, Response, Status};
@@ -99,6 +99,23 @@ impl Operations for OperationsService {
         _request: Request<v1::GetEngineStatusRequest>,
     ) -> Result<Response<v1::EngineStatus>, Status> {
         Ok(Response::new(standing::engine_status(&self.exchange)))
+    }
+
+    async fn backup(
+        &self,
+        request: Request<v1::BackupRequest>,
+    ) -> Result<Response<v1::BackupResponse>, Status> {
+        let made = self.exchange.backups.make(&request.get_ref().name).await;
+        Ok(Response::new(made?))
+    }
+
+    async fn get_event_hash(
+        &self,
+        request: Request<v1::GetEventHashRequest>,
+    ) -> Result<Response<v1::GetEventHashResponse>, Status> {
+        let sequence = Sequence::new(request.get_ref().sequence);
+        let answer = self.exchange.backups.event_hash(sequence).await;
+        Ok(Response::new(answer?))
     }
 
     async fn get_venue(
