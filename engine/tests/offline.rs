@@ -1,4 +1,5 @@
-//! The acts of an operator on a stopped folder: accept-loss and quarantine, from the refusal that
+//! The acts of an operator on a stopped folder: accept-loss, quarantine and
+//! restore, from the refusal that
 //! asks for them to the start that goes on.
 //!
 //! Invariant: after every cut-off act a start refuses or finds exactly what is kept, the same act
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use sanjiang_engine::backup;
 use sanjiang_engine::command::{Body, EpochCause};
 use sanjiang_engine::event::Event;
 use sanjiang_engine::journal::Store as _;
@@ -21,7 +23,8 @@ use sanjiang_engine::journal::archive;
 use sanjiang_engine::journal::record::Chain;
 use sanjiang_engine::journal::rocks::RocksStore;
 use sanjiang_engine::recovery::{
-    AcceptedLoss, ActError, Order, Projections, Step, accept_loss, open_folder, quarantine, verify,
+    AcceptedLoss, ActError, Order, Projections, Restored, Step, accept_loss, open_folder,
+    quarantine, restore, verify,
 };
 use sanjiang_engine::runtime::{MissingRange, Recovered, Runtime, StartError};
 use sanjiang_engine::types::Sequence;
@@ -200,7 +203,7 @@ fn an_act_cut_off_after_any_step_is_refused_or_done_and_ends_when_repeated() {
             }
             Err(error) => {
                 assert!(
-                    matches!(error, StartError::Missing { .. }),
+                    matches!(error, StartError::UnfinishedAct(_)),
                     "{stop:?}: {error}"
                 );
                 refused += 1;
@@ -423,4 +426,118 @@ fn a_quarantined_command_is_passed_over_by_every_start() {
         // Replay from the beginning, not from the snapshot of the stop.
         fs::remove_dir_all(image.path().join("snapshots")).expect("removed");
     }
+}
+
+/// A backup of a running shard.
+fn backed_up(runtime: &Runtime, under: &Path) -> PathBuf {
+    let partial = under.join("partial");
+    fs::create_dir(&partial).expect("made");
+    let (reply, answered) = std::sync::mpsc::channel();
+    let reply = Box::new(move |manifest| reply.send(manifest).expect("awaited"));
+    runtime
+        .upkeep()
+        .gather(partial.clone(), reply)
+        .expect("asked");
+    let manifest = answered.recv_timeout(support::PATIENCE).expect("answered");
+    let target = under.join("backup");
+    backup::seal(&partial, manifest.expect("gathered"), &target).expect("sealed");
+    target
+}
+
+fn put_back(folder: &Path, from: &Path, stop: Option<Step>) -> Result<Restored, ActError> {
+    let mut on_step = |step| Some(step) != stop;
+    restore(&order(folder), from, Projections::None, &mut on_step)
+}
+
+#[test]
+fn a_restore_goes_on_above_what_folder_and_backup_know_of_whenever_it_was_cut_off() {
+    let house = tempfile::tempdir().expect("a folder");
+    let backups = tempfile::tempdir().expect("a folder");
+    let (runtime, before, kept) = running(house.path(), 25);
+    let from = backed_up(&runtime, backups.path());
+    for index in 0..7 {
+        submit(&runtime.handle(), index, &[flow(500 + index)]);
+    }
+    before.wait(kept + 7);
+    let image = image(house.path());
+    drop(runtime);
+    let old = contents(image.path());
+    let (mut refused, mut went_on) = (0, 0);
+    for stop in Step::ALL.map(Some).into_iter().chain([None]) {
+        let folder = tempfile::tempdir().expect("a folder");
+        copy(image.path(), folder.path());
+        let lost = range(kept + 1, kept + 7);
+        if let Some(stop) = stop {
+            let cut = put_back(folder.path(), &from, Some(stop));
+            assert_eq!(cut, Err(ActError::Ended(stop)));
+            let between = tempfile::tempdir().expect("a folder");
+            copy(folder.path(), between.path());
+            match start(between.path()) {
+                Ok((recovered, _)) => {
+                    assert_eq!((recovered.epoch, recovered.last.value()), (2, kept + 8));
+                    went_on += 1;
+                }
+                Err(error) => {
+                    assert!(
+                        matches!(error, StartError::UnfinishedAct(_)),
+                        "{stop:?}: {error}"
+                    );
+                    refused += 1;
+                }
+            }
+        }
+        let done = put_back(folder.path(), &from, None).expect("restored");
+        assert_eq!(
+            (done.kept.value(), done.lost, done.epoch),
+            (kept, Some(lost), 2)
+        );
+        let aside = contents(&done.aside);
+        for (path, bytes) in &old {
+            if path.starts_with("journal") || path == Path::new("head") {
+                assert_eq!(aside.get(path), Some(bytes), "{stop:?}: {}", path.display());
+            }
+        }
+        let (recovered, again) = start(folder.path()).expect("goes on");
+        assert_eq!(
+            (recovered.epoch, recovered.last.value()),
+            (2, kept + 8),
+            "{stop:?}"
+        );
+        assert_eq!(history(&again, kept), history(&before, kept), "{stop:?}");
+    }
+    assert_eq!((refused, went_on), (4, 2));
+    println!("restore: 6 cuts, {refused} starts refused between, {went_on} went on, 7 exact");
+}
+
+#[test]
+fn a_restore_where_nothing_was_is_whole_and_a_touched_backup_is_refused() {
+    let house = tempfile::tempdir().expect("a folder");
+    let backups = tempfile::tempdir().expect("a folder");
+    let (runtime, before, kept) = running(house.path(), 25);
+    let from = backed_up(&runtime, backups.path());
+    drop(runtime);
+    let empty = tempfile::tempdir().expect("a folder");
+    let folder = empty.path().join("new");
+    let done = put_back(&folder, &from, None).expect("restored where nothing was");
+    assert_eq!((done.kept.value(), done.lost, done.epoch), (kept, None, 2));
+    let (recovered, again) = start(&folder).expect("goes on");
+    assert_eq!((recovered.epoch, recovered.last.value()), (2, kept + 1));
+    assert_eq!(history(&again, kept), history(&before, kept));
+    // A backup that was touched is refused, and nothing is changed.
+    let untouched = contents(&folder);
+    let records = fs::read_dir(&from)
+        .expect("there")
+        .map(|entry| entry.expect("readable").path());
+    let file = records
+        .into_iter()
+        .find(|path| path.to_string_lossy().contains("records_"))
+        .expect("some");
+    let mut bytes = fs::read(&file).expect("readable");
+    bytes[100] ^= 1;
+    fs::write(&file, bytes).expect("written");
+    let said = put_back(&folder, &from, None)
+        .expect_err("damaged")
+        .to_string();
+    assert!(said.contains("refused: the backup"), "{said}");
+    assert_eq!(contents(&folder), untouched, "a refusal changed a file");
 }

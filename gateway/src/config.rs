@@ -35,6 +35,8 @@ pub enum Command {
     Backup(BackupArguments),
     /// Prove that a backup can be restored: into a scratch folder, replayed, hashes compared.
     RestoreDrill(DrillArguments),
+    /// Make a folder from a backup, in a higher epoch; what stood there is moved to `damaged/`.
+    Restore(RestoreArguments),
 }
 
 /// Which gateway, and how to call the backup.
@@ -61,6 +63,34 @@ pub struct DrillArguments {
 
 /// The default of `--disk-reserve-mb`; the engine says what it is made of.
 const DISK_RESERVE_MB: u64 = Config::DISK_RESERVE_BYTES >> 20;
+
+/// Which backup becomes which folder.
+#[derive(Args, Debug)]
+pub struct RestoreArguments {
+    /// Folder of the backup.
+    #[arg(long)]
+    pub from: PathBuf,
+    /// The folder, and who asks.
+    #[command(flatten)]
+    pub act: ActArguments,
+}
+
+/// A stopped folder, and who asks for an act on it.
+#[derive(Args, Debug)]
+pub struct ActArguments {
+    /// Folder of the exchange; nobody may be using it.
+    #[arg(long)]
+    pub data_dir: PathBuf,
+    /// Where the head mark lives, if not in the folder.
+    #[arg(long)]
+    pub head_file: Option<PathBuf>,
+    /// Why; it is journaled.
+    #[arg(long)]
+    pub reason: String,
+    /// Name of the second person, who approved it; it is journaled.
+    #[arg(long)]
+    pub approver: String,
+}
 
 /// How to run the exchange.
 #[derive(Args, Clone, Debug)]
@@ -189,6 +219,25 @@ pub enum JournalCommand {
     Verify(JournalArguments),
     /// Print every command that is kept, in the archive and in the journal.
     Export(ExportArguments),
+    /// Accept that everything from the first missing command on is lost, and go on above all that
+    /// was acknowledged, in a higher epoch. What is damaged is moved to `damaged/`.
+    AcceptLoss {
+        /// The first missing command, as `verify` names it.
+        #[arg(long)]
+        from: u64,
+        /// The folder, and who asks.
+        #[command(flatten)]
+        act: ActArguments,
+    },
+    /// Have one command that stops every start passed over from now on.
+    Quarantine {
+        /// The command.
+        #[arg(long)]
+        sequence: u64,
+        /// The folder, and who asks.
+        #[command(flatten)]
+        act: ActArguments,
+    },
 }
 
 /// Which journal, and which part of it.

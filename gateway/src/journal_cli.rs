@@ -12,6 +12,7 @@ use engine::runtime::StartError;
 use engine::types::Sequence;
 use serde_json::{Value, json};
 
+use crate::acts_cli;
 use crate::config::{ExportArguments, JournalArguments, JournalCommand};
 
 /// What the exit status says.
@@ -24,6 +25,10 @@ pub fn run(command: &JournalCommand, out: &mut impl Write) -> ExitCode {
     let said = match command {
         JournalCommand::Verify(arguments) => verify(arguments, out),
         JournalCommand::Export(arguments) => export(arguments, out),
+        JournalCommand::AcceptLoss { from, act } => return acts_cli::accept_loss(*from, act),
+        JournalCommand::Quarantine { sequence, act } => {
+            return acts_cli::quarantine(*sequence, act);
+        }
     };
     ExitCode::from(said.unwrap_or_else(|error| {
         eprintln!("{error}");
@@ -65,6 +70,7 @@ fn report_json(report: &Report) -> Value {
         "head_mark_sequence": report.head_mark_sequence.map(Sequence::value),
         "chain_ok": report.chain_ok,
         "missing": report.missing.iter().map(missing).collect::<Vec<_>>(),
+        "first_missing": report.first_missing.map(Sequence::value),
         "faults": report.faults,
         "records": report.records,
         "commands": report.commands,
@@ -101,6 +107,12 @@ fn print_report(report: &Report, out: &mut impl Write) -> io::Result<()> {
     }
     for fault in &report.faults {
         writeln!(out, "fault: {fault}")?;
+    }
+    for (lost, epoch) in &report.accepted {
+        writeln!(out, "accepted as lost: {lost}, before epoch {epoch}")?;
+    }
+    if let Some(first) = report.first_missing {
+        writeln!(out, "first missing: {} (accept-loss --from)", first.value())?;
     }
     let word = if report.is_whole() {
         "whole"

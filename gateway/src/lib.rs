@@ -3,6 +3,7 @@
 //!
 //! The path of an order, top down: `services::order_entry` -> `from_proto` -> `admission` ->
 //! engine, journal -> `hub` -> `replies` -> `to_proto`. No file calls an earlier one.
+pub mod acts_cli;
 pub mod admission;
 pub mod backup_cli;
 pub mod backups;

@@ -57,6 +57,11 @@ impl Layout {
         self.root.join("journal.new")
     }
 
+    /// Where an act makes the new contents of the folder `path`.
+    pub fn arriving(&self, path: &Path) -> PathBuf {
+        path.with_extension("new")
+    }
+
     /// A journal that an act is making; of no worth if the act was cut off.
     pub fn unfinished_journal(&self) -> PathBuf {
         self.root.join("journal.tmp")

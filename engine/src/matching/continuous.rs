@@ -46,7 +46,12 @@ fn match_taker(market: &mut Market, desk: &mut Desk<'_>, taker: u32) -> (Run, Le
             break;
         }
         let level = market.book.side(side.opposite()).level(price);
-        let maker = level.expect("the best price has a level").head;
+        let level = level.expect("the best price has a level");
+        let maker = if cfg!(feature = "altered-rule") {
+            level.tail
+        } else {
+            level.head
+        };
         let own = desk.arena.row(maker).same_owner(&row);
         if own && prevention != SelfTradePrevention::None {
             if !self_match::resolve(&mut market.book, desk, taker, maker) {

@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use super::act::{ActError, OnStep, Order, at, replay, store};
 use super::install::{Installation, aside, exists};
 use super::kept::{Evidence, Kept};
+use super::made::Made;
 use super::survey::{Quarantined, quarantined};
 use crate::command::{BeginEpoch, Body, EpochCause};
-use crate::journal::head::Mark;
-use crate::journal::record::{self, Chain};
+use crate::journal::record;
 use crate::journal::rocks::RocksStore;
-use crate::journal::{Journal, Store as _, archive, codec, folder, history};
+use crate::journal::{Journal, Store as _, archive, folder, history};
 use crate::limits::Limits;
 use crate::runtime::MissingRange;
 use crate::snapshot::{self, Snapshot};
@@ -81,6 +81,7 @@ pub fn accept_loss(
         aside: done.aside.clone(),
         words: words(order, &done),
         obsolete: obsolete(order, &made, projections)?,
+        replaced: Vec::new(),
         mark: made.mark,
     };
     installation.carry_out(on_step)?;
@@ -109,69 +110,7 @@ fn moved_already(order: &Order) -> Result<bool, ActError> {
         return Ok(false);
     };
     let recorded = aside(&layout, made.begin.epoch, made.from().value());
-    exists(&recorded.join("ACT"))
-}
-
-/// A new journal as this act made it: its last record begins the epoch.
-struct Made {
-    first: Sequence,
-    begin: BeginEpoch,
-    mark: Mark,
-}
-
-impl Made {
-    fn read(path: &Path) -> Result<Self, ActError> {
-        let opened = |error| store(path, &error);
-        let journal = RocksStore::new(path).open_read_only().map_err(opened)?;
-        let first = history::first(&*journal).map_err(opened)?;
-        let last = journal.head().map_err(opened)?.unwrap_or(Sequence::ZERO);
-        let stored = journal.read_from(last).map_err(opened)?.next();
-        let last = stored.transpose().map_err(opened)?;
-        let bytes = last.map_or_else(Vec::new, |(_, bytes)| bytes);
-        let begins = record::open(&bytes).ok().and_then(|(header, body)| {
-            let commands =
-                codec::decode_batch(body, header.base_time, header.first, header.count).ok()?;
-            let Body::BeginEpoch(begin) = commands.first()?.value.body else {
-                return None;
-            };
-            Some((header, begin))
-        });
-        let Some((header, begin)) = begins else {
-            let said = "its last record begins no epoch".to_owned();
-            return Err(ActError::Io(path.to_path_buf(), said));
-        };
-        Ok(Self {
-            first: first.unwrap_or(header.first),
-            begin,
-            mark: Mark {
-                shard: header.shard,
-                epoch: header.epoch,
-                sequence: header.last(),
-                chain: Chain::of(&bytes),
-            },
-        })
-    }
-
-    /// The first command that is not kept.
-    fn from(&self) -> Sequence {
-        self.begin
-            .lost
-            .map_or(self.mark.sequence, |(first, _)| first)
-    }
-
-    fn kept(&self) -> Sequence {
-        Sequence::new(self.from().value() - 1)
-    }
-
-    fn lost(&self) -> Option<MissingRange> {
-        let (first, last) = self.begin.lost?;
-        Some(MissingRange { first, last })
-    }
-
-    /// Whether a snapshot at `at` can stand before this journal.
-    fn reaches(&self, at: Sequence) -> bool {
-        at <= self.kept() && at.next() >= self.first.min(self.from())
-    }
+    Ok(made.begin.cause == EpochCause::AcceptedLoss && exists(&recorded.join("ACT"))?)
 }
 
 /// What tells of more than is kept, or cannot be read.
@@ -204,7 +143,10 @@ fn obsolete(
 }
 
 /// The archive files that hold something after `end`; the one in which it lies must be readable.
-fn archived_beyond(order: &Order, end: Sequence) -> Result<Vec<(Sequence, PathBuf)>, ActError> {
+pub(super) fn archived_beyond(
+    order: &Order,
+    end: Sequence,
+) -> Result<Vec<(Sequence, PathBuf)>, ActError> {
     let folder = order.layout().archive();
     let mut listed = archive::list(&folder).map_err(|error| at(&folder, &error))?;
     let holder = listed.iter().rposition(|(first, _)| *first <= end);

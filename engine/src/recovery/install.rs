@@ -23,6 +23,9 @@ pub(super) struct Installation<'a> {
     pub(super) words: String,
     /// Files and folders that tell of what is not kept.
     pub(super) obsolete: Vec<PathBuf>,
+    /// Folders whose new contents stand beside them; a folder without new contents is only set
+    /// aside. None for an act that keeps what is there.
+    pub(super) replaced: Vec<PathBuf>,
     /// The mark of the new journal.
     pub(super) mark: Mark,
 }
@@ -47,11 +50,25 @@ impl Installation<'_> {
         if exists(&new)? {
             set_aside(&journal, &self.aside.join("journal"))?;
             done(Step::OldMoved, on_step)?;
+            for path in &self.replaced {
+                self.replace(path)?;
+            }
             set_aside(&new, &journal)?;
         }
         done(Step::NewMoved, on_step)?;
         self.order.write_mark(&self.mark)?;
         done(Step::Marked, on_step)
+    }
+
+    /// Sets a folder aside and puts the new one in its place; both only once.
+    fn replace(&self, path: &Path) -> Result<(), ActError> {
+        let layout = self.order.layout();
+        let inside = path.strip_prefix(&layout.root).unwrap_or(path);
+        let kept = self.aside.join(inside);
+        if !exists(&kept)? {
+            set_aside(path, &kept)?;
+        }
+        set_aside(&layout.arriving(path), path)
     }
 
     /// Keeps the old mark and says what is done.

@@ -16,7 +16,11 @@ mod install;
 #[cfg(feature = "rocksdb")]
 mod kept;
 #[cfg(feature = "rocksdb")]
+mod made;
+#[cfg(feature = "rocksdb")]
 mod quarantine;
+#[cfg(feature = "rocksdb")]
+mod restore;
 mod survey;
 mod walk;
 
@@ -32,6 +36,8 @@ pub use below::below;
 pub use exhibit::{Exhibit, Exported, Report};
 #[cfg(feature = "rocksdb")]
 pub use quarantine::{QuarantineDone, quarantine};
+#[cfg(feature = "rocksdb")]
+pub use restore::{Restored, restore};
 pub(crate) use survey::reading;
 pub use survey::{Quarantined, Survey, quarantined, survey};
 pub use walk::{FIRST_EPOCH, Finding, Origin};

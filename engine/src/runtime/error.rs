@@ -126,6 +126,9 @@ pub enum StartError {
     InUse(PathBuf),
     /// There is no journal in this folder (only the read-only tools answer this).
     NoJournal(PathBuf),
+    /// An act of an operator on this folder (accept-loss, restore) was cut off; the path is what
+    /// it had made so far.
+    UnfinishedAct(PathBuf),
     /// A file or folder could not be read or written.
     Io {
         /// Which.
@@ -202,6 +205,7 @@ impl StartError {
             Self::Config(_)
             | Self::InUse(_)
             | Self::NoJournal(_)
+            | Self::UnfinishedAct(_)
             | Self::Io { .. }
             | Self::OtherShard { .. }
             | Self::Divergence { .. }
@@ -236,6 +240,13 @@ impl fmt::Display for StartError {
                 path.display()
             ),
             Self::NoJournal(path) => write!(f, "there is no journal in {}", path.display()),
+            Self::UnfinishedAct(path) => write!(
+                f,
+                "an act on this folder (accept-loss, restore) was cut off and left {}: repeat the \
+                 act, which goes on from there; or, while the old journal still stands, give it up \
+                 by removing that",
+                path.display()
+            ),
             Self::Io { path, error } => write!(f, "{}: {error}", path.display()),
             Self::HeadMark { path, found } => write!(
                 f,

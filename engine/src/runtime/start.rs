@@ -205,6 +205,13 @@ fn look(config: &Config, layout: &Layout, store: &dyn Store) -> Result<Option<Fo
         path: path.clone(),
         found: found.to_owned(),
     };
+    let (new, unfinished) = (layout.new_journal(), layout.unfinished_journal());
+    if new.exists() {
+        return Err(StartError::UnfinishedAct(new));
+    }
+    if unfinished.exists() && !store.exists() {
+        return Err(StartError::UnfinishedAct(unfinished));
+    }
     let mark = head::read(&path).map_err(|error| no_mark(&error.to_string()))?;
     if let Some(mark) = &mark
         && mark.shard != config.shard

@@ -183,6 +183,21 @@ impl Store {
         Ok(store)
     }
 
+    /// Up to where the projections in `path` reach, read without changing a byte; zero where there
+    /// are none.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn reach(path: &Path) -> Result<Sequence, StoreError> {
+        let some = std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
+        if !some {
+            return Ok(Sequence::ZERO);
+        }
+        let names = Family::ALL.map(Family::name);
+        let db = Db::open_cf_for_read_only(&Options::default(), path, names, false)?;
+        Self { db: Arc::new(db) }.cursor()
+    }
+
     fn check_layout(&self, path: &Path) -> Result<(), StoreError> {
         let meta = self.family(Family::Meta)?;
         let Some(value) = self.db.get_pinned_cf(&meta, "layout")? else {
