@@ -1,47 +1,18 @@
 //! The durable path of one shard on a real disk, alone: commands a second, thread CPU a command,
 //! and the time of one command at a time. One line of JSON a round, so that two builds can be run
-//! in turn and compared: `durable FOLDER ROUNDS COMMANDS SINGLES`.
+//! in turn and compared: `durable FOLDER ROUNDS COMMANDS SINGLES
+//! PAUSE_US`; with a pause before each single command the threads have gone to sleep.
 //!
 //! Invariant: what is timed ends when the last command was released, after its sync and head mark.
 //! Not here: gRPC (`simulator load`), the comparison itself.
 
-use sanjiang_benches::{Mix, Shard, generate, history};
-use std::collections::BTreeMap;
-use std::fs;
+use sanjiang_benches::{Mix, Shard, cpu_by_thread, generate, history, quantile};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Commands of a submission, and submissions not yet released.
 const SIZE: usize = 256;
 const WINDOW: usize = 16;
-
-/// Nanoseconds on a CPU so far, by the name of the thread.
-fn cpu() -> BTreeMap<String, u64> {
-    let mut found = BTreeMap::new();
-    for task in fs::read_dir("/proc/self/task").into_iter().flatten() {
-        let Ok(task) = task.map(|task| task.path()) else {
-            continue;
-        };
-        // A thread may end while it is looked at.
-        let text = |name: &str| fs::read_to_string(task.join(name)).unwrap_or_default();
-        let spent = text("schedstat");
-        let spent: u64 = spent
-            .split(' ')
-            .next()
-            .and_then(|ns| ns.parse().ok())
-            .unwrap_or(0);
-        *found.entry(text("comm").trim().to_owned()).or_default() += spent;
-    }
-    found
-}
-
-fn quantile(sorted: &[u128], share: f64) -> u128 {
-    let place = (sorted.len() as f64 * share) as usize;
-    sorted
-        .get(place.min(sorted.len().saturating_sub(1)))
-        .copied()
-        .unwrap_or(0)
-}
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -53,6 +24,7 @@ fn main() {
             .unwrap_or(default)
     };
     let (rounds, commands, singles) = (number(3), number(1_000_000), number(2_000));
+    let pause = Duration::from_micros(number(0) as u64);
     let mix = Mix {
         resting: 1_000,
         depth_ticks: 1_000,
@@ -68,15 +40,15 @@ fn main() {
         shard.play(&setup, SIZE, WINDOW);
         let (first, rest) = played.split_at(singles);
         let mut fresh = Vec::new();
-        time_singles(&mut shard, first, &mut fresh);
+        time_singles(&mut shard, first, pause, &mut fresh);
         let (many, last) = rest.split_at(rest.len() - singles);
-        let before = cpu();
+        let before = cpu_by_thread();
         let begun = Instant::now();
         shard.play(many, SIZE, WINDOW);
         let seconds = begun.elapsed().as_secs_f64();
-        let after = cpu();
+        let after = cpu_by_thread();
         let mut used = Vec::new();
-        time_singles(&mut shard, last, &mut used);
+        time_singles(&mut shard, last, pause, &mut used);
         shard.stop();
         let each = |name: &String, ns: &u64| {
             let spent = ns.saturating_sub(before.get(name).copied().unwrap_or(0));
@@ -97,11 +69,17 @@ fn main() {
 }
 
 /// The times of one command at a time, sorted, in microseconds.
-fn time_singles(shard: &mut Shard, commands: &[engine::command::Command], times: &mut Vec<u128>) {
+fn time_singles(
+    shard: &mut Shard,
+    commands: &[engine::command::Command],
+    pause: Duration,
+    times: &mut Vec<u64>,
+) {
     for command in commands {
+        std::thread::sleep(pause);
         let begun = Instant::now();
         shard.play(std::slice::from_ref(command), 1, 1);
-        times.push(begun.elapsed().as_micros());
+        times.push(begun.elapsed().as_micros() as u64);
     }
     times.sort_unstable();
 }

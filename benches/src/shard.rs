@@ -6,11 +6,13 @@
 use crate::{Operation, World};
 use engine::command::{Command, Envelope, Identity};
 use engine::engine::Engine;
-use engine::runtime::{Config, Recovered, Refused, Released, Runtime, Sink, Submission, Ticket};
+use engine::runtime::{
+    Config, Recovered, Refused, Released, Runtime, Sink, Status, Submission, Ticket,
+};
 use engine::types::{PrincipalId, Sequence};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Submissions whose release nobody has looked at yet; far above what a queue of 65,536 commands
 /// can hold in submissions of one.
@@ -67,10 +69,18 @@ impl Shard {
     /// Starts a shard on `folder` that takes a snapshot, and begins a segment, after so many
     /// commands; its sink has everything at once, so that old segments go.
     pub fn start_with(folder: &Path, snapshot_every_commands: u64) -> (Self, Recovered) {
+        Self::start_changed(folder, |config| {
+            config.snapshot_every_commands = snapshot_every_commands;
+        })
+    }
+
+    /// Starts a shard with settings changed by `change`; it takes no snapshots by itself.
+    pub fn start_changed(folder: &Path, change: impl FnOnce(&mut Config)) -> (Self, Recovered) {
         let (sender, released) = sync_channel(RELEASES_MAX);
         let mut config = Config::new(folder);
-        config.snapshot_every_commands = snapshot_every_commands;
+        config.snapshot_every_commands = u64::MAX;
         config.snapshot_every = Duration::from_secs(86_400);
+        change(&mut config);
         let sink = Box::new(Counter {
             released: sender,
             cursor: Sequence::ZERO,
@@ -115,6 +125,43 @@ impl Shard {
             open += 1;
         }
         (0..open).for_each(|_| self.wait_one());
+    }
+
+    /// Submits `commands` in submissions of 256 at `per_s` commands a second, each at its time or
+    /// as soon after it as there is room, and waits until all are released.
+    pub fn play_at(&mut self, commands: &[Command], per_s: u64) {
+        const SIZE: usize = 256;
+        const WINDOW: usize = 128;
+        let begun = Instant::now();
+        let mut open = 0;
+        for (place, chunk) in commands.chunks(SIZE).enumerate() {
+            let due = Duration::from_nanos((place * SIZE) as u64 * 1_000_000_000 / per_s);
+            if let Some(early) = due.checked_sub(begun.elapsed()) {
+                std::thread::sleep(early);
+            }
+            while self.released.try_recv().is_ok() {
+                open -= 1;
+            }
+            while open >= WINDOW {
+                self.wait_one();
+                open -= 1;
+            }
+            let ticket = Ticket(self.next_ticket);
+            self.next_ticket += 1;
+            let submission = Submission {
+                ticket,
+                commands: chunk.to_vec(),
+            };
+            let taken = self.runtime.handle().submit(submission);
+            taken.expect("the window is half of the queue");
+            open += 1;
+        }
+        (0..open).for_each(|_| self.wait_one());
+    }
+
+    /// How the runtime stands.
+    pub fn status(&self) -> Status {
+        self.runtime.handle().status()
     }
 
     fn wait_one(&self) {

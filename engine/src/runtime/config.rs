@@ -45,6 +45,8 @@ pub struct Config {
     pub disk_reserve_bytes: u64,
     /// Who says how much is free.
     pub free_space: Arc<dyn FreeSpace>,
+    /// Whether the second engine runs. Only for measuring what it costs: see [`Shadow::Off`].
+    pub shadow: Shadow,
     /// The clocks and how far they are trusted.
     pub clock: ClockConfig,
     /// Told, on the starting thread, how far a replay is.
@@ -83,6 +85,7 @@ impl Config {
             journal_write_buffer_bytes: 64 << 20,
             disk_reserve_bytes: Self::DISK_RESERVE_BYTES,
             free_space: Arc::new(SystemFreeSpace),
+            shadow: Shadow::Run,
             clock: ClockConfig::default(),
             on_progress: Arc::new(|_| {}),
             on_fatal: Arc::new(print_and_abort),
@@ -119,6 +122,17 @@ fn print_and_abort(fatal: &Fatal) {
 
 fn print_warning(text: &str) {
     eprintln!("warning: {text}");
+}
+
+/// Whether the second engine runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Shadow {
+    /// It applies and compares all day what the first one did, and makes the snapshots.
+    #[default]
+    Run,
+    /// It does not: no snapshot is taken, nothing is archived or dropped, nothing is compared. No
+    /// program of this project sets it; a bench does, to say what running it costs.
+    Off,
 }
 
 /// What a thread does while it has nothing to do.

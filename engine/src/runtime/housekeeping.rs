@@ -15,7 +15,7 @@ use std::time::Duration;
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 
 use super::clock::TimeSource;
-use super::config::Fatal;
+use super::config::{Fatal, Shadow};
 use super::fault::Faults;
 use super::replayer::{ReplayError, Replayer};
 use super::segments::{Reached, Segments};
@@ -32,6 +32,9 @@ use crate::types::{Nanoseconds, Sequence};
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// After a snapshot that took this long, the next one waits ten times as long.
 const REST_FACTOR: i64 = 10;
+/// With the second engine this many commands behind an operator is warned: a crash now would cost
+/// about as many seconds of replay as the lag has millions of commands, over three.
+const LAG_WARNED_COMMANDS: u64 = 20_000_000;
 
 /// The last word to the thread: catch up, take a snapshot if one is due, end.
 pub(crate) struct Finish;
@@ -60,6 +63,9 @@ pub(crate) struct Housekeeping {
     pub(crate) archive: PathBuf,
     pub(crate) on_warning: Arc<dyn Fn(&str) + Send + Sync>,
     pub(crate) last: LastSnapshot,
+    /// It was told that the second engine is far behind.
+    pub(crate) lagging: bool,
+    pub(crate) runs: Shadow,
     pub(crate) finished: Finished,
 }
 
@@ -87,6 +93,11 @@ pub(crate) struct Finished {
 impl Housekeeping {
     /// Runs until told to finish, or until a fault.
     pub(crate) fn run(mut self) -> Finished {
+        if self.runs == Shadow::Off {
+            // Only a runtime dropped without a stop says nothing.
+            let _ = self.finish.recv();
+            return self.finished;
+        }
         loop {
             let told = self.finish.recv_timeout(LOOK_EVERY);
             let ending = !matches!(told, Err(RecvTimeoutError::Timeout));
@@ -97,6 +108,7 @@ impl Housekeeping {
                 self.faults.raise(&fatal);
                 return self.finished;
             }
+            self.watch_lag();
             if told.is_ok() && self.changed() && self.rested() {
                 self.snapshot();
             }
@@ -113,6 +125,24 @@ impl Housekeeping {
                     return self.finished;
                 }
             }
+        }
+    }
+
+    /// Warns once when the second engine falls far behind, and again after it has caught up. It runs
+    /// at the priority of all threads, since it holds the journal's locks at times: made to wait
+    /// for the processor there, it would make the order path wait; and a process without rights
+    /// could not take a lower priority back.
+    fn watch_lag(&mut self) {
+        let durable = self.shared.gate.marks().durable().value();
+        let lag = durable.saturating_sub(self.replayer.engine().sequence().value());
+        if lag >= LAG_WARNED_COMMANDS && !self.lagging {
+            self.lagging = true;
+            (self.on_warning)(&format!(
+                "the second engine is {lag} commands behind: snapshots come late, and a start \
+                 after a crash would replay as many more"
+            ));
+        } else if lag <= LAG_WARNED_COMMANDS / 2 {
+            self.lagging = false;
         }
     }
 

@@ -25,7 +25,7 @@ mod threads;
 mod upkeep;
 
 pub use clock::{ManualTimeSource, SystemTimeSource, TimeSource};
-pub use config::{ClockConfig, Config, Fatal, Progress, Stage, Wait};
+pub use config::{ClockConfig, Config, Fatal, Progress, Shadow, Stage, Wait};
 pub use error::{MissingRange, Recovered, StartError, StopError, Stopped};
 pub use free_space::{DiskStatus, FreeSpace, ManualFreeSpace, SystemFreeSpace, Taking};
 pub use handle::{ClockStatus, Handle, Refused, Status, Submission, Ticket, Validated};

@@ -318,6 +318,8 @@ impl Crew<'_> {
             source: Arc::clone(&self.config.clock.source),
             finish,
             on_warning: Arc::clone(&self.config.on_warning),
+            runs: self.config.shadow,
+            lagging: false,
             last: LastSnapshot {
                 sequence: snapshot,
                 ended: self.config.clock.source.monotonic(),
