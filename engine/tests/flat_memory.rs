@@ -249,7 +249,7 @@ fn alone(commands: u64) -> Option<Sizes> {
     let [entered, rejected, trades] = alone.counts;
     let usage = alone.engine.usage();
     println!(
-        "entered {entered}, rejected {rejected}, trades {trades}, ids remembered {}, orders live {}",
+        "entered {entered}, rejected {rejected}, trades {trades}, ids kept {}, live orders {}",
         usage.requests, usage.orders
     );
     assert!(
