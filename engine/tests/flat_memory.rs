@@ -7,7 +7,8 @@
 //! since two would share the size.
 //!
 //! Invariant: the most seen after the first twentieth is at most [`GROWTH_PERCENT_MAX`] above what
-//! it was there, for the engine alone. Not here: allocations a command (`no_alloc`), the gateway's bounds.
+//! it was there, for the engine alone. Not here: allocations a command (`no_alloc`), the
+//! gateway's bounds.
 
 #![allow(clippy::disallowed_methods)] // a test may read files
 #![cfg(feature = "rocksdb")]
