@@ -4,26 +4,22 @@
 //! few are sent once more after their answer, and must be answered the same. Not here: what is
 //! checked (`ledger`, `audit`).
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
 use proto::v1::{
-    BatchOperation, BatchOrdersRequest, CancelOrderRequest, ExecType, ExecutionReport, OrderType,
-    ReplaceOrderRequest, SelfTradePrevention, SubmitOrderRequest, batch_operation::Operation,
-    batch_result, cancel_order_request, replace_order_request,
+    CancelOrderRequest, ExecType, OrderType, ReplaceOrderRequest, SelfTradePrevention,
+    SubmitOrderRequest, batch_operation::Operation, cancel_order_request, replace_order_request,
 };
-use rust_decimal::Decimal;
-use tonic::{Code, Status};
 
 use super::{
+    lane::{Became, Command, Lane, words},
     ledger::{Asked, Key, Sent},
-    live::Floor,
 };
 use crate::{
     auditor::has_ended,
-    client::connect::{Connection, is_refusal, is_worth_a_retry},
     load::{
         fills::client_order_id,
-        market::{Market, Named},
+        market::Named,
         stream::{side, time_in_force},
     },
     workload::{
@@ -40,26 +36,8 @@ const REJECT_ONE_IN: u64 = 12;
 const TOO_MANY_LOTS: i64 = 1 << 20;
 /// Answered commands that may be sent once more.
 const RECENT_MAX: usize = 64;
-/// Pause after a refusal, and the longest wait for a kill that explains a broken connection.
-const PAUSE: Duration = Duration::from_millis(50);
 /// Time of the flow that passes with each command, in milliseconds.
 const STEP_MS: u64 = 20;
-
-/// Who a lane is.
-pub struct Lane {
-    /// What all lanes share.
-    pub floor: Arc<Floor>,
-    /// A connection of its own.
-    pub connection: Connection,
-    /// What is traded.
-    pub market: Market,
-    /// The run's name.
-    pub run: String,
-    /// Its number, also that of its account.
-    pub index: u64,
-    /// The flow's seed.
-    pub seed: u64,
-}
 
 /// See the file's head.
 pub struct Calls {
@@ -73,19 +51,11 @@ pub struct Calls {
     recent: Vec<Command>,
 }
 
-#[derive(Clone)]
-struct Command {
-    key: Key,
-    asked: Asked,
+/// A command, and what the flow knows it by.
+struct Known {
+    command: Command,
     token: u64,
     instrument: usize,
-    operation: Operation,
-}
-
-/// What became of a command.
-enum Became {
-    Report(Box<ExecutionReport>),
-    NotTaken(String),
 }
 
 impl Calls {
@@ -111,10 +81,11 @@ impl Calls {
             if group.is_empty() {
                 continue;
             }
-            let became = self.until_answered(&group, Sent::Once).await?;
+            let commands: Vec<_> = group.iter().map(|known| known.command.clone()).collect();
+            let became = self.lane.until_answered(&commands, Sent::Once).await?;
             self.lane.floor.answered(group.len() as u64);
-            for (command, became) in group.into_iter().zip(became) {
-                self.take(command, &became);
+            for (known, became) in group.into_iter().zip(became) {
+                self.take(known, &became);
             }
             if self.rng.below(RETRY_ONE_IN) == 0 {
                 self.retry().await?;
@@ -123,34 +94,29 @@ impl Calls {
         Ok(())
     }
 
-    fn group(&mut self) -> Vec<Command> {
+    fn group(&mut self) -> Vec<Known> {
         let size = 1 + self.rng.below(self.batch_max);
         let mut group = Vec::new();
         for _ in 0..size {
             self.commands += 1;
             if let Some(action) = self.flow.next(self.commands * STEP_MS)
-                && let Some(command) = self.command(action)
+                && let Some(known) = self.command(action)
             {
-                let mut ledger = self.lane.floor.ledger();
-                ledger.asks(&command.key, command.asked);
-                group.push(command);
+                self.lane.asks(&known.command);
+                group.push(known);
             }
         }
         group
     }
 
-    fn command(&mut self, action: Action) -> Option<Command> {
+    fn command(&mut self, action: Action) -> Option<Known> {
         let (asked, token) = match action {
             Action::New { token, .. } => (Asked::New, token),
             Action::Cancel { order } => (Asked::Cancel, order),
             Action::Replace { order, .. } => (Asked::Replace, order),
         };
         let market = self.lane.market.clone();
-        let account_id = market
-            .accounts
-            .get(usize::try_from(self.lane.index).ok()?)?
-            .account_id
-            .clone();
+        let account_id = self.lane.account_id()?;
         let id = self.id(action, token);
         let (instrument, operation) = match action {
             Action::New { instrument, .. } => {
@@ -186,12 +152,14 @@ impl Calls {
                 (instrument, Operation::Replace(replace))
             }
         };
-        Some(Command {
-            key: Key::Request(id),
-            asked,
+        Some(Known {
+            command: Command {
+                key: Key::Request(id),
+                asked,
+                operation,
+            },
             token,
             instrument,
-            operation,
         })
     }
 
@@ -247,81 +215,29 @@ impl Calls {
         })
     }
 
-    /// Sends commands with the same ids until they are answered, and enters the answers.
-    async fn until_answered(
-        &self,
-        group: &[Command],
-        mut sent: Sent,
-    ) -> Result<Vec<Became>, String> {
-        let floor = &self.lane.floor;
-        loop {
-            let (kills, call) = floor.begin().await;
-            let answer = send(&self.lane.connection, group).await;
-            match answer {
-                Ok(became) => {
-                    self.enter(group, &became, sent);
-                    return Ok(became);
-                }
-                Err(status) if !is_worth_a_retry(&status) => {
-                    return Err(format!("{:?}: {status}", group.first().map(|c| &c.key)));
-                }
-                Err(status) => {
-                    // Clients are stopped before the kill, so a kill that broke this call shows.
-                    let killed = floor.kills() > kills;
-                    if killed {
-                        floor.ledger().struck(kills + 1, group.len() as u64);
-                    }
-                    if (killed || !is_refusal(&status)) && sent == Sent::Once {
-                        sent = Sent::Again;
-                    }
-                }
-            }
-            drop(call);
-            // A kill explains it, or the gateway was busy: either way it is sent again.
-            let _killed = tokio::time::timeout(PAUSE, floor.outlive(kills)).await;
-        }
-    }
-
-    fn enter(&self, group: &[Command], became: &[Became], sent: Sent) {
-        let mut ledger = self.lane.floor.ledger();
-        if group.len() != became.len() {
-            let what = format!("{} answers to {} commands", became.len(), group.len());
-            ledger.faults.add(what);
-        }
-        for (command, became) in group.iter().zip(became) {
-            match became {
-                Became::Report(report) => ledger.answered(&command.key, sent, report),
-                Became::NotTaken(why) => {
-                    ledger.faults.add(format!("{:?}: {why}", command.key));
-                    ledger.withdraw(&command.key);
-                }
-            }
-        }
-    }
-
     /// Learns from an answer.
-    fn take(&mut self, command: Command, became: &Became) {
+    fn take(&mut self, known: Known, became: &Became) {
         let Became::Report(report) = became else {
-            self.flow.ended(command.token);
+            self.flow.ended(known.token);
             return;
         };
         let live = report.reject_reason.is_empty() && !has_ended(report.order_status());
-        if command.asked == Asked::New {
+        if known.command.asked == Asked::New {
             if live && report.exec_type() == ExecType::New {
-                let place = (command.instrument, report.order_id.clone());
-                self.orders.insert(command.token, place);
-                self.flow.accepted(command.token);
+                let place = (known.instrument, report.order_id.clone());
+                self.orders.insert(known.token, place);
+                self.flow.accepted(known.token);
             } else {
-                self.flow.ended(command.token);
+                self.flow.ended(known.token);
             }
         } else if !live {
-            self.orders.remove(&command.token);
-            self.flow.ended(command.token);
+            self.orders.remove(&known.token);
+            self.flow.ended(known.token);
         }
         if self.recent.len() == RECENT_MAX {
             self.recent.swap_remove(0);
         }
-        self.recent.push(command);
+        self.recent.push(known.command);
     }
 
     /// Sends an answered command once more, exactly.
@@ -330,46 +246,7 @@ impl Calls {
         let Some(command) = self.recent.get(place).cloned() else {
             return Ok(());
         };
-        self.until_answered(&[command], Sent::Retried).await?;
+        self.lane.until_answered(&[command], Sent::Retried).await?;
         Ok(())
     }
-}
-
-async fn send(connection: &Connection, group: &[Command]) -> Result<Vec<Became>, Status> {
-    let mut client = connection.order_entry();
-    let [command] = group else {
-        let operations = group.iter().map(|command| BatchOperation {
-            operation: Some(command.operation.clone()),
-        });
-        let request = BatchOrdersRequest {
-            operations: operations.collect(),
-        };
-        let response = client.batch_orders(request).await?.into_inner();
-        return response.results.into_iter().map(result).collect();
-    };
-    let report = match command.operation.clone() {
-        Operation::Submit(request) => client.submit_order(request).await?,
-        Operation::Cancel(request) => client.cancel_order(request).await?,
-        Operation::Replace(request) => client.replace_order(request).await?,
-    };
-    Ok(vec![Became::Report(Box::new(report.into_inner()))])
-}
-
-/// The answer of one operation; a refusal that time may mend is an error of the whole call.
-fn result(result: proto::v1::BatchResult) -> Result<Became, Status> {
-    match result.result {
-        Some(batch_result::Result::Report(report)) => Ok(Became::Report(Box::new(report))),
-        Some(batch_result::Result::Refusal(refusal)) => {
-            let status = Status::new(Code::from(refusal.code), refusal.message);
-            if is_worth_a_retry(&status) {
-                return Err(status);
-            }
-            Ok(Became::NotTaken(format!("{}: {status}", refusal.reason)))
-        }
-        None => Ok(Became::NotTaken("an empty answer".to_owned())),
-    }
-}
-
-fn words(steps: i64, step: Decimal) -> String {
-    (Decimal::from(steps) * step).to_string()
 }

@@ -145,9 +145,19 @@ impl Gateway {
         alive
     }
 
-    /// Takes the process over, to end it in another way; none when none runs.
-    pub fn take(&mut self) -> Option<Child> {
-        self.child.take()
+    /// Waits until it has ended by itself or by a signal; none when none runs, or when it has not
+    /// ended after `patience`.
+    pub fn wait(&mut self, patience: Duration) -> Option<ExitStatus> {
+        let begun = Instant::now();
+        let child = self.child.as_mut()?;
+        while begun.elapsed() < patience {
+            if let Ok(Some(status)) = child.try_wait() {
+                self.child = None;
+                return Some(status);
+            }
+            std::thread::sleep(LOOK);
+        }
+        None
     }
 
     /// Whether it takes connections.

@@ -86,6 +86,8 @@ pub struct Ledger {
     pub resent: u64,
     /// Answers that were given again: nothing was done twice.
     pub duplicates_answered: u64,
+    /// Pairs of a refused and a taken command that were both sent again over a kill.
+    pub pairs_retried: u64,
     /// What must never be.
     pub faults: Faults,
 }

@@ -2,7 +2,7 @@
 //! way, and the ledger.
 //!
 //! Invariant: while the gateway is down no client begins a call; a kill is counted as done only
-//! when every call has noticed. Not here: what the clients send (`calls`, `stream`, `pair`).
+//! when every call has noticed. Not here: what the clients send (`calls`, `stream`, `pair`, `gap`).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -38,6 +38,7 @@ pub struct Life {
 pub struct Floor {
     life: watch::Sender<Life>,
     calls: watch::Sender<u64>,
+    begun: watch::Sender<u64>,
     answers: watch::Sender<u64>,
     ledger: Mutex<Ledger>,
 }
@@ -61,6 +62,7 @@ impl Floor {
         Arc::new(Self {
             life: watch::Sender::new(life),
             calls: watch::Sender::new(0),
+            begun: watch::Sender::new(0),
             answers: watch::Sender::new(0),
             ledger: Mutex::default(),
         })
@@ -103,14 +105,19 @@ impl Floor {
     /// Waits until so many answers were counted.
     pub async fn reach(&self, answers: u64) {
         let mut seen = self.answers.subscribe();
-        // The sender lives as long as `self`, so this cannot fail.
-        let _reached = seen.wait_for(|count| *count >= answers).await;
+        // The sender lives as long as `self`, so this cannot fail; what comes back is a lock.
+        drop(seen.wait_for(|count| *count >= answers).await);
+    }
+
+    /// Waits until the next call begins.
+    pub async fn next_call(&self) {
+        let _begun = self.begun.subscribe().changed().await;
     }
 
     /// Waits until no call is under way.
     pub async fn quiet(&self) {
         let mut seen = self.calls.subscribe();
-        let _quiet = seen.wait_for(|calls| *calls == 0).await;
+        drop(seen.wait_for(|calls| *calls == 0).await);
     }
 
     /// Waits until a new command may be sent; false when none may any more.
@@ -131,6 +138,7 @@ impl Floor {
             // A kill between the look and the count has not waited for this call.
             let now = *self.life.borrow();
             if now.stage != Stage::Down && now.kills == kills {
+                self.begun.send_modify(|begun| *begun += 1);
                 return (kills, call);
             }
         }
@@ -139,9 +147,10 @@ impl Floor {
     /// Waits until the gateway was killed after kill number `kills`; at once when the run is over.
     pub async fn outlive(&self, kills: u32) {
         let mut life = self.life.subscribe();
-        let _killed = life
-            .wait_for(|life| life.kills > kills || life.stage == Stage::Over)
-            .await;
+        drop(
+            life.wait_for(|life| life.kills > kills || life.stage == Stage::Over)
+                .await,
+        );
     }
 }
 

@@ -8,18 +8,23 @@
 //! send what was not answered again, with the same ids.
 //!
 //! Invariant: cycles are paced by counts of answers, never by the time they take; everything the
-//! run has started ends with it. Not here: the clients (`calls`, `stream`, `pair`), the checks
-//! (`ledger`, `audit`).
+//! run has started ends with it. Not here: the clients (`calls`, `stream`, `pair`, `gap`), the
+//! checks (`ledger`, `audit`).
 
 pub mod audit;
 pub mod calls;
+mod cast;
 pub mod day;
+pub mod gap;
 pub mod gateway;
+pub mod lane;
 pub mod ledger;
 pub mod live;
+pub mod pair;
 mod run;
 pub mod stream;
 pub mod summary;
+pub mod wire;
 
 use std::{
     ffi::OsString,

@@ -11,49 +11,37 @@ use std::{
 
 use proto::v1::{ExecutionReport, GetOrderRequest, Order, get_order_request};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::watch,
     task::{JoinHandle, JoinSet},
 };
 
 use super::{
     CrashError, CrashSummary, Harness, PATIENCE,
     audit::{Audit, Commands, Found, When, Words},
-    calls::{Calls, Lane},
+    cast::{Lanes, Played, begin_lanes, begin_replay, live_run, words_of, write_down},
     day::Day,
     gateway::Gateway,
     ledger::Ledger,
     live::{Floor, Stage, read_all},
-    stream::Stream,
 };
 use crate::{
-    client::{
-        connect::{Bearer, Connection},
-        executions,
-    },
-    load::market::{self, Market},
-    replay::{self, Gate, Pace, Replay, ReplayError},
-    report::Summary,
-    setup::Run,
+    client::connect::{Bearer, Connection},
+    load::market,
+    replay::Gate,
     workload::rng::Rng,
 };
 
-/// Lanes that send one command a call, several a call, and by a session.
-const LANES: (u64, u64, u64) = (6, 2, 1);
-/// Commands of a batch, at most.
-const BATCH_MAX: u64 = 12;
 /// Answers to the live clients before a kill: at least, and so many more are drawn.
 const ANSWERS: (u64, u64) = (40, 160);
-/// A kill falls up to so many microseconds behind the answer that was waited for.
-const JITTER_US: u64 = 3_000;
+/// A kill falls up to so many microseconds behind the beginning of a call: on its way, while it is
+/// sequenced or synced, or while its answer comes back.
+const JITTER_US: u64 = 800;
 /// In one of so many cycles the gateway is killed once more while it starts.
 const STARTING_ONE_IN: u64 = 4;
 /// Lines of a seeded day for each cycle.
 const LINES_PER_CYCLE: u64 = 60;
 /// Orders asked for one by one in each audit.
 const ORDERS_ASKED: u64 = 8;
-/// Messages of the replay's stream that wait to be written down.
-const STREAM_MAX: usize = 64;
-
 /// Runs all cycles; see [`Harness::run`].
 pub(super) async fn all(harness: Harness) -> (CrashSummary, Result<(), CrashError>) {
     let begun = Instant::now();
@@ -81,13 +69,12 @@ async fn begin_and_drive(harness: Harness, summary: &mut CrashSummary) -> Result
     summary.rejected = ledger.rejected;
     summary.resent = ledger.resent;
     summary.duplicates_answered = ledger.duplicates_answered;
+    summary.pairs_retried = ledger.pairs_retried;
     summary.absorb(&ledger.faults);
     drop(ledger);
     summary.absorb(&stage.day_ledger().faults);
     ended
 }
-
-type Played = (Summary, Result<(), ReplayError>);
 
 /// All that runs during a crash run. Dropping it ends the gateway and every client.
 struct Theatre {
@@ -98,7 +85,7 @@ struct Theatre {
     connection: Connection,
     participant: String,
     words: Words,
-    lanes: JoinSet<Result<(), String>>,
+    lanes: Lanes,
     day: Day,
     day_participant: String,
     day_told: Arc<Mutex<Ledger>>,
@@ -130,26 +117,10 @@ impl Theatre {
         gateway.ready(PATIENCE).await?;
         let connect = || Connection::open(&gateway.target(), Bearer::default(), PATIENCE);
         let connection = connect()?;
-        let run = run_named("live");
+        let run = live_run();
         let market = market::make(&connection, &run).await?;
         let floor = Floor::new();
-        let mut lanes = JoinSet::new();
-        let lane = |index, connection| Lane {
-            floor: Arc::clone(&floor),
-            connection,
-            market: market.clone(),
-            run: run.name().to_owned(),
-            index,
-            seed: harness.seed,
-        };
-        let (unary, batch, session) = LANES;
-        for index in 0..unary + batch {
-            let size = if index < unary { 1 } else { BATCH_MAX };
-            lanes.spawn(Calls::new(lane(index, connect()?), size).run());
-        }
-        for index in unary + batch..unary + batch + session {
-            lanes.spawn(Stream::open(lane(index, connect()?)).run());
-        }
+        let lanes = begin_lanes(&harness, &floor, &market, connect)?;
         let (gate, allow, passed) = Gate::shut();
         let (replay, day_run) = begin_replay(connect()?, &day, gate);
         let day_told = Arc::default();
@@ -206,13 +177,14 @@ impl Theatre {
         self.allow.send_replace(before + share);
         let line = before + self.rng.below(share) + 1;
         let answers = self.floor.answers() + ANSWERS.0 + self.rng.below(ANSWERS.1);
-        let jitter = Duration::from_micros(self.rng.below(JITTER_US));
         let mut passed = self.passed.clone();
         let floor = Arc::clone(&self.floor);
         let reached = async {
             floor.reach(answers).await;
             // The sender lives in the replay; when that ends, so does the run.
-            let _passed = passed.wait_for(|lines| *lines >= line).await;
+            // What comes back is a lock on the count: it must not be held any longer.
+            drop(passed.wait_for(|lines| *lines >= line).await);
+            floor.next_call().await;
         };
         tokio::select! {
             () = reached => {}
@@ -225,7 +197,11 @@ impl Theatre {
         if self.replay.as_ref().is_none_or(JoinHandle::is_finished) {
             return Err(self.replay_error().await);
         }
-        tokio::time::sleep(jitter).await;
+        let instant = Instant::now() + Duration::from_micros(self.rng.below(JITTER_US));
+        while Instant::now() < instant {
+            // A timer is too coarse for this.
+            std::hint::spin_loop();
+        }
         Ok(())
     }
 
@@ -391,56 +367,6 @@ fn examine(mut audit: Audit<'_>, reports: &[ExecutionReport], when: When) -> Fou
         audit.take(report);
     }
     audit.finish(when)
-}
-
-/// A run's name that fits: a word of this file.
-fn run_named(name: &str) -> Run {
-    Run::named(name).unwrap_or_else(|_| Run::fresh())
-}
-
-fn begin_replay(connection: Connection, day: &Day, gate: Gate) -> (JoinHandle<Played>, Run) {
-    let run = run_named("day");
-    let replay = Replay {
-        connection,
-        run: run.clone(),
-        input: day.input.clone(),
-        expect: Some(day.expect.clone()),
-        pace: Pace::Max,
-        gate: Some(gate),
-    };
-    let summary = Summary::new("replay sse", run.name());
-    (tokio::spawn(replay::sse::run(replay, summary)), run)
-}
-
-/// Writes down what the stream of the replay's participant tells, as a client of its own.
-async fn write_down(connection: Connection, participant: String, told: Arc<Mutex<Ledger>>) {
-    let (out, mut messages) = mpsc::channel(STREAM_MAX);
-    let following = tokio::spawn(executions::follow(connection, participant, 1, out));
-    while let Some(message) = messages.recv().await {
-        let mut ledger = told.lock().unwrap_or_else(PoisonError::into_inner);
-        message
-            .reports
-            .iter()
-            .for_each(|report| ledger.seen(report));
-    }
-    // A gap is a loss; a gateway that is gone is found by the run itself.
-    if let Ok(Err(error @ executions::FollowError::Gap { .. })) = following.await {
-        let mut ledger = told.lock().unwrap_or_else(PoisonError::into_inner);
-        ledger.faults.add(error.to_string());
-    }
-}
-
-fn words_of(market: &Market) -> Words {
-    let accounts = market.accounts.iter();
-    let named = market.named.iter();
-    Words {
-        accounts: accounts
-            .map(|account| (account.account_id.clone(), account.handle))
-            .collect(),
-        instruments: named
-            .map(|named| (named.id.clone(), (named.handle, named.tick, named.lot)))
-            .collect(),
-    }
 }
 
 fn lane_error(ended: Option<Result<Result<(), String>, tokio::task::JoinError>>) -> CrashError {

@@ -13,7 +13,7 @@ use proto::v1::{
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::{
-    calls::Lane,
+    lane::Lane,
     ledger::{Asked, Key},
 };
 use crate::{

@@ -39,6 +39,8 @@ pub struct CrashSummary {
     pub resent: u64,
     /// Answers that were given again, not carried out again.
     pub duplicates_answered: u64,
+    /// Pairs "A refused, B taken" whose both commands were sent again over a kill.
+    pub pairs_retried: u64,
     /// Reports read from the beginning and compared, over all audits.
     pub audited_reports: u64,
     /// Orders asked for one by one and compared with their last report.
@@ -119,7 +121,7 @@ impl fmt::Display for CrashSummary {
             f,
             "crash {}: day {} seed {} seconds {:.1} cycles {} kills_in_flight {} \
              kills_while_starting {} acknowledged {} rejected {} resent {} duplicates_answered {} \
-             audited_reports {} audited_orders {} trades {} live_trades {} mismatches {} \
+             pairs_retried {} audited_reports {} audited_orders {} trades {} live_trades {} mismatches {} \
              longest_restart_ms {} longest_cycle_ms {}",
             if self.held() { "held" } else { "FAILED" },
             self.day,
@@ -132,6 +134,7 @@ impl fmt::Display for CrashSummary {
             self.rejected,
             self.resent,
             self.duplicates_answered,
+            self.pairs_retried,
             self.audited_reports,
             self.audited_orders,
             self.trades,

@@ -6,11 +6,12 @@
 
 use std::{
     env,
-    net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Command,
     time::{Duration, Instant},
 };
+
+use sanjiang_simulator::crash::gateway::{Gateway as Process, Program};
 
 /// A file of the shared data, or a visible note that the test is skipped.
 pub fn shared(path: &str) -> Option<PathBuf> {
@@ -42,12 +43,11 @@ pub fn gateway() -> Option<PathBuf> {
     None
 }
 
-/// A gateway that can be killed, stopped and started again on the same address and folder.
+/// A gateway that can be killed, stopped and started again on the same address and folder. It is
+/// killed when this is dropped, also by a test that fails.
 pub struct Gateway {
-    program: PathBuf,
-    listen: String,
-    data: tempfile::TempDir,
-    child: Option<Child>,
+    process: Process,
+    folder: tempfile::TempDir,
 }
 
 /// How long a start or a clean stop may take before the test gives up on it.
@@ -56,53 +56,43 @@ const PATIENCE: Duration = Duration::from_secs(60);
 impl Gateway {
     /// Starts an empty one on a free port of loopback.
     pub fn start(program: &Path) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let listen = free.local_addr().expect("its address").to_string();
-        drop(free);
-        let mut gateway = Self {
-            program: program.to_owned(),
-            listen,
-            data: tempfile::tempdir().expect("a folder"),
-            child: None,
+        Self::start_with(program, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(program: &Path, arguments: &[&str]) -> Self {
+        let program = Program {
+            path: program.to_owned(),
+            arguments: arguments.iter().map(|word| (*word).to_owned()).collect(),
+            environment: Vec::new(),
         };
+        let folder = tempfile::tempdir().expect("a folder");
+        let process = Process::new(program, folder.path()).expect("a free port");
+        let mut gateway = Self { process, folder };
         gateway.again();
         gateway
     }
 
     /// The address as the simulator takes it.
     pub fn target(&self) -> String {
-        format!("http://{}", self.listen)
+        self.process.target()
     }
 
     /// Its folder.
     pub fn data(&self) -> &Path {
-        self.data.path()
+        self.folder.path()
     }
 
     /// Starts it again. It takes connections some time later; whoever needs it tries again.
     pub fn again(&mut self) {
-        let log = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(self.data.path().join("gateway.log"))
-            .expect("a log");
-        let errors = log.try_clone().expect("a log");
-        let child = Command::new(&self.program)
-            .args(["serve", "--listen", &self.listen, "--data-dir"])
-            .arg(self.data.path().join("data"))
-            .stdout(Stdio::from(log))
-            .stderr(Stdio::from(errors))
-            .spawn()
-            .expect("the gateway starts");
-        self.child = Some(child);
+        self.process.start().expect("the gateway starts");
     }
 
     /// Waits until it takes connections.
     pub fn wait_ready(&mut self) {
         let until = Instant::now() + PATIENCE;
-        while std::net::TcpStream::connect(&self.listen).is_err() {
-            let ended = self.child.as_mut().and_then(|child| child.try_wait().ok());
-            assert!(!matches!(ended, Some(Some(_))), "it ended: {}", self.log());
+        while !self.process.listens() {
+            self.process.check().expect("it runs");
             assert!(Instant::now() < until, "it never listened: {}", self.log());
             std::thread::yield_now();
         }
@@ -110,34 +100,22 @@ impl Gateway {
 
     /// Ends it with a signal, and waits for its end.
     pub fn signal(&mut self, signal: &str) {
-        if let Some(mut child) = self.child.take() {
-            let pid = child.id().to_string();
-            // The shell's own word: a bare machine has no program of this name.
-            let words = ["-c", "kill \"$1\" \"$2\"", "kill", signal, &pid];
-            let sent = Command::new("sh").args(words).status();
-            assert!(sent.is_ok_and(|status| status.success()), "kill {signal}");
-            let status = child.wait().expect("it ends");
-            if signal == "-TERM" {
-                assert!(status.success(), "a clean stop: {status}: {}", self.log());
-            }
+        if signal == "-KILL" {
+            self.process.kill();
+            return;
         }
+        let pid = self.process.process().expect("it runs").to_string();
+        // The shell's own word: a bare machine has no program of this name.
+        let words = ["-c", "kill \"$1\" \"$2\"", "kill", signal, &pid];
+        let sent = Command::new("sh").args(words).status();
+        assert!(sent.is_ok_and(|status| status.success()), "kill {signal}");
+        let status = self.process.wait(PATIENCE);
+        let clean = status.is_some_and(|status| status.success());
+        assert!(clean, "a clean stop: {status:?}: {}", self.log());
     }
 
     /// What it wrote last.
     pub fn log(&self) -> String {
-        let text = std::fs::read_to_string(self.data.path().join("gateway.log"));
-        let text = text.unwrap_or_default();
-        let lines: Vec<_> = text.lines().rev().take(12).collect();
-        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            // Best effort while a test may be failing already.
-            let _ended = child.kill();
-            let _status = child.wait();
-        }
+        self.process.log()
     }
 }

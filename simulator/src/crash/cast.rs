@@ -1,0 +1,165 @@
+//! Who takes part in a crash run: the live clients, the replay, and the client that writes down
+//! what the replay is told.
+//!
+//! Invariant: all of them end when the sets and handles given back are dropped or aborted. Not
+//! here: when they may send (`live`), when the gateway dies (`run`).
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::{
+    sync::mpsc,
+    task::{JoinHandle, JoinSet},
+};
+
+use super::{
+    CrashError, Harness, audit::Words, calls::Calls, day::Day, gap::Gap, lane::Lane,
+    ledger::Ledger, live::Floor, pair::Pair, stream::Stream,
+};
+use crate::{
+    client::{
+        connect::{ConnectError, Connection},
+        executions,
+    },
+    load::market::Market,
+    replay::{self, Gate, Pace, Replay, ReplayError},
+    report::Summary,
+    setup::Run,
+};
+
+/// Name of the live clients' run.
+const LIVE: &str = "live";
+/// Lanes that send one command a call, several a call, and by a session.
+const LANES: (u64, u64, u64) = (6, 2, 1);
+/// Commands of a batch, at most.
+const BATCH_MAX: u64 = 12;
+/// Messages of the replay's stream that wait to be written down.
+const STREAM_MAX: usize = 64;
+
+/// How a replay ended.
+pub(super) type Played = (Summary, Result<(), ReplayError>);
+
+/// The live clients.
+pub(super) type Lanes = JoinSet<Result<(), String>>;
+
+/// Starts the live clients. The last instrument is left to the pairs.
+pub(super) fn begin_lanes(
+    harness: &Harness,
+    floor: &Arc<Floor>,
+    market: &Market,
+    connect: impl Fn() -> Result<Connection, ConnectError>,
+) -> Result<Lanes, CrashError> {
+    let mut lanes = JoinSet::new();
+    let mut shared = market.clone();
+    let all = market.named.len().saturating_sub(1);
+    shared.named = market
+        .named
+        .iter()
+        .take(all)
+        .cloned()
+        .collect::<Vec<_>>()
+        .into();
+    shared.traded = market
+        .traded
+        .iter()
+        .take(all)
+        .cloned()
+        .collect::<Vec<_>>()
+        .into();
+    let lane = |index, market: &Market| {
+        Ok::<_, ConnectError>(Lane {
+            floor: Arc::clone(floor),
+            connection: connect()?,
+            market: market.clone(),
+            run: live_run().name().to_owned(),
+            index,
+            seed: harness.seed,
+        })
+    };
+    let (unary, batch, session) = LANES;
+    let sessions = unary + batch..unary + batch + session;
+    for index in 0..sessions.start {
+        let size = if index < unary { 1 } else { BATCH_MAX };
+        lanes.spawn(Calls::new(lane(index, &shared)?, size).run());
+    }
+    let next = sessions.end;
+    for index in sessions {
+        lanes.spawn(Stream::open(lane(index, &shared)?).run());
+    }
+    if let (Some(traded), Some(priced)) = (market.named.last(), market.traded.last()) {
+        let buyer = lane(next + 1, market)?.account_id().unwrap_or_default();
+        let pair = Pair {
+            seller: lane(next, market)?,
+            buyer,
+            traded: traded.clone(),
+            price_ticks: priced.base_ticks,
+        };
+        lanes.spawn(pair.run());
+        lanes.spawn(Gap::new(lane(next + 2, market)?, traded.handle).run());
+    }
+    Ok(lanes)
+}
+
+/// A run's name that fits: a word of this file.
+fn run_named(name: &str) -> Run {
+    Run::named(name).unwrap_or_else(|_| Run::fresh())
+}
+
+/// The run of the live clients.
+pub(super) fn live_run() -> Run {
+    run_named(LIVE)
+}
+
+/// Starts the replay of a day; the run it trades under.
+pub(super) fn begin_replay(
+    connection: Connection,
+    day: &Day,
+    gate: Gate,
+) -> (JoinHandle<Played>, Run) {
+    let run = run_named("day");
+    let replay = Replay {
+        connection,
+        run: run.clone(),
+        input: day.input.clone(),
+        expect: Some(day.expect.clone()),
+        pace: Pace::Max,
+        gate: Some(gate),
+    };
+    let summary = Summary::new("replay sse", run.name());
+    (tokio::spawn(replay::sse::run(replay, summary)), run)
+}
+
+/// Writes down what the stream of the replay's participant tells, as a client of its own.
+pub(super) async fn write_down(
+    connection: Connection,
+    participant: String,
+    told: Arc<Mutex<Ledger>>,
+) {
+    let (out, mut messages) = mpsc::channel(STREAM_MAX);
+    let following = tokio::spawn(executions::follow(connection, participant, 1, out));
+    while let Some(message) = messages.recv().await {
+        let mut ledger = told.lock().unwrap_or_else(PoisonError::into_inner);
+        message
+            .reports
+            .iter()
+            .for_each(|report| ledger.seen(report));
+    }
+    // A gap is a loss; a gateway that is gone is found by the run itself.
+    if let Ok(Err(error @ executions::FollowError::Gap { .. })) = following.await {
+        let mut ledger = told.lock().unwrap_or_else(PoisonError::into_inner);
+        ledger.faults.add(error.to_string());
+    }
+}
+
+/// What the numbers of the live clients' sessions stand for.
+pub(super) fn words_of(market: &Market) -> Words {
+    let accounts = market.accounts.iter();
+    let named = market.named.iter();
+    Words {
+        accounts: accounts
+            .map(|account| (account.account_id.clone(), account.handle))
+            .collect(),
+        instruments: named
+            .map(|named| (named.id.clone(), (named.handle, named.tick, named.lot)))
+            .collect(),
+    }
+}
