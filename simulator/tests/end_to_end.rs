@@ -12,14 +12,17 @@ use sanjiang_simulator::{
     client::connect::{Bearer, Connection},
     formats::{Next, sse},
     load::{self, Load, Mode, schedule::Shape},
-    replay::{self, Pace, Replay},
+    replay::{self, Gate, Pace, Replay},
     report::Summary,
     setup::Run,
 };
 use support::Gateway;
 
 const SMALL_DAY: &str = "sse_level2/601825.input.csv.xz";
+const SMALL_LINES: u64 = 11_236;
 const SMALL_TRADES: u64 = 5_370;
+/// Commands that set the small day up, at least.
+const SETUP: u64 = 2_000;
 const LARGE_DAY: &str = "sse_level2/605580.input.csv.xz";
 const LARGE_TRADES: u64 = 16_996;
 const NASDAQ_DAY: &str = "lobster/LOBSTER_SampleFile_AMZN_2012-06-21_5.zip";
@@ -174,35 +177,42 @@ async fn a_load_of_each_kind_sets_itself_up_and_is_answered() {
     gateway.signal("-TERM");
 }
 
-/// Ends the gateway again and again while a paced day is sent: each time once a share of the day
-/// more is durable.
+async fn durable(connection: &Connection) -> u64 {
+    let status = connection.persist(|| {
+        let mut client = connection.operations();
+        async move {
+            let request = proto::v1::GetEngineStatusRequest {};
+            client.get_engine_status(request).await
+        }
+    });
+    status.await.map_or(0, |status| status.durable_sequence)
+}
+
+/// Ends the gateway again and again while a day is sent: each time in the middle of another equal
+/// part of its lines.
 async fn day_with_restarts(signal: &'static str) {
     let (Some(input), Some(program)) = (support::shared(SMALL_DAY), support::gateway()) else {
         return;
     };
     let mut gateway = Gateway::start(&program);
     gateway.wait_ready();
-    let replay = replay(&gateway, &input, Pace::Rate(1_000.0));
+    let (gate, allow, _passed) = Gate::shut();
+    let replay = Replay {
+        gate: Some(gate),
+        ..replay(&gateway, &input, Pace::Max)
+    };
     let watch = replay.connection.clone();
     let running = tokio::spawn(replay::sse::run(replay, Summary::new("replay sse", "day")));
+    let share = SMALL_LINES / u64::from(RESTARTS + 1);
     let mut restarts = 0;
-    // 2,004 commands set the day up; its 11,236 lines are then cut into equal parts.
-    let mut threshold = 2_200;
-    while restarts < RESTARTS && !running.is_finished() {
-        let status = watch.persist(|| {
-            let mut client = watch.operations();
-            async move {
-                let request = proto::v1::GetEngineStatusRequest {};
-                client.get_engine_status(request).await
-            }
-        });
-        let durable = status.await.map_or(0, |status| status.durable_sequence);
-        if durable < threshold {
-            tokio::task::yield_now().await;
-            continue;
-        }
-        threshold = durable + 480;
+    while restarts < RESTARTS {
         restarts += 1;
+        let allowed = share * u64::from(restarts);
+        allow.send_replace(allowed);
+        // A replay that ended early says so below.
+        while durable(&watch).await < SETUP + allowed - share / 2 && !running.is_finished() {
+            tokio::task::yield_now().await;
+        }
         gateway = tokio::task::spawn_blocking(move || {
             gateway.signal(signal);
             gateway.again();
@@ -211,10 +221,12 @@ async fn day_with_restarts(signal: &'static str) {
         .await
         .unwrap();
     }
+    allow.send_replace(u64::MAX);
     let (summary, ended) = running.await.unwrap();
     assert!(ended.is_ok(), "{ended:?}\n{}", gateway.log());
     check(&summary, SMALL_TRADES, &gateway);
-    assert_eq!(restarts, RESTARTS, "the day ended before the last restart");
+    assert_eq!(restarts, RESTARTS);
+    assert!(summary.reconnects > 0, "no restart met the session");
     println!(
         "{restarts} x kill {signal}: same trades, {} reconnects",
         summary.reconnects

@@ -160,34 +160,36 @@ async fn until_taken(wire: &mut Wire, commands: Vec<SessionCommand>) {
     let last = commands.last().unwrap().client_sequence;
     wire.send(commands.clone()).await.unwrap();
     loop {
-        match wire.next().await.unwrap() {
-            Response::Reports(reports) if reports.watermark >= last => return,
-            Response::Reports(_) => {}
-            Response::Refused(refused) if refused.reason == "BUSY" => {
-                wire.send(commands.clone()).await.unwrap();
+        let answer = wire.next().await.unwrap();
+        if let Response::Reports(reports) = &answer {
+            if reports.watermark >= last {
+                return;
             }
-            other => panic!("{other:?}"),
+        } else if matches!(&answer, Response::Refused(refused) if refused.reason == "BUSY") {
+            wire.send(commands.clone()).await.unwrap();
+        } else {
+            panic!("{answer:?}");
         }
     }
 }
 
 async fn refused(wire: &mut Wire, commands: Vec<SessionCommand>, reason: &str) {
     wire.send(commands).await.unwrap();
-    match wire.next().await.unwrap() {
-        Response::Refused(refused) => {
-            let told = (refused.reason.as_str(), refused.expected_client_sequence);
-            assert_eq!(told, (reason, 1));
-        }
-        other => panic!("{other:?}"),
-    }
+    let answer = wire.next().await.unwrap();
+    let Response::Refused(refused) = &answer else {
+        panic!("{answer:?}");
+    };
+    let told = (refused.reason.as_str(), refused.expected_client_sequence);
+    assert_eq!(told, (reason, 1));
 }
 
 async fn duplicate(wire: &mut Wire, commands: Vec<SessionCommand>) {
     wire.send(commands).await.unwrap();
-    match wire.next().await.unwrap() {
-        Response::Duplicate(duplicate) => assert_eq!(duplicate.watermark, B),
-        other => panic!("{other:?}"),
-    }
+    let answer = wire.next().await.unwrap();
+    let Response::Duplicate(duplicate) = &answer else {
+        panic!("{answer:?}");
+    };
+    assert_eq!(duplicate.watermark, B);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -66,6 +66,14 @@ pub enum DayError {
     /// Nothing says which trades a recorded day gives.
     #[error("--expect is missing, and there is no file of expected trades beside {0}")]
     NoExpectation(PathBuf),
+    /// There are not enough lines for one between two kills.
+    #[error("{lines} lines are too few for {cycles} kills; --cycles should be less than that")]
+    Short {
+        /// Lines of the day.
+        lines: u64,
+        /// Kills asked for.
+        cycles: u32,
+    },
     /// The engine answered a seeded day otherwise than its rules say.
     #[error("seeded day, line {line}: {what}")]
     Engine {

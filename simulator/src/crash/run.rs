@@ -19,7 +19,7 @@ use super::{
     CrashError, CrashSummary, Harness, PATIENCE,
     audit::{Audit, Commands, Found, When, Words},
     cast::{Lanes, Played, begin_lanes, begin_replay, live_run, words_of, write_down},
-    day::Day,
+    day::{Day, DayError},
     gateway::Gateway,
     ledger::Ledger,
     live::{Floor, Stage, read_all},
@@ -27,7 +27,7 @@ use super::{
 use crate::{
     client::connect::{Bearer, Connection},
     load::market,
-    replay::Gate,
+    replay::{Gate, Passed},
     workload::rng::Rng,
 };
 
@@ -93,7 +93,7 @@ struct Theatre {
     /// Ends what it holds when it is dropped.
     _writing_down: JoinSet<()>,
     allow: watch::Sender<u64>,
-    passed: watch::Receiver<u64>,
+    passed: watch::Receiver<Passed>,
 }
 
 impl Drop for Theatre {
@@ -112,6 +112,10 @@ impl Theatre {
             let lines = u64::from(harness.cycles) * LINES_PER_CYCLE;
             Day::seeded(harness.folder(), harness.seed, lines)?
         };
+        if day.lines <= u64::from(harness.cycles) {
+            let (lines, cycles) = (day.lines, harness.cycles);
+            return Err(DayError::Short { lines, cycles }.into());
+        }
         let mut gateway = Gateway::new(harness.gateway(), harness.folder())?;
         gateway.start()?;
         gateway.ready(PATIENCE).await?;
@@ -178,12 +182,15 @@ impl Theatre {
         let line = before + self.rng.below(share) + 1;
         let answers = self.floor.answers() + ANSWERS.0 + self.rng.below(ANSWERS.1);
         let mut passed = self.passed.clone();
+        // The replay has reached the gateway again, too.
+        let answered = passed.borrow().answered;
         let floor = Arc::clone(&self.floor);
         let reached = async {
             floor.reach(answers).await;
             // The sender lives in the replay; when that ends, so does the run.
             // What comes back is a lock on the count: it must not be held any longer.
-            drop(passed.wait_for(|lines| *lines >= line).await);
+            let on = |now: &Passed| now.lines >= line && now.answered > answered;
+            drop(passed.wait_for(on).await);
             floor.next_call().await;
         };
         tokio::select! {

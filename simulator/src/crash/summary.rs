@@ -121,8 +121,8 @@ impl fmt::Display for CrashSummary {
             f,
             "crash {}: day {} seed {} seconds {:.1} cycles {} kills_in_flight {} \
              kills_while_starting {} acknowledged {} rejected {} resent {} duplicates_answered {} \
-             pairs_retried {} audited_reports {} audited_orders {} trades {} live_trades {} mismatches {} \
-             longest_restart_ms {} longest_cycle_ms {}",
+             pairs_retried {} audited_reports {} audited_orders {} trades {} live_trades {} \
+             mismatches {} longest_restart_ms {} longest_cycle_ms {}",
             if self.held() { "held" } else { "FAILED" },
             self.day,
             self.seed,

@@ -79,14 +79,23 @@ pub struct Replay {
 #[derive(Clone, Debug)]
 pub struct Gate {
     allowed: watch::Receiver<u64>,
-    passed: watch::Sender<u64>,
+    passed: watch::Sender<Passed>,
+}
+
+/// How far a replay with a gate is.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Passed {
+    /// Lines that passed the gate.
+    pub lines: u64,
+    /// Commands answered.
+    pub answered: u64,
 }
 
 impl Gate {
-    /// A gate that is shut, with its other ends: lines allowed, and lines passed.
-    pub fn shut() -> (Self, watch::Sender<u64>, watch::Receiver<u64>) {
+    /// A gate that is shut, with its other ends: lines allowed, and how far the replay is.
+    pub fn shut() -> (Self, watch::Sender<u64>, watch::Receiver<Passed>) {
         let (allow, allowed) = watch::channel(0);
-        let (passed, seen) = watch::channel(0);
+        let (passed, seen) = watch::channel(Passed::default());
         (Self { allowed, passed }, allow, seen)
     }
 }

@@ -5,7 +5,10 @@
 
 use proto::v1::{ExecType, SessionReport};
 
-use crate::{client::connect::is_worth_a_retry, replay::Gate};
+use crate::{
+    client::connect::is_worth_a_retry,
+    replay::{Gate, Passed},
+};
 
 use super::{
     Answer, BookUpdate, Desk, DeskError, ExecutionReport, Instant, LOOK, SessionError,
@@ -33,18 +36,29 @@ impl<W: Watcher> Desk<W> {
 
     /// Waits until the line with this index, from 0, may pass the gate, taking in what comes.
     pub async fn admit(&mut self, gate: &mut Gate, index: u64) -> Result<(), DeskError> {
+        self.tell(gate, index);
         while *gate.allowed.borrow_and_update() <= index {
             tokio::select! {
                 changed = gate.allowed.changed() => {
                     let gone = |_| DeskError::Task("nobody holds the replay's gate".to_owned());
                     changed.map_err(gone)?;
                 }
-                happened = self.next() => self.take(happened).await?,
+                happened = self.next() => {
+                    self.take(happened).await?;
+                    self.tell(gate, index);
+                }
             }
         }
-        gate.passed.send_replace(index + 1);
+        self.tell(gate, index + 1);
         self.progress = Instant::now();
         Ok(())
+    }
+
+    fn tell(&self, gate: &Gate, lines: u64) {
+        gate.passed.send_replace(Passed {
+            lines,
+            answered: self.summary.acknowledged,
+        });
     }
 
     /// Waits for something and takes it in; an error when nothing was answered for too long.
