@@ -16,6 +16,7 @@ use crate::fanout::Feed;
 use crate::projector::History;
 use crate::replies::Replies;
 use crate::server::incoming::Places;
+use crate::services::unread::Unread;
 use crate::session::Sessions;
 use crate::telemetry::Telemetry;
 
@@ -39,6 +40,8 @@ pub struct Exchange {
     pub sessions: Sessions,
     /// The places of connections.
     pub connections: Arc<Places>,
+    /// Large answers that wait to be read.
+    pub unread: Arc<Unread>,
     /// Counters.
     pub telemetry: Arc<Telemetry>,
     /// What the start found.

@@ -31,6 +31,7 @@ use crate::directory::Directory;
 use crate::exchange::Exchange;
 use crate::hub::{Hub, Outlets};
 use crate::replies::Replies;
+use crate::services::unread::{Keeping, UNREAD_BYTES_MAX, Unread};
 use crate::services::{AccountsService, MarketDataService, OperationsService, OrderEntryService};
 use crate::session::Sessions;
 use crate::telemetry::Telemetry;
@@ -45,6 +46,9 @@ const BACKLOG: u32 = 1_024;
 /// File descriptors kept for the journal, the snapshots and the history; connections do not get
 /// them, since a store that cannot open a file stops the exchange.
 const DESCRIPTORS_KEPT: u64 = 1_024;
+/// What the system may hold for a client that does not read; without a bound it takes megabytes,
+/// and a stream is written for that long although nobody reads it.
+const SOCKET_BYTES: u32 = 256 << 10;
 /// How long a stop waits for clients to take their last answers.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -188,6 +192,7 @@ fn exchange(
         feed,
         replies,
         sessions: Sessions::default(),
+        unread: Unread::of(UNREAD_BYTES_MAX),
         connections: Places::new(Limits {
             connections_max: connections_max(settings.connections_max),
             begin_within: settings.begin_within(),
@@ -223,6 +228,8 @@ fn bind(listen: SocketAddr) -> io::Result<TcpSocket> {
         TcpSocket::new_v6()?
     };
     socket.set_reuseaddr(true)?;
+    // The connections accepted have it from the listener.
+    socket.set_send_buffer_size(SOCKET_BYTES)?;
     socket.bind(listen)?;
     Ok(socket)
 }
@@ -243,6 +250,10 @@ fn serve(
     };
     let order_entry = OrderEntryServer::new(OrderEntryService::new(shared()))
         .max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let market_data = MarketDataServer::new(MarketDataService::new(shared()));
+    let accounts = AccountsServer::new(AccountsService::new(shared()));
+    let operations = OperationsServer::new(OperationsService::new(shared()));
+    let unread = || Arc::clone(&exchange.unread);
     let router = Server::builder()
         .max_concurrent_streams(Some(STREAMS_OF_CONNECTION_MAX))
         .http2_keepalive_interval(Some(keepalive))
@@ -250,10 +261,10 @@ fn serve(
         .add_service(health)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
-        .add_service(order_entry)
-        .add_service(MarketDataServer::new(MarketDataService::new(shared())))
-        .add_service(AccountsServer::new(AccountsService::new(shared())))
-        .add_service(OperationsServer::new(OperationsService::new(shared())));
+        .add_service(Keeping::new(order_entry, unread()))
+        .add_service(Keeping::new(market_data, unread()))
+        .add_service(Keeping::new(accounts, unread()))
+        .add_service(Keeping::new(operations, unread()));
     let incoming = Bounded::new(listener, Arc::clone(&exchange.connections));
     Ok(tokio::spawn(async move {
         health_reporter

@@ -13,6 +13,7 @@ mod pages;
 mod standing;
 mod streams;
 mod trades;
+pub mod unread;
 
 pub use accounts::AccountsService;
 pub use market_data::MarketDataService;

@@ -8,6 +8,7 @@ use engine::engine::Usage;
 use engine::runtime::{ClockStatus, Taking};
 use proto::v1;
 
+use super::unread::UNREAD_BYTES_MAX;
 use crate::exchange::Exchange;
 use crate::session::{BATCH_COMMANDS_MAX, CONNECTIONS_MAX, CREDIT};
 use crate::session::{LINES_OF_ALL_MAX, LINES_QUEUED_MAX, Sessions};
@@ -75,6 +76,12 @@ pub fn limits(exchange: &Exchange) -> v1::GetLimitsResponse {
         (places.connections_max() as u32, places.taken() as u32),
         "connections open at a time; one more takes the place of one that has not begun to speak \
          HTTP/2, or is closed at once",
+    ));
+    limits.push(limit(
+        ("unread_bytes", Kept::Fixed),
+        (UNREAD_BYTES_MAX as u32, exchange.unread.bytes() as u32),
+        "bytes of lists and batches that wait to be read; past it the oldest is dropped with \
+         RESOURCE_EXHAUSTED",
     ));
     limits.sort_by(|one, other| one.name.cmp(&other.name));
     v1::GetLimitsResponse {
