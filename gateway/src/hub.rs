@@ -20,6 +20,7 @@ use engine::types::Sequence;
 
 use crate::directory::{Directory, Tables};
 use crate::fanout::{Feed, Market, Mirror};
+use crate::last_words::LastWords;
 use crate::projector::{History, Projector};
 use crate::replies::{Answer, Delivery, Replies, SessionDelivery, session_of};
 use crate::telemetry::Telemetry;
@@ -38,6 +39,8 @@ pub struct Outlets {
     pub history: Arc<OnceLock<History>>,
     /// The public books, once the engine was recovered.
     pub feed: Arc<OnceLock<Feed>>,
+    /// The end after a fault.
+    pub last_words: LastWords,
 }
 
 /// The sink of the runtime.
@@ -74,7 +77,9 @@ impl Hub {
         let last_trade = |id| history.last_trade(id).ok().flatten().map(|row| row.trade);
         let market = Market::from_engine(engine, epoch, last_trade);
         let market = market.map_err(|error| error.to_string())?;
-        Mirror::start(market, Box::new(fatal)).map_err(|error| error.to_string())
+        let words = self.outlets.last_words.clone();
+        let fatal = Box::new(move |text: &str| words.end(text));
+        Mirror::start(market, fatal).map_err(|error| error.to_string())
     }
 
     /// Answers and reports of a group, for those who wait for them.
@@ -97,12 +102,6 @@ impl Hub {
             .map(|(number, delivery)| Delivery::Session(number, delivery));
         self.deliveries.extend(sessions);
     }
-}
-
-/// A fault of ours or of the disk after which nothing may go out any more.
-fn fatal(text: &str) {
-    eprintln!("FATAL: {text}; nothing more is acknowledged; stopping at once");
-    std::process::abort();
 }
 
 /// Adds a session command's reports to its connection's delivery.
@@ -164,7 +163,9 @@ const fn answers(body: &Body, event: &Event) -> bool {
 
 impl Sink for Hub {
     fn open(&mut self, journal_last: Sequence) -> Result<Sequence, String> {
-        let opened = Projector::open(&self.projections, journal_last, Box::new(fatal));
+        let words = self.outlets.last_words.clone();
+        let fatal = Box::new(move |text: &str| words.end(text));
+        let opened = Projector::open(&self.projections, journal_last, fatal);
         let (projector, cursor) = opened.map_err(|error| error.to_string())?;
         if self.outlets.history.set(projector.history()).is_err() {
             return Err("the history was opened twice".to_owned());
@@ -193,7 +194,7 @@ impl Sink for Hub {
                 let _ = self.outlets.feed.set(mirror.feed());
                 self.mirror = Some(mirror);
             }
-            Err(text) => fatal(&text),
+            Err(text) => self.outlets.last_words.end(&text),
         }
     }
 

@@ -16,6 +16,7 @@ pub mod fanout;
 pub mod from_proto;
 pub mod hub;
 pub mod journal_cli;
+pub mod last_words;
 pub mod outlet;
 pub mod projector;
 pub mod replies;

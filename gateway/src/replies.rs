@@ -102,6 +102,11 @@ impl Replies {
         lock(&self.waiting).remove(&ticket.0);
     }
 
+    /// No answer will come any more: who waits is told so.
+    pub fn abandon(&self) {
+        lock(&self.waiting).clear();
+    }
+
     /// Calls that wait.
     pub fn waiting(&self) -> usize {
         lock(&self.waiting).len()

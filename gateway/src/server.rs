@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
-use engine::runtime::{Recovered, Runtime, StartError, StopError, Stopped};
+use engine::runtime::{Config, Recovered, Runtime, StartError, StopError, Stopped};
 use proto::v1::accounts_server::AccountsServer;
 use proto::v1::market_data_server::MarketDataServer;
 use proto::v1::operations_server::OperationsServer;
@@ -30,6 +30,7 @@ use crate::config::Serve;
 use crate::directory::Directory;
 use crate::exchange::Exchange;
 use crate::hub::{Hub, Outlets};
+use crate::last_words::LastWords;
 use crate::replies::Replies;
 use crate::services::unread::{Keeping, UNREAD_BYTES_MAX, Unread};
 use crate::services::{AccountsService, MarketDataService, OperationsService, OrderEntryService};
@@ -102,10 +103,15 @@ impl Running {
             return Err(ServeError::NotLoopback(listen));
         }
         let socket = bind(listen).map_err(|error| ServeError::Listen(listen, error))?;
-        let outlets = outlets();
-        let hub = Hub::new(outlets.clone(), settings.data_dir.join("projections"));
-        let (runtime, recovered) = Runtime::start(settings.runtime(), Box::new(hub))?;
         let (stop, shutdown) = watch::channel(false);
+        let outlets = outlets(&stop);
+        let hub = Hub::new(outlets.clone(), settings.data_dir.join("projections"));
+        let words = outlets.last_words.clone();
+        let config = Config {
+            on_fatal: Arc::new(move |fatal| words.end(&fatal.to_string())),
+            ..settings.runtime()
+        };
+        let (runtime, recovered) = Runtime::start(config, Box::new(hub))?;
         let exchange = exchange(settings, &outlets, &runtime, recovered, shutdown.clone())?;
         let replying = tokio::spawn(Arc::clone(&outlets.replies).run());
         if settings.demo {
@@ -158,11 +164,13 @@ impl Running {
     }
 }
 
-fn outlets() -> Outlets {
+fn outlets(stop: &watch::Sender<bool>) -> Outlets {
     let telemetry = Arc::new(Telemetry::default());
+    let replies = Arc::new(Replies::new(Arc::clone(&telemetry)));
     Outlets {
         directory: Arc::new(Directory::default()),
-        replies: Arc::new(Replies::new(Arc::clone(&telemetry))),
+        last_words: LastWords::new(Arc::clone(&replies), stop.clone()),
+        replies,
         telemetry,
         history: Arc::new(OnceLock::new()),
         feed: Arc::new(OnceLock::new()),

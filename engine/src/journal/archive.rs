@@ -297,7 +297,7 @@ fn fill(
         .file
         .into_inner()
         .map_err(io::IntoInnerError::into_error)?;
-    file.sync_all()?;
+    folder::sync_file(&file, path)?;
     Ok(links.archived(out.bytes))
 }
 

@@ -3,6 +3,7 @@
 //! Invariant: at most one process has the folder; a file made here is either whole and synced or
 //! not there. Not here: what is inside the files.
 
+use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -135,7 +136,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("tmp");
     let mut file = File::create(&temporary)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
+    sync_file(&file, &temporary)?;
     drop(file);
     std::fs::rename(&temporary, path)?;
     sync_folder(above(path))
@@ -171,7 +172,28 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
     } else {
         path
     };
-    File::open(path)?.sync_all()
+    sync_file(&File::open(path)?, path)
+}
+
+thread_local! {
+    static FAILED_SYNC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Syncs a file, or the names in a folder; a failure is kept for [`take_failed_sync`].
+pub fn sync_file(file: &File, path: &Path) -> io::Result<()> {
+    let synced = file.sync_all();
+    if let Err(error) = &synced {
+        let text = format!("sync of {}: {error}", path.display());
+        FAILED_SYNC.with_borrow_mut(|failed| failed.get_or_insert(text).len());
+    }
+    synced
+}
+
+/// The first sync of this thread that failed since this was asked last. After one the process must
+/// end, whatever else becomes of the error: the system forgets what it could not write, and a later
+/// sync that succeeds says nothing of it.
+pub fn take_failed_sync() -> Option<String> {
+    FAILED_SYNC.take()
 }
 
 #[cfg(test)]

@@ -64,8 +64,13 @@ impl RocksStore {
 
 impl Store for RocksStore {
     fn exists(&self) -> bool {
-        // Anything at all in the folder: a journal that lost only `CURRENT` must not look new.
-        std::fs::read_dir(&self.path).is_ok_and(|mut entries| entries.next().is_some())
+        // A journal that lost `CURRENT` must not look new: it has a log or a table, which RocksDB
+        // makes only afterwards. With neither its making was cut off, and it is made again.
+        let held = |name: &Path| {
+            name.ends_with("CURRENT") || name.extension().is_some_and(|e| e == "log" || e == "sst")
+        };
+        let mut entries = std::fs::read_dir(&self.path).into_iter().flatten();
+        entries.any(|entry| entry.map_or(true, |entry| held(&entry.path())))
     }
 
     fn open_read_only(&self) -> Result<Box<dyn Journal>, JournalError> {
@@ -483,6 +488,22 @@ mod tests {
         record::begin(&mut bytes);
         *previous = record::seal(&header, &mut bytes);
         bytes
+    }
+
+    #[test]
+    fn a_journal_whose_making_was_cut_off_is_made_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = RocksStore::new(folder.path());
+        for name in ["IDENTITY", "LOCK", "LOG", "MANIFEST-000001", "000000.dbtmp"] {
+            std::fs::write(folder.path().join(name), b"half").expect("written");
+        }
+        assert!(!store.exists());
+        let journal = store.open().expect("made");
+        journal.append(sequence(1), b"a record").expect("appended");
+        drop(journal);
+        assert!(store.exists());
+        let journal = store.open_read_only().expect("opened");
+        assert_eq!(firsts(&*journal, 0), [1]);
     }
 
     #[test]

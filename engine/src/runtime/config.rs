@@ -214,6 +214,11 @@ pub enum Fatal {
         /// What the system said.
         error: String,
     },
+    /// A sync of a snapshot, an archive file or a folder failed: nobody knows what is on disk.
+    Sync {
+        /// What was synced, and what the system said.
+        error: String,
+    },
     /// What was written to the journal could not be read back.
     Reading {
         /// The last command that could, or the first that could not.
@@ -249,6 +254,7 @@ impl fmt::Display for Fatal {
                 "the head mark of command {} could not be written: {error}",
                 sequence.value()
             ),
+            Self::Sync { error } => f.write_str(error),
             Self::Reading { after, error } => write!(
                 f,
                 "the journal could not be read back at command {}: {error}",

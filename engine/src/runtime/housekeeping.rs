@@ -22,7 +22,7 @@ use super::segments::{Reached, Segments};
 use super::shared::Shared;
 use super::upkeep::{EventPoint, Question};
 use crate::backup;
-use crate::journal::{Journal, history};
+use crate::journal::{Journal, folder, history};
 use crate::snapshot::{self, Snapshot, Stamp};
 use crate::state_hash::StateHash;
 use crate::types::{Nanoseconds, Sequence};
@@ -112,13 +112,19 @@ impl Housekeeping {
             if told.is_ok() && self.changed() && self.rested() {
                 self.snapshot();
             }
+            if !ending {
+                self.segments.tend(Reached {
+                    durable: self.shared.gate.marks().durable(),
+                    cursor: Sequence::new(self.shared.cursor.load(Ordering::Acquire)),
+                });
+            }
+            if let Err(fatal) = synced() {
+                self.faults.raise(&fatal);
+                return self.finished;
+            }
             if ending {
                 return self.finished;
             }
-            self.segments.tend(Reached {
-                durable: self.shared.gate.marks().durable(),
-                cursor: Sequence::new(self.shared.cursor.load(Ordering::Acquire)),
-            });
             while let Ok(question) = self.questions.try_recv() {
                 if let Err(fatal) = self.answer(question) {
                     self.faults.raise(&fatal);
@@ -148,6 +154,7 @@ impl Housekeeping {
 
     fn answer(&mut self, question: Question) -> Result<(), Fatal> {
         self.catch_up()?;
+        synced()?;
         match question {
             Question::Gather(folder, reply) => {
                 let source = backup::Source {
@@ -158,6 +165,8 @@ impl Housekeeping {
                     build: &self.build,
                 };
                 reply(backup::gather(&folder, &source));
+                // A backup lies on a disk of its own, and whoever asked for it is told.
+                folder::take_failed_sync();
             }
             Question::EventPoint(sequence, reply) => {
                 let sequence = sequence.min(self.replayer.engine().sequence());
@@ -261,6 +270,11 @@ impl Housekeeping {
         let next = snapshot.header.sequence.next();
         self.journal.roll(next).map_err(|error| error.to_string())
     }
+}
+
+/// Whether every sync of this thread succeeded.
+fn synced() -> Result<(), Fatal> {
+    folder::take_failed_sync().map_or(Ok(()), |error| Err(Fatal::Sync { error }))
 }
 
 /// What a failed replay of the durable journal means.

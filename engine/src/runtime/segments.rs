@@ -265,7 +265,7 @@ fn skip(
 
 /// Syncs a file a crash may have left between its rename and the sync of its folder.
 fn synced(path: &std::path::Path) -> io::Result<()> {
-    File::open(path)?.sync_all()?;
+    folder::sync_file(&File::open(path)?, path)?;
     folder::sync_folder(path.parent().unwrap_or_else(|| std::path::Path::new(".")))
 }
 

@@ -12,11 +12,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use proto::v1::{self, ExecutionReport, Phase, SubmitOrderRequest};
 use sanjiang_simulator::client::connect::{Bearer, Connection};
-use sanjiang_simulator::setup::{Operator, Run, account_id};
+use sanjiang_simulator::setup::{Operator, Run, SetupError, account_id};
 use sanjiang_simulator::workload::rng::{Rng, hash};
 use tokio::task::JoinSet;
 use tonic::{Code, Status};
@@ -246,16 +246,30 @@ impl Exchange {
             self.connection = Some(connection);
             self.use_it(strike, &mut ran).await;
         }
-        if !matches!(strike, Strike::Never(_)) || !self.runs_on() {
-            self.kill();
-            ran.ended = true;
+        let leave = matches!(strike, Strike::Never(_)) && ran.unanswered.is_empty();
+        if leave && ran.ready && self.runs() {
+            return ran;
         }
+        if !matches!(strike, Strike::Never(_)) {
+            self.kill();
+        }
+        self.ends().await;
+        ran.ended = true;
         ran
     }
 
-    /// Whether it runs and answers: after a fault it may be ending just now.
-    fn runs_on(&self) -> bool {
-        self.connection.is_some() && self.runs()
+    /// Waits for the end of a program that is ending by itself.
+    async fn ends(&mut self) {
+        let until = Instant::now() + PATIENCE;
+        while self.child.is_some() && self.runs() {
+            assert!(
+                Instant::now() < until,
+                "it neither answers nor ends: {}",
+                self.said()
+            );
+            tokio::task::yield_now().await;
+        }
+        self.child = None;
     }
 
     async fn use_it(&mut self, strike: &Strike, ran: &mut Ran) {
@@ -282,7 +296,12 @@ impl Exchange {
         let run = &self.run;
         let operator = Operator::new(self.connection().clone(), run.clone());
         let (venue, firm) = (run.id("v"), run.id("p"));
-        let told = |error: sanjiang_simulator::setup::SetupError| error.to_string();
+        let told = |error: SetupError| match error {
+            SetupError::Call { status, .. } => said(&status),
+            SetupError::Rejected { .. } | SetupError::NoHandle { .. } | SetupError::Aborted(_) => {
+                error.to_string()
+            }
+        };
         operator
             .create_venue(&venue, "a disk")
             .await

@@ -1,0 +1,153 @@
+//! The disk fails: a sync, a write, or the room on it. The process stops or refuses, acknowledges
+//! nothing that is not on the disk, never tries a failed sync again, and comes back exact.
+//!
+//! Each fault strikes a new folder at its k-th sync or write (`disk/shim.c`). Then the process
+//! starts again on a disk that is well: by turns at once, with the power cut later, and after a
+//! power cut; what the failed sync was to make durable is lost at the cut unless it was written
+//! anew. Invariant: counts are printed, by kind of file struck. Not here: power cuts on a disk that
+//! is well (`power_cut`).
+
+mod disk;
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use disk::cut::{self, Cut, kind};
+use disk::exchange::{Exchange, Ran, Strike};
+use disk::log::Log;
+use sanjiang_simulator::workload::rng::Rng;
+
+/// Every sync of the first so many fails once in the long form.
+const SYNCS: u64 = 200;
+/// Orders a run is offered: enough for all those syncs, with snapshots and segments among them.
+const ORDERS: u64 = 600;
+/// Writes of the first so many fail, at some distance from each other.
+const WRITES: u64 = 300;
+
+/// How often each outcome came, by the kind of file struck.
+#[derive(Default)]
+struct Counts {
+    faults: u64,
+    outcomes: BTreeMap<(&'static str, &'static str), u64>,
+    unanswered: BTreeMap<String, u64>,
+    acknowledged: u64,
+    dropped: u64,
+}
+
+impl Counts {
+    fn print(&self, what: &str) {
+        println!(
+            "{what}: {} faults, {} orders acknowledged, none lost, none twice; {} bytes not on the \
+             disk dropped; failed syncs tried again: 0",
+            self.faults, self.acknowledged, self.dropped
+        );
+        for ((kind, outcome), count) in &self.outcomes {
+            println!("  {kind}: {outcome} {count}");
+        }
+        println!("  orders without an answer: {:?}", self.unanswered);
+    }
+}
+
+/// What the process did after the fault.
+fn outcome(ran: &Ran) -> &'static str {
+    match (ran.ready, ran.ended) {
+        (false, _) => "start refused",
+        (true, true) => "stopped",
+        (true, false) => "went on",
+    }
+}
+
+/// Strikes one fault, looks at what the process did, and starts it again on a disk that is well.
+async fn strike(program: &Path, shim: &Path, fault: &str, turn: u64, counts: &mut Counts) {
+    let mut exchange = Exchange::new(program, shim, turn);
+    let mut rng = Rng::new(turn);
+    let faults = [("SHIM_FAIL", fault.to_owned())];
+    let ran = exchange.run(&Strike::Never(ORDERS), &faults, &[]).await;
+    exchange.kill();
+    let log = Log::read(&exchange.undo().join("log"));
+    let told = || format!("{fault}: {ran:?}, {:?}\n{}", log.faults, exchange.said());
+    let struck = log
+        .faults
+        .first()
+        .unwrap_or_else(|| panic!("no fault: {}", told()));
+    for fault in &log.faults {
+        assert_eq!(
+            fault.syncs_after,
+            0,
+            "{} was synced again: {}",
+            fault.path,
+            told()
+        );
+    }
+    for code in ran.unanswered.keys() {
+        assert!(code.starts_with("Unavailable"), "{}", told());
+        *counts.unanswered.entry(code.clone()).or_default() += ran.unanswered[code];
+    }
+    assert!(!matches!(ran.audited, Some(Err(_))), "{}", told());
+    counts.faults += 1;
+    *counts
+        .outcomes
+        .entry((kind(&struck.path), outcome(&ran)))
+        .or_default() += 1;
+    counts.acknowledged += ran.acknowledged;
+    if turn % 2 == 0 {
+        well(&mut exchange, fault).await;
+    }
+    let taken = cut::play(&exchange.disk(), &exchange.undo(), Cut::Whole, &mut rng);
+    counts.dropped += taken.bytes();
+    well(&mut exchange, fault).await;
+}
+
+/// The disk is well: the exchange comes back with all it acknowledged, and trades.
+async fn well(exchange: &mut Exchange, fault: &str) {
+    exchange.forget_audits();
+    let ran = exchange.run(&Strike::Never(10), &[], &[]).await;
+    let exact = matches!(ran.audited, Some(Ok(()))) && ran.acknowledged >= 10;
+    assert!(exact, "after {fault}: {ran:?}\n{}", exchange.said());
+    exchange.kill();
+}
+
+/// The places of the short form: dense at the start, then some of every stage.
+fn places(long: bool, most: u64) -> Vec<u64> {
+    if long {
+        return (1..=most).collect();
+    }
+    let mut places: Vec<_> = (1..12).map(|n| n * 2).collect();
+    places.extend((1..=14).map(|n| 22 + n * (most - 22) / 14));
+    places
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_sync_is_never_tried_again_and_nothing_hangs_on_it() {
+    let (Some(program), Some(shim)) = (support::gateway(), disk::shim()) else {
+        return;
+    };
+    let mut counts = Counts::default();
+    for k in places(disk::soak(), SYNCS) {
+        strike(&program, &shim, &format!("sync:{k}"), k, &mut counts).await;
+    }
+    counts.print("failed syncs");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_write_or_a_full_disk_loses_nothing() {
+    let (Some(program), Some(shim)) = (support::gateway(), disk::shim()) else {
+        return;
+    };
+    for error in ["EIO", "ENOSPC"] {
+        let mut counts = Counts::default();
+        let step = if disk::soak() { 3 } else { 29 };
+        for k in (1..WRITES).step_by(step) {
+            strike(
+                &program,
+                &shim,
+                &format!("write:{k}:{error}"),
+                k,
+                &mut counts,
+            )
+            .await;
+        }
+        counts.print(&format!("failed writes, {error}"));
+    }
+}
