@@ -14,9 +14,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use disk::cut::{self, Cut, kind};
-use disk::exchange::{Exchange, Ran, Strike};
+use disk::exchange::{Exchange, Ran, Strike, submit};
 use disk::log::Log;
+use proto::v1;
 use sanjiang_simulator::workload::rng::Rng;
+use tonic::Code;
 
 /// Every sync of the first so many fails once in the long form.
 const SYNCS: u64 = 200;
@@ -91,7 +93,7 @@ async fn strike(program: &Path, shim: &Path, fault: &str, turn: u64, counts: &mu
         .entry((kind(&struck.path), outcome(&ran)))
         .or_default() += 1;
     counts.acknowledged += ran.acknowledged;
-    if turn % 2 == 0 {
+    if turn.is_multiple_of(2) {
         well(&mut exchange, fault).await;
     }
     let taken = cut::play(&exchange.disk(), &exchange.undo(), Cut::Whole, &mut rng);
@@ -150,4 +152,69 @@ async fn a_failed_write_or_a_full_disk_loses_nothing() {
         }
         counts.print(&format!("failed writes, {error}"));
     }
+}
+
+/// Free space as the system tells it falls below the reserve while the exchange trades.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn below_the_reserve_orders_are_refused_cancels_pass_and_room_needs_no_restart() {
+    const RESERVE_MB: u64 = 512;
+    let (Some(program), Some(shim)) = (support::gateway(), disk::shim()) else {
+        return;
+    };
+    let mut exchange = Exchange::new(&program, &shim, 3);
+    let free = exchange.beside("free");
+    let room = |megabytes: u64| {
+        // Renamed into place: a half-written number is not one.
+        let next = free.with_extension("next");
+        std::fs::write(&next, (megabytes << 20).to_string()).unwrap();
+        std::fs::rename(next, &free).unwrap();
+    };
+    room(4 * RESERVE_MB);
+    let faults = [("SHIM_FREE_FILE", free.to_str().unwrap().to_owned())];
+    let reserve = RESERVE_MB.to_string();
+    let flags = ["--disk-reserve-mb", reserve.as_str()];
+    let ran = exchange.run(&Strike::Never(20), &faults, &flags).await;
+    assert!(
+        ran.acknowledged >= 20 && ran.refused == 0,
+        "{ran:?}\n{}",
+        exchange.said()
+    );
+    let (mut refused, mut cancelled) = (0, 0);
+    for _ in 0..3 {
+        room(RESERVE_MB / 2);
+        let resting = exchange.resting().await.pop().expect("an order rests");
+        // The disk is looked at before a record is written: this order may have been let in before.
+        let _either = submit(exchange.connection(), exchange.fresh_order()).await;
+        for _ in 0..10 {
+            refused += refuses(&exchange).await;
+        }
+        let cancel = v1::CancelOrderRequest {
+            client_order_id: format!("cancel-{}", resting.order_id),
+            account_id: resting.account_id,
+            order: Some(v1::cancel_order_request::Order::OrderId(resting.order_id)),
+            ..v1::CancelOrderRequest::default()
+        };
+        let report = exchange
+            .connection()
+            .order_entry()
+            .cancel_order(cancel)
+            .await;
+        let report = report.expect("a cancel passes").into_inner();
+        assert_eq!(report.exec_type(), v1::ExecType::Canceled, "{report:?}");
+        cancelled += 1;
+        room(2 * RESERVE_MB);
+        let order = exchange.fresh_order();
+        let (_, answer) = submit(exchange.connection(), order).await;
+        answer.expect("with room it is taken, without a restart");
+    }
+    println!("a disk that fills: {refused} orders refused, {cancelled} cancels passed, 3 times on");
+    assert_eq!((refused, cancelled), (30, 3));
+}
+
+/// One order more; 1 if it is refused for want of room.
+async fn refuses(exchange: &Exchange) -> u64 {
+    let (_, answer) = submit(exchange.connection(), exchange.fresh_order()).await;
+    let status = answer.expect_err("below the reserve");
+    assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
+    1
 }

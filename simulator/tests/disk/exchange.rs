@@ -156,6 +156,26 @@ impl Exchange {
         known.count() as u64
     }
 
+    /// An order that was never sent, outside the clients' memory.
+    pub fn fresh_order(&self) -> SubmitOrderRequest {
+        order(&self.run, self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The buyer's and the seller's orders in the book.
+    pub async fn resting(&self) -> Vec<v1::Order> {
+        let mut resting = Vec::new();
+        for account in 0..2 {
+            let request = v1::ListOrdersRequest {
+                account_id: account_id(&self.run, account),
+                live_only: true,
+                ..v1::ListOrdersRequest::default()
+            };
+            let listed = self.connection().order_entry().list_orders(request).await;
+            resting.extend(listed.unwrap().into_inner().orders);
+        }
+        resting
+    }
+
     /// Starts the program; its address, once it listens; none if it ended before.
     fn start(&mut self, faults: &[(&str, String)], flags: &[&str]) -> Option<String> {
         let log = self.beside("gateway.log");
@@ -390,7 +410,8 @@ fn said(status: &Status) -> String {
     format!("{:?}: {}", status.code(), status.message())
 }
 
-pub(super) async fn submit(connection: &Connection, request: SubmitOrderRequest) -> Answered {
+/// Sends an order once.
+pub async fn submit(connection: &Connection, request: SubmitOrderRequest) -> Answered {
     let mut client = connection.order_entry();
     let call = client.submit_order(request.clone());
     let answer = tokio::time::timeout(PATIENCE, call).await;
@@ -413,7 +434,7 @@ impl Worker {
     async fn trade(self) -> Vec<Answered> {
         let mut answers = Vec::new();
         while self.acknowledged.load(Ordering::Acquire) < self.most {
-            let order = self.order(self.next.fetch_add(1, Ordering::Relaxed));
+            let order = order(&self.run, self.next.fetch_add(1, Ordering::Relaxed));
             let answered = submit(&self.connection, order).await;
             let (taken, refused) = match &answered.1 {
                 Ok(_) => (true, false),
@@ -432,23 +453,24 @@ impl Worker {
         }
         answers
     }
+}
 
-    fn order(&self, number: u64) -> SubmitOrderRequest {
-        let random = hash(number);
-        let (side, account) = if random & 1 == 0 {
-            (v1::Side::Buy, 0)
-        } else {
-            (v1::Side::Sell, 1)
-        };
-        SubmitOrderRequest {
-            client_order_id: format!("order-{number}"),
-            instrument_id: self.run.id("i"),
-            account_id: account_id(&self.run, account),
-            side: side.into(),
-            order_type: v1::OrderType::Limit.into(),
-            price: ["9.99", "10.00", "10.01"][(random >> 8) as usize % 3].to_owned(),
-            quantity: (1 + (random >> 16) % 9).to_string(),
-            ..SubmitOrderRequest::default()
-        }
+/// The order of a number; half buy, half sell, at three prices that cross.
+fn order(run: &Run, number: u64) -> SubmitOrderRequest {
+    let random = hash(number);
+    let (side, account) = if random & 1 == 0 {
+        (v1::Side::Buy, 0)
+    } else {
+        (v1::Side::Sell, 1)
+    };
+    SubmitOrderRequest {
+        client_order_id: format!("order-{number}"),
+        instrument_id: run.id("i"),
+        account_id: account_id(run, account),
+        side: side.into(),
+        order_type: v1::OrderType::Limit.into(),
+        price: ["9.99", "10.00", "10.01"][(random >> 8) as usize % 3].to_owned(),
+        quantity: (1 + (random >> 16) % 9).to_string(),
+        ..SubmitOrderRequest::default()
     }
 }
