@@ -192,4 +192,17 @@ mod tests {
             assert!(HeadFile::open(&path).is_err());
         }
     }
+
+    #[test]
+    fn the_bytes_of_a_mark_never_change() {
+        let slot = encode(&mark(258), 7);
+        let text = slot[..68].iter().fold(String::new(), |mut text, byte| {
+            use std::fmt::Write as _;
+            write!(text, "{byte:02x}").expect("a string takes all");
+            text
+        });
+        assert!(slot[68..].iter().all(|byte| *byte == 0));
+        assert_eq!(text, include_str!("head_v1.hex").trim());
+        assert_eq!(decode(&slot), Some((mark(258), 7)));
+    }
 }

@@ -5,18 +5,47 @@
 //! written (`runtime`), where replay begins (`recovery`).
 //!
 //! # The fault model
-//! - **kill -9, or a panic**: what was appended is there; the start goes on from it.
-//! - **Power loss**: what was synced is there. A record that was not wholly synced is cut at its
-//!   torn end; nobody was told of it, since telling waits for the log and the head mark.
-//! - **A failed write or sync**: the process stops and tries nothing again, since after a failed
-//!   sync the system may show pages that are not on disk.
-//! - **Lost or damaged files**: the chain shows a gap or a change, the head mark shows a lost end;
-//!   the start refuses, names what is missing and leaves every byte as it was. RocksDB itself
-//!   opens in silence after such damage (measured), which is why both exist.
-//! - **Flipped bits in memory**: the running hash of all events in each record is compared by a
-//!   second engine and by every replay.
-//! - **Not seen**: a rollback of the whole folder, head mark included, to an older copy of
-//!   itself; a disk that says "synced" and lies about more than the head mark shows.
+//! An acknowledged command is a contract. What may happen, and what is promised:
+//!
+//! - **The process dies at any instruction** (kill -9, a panic): what was appended is there, and
+//!   the start goes on from it with the same events. What was not acknowledged is there whole or
+//!   not.
+//! - **Power goes**: what was synced is there, names of files and folders included. A record that
+//!   was not wholly synced is cut at its torn end; nobody was told of it, since telling waits for
+//!   the log and the head mark.
+//! - **A write or a sync fails**: the process stops and tries nothing again, since after a failed
+//!   sync the system may show pages that are not on disk. What was under way is answered as
+//!   unknown; the next start on a well disk finds all that was acknowledged.
+//! - **A sector or a whole file is damaged or gone**: the next start finds the exact state, or it
+//!   refuses, names the first and the last command missing and what was acknowledged, and leaves
+//!   every byte as it was. Never less than was acknowledged, in silence. Any one snapshot may be
+//!   damaged. RocksDB itself opens in silence after such damage (measured), so the chain of
+//!   records shows a gap or a change, and the head mark a lost end.
+//! - **The disk is full**: below a reserve new orders are refused before the store can meet it,
+//!   and taken again once there is room. If the store met it, the process stops as after a failed
+//!   write.
+//! - **The clock steps**: time in the journal never falls; a step is not followed but alarmed
+//!   until an operator accepts the new time, and a start far ahead of the journal does not trade.
+//! - **The folder is copied while running**: the copy may be torn between its files. A start on
+//!   it refuses, or finds all up to the copy's own head mark; a backup is made with `gateway
+//!   backup`.
+//! - **A bit flips in memory**: each record names the running hash of all events; a second engine
+//!   compares it all day, and every replay does. The first point that differs is named.
+//! - **Other rules**: a build whose rules have another version does not replay older history; one
+//!   that is different without saying so stops at the first record whose events differ.
+//!
+//! Not promised, since nothing in the folder can show it:
+//!
+//! - a disk that says "synced" and lies about it, further than the head mark shows;
+//! - both copies of the head mark destroyed together with the log's tail: without a mark a start
+//!   refuses, but how much came after the last record that is left, nobody can say;
+//! - a rollback of the whole folder to an older copy of itself, unless `--head-file` stands on
+//!   another disk.
+//!
+//! What a start refuses, an operator decides (`recovery`): put files back, restore a backup, or
+//! accept the loss. The last two begin a higher epoch above every command anybody may have been
+//! told of, so that no id is given twice; the journal says why, and who approved it. A command that
+//! stops every start can be quarantined. Nothing damaged is edited: it is moved aside whole.
 //!
 //! # The fast store and what guards it
 //! RocksDB recycles its log files here (half the time of a sync, measured), and then offers only
