@@ -5,9 +5,9 @@
 //! order was meant to be sent. Beside it: 400 connections that stop reading, 400 that said half of
 //! something, 200 that come back once a second, open a session and send an order.
 //!
-//! Invariant: every order is answered, or the run ends with an error; none of the bad ones is closed
-//! for its silence during the run. Not here: their memory (`gateway/tests/slow_clients.rs`), the
-//! highest rate.
+//! Invariant: every order is answered, or the run ends with an error; none of the bad ones is
+//! closed for its silence during the run. Not here: their memory
+//! (`gateway/tests/slow_clients.rs`), the highest rate.
 
 #[path = "../../gateway/tests/support/market.rs"]
 mod market;
