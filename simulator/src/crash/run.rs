@@ -78,8 +78,9 @@ async fn begin_and_drive(harness: Harness, summary: &mut CrashSummary) -> Result
 
 /// All that runs during a crash run. Dropping it ends the gateway and every client.
 struct Theatre {
-    harness: Harness,
+    // Dropped in this order: the gateway must be gone before the harness removes its folder.
     gateway: Gateway,
+    harness: Harness,
     rng: Rng,
     floor: Arc<Floor>,
     connection: Connection,
