@@ -182,9 +182,9 @@ async fn below_the_reserve_orders_are_refused_cancels_pass_and_room_needs_no_res
     let (mut refused, mut cancelled) = (0, 0);
     for _ in 0..3 {
         room(RESERVE_MB / 2);
-        let resting = exchange.resting().await.pop().expect("an order rests");
         // The disk is looked at before a record is written: this order may have been let in before.
         let _either = submit(exchange.connection(), exchange.fresh_order()).await;
+        let resting = exchange.resting().await.pop().expect("an order rests");
         for _ in 0..10 {
             refused += refuses(&exchange).await;
         }
