@@ -12,6 +12,7 @@ mod support;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -20,10 +21,10 @@ use sanjiang_engine::event::Events;
 use sanjiang_engine::journal::archive;
 use sanjiang_engine::journal::folder::Layout;
 use sanjiang_engine::recovery::{as_of, open_folder, verify};
-use sanjiang_engine::runtime::{Config, Runtime, StartError};
+use sanjiang_engine::runtime::{Config, Released, Runtime, Sink, StartError};
 use sanjiang_engine::snapshot;
 use sanjiang_engine::types::Sequence;
-use support::{Seen, Watcher, config, flow, keeper, limits, market, submit};
+use support::{Keeper, Seen, Watcher, config, flow, keeper, limits, market, submit};
 
 /// Commands of one submission.
 const BATCH: u64 = 100;
@@ -310,6 +311,15 @@ fn verify_looks_at_the_archive_and_names_what_it_lacks() {
         );
         fs::write(&files[at], bytes).expect("written");
     }
+    let (_, day) = snapshot::list(&folder.path().join("archive")).expect("readable")[0].clone();
+    let good = fs::read(&day).expect("readable");
+    fs::write(&day, &good[1..]).expect("written");
+    let report = verify(folder.path(), None).expect("readable");
+    assert!(
+        !report.is_whole() && report.faults[0].contains("snapshot_"),
+        "{report:?}"
+    );
+    fs::write(&day, good).expect("written");
     fs::remove_file(&files[1]).expect("removed");
     let report = verify(folder.path(), None).expect("readable");
     let first: u64 = name(1)["records_".len()..].parse().expect("a number");
@@ -403,4 +413,53 @@ fn an_archive_that_cannot_be_written_is_told_and_nothing_is_dropped() {
     let report = verify(folder.path(), None).expect("readable");
     assert!(report.is_whole() && report.commands >= last, "{report:?}");
     println!("warned {} times", told.lock().expect("whole").len());
+}
+
+/// A sink whose own disk comes after it.
+struct Late {
+    inner: Box<Keeper>,
+    cursor: Arc<AtomicU64>,
+}
+
+impl Sink for Late {
+    fn open(&mut self, journal_last: Sequence) -> Result<Sequence, String> {
+        self.inner.open(journal_last)
+    }
+
+    fn replayed(&mut self, released: &Released<'_>) {
+        self.inner.replayed(released);
+    }
+
+    fn recovered(&mut self, engine: &Engine, epoch: u32) {
+        self.inner.recovered(engine, epoch);
+    }
+
+    fn release(&mut self, released: &Released<'_>) {
+        self.inner.release(released);
+    }
+
+    fn cursor(&self) -> Sequence {
+        Sequence::new(self.cursor.load(Ordering::Acquire))
+    }
+}
+
+#[test]
+fn what_the_sink_has_on_disk_is_seen_while_nothing_is_released() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (inner, watcher) = keeper(0);
+    let cursor = Arc::<AtomicU64>::default();
+    let late = Box::new(Late {
+        inner,
+        cursor: Arc::clone(&cursor),
+    });
+    let (runtime, _) = Runtime::start(config(folder.path()).0, late).expect("started");
+    submit(&runtime.handle(), 0, &market());
+    let last = 1 + market().len() as u64;
+    watcher.wait(last);
+    assert_eq!(runtime.handle().status().cursor, Sequence::ZERO);
+    cursor.store(last, Ordering::Release);
+    while runtime.handle().status().cursor.value() < last {
+        std::thread::yield_now();
+    }
+    runtime.stop().expect("clean");
 }

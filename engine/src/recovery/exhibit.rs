@@ -141,13 +141,18 @@ impl Exhibit {
         Ok(report)
     }
 
-    /// Reads every archive file.
+    /// Reads every archive file, and the snapshots kept beside them.
     fn examine_archive(&self, report: &mut Report) -> Result<Files, StartError> {
         let folder = self.history.archive();
         let listed = archive::list(folder).map_err(|error| StartError::Io {
             path: folder.to_path_buf(),
             error: error.to_string(),
         })?;
+        for (_, path) in snapshot::list(folder).unwrap_or_default() {
+            if let Err(error) = snapshot::load(&path) {
+                report.faults.push(format!("{}: {error}", path.display()));
+            }
+        }
         let mut files = Files::Good;
         for (_, path) in listed {
             if let Err(error) = archive::verify(&path) {
