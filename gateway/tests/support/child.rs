@@ -1,10 +1,12 @@
 //! For tests: the gateway as a process of its own, whose memory can be looked at.
 //!
-//! Invariant: it listens where the system likes, and is killed with the test. Not here: faults.
+//! Invariant: it listens where the system likes, and is killed with the test; one that does not
+//! start is a value, not a hang. Not here: faults.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
@@ -13,41 +15,68 @@ use tonic::transport::{Channel, Endpoint};
 pub struct Program {
     child: Child,
     pub address: SocketAddr,
-    _folder: TempDir,
+    /// What it said before it listened.
+    pub said: String,
+    /// A folder of its own, removed with it.
+    folder: Option<TempDir>,
+}
+
+/// A gateway that ended before it listened.
+#[derive(Debug)]
+pub struct Refused {
+    pub status: ExitStatus,
+    /// What it said, on both outputs.
+    pub said: String,
 }
 
 impl Program {
     /// Starts it on a folder of its own.
     pub fn start(flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
+        let started = Self::start_on(&folder.path().join("data"), flags);
+        let mut program = started.expect("it starts");
+        program.folder = Some(folder);
+        program
+    }
+
+    /// Starts it on this folder, or says why it did not.
+    pub fn start_on(data: &Path, flags: &[&str]) -> Result<Self, Refused> {
         let mut child = Command::new(env!("CARGO_BIN_EXE_gateway"))
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(folder.path().join("data"))
+            .arg(data)
             .args(flags)
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("a process");
         let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-        let address = lines
-            .by_ref()
-            .map(|line| line.expect("text"))
-            .find_map(|line| {
-                Some(
-                    line.strip_prefix("listening on ")?
-                        .split(',')
-                        .next()?
-                        .parse(),
-                )
-            })
-            .expect("it says where it listens")
-            .expect("an address");
-        // What it prints every second is taken, or it would wait for it.
-        std::thread::spawn(move || lines.count());
-        Self {
-            child,
-            address,
-            _folder: folder,
+        let mut errors = child.stderr.take().expect("its output");
+        let mut said = String::new();
+        for line in lines.by_ref().map(|line| line.expect("text")) {
+            if let Some(rest) = line.strip_prefix("listening on ") {
+                let address = rest.split(',').next().expect("a part").parse();
+                // What it prints from now on is taken, or it would wait for it.
+                std::thread::spawn(move || lines.count());
+                std::thread::spawn(move || std::io::copy(&mut errors, &mut std::io::stderr()));
+                return Ok(Self {
+                    child,
+                    address: address.expect("an address"),
+                    said,
+                    folder: None,
+                });
+            }
+            said.push_str(&line);
+            said.push('\n');
         }
+        errors.read_to_string(&mut said).expect("text");
+        let status = child.wait().expect("its end");
+        Err(Refused { status, said })
+    }
+
+    /// Kills it.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("its end");
     }
 
     /// A new connection.
