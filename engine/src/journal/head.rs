@@ -24,6 +24,8 @@ use crate::bytes::{Reader, put_u32, put_u64};
 use crate::types::Sequence;
 
 const MAGIC: &[u8; 8] = b"SJHEAD01";
+/// What any format begins with.
+const MAGIC_OF_ANY: &[u8] = b"SJHEAD";
 const SLOT_BYTES: usize = 4_096;
 const CHECKSUM_AT: usize = 64;
 /// No counter comes near: at a million marks a second it would take 290,000 years.
@@ -95,12 +97,16 @@ pub fn read(path: &Path) -> io::Result<Option<Mark>> {
 
 fn newest(file: &File) -> io::Result<(Mark, u64)> {
     let mut best: Option<(Mark, u64)> = None;
+    let mut said = "neither slot can be read";
     for slot in 0..2_u64 {
         let mut bytes = [0; SLOT_BYTES];
         match file.read_exact_at(&mut bytes, slot * SLOT_BYTES as u64) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => continue,
             Err(error) => return Err(error),
+        }
+        if bytes.starts_with(MAGIC_OF_ANY) && !bytes.starts_with(MAGIC) {
+            said = "its format is of a later build, or it is damaged";
         }
         if let Some((mark, counter)) = decode(&bytes)
             && counter % 2 == slot
@@ -109,7 +115,7 @@ fn newest(file: &File) -> io::Result<(Mark, u64)> {
             best = Some((mark, counter));
         }
     }
-    best.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "neither slot can be read"))
+    best.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, said))
 }
 
 fn encode(mark: &Mark, counter: u64) -> [u8; SLOT_BYTES] {

@@ -7,7 +7,7 @@
 //! Invariant: nothing is missing from the oldest snapshot on, and the newest one follows from the
 //! record it was taken at. Not here: what stands above the snapshot (`survey`).
 
-use super::survey::{check_mark, gap, reading};
+use super::survey::{check_mark, gap, newer, reading};
 use super::walk::{Finding, Origin, Walk, begins_epoch};
 use crate::journal::Journal;
 use crate::journal::head::Mark;
@@ -45,6 +45,7 @@ pub fn below(
         if key > origin.at {
             break;
         }
+        newer(key, &bytes)?;
         let mut walk = match walked {
             Some((walk, _)) => walk,
             None => first(key, &bytes, oldest, mark)?,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::walk::{Finding, Origin, Step, Walk, quarantine};
 use crate::journal::head::Mark;
-use crate::journal::record::{self, Chain, Header};
+use crate::journal::record::{self, Chain, Header, RecordError};
 use crate::journal::{Journal, JournalError, Stored};
 use crate::runtime::{MissingRange, StartError};
 use crate::types::Sequence;
@@ -81,6 +81,7 @@ pub fn survey(
             continue;
         }
         let after = walk.origin.at;
+        newer(key, &bytes)?;
         let step = walk.step(key, &bytes);
         match (step, &unreadable) {
             (Ok(Step { header, .. }), None) => {
@@ -120,6 +121,16 @@ pub fn survey(
         });
     }
     Ok(found)
+}
+
+/// A record of a later build is not a torn one: nobody may cut it.
+pub(super) fn newer(key: Sequence, bytes: &[u8]) -> Result<(), StartError> {
+    match record::open(bytes) {
+        Err(error @ RecordError::Format(_)) => Err(StartError::Newer {
+            found: format!("the record at {}: {error}", key.value()),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Whether a record lies wholly before the walk (the reader gives the one that holds the origin).

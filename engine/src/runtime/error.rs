@@ -166,6 +166,11 @@ pub enum StartError {
         /// The shard that was asked for.
         asked: u32,
     },
+    /// A later build wrote something here that this one cannot read.
+    Newer {
+        /// What was found, and what this build reads.
+        found: String,
+    },
     /// Replay gave other events than the journal says.
     Divergence {
         /// The last point at which they agreed.
@@ -208,6 +213,7 @@ impl StartError {
             | Self::UnfinishedAct(_)
             | Self::Io { .. }
             | Self::OtherShard { .. }
+            | Self::Newer { .. }
             | Self::Divergence { .. }
             | Self::Semantics { .. }
             | Self::Sink(_) => return None,
@@ -271,8 +277,17 @@ impl fmt::Display for StartError {
                 after.value()
             ),
             Self::OtherShard { journal, asked } => {
-                write!(f, "the journal is of shard {journal}, not {asked}")
+                write!(
+                    f,
+                    "the folder is of shard {journal}, and shard {asked} was asked for. Nothing \
+                     was changed. Ask for shard {journal}, or choose another folder"
+                )
             }
+            Self::Newer { found } => write!(
+                f,
+                "{found}. Nothing was changed. Start the later build, or restore a backup that \
+                 this one made"
+            ),
             Self::Divergence { agreed, parted } => write!(
                 f,
                 "replay gave other events than the journal says: equal at command {}, different \

@@ -37,7 +37,7 @@ const PROGRESS_COMMANDS: u64 = 250_000;
 pub(crate) struct Started {
     pub(crate) lock: Lock,
     pub(crate) journal: Arc<dyn Journal>,
-    pub(crate) head: HeadFile,
+    pub(crate) head: Box<dyn MarkKeeper>,
     pub(crate) replayer: Replayer,
     /// The newest snapshot that can be used; zero without one.
     pub(crate) snapshot: Sequence,
@@ -128,7 +128,7 @@ fn carry_out(
     Ok(Started {
         lock,
         journal,
-        head,
+        head: Box::new(head),
         replayer,
         snapshot: newest_at,
         recovered,
@@ -281,7 +281,7 @@ fn start_fresh(
     Ok(Started {
         lock,
         journal,
-        head,
+        head: Box::new(head),
         replayer,
         snapshot: Sequence::ZERO,
         recovered: Recovered {

@@ -200,7 +200,7 @@ impl Runtime {
         };
         let (upkeep, questions) = Upkeep::new();
         let housekeeping = crew.housekeeping(shadow, started.snapshot, (lanes.finish, questions));
-        let head = crew.head(Box::new(started.head), marks);
+        let head = crew.head(started.head, marks);
         let threads = Threads {
             head: crew.spawn("head", head)?,
             journal: crew.spawn("journal", move || journal.run())?,
@@ -402,3 +402,7 @@ fn shadow(config: &Config, replayer: &Replayer) -> Result<Replayer, StartError> 
     })?;
     Ok(Replayer::new(engine, position))
 }
+
+#[cfg(test)]
+#[path = "threads_tests.rs"]
+mod tests;

@@ -3,6 +3,8 @@
 //!
 //! Not here: what is changed.
 
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
 use std::path::Path;
 
 use rocksdb::{DB, IteratorMode, Options};

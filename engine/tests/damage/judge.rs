@@ -145,7 +145,10 @@ fn names_the_range(folder: &Path, error: &StartError) -> Result<(), String> {
     let text = error.to_string();
     if matches!(
         error,
-        StartError::OtherShard { .. } | StartError::HeadMark { .. } | StartError::Semantics { .. }
+        StartError::OtherShard { .. }
+            | StartError::HeadMark { .. }
+            | StartError::Newer { .. }
+            | StartError::Semantics { .. }
     ) {
         // What is wrong is not a part of the history; without a mark nobody knows where it ends.
         return Ok(());
