@@ -25,7 +25,7 @@ pub struct Cli {
 pub enum Command {
     /// Run the exchange until SIGINT or SIGTERM.
     Serve(Serve),
-    /// Look at a journal without changing a byte.
+    /// Look at a journal without changing a byte, or decide over a damaged one.
     Journal {
         /// What to do with it.
         #[command(subcommand)]

@@ -238,9 +238,15 @@ impl Replayer {
         &self.applied
     }
 
+    /// The record follows by its header. In a raised epoch the sequence may jump: `check_acts`.
     fn check(&self, header: &Header) -> Result<(), ReplayError> {
+        let expected = self.engine.sequence().next();
+        let raised = header.epoch > self.position.epoch;
         if header.shard != self.position.shard {
             Err(ReplayError::Shard(header.shard))
+        } else if !raised && header.first != expected {
+            let found = header.first;
+            Err(ReplayError::Sequence { expected, found })
         } else if header.previous != self.position.chain {
             Err(ReplayError::Link("chain"))
         } else if header.epoch < self.position.epoch {
@@ -252,8 +258,8 @@ impl Replayer {
         }
     }
 
-    /// Sequence and epoch follow, or an operator's act says why they do not; such acts stand only
-    /// where the tools put them.
+    /// The epoch follows, or an operator's act says why it does not; such acts stand only where the
+    /// tools put them.
     fn check_acts(
         &self,
         header: &Header,
@@ -269,11 +275,6 @@ impl Replayer {
             }
         } else if raised {
             return Err(ReplayError::Link("epoch"));
-        } else if header.first != before.next() {
-            return Err(ReplayError::Sequence {
-                expected: before.next(),
-                found: header.first,
-            });
         }
         for command in commands {
             if let Body::Quarantine(quarantine) = &command.value.body {
