@@ -227,6 +227,25 @@ fn what_was_dropped_is_replayed_from_the_archive() {
 }
 
 #[test]
+fn a_third_snapshot_that_a_kill_left_asks_nothing_of_the_journal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let released = history(rolled(folder.path()));
+    let kept = snapshot::list(&folder.path().join("archive")).expect("readable");
+    let (at, first_of_day) = kept.last().expect("one a day").clone();
+    assert!(
+        at.value() + 1 < first_in_journal(folder.path()),
+        "it is below"
+    );
+    let third = snapshot::path(&folder.path().join("snapshots"), at);
+    fs::copy(first_of_day, third).expect("copied");
+    let (sink, _watcher) = keeper(u64::MAX);
+    let (runtime, recovered) = Runtime::start(config(folder.path()).0, sink).expect("started");
+    drop(runtime);
+    let last = released.last().expect("not empty").sequence;
+    assert!(recovered.last >= last, "{recovered}");
+}
+
+#[test]
 fn the_engine_as_of_any_command_is_the_one_that_was() {
     let folder = tempfile::tempdir().expect("a folder");
     rolled(folder.path());

@@ -145,7 +145,9 @@ fn examine(
 ) -> Result<Survey, StartError> {
     let folder = layout.snapshots();
     let listed = snapshot::list(&folder).map_err(|error| io(&folder, &error))?;
-    let oldest = listed.last().map_or(Sequence::ZERO, |(at, _)| *at);
+    // A third one is what a kill left before it was removed; the journal was trimmed without it.
+    let mut kept = listed.iter().take(snapshot::KEPT);
+    let oldest = kept.next_back().map_or(Sequence::ZERO, |(at, _)| *at);
     let began = config.clock.source.monotonic().0;
     let mut progress = Teller::new(config, began, Stage::Checking, None).into_fn();
     let reach = (first_command(journal)?, oldest);
