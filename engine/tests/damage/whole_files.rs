@@ -35,7 +35,9 @@ pub fn manifest_cut(image: &Image, most: usize) -> Vec<Case<'_>> {
         }),
     };
     // The last 20 first: in it lies the end of the last word on which files there are.
-    let further = (1..).map(|step| step * 64).take_while(|less| *less <= most);
+    let further = (1..)
+        .map(|step| step * 64)
+        .take_while(|less| *less <= most.min(bytes.len()));
     [1, 7, 20].into_iter().chain(further).map(case).collect()
 }
 
