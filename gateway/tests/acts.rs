@@ -220,6 +220,9 @@ async fn restored(left: Left, often: bool, projections: bool) {
     let highest = match left {
         Left::Damaged => case.damage(Cut::Short, 30).1,
         Left::Nothing | Left::Mark => {
+            if often {
+                copy(&data.join("archive"), &case.beside("archive"));
+            }
             std::fs::remove_dir_all(&data).expect("removed");
             // Where nothing tells of more, nobody can go on above it.
             if left == Left::Mark {
@@ -237,8 +240,35 @@ async fn restored(left: Left, often: bool, projections: bool) {
         "lost: nothing known; epoch 2".to_owned()
     };
     assert!(said.contains(&lost), "{lost}: {said}");
+    if often && left != Left::Damaged {
+        archive_needed(&data, &head, projections);
+        copy(&case.beside("archive"), &data.join("archive"));
+    }
     print!("{left:?} left, snapshots {often}: ");
     goes_on(&data, &head, &before, (kept, highest)).await;
+}
+
+/// What is below a backup is said to be missing, and a start that needs it is refused, until the
+/// files of the archive are back.
+fn archive_needed(data: &Path, head: &[&str], projections: bool) {
+    let (status, said) = run(&["journal", "verify"], data, head);
+    assert_eq!(status, 1, "{said}");
+    let needed = "commands 1..=30 are in neither the journal nor the archive";
+    assert!(said.contains(needed), "{said}");
+    if projections {
+        return;
+    }
+    let refused = serve(data, head).err().expect("no history");
+    assert_eq!(refused.status.code(), Some(1));
+    for needed in [
+        "commands 1..=30, which",
+        "in neither",
+        "files of the archive back",
+    ] {
+        assert!(refused.said.contains(needed), "{needed}: {}", refused.said);
+    }
+    // The state is whole: nobody is to be advised to give it up.
+    assert!(!refused.said.contains("accept-loss"), "{}", refused.said);
 }
 
 /// The same backup without the history of the gateway.
@@ -270,6 +300,8 @@ async fn a_backup_made_while_trading_is_put_back_and_told_as_it_was() {
 async fn the_history_is_made_anew_where_the_backup_has_none() {
     restored(Left::Nothing, false, false).await;
     restored(Left::Damaged, false, false).await;
+    restored(Left::Damaged, true, false).await;
+    restored(Left::Nothing, true, false).await;
 }
 
 #[tokio::test]

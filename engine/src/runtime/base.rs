@@ -12,6 +12,7 @@ use super::replayer::{Position, Replayer};
 use super::start::io;
 use crate::engine::Engine;
 use crate::journal::Journal;
+use crate::journal::codec;
 use crate::journal::folder::Layout;
 use crate::journal::head::Mark;
 use crate::journal::record::{self, Chain};
@@ -90,6 +91,37 @@ pub(crate) fn below(
         let base = usable(config, &path, shard);
         base.map_err(|said| tell(config, &path, &said)).ok()
     }))
+}
+
+/// Refuses where the sink lacks commands that are kept nowhere any more: the state is whole, so
+/// nothing acknowledged is lost, but its history cannot be made anew.
+pub(crate) fn reached(
+    journal: &dyn Journal,
+    base: Sequence,
+    cursor: Sequence,
+) -> Result<(), StartError> {
+    let records = journal.read_from(base.next());
+    let mut records = records.map_err(|error| reading(&error))?;
+    let Some(stored) = records.next() else {
+        return Ok(());
+    };
+    let (key, bytes) = stored.map_err(|error| reading(&error))?;
+    // One that cannot be read, or that begins an epoch after a loss, is for the replay to judge.
+    let begins = record::open(&bytes)
+        .ok()
+        .filter(|(_, body)| !codec::begins_with_epoch(body));
+    if key <= base.next() || begins.is_none() {
+        return Ok(());
+    }
+    Err(StartError::Sink(format!(
+        "the projections hold commands up to {}, and commands {}..={}, which they would be made \
+         from, are in neither the journal nor the archive. Nothing acknowledged is lost: put the \
+         files of the archive back, or projections that reach command {}",
+        cursor.value(),
+        base.next().value(),
+        key.value() - 1,
+        key.value() - 1
+    )))
 }
 
 /// A replayer at `base`, or at the beginning.

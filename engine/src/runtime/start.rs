@@ -100,6 +100,9 @@ fn carry_out(
     let newest_at = origin.at;
     let base = base::below(config, &layout, newest, cursor)?;
     let base_at = base.as_ref().map_or(Sequence::ZERO, Base::at);
+    if base_at < newest_at {
+        base::reached(&*journal, base_at, cursor)?;
+    }
     let mut replayer = base::replayer(config, base, mark.shard);
     let mut skipped = survey.quarantined.clone();
     if base_at < newest_at {

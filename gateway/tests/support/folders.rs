@@ -1,6 +1,7 @@
 //! For tests: the program on a folder, and a folder that loses what was acknowledged.
 //!
 //! Invariant: nothing here starts what it does not end. Not here: what is expected.
+#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

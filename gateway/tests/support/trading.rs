@@ -1,6 +1,7 @@
 //! For tests: trading against the program, and what it tells of that.
 //!
 //! Invariant: an order's number says all of it, so it can be sent again. Not here: expectations.
+#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::path::Path;
 
@@ -121,14 +122,19 @@ pub async fn traded(data: &Path, often: bool, flags: &[&str]) -> Traded {
     let program = serve(data, &[every, flags].concat()).expect("it starts");
     make_market(program.channel().await).await;
     let mut client = Client::of(&program).await;
-    let mut sequences = more(&mut client, 0..ORDERS / 2).await;
-    while often && status(&program).await.snapshot_sequence == 0 {
-        tokio::task::yield_now().await;
+    let mut sequences = Vec::new();
+    let mut snapshot = 0;
+    for half in [0..30, 30..60] {
+        sequences.extend(more(&mut client, half).await);
+        while often && status(&program).await.snapshot_sequence == snapshot {
+            tokio::task::yield_now().await;
+        }
+        snapshot = status(&program).await.snapshot_sequence;
     }
     drop(program);
     let program = serve(data, flags).expect("it starts again");
     let mut client = Client::of(&program).await;
-    sequences.extend(more(&mut client, ORDERS / 2..ORDERS).await);
+    sequences.extend(more(&mut client, 60..ORDERS).await);
     let told = client.told().await;
     Traded {
         program,
