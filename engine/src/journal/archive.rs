@@ -327,7 +327,7 @@ impl Hashed {
 /// Reads the whole file and says what it holds.
 ///
 /// # Errors
-/// It is not, bit for bit, a file that [`write`] made; or it stands under another name.
+/// It is not, bit for bit, a file that [`write()`] made; or it stands under another name.
 pub fn verify(path: &Path) -> Result<Archived, ArchiveError> {
     let mut scan = Scan::open(path)?;
     while scan.advance()?.is_some() {}
