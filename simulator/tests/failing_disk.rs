@@ -52,10 +52,9 @@ impl Counts {
 }
 
 /// Whether a call ended without saying anything about its order: told so by the gateway, or cut
-/// with its connection before the gateway had it (the client's own words for that).
-fn is_unknown(code: &str) -> bool {
-    let cut = ["Unknown: transport error", "Internal: h2 protocol error"];
-    code.starts_with("Unavailable") || cut.iter().any(|said| code.starts_with(said))
+/// with its connection before the gateway had it.
+fn is_unknown(said: &str) -> bool {
+    said.starts_with("Unavailable") || said.starts_with("cut: ")
 }
 
 /// What the process did after the fault.

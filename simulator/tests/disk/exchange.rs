@@ -406,8 +406,12 @@ impl Drop for Exchange {
     }
 }
 
+/// A status in words. One the client made itself, its connection being gone, has a source; the
+/// gateway's own have none.
 fn said(status: &Status) -> String {
-    format!("{:?}: {}", status.code(), status.message())
+    let made_here = std::error::Error::source(status).is_some();
+    let by = if made_here { "cut: " } else { "" };
+    format!("{by}{:?}: {}", status.code(), status.message())
 }
 
 /// Sends an order once.
