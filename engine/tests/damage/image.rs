@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use sanjiang_engine::command::{Authority, Command, Sequenced};
@@ -118,22 +119,30 @@ pub fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Every file below `folder`, by its name inside it.
+/// Every file below `folder`, by its name inside it. Of a running shard a file may go between its
+/// name and its bytes (a finished archive file is renamed, say); then all is read again.
 pub fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    fn collect(root: &Path, folder: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
-        for entry in fs::read_dir(folder).expect("there") {
-            let path = entry.expect("readable").path();
+    type Found = BTreeMap<PathBuf, Vec<u8>>;
+    fn collect(root: &Path, folder: &Path, found: &mut Found) -> io::Result<()> {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
             if path.is_dir() {
-                collect(root, &path, found);
+                collect(root, &path, found)?;
             } else {
                 let name = path.strip_prefix(root).expect("below the root").to_owned();
-                found.insert(name, fs::read(&path).expect("readable"));
+                found.insert(name, fs::read(&path)?);
             }
         }
+        Ok(())
     }
-    let mut found = BTreeMap::new();
-    collect(folder, folder, &mut found);
-    found
+    loop {
+        let mut found = Found::new();
+        match collect(folder, folder, &mut found) {
+            Ok(()) => return found,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => panic!("{}: {error}", folder.display()),
+        }
+    }
 }
 
 impl Image {
