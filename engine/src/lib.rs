@@ -8,7 +8,7 @@
 //! rules are written in `SEMANTICS.md`; `tests/reference` is a second, naive engine written from
 //! that page alone.
 //!
-//! Invariant: knowledge runs one way: `types` <- `book` <- `matching` <- `market` <- `engine`
+//! Invariant: knowledge runs one way: `types` <- `book`, `clearing` <- `matching` <- `market` <- `engine`
 //! <- `journal`, `snapshot`, `recovery` <- `runtime`. Not here: wires, people, credentials.
 
 pub mod audit;
@@ -16,6 +16,7 @@ pub mod audit;
 pub mod backup;
 mod book;
 pub mod bytes;
+pub mod clearing;
 pub mod command;
 pub mod engine;
 pub mod event;
@@ -49,4 +50,4 @@ pub mod venue;
 
 /// The version of the trading rules this build carries out. Raised with every change by which the
 /// same commands give other events; a journal names it, and replay never crosses it.
-pub const SEMANTICS_VERSION: u32 = 1;
+pub const SEMANTICS_VERSION: u32 = 2;

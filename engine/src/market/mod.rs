@@ -14,6 +14,7 @@ pub(crate) mod timers;
 use crate::book::arena::{Arena, Force, Place};
 use crate::book::level::Level;
 use crate::book::{Book, depth};
+use crate::clearing::Cleared;
 use crate::command::InstrumentTerms;
 use crate::event::{Cause, Event, ExecType, Indicative};
 use crate::matching::Desk;
@@ -33,12 +34,35 @@ pub(crate) struct Setting<'a> {
     pub(crate) phase: Phase,
     /// Whether venue and instrument both have status Trading.
     pub(crate) trading: bool,
+    /// Whether its orders hold and its trades settle.
+    pub(crate) clears: Clears,
     /// The static band, low and high.
     pub(crate) band: Option<(Price, Price)>,
     /// See `Limits::levels_max`.
     pub(crate) levels_max: u32,
     /// See `Limits::stops_max`.
     pub(crate) stops_max: u32,
+}
+
+/// An instrument's clearing, or why it has none.
+#[derive(Clone, Copy)]
+pub(crate) enum Clears {
+    With(Cleared),
+    /// It has none, as only a demonstration's instrument may trade.
+    Demonstration,
+    /// It has none yet and takes no orders before.
+    Missing,
+}
+
+impl Clears {
+    /// The clearing, if there is one.
+    #[inline]
+    pub(crate) fn cleared(&self) -> Option<&Cleared> {
+        match self {
+            Self::With(cleared) => Some(cleared),
+            Self::Demonstration | Self::Missing => None,
+        }
+    }
 }
 
 impl Setting<'_> {
