@@ -174,6 +174,8 @@ pub struct Status {
     pub snapshot: Sequence,
     /// Snapshots taken since the start.
     pub snapshots: u64,
+    /// Audits of the second engine since the start; each found that everything holds.
+    pub audits: u64,
     /// The epoch of the journal.
     pub epoch: u32,
     /// The shard.

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 
+use super::audits::Audits;
 use super::clock::TimeSource;
 use super::config::{Fatal, Shadow};
 use super::fault::Faults;
@@ -63,6 +64,7 @@ pub(crate) struct Housekeeping {
     pub(crate) archive: PathBuf,
     pub(crate) on_warning: Arc<dyn Fn(&str) + Send + Sync>,
     pub(crate) last: LastSnapshot,
+    pub(crate) audits: Audits,
     /// It was told that the second engine is far behind.
     pub(crate) lagging: bool,
     pub(crate) runs: Shadow,
@@ -196,6 +198,9 @@ impl Housekeeping {
                 self.replayer.apply(&bytes).map_err(fatal(first))?;
                 let at = self.replayer.engine().sequence();
                 self.shared.shadow.store(at.value(), Ordering::Release);
+                if self.audits.audit(self.replayer.engine())? {
+                    self.shared.audits.fetch_add(1, Ordering::Relaxed);
+                }
                 if self.due() {
                     self.snapshot();
                 }

@@ -5,6 +5,7 @@
 //! mark. Not here: trading rules, wire forms, async.
 
 mod applied;
+mod audits;
 mod base;
 mod clock;
 mod config;

@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::applied::Applied;
+use super::audits::Audits;
 use super::clock::{Clock, Stakes, Trust, span};
 use super::config::{Config, Fatal};
 use super::error::{Recovered, StartError, StopError, Stopped};
@@ -325,6 +326,7 @@ impl Crew<'_> {
                 ended: self.config.clock.source.monotonic(),
                 took: Nanoseconds(0),
             },
+            audits: Audits::new(Arc::clone(&self.config.clock.source), snapshot),
             finished: Finished {
                 snapshot,
                 state: None,
