@@ -177,6 +177,8 @@ pub struct Trade {
     /// What it is worth, in minor units of the money: price x quantity x tick value; zero without
     /// clearing.
     pub value: i64,
+    /// What is delivered, in minor units of the goods: quantity x lot units; zero without clearing.
+    pub goods: i64,
     /// Who took; none in an auction (FIX 2446).
     pub aggressor: Option<Side>,
     /// The buyer.

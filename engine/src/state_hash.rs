@@ -251,6 +251,7 @@ impl Buffer {
         self.i64(trade.price.ticks());
         self.i64(trade.quantity.lots());
         self.i64(trade.value);
+        self.i64(trade.goods);
         self.side(trade.aggressor);
         self.fill(&trade.buy);
         self.fill(&trade.sell);

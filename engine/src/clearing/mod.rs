@@ -16,6 +16,7 @@ pub(crate) mod fee;
 pub(crate) mod hold;
 pub(crate) mod ledger;
 pub(crate) mod orders;
+pub mod postings;
 pub(crate) mod section;
 pub(crate) mod terms;
 

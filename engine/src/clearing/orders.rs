@@ -48,6 +48,8 @@ pub(crate) struct Party {
 pub(crate) struct Settled {
     /// What it was worth, in minor units.
     pub(crate) value: i64,
+    /// What was delivered, in minor units.
+    pub(crate) goods: i64,
     /// The fees of buyer and seller; below zero for a rebate.
     pub(crate) fees: [i64; 2],
     /// The money the two orders hold now.
@@ -244,7 +246,12 @@ impl Clearing {
             self.lower(cleared, party.slot, side, party.price, party.leaves);
         }
         let held = parties.map(|party| self.held(party.slot));
-        Settled { value, fees, held }
+        Settled {
+            value,
+            goods,
+            fees,
+            held,
+        }
     }
 
     /// What both sides are charged. A rebate is at most what the other side pays, so that a venue

@@ -168,6 +168,7 @@ impl Desk<'_> {
             price,
             quantity,
             value: settled.value,
+            goods: settled.goods,
             aggressor,
             buy,
             sell,
