@@ -116,9 +116,10 @@ impl Worst<'_> {
         at_price.max(self.more(0, leaves)).max(0)
     }
 
-    /// A seller's proceeds pay its fee, but for what the first lot, or all of them, leave short. What
-    /// is short is convex in the lots (the fee is the higher of a constant and a line, the proceeds
-    /// are a line), so it is highest at one end; a better price adds more proceeds than fee.
+    /// A seller's proceeds pay its fee, but for what the first lot, or all of them, leave short.
+    /// What is short is convex in the lots (the fee is the higher of a constant and a line, the
+    /// proceeds are a line), so it is highest at one end; a better price adds more proceeds than
+    /// fee.
     #[inline]
     fn of_sell(&self, price: Price, leaves: Quantity) -> i64 {
         let one = Quantity::new(1).expect("in bounds");

@@ -111,11 +111,16 @@ impl std::error::Error for SectionsError {}
 impl Engine {
     /// BLAKE3 over the sections. Walks everything: never on the trading thread.
     pub fn state_hash(&self) -> StateHash {
+        Self::hash_of(&self.encode_sections())
+    }
+
+    /// The state hash of an engine with these sections.
+    pub(crate) fn hash_of(sections: &[(SectionId, Vec<u8>)]) -> StateHash {
         let mut hasher = blake3::Hasher::new();
-        for (section, bytes) in self.encode_sections() {
-            hasher.update(&[section as u8]);
+        for (section, bytes) in sections {
+            hasher.update(&[*section as u8]);
             hasher.update(&(bytes.len() as u64).to_le_bytes());
-            hasher.update(&bytes);
+            hasher.update(bytes);
         }
         StateHash(*hasher.finalize().as_bytes())
     }

@@ -71,6 +71,12 @@ fn small_limits(rng: &mut Rng) -> Limits {
         participants_max: 3,
         owners_max: 4,
         accounts_max: 8,
+        assets_max: 8,
+        custodians_max: 8,
+        positions_max: 64,
+        rates_max: 8,
+        instructions_max: 4,
+        references_max: 16,
         sessions_max: 3,
         requests_capacity: rng.pick(&[8, 20, 60]),
     }

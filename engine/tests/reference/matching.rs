@@ -120,6 +120,8 @@ impl Reference {
                 account,
                 leaves: lots(leaves),
                 cumulative: lots(cumulative),
+                fee: 0,
+                held: 0,
                 counters: self.count(account),
             }
         });
@@ -131,6 +133,7 @@ impl Reference {
             instrument,
             price,
             quantity,
+            value: 0,
             aggressor,
             buy,
             sell,

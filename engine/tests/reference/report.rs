@@ -171,6 +171,7 @@ fn blank(exec_type: ExecType, order: OrderId, account: AccountId) -> OrderReport
         order_quantity: Quantity::ZERO,
         leaves: Quantity::ZERO,
         cumulative: Quantity::ZERO,
+        held: 0,
         counters: Counters {
             account: 0,
             participant: 0,

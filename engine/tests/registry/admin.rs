@@ -97,6 +97,14 @@ impl Reference {
                 self.requests_reserved = set.requests_reserved;
                 None
             }
+            Body::CreateAsset(_)
+            | Body::CreateCustodian(_)
+            | Body::SetClearing(_)
+            | Body::SetFees(_)
+            | Body::SetTier(_)
+            | Body::Instruct(_)
+            | Body::Acknowledge(_)
+            | Body::CloseCustodyDate(_) => unreachable!("not generated"),
             Body::AcceptClock(_)
             | Body::SessionsLost
             | Body::SemanticsVersion(_)
