@@ -134,6 +134,7 @@ impl Reference {
             price,
             quantity,
             value: 0,
+            goods: 0,
             aggressor,
             buy,
             sell,
