@@ -5,6 +5,7 @@
 //! what was wrong and what would be right. Decoding the same message twice gives the same command,
 //! so a retry is recognised. Not here: rules about what a command means (the engine), rights.
 
+mod clearing;
 mod fields;
 mod operations;
 mod orders;

@@ -5,7 +5,9 @@
 
 mod accounts;
 mod answers;
+mod balances;
 mod executions;
+mod looks;
 mod market_data;
 mod operations;
 mod order_entry;

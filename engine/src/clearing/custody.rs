@@ -60,6 +60,12 @@ impl Custody {
         let pending = self.pending.iter();
         pending.map(|(id, one)| (Sequence::new(*id), one))
     }
+
+    /// The pending ones from that id on, the oldest first.
+    pub fn pending_from(&self, id: Sequence) -> impl Iterator<Item = (Sequence, &Instruction)> {
+        let pending = self.pending.range(id.value()..);
+        pending.map(|(id, one)| (Sequence::new(*id), one))
+    }
 }
 
 /// What a checked instruction refers to.

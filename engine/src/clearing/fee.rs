@@ -146,7 +146,13 @@ impl Fees {
         instrument: InstrumentId,
         participant: ParticipantId,
     ) -> u32 {
-        let tier = usize::from(self.tier(participant));
+        self.choose_for(venue, instrument, self.tier(participant))
+    }
+
+    /// The rates of an order entered now by a participant of a tier below [`FeeRates::TIERS`].
+    #[inline]
+    pub(crate) fn choose_for(&self, venue: VenueId, instrument: InstrumentId, tier: u8) -> u32 {
+        let tier = usize::from(tier);
         let own = self.instruments.get(instrument.place());
         let general = self.venues.get(venue.place());
         let of = |tiers: Option<&Tiers>, tier: usize| tiers.map_or(0, |tiers| tiers[tier]);

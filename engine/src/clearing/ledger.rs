@@ -111,14 +111,36 @@ impl Ledger {
         &self.positions
     }
 
-    /// The positions of an account.
+    /// The positions of an account, the newest first.
     pub fn of_account(&self, account: AccountId) -> impl Iterator<Item = &Position> {
-        let mut next = self.accounts.get(account.place()).copied().unwrap_or(NIL);
+        self.of_account_from(account, None)
+            .map(|(_, position)| position)
+    }
+
+    /// The positions of an account with their numbers, the newest first: all, or from one of its
+    /// numbers on. A number stays; one of another holder gives nothing.
+    pub fn of_account_from(
+        &self,
+        account: AccountId,
+        from: Option<u32>,
+    ) -> impl Iterator<Item = (u32, &Position)> {
+        let first = || self.accounts.get(account.place()).copied();
+        let mut next = from.or_else(first).unwrap_or(NIL);
         std::iter::from_fn(move || {
-            let position = self.positions.get(next as usize)?;
+            let number = next;
+            let position = self.positions.get(number as usize)?;
             next = position.next;
-            Some(position)
+            (position.holder == Holder::Account(account)).then_some((number, position))
         })
+    }
+
+    /// The positions of venues and custodians in order of holder and asset, from that one on.
+    pub fn of_others_from(
+        &self,
+        from: (Holder, AssetId),
+    ) -> impl Iterator<Item = ((Holder, AssetId), &Position)> {
+        let others = self.others.range(from..);
+        others.map(|(key, place)| (*key, self.position(*place)))
     }
 
     /// A position by its place.

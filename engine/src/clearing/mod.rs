@@ -23,10 +23,11 @@ pub(crate) mod terms;
 pub use assets::{Asset, Custodian};
 pub use custody::Instruction;
 pub use ledger::{Holder, Position};
-pub use terms::Cleared;
+pub use terms::{Cleared, factors};
 
+use crate::command::FeeRates;
 use crate::limits::Limits;
-use crate::types::InstrumentId;
+use crate::types::{InstrumentId, VenueId};
 use assets::Assets;
 use custody::Custody;
 use fee::Fees;
@@ -63,6 +64,14 @@ impl Clearing {
     #[inline]
     pub fn terms(&self, instrument: InstrumentId) -> Option<&Cleared> {
         self.terms.get(instrument.place())?.as_ref()
+    }
+
+    /// What an order entered now is charged, by its participant's tier.
+    pub fn rates(&self, venue: VenueId, instrument: InstrumentId) -> [FeeRates; FeeRates::TIERS] {
+        std::array::from_fn(|tier| {
+            let place = self.fees.choose_for(venue, instrument, tier as u8);
+            *self.fees.rates(place)
+        })
     }
 
     /// Who has what.

@@ -3,8 +3,8 @@
 //! Invariant: both factors are whole numbers, so the value of every trade is exact to the minor
 //! unit. Not here: fees, amounts.
 
+use super::Clearing;
 use super::ledger::{Holder, Place};
-use super::{Asset, Clearing};
 use crate::command::{AssetClass, InstrumentTerms, SetClearing};
 use crate::reject::{Reject, RejectReason};
 use crate::types::{AssetId, InstrumentId, Price, PriceSign, Quantity, VenueId};
@@ -77,13 +77,18 @@ fn scaled(size: i128, scale: u8, decimals: u8) -> Option<i64> {
     (whole && (1..=FACTOR_MAX).contains(&units)).then_some(units as i64)
 }
 
-/// What one tick of one lot is worth and what one lot holds, if both are whole numbers.
-fn factors(terms: &InstrumentTerms, money: &Asset, goods: &Asset) -> Option<(i64, i64)> {
+/// What one tick of one lot is worth and what one lot holds, in minor units, if both are whole
+/// numbers from 1 on.
+pub fn factors(
+    terms: &InstrumentTerms,
+    money: AssetClass,
+    goods: AssetClass,
+) -> Option<(i64, i64)> {
     let size = i128::from(terms.tick_size) * i128::from(terms.lot_size);
     let scale = terms.price_decimals + terms.quantity_decimals;
-    let tick_value = scaled(size, scale, money.class.decimals())?;
+    let tick_value = scaled(size, scale, money.decimals())?;
     let lot = i128::from(terms.lot_size);
-    let lot_units = scaled(lot, terms.quantity_decimals, goods.class.decimals())?;
+    let lot_units = scaled(lot, terms.quantity_decimals, goods.decimals())?;
     Some((tick_value, lot_units))
 }
 
@@ -106,7 +111,7 @@ impl Clearing {
             && matches!(goods.class, AssetClass::Goods { .. });
         let alike = [money, goods].map(|asset| asset.demonstration == venue.demonstration);
         let fresh = live.is_none() && self.terms(command.instrument).is_none();
-        let factors = factors(terms, money, goods).filter(|_| classes && fresh);
+        let factors = factors(terms, money.class, goods.class).filter(|_| classes && fresh);
         let (tick_value, lot_units) = factors
             .filter(|_| alike == [true, true])
             .ok_or(RejectReason::InvalidField)?;

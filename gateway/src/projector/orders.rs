@@ -145,6 +145,7 @@ impl LiveOrders {
             | Event::StatusChanged(_)
             | Event::ReferencePrice(_)
             | Event::DayRolled(_)
+            | Event::Custody(_)
             | Event::EpochBegan(_)
             | Event::Quarantined(_) => Ok(()),
         }
@@ -277,6 +278,7 @@ impl LiveOrders {
             price: trade.price,
             quantity: trade.quantity,
             aggressor: trade.aggressor,
+            value: trade.value,
         })?;
         Ok([
             self.fill(at, trade, Side::Buy, &trade.buy, rows)?,
@@ -296,6 +298,7 @@ impl LiveOrders {
         let standing = &mut live.row.standing;
         standing.cumulative = fill.cumulative;
         standing.leaves = fill.leaves;
+        standing.held = fill.held;
         standing.notional += notional(trade.price, trade.quantity);
         standing.status = if fill.leaves.is_zero() {
             OrderStatus::Filled
@@ -317,6 +320,8 @@ impl LiveOrders {
                 price: trade.price,
                 quantity: trade.quantity,
                 liquidity,
+                value: trade.value,
+                fee: fill.fee,
             },
             cause: Cause::Request,
             reject: None,
@@ -448,5 +453,6 @@ fn standing(report: &OrderReport, notional: i128) -> Standing {
         cumulative: report.cumulative,
         leaves: report.leaves,
         notional,
+        held: report.held,
     }
 }

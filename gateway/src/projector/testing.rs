@@ -52,6 +52,27 @@ impl Made {
             self.quantity.minus(self.cumulative)
         }
     }
+
+    /// Buyers hold what they may have to pay.
+    pub(crate) fn held(&self) -> i64 {
+        match self.side {
+            Side::Buy => worth(self.instrument, self.price, self.leaves()),
+            Side::Sell => 0,
+        }
+    }
+}
+
+/// What something is worth: nothing on the last instrument, which is not cleared.
+pub(crate) fn worth(instrument: InstrumentId, price: Price, quantity: Quantity) -> i64 {
+    if is_cleared(instrument) {
+        price.ticks() * quantity.lots() * 10
+    } else {
+        0
+    }
+}
+
+pub(crate) fn is_cleared(instrument: InstrumentId) -> bool {
+    instrument.index() < INSTRUMENTS - 1
 }
 
 /// The made-up exchange, with all it ever released.
@@ -278,6 +299,7 @@ impl Exchange {
             order_quantity: made.quantity,
             leaves: made.leaves(),
             cumulative: made.cumulative,
+            held: made.held(),
             counters: self.count(made.account),
         })
     }
@@ -315,6 +337,11 @@ impl Exchange {
                 account: made.account,
                 leaves: made.leaves(),
                 cumulative: made.cumulative,
+                fee: match made.side {
+                    Side::Buy => worth(made.instrument, price, quantity) / 100,
+                    Side::Sell => -worth(made.instrument, price, quantity) / 1_000,
+                },
+                held: made.held(),
                 counters: self.count(made.account),
             }
         });
@@ -322,6 +349,7 @@ impl Exchange {
             instrument: a.instrument,
             price,
             quantity,
+            value: worth(a.instrument, price, quantity),
             aggressor: [None, Some(Side::Buy), Some(Side::Sell)][self.random(3) as usize],
             buy: fills[0],
             sell: fills[1],
@@ -471,6 +499,7 @@ pub(crate) fn rejected(
         order_quantity: order.quantity,
         leaves: Quantity::ZERO,
         cumulative: Quantity::ZERO,
+        held: 0,
         counters,
     })
 }

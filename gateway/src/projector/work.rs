@@ -144,6 +144,7 @@ fn is_history(event: &Event) -> bool {
         | Event::StatusChanged(_)
         | Event::ReferencePrice(_)
         | Event::DayRolled(_)
+        | Event::Custody(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => false,
     }
@@ -165,6 +166,14 @@ fn ask(body: &Body) -> Ask {
         | Body::SetTradingStatus(_)
         | Body::SetReferencePrice(_)
         | Body::SetLimits(_)
+        | Body::CreateAsset(_)
+        | Body::CreateCustodian(_)
+        | Body::SetClearing(_)
+        | Body::SetFees(_)
+        | Body::SetTier(_)
+        | Body::Instruct(_)
+        | Body::Acknowledge(_)
+        | Body::CloseCustodyDate(_)
         | Body::AcceptClock(_) => Ask::Operation,
         Body::OpenSession(_)
         | Body::Tick

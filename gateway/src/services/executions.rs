@@ -254,7 +254,11 @@ pub(super) async fn read<T: Send + 'static>(
     }
 }
 
-fn account(tables: &Tables, name: &str) -> Result<AccountId, Failure> {
+/// The account a request names in `account_id`.
+///
+/// # Errors
+/// Malformed or not found.
+pub(super) fn account(tables: &Tables, name: &str) -> Result<AccountId, Failure> {
     let look = |tables: &Tables, name: &str| tables.accounts.find(name);
     find(tables, "account_id", name, Kind::Account, look).map(AccountId::new)
 }
