@@ -86,6 +86,12 @@ impl Shared {
         self.sequence.store(sequence.value(), Ordering::Release);
     }
 
+    /// Whether trading is behind what comes in: an eighth of the queue waits to be released. At a
+    /// rate the path carries, some hundred commands wait.
+    pub(crate) fn is_pressed(&self) -> bool {
+        self.queue_used.load(Ordering::Acquire) > self.queue_max / 8
+    }
+
     /// Takes room for `count` commands, or none.
     pub(crate) fn take_room(&self, count: u32) -> bool {
         self.queue_used
