@@ -158,8 +158,8 @@ fn a_head_mark_of_a_later_format_is_refused() {
     let (folder, _) = folder(3);
     let path = folder.path().join("head");
     let mut bytes = fs::read(&path).expect("readable");
-    for slot in [0, 4_096] {
-        bytes[slot..slot + 8].copy_from_slice(b"SJHEAD02");
+    for copy in [0, 2_048, 4_096, 6_144] {
+        bytes[copy..copy + 8].copy_from_slice(b"SJHEAD03");
     }
     fs::write(&path, bytes).expect("written");
     let name = path.display().to_string();
