@@ -22,7 +22,7 @@ use super::segments::{Reached, Segments};
 use super::shared::Shared;
 use super::upkeep::{EventPoint, Question};
 use crate::backup;
-use crate::journal::{Journal, folder, history};
+use crate::journal::{Journal, JournalError, folder, history};
 use crate::snapshot::{self, Snapshot, Stamp};
 use crate::state_hash::StateHash;
 use crate::types::{Nanoseconds, Sequence};
@@ -206,6 +206,7 @@ impl Housekeeping {
                 self.shared.shadow.store(at.value(), Ordering::Release);
                 if self.due() {
                     self.snapshot();
+                    synced()?;
                 }
                 began = self.stand_back(began);
             }
@@ -254,8 +255,9 @@ impl Housekeeping {
         due && self.rested()
     }
 
-    /// Takes a snapshot where the second engine stands, and begins a new segment. A failure is
-    /// told and not fatal: the journal has everything; the next one comes when it is due again.
+    /// Takes a snapshot where the second engine stands, and begins a new segment. A snapshot that
+    /// cannot be written is told and not fatal, unless a sync failed: the journal has everything,
+    /// and the next one comes when it is due again.
     fn snapshot(&mut self) {
         let began = self.source.monotonic();
         let at = self.replayer.engine().sequence();
@@ -294,8 +296,16 @@ impl Housekeeping {
         snapshot::write(&self.snapshots, snapshot).map_err(|error| error.to_string())?;
         snapshot::keep_newest(&self.snapshots).map_err(|error| error.to_string())?;
         let next = snapshot.header.sequence.next();
-        self.journal.roll(next).map_err(|error| error.to_string())
+        self.journal.roll(next).map_err(|error| stopped_by(&error))
     }
+}
+
+/// A change of the journal that failed, kept so that the process ends: the store may have failed to
+/// sync its names, and another thread must not go on appending behind that.
+pub(crate) fn stopped_by(error: &JournalError) -> String {
+    let said = error.to_string();
+    folder::keep_failed_sync(said.clone());
+    said
 }
 
 /// Whether every sync of this thread succeeded.
