@@ -225,13 +225,14 @@ impl Gate {
         *self.marks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until `sequence` is durable; false when it never will be.
+    /// Waits until `sequence` is durable; false when it never will be, and after a fault even if it
+    /// is: what the fault says may be wrong with it, and the next start finds it all the same.
     pub(crate) fn wait_durable(&self, sequence: Sequence) -> bool {
         let marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
         let marks = self
             .raised
             .wait_while(marks, |marks| !marks.failed && marks.durable() < sequence)
             .unwrap_or_else(PoisonError::into_inner);
-        marks.durable() >= sequence
+        !marks.failed && marks.durable() >= sequence
     }
 }
