@@ -32,8 +32,9 @@
 //!   backup`.
 //! - **A bit flips in memory**: each record names the running hash of all events; a second engine
 //!   compares it all day, and every replay does. The first point that differs is named.
-//! - **Other rules**: a build whose rules have another version does not replay older history; one
-//!   that is different without saying so stops at the first record whose events differ.
+//! - **Other rules**: a build whose rules have another version does not replay older history, and
+//!   does not start on what later rules left; it names what it would need. One that is different
+//!   without saying so stops at the first record whose events differ.
 //!
 //! Not promised, since nothing in the folder can show it:
 //!

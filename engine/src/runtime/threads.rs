@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::applied::Applied;
+use super::base::Standing;
 use super::clock::{Clock, Stakes, Trust, span};
 use super::config::{Config, Fatal};
 use super::error::{Recovered, StartError, StopError, Stopped};
@@ -167,7 +168,7 @@ impl Runtime {
                 Arc::clone(&config.on_warning),
             ),
         ));
-        shared.snapshot_at(started.snapshot);
+        shared.snapshot_at(started.snapshot.at);
         let faults = Faults::new(Arc::clone(&shared), Arc::clone(&config.on_fatal));
         let position = started.replayer.position();
         let shadow = shadow(config, &started.replayer)?;
@@ -296,7 +297,7 @@ impl Crew<'_> {
     fn housekeeping(
         &self,
         replayer: Replayer,
-        snapshot: Sequence,
+        snapshot: Standing,
         (finish, questions): (Receiver<Finish>, Receiver<Question>),
     ) -> Housekeeping {
         let layout = Layout::new(&self.config.data_dir);
@@ -321,12 +322,12 @@ impl Crew<'_> {
             runs: self.config.shadow,
             lagging: false,
             last: LastSnapshot {
-                sequence: snapshot,
+                sequence: snapshot.at,
                 ended: self.config.clock.source.monotonic(),
                 took: Nanoseconds(0),
             },
             finished: Finished {
-                snapshot,
+                snapshot: snapshot.at,
                 state: None,
                 error: None,
             },

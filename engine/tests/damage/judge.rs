@@ -148,7 +148,7 @@ fn names_the_range(folder: &Path, error: &StartError) -> Result<(), String> {
         StartError::OtherShard { .. }
             | StartError::HeadMark { .. }
             | StartError::Newer { .. }
-            | StartError::Semantics { .. }
+            | StartError::Semantics(_)
     ) {
         // What is wrong is not a part of the history; without a mark nobody knows where it ends.
         return Ok(());
