@@ -34,7 +34,8 @@
 //!   compares it all day, and every replay does. The first point that differs is named.
 //! - **Other rules**: a build whose rules have another version does not replay older history, and
 //!   does not start on what later rules left; it names what it would need. One that is different
-//!   without saying so stops at the first record whose events differ.
+//!   without saying so stops at the first record whose events differ. At an upgrade the two
+//!   snapshots that are kept soon lie on either side of the line, so that any one may be damaged.
 //!
 //! Not promised, since nothing in the folder can show it:
 //!

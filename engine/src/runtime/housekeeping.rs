@@ -80,6 +80,8 @@ pub(crate) struct Housekeeping {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LastSnapshot {
     pub(crate) sequence: Sequence,
+    /// The rules version it was taken under; 0 without one.
+    pub(crate) rules: u32,
     /// When it was done, on the monotonic clock.
     pub(crate) ended: Nanoseconds,
     /// How long it took.
@@ -251,8 +253,15 @@ impl Housekeeping {
     fn due(&self) -> bool {
         let passed = self.source.monotonic().0 - self.last.ended.0;
         let due = self.since_last() >= self.schedule.every_commands
-            || passed >= self.schedule.every.0 && self.changed();
+            || passed >= self.schedule.every.0 && self.changed()
+            || self.upgraded();
         due && self.rested()
+    }
+
+    /// Whether other rules began after the newest snapshot. No build replays across that line, so
+    /// until there is a snapshot on this side of it all hangs on the one on the other.
+    fn upgraded(&self) -> bool {
+        self.last.rules != 0 && self.last.rules != self.replayer.position().semantics
     }
 
     /// Takes a snapshot where the second engine stands, and begins a new segment. A snapshot that
@@ -280,6 +289,7 @@ impl Housekeeping {
                 self.segments.closed(&snapshot);
                 self.finished.snapshot = at;
                 self.last.sequence = at;
+                self.last.rules = position.semantics;
                 self.shared.snapshot.store(at.value(), Ordering::Release);
                 self.shared.snapshots.fetch_add(1, Ordering::Relaxed);
             }

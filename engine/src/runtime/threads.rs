@@ -323,6 +323,7 @@ impl Crew<'_> {
             lagging: false,
             last: LastSnapshot {
                 sequence: snapshot.at,
+                rules: snapshot.rules,
                 ended: self.config.clock.source.monotonic(),
                 took: Nanoseconds(0),
             },
