@@ -4,7 +4,8 @@
 
 export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 CARGO := .ci/rocksdb cargo
-# Named, not all: the engine has a feature that breaks a rule on purpose (.ci/altered-rule).
+# Named, not all: the engine has features that change its rules on purpose (.ci/altered-rule,
+# .ci/upgrade).
 FEATURES := --features sanjiang-engine/rocksdb
 DEMO ?= 1
 
@@ -30,6 +31,7 @@ run: build ## run the exchange with live demonstration orders; DEMO=0 empty; POR
 test: setup ## every test of the workspace, with what each one prints (cells reached, data skipped)
 	@.ci/two-profiles
 	@.ci/rocksdb .ci/altered-rule
+	@.ci/rocksdb .ci/upgrade
 	$(CARGO) test --workspace $(FEATURES) --no-fail-fast -- --show-output
 
 test-engine: ## the engine's own tests, which need no RocksDB and no C++ compiler

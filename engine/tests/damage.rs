@@ -17,6 +17,7 @@ mod damage {
     pub mod hurt;
     pub mod image;
     pub mod judge;
+    pub mod marks;
     pub mod random;
     pub mod table;
     pub mod whole_files;
@@ -109,6 +110,13 @@ fn a_log_cut_at_its_logical_end_is_trimmed_below_which_nobody_was_told_or_refuse
     let image = Image::make(End::Killed);
     let count = if soak() { 4_096 } else { 64 };
     table::run("the log cut", &cuts::cases(&image, count, 64));
+}
+
+#[test]
+fn a_log_cut_below_a_mark_with_a_hurt_copy_is_refused() {
+    let image = Image::make(End::Killed);
+    let cases = cuts::below_a_hurt_mark(&image);
+    table::run("the log cut, the mark hurt", &cases);
 }
 
 #[test]

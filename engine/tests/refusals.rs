@@ -158,8 +158,8 @@ fn a_head_mark_of_a_later_format_is_refused() {
     let (folder, _) = folder(3);
     let path = folder.path().join("head");
     let mut bytes = fs::read(&path).expect("readable");
-    for slot in [0, 4_096] {
-        bytes[slot..slot + 8].copy_from_slice(b"SJHEAD02");
+    for copy in [0, 2_048, 4_096, 6_144] {
+        bytes[copy..copy + 8].copy_from_slice(b"SJHEAD03");
     }
     fs::write(&path, bytes).expect("written");
     let name = path.display().to_string();
@@ -244,6 +244,41 @@ fn a_head_file_elsewhere_is_used_and_a_missing_one_refused() {
     fs::remove_file(&head).expect("removed");
     let name = head.display().to_string();
     refused(with_head(), keeper(0).0, &[&*name, missing]);
+}
+
+#[test]
+fn a_head_file_elsewhere_with_a_hurt_copy_still_tells_of_a_lost_record() {
+    for copy in [0, 2_048] {
+        let (folder, elsewhere) = (
+            tempfile::tempdir().expect("a folder"),
+            tempfile::tempdir().expect("a folder"),
+        );
+        let head = elsewhere.path().join("mark");
+        let (mut config, _) = config(folder.path());
+        config.head_file = Some(head.clone());
+        let last = stopped(config.clone(), 3);
+        let exhibit = open_folder(folder.path(), Some(&head)).expect("readable");
+        let lost = exhibit.export().expect("readable").last();
+        let lost = lost.expect("not empty").expect("readable").header.first;
+        drop(exhibit);
+        // Without the snapshot of the stop nothing but the mark knows of the record.
+        database::remove(folder.path(), lost);
+        for (_, path) in snapshot::list(&folder.path().join("snapshots")).expect("readable") {
+            fs::remove_file(path).expect("removed");
+        }
+        let mut bytes = fs::read(&head).expect("readable");
+        let counter = |slot: usize| bytes[slot + 8];
+        let newer = if counter(4_096) > counter(0) {
+            4_096
+        } else {
+            0
+        };
+        bytes[newer + copy + 24] ^= 1;
+        fs::write(&head, bytes).expect("written");
+        let range = format!("{}..={}", lost.value(), last.value());
+        let error = refused(config, keeper(0).0, &[&*range, "Nothing was changed"]);
+        assert!(matches!(error, StartError::Missing { .. }), "{error}");
+    }
 }
 
 /// A sink whose own disk holds commands that the journal has not.

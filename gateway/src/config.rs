@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::RangedU64ValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use engine::runtime::{Config, FreeSpace, Wait};
 
 /// The exchange: gRPC in front of a matching engine, its journal and its history.
@@ -115,14 +116,18 @@ pub struct Serve {
     pub share_commands_max: Option<u32>,
     /// Connections at a time; one more takes the place of one that has not begun to speak HTTP/2,
     /// or is closed at once.
-    #[arg(long, default_value_t = 4_096)]
+    #[arg(
+        long,
+        default_value_t = 4_096,
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..)
+    )]
     pub connections_max: usize,
     /// How long a connection may take to begin to speak HTTP/2, in milliseconds.
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 10_000, value_parser = value_parser!(u64).range(1..))]
     pub begin_within_ms: u64,
     /// A connection is asked for a sign of life this often, and closed when it gives none for as
     /// long again; in milliseconds.
-    #[arg(long, default_value_t = 20_000)]
+    #[arg(long, default_value_t = 20_000, value_parser = value_parser!(u64).range(1..))]
     pub keepalive_ms: u64,
     /// A snapshot is taken after this many commands.
     #[arg(long, default_value_t = 5_000_000)]
@@ -272,8 +277,92 @@ pub struct JournalArguments {
 mod tests {
     use clap::CommandFactory as _;
 
+    use super::*;
+
+    /// The settings of `gateway serve` with these flags.
+    fn serve(flags: &[&str]) -> Result<Serve, clap::Error> {
+        let line = ["gateway", "serve", "--data-dir", "data"].iter();
+        let cli = Cli::try_parse_from(line.chain(flags))?;
+        let Command::Serve(settings) = cli.command else {
+            panic!("another command: {cli:?}");
+        };
+        Ok(settings)
+    }
+
     #[test]
     fn the_command_line_is_sound() {
-        super::Cli::command().debug_assert();
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_flags_the_settings_are_the_defaults() {
+        let parsed = serve(&[]).expect("they have defaults");
+        let listen = "127.0.0.1:7070".parse().expect("an address");
+        let made = Serve::new(listen, PathBuf::from("data"));
+        assert_eq!(format!("{parsed:?}"), format!("{made:?}"));
+        let runtime = parsed.runtime();
+        assert_eq!(runtime.disk_reserve_bytes, Config::DISK_RESERVE_BYTES);
+        assert_eq!(runtime.disk_reserve_bytes, 2 << 30);
+        assert_eq!(parsed.begin_within(), Duration::from_secs(10));
+        assert_eq!(parsed.keepalive(), Duration::from_secs(20));
+    }
+
+    #[test]
+    fn every_bound_arrives_where_it_works() {
+        let flags = "--disk-reserve-mb 7 --begin-within-ms 8 --keepalive-ms 9 --connections-max 10 \
+                     --queue-commands-max 11 --snapshot-every-commands 12 --wait yield \
+                     --head-file mark --backup-dir backups";
+        let flags: Vec<_> = flags.split_whitespace().collect();
+        let settings = serve(&flags).expect("flags");
+        assert_eq!(settings.begin_within(), Duration::from_millis(8));
+        assert_eq!(settings.keepalive(), Duration::from_millis(9));
+        assert_eq!(settings.connections_max, 10);
+        assert_eq!(settings.backup_dir, Some(PathBuf::from("backups")));
+        let runtime = settings.runtime();
+        assert_eq!(runtime.disk_reserve_bytes, 7 << 20);
+        assert_eq!(runtime.queue_commands_max, 11);
+        assert_eq!(runtime.snapshot_every_commands, 12);
+        assert_eq!(runtime.wait, Wait::Yield);
+        assert_eq!(runtime.head_file, Some(PathBuf::from("mark")));
+        assert_eq!(runtime.data_dir, PathBuf::from("data"));
+    }
+
+    #[test]
+    fn a_reserve_may_be_nothing_and_is_never_a_small_number_by_overflow() {
+        for (megabytes, bytes) in [
+            (0, 0),
+            (1, 1 << 20),
+            (1 << 44, u64::MAX),
+            (u64::MAX, u64::MAX),
+        ] {
+            let settings = serve(&["--disk-reserve-mb", &megabytes.to_string()]);
+            let runtime = settings.expect("a number").runtime();
+            assert_eq!(runtime.disk_reserve_bytes, bytes, "{megabytes} MB");
+        }
+    }
+
+    #[test]
+    fn the_share_of_a_participant_is_half_the_queue_and_never_nothing() {
+        for (flags, share) in [
+            (&[][..], 32_768),
+            (&["--queue-commands-max", "1"], 1),
+            (&["--share-commands-max", "5"], 5),
+            (&["--share-commands-max", "0"], 1),
+        ] {
+            let settings = serve(flags).expect("flags");
+            assert_eq!(settings.share(), share, "{flags:?}");
+        }
+    }
+
+    #[test]
+    fn a_bound_of_nothing_that_would_close_every_connection_is_refused_by_name() {
+        for flag in ["--begin-within-ms", "--keepalive-ms", "--connections-max"] {
+            for value in ["0", "-1", "x"] {
+                let given = format!("{flag}={value}");
+                let error = serve(&[given.as_str()]).expect_err(&given);
+                assert!(error.to_string().contains(flag), "{error}");
+            }
+            assert!(serve(&[flag, "1"]).is_ok(), "{flag}");
+        }
     }
 }

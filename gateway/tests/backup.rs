@@ -7,6 +7,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::time::Duration;
 
 use proto::v1;
 use proto::v1::operations_client::OperationsClient;
@@ -15,6 +16,9 @@ use tokio::process::Command;
 use tonic::Code;
 use tonic::transport::Channel;
 use tonic_types::StatusExt as _;
+
+/// How long a test waits for something that must come.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn make(house: &House, name: &str) -> Result<v1::BackupResponse, tonic::Status> {
     let mut operations: OperationsClient<Channel> = house.operations().await;
@@ -208,6 +212,55 @@ async fn no_folder_no_backup_and_no_path_from_the_wire() {
         assert_eq!(error.code(), Code::InvalidArgument, "{name}: {error}");
     }
     assert!(!house.folder.path().join("backups").exists());
+}
+
+/// What blocks runs on one thread here, which is taken until `let_go`: the first backup is under
+/// way for as long as the test says.
+#[test]
+fn a_second_backup_while_one_is_under_way_is_refused_and_the_first_is_made() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().max_blocking_threads(1).build();
+    runtime.expect("a runtime").block_on(async {
+        let house = house().await;
+        let mut orders = house.with_market().await;
+        let (let_go, held) = std::sync::mpsc::channel::<()>();
+        let holds = tokio::task::spawn_blocking(move || held.recv());
+        let (monday, tuesday) = (make(&house, "monday"), make(&house, "tuesday"));
+        tokio::pin!(monday, tuesday);
+        // Whichever came second is the one that is answered.
+        let answered = async {
+            tokio::select! {
+                answer = &mut monday => (answer, "monday", tuesday),
+                answer = &mut tuesday => (answer, "tuesday", monday),
+            }
+        };
+        let answered = tokio::time::timeout(PATIENCE, answered).await;
+        let (answer, refused, first) = answered.expect("one of the two is refused");
+        let another = make(&house, "wednesday").await;
+        for answer in [answer, another] {
+            let error = answer.expect_err("one is under way");
+            assert_eq!(error.code(), Code::ResourceExhausted, "{error}");
+            let info = error.get_details_error_info().expect("a reason");
+            assert_eq!(info.reason, "BACKUP_UNDER_WAY");
+            assert!(error.message().contains("try again"), "{error}");
+        }
+        let order = limit("meanwhile", "A", v1::Side::Buy, "700.00", "100");
+        orders.submit_order(order).await.expect("it trades");
+        let root = house.folder.path().join("backups");
+        assert!(!root.exists(), "nothing is written for one that is refused");
+        let_go.send(()).expect("it waits");
+        holds.await.expect("no panic").expect("let go");
+        let made = first.await.expect("the one under way is made");
+        assert_ne!(made.name, refused);
+        let again = make(&house, refused).await.expect("its turn has come");
+        assert!(again.last_sequence >= made.last_sequence);
+        let mut names: Vec<_> = std::fs::read_dir(&root)
+            .expect("there")
+            .map(|entry| entry.expect("readable").file_name())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["monday", "tuesday"]);
+    });
 }
 
 #[tokio::test]

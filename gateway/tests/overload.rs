@@ -6,8 +6,14 @@
 
 mod support;
 
+use std::time::Duration;
+
+use clap::Parser as _;
 use proto::v1;
-use support::{Answer, House, Session, limit};
+use sanjiang_gateway::config::{Cli, Command, Serve};
+use support::{Answer, House, Session, limit, raw};
+use tokio::io::AsyncReadExt as _;
+use tokio::time::{Instant, timeout};
 use tonic_types::StatusExt as _;
 
 #[tokio::test]
@@ -169,4 +175,48 @@ async fn a_clean_stop_answers_what_was_taken() {
         (seen, reason.as_str(), watermark),
         (1_000, "SHUTTING_DOWN", 1_000)
     );
+}
+
+/// The settings of `gateway serve` with these flags, on the folder of `settings`.
+fn with_flags(settings: &mut Serve, flags: &[&str]) {
+    let folder = settings.data_dir.to_str().expect("text");
+    let line = [
+        "gateway",
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--data-dir",
+        folder,
+    ];
+    let cli = Cli::try_parse_from(line.iter().chain(flags)).expect("flags");
+    let Command::Serve(parsed) = cli.command else {
+        panic!("another command: {cli:?}");
+    };
+    *settings = parsed;
+}
+
+/// Less than the default and more: the clock of this test runs only while nobody has anything to
+/// do, to the next instant anybody waits for.
+#[tokio::test]
+async fn a_connection_has_as_long_to_begin_as_the_flag_says() {
+    for within in [2, 3_600] {
+        let milliseconds = (within * 1_000).to_string();
+        let flags = ["--disk-reserve-mb", "0", "--begin-within-ms", &milliseconds];
+        let house = House::open_with(|settings| with_flags(settings, &flags)).await;
+        tokio::time::pause();
+        let before = Instant::now();
+        let half = raw::half(1);
+        let mut stream = raw::connection(house.running().address(), &half).await;
+        let places = &house.running().exchange().connections;
+        while places.accepted() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let mut bytes = [0; 4_096];
+        let closed = async { while !matches!(stream.read(&mut bytes).await, Ok(0) | Err(_)) {} };
+        let closed = timeout(Duration::from_secs(2 * within), closed).await;
+        closed.expect("it is closed in time");
+        assert_eq!(before.elapsed().as_secs(), within);
+        assert_eq!(places.expired(), 1);
+        tokio::time::resume();
+    }
 }

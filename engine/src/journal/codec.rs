@@ -325,6 +325,11 @@ pub(crate) fn begins_with_epoch(body: &[u8]) -> bool {
     body.first() == Some(&(Type::BeginEpoch as u8))
 }
 
+/// Whether a body of commands begins with a `SemanticsVersion`, without reading it.
+pub(crate) fn begins_with_semantics(body: &[u8]) -> bool {
+    body.first() == Some(&(Type::SemanticsVersion as u8))
+}
+
 /// Whether a body of commands begins with a `Quarantine`, without reading it.
 pub(crate) fn begins_with_quarantine(body: &[u8]) -> bool {
     body.first() == Some(&(Type::Quarantine as u8))

@@ -183,10 +183,15 @@ thread_local! {
 pub fn sync_file(file: &File, path: &Path) -> io::Result<()> {
     let synced = file.sync_all();
     if let Err(error) = &synced {
-        let text = format!("sync of {}: {error}", path.display());
-        FAILED_SYNC.with_borrow_mut(|failed| failed.get_or_insert(text).len());
+        keep_failed_sync(format!("sync of {}: {error}", path.display()));
     }
     synced
+}
+
+/// Keeps the words of a sync that failed for [`take_failed_sync`]; also of a change to a database that
+/// did, since what it names may not be on disk, and nobody says whether a sync was among it.
+pub fn keep_failed_sync(said: String) {
+    FAILED_SYNC.with_borrow_mut(|failed| failed.get_or_insert(said).len());
 }
 
 /// The first sync of this thread that failed since this was asked last. After one the process must

@@ -1,13 +1,26 @@
 //! The head mark: up to where commands were acknowledged, in a small file of its own.
 //!
 //! ```text
-//! two slots of 4,096 bytes, written in turn; each:
-//!  0 "SJHEAD01" | 8 counter u64 | 16 shard u32 | 20 epoch u32 | 24 sequence u64 | 32 chain [32]
+//! two slots of 4,096 bytes, written in turn; each holds its mark twice, at 0 and at 2,048:
+//!  0 "SJHEAD02" | 8 counter u64 | 16 shard u32 | 20 epoch u32 | 24 sequence u64 | 32 chain [32]
 //! 64 CRC32C u32 of bytes 0..64 | the rest zero
 //! ```
 //! The file is written whole when it is made, so that a mark never grows it (a sync of a growing
-//! file costs twice, measured). The slot with the higher counter counts; a torn write leaves the
-//! other one.
+//! file costs twice, measured). A slot counts if either copy can be read; of all copies that can be
+//! read, in both slots, the one with the highest counter counts.
+//!
+//! A torn write leaves each 512-byte sector of a slot old or new, and a copy lies inside one. So
+//! the slot then holds its old mark, the new one, or one of each; the other slot, whose mark lies
+//! between these two, was not touched. So the new one counts or the other slot's, and both are
+//! sound: a mark is written only after its log record is synced, so the new one names nothing that
+//! is not on disk; and until the write returned nobody was told of what lies above the other.
+//!
+//! Why twice: a torn write is not the only harm. With one copy, bytes of the newest mark damaged at
+//! rest bring back the mark before, and if the log has lost its end as well, nothing shows it. A
+//! file shorter than it was made, or one the disk cannot read, is an error for the same reason.
+//!
+//! Version 1, "SJHEAD01", held the mark once, at 0 of its slot. It is read, also beside a slot of
+//! version 2, and never written.
 //!
 //! Invariant: what [`HeadFile::write`] returned from is on disk, and the mark before it stays
 //! readable until then. Not here: when it is written (`runtime`), what it is compared with
@@ -23,10 +36,14 @@ use super::record::Chain;
 use crate::bytes::{Reader, put_u32, put_u64};
 use crate::types::Sequence;
 
-const MAGIC: &[u8; 8] = b"SJHEAD01";
+const MAGIC: &[u8; 8] = b"SJHEAD02";
+const MAGIC_V1: &[u8; 8] = b"SJHEAD01";
 /// What any format begins with.
 const MAGIC_OF_ANY: &[u8] = b"SJHEAD";
 const SLOT_BYTES: usize = 4_096;
+/// Where the copies stand in a slot, as far apart as they can, and how each may begin.
+const COPIES: [(usize, &[&[u8; 8]]); 2] = [(0, &[MAGIC, MAGIC_V1]), (SLOT_BYTES / 2, &[MAGIC])];
+const COPY_BYTES: usize = 68;
 const CHECKSUM_AT: usize = 64;
 /// No counter comes near: at a million marks a second it would take 290,000 years.
 const COUNTER_MAX: u64 = i64::MAX as u64;
@@ -95,46 +112,70 @@ pub fn read(path: &Path) -> io::Result<Option<Mark>> {
     }
 }
 
+/// The newest mark that can be read, and its counter.
 fn newest(file: &File) -> io::Result<(Mark, u64)> {
+    let mut bytes = [0; 2 * SLOT_BYTES];
+    file.read_exact_at(&mut bytes, 0).map_err(|error| {
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            unreadable("it is shorter than it was made")
+        } else {
+            error
+        }
+    })?;
     let mut best: Option<(Mark, u64)> = None;
     let mut said = "neither slot can be read";
-    for slot in 0..2_u64 {
-        let mut bytes = [0; SLOT_BYTES];
-        match file.read_exact_at(&mut bytes, slot * SLOT_BYTES as u64) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => continue,
-            Err(error) => return Err(error),
-        }
-        if bytes.starts_with(MAGIC_OF_ANY) && !bytes.starts_with(MAGIC) {
-            said = "its format is of a later build, or it is damaged";
-        }
-        if let Some((mark, counter)) = decode(&bytes)
-            && counter % 2 == slot
-            && best.is_none_or(|(_, highest)| counter > highest)
-        {
-            best = Some((mark, counter));
+    for (slot, bytes) in bytes.chunks_exact(SLOT_BYTES).enumerate() {
+        for (at, magics) in COPIES {
+            let copy = &bytes[at..][..COPY_BYTES];
+            let known = magics.iter().any(|magic| copy.starts_with(&magic[..]));
+            if !known {
+                if copy.starts_with(MAGIC_OF_ANY) {
+                    said = "its format is of a later build, or it is damaged";
+                }
+                continue;
+            }
+            if let Some(read) = decode(copy)
+                && read.1 % 2 == slot as u64
+                && best.is_none_or(|best| order(&read) > order(&best))
+            {
+                best = Some(read);
+            }
         }
     }
-    best.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, said))
+    best.ok_or_else(|| unreadable(said))
+}
+
+fn unreadable(said: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, said)
+}
+
+/// By which the newest is found. Two marks under one counter are not of one build's making; the
+/// one further on is taken, since a mark too high is refused, and one too low is not seen.
+fn order((mark, counter): &(Mark, u64)) -> (u64, Sequence) {
+    (*counter, mark.sequence)
 }
 
 fn encode(mark: &Mark, counter: u64) -> [u8; SLOT_BYTES] {
-    let mut bytes = Vec::with_capacity(SLOT_BYTES);
-    bytes.extend_from_slice(MAGIC);
-    put_u64(&mut bytes, counter);
-    put_u32(&mut bytes, mark.shard);
-    put_u32(&mut bytes, mark.epoch);
-    put_u64(&mut bytes, mark.sequence.value());
-    bytes.extend_from_slice(&mark.chain.0);
-    let checksum = crc32c::crc32c(&bytes);
-    put_u32(&mut bytes, checksum);
-    bytes.resize(SLOT_BYTES, 0);
-    bytes.try_into().expect("resized to the slot")
+    let mut copy = Vec::with_capacity(COPY_BYTES);
+    copy.extend_from_slice(MAGIC);
+    put_u64(&mut copy, counter);
+    put_u32(&mut copy, mark.shard);
+    put_u32(&mut copy, mark.epoch);
+    put_u64(&mut copy, mark.sequence.value());
+    copy.extend_from_slice(&mark.chain.0);
+    let checksum = crc32c::crc32c(&copy);
+    put_u32(&mut copy, checksum);
+    let mut slot = [0; SLOT_BYTES];
+    for (at, _) in COPIES {
+        slot[at..][..COPY_BYTES].copy_from_slice(&copy);
+    }
+    slot
 }
 
-fn decode(bytes: &[u8; SLOT_BYTES]) -> Option<(Mark, u64)> {
-    let mut reader = Reader::new(bytes);
-    let magic = reader.take(MAGIC.len()).ok()?;
+/// The mark and the counter of one copy, whose magic is known already.
+fn decode(copy: &[u8]) -> Option<(Mark, u64)> {
+    let mut reader = Reader::new(copy);
+    reader.take(MAGIC.len()).ok()?;
     let counter = reader.u64().ok()?;
     let mark = Mark {
         shard: reader.u32().ok()?,
@@ -144,71 +185,10 @@ fn decode(bytes: &[u8; SLOT_BYTES]) -> Option<(Mark, u64)> {
     };
     let checksum = reader.u32().ok()?;
     let bounded = counter < COUNTER_MAX && mark.sequence.value() < u64::MAX;
-    let whole = magic == MAGIC && checksum == crc32c::crc32c(&bytes[..CHECKSUM_AT]);
+    let whole = checksum == crc32c::crc32c(&copy[..CHECKSUM_AT]);
     (whole && bounded).then_some((mark, counter))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn mark(sequence: u64) -> Mark {
-        Mark {
-            shard: 1,
-            epoch: 4,
-            sequence: Sequence::new(sequence),
-            chain: Chain([sequence as u8; 32]),
-        }
-    }
-
-    #[test]
-    fn the_newest_mark_is_read_and_either_slot_survives_the_others_damage() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("head");
-        assert_eq!(read(&path).expect("readable"), None);
-        let mut head = HeadFile::create(&path, &mark(0)).expect("made");
-        assert_eq!(read(&path).expect("readable"), Some(mark(0)));
-        for sequence in 1..=5 {
-            head.write(&mark(sequence)).expect("written");
-            assert_eq!(read(&path).expect("readable"), Some(mark(sequence)));
-        }
-        // The fifth mark is in slot 1; a torn write there leaves the fourth.
-        for torn_at in [0, 20, 63, 67] {
-            let whole = std::fs::read(&path).expect("readable");
-            let mut torn = whole.clone();
-            torn[SLOT_BYTES + torn_at] ^= 0x40;
-            std::fs::write(&path, &torn).expect("written");
-            assert_eq!(read(&path).expect("readable"), Some(mark(4)));
-            std::fs::write(&path, &whole).expect("written");
-        }
-        let (mut head, found) = HeadFile::open(&path).expect("opened");
-        assert_eq!(found, mark(5));
-        head.write(&mark(6)).expect("written");
-        assert_eq!(read(&path).expect("readable"), Some(mark(6)));
-    }
-
-    #[test]
-    fn a_file_without_a_readable_slot_is_an_error() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("head");
-        for bytes in [vec![], vec![0; 2 * SLOT_BYTES], vec![0xff; 100]] {
-            std::fs::write(&path, bytes).expect("written");
-            let error = read(&path).expect_err("nothing to read");
-            assert_eq!(error.kind(), io::ErrorKind::InvalidData);
-            assert!(HeadFile::open(&path).is_err());
-        }
-    }
-
-    #[test]
-    fn the_bytes_of_a_mark_never_change() {
-        let slot = encode(&mark(258), 7);
-        let text = slot[..68].iter().fold(String::new(), |mut text, byte| {
-            use std::fmt::Write as _;
-            write!(text, "{byte:02x}").expect("a string takes all");
-            text
-        });
-        assert!(slot[68..].iter().all(|byte| *byte == 0));
-        assert_eq!(text, include_str!("head_v1.hex").trim());
-        assert_eq!(decode(&slot), Some((mark(258), 7)));
-    }
-}
+#[path = "head_tests.rs"]
+mod tests;

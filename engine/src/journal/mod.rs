@@ -20,7 +20,8 @@
 //!   refuses, names the first and the last command missing and what was acknowledged, and leaves
 //!   every byte as it was. Never less than was acknowledged, in silence. Any one snapshot may be
 //!   damaged. RocksDB itself opens in silence after such damage (measured), so the chain of
-//!   records shows a gap or a change, and the head mark a lost end.
+//!   records shows a gap or a change, and the head mark a lost end; each mark stands twice, in two
+//!   sectors, so that one damaged together with the end of the log is refused as well.
 //! - **The disk is full**: below a reserve new orders are refused before the store can meet it,
 //!   and taken again once there is room. If the store met it, the process stops as after a failed
 //!   write.
@@ -31,13 +32,19 @@
 //!   backup`.
 //! - **A bit flips in memory**: each record names the running hash of all events; a second engine
 //!   compares it all day, and every replay does. The first point that differs is named.
-//! - **Other rules**: a build whose rules have another version does not replay older history; one
-//!   that is different without saying so stops at the first record whose events differ.
+//! - **Other rules**: a build whose rules have another version does not replay older history, and
+//!   does not start on what later rules left; it names what it would need. One that is different
+//!   without saying so stops at the first record whose events differ. At an upgrade the two
+//!   snapshots that are kept soon lie on either side of the line, so that any one may be damaged.
 //!
 //! Not promised, since nothing in the folder can show it:
 //!
 //! - a disk that says "synced" and lies about it, further than the head mark shows;
-//! - both copies of the head mark destroyed together with the log's tail: without a mark a start
+//! - both copies of the newest head mark destroyed together with the records it was written for:
+//!   the start goes by the mark before, and comes up short of them in silence. They are the last
+//!   record, or the last few if several were synced while a mark was being written. If more is
+//!   lost, down to below the mark before, it refuses;
+//! - both slots of the head mark destroyed together with the log's tail: without a mark a start
 //!   refuses, but how much came after the last record that is left, nobody can say;
 //! - a rollback of the whole folder to an older copy of itself, unless `--head-file` stands on
 //!   another disk.

@@ -21,6 +21,7 @@ mod made;
 mod quarantine;
 #[cfg(feature = "rocksdb")]
 mod restore;
+mod rules;
 mod survey;
 mod walk;
 
@@ -38,6 +39,7 @@ pub use exhibit::{Exhibit, Exported, Report};
 pub use quarantine::{QuarantineDone, quarantine};
 #[cfg(feature = "rocksdb")]
 pub use restore::{Restored, restore};
+pub(crate) use rules::{Rules, later};
 pub(crate) use survey::reading;
 pub use survey::{Quarantined, Survey, quarantined, survey};
 pub use walk::{FIRST_EPOCH, Finding, Origin};

@@ -53,13 +53,13 @@ fn collect(found: &mut Quarantined, header: &Header, body: &[u8]) {
     }
 }
 
-/// Walks from `origin` to the end and compares with the head mark. Called with the last command of
-/// each record, for progress.
+/// Walks from `origin` to the end and compares with the head mark. `see` is called with the header
+/// and the body of each record that follows.
 pub fn survey(
     journal: &dyn Journal,
     origin: Origin,
     mark: &Mark,
-    mut progress: impl FnMut(Sequence),
+    mut see: impl FnMut((&Header, &[u8])),
 ) -> Result<Survey, StartError> {
     let mut walk = Walk {
         shard: mark.shard,
@@ -86,13 +86,10 @@ pub fn survey(
         match (step, &unreadable) {
             (Ok(Step { header, .. }), None) => {
                 check_mark(&header, walk.origin.chain, mark)?;
-                collect(
-                    &mut found.quarantined,
-                    &header,
-                    &bytes[record::HEADER_BYTES..],
-                );
+                let body = &bytes[record::HEADER_BYTES..];
+                collect(&mut found.quarantined, &header, body);
                 found.last_record = Some(key);
-                progress(header.last());
+                see((&header, body));
             }
             (Err(Finding::Unreadable(said)), _) => {
                 found.cut.push(key);

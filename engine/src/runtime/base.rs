@@ -7,17 +7,18 @@
 use std::path::Path;
 
 use super::config::Config;
-use super::error::StartError;
+use super::error::{OtherRules, StartError};
 use super::replayer::{Position, Replayer};
 use super::start::io;
+use crate::SEMANTICS_VERSION;
 use crate::engine::Engine;
 use crate::journal::Journal;
 use crate::journal::codec;
 use crate::journal::folder::Layout;
 use crate::journal::head::Mark;
 use crate::journal::record::{self, Chain};
-use crate::recovery::{Origin, reading};
-use crate::snapshot::{self, Header};
+use crate::recovery::{Origin, Quarantined, Rules, later, quarantined, reading};
+use crate::snapshot::{self, Header, Snapshot};
 use crate::types::Sequence;
 
 /// A snapshot, restored.
@@ -38,6 +39,30 @@ impl Base {
     }
 }
 
+/// Where the snapshot that a replay begins at stands, if there is one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    /// Its last command; zero without one.
+    pub(crate) at: Sequence,
+    /// The rules version it was taken under; zero without one.
+    pub(crate) rules: u32,
+}
+
+impl Standing {
+    /// Before everything.
+    pub(crate) const BEGIN: Self = Self {
+        at: Sequence::ZERO,
+        rules: 0,
+    };
+
+    pub(crate) fn of(base: Option<&Base>) -> Self {
+        base.map_or(Self::BEGIN, |base| Self {
+            at: base.header.sequence,
+            rules: base.header.semantics,
+        })
+    }
+}
+
 fn origin(header: &Header) -> Origin {
     Origin {
         at: header.sequence,
@@ -47,6 +72,10 @@ fn origin(header: &Header) -> Origin {
 }
 
 /// The newest snapshot that can be used and follows from the journal.
+///
+/// # Errors
+/// One that follows is of later rules than this build's: an older one in its place would only meet
+/// them in the journal.
 pub(crate) fn newest(
     config: &Config,
     layout: &Layout,
@@ -57,9 +86,19 @@ pub(crate) fn newest(
     let listed = snapshot::list(&folder).map_err(|error| io(&folder, &error))?;
     let mut why = None;
     for (_, path) in listed {
-        match usable(config, &path, mark.shard) {
-            Ok(base) if follows(journal, &base.header)? => return Ok(Some(base)),
-            Ok(_) => why = Some(tell(config, &path, "it does not follow from the journal")),
+        let base = match loaded(&path, mark.shard) {
+            Ok(snapshot) if !follows(journal, &snapshot.header)? => {
+                Err("it does not follow from the journal".to_owned())
+            }
+            Ok(Snapshot { header, .. }) if header.semantics > SEMANTICS_VERSION => {
+                let place = format!("at the snapshot of command {}", header.sequence.value());
+                return Err(later(&place, header.semantics));
+            }
+            Ok(snapshot) => restored(config, snapshot),
+            Err(said) => Err(said),
+        };
+        match base {
+            Ok(base) => return Ok(Some(base)),
             Err(said) => why = Some(tell(config, &path, &said)),
         }
     }
@@ -88,18 +127,44 @@ pub(crate) fn below(
     let listed = snapshot::list(&folder).map_err(|error| io(&folder, &error))?;
     let mut older = listed.into_iter().filter(|(at, _)| *at <= cursor);
     Ok(older.find_map(|(_, path)| {
-        let base = usable(config, &path, shard);
+        let base = loaded(&path, shard).and_then(|snapshot| restored(config, snapshot));
         base.map_err(|said| tell(config, &path, &said)).ok()
     }))
 }
 
+/// The quarantined commands named from above `base` up to `newest`, which the survey did not see.
+/// Refuses where the sink, which reaches `cursor`, cannot be given what lies there.
+pub(crate) fn between(
+    journal: &dyn Journal,
+    base: Standing,
+    newest: Sequence,
+    cursor: Sequence,
+) -> Result<Quarantined, StartError> {
+    if base.at == newest {
+        return Ok(Quarantined::new());
+    }
+    reached(journal, base.at, cursor)?;
+    let mut rules = Rules::after(base.rules);
+    let records = journal.read_from(base.at.next());
+    let records = records.map_err(|error| reading(&error))?;
+    let above = records.skip_while(|stored| matches!(stored, Ok((key, _)) if *key <= base.at));
+    let seen = above
+        .take_while(|stored| !matches!(stored, Ok((key, _)) if *key > newest))
+        .inspect(|stored| {
+            if let Ok((_, bytes)) = stored
+                && let Ok((header, body)) = record::open(bytes)
+            {
+                rules.see(&header, body);
+            }
+        });
+    let found = quarantined(seen).map_err(|error| reading(&error))?;
+    derivable(rules.foreign(), cursor)?;
+    Ok(found)
+}
+
 /// Refuses where the sink lacks commands that are kept nowhere any more: the state is whole, so
 /// nothing acknowledged is lost, but its history cannot be made anew.
-pub(crate) fn reached(
-    journal: &dyn Journal,
-    base: Sequence,
-    cursor: Sequence,
-) -> Result<(), StartError> {
+fn reached(journal: &dyn Journal, base: Sequence, cursor: Sequence) -> Result<(), StartError> {
     let records = journal.read_from(base.next());
     let mut records = records.map_err(|error| reading(&error))?;
     let Some(stored) = records.next() else {
@@ -124,6 +189,19 @@ pub(crate) fn reached(
     )))
 }
 
+/// Refuses where the sink lacks commands that only a build of other rules could derive again.
+fn derivable(foreign: Option<OtherRules>, cursor: Sequence) -> Result<(), StartError> {
+    let Some(found) = foreign else {
+        return Ok(());
+    };
+    Err(StartError::Sink(format!(
+        "the projections hold commands up to {}, and what comes then cannot be made anew: {found}. \
+         Nothing acknowledged is lost: put projections back that reach command {}",
+        cursor.value(),
+        found.last.value()
+    )))
+}
+
 /// A replayer at `base`, or at the beginning.
 pub(crate) fn replayer(config: &Config, base: Option<Base>, shard: u32) -> Replayer {
     let Some(Base { header, engine }) = base else {
@@ -138,11 +216,15 @@ pub(crate) fn replayer(config: &Config, base: Option<Base>, shard: u32) -> Repla
     Replayer::new(engine, position)
 }
 
-fn usable(config: &Config, path: &Path, shard: u32) -> Result<Base, String> {
+fn loaded(path: &Path, shard: u32) -> Result<Snapshot, String> {
     let snapshot = snapshot::load(path).map_err(|error| error.to_string())?;
     if snapshot.header.shard != shard {
         return Err(format!("it is of shard {}", snapshot.header.shard));
     }
+    Ok(snapshot)
+}
+
+fn restored(config: &Config, snapshot: Snapshot) -> Result<Base, String> {
     let restored = snapshot.restore(config.limits);
     let engine = restored.map_err(|error| error.to_string())?;
     Ok(Base {

@@ -7,6 +7,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::SEMANTICS_VERSION;
 use crate::types::Sequence;
 
 /// What a start found. Prints as one line.
@@ -117,6 +118,30 @@ impl fmt::Display for MissingRange {
     }
 }
 
+/// Commands in a row that were written under another version of the rules than this build's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OtherRules {
+    /// The version; 0 where the journal names none.
+    pub version: u32,
+    /// The first of them.
+    pub first: Sequence,
+    /// The last of them, as far as it was looked.
+    pub last: Sequence,
+}
+
+impl fmt::Display for OtherRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "commands {}..={} were written under rules version {}; this build has version \
+             {SEMANTICS_VERSION}",
+            self.first.value(),
+            self.last.value(),
+            self.version
+        )
+    }
+}
+
 /// Why a runtime did not start, or a folder could not be read. Every file is as it was.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum StartError {
@@ -178,15 +203,8 @@ pub enum StartError {
         /// The first at which they did not.
         parted: Sequence,
     },
-    /// History above the newest snapshot was written by a build with other behaviour.
-    Semantics {
-        /// The version the history was written with.
-        journal: u32,
-        /// The version of this build.
-        build: u32,
-        /// The first command of that history that must be replayed.
-        at: Sequence,
-    },
+    /// History that must be replayed was written by a build with older rules.
+    Semantics(OtherRules),
     /// No snapshot in the folder can be used, and the journal no longer reaches back to its begin.
     NoSnapshot {
         /// The first command still in the journal.
@@ -215,7 +233,7 @@ impl StartError {
             | Self::OtherShard { .. }
             | Self::Newer { .. }
             | Self::Divergence { .. }
-            | Self::Semantics { .. }
+            | Self::Semantics(_)
             | Self::Sink(_) => return None,
         };
         let words = "--reason TEXT --approver NAME";
@@ -295,11 +313,11 @@ impl fmt::Display for StartError {
                 agreed.value(),
                 parted.value()
             ),
-            Self::Semantics { journal, build, at } => write!(
+            Self::Semantics(found) => write!(
                 f,
-                "command {} was written under rules version {journal}; this build has version \
-                 {build}. Start and stop the older build once, so that it leaves a snapshot",
-                at.value()
+                "{found}, and may not replay them. Nothing was changed. Start and stop a build of \
+                 version {} once, so that it leaves a snapshot at their end",
+                found.version
             ),
             Self::NoSnapshot { first, found } => write!(
                 f,

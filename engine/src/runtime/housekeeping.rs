@@ -23,7 +23,7 @@ use super::segments::{Reached, Segments};
 use super::shared::Shared;
 use super::upkeep::{EventPoint, Question};
 use crate::backup;
-use crate::journal::{Journal, folder, history};
+use crate::journal::{Journal, JournalError, folder, history};
 use crate::snapshot::{self, Snapshot, Stamp};
 use crate::state_hash::StateHash;
 use crate::types::{Nanoseconds, Sequence};
@@ -36,6 +36,13 @@ const REST_FACTOR: i64 = 10;
 /// With the second engine this many commands behind an operator is warned: a crash now would cost
 /// about as many seconds of replay as the lag has millions of commands, over three.
 const LAG_WARNED_COMMANDS: u64 = 20_000_000;
+/// Up to this many commands behind, the second engine stands back while trading is pressed.
+const LAG_PATIENT_COMMANDS: u64 = LAG_WARNED_COMMANDS / 2;
+/// While it stands back it rests so many times as long as it worked. Without a rest it took 18 to
+/// 30 % of the commands a second at saturation (benches/runs, 2026-11-29).
+const STAND_BACK_FACTOR: u32 = 4;
+/// Work between two looks at whether to stand back: long beside a look, short beside a snapshot.
+const WORKED_AT_A_TIME: Duration = Duration::from_millis(1);
 
 /// The last word to the thread: catch up, take a snapshot if one is due, end.
 pub(crate) struct Finish;
@@ -75,6 +82,8 @@ pub(crate) struct Housekeeping {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LastSnapshot {
     pub(crate) sequence: Sequence,
+    /// The rules version it was taken under; 0 without one.
+    pub(crate) rules: u32,
     /// When it was done, on the monotonic clock.
     pub(crate) ended: Nanoseconds,
     /// How long it took.
@@ -137,7 +146,7 @@ impl Housekeeping {
     }
 
     /// Warns when the second engine falls far behind; once, until it has caught up by half. It
-    /// runs at the priority of all threads, since it holds the journal's locks at times: made to
+    /// rests while trading is pressed, but runs at the priority of all threads, since it holds the journal's locks at times: made to
     /// wait for the processor there, it would make the order path wait; and a process without
     /// rights could not take a lower priority back.
     fn watch_lag(&mut self) {
@@ -190,6 +199,7 @@ impl Housekeeping {
                 after: at,
                 error: error.to_string(),
             };
+            let mut began = self.source.monotonic();
             for stored in journal.read_from(at.next()).map_err(failed)? {
                 let (first, bytes) = stored.map_err(failed)?;
                 if first > durable {
@@ -203,13 +213,32 @@ impl Housekeeping {
                 }
                 if self.due() {
                     self.snapshot();
+                    synced()?;
                 }
+                began = self.stand_back(began);
             }
         }
         if self.due() {
             self.snapshot();
         }
         Ok(())
+    }
+
+    /// Rests after work that began at `began`, when trading wants both cores and there is time to
+    /// catch up later; answers when the work that comes next began. Holds no lock meanwhile.
+    fn stand_back(&self, began: Nanoseconds) -> Nanoseconds {
+        let now = self.source.monotonic();
+        let worked = Duration::from_nanos(now.0.saturating_sub(began.0) as u64);
+        if worked < WORKED_AT_A_TIME {
+            return began;
+        }
+        let durable = self.shared.gate.marks().durable().value();
+        let lag = durable.saturating_sub(self.replayer.engine().sequence().value());
+        if !self.shared.is_pressed() || lag > LAG_PATIENT_COMMANDS {
+            return now;
+        }
+        std::thread::sleep(worked.min(LOOK_EVERY) * STAND_BACK_FACTOR);
+        self.source.monotonic()
     }
 
     fn since_last(&self) -> u64 {
@@ -229,12 +258,20 @@ impl Housekeeping {
     fn due(&self) -> bool {
         let passed = self.source.monotonic().0 - self.last.ended.0;
         let due = self.since_last() >= self.schedule.every_commands
-            || passed >= self.schedule.every.0 && self.changed();
+            || passed >= self.schedule.every.0 && self.changed()
+            || self.upgraded();
         due && self.rested()
     }
 
-    /// Takes a snapshot where the second engine stands, and begins a new segment. A failure is
-    /// told and not fatal: the journal has everything; the next one comes when it is due again.
+    /// Whether other rules began after the newest snapshot. No build replays across that line, so
+    /// until there is a snapshot on this side of it all hangs on the one on the other.
+    fn upgraded(&self) -> bool {
+        self.last.rules != 0 && self.last.rules != self.replayer.position().semantics
+    }
+
+    /// Takes a snapshot where the second engine stands, and begins a new segment. A snapshot that
+    /// cannot be written is told and not fatal, unless a sync failed: the journal has everything,
+    /// and the next one comes when it is due again.
     fn snapshot(&mut self) {
         let began = self.source.monotonic();
         let at = self.replayer.engine().sequence();
@@ -257,6 +294,7 @@ impl Housekeeping {
                 self.segments.closed(&snapshot);
                 self.finished.snapshot = at;
                 self.last.sequence = at;
+                self.last.rules = position.semantics;
                 self.shared.snapshot.store(at.value(), Ordering::Release);
                 self.shared.snapshots.fetch_add(1, Ordering::Relaxed);
             }
@@ -273,8 +311,16 @@ impl Housekeeping {
         snapshot::write(&self.snapshots, snapshot).map_err(|error| error.to_string())?;
         snapshot::keep_newest(&self.snapshots).map_err(|error| error.to_string())?;
         let next = snapshot.header.sequence.next();
-        self.journal.roll(next).map_err(|error| error.to_string())
+        self.journal.roll(next).map_err(|error| stopped_by(&error))
     }
+}
+
+/// A change of the journal that failed, kept so that the process ends: the store may have failed to
+/// sync its names, and another thread must not go on appending behind that.
+pub(crate) fn stopped_by(error: &JournalError) -> String {
+    let said = error.to_string();
+    folder::keep_failed_sync(said.clone());
+    said
 }
 
 /// Whether every sync of this thread succeeded.

@@ -27,7 +27,7 @@ mod upkeep;
 
 pub use clock::{ManualTimeSource, SystemTimeSource, TimeSource};
 pub use config::{ClockConfig, Config, Fatal, Progress, Shadow, Stage, Wait};
-pub use error::{MissingRange, Recovered, StartError, StopError, Stopped};
+pub use error::{MissingRange, OtherRules, Recovered, StartError, StopError, Stopped};
 pub use free_space::{DiskStatus, FreeSpace, ManualFreeSpace, SystemFreeSpace, Taking};
 pub use handle::{ClockStatus, Handle, Look, Refused, Status, Submission, Ticket, Validated};
 pub use replayer::{Position, ReplayError, Replayer, decode_commands};

@@ -291,15 +291,17 @@ impl Replayer {
         Ok(())
     }
 
-    /// The rules version after `commands`, all of which must be under this build's version.
+    /// The rules version after `commands`, all of which must be under this build's version. Where a
+    /// later one begins it ends: nothing that follows is for this build.
     fn check_semantics(&self, commands: &[Sequenced<Command>]) -> Result<u32, ReplayError> {
         let mut version = self.position.semantics;
         for command in commands {
-            if let Body::SemanticsVersion(next) = command.value.body {
-                version = next;
-            } else if version != SEMANTICS_VERSION
-                && !matches!(command.value.body, Body::BeginEpoch(_))
-            {
+            let body = &command.value.body;
+            if let Body::SemanticsVersion(next) = body {
+                version = *next;
+            }
+            let begins = matches!(body, Body::SemanticsVersion(_) | Body::BeginEpoch(_));
+            if version > SEMANTICS_VERSION || version < SEMANTICS_VERSION && !begins {
                 return Err(ReplayError::Semantics {
                     journal: version,
                     at: command.sequence,

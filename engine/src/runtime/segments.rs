@@ -21,6 +21,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::housekeeping::stopped_by;
 use crate::journal::archive::{self, Archived};
 use crate::journal::folder::{self, Layout};
 use crate::journal::record::{self, Chain};
@@ -151,7 +152,7 @@ impl Segments {
         }
         let dropped = behind.min(reached.cursor);
         let trimmed = self.journal.trim(dropped.next());
-        trimmed.map_err(|error| error.to_string())?;
+        trimmed.map_err(|error| stopped_by(&error))?;
         self.archived.retain(|(_, last)| *last > dropped);
         Ok(wanted)
     }

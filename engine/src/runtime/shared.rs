@@ -88,6 +88,12 @@ impl Shared {
         self.sequence.store(sequence.value(), Ordering::Release);
     }
 
+    /// Whether trading is behind what comes in: an eighth of the queue waits to be released. At a
+    /// rate the path carries, some hundred commands wait.
+    pub(crate) fn is_pressed(&self) -> bool {
+        self.queue_used.load(Ordering::Acquire) > self.queue_max / 8
+    }
+
     /// Takes room for `count` commands, or none.
     pub(crate) fn take_room(&self, count: u32) -> bool {
         self.queue_used
@@ -222,13 +228,14 @@ impl Gate {
         *self.marks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until `sequence` is durable; false when it never will be.
+    /// Waits until `sequence` is durable; false when it never will be, and after a fault even if it
+    /// is: what the fault says may be wrong with it, and the next start finds it all the same.
     pub(crate) fn wait_durable(&self, sequence: Sequence) -> bool {
         let marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
         let marks = self
             .raised
             .wait_while(marks, |marks| !marks.failed && marks.durable() < sequence)
             .unwrap_or_else(PoisonError::into_inner);
-        marks.durable() >= sequence
+        !marks.failed && marks.durable() >= sequence
     }
 }

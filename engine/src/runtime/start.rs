@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::applied::Applied;
-use super::base::{self, Base};
+use super::base::{self, Base, Standing};
 use super::clock::{Stakes, TimeSource};
 use super::config::{Config, Progress, Stage};
-use super::error::{MissingRange, Recovered, StartError};
+use super::error::{MissingRange, OtherRules, Recovered, StartError};
 use super::replayer::{ReplayError, Replayer};
 use super::sequencer::CHUNK_COMMANDS_MAX;
 use super::sink::Sink;
@@ -23,9 +23,7 @@ use crate::journal::head::{self, HeadFile, Mark, MarkKeeper};
 use crate::journal::history::History;
 use crate::journal::record::Chain;
 use crate::journal::{Journal, Store};
-use crate::recovery::{
-    FIRST_EPOCH, Origin, Quarantined, Survey, below, quarantined, reading, survey,
-};
+use crate::recovery::{FIRST_EPOCH, Origin, Rules, Survey, below, later, reading, survey};
 use crate::snapshot;
 use crate::types::{Sequence, VenueId};
 use crate::venue::Regime;
@@ -39,8 +37,8 @@ pub(crate) struct Started {
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) head: Box<dyn MarkKeeper>,
     pub(crate) replayer: Replayer,
-    /// The newest snapshot that can be used; zero without one.
-    pub(crate) snapshot: Sequence,
+    /// The newest snapshot that can be used.
+    pub(crate) snapshot: Standing,
     pub(crate) recovered: Recovered,
 }
 
@@ -84,9 +82,9 @@ fn carry_out(
     let Some((mark, journal)) = found else {
         return start_fresh(config, store, sink, &layout, lock, began);
     };
-    let newest = base::newest(config, &layout, &*journal, &mark)?;
-    let origin = newest.as_ref().map_or(Origin::BEGIN, Base::origin);
-    let survey = examine(config, &layout, &*journal, origin, &mark)?;
+    let base = base::newest(config, &layout, &*journal, &mark)?;
+    let newest = Standing::of(base.as_ref());
+    let survey = examine(config, &layout, &*journal, base.as_ref(), &mark)?;
     let last = survey.end.at;
     let cursor = sink.open(last).map_err(StartError::Sink)?;
     if cursor > last {
@@ -97,17 +95,11 @@ fn carry_out(
             last.value()
         )));
     }
-    let newest_at = origin.at;
-    let base = base::below(config, &layout, newest, cursor)?;
-    let base_at = base.as_ref().map_or(Sequence::ZERO, Base::at);
-    if base_at < newest_at {
-        base::reached(&*journal, base_at, cursor)?;
-    }
-    let mut replayer = base::replayer(config, base, mark.shard);
+    let base = base::below(config, &layout, base, cursor)?;
+    let from = Standing::of(base.as_ref());
     let mut skipped = survey.quarantined.clone();
-    if base_at < newest_at {
-        skipped.extend(between(&*journal, base_at, newest_at)?);
-    }
+    skipped.extend(base::between(&*journal, from, newest.at, cursor)?);
+    let mut replayer = base::replayer(config, base, mark.shard);
     replayer.skip(skipped);
     let replay_began = source.monotonic().0;
     let teller = Teller::new(config, began, Stage::Replaying, Some(last));
@@ -119,7 +111,7 @@ fn carry_out(
     let recovered = Recovered {
         first,
         last,
-        from_snapshot: base_at,
+        from_snapshot: from.at,
         replayed,
         compared: replayer.compared(),
         head_mark: mark.sequence,
@@ -133,19 +125,21 @@ fn carry_out(
         journal,
         head: Box::new(head),
         replayer,
-        snapshot: newest_at,
+        snapshot: newest,
         recovered,
     })
 }
 
-/// Walks every record the journal holds, and compares with the snapshots and the mark.
+/// Walks every record the journal holds, and compares with the snapshots and the mark; then what is
+/// above the newest snapshot with the rules of this build.
 fn examine(
     config: &Config,
     layout: &Layout,
     journal: &dyn Journal,
-    origin: Origin,
+    newest: Option<&Base>,
     mark: &Mark,
 ) -> Result<Survey, StartError> {
+    let origin = newest.map_or(Origin::BEGIN, Base::origin);
     let folder = layout.snapshots();
     let listed = snapshot::list(&folder).map_err(|error| io(&folder, &error))?;
     // A third one is what a kill left before it was removed; the journal was trimmed without it.
@@ -155,7 +149,12 @@ fn examine(
     let mut progress = Teller::new(config, began, Stage::Checking, None).into_fn();
     let reach = (first_command(journal)?, oldest);
     let last = below(journal, origin, reach, mark, &mut progress)?;
-    let mut survey = survey(journal, origin, mark, progress)?;
+    let mut rules = Rules::after(Standing::of(newest).rules);
+    let mut survey = survey(journal, origin, mark, |(header, body)| {
+        rules.see(header, body);
+        progress(header.last());
+    })?;
+    rules.judge()?;
     survey.last_record = survey.last_record.or(last);
     Ok(survey)
 }
@@ -288,7 +287,7 @@ fn start_fresh(
         journal,
         head: Box::new(head),
         replayer,
-        snapshot: Sequence::ZERO,
+        snapshot: Standing::BEGIN,
         recovered: Recovered {
             first: Sequence::ZERO,
             last: Sequence::ZERO,
@@ -347,19 +346,6 @@ fn replay(
     Ok(replayed)
 }
 
-/// The quarantined commands named from above `base` up to `newest`, which the survey did not see.
-fn between(
-    journal: &dyn Journal,
-    base: Sequence,
-    newest: Sequence,
-) -> Result<Quarantined, StartError> {
-    let records = journal
-        .read_from(base.next())
-        .map_err(|error| reading(&error))?;
-    let seen = records.take_while(|stored| !matches!(stored, Ok((key, _)) if *key > newest));
-    quarantined(seen).map_err(|error| reading(&error))
-}
-
 fn hand_over(
     applied: &Applied,
     cursor: Sequence,
@@ -381,11 +367,14 @@ fn hand_over(
 pub(crate) fn refused(after: Sequence, error: &ReplayError) -> StartError {
     match *error {
         ReplayError::Divergence { agreed, parted } => StartError::Divergence { agreed, parted },
-        ReplayError::Semantics { journal, at } => StartError::Semantics {
-            journal,
-            build: SEMANTICS_VERSION,
-            at,
-        },
+        ReplayError::Semantics { journal, at } if journal > SEMANTICS_VERSION => {
+            later(&format!("from command {} on", at.value()), journal)
+        }
+        ReplayError::Semantics { journal, at } => StartError::Semantics(OtherRules {
+            version: journal,
+            first: at,
+            last: at,
+        }),
         ReplayError::Sequence { expected, found } if after == Sequence::ZERO => {
             StartError::NoSnapshot {
                 first: found,

@@ -13,6 +13,7 @@ use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::applied::Applied;
 use super::audits::Audits;
+use super::base::Standing;
 use super::clock::{Clock, Stakes, Trust, span};
 use super::config::{Config, Fatal};
 use super::error::{Recovered, StartError, StopError, Stopped};
@@ -168,7 +169,7 @@ impl Runtime {
                 Arc::clone(&config.on_warning),
             ),
         ));
-        shared.snapshot_at(started.snapshot);
+        shared.snapshot_at(started.snapshot.at);
         let faults = Faults::new(Arc::clone(&shared), Arc::clone(&config.on_fatal));
         let position = started.replayer.position();
         let shadow = shadow(config, &started.replayer)?;
@@ -297,7 +298,7 @@ impl Crew<'_> {
     fn housekeeping(
         &self,
         replayer: Replayer,
-        snapshot: Sequence,
+        snapshot: Standing,
         (finish, questions): (Receiver<Finish>, Receiver<Question>),
     ) -> Housekeeping {
         let layout = Layout::new(&self.config.data_dir);
@@ -322,13 +323,14 @@ impl Crew<'_> {
             runs: self.config.shadow,
             lagging: false,
             last: LastSnapshot {
-                sequence: snapshot,
+                sequence: snapshot.at,
+                rules: snapshot.rules,
                 ended: self.config.clock.source.monotonic(),
                 took: Nanoseconds(0),
             },
-            audits: Audits::new(Arc::clone(&self.config.clock.source), snapshot),
+            audits: Audits::new(Arc::clone(&self.config.clock.source), snapshot.at),
             finished: Finished {
-                snapshot,
+                snapshot: snapshot.at,
                 state: None,
                 error: None,
             },

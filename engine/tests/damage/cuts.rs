@@ -3,7 +3,8 @@
 //!
 //! With the mark at the end, what is cut was acknowledged: refused. With the mark where it stood
 //! when only what lies below the cut was on disk, nobody was told of what is cut: it is trimmed,
-//! and nothing else is. Not here: damage that no cut explains.
+//! and nothing else is. With one copy of the newest mark damaged as well, the other still tells
+//! what was acknowledged. Not here: damage that no cut explains.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use sanjiang_engine::types::Sequence;
 use super::hurt::Damage;
 use super::image::Image;
 use super::judge::{Outcome, judge};
+use super::marks::{self, Copies};
 use super::random::Random;
 use super::table::Case;
 
@@ -115,13 +117,58 @@ fn case<'a>(
                     _ => Err(format!("{outcome:?}")),
                 };
             }
-            let damage = damage.and_put(Path::new("head"), head.clone());
+            let damage = damage.and_put(Path::new(marks::NAME), head.clone());
             let outcome = judge(image, &damage, kept)?;
             match (&outcome, lost) {
                 (Outcome::Exact, None) | (Outcome::Trimmed, Some(_)) => Ok(outcome),
                 _ => Err(format!("{outcome:?}")),
             }
         }),
+    }
+}
+
+/// The log cut below its last record, and one copy of the newest mark damaged: the other says that
+/// the record was acknowledged. With both damaged the mark before is what is left, and it says as
+/// much of the record below.
+pub fn below_a_hurt_mark(image: &Image) -> Vec<Case<'_>> {
+    let (log, _) = image.logical_end().expect("the last record is in a log");
+    let placed = placed(image, &log);
+    let [.., third, second, last] = &placed[..] else {
+        panic!("a tail of many records")
+    };
+    let mut cases = Vec::new();
+    for copies in marks::CHOICES {
+        let (kept, lost, told) = match copies {
+            Copies::First | Copies::Second => (second, last, last),
+            Copies::Both => (third, second, second),
+        };
+        let range = format!("{}..={}", lost.first.value(), told.last.value());
+        for (way, head) in marks::newest_hurt(image, copies) {
+            for at in [kept.bytes.end, lost.bytes.end - 1] {
+                for rest in [Rest::Nothing, Rest::Zeros, Rest::Older] {
+                    let (log, head, range) = (log.clone(), head.clone(), range.clone());
+                    cases.push(Case {
+                        kind: format!("log cut, mark: {copies:?}").to_lowercase(),
+                        what: format!("at byte {at}, then {rest:?}; {way}"),
+                        run: Box::new(move || {
+                            let content = cut(&image.files[&log], at, rest);
+                            let damage = Damage::put(&log, content);
+                            let damage = damage.and_put(Path::new(marks::NAME), head.clone());
+                            let outcome = judge(image, &damage, image.acknowledged)?;
+                            refused(outcome, &range)
+                        }),
+                    });
+                }
+            }
+        }
+    }
+    cases
+}
+
+fn refused(outcome: Outcome, range: &str) -> Result<Outcome, String> {
+    match &outcome {
+        Outcome::Refused(text) if text.contains(range) => Ok(outcome),
+        Outcome::Exact | Outcome::Trimmed | Outcome::Refused(_) => Err(format!("{outcome:?}")),
     }
 }
 

@@ -12,24 +12,12 @@ use sanjiang_engine::types::Sequence;
 use super::database;
 use super::hurt::Damage;
 use super::image::Image;
-use super::judge::judge;
+use super::judge::{Outcome, judge};
+use super::marks::{self, Chosen, Copies};
 use super::table::Case;
 
 /// A field: its name and where it lies.
 type Field = (&'static str, Range<usize>);
-
-const HEAD: [Field; 8] = [
-    ("magic", 0..8),
-    ("counter", 8..16),
-    ("shard", 16..20),
-    ("epoch", 20..24),
-    ("sequence", 24..32),
-    ("chain", 32..64),
-    ("checksum", 64..68),
-    ("rest", 68..4_096),
-];
-const SLOT_BYTES: usize = 4_096;
-const HEAD_CHECKSUM: usize = 64;
 
 /// Fields of a snapshot's header, up to the name of the build.
 const SNAPSHOT: [Field; 13] = [
@@ -99,39 +87,31 @@ fn add(field: &mut [u8], what: u8) {
     }
 }
 
-/// Every field of the head mark: of the newer slot, of the older, of both.
+/// Every field of the head mark: of one copy or both, in the newer slot, the older, both.
 pub fn of_the_head(image: &Image, all: bool) -> Vec<Case<'_>> {
-    let name = Path::new("head");
-    let bytes = &image.files[name];
-    let counter = |slot: usize| bytes[slot * SLOT_BYTES + 8];
-    let newer = usize::from(counter(1) > counter(0));
-    let slots: [(&str, &[usize]); 3] = [
-        ("newer", &[newer]),
-        ("older", &[1 - newer]),
-        ("both", &[0, 1]),
-    ];
-    let slots = slots.map(|(word, slots)| (word, slots.to_vec()));
     let mut cases = Vec::new();
-    for (turn, (field, place)) in HEAD.into_iter().enumerate() {
+    for (turn, (field, place)) in marks::FIELDS.into_iter().enumerate() {
         for &(value, change) in values(all, turn) {
-            for (word, slots) in slots.clone() {
+            for Chosen {
+                what,
+                copies,
+                begins,
+            } in marks::chosen(image)
+            {
                 for fits in [false, true] {
-                    let place = place.clone();
-                    let slots = slots.clone();
+                    let (begins, place) = (begins.clone(), place.clone());
                     cases.push(Case {
                         kind: "head mark's fields".to_owned(),
-                        what: format!("{:?} {field} {value} {word} fits {fits}", image.end),
+                        what: format!("{:?} {field} {value} {what} fits {fits}", image.end),
                         run: Box::new(move || {
-                            let mut hurt = bytes.clone();
-                            for slot in &slots {
-                                let slot = &mut hurt[slot * SLOT_BYTES..][..SLOT_BYTES];
-                                change(&mut slot[place.clone()]);
-                                if fits && place.start < HEAD_CHECKSUM {
-                                    let sum = crc32c::crc32c(&slot[..HEAD_CHECKSUM]);
-                                    slot[HEAD_CHECKSUM..][..4].copy_from_slice(&sum.to_le_bytes());
-                                }
+                            let damage = head(image, &begins, &place, change, fits);
+                            let outcome = judge(image, &damage, image.acknowledged)?;
+                            // The other copy of each slot is whole, and the journal too.
+                            let one = copies != Copies::Both && !fits;
+                            if one && outcome != Outcome::Exact {
+                                return Err(format!("{outcome:?}"));
                             }
-                            judge(image, &Damage::put(name, hurt), image.acknowledged)
+                            Ok(outcome)
                         }),
                     });
                 }
@@ -139,6 +119,25 @@ pub fn of_the_head(image: &Image, all: bool) -> Vec<Case<'_>> {
         }
     }
     cases
+}
+
+fn head(
+    image: &Image,
+    begins: &[usize],
+    place: &Range<usize>,
+    change: fn(&mut [u8]),
+    fits: bool,
+) -> Damage<'static> {
+    let name = Path::new(marks::NAME);
+    let mut hurt = image.files[name].clone();
+    for begin in begins {
+        let copy = &mut hurt[*begin..];
+        change(&mut copy[place.clone()]);
+        if fits {
+            marks::fit(copy);
+        }
+    }
+    Damage::put(name, hurt)
 }
 
 /// Every field of a snapshot's header: of the newest, of the older, of both.

@@ -45,10 +45,10 @@ impl<'a> Damage<'a> {
         }
     }
 
-    /// Whether only files of the archive are hurt.
-    pub fn archive_only(&self) -> bool {
+    /// Whether a file of the archive is hurt, alone or beside others: a start does not read it.
+    pub fn hurts_archive(&self) -> bool {
         let mut names = self.put.keys().chain(&self.remove);
-        self.at_last.is_none() && names.all(|name| name.starts_with("archive"))
+        names.any(|name| name.starts_with("archive"))
     }
 
     /// Something is done to the folder.

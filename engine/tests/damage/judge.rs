@@ -39,7 +39,7 @@ pub fn judge(image: &Image, damage: &Damage<'_>, least: Sequence) -> Result<Outc
         image,
         hurt: &hurt,
         least,
-        archive_only: damage.archive_only(),
+        archive_hurt: damage.hurts_archive(),
     };
     catch_unwind(AssertUnwindSafe(|| judged(&place)))
         .unwrap_or_else(|panic| Err(format!("panicked: {}", said(&*panic))))
@@ -57,8 +57,8 @@ struct Place<'a> {
     hurt: &'a Hurt,
     /// Everything up to here was acknowledged.
     least: Sequence,
-    /// Nothing is damaged but the archive, which a start does not need: `verify` tells.
-    archive_only: bool,
+    /// The archive is damaged, which a start does not need: `verify` tells.
+    archive_hurt: bool,
 }
 
 fn judged(place: &Place<'_>) -> Result<Outcome, String> {
@@ -123,7 +123,7 @@ fn exact(
         let all = image.records.iter().map(|(first, bytes)| (*first, bytes));
         ours.eq(all.take_while(|(first, _)| *first <= last))
     });
-    if !history && (whole || !place.archive_only) {
+    if !history && (whole || !place.archive_hurt) {
         let knew = if whole { "not told" } else { "told" };
         return Err(format!(
             "records are lost from the history; verify had {knew} it"
@@ -148,7 +148,7 @@ fn names_the_range(folder: &Path, error: &StartError) -> Result<(), String> {
         StartError::OtherShard { .. }
             | StartError::HeadMark { .. }
             | StartError::Newer { .. }
-            | StartError::Semantics { .. }
+            | StartError::Semantics(_)
     ) {
         // What is wrong is not a part of the history; without a mark nobody knows where it ends.
         return Ok(());
