@@ -16,4 +16,4 @@ pub use fields::{Fields, Prefix, at};
 pub use operations::{Operation, operation};
 pub use orders::{OrderName, cancel, mass_cancel, order_id, order_name, replace, submit};
 pub use session::{open_session, session_batch};
-pub use timetable::calendar_hash;
+pub use timetable::{calendar_hash, date};

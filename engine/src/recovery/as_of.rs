@@ -89,8 +89,8 @@ fn io(path: &Path, error: &std::io::Error) -> StartError {
 }
 
 /// Replays all that is kept from the newest snapshot before `from` on, or from the beginning: shows
-/// `begin` the engine it begins with, then `each` every record's commands and events, and gives the
-/// engine at the end.
+/// `begin` the engine it begins with, then `each` the engine after every record with the record's
+/// commands and events, and gives the engine at the end.
 ///
 /// # Errors
 /// As [`as_of_on`].
@@ -99,7 +99,7 @@ pub fn replay_from_on(
     store: &dyn Store,
     limits: Limits,
     from: Time,
-    (begin, mut each): (impl FnOnce(&Engine), impl FnMut(&Released<'_>)),
+    (begin, mut each): (impl FnOnce(&Engine), impl FnMut(&Engine, &Released<'_>)),
 ) -> Result<Engine, StartError> {
     let layout = Layout::new(data_dir);
     let _lock = share(&layout)?;
@@ -123,8 +123,13 @@ pub fn replay_from_on(
             continue;
         }
         let after = replayer.engine().sequence();
-        let released = replayer.replay(&bytes);
-        each(&released.map_err(|error| refused(after, &error))?);
+        replayer
+            .apply(&bytes)
+            .map_err(|error| refused(after, &error))?;
+        let (position, applied) = (replayer.position(), replayer.applied());
+        let last = replayer.engine().sequence();
+        let released = applied.released(last, position.epoch, position.shard);
+        each(replayer.engine(), &released);
     }
     Ok(replayer.into_engine())
 }

@@ -85,7 +85,7 @@ pub fn replay_from(
     from: crate::types::Time,
     watch: (
         impl FnOnce(&crate::engine::Engine),
-        impl FnMut(&crate::runtime::Released<'_>),
+        impl FnMut(&crate::engine::Engine, &crate::runtime::Released<'_>),
     ),
 ) -> Result<crate::engine::Engine, StartError> {
     let store = crate::journal::rocks::RocksStore::new(Layout::new(data_dir).journal());
