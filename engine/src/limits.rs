@@ -32,7 +32,7 @@ pub struct Limits {
     /// Positions: of an account in an asset, of a venue's fees, of a custodian. Default 5 x 2^20
     /// (capacity model: 1 M accounts with 5 assets each); a position is 32 bytes.
     pub positions_max: u32,
-    /// Different fee rates ever set. Default 4,096.
+    /// Different fee rates ever set, those of nothing apart. Default 4,096.
     pub rates_max: u32,
     /// Instructions that wait for their custodian. Default 65,536.
     pub instructions_max: u32,

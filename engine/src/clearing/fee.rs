@@ -72,13 +72,19 @@ impl Accrued {
     }
 
     /// The most that `lots` more, worth `value`, can add to what is charged; a cap could only make
-    /// it less.
+    /// it less. What trades for nothing accrues nothing, but at any better price the minimum is due.
     #[inline]
     pub(crate) fn more(self, value: i64, lots: i64, rates: &FeeRates) -> i64 {
         let ppm = rates.maker_ppm.max(rates.taker_ppm);
         let ppm = ppm.max(rates.auction_ppm).max(0);
         let after = self.plus(value, ppm, lots, rates.per_lot);
-        after.charged_uncapped(rates) - self.charged_uncapped(rates)
+        let charged = after.charged_uncapped(rates);
+        let charged = if rates.minimum > 0 {
+            charged.max(rates.minimum)
+        } else {
+            charged
+        };
+        charged - self.charged_uncapped(rates)
     }
 }
 
@@ -92,7 +98,8 @@ pub(crate) fn ppm(rates: &FeeRates, liquidity: Liquidity) -> i32 {
     }
 }
 
-/// Places in the table of rates by tier; zero is not set, as the first rates are none at all.
+/// By tier the place in the table of rates, plus one; zero where none were set. Rates of nothing can
+/// be set: a tier that is charged nothing does not fall back to another.
 type Tiers = [u32; FeeRates::TIERS];
 
 /// All rates of a shard, and who has which.
@@ -157,7 +164,8 @@ impl Fees {
         let general = self.venues.get(venue.place());
         let of = |tiers: Option<&Tiers>, tier: usize| tiers.map_or(0, |tiers| tiers[tier]);
         let choices = [of(own, tier), of(general, tier), of(own, 0), of(general, 0)];
-        choices.into_iter().find(|place| *place != 0).unwrap_or(0)
+        let found = choices.into_iter().find(|place| *place != 0);
+        found.map_or(0, |place| place - 1)
     }
 
     /// Checks new rates of a known venue and changes nothing.
@@ -169,7 +177,7 @@ impl Fees {
             return Err(RejectReason::InvalidField.into());
         }
         let fresh = !self.known.contains_key(&command.rates);
-        if fresh && self.table.len() >= self.max as usize {
+        if fresh && self.table.len() > self.max as usize {
             return Err(RejectReason::TooMany.into());
         }
         Ok(())
@@ -185,7 +193,7 @@ impl Fees {
         if index >= list.len() {
             list.resize(index + 1, Tiers::default());
         }
-        list[index][usize::from(command.tier)] = place;
+        list[index][usize::from(command.tier)] = place + 1;
     }
 
     fn place_of(&mut self, rates: FeeRates) -> u32 {
@@ -265,7 +273,7 @@ impl Fees {
             let mut tiers = Tiers::default();
             for place in &mut tiers {
                 *place = input.varint32("rates of a tier")?;
-                if !self.has(*place) {
+                if *place > 0 && !self.has(*place - 1) {
                     return Err(BytesError::range("rates of a tier"));
                 }
             }

@@ -65,26 +65,26 @@ pub(crate) fn needed(
     leaves: Quantity,
 ) -> Needed {
     let lots = leaves.lots();
-    let goods = match side {
-        Side::Buy => 0,
-        Side::Sell => lots * cleared.lot_units,
+    let Some(price) = price.filter(|_| lots > 0) else {
+        return Needed { money: 0, goods: 0 };
     };
-    let money = match price {
-        Some(price) if lots > 0 => {
-            let price = cleared.hold_price(price);
-            let worst = Worst {
-                cleared,
-                rates,
-                accrued,
-            };
-            match side {
-                Side::Buy => worst.of_buy(price, leaves),
-                Side::Sell => worst.of_sell(price, leaves),
-            }
-        }
-        _ => 0,
+    let price = cleared.hold_price(price);
+    let worst = Worst {
+        cleared,
+        rates,
+        accrued,
     };
-    Needed { money, goods }
+    match side {
+        Side::Buy => Needed {
+            money: worst.of_buy(price, leaves),
+            goods: 0,
+        },
+        // More goods than an amount can be are never available.
+        Side::Sell => Needed {
+            money: worst.of_sell(price, leaves),
+            goods: lots.saturating_mul(cleared.lot_units),
+        },
+    }
 }
 
 /// The worst an order can come to pay.

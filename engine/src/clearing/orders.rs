@@ -203,13 +203,25 @@ impl Clearing {
         price: Option<Price>,
         leaves: Quantity,
     ) {
-        let hold = self.holds[slot as usize];
-        let needed = self.needed(cleared, &hold, side, price, leaves);
+        let party = Party {
+            slot,
+            price,
+            leaves,
+        };
+        self.lower_after(cleared, party, side, 0);
+    }
+
+    /// As [`Clearing::lower`], after a trade from which the order received so much: that may be
+    /// held too, since a fee of what is left can round up where it rounded down before.
+    #[inline]
+    fn lower_after(&mut self, cleared: &Cleared, party: Party, side: Side, received: i64) {
+        let hold = self.holds[party.slot as usize];
+        let needed = self.needed(cleared, &hold, side, party.price, party.leaves);
         let lower = Needed {
-            money: needed.money.min(hold.money),
+            money: needed.money.min(hold.money + received),
             goods: needed.goods.min(hold.goods),
         };
-        self.change(slot, lower);
+        self.change(party.slot, lower);
     }
 
     /// An order has ended: it lets go of all it holds.
@@ -242,8 +254,12 @@ impl Clearing {
         let seller = &mut self.holds[parties[1].slot as usize];
         seller.money -= paid[1];
         seller.goods -= goods;
-        for (party, side) in parties.iter().zip([Side::Buy, Side::Sell]) {
-            self.lower(cleared, party.slot, side, party.price, party.leaves);
+        let received = [-(value + fees[0]), value - fees[1]].map(|sum| sum.max(0));
+        for (side, (party, sum)) in [Side::Buy, Side::Sell]
+            .into_iter()
+            .zip(parties.into_iter().zip(received))
+        {
+            self.lower_after(cleared, party, side, sum);
         }
         let held = parties.map(|party| self.held(party.slot));
         Settled {
@@ -270,6 +286,7 @@ impl Clearing {
             Some(_) => Liquidity::Maker,
         };
         let mut fees = [0; 2];
+        let accrued = slots.map(|slot| self.holds[slot as usize].accrued);
         for (fee, (slot, side)) in fees
             .iter_mut()
             .zip(slots.iter().zip([Side::Buy, Side::Sell]))
@@ -290,8 +307,13 @@ impl Clearing {
                 [0, other] => [-other, other],
                 [other, _] => [other, -other],
             };
-            for ((slot, fee), raised) in slots.iter().zip(fees).zip(raised) {
-                self.holds[*slot as usize].accrued.whole += raised - fee;
+            for (place, slot) in slots.into_iter().enumerate() {
+                let up = raised[place] - fees[place];
+                if up > 0 {
+                    let now = &mut self.holds[slot as usize].accrued;
+                    now.whole += up;
+                    *now = (*now).min(accrued[place]);
+                }
             }
             return raised;
         }

@@ -77,12 +77,15 @@ impl Setting<'_> {
         force == Force::Closing && self.phase.auction() != Some(Auction::Closing)
     }
 
-    /// The static band's limit on a side: what a buyer may pay at most, a seller take at least.
+    /// The static band's limit on a side: what a buyer may pay at most, a seller take at least. A
+    /// wide band reaches below the allowed prices, at which an auction must not trade.
     pub(crate) fn band_limit(&self, side: Side) -> Option<Price> {
-        self.band.map(|(low, high)| match side {
+        let (low, high) = self.band?;
+        let limit = match side {
             Side::Buy => high,
             Side::Sell => low,
-        })
+        };
+        Some(self.terms.price_sign.raised(limit))
     }
 }
 

@@ -14,7 +14,8 @@ use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::{OrderType, SelfTradePrevention, Time, TimeInForce};
 use sanjiang_engine::venue::{Action, Phase, TradingStatus};
 
-use crate::reference::{Meeting, Reference};
+use super::paid;
+use crate::reference::Reference;
 
 /// One thing that has to happen at least once.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -30,6 +31,11 @@ pub enum Cell {
     Book(&'static str, Trading),
     Event(&'static str),
     Fired(&'static str),
+    /// A command about money, taken or refused.
+    Command(&'static str, bool),
+    Custody(&'static str),
+    /// What the reference says of fees and holds.
+    Money(&'static str),
     /// A command so many nanoseconds after the next deadline.
     Deadline(i64),
 }
@@ -294,7 +300,7 @@ impl Coverage {
         before: Before,
         command: &Command,
         events: &[Event],
-        meetings: &[Meeting],
+        world: &Reference,
     ) {
         self.commands += 1;
         self.events += events.len() as u64;
@@ -302,6 +308,10 @@ impl Coverage {
         let duplicate = matches!(events, [Event::Duplicate(_)]);
         self.accepted += u64::from(reject.is_none() && !duplicate);
         self.count_action(&before, command, reject, duplicate);
+        let judged = !duplicate && reject.is_none_or(|reason| reason.code() >= 10);
+        if let Some(name) = paid::command(&command.body).filter(|_| judged) {
+            self.hit(Cell::Command(name, reject.is_none()));
+        }
         if let Some(dated) = &before.dated {
             self.count_fired(dated, events);
         }
@@ -317,6 +327,7 @@ impl Coverage {
                     self.hit(Cell::Cause(CAUSES[cause_of(report.cause)]));
                 }
                 Event::Trade(_) => self.trades += 1,
+                Event::Custody(report) => self.hit(Cell::Custody(paid::custody(report))),
                 Event::Book(change) => {
                     let later = &events[at..];
                     let uncrossing = later.iter().any(|event| {
@@ -348,12 +359,14 @@ impl Coverage {
                 | Event::StatusChanged(_)
                 | Event::ReferencePrice(_)
                 | Event::DayRolled(_)
-                | Event::Custody(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_) => {}
             }
         }
-        for meeting in meetings {
+        for mark in &world.reached {
+            self.hit(Cell::Money(mark));
+        }
+        for meeting in &world.meetings {
             let (mode, auction, larger) = *meeting;
             let how = if auction {
                 Trading::Auction
@@ -477,12 +490,11 @@ fn required() -> Vec<(&'static str, Vec<Cell>)> {
         }
         book.extend(BOOK.map(|action| Cell::Book(action, how)));
     }
-    vec![
+    let mut groups = vec![
         (
             "reject reasons",
             RejectReason::ALL
                 .iter()
-                .filter(|reason| !of_money(**reason))
                 .map(|&reason| Cell::Reject(reason))
                 .collect(),
         ),
@@ -494,19 +506,13 @@ fn required() -> Vec<(&'static str, Vec<Cell>)> {
         ("causes", CAUSES.map(Cell::Cause).to_vec()),
         ("reports", REPORTS.map(Cell::Report).to_vec()),
         ("book changes x trading", book),
-        (
-            "events",
-            EVENTS[..13].iter().map(|text| Cell::Event(text)).collect(),
-        ),
+        ("events", EVENTS.map(Cell::Event).to_vec()),
         ("what ticks fire", FIRED.map(Cell::Fired).to_vec()),
         (
             "nanoseconds after a deadline",
             [-1, 0, 1].map(Cell::Deadline).to_vec(),
         ),
-    ]
-}
-
-/// Reasons that only money and goods give.
-fn of_money(reason: RejectReason) -> bool {
-    matches!(reason.code(), 24..=26 | 35 | 61 | 95..=97 | 103..)
+    ];
+    groups.extend(paid::required());
+    groups
 }

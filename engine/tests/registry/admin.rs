@@ -35,7 +35,7 @@ fn next(length: usize, most: u32) -> Result<u32, R> {
 impl Reference {
     pub(in crate::reference) fn carry_out(
         &mut self,
-        by: PrincipalId,
+        envelope: &Envelope,
         body: &Body,
     ) -> Result<(), Reject> {
         let handle = match body {
@@ -43,7 +43,7 @@ impl Reference {
             Body::CancelOrder(cancel) => return self.cancel(cancel),
             Body::ReplaceOrder(replace) => return self.replace(replace),
             Body::MassCancel(mass) => return self.mass_cancel(mass),
-            Body::OpenSession(open) => return self.open_session(by, open),
+            Body::OpenSession(open) => return self.open_session(envelope.principal, open),
             Body::Tick => {
                 self.tick();
                 return Ok(());
@@ -97,19 +97,12 @@ impl Reference {
                 self.requests_reserved = set.requests_reserved;
                 None
             }
-            Body::CreateAsset(_)
-            | Body::CreateCustodian(_)
-            | Body::SetClearing(_)
-            | Body::SetFees(_)
-            | Body::SetTier(_)
-            | Body::Instruct(_)
-            | Body::Acknowledge(_)
-            | Body::CloseCustodyDate(_) => unreachable!("not generated"),
             Body::AcceptClock(_)
             | Body::SessionsLost
             | Body::SemanticsVersion(_)
             | Body::BeginEpoch(_)
             | Body::Quarantine(_) => None,
+            _ => self.clear(envelope, body)?,
         };
         self.answer(None, handle);
         Ok(())
@@ -210,6 +203,7 @@ impl Reference {
         self.venues.push(Venue {
             name: create.name,
             models: models.clone(),
+            demonstration: create.demonstration,
             calendar,
             phase: Phase::Closed,
             status: TradingStatus::Trading,
@@ -248,6 +242,7 @@ impl Reference {
             name: create.name,
             venue: create.venue.place(),
             terms,
+            clearing: None,
             status: TradingStatus::Trading,
             reference: None,
             last: None,
