@@ -18,7 +18,8 @@
  * number is its place in the log. One lock is held over a record and its change, so only the last
  * record can be in doubt; never over a sync.
  * sync_file_range makes nothing durable. Not followed, so the process is aborted with a message:
- * shared writable mappings, io_uring, stdio, raw system calls and links out of the root.
+ * shared mappings that are or could be made writable, io_uring, stdio, raw system calls and links
+ * out of the root.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -227,13 +227,14 @@ int mkdirat(int dir, const char *name, mode_t mode) {
 }
 int mkdir(const char *name, mode_t mode) { return mkdirat(AT_FDCWD, name, mode); }
 
+/* Of a file opened for writing, mprotect would make any shared mapping a writable one. */
 void *mmap(void *at, size_t length, int access, int flags, int fd, off_t from) {
     char path[PATH_MAX];
     struct stat meta;
     REAL(void *, "mmap", void *, size_t, int, int, int, off_t);
     int shared = (flags & (MAP_SHARED | MAP_PRIVATE)) != MAP_PRIVATE;
-    if (fd >= 0 && shared && access & PROT_WRITE && !(flags & MAP_ANONYMOUS) &&
-        look(fd, path, &meta))
+    if (fd >= 0 && shared && !(flags & MAP_ANONYMOUS) && look(fd, path, &meta) &&
+        (access & PROT_WRITE || (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY))
         die("a shared writable mapping", path);
     return real(at, length, access, flags, fd, from);
 }
@@ -259,7 +260,8 @@ long syscall(long number, ...) {
     char path[PATH_MAX];
     struct stat meta;
     REAL(long, "syscall", long, ...);
-    if (number == SYS_io_uring_setup && ready()) die("io_uring", root);
+    int is_ring = number == SYS_io_uring_setup || number == SYS_io_uring_enter;
+    if (is_ring && ready()) die("io_uring", root);
     int changes_it = number == SYS_write || number == SYS_pwrite64 || number == SYS_writev ||
                      number == SYS_pwritev || number == SYS_pwritev2 || number == SYS_ftruncate ||
                      number == SYS_fallocate;
