@@ -473,7 +473,8 @@ impl VenueEntry {
         }
     }
 
-    fn new(venue: &CreateVenue) -> Self {
+    /// What a new venue is: closed, without a timetable.
+    pub fn new(venue: &CreateVenue) -> Self {
         Self {
             name: venue.name,
             title: venue.title,

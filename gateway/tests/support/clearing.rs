@@ -124,7 +124,10 @@ pub async fn balances(channel: Channel, account: &str) -> BTreeMap<String, (Stri
     };
     let mut all = BTreeMap::new();
     loop {
-        let page = accounts.get_balances(request.clone()).await.expect("a page");
+        let page = accounts
+            .get_balances(request.clone())
+            .await
+            .expect("a page");
         let page = page.into_inner();
         assert!(page.balances.len() <= 1 && page.engine_sequence > 0);
         for one in page.balances {
