@@ -12,6 +12,7 @@ mod orders;
 mod session;
 mod timetable;
 
+pub use clearing::posting_place;
 pub use fields::{Fields, Prefix, at};
 pub use operations::{Operation, operation};
 pub use orders::{OrderName, cancel, mass_cancel, order_id, order_name, replace, submit};

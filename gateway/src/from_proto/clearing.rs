@@ -9,13 +9,14 @@ use engine::command::{
     Acknowledge, AssetClass, Body, CloseCustodyDate, CreateAsset, CreateCustodian, CustodianKind,
     Direction, FeeRates, Instruct, Outcome, SetClearing, SetFees, SetTier,
 };
-use engine::types::{ParticipantId, Sequence};
+use engine::types::{ParticipantId, Sequence, Time};
 use proto::v1;
 
 use super::fields::Fields;
 use super::operations::{Asks, decimals, demonstration};
 use crate::directory::Tables;
 use crate::errors::Kind;
+use crate::projector::postings::PostingPlace;
 
 impl Asks for v1::CreateAssetRequest {
     fn ask(&self, fields: &mut Fields<'_>) -> Option<Body> {
@@ -199,6 +200,29 @@ impl Asks for v1::CloseCustodyDateRequest {
             date: date?,
         }))
     }
+}
+
+/// Where a posting stands, from its opaque text, if one is given.
+pub fn posting_place(fields: &mut Fields<'_>, field: &str, text: &str) -> Option<PostingPlace> {
+    if text.is_empty() {
+        return None;
+    }
+    let read = place(text);
+    if read.is_none() {
+        fields.wrong(field, "is none this exchange gave; copy it from an answer");
+    }
+    read
+}
+
+fn place(text: &str) -> Option<PostingPlace> {
+    let mut parts = text.split('-');
+    let (time, sequence, index) = (parts.next()?, parts.next()?, parts.next()?);
+    let place = PostingPlace {
+        time: Time::new(time.parse().ok()?)?,
+        sequence: Sequence::new(sequence.parse().ok()?),
+        index: index.parse().ok()?,
+    };
+    parts.next().is_none().then_some(place)
 }
 
 fn tier(fields: &mut Fields<'_>, value: u32) -> Option<u8> {

@@ -161,12 +161,12 @@ fn get_reject(input: &mut Reader<'_>) -> Result<Option<Reject>, BytesError> {
     Ok(Some(Reject { reason, basis }))
 }
 
-fn put_order(out: &mut Vec<u8>, value: OrderId) {
+pub(super) fn put_order(out: &mut Vec<u8>, value: OrderId) {
     bytes::put_varint(out, value.sequence);
     bytes::put_u32(out, value.slot);
 }
 
-fn get_order(input: &mut Reader<'_>) -> Result<OrderId, BytesError> {
+pub(super) fn get_order(input: &mut Reader<'_>) -> Result<OrderId, BytesError> {
     Ok(OrderId {
         sequence: input.varint()?,
         slot: input.u32()?,
@@ -222,7 +222,7 @@ fn get_handle(input: &mut Reader<'_>, field: &'static str) -> Result<u32, BytesE
 }
 
 /// The row behind its version, and that.
-fn open(row: &[u8]) -> Result<(Reader<'_>, u8), RowError> {
+pub(super) fn open(row: &[u8]) -> Result<(Reader<'_>, u8), RowError> {
     let mut input = Reader::new(row);
     match input.u8()? {
         version @ 1..=ROW_VERSION => Ok((input, version)),
@@ -388,14 +388,28 @@ fn get_exec(input: &mut Reader<'_>) -> Result<ExecId, BytesError> {
     })
 }
 
+pub(super) fn put_trade_id(out: &mut Vec<u8>, value: TradeId) {
+    bytes::put_varint(out, value.shard.into());
+    bytes::put_varint(out, value.epoch.into());
+    bytes::put_varint(out, value.sequence);
+    bytes::put_varint(out, value.index.into());
+}
+
+pub(super) fn get_trade_id(input: &mut Reader<'_>) -> Result<TradeId, BytesError> {
+    let id = get_exec(input)?;
+    Ok(TradeId {
+        shard: id.shard,
+        epoch: id.epoch,
+        sequence: id.sequence,
+        index: id.index,
+    })
+}
+
 impl TradeRow {
     /// Appends the row's bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.push(ROW_VERSION);
-        bytes::put_varint(out, self.trade.shard.into());
-        bytes::put_varint(out, self.trade.epoch.into());
-        bytes::put_varint(out, self.trade.sequence);
-        bytes::put_varint(out, self.trade.index.into());
+        put_trade_id(out, self.trade);
         bytes::put_time(out, self.time);
         bytes::put_varint(out, self.instrument.index().into());
         bytes::put_price(out, self.price);
@@ -410,14 +424,8 @@ impl TradeRow {
     /// [`RowError`].
     pub fn decode(row: &[u8]) -> Result<Self, RowError> {
         let (mut input, version) = open(row)?;
-        let id = get_exec(&mut input)?;
         let row = Self {
-            trade: TradeId {
-                shard: id.shard,
-                epoch: id.epoch,
-                sequence: id.sequence,
-                index: id.index,
-            },
+            trade: get_trade_id(&mut input)?,
             time: input.time("time")?,
             instrument: InstrumentId::new(get_handle(&mut input, "instrument")?),
             price: input.price("price")?,

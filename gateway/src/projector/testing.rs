@@ -23,6 +23,7 @@ use engine::types::{
 };
 
 use super::released::Owned;
+use super::testing_money::worth;
 
 /// How many accounts there are; two participants share them.
 pub(crate) const ACCOUNTS: u32 = 4;
@@ -62,19 +63,6 @@ impl Made {
     }
 }
 
-/// What something is worth: nothing on the last instrument, which is not cleared.
-pub(crate) fn worth(instrument: InstrumentId, price: Price, quantity: Quantity) -> i64 {
-    if is_cleared(instrument) {
-        price.ticks() * quantity.lots() * 10
-    } else {
-        0
-    }
-}
-
-pub(crate) fn is_cleared(instrument: InstrumentId) -> bool {
-    instrument.index() < INSTRUMENTS - 1
-}
-
 /// The made-up exchange, with all it ever released.
 #[derive(Default)]
 pub(crate) struct Exchange {
@@ -112,6 +100,9 @@ impl Exchange {
         };
         for account in 0..ACCOUNTS {
             exchange.account(account);
+        }
+        for instrument in 0..INSTRUMENTS {
+            exchange.clearing(InstrumentId::new(instrument));
         }
         for _ in 0..commands {
             exchange.step();
@@ -189,7 +180,7 @@ impl Exchange {
     }
 
     /// Half of the commands come by a session, half with an id of their own.
-    fn identity(&mut self) -> Identity {
+    pub(super) fn identity(&mut self) -> Identity {
         let number = self.next_sequence().value();
         if self.random(2) == 0 {
             Identity::Request(ClientId::new(&format!("id-{number}")).expect("short"))
@@ -215,13 +206,14 @@ impl Exchange {
 
     fn step(&mut self) {
         let crossing = self.crossing();
-        match self.random(12) {
+        match self.random(13) {
             0..=4 => self.submit(),
             5..=6 if crossing.is_some() => self.trade(crossing),
             7 => self.cancel(),
             8 => self.replace(),
             9 => self.mass_cancel(),
             10 => self.reject(),
+            11 => self.custody(),
             _ => self.tick(),
         }
     }

@@ -1,7 +1,8 @@
 //! `Accounts`: who trades, with what.
 //!
 //! Invariant: names and handles are answered as the directory says at the last released command.
-//! Not here: creating them (`operations`), what the engine is asked for (`balances`).
+//! Not here: creating them (`operations`), what the engine is asked for (`balances`), what moved
+//! (`postings`).
 
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use tonic::{Request, Response, Status};
 use super::balances;
 use super::operations::{Reported, change};
 use super::pages::page;
+use super::postings;
 use crate::directory::{AccountEntry, Tables};
 use crate::errors::{Failure, Kind};
 use crate::exchange::Exchange;
@@ -226,17 +228,19 @@ impl Accounts for AccountsService {
 
     async fn list_postings(
         &self,
-        _request: Request<v1::ListPostingsRequest>,
+        request: Request<v1::ListPostingsRequest>,
     ) -> Result<Response<v1::ListPostingsResponse>, Status> {
-        Err(Status::unimplemented("postings are not kept yet"))
+        let answer = postings::list(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
     }
 
-    type StreamPostingsStream = super::streams::Reader<v1::StreamPostingsResponse>;
+    type StreamPostingsStream = postings::PostingsStream;
 
     async fn stream_postings(
         &self,
-        _request: Request<v1::StreamPostingsRequest>,
+        request: Request<v1::StreamPostingsRequest>,
     ) -> Result<Response<Self::StreamPostingsStream>, Status> {
-        Err(Status::unimplemented("postings are not kept yet"))
+        let stream = postings::stream(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(stream))
     }
 }

@@ -7,8 +7,9 @@ use engine::command::{AssetClass, CustodianKind, Demonstration, Direction, FeeRa
 use engine::types::{AssetId, CustodianId, InstrumentId, Sequence};
 use proto::v1;
 
-use super::{account_name, decimal_text};
+use super::{account_name, decimal_text, instrument_name, order_id_text, timestamp, trade_id_text};
 use crate::directory::Tables;
+use crate::projector::postings::{PostingCause, PostingPlace, PostingRow, TradePart};
 
 /// Minor units of an asset, in its own units.
 pub fn amount_text(asset: &Asset, units: i64) -> String {
@@ -89,6 +90,83 @@ pub fn instruction(tables: &Tables, id: Sequence, of: &Instruction) -> v1::Instr
         custodian_id: custodian_name(tables, of.custodian),
         direction: direction.into(),
         amount: asset.map_or_else(String::new, |asset| amount_text(asset, of.amount.units())),
+    }
+}
+
+/// Where a posting stands, as opaque text.
+pub fn posting_place_text(place: PostingPlace) -> String {
+    let (time, sequence) = (place.time.nanoseconds(), place.sequence.value());
+    format!("{time}-{sequence}-{}", place.index)
+}
+
+/// One amount that moved on an account.
+pub fn posting(tables: &Tables, row: &PostingRow) -> v1::Posting {
+    let asset = tables.asset(row.asset);
+    let units = posted_units(tables, row);
+    let amount = asset.map(|asset| decimal_text(units, asset.class.decimals()));
+    let wire = v1::Posting {
+        position: posting_place_text(row.place),
+        asset_id: asset_name(tables, row.asset),
+        amount: amount.unwrap_or_default(),
+        engine_sequence: row.place.sequence.value(),
+        time: Some(timestamp(row.place.time)),
+        demonstration: asset.is_some_and(asset_is_demonstration),
+        ..v1::Posting::default()
+    };
+    match row.cause {
+        PostingCause::Custody {
+            direction,
+            instruction,
+            custodian,
+            reference,
+        } => {
+            let kind = match direction {
+                Direction::Deposit => v1::PostingKind::Deposit,
+                Direction::Withdrawal => v1::PostingKind::Withdrawal,
+            };
+            v1::Posting {
+                kind: kind.into(),
+                instruction_id: instruction.value(),
+                custodian_id: custodian_name(tables, custodian),
+                reference: reference.as_str().to_owned(),
+                ..wire
+            }
+        }
+        PostingCause::Trade {
+            part,
+            trade,
+            instrument,
+            order,
+        } => {
+            let kind = match part {
+                TradePart::Goods => v1::PostingKind::TradeGoods,
+                TradePart::Money => v1::PostingKind::TradeMoney,
+                TradePart::Fee => v1::PostingKind::Fee,
+            };
+            v1::Posting {
+                kind: kind.into(),
+                trade_id: trade_id_text(trade),
+                instrument_id: instrument_name(tables, instrument),
+                order_id: order_id_text(order),
+                ..wire
+            }
+        }
+    }
+}
+
+/// The amount of a posting in minor units: goods of a trade are kept in lots.
+fn posted_units(tables: &Tables, row: &PostingRow) -> i128 {
+    let amount = i128::from(row.amount);
+    match row.cause {
+        PostingCause::Trade {
+            part: TradePart::Goods,
+            instrument,
+            ..
+        } => {
+            let cleared = tables.cleared.get(&instrument);
+            amount * cleared.map_or(0, |cleared| i128::from(cleared.lot_units))
+        }
+        PostingCause::Trade { .. } | PostingCause::Custody { .. } => amount,
     }
 }
 
