@@ -342,6 +342,7 @@ impl Exchange {
             price,
             quantity,
             value: worth(a.instrument, price, quantity),
+            goods: quantity.lots(),
             aggressor: [None, Some(Side::Buy), Some(Side::Sell)][self.random(3) as usize],
             buy: fills[0],
             sell: fills[1],
