@@ -121,13 +121,27 @@ impl Clearing {
             .ledger
             .find(Holder::Account(command.account), command.asset);
         let available = place.map_or(0, |place| self.ledger.position(place).available);
-        if command.amount.units() <= available {
+        let units = command.amount.units();
+        if units <= available && units <= self.free_at(command.custodian, command.asset) {
             return Ok(());
         }
         Err(match asset.class {
             AssetClass::Currency { .. } => RejectReason::InsufficientFunds,
             AssetClass::Goods { .. } => RejectReason::InsufficientGoods,
         })
+    }
+
+    /// What a custodian holds and is not yet asked to hand out. Instructions are rare, so the sum
+    /// is not kept.
+    fn free_at(&self, custodian: CustodianId, asset: AssetId) -> i64 {
+        let place = self.ledger.find(Holder::Custodian(custodian), asset);
+        let holds = place.map_or(0, |place| -self.ledger.position(place).available);
+        let pending = self.custody.pending.values();
+        let asked = pending.filter(|one| {
+            let own = one.custodian == custodian && one.asset == asset;
+            own && one.direction == Direction::Withdrawal
+        });
+        holds - asked.map(|one| one.amount.units()).sum::<i64>()
     }
 
     fn check_circulation(&self, asset: AssetId, amount: Amount) -> Result<(), RejectReason> {
@@ -263,7 +277,7 @@ impl Clearing {
     ///
     /// # Errors
     /// UNKNOWN_CUSTODIAN, INVALID_FIELD.
-    pub(crate) fn check_close(&self, command: &CloseCustodyDate) -> Result<(), Reject> {
+    pub(crate) fn check_close(&self, command: CloseCustodyDate) -> Result<(), Reject> {
         let custodian = self.assets.custodian(command.custodian);
         let custodian = custodian.ok_or(RejectReason::UnknownCustodian)?;
         if custodian.closed_through >= Some(command.date) {
@@ -273,7 +287,7 @@ impl Clearing {
     }
 
     /// Closes dates that were checked.
-    pub(crate) fn close_date(&mut self, command: &CloseCustodyDate) {
+    pub(crate) fn close_date(&mut self, command: CloseCustodyDate) {
         self.assets.close(command.custodian, command.date);
         let custodian = command.custodian;
         let open =

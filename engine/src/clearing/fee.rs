@@ -72,7 +72,8 @@ impl Accrued {
     }
 
     /// The most that `lots` more, worth `value`, can add to what is charged; a cap could only make
-    /// it less. What trades for nothing accrues nothing, but at any better price the minimum is due.
+    /// it less. What trades for nothing accrues nothing, but at any better price the minimum is
+    /// due.
     #[inline]
     pub(crate) fn more(self, value: i64, lots: i64, rates: &FeeRates) -> i64 {
         let ppm = rates.maker_ppm.max(rates.taker_ppm);
@@ -98,8 +99,8 @@ pub(crate) fn ppm(rates: &FeeRates, liquidity: Liquidity) -> i32 {
     }
 }
 
-/// By tier the place in the table of rates, plus one; zero where none were set. Rates of nothing can
-/// be set: a tier that is charged nothing does not fall back to another.
+/// By tier the place in the table of rates, plus one; zero where none were set. Rates of nothing
+/// can be set: a tier that is charged nothing does not fall back to another.
 type Tiers = [u32; FeeRates::TIERS];
 
 /// All rates of a shard, and who has which.
@@ -209,7 +210,7 @@ impl Fees {
     ///
     /// # Errors
     /// UNKNOWN_PARTICIPANT, INVALID_FIELD.
-    pub(crate) fn check_tier(command: &SetTier, parties: &Parties) -> Result<(), Reject> {
+    pub(crate) fn check_tier(command: SetTier, parties: &Parties) -> Result<(), Reject> {
         if parties.participant(command.participant).is_none() {
             return Err(RejectReason::UnknownParticipant.into());
         }
@@ -220,7 +221,7 @@ impl Fees {
     }
 
     /// Puts a participant into a tier; both were checked.
-    pub(crate) fn set_tier(&mut self, command: &SetTier) {
+    pub(crate) fn set_tier(&mut self, command: SetTier) {
         let place = command.participant.place();
         if place >= self.participants.len() {
             self.participants.resize(place + 1, 0);

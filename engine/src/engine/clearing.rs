@@ -3,6 +3,11 @@
 //! Invariant: as elsewhere, a refused command changes nothing and every command is answered. Not
 //! here: the rules of each (`clearing`), what orders hold (`orders`).
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "the engine sends only commands about money or goods here"
+)]
+
 use super::{Engine, operation};
 use crate::clearing::Clearing;
 use crate::clearing::custody::{Approved, Known};
@@ -26,14 +31,14 @@ impl Engine {
             Body::CreateCustodian(create) => self.clearing.assets.check_custodian(create),
             Body::SetClearing(set) => self.check_clearing(set).map(|_| ()),
             Body::SetFees(set) => self.check_fees(set),
-            Body::SetTier(set) => Fees::check_tier(set, &self.parties),
+            Body::SetTier(set) => Fees::check_tier(*set, &self.parties),
             Body::Instruct(instruct) => self.check_instruct(instruct).map(|_| ()),
             Body::Acknowledge(acknowledge) => {
                 let approved = approved(&command.envelope);
                 let checked = self.clearing.check_acknowledge(acknowledge, approved);
                 checked.map(|_| ())
             }
-            Body::CloseCustodyDate(close) => self.clearing.check_close(close),
+            Body::CloseCustodyDate(close) => self.clearing.check_close(*close),
             other => unreachable!("not about money or goods: {other:?}"),
         }
     }
@@ -53,9 +58,9 @@ impl Engine {
                     .map(|()| None)
             }
             Body::SetTier(set) => {
-                let checked = Fees::check_tier(set, &self.parties);
+                let checked = Fees::check_tier(*set, &self.parties);
                 checked
-                    .map(|()| self.clearing.fees.set_tier(set))
+                    .map(|()| self.clearing.fees.set_tier(*set))
                     .map(|()| None)
             }
             Body::Instruct(instruct) => self.instruct(instruct, events).map(|()| None),
@@ -64,9 +69,9 @@ impl Engine {
                 self.acknowledge(answer, approved, events).map(|()| None)
             }
             Body::CloseCustodyDate(close) => {
-                let checked = self.clearing.check_close(close);
+                let checked = self.clearing.check_close(*close);
                 checked
-                    .map(|()| self.clearing.close_date(close))
+                    .map(|()| self.clearing.close_date(*close))
                     .map(|()| None)
             }
             other => unreachable!("not about money or goods: {other:?}"),

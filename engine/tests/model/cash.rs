@@ -285,11 +285,12 @@ fn instruct(rng: &mut Rng, world: &Reference) -> Body {
     if rng.permille(12) && !withdrawal {
         amount = Amount::new(Amount::MAX_UNITS).expect("the bound");
     }
+    let blind = rng.permille(200);
     let keeper = world.money.assets.get(asset as usize).map(|known| {
         let fits = |at: &usize| {
             let keeper = &world.money.custodians[*at];
             let has = world.balance(Holder::Custodian(*at), asset as usize);
-            let enough = !withdrawal || i128::from(amount.units()) <= -has;
+            let enough = !withdrawal || blind || i128::from(amount.units()) <= -has;
             enough
                 && keeper.demonstration == known.demonstration
                 && keeper.kind == known.class.keeper()
@@ -371,18 +372,20 @@ pub fn turn(
     }
 }
 
-/// Who approves an acknowledgement: mostly another principal, as must be.
-pub fn authority(rng: &mut Rng) -> Option<Box<Authority>> {
+/// An acknowledgement gets who approves it: mostly another principal, as must be.
+pub fn approve(rng: &mut Rng, command: &mut Command) {
+    if !matches!(command.body, Body::Acknowledge(_)) {
+        return;
+    }
     let approver = rng.weighted(&[
         (900, Some(PrincipalId::new(8))),
         (40, None),
         (40, Some(PrincipalId::LOCAL)),
     ]);
-    if approver.is_none() && rng.permille(500) {
-        return None;
+    if approver.is_some() || rng.permille(500) {
+        command.envelope.authority = Some(Box::new(Authority {
+            approver,
+            ..Authority::default()
+        }));
     }
-    Some(Box::new(Authority {
-        approver,
-        ..Authority::default()
-    }))
 }

@@ -309,9 +309,7 @@ impl Coverage {
         self.accepted += u64::from(reject.is_none() && !duplicate);
         self.count_action(&before, command, reject, duplicate);
         let judged = !duplicate && reject.is_none_or(|reason| reason.code() >= 10);
-        if let Some(name) = paid::command(&command.body).filter(|_| judged) {
-            self.hit(Cell::Command(name, reject.is_none()));
-        }
+        self.count_money(command, judged.then_some(reject.is_none()), world);
         if let Some(dated) = &before.dated {
             self.count_fired(dated, events);
         }
@@ -363,9 +361,6 @@ impl Coverage {
                 | Event::Quarantined(_) => {}
             }
         }
-        for mark in &world.reached {
-            self.hit(Cell::Money(mark));
-        }
         for meeting in &world.meetings {
             let (mode, auction, larger) = *meeting;
             let how = if auction {
@@ -374,6 +369,16 @@ impl Coverage {
                 Trading::Continuous
             };
             self.hit(Cell::SelfTrade(MODES[mode_of(mode)], how, larger));
+        }
+    }
+
+    /// What is about money; `taken` says whether the command was, if it was looked at.
+    fn count_money(&mut self, command: &Command, taken: Option<bool>, world: &Reference) {
+        if let (Some(name), Some(taken)) = (paid::command(&command.body), taken) {
+            self.hit(Cell::Command(name, taken));
+        }
+        for mark in &world.reached {
+            self.hit(Cell::Money(mark));
         }
     }
 

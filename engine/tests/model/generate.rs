@@ -101,9 +101,7 @@ impl Generator {
     /// Who sends it, and how a retry is recognised; sometimes a retry instead.
     fn envelope(&mut self, world: &Reference, body: Body, time: Time) -> Command {
         let mut command = internal(body);
-        if matches!(command.body, Body::Acknowledge(_)) {
-            command.envelope.authority = cash::authority(&mut self.rng);
-        }
+        cash::approve(&mut self.rng, &mut command);
         if matches!(command.body, Body::OpenSession(_)) {
             command.envelope.principal = PrincipalId::new(self.rng.pick(&[0, 0, 0, 1]));
             return command;

@@ -207,8 +207,7 @@ fn licensed() -> CreateVenue {
     }
 }
 
-/// The commands that build a world.
-pub fn opening(rng: &mut Rng, limits: &Limits) -> Vec<Body> {
+fn parties() -> Vec<Body> {
     let mut list = Vec::new();
     for text in ["P0", "P1", "P2"] {
         list.push(Body::CreateParticipant(CreateParticipant {
@@ -228,6 +227,12 @@ pub fn opening(rng: &mut Rng, limits: &Limits) -> Vec<Body> {
             owner: OwnerId::new(at as u32 % 4),
         }));
     }
+    list
+}
+
+/// The commands that build a world.
+pub fn opening(rng: &mut Rng, limits: &Limits) -> Vec<Body> {
+    let mut list = parties();
     for which in 0..2 {
         list.push(Body::SetCalendar(Box::new(calendar(rng, which))));
     }

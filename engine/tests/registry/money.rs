@@ -228,6 +228,17 @@ impl Reference {
         fails(more && one.direction == Direction::Deposit, R::AmountLimit)
     }
 
+    /// What a custodian holds of an asset, without what waits to be withdrawn from it.
+    fn outside(&self, custodian: usize, asset: usize) -> i128 {
+        let waits = |one: &&Instruction| {
+            one.direction == Direction::Withdrawal
+                && (one.custodian, one.asset) == (custodian, asset)
+        };
+        let waiting = self.money.pending.iter().filter(waits);
+        let waiting: i128 = waiting.map(|one| one.amount).sum();
+        -self.balance(Holder::Custodian(custodian), asset) - waiting
+    }
+
     fn instruct(&mut self, ask: &Instruct) -> Answer {
         let one = Instruction {
             id: self.sequence,
@@ -254,7 +265,9 @@ impl Reference {
         let full = self.money.pending.len() >= self.limits.instructions_max as usize;
         fails(full || !self.room_for(&positions), R::TooMany)?;
         let out = one.direction == Direction::Withdrawal;
-        let lacks = out && one.amount > self.available(one.account, one.asset);
+        let lacks = out
+            && (one.amount > self.available(one.account, one.asset)
+                || one.amount > self.outside(one.custodian, one.asset));
         fails(lacks && currency, R::InsufficientFunds)?;
         fails(lacks, R::InsufficientGoods)?;
         if alone {

@@ -79,7 +79,7 @@ pub(super) fn set_fees(input: &mut Reader<'_>) -> Result<Body, BytesError> {
     })))
 }
 
-pub(super) fn put_tier(out: &mut Vec<u8>, set: &SetTier) {
+pub(super) fn put_tier(out: &mut Vec<u8>, set: SetTier) {
     put_id(out, set.participant.index());
     bytes::put_u8(out, set.tier);
 }
@@ -129,7 +129,7 @@ pub(super) fn acknowledge(input: &mut Reader<'_>) -> Result<Body, BytesError> {
     }))
 }
 
-pub(super) fn put_close_custody_date(out: &mut Vec<u8>, close: &CloseCustodyDate) {
+pub(super) fn put_close_custody_date(out: &mut Vec<u8>, close: CloseCustodyDate) {
     put_id(out, close.custodian.index());
     bytes::put_zigzag(out, i64::from(close.date));
 }

@@ -66,10 +66,10 @@ pub(super) fn put(out: &mut Vec<u8>, time: Time, body: &Body) {
         Body::CreateCustodian(create) => clearing::put_custodian(out, create),
         Body::SetClearing(set) => clearing::put_clearing(out, set),
         Body::SetFees(set) => clearing::put_fees(out, set),
-        Body::SetTier(set) => clearing::put_tier(out, set),
+        Body::SetTier(set) => clearing::put_tier(out, *set),
         Body::Instruct(instruct) => clearing::put_instruct(out, instruct),
         Body::Acknowledge(acknowledge) => clearing::put_acknowledge(out, acknowledge),
-        Body::CloseCustodyDate(close) => clearing::put_close_custody_date(out, close),
+        Body::CloseCustodyDate(close) => clearing::put_close_custody_date(out, *close),
         Body::Tick | Body::SessionsLost => {}
     }
 }
