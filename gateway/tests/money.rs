@@ -425,3 +425,51 @@ async fn make_clearing_is_refused(house: &House) {
     let report = report.expect("a report").into_inner();
     assert_eq!(report.reject_reason, "INVALID_FIELD");
 }
+
+#[tokio::test]
+async fn malformed_lists_are_named() {
+    let house = funded().await;
+    let mut accounts = house.accounts().await;
+    let wrong = |error: tonic::Status, field: &str| {
+        assert_eq!(error.code(), Code::InvalidArgument);
+        assert!(error.message().starts_with(field), "{error}");
+    };
+    for (page_size, page_token, field) in [(0, "x", "page_token"), (1_001, "", "page_size")] {
+        let page_token = page_token.to_owned();
+        let request = v1::GetBalancesRequest {
+            account_id: "A".to_owned(),
+            page_size,
+            page_token: page_token.clone(),
+        };
+        let error = accounts.get_balances(request).await;
+        wrong(error.expect_err("wrong"), field);
+        let request = v1::ListInstructionsRequest {
+            account_id: String::new(),
+            page_size,
+            page_token: page_token.clone(),
+        };
+        let error = accounts.list_instructions(request).await;
+        wrong(error.expect_err("wrong"), field);
+        let request = v1::ListPositionsRequest {
+            holder_kind: 0,
+            page_size,
+            page_token,
+        };
+        let error = accounts.list_positions(request).await;
+        wrong(error.expect_err("wrong"), field);
+    }
+    let request = v1::ListPositionsRequest {
+        holder_kind: 7,
+        ..v1::ListPositionsRequest::default()
+    };
+    let error = accounts.list_positions(request).await;
+    wrong(error.expect_err("wrong"), "holder_kind");
+    for (kind, count) in [(v1::HolderKind::Venue, 1), (v1::HolderKind::Custodian, 2)] {
+        let request = v1::ListPositionsRequest {
+            holder_kind: kind.into(),
+            ..v1::ListPositionsRequest::default()
+        };
+        let page = accounts.list_positions(request).await.expect("a page");
+        assert_eq!(page.into_inner().positions.len(), count);
+    }
+}

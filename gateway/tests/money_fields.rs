@@ -274,6 +274,10 @@ fn instructions() {
             ),
         ],
     );
+}
+
+#[test]
+fn answers_of_custodians() {
     let answer = v1::AcknowledgeInstructionRequest {
         context: context("answer"),
         instruction_id: 7,

@@ -9,7 +9,7 @@ use engine::command::{
     Acknowledge, AssetClass, Body, CloseCustodyDate, CreateAsset, CreateCustodian, CustodianKind,
     Direction, FeeRates, Instruct, Outcome, SetClearing, SetFees, SetTier,
 };
-use engine::types::{ParticipantId, Sequence, Time};
+use engine::types::{Amount, ParticipantId, Sequence, Time};
 use proto::v1;
 
 use super::fields::Fields;
@@ -147,7 +147,7 @@ impl Asks for v1::InstructRequest {
         let tables = fields.tables;
         let known = asset.and_then(|id| tables.asset(id));
         let amount = known.and_then(|known| fields.amount("amount", &self.amount, known));
-        if amount.is_some_and(|amount| amount.is_zero()) {
+        if amount.is_some_and(Amount::is_zero) {
             fields.wrong("amount", "is zero; an amount above zero is required");
         }
         Some(Body::Instruct(Instruct {

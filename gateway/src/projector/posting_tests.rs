@@ -81,24 +81,24 @@ fn given(exchange: &Exchange) -> BTreeMap<(AccountId, AssetId), i64> {
         *sums.entry((account, asset)).or_default() += amount;
     };
     for event in &exchange.events {
-        match event {
-            Event::Trade(trade) if is_cleared(trade.instrument) => {
-                let goods = AssetId::new(trade.instrument.index() + 1);
-                let (buy, sell) = (trade.buy, trade.sell);
-                add(buy.account, MONEY, -trade.value - buy.fee);
-                add(buy.account, goods, trade.quantity.lots());
-                add(sell.account, MONEY, trade.value - sell.fee);
-                add(sell.account, goods, -trade.quantity.lots());
-            }
-            Event::Custody(report) if report.status == CustodyStatus::Executed => {
-                let units = report.amount.units();
-                let sign = match report.direction {
-                    Direction::Deposit => 1,
-                    Direction::Withdrawal => -1,
-                };
-                add(report.account, report.asset, sign * units);
-            }
-            _ => {}
+        if let Event::Trade(trade) = event
+            && is_cleared(trade.instrument)
+        {
+            let goods = AssetId::new(trade.instrument.index() + 1);
+            let (buy, sell) = (trade.buy, trade.sell);
+            add(buy.account, MONEY, -trade.value - buy.fee);
+            add(buy.account, goods, trade.quantity.lots());
+            add(sell.account, MONEY, trade.value - sell.fee);
+            add(sell.account, goods, -trade.quantity.lots());
+        }
+        if let Event::Custody(report) = event
+            && report.status == CustodyStatus::Executed
+        {
+            let sign = match report.direction {
+                Direction::Deposit => 1,
+                Direction::Withdrawal => -1,
+            };
+            add(report.account, report.asset, sign * report.amount.units());
         }
     }
     sums

@@ -177,7 +177,7 @@ impl Follower {
             // Nothing is read for a consumer that has not taken what was read before.
             match writer.room().await {
                 Ok(()) => taken = self.next,
-                Err(Cut::Stalled) => return streams::stalled("from_sequence", taken),
+                Err(Cut::Stalled) => return streams::stalled("from_sequence", &taken.to_string()),
                 Err(Cut::Gone) => return streams::stopped(),
             }
             // Seen before the rows are read: what is written in between wakes again.

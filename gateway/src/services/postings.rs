@@ -139,7 +139,7 @@ impl Follower {
                 Err(Cut::Gone) => return streams::stopped(),
                 Err(Cut::Stalled) => {
                     let after = taken.map_or_else(String::new, to_proto::posting_place_text);
-                    return streams::stalled("after_position", after);
+                    return streams::stalled("after_position", &after);
                 }
             }
             let fed = history.fed();
