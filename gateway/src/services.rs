@@ -19,6 +19,7 @@ mod trades;
 pub mod unread;
 
 pub use accounts::AccountsService;
+pub use looks::look;
 pub use market_data::MarketDataService;
 pub use operations::{OperationsService, submit as submit_operation};
 pub use order_entry::OrderEntryService;
