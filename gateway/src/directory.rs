@@ -3,8 +3,8 @@
 //!
 //! Invariant: it says what was true at the last released command, so whoever was told of a handle
 //! finds it here. It is built from the recovered engine and then kept by released commands and
-//! events only. Not here: books, orders, prices of trades (`fanout`, `projector`), balances and fees
-//! (the engine is looked at).
+//! events only. Not here: books, orders, prices of trades (`fanout`, `projector`), balances and
+//! fees (the engine is looked at).
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};

@@ -11,7 +11,7 @@ use proto::v1;
 use support::clearing::{
     asset, balances, custodian, deposit, instruct, make_clearing, set_clearing, withdrawal,
 };
-use support::{House, context, limit};
+use support::{House, Session, context, limit, session_order};
 use tonic::Code;
 use tonic_types::StatusExt as _;
 
@@ -424,6 +424,24 @@ async fn make_clearing_is_refused(house: &House) {
     let report = operations.set_clearing(set_clearing()).await;
     let report = report.expect("a report").into_inner();
     assert_eq!(report.reject_reason, "INVALID_FIELD");
+}
+
+#[tokio::test]
+async fn a_session_tells_fees_in_minor_units() {
+    let house = funded().await;
+    submit(&house, limit("sell", "B", v1::Side::Sell, "50.00", "100")).await;
+    let (mut session, _) = Session::opened(&house, "S", 0).await;
+    session.batch(vec![session_order(1, 1_000), session_order(2, 1_000)]);
+    let reports = session.reports_to(2).await;
+    let fees: Vec<_> = reports
+        .iter()
+        .map(|one| (one.exec_type(), one.fee_units))
+        .collect();
+    let new = (v1::ExecType::New, 0);
+    assert_eq!(fees, [new, (v1::ExecType::Trade, 250), new]);
+    let of_a = executions(&house, "A", 3).await;
+    assert_eq!(of_a[1].fee, "2.50", "the stream tells the same");
+    assert_eq!(of_a[2].held, "5002.50");
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! Operators' changes.
 //!
 //! Invariant: every change carries its request id and its reason into the journal. Not here:
-//! timetables and calendars (`timetable`), money and goods (`clearing`), whether the law allows it, whether bounds hold (the
-//! engine).
+//! timetables and calendars (`timetable`), money and goods (`clearing`), whether the law allows
+//! it, whether bounds hold (the engine).
 
 use engine::command::{
     AcceptClock, Authority, Body, Command, CreateAccount, CreateInstrument, CreateOwner,

@@ -29,7 +29,8 @@ pub const ORDERS_SCANNED_MAX: usize = 10_000;
 pub const TRADES_SCANNED_MAX: usize = 65_536;
 /// The most postings one page looks at.
 pub const POSTINGS_SCANNED_MAX: usize = 10_000;
-/// The most open streams of reports, trades and postings; each has a task and a queue of a few messages.
+/// The most open streams of reports, trades and postings; each has a task and a queue of a few
+/// messages.
 pub const STREAMS_MAX: usize = 4_096;
 
 /// Why the history gave no answer.
