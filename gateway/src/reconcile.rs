@@ -203,7 +203,21 @@ fn take(
                         references.push(*report);
                     }
                 }
-                _ => {}
+                // Nothing of these moves anything.
+                Event::Report(_)
+                | Event::Book(_)
+                | Event::Indicative(_)
+                | Event::Uncrossed(_)
+                | Event::MassCancel(_)
+                | Event::Operation(_)
+                | Event::Duplicate(_)
+                | Event::SessionOpened(_)
+                | Event::PhaseChanged(_)
+                | Event::StatusChanged(_)
+                | Event::ReferencePrice(_)
+                | Event::DayRolled(_)
+                | Event::EpochBegan(_)
+                | Event::Quarantined(_) => {}
             }
         }
     }
