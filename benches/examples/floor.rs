@@ -2,10 +2,10 @@
 //! check-sums, for matching alone and with money: `floor FILE [FLOOR_PROGRAM]`.
 //!
 //! With money 10,000 funded accounts trade with fees by a session, so duplicate check, holds,
-//! settlement and two fees a trade are in it. With the floor program all three run in turn, and the
-//! medians of their ratios are printed. Invariant: the map from a file's numbers to the engine's ids
-//! is part of the measured work, and all check-sums are those of the file. Not here: the floor
-//! program itself.
+//! settlement and two fees a trade are in it. With the floor program all three run in turn, and
+//! the medians of their ratios are printed. Invariant: the map from a file's numbers to the
+//! engine's ids is part of the measured work, and all check-sums are those of the file. Not here:
+//! the floor program itself.
 
 use cpu_time::ThreadTime;
 use sanjiang_benches::{CheckSums, Operation, Player, read_floor_file};
@@ -73,8 +73,8 @@ fn main() -> ExitCode {
         let (money, same) = play(Player::with_money(ACCOUNTS, id_max), workload);
         assert_eq!(sums, same, "money changes no trade");
         println!(
-            "{path}: {} operations, matching alone {plain:.1} ns of CPU each, with money {money:.1} \
-             ns, {sums:?}",
+            "{path}: {} operations, matching alone {plain:.1} ns of CPU each, with money \
+             {money:.1} ns, {sums:?}",
             measured.len()
         );
         if let Some(floor) = program.as_deref().and_then(|one| floor(one, &path)) {

@@ -74,8 +74,8 @@ impl World {
         world
     }
 
-    /// A world whose instrument has clearing and fees, whose accounts are funded, and whose commands
-    /// come by a session from now on: all that trading for money costs.
+    /// A world whose instrument has clearing and fees, whose accounts are funded, and whose
+    /// commands come by a session from now on: all that trading for money costs.
     pub fn with_money(accounts: u32) -> Self {
         let mut world = Self::new(accounts);
         for body in Self::money(accounts) {

@@ -1,8 +1,8 @@
 //! A million accounts with five assets each: what they take in memory, and how long a start from
 //! their snapshot takes.
 //!
-//! Invariant: bytes are counted at the allocator, so the bound does not depend on the machine; times
-//! are printed and not judged. Not here: speed of orders (`benches`).
+//! Invariant: bytes are counted at the allocator, so the bound does not depend on the machine;
+//! times are printed and not judged. Not here: speed of orders (`benches`).
 
 #![allow(clippy::disallowed_methods)] // a test may read clocks
 

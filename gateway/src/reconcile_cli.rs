@@ -1,7 +1,7 @@
 //! `gateway reconcile`: a stopped folder's money and goods, compared and told.
 //!
-//! Invariant: nothing is opened for writing but the files asked for. Exit status: 0 when every asset
-//! agrees, 1 when one does not, 2 when it could not be looked at. Not here: the comparison
+//! Invariant: nothing is opened for writing but the files asked for. Exit status: 0 when every
+//! asset agrees, 1 when one does not, 2 when it could not be looked at. Not here: the comparison
 //! (`reconcile`).
 
 use std::io::{self, Write};

@@ -66,13 +66,13 @@ async fn every_asset_agrees_and_nothing_changes() {
     let lines: Vec<_> = said.lines().collect();
     assert_eq!(
         lines[0],
-        "CNY: opening accounts 0.00 fees 0.00 custody 0.00; in 20010.00 out 1000.00 (3 references); \
-         closing accounts 19006.50 fees 3.50 custody 19010.00; agrees"
+        "CNY: opening accounts 0.00 fees 0.00 custody 0.00; in 20010.00 out 1000.00 (3 \
+         references); closing accounts 19006.50 fees 3.50 custody 19010.00; agrees"
     );
     assert_eq!(
         lines[1],
-        "coal: opening accounts 0.000 fees 0.000 custody 0.000; in 300.000 out 0.000 (1 references); \
-         closing accounts 300.000 fees 0.000 custody 300.000; agrees"
+        "coal: opening accounts 0.000 fees 0.000 custody 0.000; in 300.000 out 0.000 (1 \
+         references); closing accounts 300.000 fees 0.000 custody 300.000; agrees"
     );
     assert_eq!(lines.len(), 2, "{said}");
 

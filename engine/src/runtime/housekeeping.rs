@@ -146,9 +146,9 @@ impl Housekeeping {
     }
 
     /// Warns when the second engine falls far behind; once, until it has caught up by half. It
-    /// rests while trading is pressed, but runs at the priority of all threads, since it holds the journal's locks at times: made to
-    /// wait for the processor there, it would make the order path wait; and a process without
-    /// rights could not take a lower priority back.
+    /// rests while trading is pressed, but runs at the priority of all threads, since it holds the
+    /// journal's locks at times: made to wait for the processor there, it would make the order
+    /// path wait; and a process without rights could not take a lower priority back.
     fn watch_lag(&mut self) {
         let durable = self.shared.gate.marks().durable().value();
         let lag = durable.saturating_sub(self.replayer.engine().sequence().value());

@@ -1,10 +1,11 @@
 //! The words of scenario tables about money and goods.
 //!
 //! `clear [money=DECIMALS] [goods=DECIMALS]` before the first command gives the instrument a
-//! currency, goods, a bank and a warehouse that answer by themselves; so one tick of one lot is worth
-//! 10^(money decimals - 2) and one lot holds 10^goods decimals. Then `fund ACCOUNT money|goods N`,
-//! `withdraw ACCOUNT money|goods N`, `fees KEY=N..` (maker, taker, auction, lot, min, cap, tier),
-//! `tier N`. `has ACCOUNT` and `venue` tell what is there; amounts are minor units.
+//! currency, goods, a bank and a warehouse that answer by themselves; so one tick of one lot is
+//! worth 10^(money decimals - 2) and one lot holds 10^goods decimals. Then `fund ACCOUNT
+//! money|goods N`, `withdraw ACCOUNT money|goods N`, `fees KEY=N..` (maker, taker, auction, lot,
+//! min, cap, tier), `tier N`. `has ACCOUNT` and `venue` tell what is there; amounts are minor
+//! units.
 //!
 //! Invariant: as in `words`. Not here: orders.
 

@@ -309,8 +309,8 @@ impl Reference {
         }
     }
 
-    /// Money and goods of a trade change hands: its value and what is delivered, and of the buyer and the seller the fee
-    /// and what the order still holds. The leaves are those after it.
+    /// Money and goods of a trade change hands: its value and what is delivered, and of the buyer
+    /// and the seller the fee and what the order still holds. The leaves are those after it.
     pub(super) fn settle(
         &mut self,
         sides: [u64; 2],

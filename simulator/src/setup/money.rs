@@ -1,5 +1,5 @@
-//! Money and goods of a run, through the public API: assets and their custodians, clearing and fees,
-//! deposits, and what everybody has in the end.
+//! Money and goods of a run, through the public API: assets and their custodians, clearing and
+//! fees, deposits, and what everybody has in the end.
 //!
 //! Invariant: everything is of demonstrations, and every request's id follows from the run's name,
 //! so a deposit repeated over a restart is made once. Not here: what is traded with it.

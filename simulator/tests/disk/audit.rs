@@ -1,8 +1,8 @@
 //! The audit of an exchange from its clients' side.
 //!
 //! Orders are sent again: what was acknowledged must be answered by the same report, what was not
-//! is entered now. Then the private stream must tell of each order once, the book must hold what the
-//! orders leave, and the accounts must have what their trades leave.
+//! is entered now. Then the private stream must tell of each order once, the book must hold what
+//! the orders leave, and the accounts must have what their trades leave.
 //!
 //! Invariant: the verdict stands on answers alone, never on the folder. Not here: the clients'
 //! memory (`exchange`).
