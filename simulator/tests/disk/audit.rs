@@ -187,8 +187,13 @@ impl Exchange {
             };
             let answer = self.connection().accounts().get_balances(request).await;
             let balances = answer.map_err(Found::Unanswered)?.into_inner().balances;
-            let have = balances.iter().map(|balance| amount(&balance.balance));
-            let have: Vec<_> = have.collect();
+            let money = self.run.id("money");
+            let of = |is_money: bool| {
+                let mut all = balances.iter();
+                let found = all.find(|balance| (balance.asset_id == money) == is_money);
+                found.map_or(Decimal::ZERO, |balance| amount(&balance.balance))
+            };
+            let have = [of(true), of(false)];
             if have != expected {
                 return wrong(format!(
                     "{account_id} has {have:?}, its trades leave {expected:?}"
