@@ -16,7 +16,7 @@ use engine::event::{CustodyReport, CustodyStatus, Event};
 use engine::limits::Limits;
 use engine::recovery::replay_from;
 use engine::runtime::{Released, StartError};
-use engine::types::{AssetId, Time};
+use engine::types::{AssetId, Sequence, Time};
 
 /// A span of time: from an instant on, before another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,6 +65,8 @@ pub struct Reconciliation {
     pub accounts: BTreeMap<(AssetId, Holder), Account>,
     /// What custodians acknowledged in the span, in order.
     pub references: Vec<Reference>,
+    /// The command before the first that was replayed: zero when all was.
+    pub base: Sequence,
     /// The engine at the end of what is kept, for names and units.
     pub engine: Engine,
 }
@@ -90,7 +92,11 @@ impl Reconciliation {
         let mut references = Vec::new();
         // Both closures want the same map: the first ends before the second begins.
         let map = std::cell::RefCell::new(&mut accounts);
-        let begin = |engine: &Engine| open(&mut map.borrow_mut(), engine.clearing());
+        let mut base = Sequence::ZERO;
+        let begin = |engine: &Engine| {
+            base = engine.sequence();
+            open(&mut map.borrow_mut(), engine.clearing());
+        };
         let each = |engine: &Engine, released: &Released<'_>| {
             take(
                 &mut map.borrow_mut(),
@@ -108,6 +114,7 @@ impl Reconciliation {
         Ok(Self {
             accounts,
             references,
+            base,
             engine,
         })
     }
@@ -253,7 +260,7 @@ const fn kind(kind: PostingKind) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use engine::types::{AccountId, Amount, CustodianId, Name, Sequence};
+    use engine::types::{AccountId, Amount, CustodianId, Name};
 
     use super::*;
 
@@ -286,6 +293,7 @@ mod tests {
                 ((MONEY, BANK), account(-100, -20, -120)),
             ]),
             references: vec![reference],
+            base: Sequence::ZERO,
             engine: Engine::new(Limits::default()),
         }
     }

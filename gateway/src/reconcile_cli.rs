@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use engine::clearing::Holder;
 use engine::command::Direction;
 use engine::runtime::StartError;
-use engine::types::{AssetId, Time};
+use engine::types::{AssetId, Sequence, Time};
 
 use crate::config::ReconcileArguments;
 use crate::from_proto::date;
@@ -57,6 +57,10 @@ fn reconcile(arguments: &ReconcileArguments, out: &mut impl Write) -> Result<u8,
         Some(text) => day(text).ok_or_else(|| CliError::Date(text.clone()))?,
     };
     let found = Reconciliation::of(&arguments.data_dir, span)?;
+    if arguments.date.is_none() && found.base > Sequence::ZERO {
+        let base = found.base.value();
+        eprintln!("what can be replayed begins after command {base}: openings are of there");
+    }
     let mut status = AGREES;
     for asset in found.assets() {
         let wrong = found.disagreements(asset);
