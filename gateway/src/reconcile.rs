@@ -67,6 +67,8 @@ pub struct Reconciliation {
     pub references: Vec<Reference>,
     /// The command before the first that was replayed: zero when all was.
     pub base: Sequence,
+    /// When that command was; behind the span's first instant only where older rules are before it.
+    pub base_time: Time,
     /// The engine at the end of what is kept, for names and units.
     pub engine: Engine,
 }
@@ -92,9 +94,9 @@ impl Reconciliation {
         let mut references = Vec::new();
         // Both closures want the same map: the first ends before the second begins.
         let map = std::cell::RefCell::new(&mut accounts);
-        let mut base = Sequence::ZERO;
+        let (mut base, mut base_time) = (Sequence::ZERO, Time::ZERO);
         let begin = |engine: &Engine| {
-            base = engine.sequence();
+            (base, base_time) = (engine.sequence(), engine.time());
             open(&mut map.borrow_mut(), engine.clearing());
         };
         let each = |engine: &Engine, released: &Released<'_>| {
@@ -115,6 +117,7 @@ impl Reconciliation {
             accounts,
             references,
             base,
+            base_time,
             engine,
         })
     }
@@ -294,6 +297,7 @@ mod tests {
             ]),
             references: vec![reference],
             base: Sequence::ZERO,
+            base_time: Time::ZERO,
             engine: Engine::new(Limits::default()),
         }
     }

@@ -34,6 +34,11 @@ enum CliError {
     Date(String),
     #[error("{0}")]
     Folder(#[from] StartError),
+    #[error(
+        "the day lies before command {0}, where the rules of this build begin; reconcile it with \
+         the build that wrote it"
+    )]
+    OlderRules(u64),
     #[error("the output could not be written: {0}")]
     Output(#[from] io::Error),
     #[error("the CSV file could not be written: {0}")]
@@ -57,8 +62,11 @@ fn reconcile(arguments: &ReconcileArguments, out: &mut impl Write) -> Result<u8,
         Some(text) => day(text).ok_or_else(|| CliError::Date(text.clone()))?,
     };
     let found = Reconciliation::of(&arguments.data_dir, span)?;
-    if arguments.date.is_none() && found.base > Sequence::ZERO {
+    if found.base > Sequence::ZERO && found.base_time >= span.from {
         let base = found.base.value();
+        if span.until.is_some_and(|until| found.base_time >= until) {
+            return Err(CliError::OlderRules(base));
+        }
         eprintln!("what can be replayed begins after command {base}: openings are of there");
     }
     let mut status = AGREES;
