@@ -8,8 +8,8 @@ use crate::World;
 use engine::command::{Body, CancelOrder, ReplaceOrder};
 use engine::event::{Event, ExecType, Trade};
 use engine::types::{
-    LimitTerms, NewOrder, OrderId, OrderType, Posting, Price, Quantity, SelfTradePrevention, Side,
-    TimeInForce,
+    AccountId, LimitTerms, NewOrder, OrderId, OrderType, Posting, Price, Quantity,
+    SelfTradePrevention, Side, TimeInForce,
 };
 
 /// Accounts a workload trades with.
@@ -75,6 +75,7 @@ pub struct Mix {
 pub struct Player {
     /// The world.
     pub world: World,
+    accounts: u32,
     ids: Vec<OrderId>,
     numbers: Vec<u64>,
     filled: Vec<i64>,
@@ -89,9 +90,19 @@ const NOBODY: OrderId = OrderId {
 impl Player {
     /// A player for numbers up to `id_max`.
     pub fn new(id_max: u64) -> Self {
+        Self::on(World::new(ACCOUNTS), ACCOUNTS, id_max)
+    }
+
+    /// A player that trades for money, with so many funded accounts, by a session.
+    pub fn with_money(accounts: u32, id_max: u64) -> Self {
+        Self::on(World::with_money(accounts), accounts, id_max)
+    }
+
+    fn on(world: World, accounts: u32, id_max: u64) -> Self {
         let places = id_max as usize + 1;
         Self {
-            world: World::new(ACCOUNTS),
+            world,
+            accounts,
             ids: vec![NOBODY; places],
             numbers: Vec::new(),
             filled: vec![0; places],
@@ -121,14 +132,11 @@ impl Player {
                 side,
                 price,
                 quantity,
-            } => add(id, side, price, quantity),
-            Operation::Cancel { id } => {
-                let account = World::account((id % u64::from(ACCOUNTS)) as u32);
-                Body::CancelOrder(CancelOrder {
-                    account,
-                    order: self.ids[id as usize],
-                })
-            }
+            } => add(self.account_of(id), side, price, quantity),
+            Operation::Cancel { id } => Body::CancelOrder(CancelOrder {
+                account: self.account_of(id),
+                order: self.ids[id as usize],
+            }),
             Operation::Replace {
                 id,
                 price,
@@ -137,11 +145,15 @@ impl Player {
         }
     }
 
+    fn account_of(&self, id: u64) -> AccountId {
+        World::account((id % u64::from(self.accounts)) as u32)
+    }
+
     fn replace(&self, id: u64, price: i64, quantity: i64) -> Body {
         // The workload says what shall be open; the engine takes the whole, fills included.
         let whole = quantity + self.filled[id as usize];
         Body::ReplaceOrder(ReplaceOrder {
-            account: World::account((id % u64::from(ACCOUNTS)) as u32),
+            account: self.account_of(id),
             order: self.ids[id as usize],
             price: Price::new(price),
             stop_price: None,
@@ -194,9 +206,9 @@ impl Player {
     }
 }
 
-fn add(id: u64, side: Side, price: i64, quantity: i64) -> Body {
+fn add(account: AccountId, side: Side, price: i64, quantity: i64) -> Body {
     Body::NewOrder(NewOrder {
-        account: World::account((id % u64::from(ACCOUNTS)) as u32),
+        account,
         instrument: World::INSTRUMENT,
         side,
         quantity: Quantity::new(quantity).expect("workloads stay inside the bounds"),

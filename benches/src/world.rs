@@ -4,15 +4,17 @@
 //! what trades on it (`workload`).
 
 use engine::command::{
-    Body, Command, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant, CreateVenue,
-    Demonstration, Envelope, Identity, InstrumentTerms, Sequenced, SetPhase,
+    AssetClass, Body, Command, CreateAccount, CreateAsset, CreateCustodian, CreateInstrument,
+    CreateOwner, CreateParticipant, CreateVenue, CustodianKind, Demonstration, Direction, Envelope,
+    FeeRates, Identity, Instruct, InstrumentTerms, OpenSession, Sequenced, SetClearing, SetFees,
+    SetPhase,
 };
 use engine::engine::Engine;
 use engine::event::Events;
 use engine::limits::Limits;
 use engine::types::{
-    AccountId, InstrumentId, Name, Nanoseconds, OwnerId, ParticipantId, PriceSign, PrincipalId,
-    Quantity, Sequence, Time, Title, VenueId,
+    AccountId, Amount, AssetId, CustodianId, InstrumentId, Name, Nanoseconds, OwnerId,
+    ParticipantId, PriceSign, PrincipalId, Quantity, Sequence, SessionId, Time, Title, VenueId,
 };
 use engine::venue::{Model, Phase, Regime};
 
@@ -27,6 +29,8 @@ pub struct World {
     pub events: Events,
     next: Sequence,
     time: Time,
+    /// The next number of the session that commands come by, where they do.
+    session: Option<u64>,
 }
 
 /// The terms of the one instrument: tick 0.01, lot 1, no bands.
@@ -62,11 +66,81 @@ impl World {
             events: Events::with_capacity(1 << 12),
             next: Sequence::ZERO.next(),
             time: Time::new(START_NS).expect("a time of this century"),
+            session: None,
         };
         for body in Self::setup(accounts) {
             world.apply(body);
         }
         world
+    }
+
+    /// A world whose instrument has clearing and fees, whose accounts are funded, and whose
+    /// commands come by a session from now on: all that trading for money costs.
+    pub fn with_money(accounts: u32) -> Self {
+        let mut world = Self::new(accounts);
+        for body in Self::money(accounts) {
+            world.apply(body);
+        }
+        world.apply(Body::OpenSession(OpenSession {
+            name: name("bench"),
+            last_client_sequence: 0,
+        }));
+        world.session = Some(1);
+        world
+    }
+
+    /// The commands that give the instrument clearing and fees, and fund the accounts.
+    fn money(accounts: u32) -> Vec<Body> {
+        const STAKE: i64 = 1_000_000_000_000;
+        let asset = |text, class| {
+            Body::CreateAsset(CreateAsset {
+                name: name(text),
+                class,
+                demonstration: Demonstration::Demonstration,
+            })
+        };
+        let custodian = |text, kind| {
+            Body::CreateCustodian(CreateCustodian {
+                name: name(text),
+                kind,
+                demonstration: Demonstration::Demonstration,
+            })
+        };
+        let unit = name("t");
+        let mut bodies = vec![
+            asset("CNY", AssetClass::Currency { decimals: 2 }),
+            asset("goods", AssetClass::Goods { unit, decimals: 0 }),
+            custodian("bank", CustodianKind::Bank),
+            custodian("warehouse", CustodianKind::Warehouse),
+            Body::SetClearing(SetClearing {
+                instrument: Self::INSTRUMENT,
+                money: AssetId::new(0),
+                goods: AssetId::new(1),
+            }),
+            Body::SetFees(Box::new(SetFees {
+                venue: VenueId::new(0),
+                instrument: None,
+                tier: 0,
+                rates: FeeRates {
+                    maker_ppm: 50,
+                    taker_ppm: 100,
+                    auction_ppm: 75,
+                    ..FeeRates::default()
+                },
+            })),
+        ];
+        for account in 0..accounts {
+            for asset in 0..2 {
+                bodies.push(Body::Instruct(Instruct {
+                    account: AccountId::new(account),
+                    asset: AssetId::new(asset),
+                    custodian: CustodianId::new(asset),
+                    direction: Direction::Deposit,
+                    amount: Amount::new(STAKE).expect("inside the bounds"),
+                }));
+            }
+        }
+        bodies
     }
 
     /// The commands that make a world.
@@ -120,7 +194,7 @@ impl World {
     pub fn sequenced(&mut self, body: Body) -> Sequenced<Command> {
         let envelope = Envelope {
             principal: PrincipalId::LOCAL,
-            identity: Identity::Internal,
+            identity: self.identity(),
             valid_until: None,
             authority: None,
         };
@@ -132,6 +206,17 @@ impl World {
         self.next = self.next.next();
         self.time = self.time.after(Nanoseconds(1_000));
         command
+    }
+
+    fn identity(&mut self) -> Identity {
+        let Some(client_sequence) = self.session else {
+            return Identity::Internal;
+        };
+        self.session = Some(client_sequence + 1);
+        Identity::Session {
+            session: SessionId::new(0),
+            client_sequence,
+        }
     }
 
     /// Applies `body` as the next command; its events replace those of the one before.

@@ -5,8 +5,9 @@
 //! `altered_rule write DIR` leaves the folder as a kill would, without a snapshot of its end;
 //! `altered_rule start DIR` starts, replays everything there is, prints one line, and stops;
 //! `altered_rule trade DIR` starts from the newest snapshot, trades on, prints one line, and stops;
-//! `altered_rule kill DIR` does the same and then leaves the folder as a kill would. Not here:
-//! which rule is changed, what the lines are compared with.
+//! `altered_rule kill DIR` does the same and then leaves the folder as a kill would;
+//! `altered_rule walk DIR` replays what this build can of a stopped folder, as a reconciliation
+//! does. Not here: which rule is changed, what the lines are compared with.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -15,9 +16,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use sanjiang_engine::SEMANTICS_VERSION;
+use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::Event;
-use sanjiang_engine::runtime::{Recovered, Runtime};
-use sanjiang_engine::types::Sequence;
+use sanjiang_engine::recovery::replay_from;
+use sanjiang_engine::runtime::{Recovered, Released, Runtime};
+use sanjiang_engine::types::{Sequence, Time};
 use support::{Watcher, config, flow, keeper, market, submit};
 
 /// Orders of the flow; with both sides at few prices, many levels hold more than one.
@@ -111,10 +114,26 @@ fn kill(folder: &Path) -> Result<String, String> {
     Ok(format!("{line}; not stopped"))
 }
 
+fn walk(folder: &Path) -> Result<String, String> {
+    let (settings, _) = config(folder);
+    let mut base = Sequence::ZERO;
+    let shown = (
+        |engine: &Engine| base = engine.sequence(),
+        |_: &Engine, _: &Released<'_>| (),
+    );
+    let walked = replay_from(&settings.data_dir, settings.limits, Time::ZERO, shown);
+    let end = walked.map_err(|error| error.to_string())?.sequence();
+    Ok(format!(
+        "walked behind command {}, up to {}",
+        base.value(),
+        end.value()
+    ))
+}
+
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let [word, folder] = arguments.as_slice() else {
-        eprintln!("usage: altered_rule write|start|trade|kill DIR");
+        eprintln!("usage: altered_rule write|start|trade|kill|walk DIR");
         return ExitCode::FAILURE;
     };
     let folder = Path::new(folder);
@@ -123,7 +142,10 @@ fn main() -> ExitCode {
         "start" => start(folder),
         "trade" => trade(folder),
         "kill" => kill(folder),
-        other => Err(format!("{other} is none of write, start, trade, kill")),
+        "walk" => walk(folder),
+        other => Err(format!(
+            "{other} is none of write, start, trade, kill, walk"
+        )),
     };
     match said {
         Ok(line) => {

@@ -50,10 +50,23 @@ impl Engine {
                 })?;
         }
         self.audit_rows(placed).map_err(whole)?;
+        self.audit_clearing().map_err(whole)?;
         if !self.requests().is_sound() {
             return Err(whole("the table of requests is broken"));
         }
         Ok(())
+    }
+
+    fn audit_clearing(&self) -> Result<(), &'static str> {
+        let arena = self.arena();
+        let live = (0..arena.used()).filter(|slot| arena.row(*slot).sequence != 0);
+        let live = live.map(|slot| {
+            let row = arena.row(slot);
+            let cleared = self.clearing().terms(InstrumentId::new(row.instrument));
+            let units = cleared.map(|cleared| cleared.lot_units);
+            (slot, row.flags.side(), row.leaves.lots(), units)
+        });
+        self.clearing().audit(live)
     }
 
     fn audit_market(

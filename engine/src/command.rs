@@ -5,6 +5,13 @@
 //! connection or the order in which a map is walked. Not here: bytes (`journal::codec`), the
 //! rules (`engine`, `market`, `venue`).
 
+mod clearing;
+
+pub use clearing::{
+    Acknowledge, AssetClass, CloseCustodyDate, CreateAsset, CreateCustodian, CustodianKind,
+    Direction, FeeRates, Instruct, Outcome, SetClearing, SetFees, SetTier,
+};
+
 use crate::types::{
     AccountId, CalendarId, ClientId, InstrumentId, Name, Nanoseconds, NewOrder, OrderId, OwnerId,
     ParticipantId, Price, PriceSign, PrincipalId, Quantity, Sequence, SessionId, Side, Time, Title,
@@ -114,6 +121,22 @@ pub enum Body {
     SetLimits(SetLimits),
     /// Follow the wall clock although it stepped.
     AcceptClock(AcceptClock),
+    /// An asset.
+    CreateAsset(CreateAsset),
+    /// A custodian.
+    CreateCustodian(CreateCustodian),
+    /// An instrument's clearing.
+    SetClearing(SetClearing),
+    /// What orders are charged.
+    SetFees(Box<SetFees>),
+    /// A participant's tier of fees.
+    SetTier(SetTier),
+    /// A deposit or a withdrawal.
+    Instruct(Instruct),
+    /// A custodian's answer.
+    Acknowledge(Acknowledge),
+    /// A custodian's date is closed.
+    CloseCustodyDate(CloseCustodyDate),
     /// Time passes: the sequencer puts one before any command at or past the next deadline.
     Tick,
     /// Start-up: connections of the time before are gone.
@@ -149,6 +172,14 @@ impl Body {
             | Self::SetReferencePrice(_)
             | Self::SetLimits(_)
             | Self::AcceptClock(_)
+            | Self::CreateAsset(_)
+            | Self::CreateCustodian(_)
+            | Self::SetClearing(_)
+            | Self::SetFees(_)
+            | Self::SetTier(_)
+            | Self::Instruct(_)
+            | Self::Acknowledge(_)
+            | Self::CloseCustodyDate(_)
             | Self::Tick
             | Self::SessionsLost
             | Self::SemanticsVersion(_)

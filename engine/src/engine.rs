@@ -4,6 +4,7 @@
 //! order, no threads. Between commands each live order is in exactly one place and nothing rests
 //! crossed in continuous trading. Not here: durability (`journal`), who may send (`gateway`).
 
+mod clearing;
 mod clock;
 mod day_ends;
 mod operations;
@@ -15,12 +16,13 @@ pub use sections::{SectionId, SectionsError};
 pub use views::{LiveOrder, LivePlace, Usage};
 
 use crate::book::arena::Arena;
+use crate::clearing::Clearing;
 use crate::command::{Body, Command, Identity, Quarantine, Sequenced};
 use crate::event::{Event, Events};
 use crate::journal::codec;
 use crate::limits::Limits;
 use crate::market::timers::Timers;
-use crate::market::{Market, Setting};
+use crate::market::{Clears, Market, Setting};
 use crate::matching::{Desk, Scratch};
 use crate::parties::Parties;
 use crate::reject::{Reject, RejectReason};
@@ -41,6 +43,7 @@ pub struct Engine {
     sessions: Sessions,
     parties: Parties,
     venues: Venues,
+    clearing: Clearing,
     arena: Arena,
     /// By instrument handle; made at the instrument's first order.
     markets: Vec<Option<Box<Market>>>,
@@ -72,6 +75,7 @@ impl Engine {
             sessions: Sessions::new(&limits),
             parties: Parties::new(&limits),
             venues: Venues::new(&limits),
+            clearing: Clearing::new(&limits),
             arena: Arena::new(limits.orders_max, limits.accounts_max),
             markets: Vec::new(),
             vacant: Box::new(Market::new()),
@@ -251,6 +255,14 @@ impl Engine {
             Body::SetLimits(set) => {
                 operation(events, self.requests.set_limits(set).map(|()| None));
             }
+            Body::CreateAsset(_)
+            | Body::CreateCustodian(_)
+            | Body::SetClearing(_)
+            | Body::SetFees(_)
+            | Body::SetTier(_)
+            | Body::Instruct(_)
+            | Body::Acknowledge(_)
+            | Body::CloseCustodyDate(_) => self.clear(command, events),
             Body::Tick => self.tick(events),
             Body::BeginEpoch(begin) => {
                 events.push(Event::EpochBegan(*begin));
@@ -285,6 +297,14 @@ impl Engine {
             Body::SetTradingStatus(set) => Ok(self.venues.status(set.scope).map(|_| ())?),
             Body::SetReferencePrice(set) => self.venues.check_reference_price(set),
             Body::SetLimits(set) => self.requests.check_limits(set),
+            Body::CreateAsset(_)
+            | Body::CreateCustodian(_)
+            | Body::SetClearing(_)
+            | Body::SetFees(_)
+            | Body::SetTier(_)
+            | Body::Instruct(_)
+            | Body::Acknowledge(_)
+            | Body::CloseCustodyDate(_) => self.check_clear(command),
             Body::Tick
             | Body::AcceptClock(_)
             | Body::SessionsLost
@@ -301,10 +321,14 @@ impl Engine {
             self.markets.resize_with(place + 1, || None);
         }
         let market = self.markets[place].get_or_insert_with(|| Box::new(Market::new()));
+        let setting = setting(&self.venues, &self.clearing, &self.limits, instrument);
+        let cleared = setting.clears.cleared().copied();
         Floor {
             market,
-            setting: setting(&self.venues, &self.limits, instrument),
+            setting,
             desk: Desk {
+                clearing: &mut self.clearing,
+                cleared,
                 arena: &mut self.arena,
                 parties: &mut self.parties,
                 timers: &mut self.timers,
@@ -333,13 +357,24 @@ impl Engine {
 }
 
 /// What a known instrument's market must know for one command.
-fn setting<'a>(venues: &'a Venues, limits: &Limits, id: InstrumentId) -> Setting<'a> {
+fn setting<'a>(
+    venues: &'a Venues,
+    clearing: &Clearing,
+    limits: &Limits,
+    id: InstrumentId,
+) -> Setting<'a> {
     let instrument = venues.instrument(id).expect("the instrument is known");
+    let clears = match clearing.terms(id) {
+        Some(cleared) => Clears::With(*cleared),
+        None if venues.is_demonstration(id) => Clears::Demonstration,
+        None => Clears::Missing,
+    };
     Setting {
         instrument: id,
         terms: &instrument.terms,
         phase: venues.phase_of(id),
         trading: venues.is_trading(id),
+        clears,
         band: instrument.static_limits(),
         levels_max: limits.levels_max,
         stops_max: limits.stops_max,

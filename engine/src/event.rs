@@ -4,11 +4,11 @@
 //! enough to write every report, the public book and the history without asking the engine.
 //! Not here: wire forms (`gateway::to_proto`), bytes for the running hash (`state_hash`).
 
-use crate::command::{BeginEpoch, Quarantine, Scope};
+use crate::command::{BeginEpoch, Direction, Quarantine, Scope};
 use crate::reject::Reject;
 use crate::types::{
-    AccountId, CalendarId, InstrumentId, OrderId, OrderStatus, Price, Quantity, Sequence,
-    SessionId, Side, VenueId,
+    AccountId, Amount, AssetId, CalendarId, CustodianId, InstrumentId, Name, OrderId, OrderStatus,
+    Price, Quantity, Sequence, SessionId, Side, VenueId,
 };
 use crate::venue::{Phase, TradingStatus};
 
@@ -41,6 +41,8 @@ pub enum Event {
     ReferencePrice(ReferencePrice),
     /// A trading day of a venue began.
     DayRolled(DayRolled),
+    /// What became of an instruction to a custodian.
+    Custody(CustodyReport),
     /// A new epoch began.
     EpochBegan(BeginEpoch),
     /// A command was not applied, since an operator quarantined it.
@@ -137,6 +139,8 @@ pub struct OrderReport {
     pub leaves: Quantity,
     /// What has traded.
     pub cumulative: Quantity,
+    /// The money it holds, in minor units; zero once it has ended, and without clearing.
+    pub held: i64,
     /// The private counters.
     pub counters: Counters,
 }
@@ -152,6 +156,11 @@ pub struct Fill {
     pub leaves: Quantity,
     /// What has traded, this trade included.
     pub cumulative: Quantity,
+    /// What it is charged for this trade (FIX 137), in minor units of the money; below zero it is a
+    /// rebate; zero without clearing.
+    pub fee: i64,
+    /// The money its order still holds, in minor units.
+    pub held: i64,
     /// The private counters.
     pub counters: Counters,
 }
@@ -165,6 +174,11 @@ pub struct Trade {
     pub price: Price,
     /// The quantity (FIX 32).
     pub quantity: Quantity,
+    /// What it is worth, in minor units of the money: price x quantity x tick value; zero without
+    /// clearing.
+    pub value: i64,
+    /// What is delivered, in minor units of the goods: quantity x lot units; zero without clearing.
+    pub goods: i64,
     /// Who took; none in an auction (FIX 2446).
     pub aggressor: Option<Side>,
     /// The buyer.
@@ -305,6 +319,40 @@ pub struct DayRolled {
     pub day: i32,
     /// The day's index in the calendar.
     pub index: u32,
+}
+
+/// How an instruction stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum CustodyStatus {
+    /// Its custodian has not answered.
+    Pending,
+    /// The custodian moved the asset.
+    Executed,
+    /// The custodian did not and will not.
+    Refused,
+}
+
+/// What became of an instruction to a custodian.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CustodyReport {
+    /// The instruction: the sequence of its command.
+    pub instruction: Sequence,
+    /// The account.
+    pub account: AccountId,
+    /// The asset.
+    pub asset: AssetId,
+    /// Who moves it.
+    pub custodian: CustodianId,
+    /// Which way.
+    pub direction: Direction,
+    /// How much.
+    pub amount: Amount,
+    /// How it stands now.
+    pub status: CustodyStatus,
+    /// The custodian's reference; empty while pending.
+    pub reference: Name,
+    /// The custodian's business date, in days from 1970-01-01; 0 while pending.
+    pub business_date: i32,
 }
 
 /// The events of one or more commands, in order. Reused: `clear` keeps the room.

@@ -8,14 +8,16 @@
 //! rules are written in `SEMANTICS.md`; `tests/reference` is a second, naive engine written from
 //! that page alone.
 //!
-//! Invariant: knowledge runs one way: `types` <- `book` <- `matching` <- `market` <- `engine`
-//! <- `journal`, `snapshot`, `recovery` <- `runtime`. Not here: wires, people, credentials.
+//! Invariant: knowledge runs one way: `types` <- `book`, `clearing` <- `matching` <- `market` <-
+//! `engine` <- `journal`, `snapshot`, `recovery` <- `runtime`. Not here: wires, people,
+//! credentials.
 
 pub mod audit;
 #[allow(clippy::disallowed_methods, reason = "the impure corner: files")]
 pub mod backup;
 mod book;
 pub mod bytes;
+pub mod clearing;
 pub mod command;
 pub mod engine;
 pub mod event;
@@ -50,7 +52,7 @@ pub mod venue;
 /// The version of the trading rules this build carries out. Raised with every change by which the
 /// same commands give other events; a journal names it, and replay never crosses it.
 pub const SEMANTICS_VERSION: u32 = if cfg!(feature = "next-semantics") {
-    2
+    3
 } else {
-    1
+    2
 };

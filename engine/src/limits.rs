@@ -25,6 +25,19 @@ pub struct Limits {
     pub owners_max: u32,
     /// Accounts. Default 2^20 (capacity model: 1 M accounts).
     pub accounts_max: u32,
+    /// Assets. Default 65,536: goods are one for each kind and warehouse.
+    pub assets_max: u32,
+    /// Custodians. Default 1,024.
+    pub custodians_max: u32,
+    /// Positions: of an account in an asset, of a venue's fees, of a custodian. Default 5 x 2^20
+    /// (capacity model: 1 M accounts with 5 assets each); a position is 32 bytes.
+    pub positions_max: u32,
+    /// Different fee rates ever set, those of nothing apart. Default 4,096.
+    pub rates_max: u32,
+    /// Instructions that wait for their custodian. Default 65,536.
+    pub instructions_max: u32,
+    /// References of dates that are not closed. Default 2^20: about ten a second over a day.
+    pub references_max: u32,
     /// Sessions ever opened. Default 65,536.
     pub sessions_max: u32,
     /// Room for remembered requests. Default 2^20, about 17,000 unary requests a second that are
@@ -56,6 +69,12 @@ impl Default for Limits {
             participants_max: 1 << 16,
             owners_max: 1 << 20,
             accounts_max: 1 << 20,
+            assets_max: 1 << 16,
+            custodians_max: 1 << 10,
+            positions_max: 5 << 20,
+            rates_max: 1 << 12,
+            instructions_max: 1 << 16,
+            references_max: 1 << 20,
             sessions_max: 1 << 16,
             requests_capacity: 1 << 20,
         }

@@ -70,6 +70,13 @@ impl Parties {
         self.links.get(id.place()).map(|link| link.owner)
     }
 
+    /// The participant and the beneficial owner of an account, if there is one.
+    #[inline]
+    pub fn link(&self, id: AccountId) -> Option<(ParticipantId, OwnerId)> {
+        let link = self.links.get(id.place())?;
+        Some((link.participant, link.owner))
+    }
+
     /// Adds one report to the counters of an account and its participant and returns both; zeros,
     /// and nothing counted, when there is no such account.
     pub fn count(&mut self, id: AccountId) -> Counters {

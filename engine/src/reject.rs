@@ -56,6 +56,12 @@ reasons! {
     UnknownCalendar = 22, "UNKNOWN_CALENDAR";
     /// No such live order of this account.
     UnknownOrder = 23, "UNKNOWN_ORDER";
+    /// No such asset.
+    UnknownAsset = 24, "UNKNOWN_ASSET";
+    /// No such custodian.
+    UnknownCustodian = 25, "UNKNOWN_CUSTODIAN";
+    /// No such pending instruction.
+    UnknownInstruction = 26, "UNKNOWN_INSTRUCTION";
     // -- phase -------------------------------------------------------------------------------
     /// The phase takes no new orders and no replaces.
     MarketClosed = 30, "MARKET_CLOSED";
@@ -67,6 +73,8 @@ reasons! {
     CancelOnly = 33, "CANCEL_ONLY";
     /// The time in force or an instruction makes no sense in this phase.
     PhaseTimeInForce = 34, "PHASE_TIME_IN_FORCE";
+    /// The instrument has no clearing; only a demonstration trades without.
+    NotCleared = 35, "NOT_CLEARED";
     // -- regime ------------------------------------------------------------------------------
     /// The venue's regimes do not allow the trading model.
     ModelNotAllowed = 40, "MODEL_NOT_ALLOWED";
@@ -96,6 +104,8 @@ reasons! {
     // -- notional ----------------------------------------------------------------------------
     /// |price| x quantity is above the instrument's bound.
     MaxNotional = 60, "MAX_NOTIONAL";
+    /// |price| x quantity is worth more than the ledger's bound for one order.
+    OrderValue = 61, "ORDER_VALUE";
     // -- collar and band ---------------------------------------------------------------------
     /// Outside the static band around the reference price.
     StaticBand = 70, "STATIC_BAND";
@@ -115,6 +125,13 @@ reasons! {
     FokUnfillable = 91, "FOK_UNFILLABLE";
     /// Less than the minimum quantity can trade at once.
     MinQuantity = 92, "MIN_QUANTITY";
+    // -- buying power ------------------------------------------------------------------------
+    /// The account has less money available than the order or instruction would hold.
+    InsufficientFunds = 95, "INSUFFICIENT_FUNDS";
+    /// The account has fewer goods available than the order or instruction would hold.
+    InsufficientGoods = 96, "INSUFFICIENT_GOODS";
+    /// The ledger holds as many positions as it may.
+    Positions = 97, "POSITIONS";
     // -- operations --------------------------------------------------------------------------
     /// The public id is taken.
     AlreadyExists = 100, "ALREADY_EXISTS";
@@ -122,6 +139,14 @@ reasons! {
     TooMany = 101, "TOO_MANY";
     /// A field is out of its bounds; the text names it.
     InvalidField = 102, "INVALID_FIELD";
+    /// The act needs an approver who is another principal.
+    ApproverRequired = 103, "APPROVER_REQUIRED";
+    /// The custodian's date is closed.
+    CustodyDateClosed = 104, "CUSTODY_DATE_CLOSED";
+    /// The custodian's reference was used on that date.
+    ReferenceUsed = 105, "REFERENCE_USED";
+    /// More of the asset would be in circulation than there may be.
+    AmountLimit = 106, "AMOUNT_LIMIT";
 }
 
 impl RejectReason {
@@ -138,6 +163,7 @@ impl RejectReason {
         "collar and band",
         "open orders",
         "self-trade and FOK",
+        "buying power",
     ];
 
     /// The stable number.

@@ -11,7 +11,8 @@
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{BeginEpoch, Scope};
 use crate::event::{
-    BookAction, BookChange, Cause, Counters, Event, ExecType, Fill, OrderReport, Trade,
+    BookAction, BookChange, Cause, Counters, CustodyReport, Event, ExecType, Fill, OrderReport,
+    Trade,
 };
 use crate::reject::Reject;
 use crate::types::{InstrumentId, OrderId, OrderStatus, Price, Sequence, Side};
@@ -123,6 +124,7 @@ impl Event {
             | Self::StatusChanged(_)
             | Self::ReferencePrice(_)
             | Self::DayRolled(_)
+            | Self::Custody(_)
             | Self::EpochBegan(_)
             | Self::Quarantined(_) => {
                 buffer.rare_event(self);
@@ -238,6 +240,7 @@ impl Buffer {
         self.i64(report.order_quantity.lots());
         self.i64(report.leaves.lots());
         self.i64(report.cumulative.lots());
+        self.i64(report.held);
         self.counters(report.counters);
     }
 
@@ -247,6 +250,8 @@ impl Buffer {
         self.instrument(trade.instrument);
         self.i64(trade.price.ticks());
         self.i64(trade.quantity.lots());
+        self.i64(trade.value);
+        self.i64(trade.goods);
         self.side(trade.aggressor);
         self.fill(&trade.buy);
         self.fill(&trade.sell);
@@ -258,6 +263,8 @@ impl Buffer {
         self.u32(fill.account.index());
         self.i64(fill.leaves.lots());
         self.i64(fill.cumulative.lots());
+        self.i64(fill.fee);
+        self.i64(fill.held);
         self.counters(fill.counters);
     }
 
@@ -335,6 +342,7 @@ impl Buffer {
                 self.instrument(set.instrument);
                 self.i64(set.price.ticks());
             }
+            Event::Custody(report) => self.custody(report),
             Event::EpochBegan(began) => self.epoch_began(began),
             Event::Quarantined(quarantine) => {
                 self.byte(15);
@@ -348,6 +356,22 @@ impl Buffer {
                 self.u32(rolled.index);
             }
         }
+    }
+
+    fn custody(&mut self, report: &CustodyReport) {
+        self.byte(16);
+        self.u64(report.instruction.value());
+        self.u32(report.account.index());
+        self.u32(report.asset.index());
+        self.u32(report.custodian.index());
+        self.byte(report.direction as u8);
+        self.i64(report.amount.units());
+        self.byte(report.status as u8);
+        self.byte(report.reference.as_str().len() as u8);
+        for byte in report.reference.as_str().bytes() {
+            self.byte(byte);
+        }
+        self.put(report.business_date.to_le_bytes());
     }
 
     fn epoch_began(&mut self, began: &BeginEpoch) {

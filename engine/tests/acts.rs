@@ -42,7 +42,9 @@ impl Writer {
             epoch: 1,
             skipped: Vec::new(),
         };
-        writer.add(internal(Body::SemanticsVersion(1)));
+        writer.add(internal(Body::SemanticsVersion(
+            sanjiang_engine::SEMANTICS_VERSION,
+        )));
         for command in market().into_iter().chain((0..orders).map(flow)) {
             writer.add(command);
         }
@@ -181,7 +183,10 @@ fn everything_may_be_lost() {
     writer.put(Sequence::new(501), vec![internal(Body::BeginEpoch(lost))]);
     let (recovered, watcher) = writer.start(&writer.mark()).expect("accepted");
     assert_eq!(recovered.last.value(), 501);
-    assert_eq!(watcher.released()[0].body, Body::SemanticsVersion(1));
+    assert_eq!(
+        watcher.released()[0].body,
+        Body::SemanticsVersion(sanjiang_engine::SEMANTICS_VERSION)
+    );
 }
 
 /// A record after 30 orders with this header's epoch and first sequence.

@@ -5,10 +5,12 @@
 
 mod reference;
 mod model {
+    pub mod cash;
     pub mod coverage;
     pub mod drive;
     pub mod generate;
     pub mod operate;
+    pub mod paid;
     pub mod rng;
     pub mod script;
     pub mod shrink;
@@ -155,6 +157,9 @@ fn a_fault_on_either_side_is_seen() {
         Fault::MiddleDown,
         Fault::StopsBackwards,
         Fault::WindowShort,
+        Fault::ReleaseForgotten,
+        Fault::FeeDown,
+        Fault::DecrementKeepsHold,
     ];
     for fault in faults {
         let found = (0..50).find_map(|at| Some((at, run(SEED + at, STEPS, Some(fault)).err()?)));

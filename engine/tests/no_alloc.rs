@@ -1,4 +1,5 @@
-//! In steady state a command allocates nothing: books, stops, timers, phases' memories, events.
+//! In steady state a command allocates nothing: books, stops, timers, phases' memories, events,
+//! holds, fees and positions.
 //!
 //! Invariant: after a warm-up of the same mix, 200,000 commands make no call to the allocator. The
 //! harness runs one test here, so nothing else allocates beside it. Not here: growth (an engine's
@@ -7,17 +8,19 @@
 use std::alloc::System;
 
 use sanjiang_engine::command::{
-    Body, CancelOrder, Command, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant,
-    CreateVenue, Demonstration, Envelope, Identity, InstrumentTerms, MassCancel, ReplaceOrder,
-    Sequenced, SetPhase,
+    AssetClass, Body, CancelOrder, Command, CreateAccount, CreateAsset, CreateCustodian,
+    CreateInstrument, CreateOwner, CreateParticipant, CreateVenue, CustodianKind, Demonstration,
+    Direction, Envelope, FeeRates, Identity, Instruct, InstrumentTerms, MassCancel, ReplaceOrder,
+    Sequenced, SetClearing, SetFees, SetPhase,
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{Event, Events, ExecType};
 use sanjiang_engine::limits::Limits;
+use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::{
-    AccountId, InstrumentId, LimitTerms, Name, Nanoseconds, NewOrder, OrderId, OrderType, OwnerId,
-    ParticipantId, Posting, Price, PriceSign, PrincipalId, Quantity, SelfTradePrevention, Side,
-    Time, TimeInForce, Title, VenueId,
+    AccountId, Amount, AssetId, CustodianId, InstrumentId, LimitTerms, Name, Nanoseconds, NewOrder,
+    OrderId, OrderType, OwnerId, ParticipantId, Posting, Price, PriceSign, PrincipalId, Quantity,
+    SelfTradePrevention, Side, Time, TimeInForce, Title, VenueId,
 };
 use sanjiang_engine::venue::{Model, Phase, Regime};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -27,6 +30,8 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const ACCOUNTS: u64 = 16;
 const INSTRUMENTS: u64 = 4;
+/// How many of them settle in money and goods; the others trade without.
+const CLEARED: u32 = 3;
 /// At first only new orders come: the busiest hour, to which every list grows.
 const BUSY: u64 = 30_000;
 const WARM_UP: u64 = 400_000;
@@ -54,6 +59,10 @@ struct Flow {
     next: usize,
     time: i64,
     trades: u64,
+    /// Trades with a fee of some side.
+    charged: u64,
+    /// Orders refused for want of money or goods.
+    short: u64,
 }
 
 fn name(text: &str) -> Name {
@@ -104,6 +113,8 @@ impl Flow {
             next: 0,
             time: 1_000_000,
             trades: 0,
+            charged: 0,
+            short: 0,
         };
         flow.send(Body::CreateParticipant(CreateParticipant {
             name: name("firm"),
@@ -134,8 +145,68 @@ impl Flow {
                 terms: terms(),
             })));
         }
+        flow.clear();
         flow.phase(Phase::Continuous);
         flow
+    }
+
+    /// Money, goods and fees; the last account has little, so that its orders are often refused.
+    fn clear(&mut self) {
+        let money = AssetClass::Currency { decimals: 2 };
+        let unit = name("t");
+        let goods = AssetClass::Goods { unit, decimals: 0 };
+        let keepers = [CustodianKind::Bank, CustodianKind::Warehouse];
+        let demonstration = Demonstration::Demonstration;
+        for (at, (class, kind)) in [money, goods].into_iter().zip(keepers).enumerate() {
+            let name = name(&format!("asset{at}"));
+            self.send(Body::CreateAsset(CreateAsset {
+                name,
+                class,
+                demonstration,
+            }));
+            self.send(Body::CreateCustodian(CreateCustodian {
+                name,
+                kind,
+                demonstration,
+            }));
+            for account in 0..ACCOUNTS {
+                let rich = account + 1 < ACCOUNTS;
+                let units = if rich {
+                    1_000_000_000_000
+                } else {
+                    [20_000, 50][at]
+                };
+                self.send(Body::Instruct(Instruct {
+                    account: AccountId::new(account as u32),
+                    asset: AssetId::new(at as u32),
+                    custodian: CustodianId::new(at as u32),
+                    direction: Direction::Deposit,
+                    amount: Amount::new(units).expect("in bounds"),
+                }));
+            }
+        }
+        for instrument in 0..CLEARED {
+            let instrument = InstrumentId::new(instrument);
+            self.send(Body::SetClearing(SetClearing {
+                instrument,
+                money: AssetId::new(0),
+                goods: AssetId::new(1),
+            }));
+            let dear = i64::from(instrument.index() == 1);
+            self.send(Body::SetFees(Box::new(SetFees {
+                venue: VenueId::new(0),
+                instrument: Some(instrument),
+                tier: 0,
+                rates: FeeRates {
+                    maker_ppm: if dear == 1 { 20 } else { -90 },
+                    taker_ppm: 250,
+                    auction_ppm: 100,
+                    per_lot: dear,
+                    minimum: 5 * dear,
+                    cap: Some(1_000),
+                },
+            })));
+        }
     }
 
     fn phase(&mut self, phase: Phase) {
@@ -166,7 +237,17 @@ impl Flow {
                 self.known[self.next] = (report.account, report.order);
                 self.next = (self.next + 1) % KNOWN;
             }
-            self.trades += u64::from(matches!(event, Event::Trade(_)));
+            if let Event::Trade(trade) = event {
+                self.trades += 1;
+                self.charged += u64::from(trade.buy.fee != 0 || trade.sell.fee != 0);
+            }
+            if let Event::Report(report) = event
+                && let Some(reject) = report.reject
+            {
+                let reason = reject.reason;
+                let funds = reason == RejectReason::InsufficientFunds;
+                self.short += u64::from(funds || reason == RejectReason::InsufficientGoods);
+            }
         }
     }
 
@@ -267,23 +348,31 @@ fn a_warmed_engine_allocates_nothing() {
     for number in 0..WARM_UP {
         flow.step(number);
     }
-    let before = flow.trades;
+    let before = (flow.trades, flow.charged, flow.short);
     let region = Region::new(ALLOCATOR);
     for number in 0..MEASURED {
         flow.step(number);
     }
     let change = region.change();
-    let trades = flow.trades - before;
+    let trades = flow.trades - before.0;
+    let (charged, short) = (flow.charged - before.1, flow.short - before.2);
     assert_eq!(flow.engine.audit(), Ok(()));
     assert!(
         trades > MEASURED / 10,
         "the mix trades: only {trades} trades"
+    );
+    assert!(
+        charged > trades / 4 && short > 1_000,
+        "the mix pays: only {charged} trades with a fee, {short} orders short of funds"
     );
     let calls = [
         change.allocations,
         change.reallocations,
         change.deallocations,
     ];
-    println!("{MEASURED} commands, {trades} trades, {calls:?} calls to the allocator");
+    println!(
+        "{MEASURED} commands, {trades} trades, {charged} with a fee, {short} orders short of \
+         funds, {calls:?} calls to the allocator"
+    );
     assert_eq!(calls, [0; 3], "allocations, reallocations, deallocations");
 }

@@ -46,7 +46,10 @@ fn everything_submitted_is_released_once_and_in_order_and_comes_back_after_a_res
     let released = watcher.released();
     let sequences: Vec<_> = released.iter().map(|seen| seen.sequence.value()).collect();
     assert_eq!(sequences, (1..=count).collect::<Vec<_>>());
-    assert_eq!(released[0].body, Body::SemanticsVersion(1));
+    assert_eq!(
+        released[0].body,
+        Body::SemanticsVersion(sanjiang_engine::SEMANTICS_VERSION)
+    );
     assert_eq!(released[0].ticket, None);
     let tickets: Vec<_> = released[1..].iter().map(|seen| seen.ticket).collect();
     let expected = std::iter::repeat_n(1, market().len());

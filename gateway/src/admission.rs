@@ -11,9 +11,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use engine::command::Command;
+use engine::engine::Engine;
 use engine::reject::Reject;
 use engine::runtime::{Handle, Refused, Submission};
-use engine::types::ParticipantId;
+use engine::types::{ParticipantId, Sequence};
 use tokio::sync::oneshot;
 
 use crate::errors::Failure;
@@ -29,6 +30,8 @@ pub enum Payer {
     Participant(ParticipantId),
     /// An operator's call.
     Operator,
+    /// A call that reads what is of no participant.
+    Reader,
 }
 
 /// The door.
@@ -102,6 +105,28 @@ impl Admission {
             let _ = sender.send(said);
         });
         self.handle.validate(command, reply)?;
+        receiver
+            .await
+            .map_err(|_| Failure::Unknown("the exchange stopped"))
+    }
+
+    /// What `see` sees of the engine between two commands, and the last command it saw. `see` runs
+    /// on the engine's thread: a page at most. What it saw may not be durable yet.
+    ///
+    /// # Errors
+    /// Not admitted.
+    pub async fn look<T: Send + 'static>(
+        &self,
+        payer: Payer,
+        see: impl FnOnce(&Engine) -> T + Send + 'static,
+    ) -> Result<(Sequence, T), Failure> {
+        let _credit = self.credits.take(payer, 1)?;
+        self.leave_room_for_operators(1)?;
+        let (sender, receiver) = oneshot::channel();
+        self.handle.look(Box::new(move |engine| {
+            // A caller that went away does not want to know.
+            let _ = sender.send((engine.sequence(), see(engine)));
+        }))?;
         receiver
             .await
             .map_err(|_| Failure::Unknown("the exchange stopped"))

@@ -36,6 +36,8 @@ pub enum Command {
     Backup(BackupArguments),
     /// Prove that a backup can be restored: into a scratch folder, replayed, hashes compared.
     RestoreDrill(DrillArguments),
+    /// Compare what accounts, venues and custodians have with all that moved, on a stopped folder.
+    Reconcile(ReconcileArguments),
     /// Make a folder from a backup, in a higher epoch; what stood there is moved to `damaged/`.
     Restore(RestoreArguments),
 }
@@ -60,6 +62,23 @@ pub struct DrillArguments {
     /// A running gateway whose journal is to say the same.
     #[arg(long)]
     pub target: Option<String>,
+}
+
+/// Which folder and which day.
+#[derive(Args, Debug)]
+pub struct ReconcileArguments {
+    /// Folder of the exchange; it must not be in use.
+    #[arg(long)]
+    pub data_dir: PathBuf,
+    /// The business date at UTC+8, such as 2026-11-29; without one all that is kept.
+    #[arg(long)]
+    pub date: Option<String>,
+    /// Also write a line for every holder and asset to this CSV file.
+    #[arg(long)]
+    pub csv: Option<PathBuf>,
+    /// Also write a line for every custodian's reference to this CSV file.
+    #[arg(long)]
+    pub references: Option<PathBuf>,
 }
 
 /// The default of `--disk-reserve-mb`; the engine says what it is made of.

@@ -10,6 +10,8 @@
 //!
 //! Invariant: nothing here is real, and every reply says so. Not here: order flow (the simulator).
 
+mod money;
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use engine::command::Command;
@@ -20,6 +22,7 @@ use crate::errors::Failure;
 use crate::exchange::Exchange;
 use crate::from_proto::{self, Operation};
 use crate::services::submit_operation;
+use crate::to_proto;
 
 /// The venue.
 pub const VENUE: &str = "DEMO";
@@ -30,8 +33,8 @@ const PARTICIPANTS: usize = 20;
 /// Two accounts each, of different participants, so that self-trade prevention has work.
 const OWNERS: usize = 20;
 /// 2025-01-01 and the 10,000 days from then on: until 2052.
-const FIRST_DAY: i64 = 20_089;
-const DAYS: i64 = 10_000;
+const FIRST_DAY: i32 = 20_089;
+const DAYS: i32 = 10_000;
 const CHINA_OFFSET_S: i64 = 8 * 3_600;
 const DAY_S: i64 = 86_400;
 /// How long the opening auction collects orders.
@@ -161,7 +164,7 @@ pub async fn create(exchange: &Exchange) -> Result<(), String> {
     for instrument in &INSTRUMENTS {
         demo.instrument(instrument).await?;
     }
-    Ok(())
+    demo.money().await
 }
 
 struct Demo<'a> {
@@ -214,7 +217,9 @@ impl Demo<'_> {
                 calendar_id: CALENDAR.to_owned(),
                 utc_offset_seconds: CHINA_OFFSET_S as i32,
                 roll_time: String::new(),
-                trading_days: (FIRST_DAY..FIRST_DAY + DAYS).map(date).collect(),
+                trading_days: (FIRST_DAY..FIRST_DAY + DAYS)
+                    .map(to_proto::date_text)
+                    .collect(),
             })
             .await?;
         }
@@ -359,34 +364,9 @@ fn timetable(now_s: i64) -> Vec<v1::ScheduleEntry> {
         .collect()
 }
 
-/// "YYYY-MM-DD" of a day counted from 1970-01-01 (proleptic Gregorian calendar).
-fn date(day: i64) -> String {
-    let shifted = day + 719_468;
-    let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let (month, carry) = if month < 10 {
-        (month + 3, 0)
-    } else {
-        (month - 9, 1)
-    };
-    format!("{:04}-{month:02}-{day:02}", era * 400 + year + carry)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_calendar_names_every_day() {
-        assert_eq!(date(0), "1970-01-01");
-        assert_eq!(date(11_016), "2000-02-29");
-        assert_eq!(date(FIRST_DAY), "2025-01-01");
-        assert_eq!(date(20_780), "2026-11-23");
-        assert_eq!(date(47_541), "2100-03-01");
-    }
 
     #[test]
     fn the_first_auction_begins_soon_or_at_midnight() {

@@ -1,22 +1,25 @@
-//! Names and handles: every participant, owner, account, calendar, venue and instrument the engine
-//! knows, with what an answer needs of them.
+//! Names and handles: every participant, owner, account, calendar, venue, instrument, asset and
+//! custodian the engine knows, with what an answer needs of them.
 //!
 //! Invariant: it says what was true at the last released command, so whoever was told of a handle
 //! finds it here. It is built from the recovered engine and then kept by released commands and
-//! events only. Not here: books, orders, prices of trades (`fanout`, `projector`).
+//! events only. Not here: books, orders, prices of trades (`fanout`, `projector`), balances and
+//! fees (the engine is looked at).
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
+use engine::clearing::{Asset, Clearing, Custodian, factors};
 use engine::command::{
-    Body, Command, CreateInstrument, CreateVenue, Demonstration, InstrumentTerms, Scope, Sequenced,
-    SetCalendar,
+    Body, Command, CreateAsset, CreateCustodian, CreateInstrument, CreateVenue, Demonstration,
+    InstrumentTerms, Scope, Sequenced, SetCalendar, SetClearing,
 };
+use engine::engine::Engine;
 use engine::event::Event;
 use engine::parties::Parties;
 use engine::types::{
-    AccountId, CalendarId, InstrumentId, Name, Nanoseconds, OwnerId, ParticipantId, Price, Title,
-    VenueId,
+    AccountId, AssetId, CalendarId, CustodianId, InstrumentId, Name, Nanoseconds, OwnerId,
+    ParticipantId, Price, Title, VenueId,
 };
 use engine::venue::{Model, Overridden, Phase, Regime, TradingStatus, Venue, Venues};
 
@@ -82,6 +85,19 @@ pub struct InstrumentEntry {
     pub status: TradingStatus,
     /// Its reference price.
     pub reference: Option<Price>,
+}
+
+/// An instrument's clearing as the directory knows it; it never changes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ClearedEntry {
+    /// What it is paid in.
+    pub money: AssetId,
+    /// What is delivered.
+    pub goods: AssetId,
+    /// Minor units of the money that one tick of one lot is worth.
+    pub tick_value: i64,
+    /// Minor units of the goods in one lot.
+    pub lot_units: i64,
 }
 
 /// Things with a public id, by handle and by name.
@@ -160,6 +176,12 @@ pub struct Tables {
     pub venues: Names<VenueEntry>,
     /// Instruments.
     pub instruments: Names<InstrumentEntry>,
+    /// Assets.
+    pub assets: Names<Asset>,
+    /// Custodians.
+    pub custodians: Names<Custodian>,
+    /// The instruments with clearing.
+    pub cleared: HashMap<InstrumentId, ClearedEntry>,
     /// Public ids of sessions, by handle; different principals may use the same one.
     pub sessions: Vec<Name>,
 }
@@ -180,6 +202,21 @@ impl Tables {
         self.instruments.get(id.index())
     }
 
+    /// The asset with this handle.
+    pub fn asset(&self, id: AssetId) -> Option<&Asset> {
+        self.assets.get(id.index())
+    }
+
+    /// The custodian with this handle.
+    pub fn custodian(&self, id: CustodianId) -> Option<&Custodian> {
+        self.custodians.get(id.index())
+    }
+
+    /// The money an instrument is paid in, if it has clearing.
+    pub fn money_of(&self, id: InstrumentId) -> Option<&Asset> {
+        self.asset(self.cleared.get(&id)?.money)
+    }
+
     /// The venue of an instrument.
     pub fn venue_of(&self, id: InstrumentId) -> Option<&VenueEntry> {
         self.venue(self.instrument(id)?.venue)
@@ -196,13 +233,22 @@ impl Tables {
     }
 
     /// What a recovered engine knows.
-    pub fn of(parties: &Parties, venues: &Venues) -> Self {
+    pub fn of(engine: &Engine) -> Self {
         let mut tables = Self::default();
+        tables.add_parties(engine.parties());
+        tables.add_venues(engine.venues());
+        tables.add_clearing(engine.clearing());
+        let sessions = engine.sessions().iter();
+        tables.sessions = sessions.map(|(_, session)| session.name).collect();
+        tables
+    }
+
+    fn add_parties(&mut self, parties: &Parties) {
         for (id, name) in parties.participants() {
-            tables.participants.put(id.index(), *name, *name);
+            self.participants.put(id.index(), *name, *name);
         }
         for (id, name) in parties.owners() {
-            tables.owners.put(id.index(), *name, *name);
+            self.owners.put(id.index(), *name, *name);
         }
         for (id, account) in parties.accounts() {
             let entry = AccountEntry {
@@ -210,15 +256,17 @@ impl Tables {
                 participant: account.participant,
                 owner: account.owner,
             };
-            tables.accounts.put(id.index(), account.name, entry);
+            self.accounts.put(id.index(), account.name, entry);
         }
+    }
+
+    fn add_venues(&mut self, venues: &Venues) {
         for (id, calendar) in venues.calendars() {
             let entry = CalendarEntry::new(calendar.terms());
-            tables.calendars.put(id.index(), entry.name, entry);
+            self.calendars.put(id.index(), entry.name, entry);
         }
         for (id, venue) in venues.venues() {
-            tables
-                .venues
+            self.venues
                 .put(id.index(), venue.name, VenueEntry::of(venue));
         }
         for (id, instrument) in venues.instruments() {
@@ -230,9 +278,26 @@ impl Tables {
                 status: instrument.status,
                 reference: instrument.reference,
             };
-            tables.instruments.put(id.index(), entry.name, entry);
+            self.instruments.put(id.index(), entry.name, entry);
         }
-        tables
+    }
+
+    fn add_clearing(&mut self, clearing: &Clearing) {
+        for (id, asset) in clearing.assets().assets() {
+            self.assets.put(id.index(), asset.name, *asset);
+        }
+        for (id, custodian) in clearing.assets().custodians() {
+            self.custodians.put(id.index(), custodian.name, *custodian);
+        }
+        for (id, cleared) in clearing.cleared() {
+            let entry = ClearedEntry {
+                money: cleared.money,
+                goods: cleared.goods,
+                tick_value: cleared.tick_value,
+                lot_units: cleared.lot_units,
+            };
+            self.cleared.insert(id, entry);
+        }
     }
 
     /// Takes over what one released command and its events changed.
@@ -273,6 +338,7 @@ impl Tables {
                 | Event::MassCancel(_)
                 | Event::Operation(_)
                 | Event::Duplicate(_)
+                | Event::Custody(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_) => {}
             }
@@ -304,6 +370,18 @@ impl Tables {
                 self.instruments
                     .put(handle, new.name, InstrumentEntry::new(new));
             }
+            (Body::CreateAsset(new), Some(handle)) => {
+                self.assets.put(handle, new.name, asset(new));
+            }
+            (Body::CreateCustodian(new), Some(handle)) => {
+                self.custodians.put(handle, new.name, custodian(new));
+            }
+            (Body::SetClearing(new), _) => self.clear(new),
+            (Body::CloseCustodyDate(close), _) => {
+                if let Some(custodian) = self.custodians.get_mut(close.custodian.index()) {
+                    custodian.closed_through = Some(close.date);
+                }
+            }
             (Body::SetSchedule(new), _) => {
                 if let Some(venue) = self.venues.get_mut(new.venue.index()) {
                     venue.schedule.clone_from(&new.entries);
@@ -315,6 +393,24 @@ impl Tables {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// The engine has accepted it, so all it names is there and the factors are whole.
+    fn clear(&mut self, set: &SetClearing) {
+        let terms = self.instrument(set.instrument).map(|entry| entry.terms);
+        let classes = self.asset(set.money).zip(self.asset(set.goods));
+        let factors = terms
+            .zip(classes)
+            .and_then(|(terms, (money, goods))| factors(&terms, money.class, goods.class));
+        if let Some((tick_value, lot_units)) = factors {
+            let entry = ClearedEntry {
+                money: set.money,
+                goods: set.goods,
+                tick_value,
+                lot_units,
+            };
+            self.cleared.insert(set.instrument, entry);
         }
     }
 
@@ -331,6 +427,23 @@ impl Tables {
                 }
             }
         }
+    }
+}
+
+fn asset(new: &CreateAsset) -> Asset {
+    Asset {
+        name: new.name,
+        class: new.class,
+        demonstration: new.demonstration,
+    }
+}
+
+fn custodian(new: &CreateCustodian) -> Custodian {
+    Custodian {
+        name: new.name,
+        kind: new.kind,
+        demonstration: new.demonstration,
+        closed_through: None,
     }
 }
 
@@ -360,7 +473,8 @@ impl VenueEntry {
         }
     }
 
-    fn new(venue: &CreateVenue) -> Self {
+    /// What a new venue is: closed, without a timetable.
+    pub fn new(venue: &CreateVenue) -> Self {
         Self {
             name: venue.name,
             title: venue.title,

@@ -48,6 +48,10 @@ pub enum Kind {
     Calendar,
     /// An order.
     Order,
+    /// An asset.
+    Asset,
+    /// A custodian.
+    Custodian,
 }
 
 impl Kind {
@@ -61,6 +65,8 @@ impl Kind {
             Self::BeneficialOwner => "beneficial_owner",
             Self::Calendar => "calendar",
             Self::Order => "order",
+            Self::Asset => "asset",
+            Self::Custodian => "custodian",
         }
     }
 
@@ -74,6 +80,8 @@ impl Kind {
             Self::BeneficialOwner => RejectReason::UnknownOwner,
             Self::Calendar => RejectReason::UnknownCalendar,
             Self::Order => RejectReason::UnknownOrder,
+            Self::Asset => RejectReason::UnknownAsset,
+            Self::Custodian => RejectReason::UnknownCustodian,
         }
     }
 }
@@ -87,6 +95,9 @@ pub enum Failure {
     /// Something named does not exist.
     #[error("there is no {kind} \"{name}\"; nothing was changed", kind = .0.as_str(), name = .1)]
     NotFound(Kind, String),
+    /// The instrument has no clearing.
+    #[error("instrument \"{0}\" has no clearing; Operations.SetClearing gives it one")]
+    NotCleared(String),
     /// The id was used before with other content; final.
     #[error(
         "the id was used before with other content; this command was not carried out, and never \
@@ -143,6 +154,7 @@ impl Failure {
         match self {
             Self::Invalid(_) => Code::InvalidArgument,
             Self::NotFound(..) => Code::NotFound,
+            Self::NotCleared(_) => Code::FailedPrecondition,
             Self::IdReused => Code::AlreadyExists,
             Self::Busy(_) | Self::DiskLow => Code::ResourceExhausted,
             Self::Stopping | Self::ClockHeld | Self::Unknown(_) => Code::Unavailable,
@@ -154,6 +166,7 @@ impl Failure {
         match self {
             Self::Invalid(_) => "INVALID_FIELDS",
             Self::NotFound(kind, _) => kind.reason().as_str(),
+            Self::NotCleared(_) => RejectReason::NotCleared.as_str(),
             Self::IdReused => RejectReason::ClientOrderIdReused.as_str(),
             Self::Busy(_) => "BUSY",
             Self::DiskLow => "DISK_LOW",
@@ -169,7 +182,7 @@ impl Failure {
             Self::Busy(_) | Self::Unknown(_) => Some(RETRY_AFTER),
             Self::DiskLow => Some(RETRY_AFTER_DISK),
             Self::Stopping | Self::ClockHeld => Some(RETRY_AFTER_STOP),
-            Self::Invalid(_) | Self::NotFound(..) | Self::IdReused => None,
+            Self::Invalid(_) | Self::NotFound(..) | Self::NotCleared(_) | Self::IdReused => None,
         }
     }
 
@@ -178,6 +191,7 @@ impl Failure {
         let field_violations = match self {
             Self::Invalid(violations) => violations.iter().map(wire_violation).collect(),
             Self::NotFound(..)
+            | Self::NotCleared(_)
             | Self::IdReused
             | Self::Busy(_)
             | Self::DiskLow
@@ -223,6 +237,10 @@ impl From<Failure> for Status {
             Failure::DiskLow => {
                 details.add_quota_failure_violation("gateway", "free space on the disk");
             }
+            Failure::NotCleared(instrument) => {
+                let text = failure.to_string();
+                details.add_precondition_failure_violation("CLEARING", instrument.clone(), text);
+            }
             Failure::IdReused | Failure::Stopping | Failure::ClockHeld | Failure::Unknown(_) => {}
         }
         if let Some(wait) = failure.retry_after() {
@@ -250,11 +268,18 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::UnknownVenue => "no such venue; Operations.ListVenues lists them",
         R::UnknownCalendar => "no such calendar; create it with SetCalendar",
         R::UnknownOrder => "no such live order of this account; it may have ended",
+        R::UnknownAsset => "no such asset; Accounts.ListAssets lists them",
+        R::UnknownCustodian => "no such custodian; Accounts.ListCustodians lists them",
+        R::UnknownInstruction => "no such pending instruction; it may have been answered",
         R::MarketClosed => "the phase takes no new orders and no replaces; wait for the next",
         R::PhaseNoCancel => "the phase takes no cancels; wait for the next",
         R::Halted => "trading is halted or suspended; wait until it is resumed",
         R::CancelOnly => "only cancels are taken now",
         R::PhaseTimeInForce => "this time in force or instruction makes no sense in this phase",
+        R::NotCleared => {
+            "the instrument has no clearing, and only a demonstration trades without; an operator \
+             gives it one with SetClearing"
+        }
         R::ModelNotAllowed => "the law of the venue does not allow this way of trading",
         R::RegimeConflict => "these regimes cannot stand on one venue",
         R::LicenceRequired => "the regime asks for a licence; give it, or a demonstration venue",
@@ -268,6 +293,7 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::ExpireTime => "expire_time must lie in the future",
         R::ReplaceInvalid => "the replace changes nothing, or a field this order does not have",
         R::MaxNotional => "price x quantity is above the instrument's max_notional",
+        R::OrderValue => "price x quantity is worth more than 2^52 smallest units of the money",
         R::StaticBand => "a price lies outside the band around the reference price",
         R::DynamicBand => "the price lies too far from the last trade",
         R::OpenOrders => "the exchange holds as many orders as it may",
@@ -276,8 +302,20 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::PostOnlyWouldTake => "the order would have traded at once, and is post-only",
         R::FokUnfillable => "the whole quantity could not trade at once",
         R::MinQuantity => "less than min_quantity could trade at once",
+        R::InsufficientFunds => {
+            "the account has less money available than this would hold, fees included; see \
+             Accounts.GetBalances"
+        }
+        R::InsufficientGoods => {
+            "the account has fewer goods available than this would hold; see Accounts.GetBalances"
+        }
+        R::Positions => "the exchange's ledger holds as many positions as it may",
         R::AlreadyExists => "the id is taken; choose another",
         R::TooMany => "there are as many of these as there may be",
         R::InvalidField => "a field is out of its bounds",
+        R::ApproverRequired => "context.approver must name another principal than the sender",
+        R::CustodyDateClosed => "the custodian's business_date is closed; use a later one",
+        R::ReferenceUsed => "the custodian's reference was used on that date; use another",
+        R::AmountLimit => "more than 2^60 smallest units of the asset would be in circulation",
     }
 }

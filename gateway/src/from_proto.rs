@@ -5,14 +5,16 @@
 //! what was wrong and what would be right. Decoding the same message twice gives the same command,
 //! so a retry is recognised. Not here: rules about what a command means (the engine), rights.
 
+mod clearing;
 mod fields;
 mod operations;
 mod orders;
 mod session;
 mod timetable;
 
+pub use clearing::posting_place;
 pub use fields::{Fields, Prefix, at};
 pub use operations::{Operation, operation};
 pub use orders::{OrderName, cancel, mass_cancel, order_id, order_name, replace, submit};
 pub use session::{open_session, session_batch};
-pub use timetable::calendar_hash;
+pub use timetable::{calendar_hash, date};

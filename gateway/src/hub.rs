@@ -181,13 +181,7 @@ impl Sink for Hub {
     }
 
     fn recovered(&mut self, engine: &Engine, epoch: u32) {
-        let mut tables = Tables::of(engine.parties(), engine.venues());
-        tables.sessions = engine
-            .sessions()
-            .iter()
-            .map(|(_, session)| session.name)
-            .collect();
-        self.outlets.directory.replace(tables);
+        self.outlets.directory.replace(Tables::of(engine));
         match self.open_books(engine, epoch) {
             Ok(mirror) => {
                 // A second start of the same hub is refused by `open`.

@@ -19,6 +19,8 @@ pub mod journal_cli;
 pub mod last_words;
 pub mod outlet;
 pub mod projector;
+pub mod reconcile;
+pub mod reconcile_cli;
 pub mod replies;
 pub mod server;
 pub mod services;

@@ -5,17 +5,21 @@
 
 mod accounts;
 mod answers;
+mod balances;
 mod executions;
+mod looks;
 mod market_data;
 mod operations;
 mod order_entry;
 mod pages;
+mod postings;
 mod standing;
 mod streams;
 mod trades;
 pub mod unread;
 
 pub use accounts::AccountsService;
+pub use looks::look;
 pub use market_data::MarketDataService;
 pub use operations::{OperationsService, submit as submit_operation};
 pub use order_entry::OrderEntryService;

@@ -4,6 +4,7 @@
 //! the same one, whether it is told at once or read from history. Not here: who is told (`hub`,
 //! `replies`), the book stream (`fanout`), what is kept (`projector`).
 
+mod clearing;
 mod history;
 mod session;
 mod venue;
@@ -20,6 +21,10 @@ use proto::v1;
 
 use crate::directory::Tables;
 
+pub use clearing::{
+    amount_text, asset, asset_is_demonstration, asset_name, custodian, custodian_name, date_text,
+    fee_rates, instruction, money_name, money_text, posting, posting_place_text,
+};
 pub use history::{client_order_id, execution_report, order};
 pub use session::session_reports;
 pub use venue::venue;

@@ -4,6 +4,9 @@
 //! repeated over a restart is made once; what exists already is taken as it is. Not here: which
 //! instruments a run wants (`replay`, `load`).
 
+pub mod money;
+pub mod statement;
+
 use proto::v1::{
     Account, CreateAccountRequest, CreateBeneficialOwnerRequest, CreateInstrumentRequest,
     CreateParticipantRequest, CreateVenueRequest, ListAccountsRequest, OperationContext,
@@ -97,7 +100,7 @@ impl Run {
 }
 
 /// Makes changes through `Operations`.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Operator {
     connection: Connection,
     run: Run,
@@ -107,6 +110,11 @@ impl Operator {
     /// An operator of a run.
     pub const fn new(connection: Connection, run: Run) -> Self {
         Self { connection, run }
+    }
+
+    /// The run.
+    pub const fn run(&self) -> &Run {
+        &self.run
     }
 
     fn context(&self, what: &str) -> OperationContext {

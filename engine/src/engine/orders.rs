@@ -5,15 +5,16 @@
 
 use super::{Engine, Floor, operation, setting};
 use crate::book::arena::Arena;
+use crate::clearing::hold::Needed;
+use crate::clearing::orders::Entering;
 use crate::command::{Body, CancelOrder, Command, MassCancel, ReplaceOrder};
 use crate::event::{Cause, Counters, Event, Events, ExecType, MassCancelReport, OrderReport};
+use crate::market::book::Checked;
 use crate::market::checks::{Entry, Prices};
 use crate::market::replace::Replacement;
 use crate::matching::live_report;
 use crate::reject::{Reject, RejectReason};
-use crate::types::{
-    AccountId, InstrumentId, NewOrder, OrderId, OrderStatus, OwnerId, Price, Quantity, Time,
-};
+use crate::types::{AccountId, InstrumentId, NewOrder, OrderId, OrderStatus, Quantity, Time};
 use crate::venue::Action;
 
 /// Whether a refusal is counted in the private streams.
@@ -24,20 +25,36 @@ enum Counted {
 }
 
 impl Engine {
-    /// All checks of a new order after the duplicate group: its owner and the price it comes with.
-    pub(super) fn check_new(
-        &self,
-        order: &NewOrder,
-        time: Time,
-    ) -> Result<(OwnerId, Option<Price>), RejectReason> {
-        let owner = self.parties.owner_of(order.account);
-        let owner = owner.ok_or(RejectReason::UnknownAccount)?;
+    /// All checks of a new order after the duplicate group: its owner, the price it comes with and
+    /// what it will hold.
+    pub(super) fn check_new(&self, order: &NewOrder, time: Time) -> Result<Checked, RejectReason> {
+        let link = self.parties.link(order.account);
+        let (participant, owner) = link.ok_or(RejectReason::UnknownAccount)?;
         self.venues.permits(order.instrument, Action::New)?;
-        let setting = setting(&self.venues, &self.limits, order.instrument);
+        let setting = setting(&self.venues, &self.clearing, &self.limits, order.instrument);
         let market = self.market(order.instrument);
         let entry = Entry::new(order, owner);
         let price = entry.check(market, &self.arena, &setting, time)?;
-        Ok((owner, price))
+        let entered = match setting.clears.cleared() {
+            None => None,
+            Some(cleared) => {
+                let entering = Entering {
+                    account: order.account,
+                    participant,
+                    venue: self.venues.venue_of(order.instrument),
+                    instrument: order.instrument,
+                    side: order.side,
+                    price,
+                    quantity: order.quantity,
+                };
+                Some(self.clearing.check_entry(cleared, &entering)?)
+            }
+        };
+        Ok(Checked {
+            owner,
+            price,
+            entered,
+        })
     }
 
     pub(super) fn new_order(&mut self, order: &NewOrder, events: &mut Events) {
@@ -53,7 +70,7 @@ impl Engine {
             setting,
             desk,
         } = &mut floor;
-        market.enter(desk, setting, sequence, order, checked);
+        market.enter(desk, setting, sequence, order, &checked);
         floor.publish();
     }
 
@@ -97,18 +114,28 @@ impl Engine {
     pub(super) fn check_replace(
         &self,
         command: &ReplaceOrder,
-    ) -> Result<(u32, Replacement), RejectReason> {
+    ) -> Result<(u32, Replacement, Option<Needed>), RejectReason> {
         let slot = self.find(command.account, command.order)?;
         let instrument = self.instrument_of(slot);
         self.venues.permits(instrument, Action::Replace)?;
-        let setting = setting(&self.venues, &self.limits, instrument);
+        let setting = setting(&self.venues, &self.clearing, &self.limits, instrument);
         let market = self.market(instrument);
         let replacement = market.check_replace(&self.arena, &setting, slot, command)?;
-        Ok((slot, replacement))
+        let needed = match (&replacement, setting.clears.cleared()) {
+            (Replacement::Change(values), Some(cleared)) => {
+                let row = self.arena.row(slot);
+                let (side, leaves) = (row.flags.side(), values.leaves(row.cumulative()));
+                let price = values.price();
+                let clearing = &self.clearing;
+                Some(clearing.check_change(cleared, slot, side, price, leaves)?)
+            }
+            (Replacement::Cancel | Replacement::Change(_), _) => None,
+        };
+        Ok((slot, replacement, needed))
     }
 
     pub(super) fn replace_order(&mut self, command: &ReplaceOrder, events: &mut Events) {
-        let (slot, replacement) = match self.check_replace(command) {
+        let (slot, replacement, needed) = match self.check_replace(command) {
             Ok(checked) => checked,
             Err(reason) => {
                 let refusal = (ExecType::ReplaceRejected, reason.into());
@@ -117,6 +144,9 @@ impl Engine {
             }
         };
         // Nothing below can fail.
+        if let Some(needed) = needed {
+            self.clearing.change(slot, needed);
+        }
         let mut floor = self.floor(self.instrument_of(slot), events);
         let Floor {
             market,
@@ -232,6 +262,14 @@ impl Engine {
             | Body::SetTradingStatus(_)
             | Body::SetReferencePrice(_)
             | Body::SetLimits(_)
+            | Body::CreateAsset(_)
+            | Body::CreateCustodian(_)
+            | Body::SetClearing(_)
+            | Body::SetFees(_)
+            | Body::SetTier(_)
+            | Body::Instruct(_)
+            | Body::Acknowledge(_)
+            | Body::CloseCustodyDate(_)
             | Body::AcceptClock(_)
             | Body::Tick
             | Body::SessionsLost
@@ -270,6 +308,7 @@ impl Engine {
             order_quantity: order.quantity,
             leaves: Quantity::ZERO,
             cumulative: Quantity::ZERO,
+            held: 0,
             counters: self.counters(order.account, counted),
         }));
     }
@@ -283,7 +322,10 @@ impl Engine {
         events: &mut Events,
     ) {
         let found = own_order(&self.arena, account, order);
-        let found = found.map(|slot| live_report(&self.arena, slot, exec_type, Cause::Request));
+        let found = found.map(|slot| OrderReport {
+            held: self.clearing.held(slot),
+            ..live_report(&self.arena, slot, exec_type, Cause::Request)
+        });
         let report = found.unwrap_or(OrderReport {
             exec_type,
             status: OrderStatus::Rejected,
@@ -298,6 +340,7 @@ impl Engine {
             order_quantity: Quantity::ZERO,
             leaves: Quantity::ZERO,
             cumulative: Quantity::ZERO,
+            held: 0,
             counters: Counters::NONE,
         });
         events.push(Event::Report(OrderReport {

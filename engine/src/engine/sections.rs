@@ -8,6 +8,7 @@ use super::day_ends::{DayEnd, DayEnds};
 use super::{Engine, setting};
 use crate::book::arena::Arena;
 use crate::bytes::{self, BytesError, Reader};
+use crate::clearing::Clearing;
 use crate::limits::Limits;
 use crate::market::Market;
 use crate::market::contents::Target;
@@ -16,7 +17,7 @@ use crate::parties::Parties;
 use crate::requests::Requests;
 use crate::sessions::Sessions;
 use crate::state_hash::{EventHasher, StateHash};
-use crate::types::{InstrumentId, Sequence, Time, VenueId};
+use crate::types::{AccountId, InstrumentId, Sequence, Time, VenueId};
 use crate::venue::Venues;
 
 /// The sections, in the order in which they are written.
@@ -35,18 +36,26 @@ pub enum SectionId {
     Requests = 5,
     /// Live orders in their queues, and the free rows.
     Orders = 6,
+    /// Assets, custodians, positions, clearings, fees, instructions. Since semantics version 2.
+    Clearing = 7,
+    /// What live orders hold. Since semantics version 2.
+    Holds = 8,
 }
 
 impl SectionId {
     /// All sections in their order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Clock,
         Self::Parties,
         Self::Venues,
         Self::Sessions,
         Self::Requests,
         Self::Orders,
+        Self::Clearing,
+        Self::Holds,
     ];
+    /// The sections of semantics version 1, which knew no money: the others are empty then.
+    const FIRST: usize = 6;
 
     /// The version of the section's bytes that this build writes and reads.
     pub const fn version(self) -> u8 {
@@ -102,11 +111,16 @@ impl std::error::Error for SectionsError {}
 impl Engine {
     /// BLAKE3 over the sections. Walks everything: never on the trading thread.
     pub fn state_hash(&self) -> StateHash {
+        Self::hash_of(&self.encode_sections())
+    }
+
+    /// The state hash of an engine with these sections.
+    pub(crate) fn hash_of(sections: &[(SectionId, Vec<u8>)]) -> StateHash {
         let mut hasher = blake3::Hasher::new();
-        for (section, bytes) in self.encode_sections() {
-            hasher.update(&[section as u8]);
+        for (section, bytes) in sections {
+            hasher.update(&[*section as u8]);
             hasher.update(&(bytes.len() as u64).to_le_bytes());
-            hasher.update(&bytes);
+            hasher.update(bytes);
         }
         StateHash(*hasher.finalize().as_bytes())
     }
@@ -122,6 +136,8 @@ impl Engine {
                 SectionId::Sessions => self.sessions.encode(&mut out),
                 SectionId::Requests => self.requests.encode(&mut out),
                 SectionId::Orders => self.encode_orders(&mut out),
+                SectionId::Clearing => self.clearing.encode(&mut out),
+                SectionId::Holds => self.clearing.encode_holds(&mut out),
             }
             (*section, out)
         });
@@ -138,7 +154,14 @@ impl Engine {
     ) -> Result<Self, SectionsError> {
         let mut engine = Self::new(limits);
         let mut rest = sections.iter();
-        for section in SectionId::ALL {
+        let all = &SectionId::ALL;
+        let first = sections.len() == SectionId::FIRST;
+        let expected = if first {
+            &all[..SectionId::FIRST]
+        } else {
+            &all[..]
+        };
+        for section in expected.iter().copied() {
             let found = rest.next().filter(|(id, _)| *id == section);
             let (_, bytes) = found.ok_or(SectionsError::Missing(section))?;
             let mut input = Reader::new(bytes);
@@ -152,6 +175,9 @@ impl Engine {
             let read = engine.read_section(section, &mut input);
             let read = read.and_then(|()| input.finish());
             read.map_err(|error| SectionsError::Bytes { section, error })?;
+        }
+        if first {
+            engine.clearing.hold_nothing(engine.arena.used());
         }
         if rest.next().is_some() {
             return Err(SectionsError::Unsound("there are more sections than known"));
@@ -174,8 +200,26 @@ impl Engine {
             SectionId::Sessions => self.sessions = Sessions::decode(input, &self.limits)?,
             SectionId::Requests => self.requests = Requests::decode(input, &self.limits)?,
             SectionId::Orders => self.decode_orders(input)?,
+            SectionId::Clearing => {
+                let known = (&self.parties, &self.venues);
+                self.clearing = Clearing::decode(input, &self.limits, known)?;
+            }
+            SectionId::Holds => self.decode_holds(input)?,
         }
         Ok(())
+    }
+
+    fn decode_holds(&mut self, input: &mut Reader<'_>) -> Result<(), BytesError> {
+        let arena = &self.arena;
+        let live = |slot: u32| {
+            let row = (slot < arena.used()).then(|| arena.row(slot));
+            let row = row.filter(|row| row.sequence != 0)?;
+            Some((
+                AccountId::new(row.account),
+                InstrumentId::new(row.instrument),
+            ))
+        };
+        self.clearing.decode_holds(input, arena.used(), live)
     }
 
     fn encode_clock(&self, out: &mut Vec<u8>) {
@@ -245,7 +289,7 @@ impl Engine {
             let mut target = Target {
                 arena: &mut arena,
                 parties: &self.parties,
-                setting: setting(&self.venues, &self.limits, instrument),
+                setting: setting(&self.venues, &self.clearing, &self.limits, instrument),
                 sequence: self.sequence.value(),
                 timed: &mut timed,
             };

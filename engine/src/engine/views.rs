@@ -188,7 +188,7 @@ impl Engine {
     }
 
     pub(crate) fn setting(&self, instrument: InstrumentId) -> Setting<'_> {
-        setting(&self.venues, &self.limits, instrument)
+        setting(&self.venues, &self.clearing, &self.limits, instrument)
     }
 
     /// The markets that have had an order.

@@ -14,6 +14,7 @@
 //! journal takes whatever the engine was given, also what the engine then rejects. Not here:
 //! batches and checksums (`record`), whether a command makes sense (`engine`).
 
+mod clearing;
 mod operations;
 mod orders;
 
@@ -75,6 +76,14 @@ types! {
     SemanticsVersion = 20,
     BeginEpoch = 21,
     Quarantine = 22,
+    CreateAsset = 23,
+    CreateCustodian = 24,
+    SetClearing = 25,
+    SetFees = 26,
+    SetTier = 27,
+    Instruct = 28,
+    Acknowledge = 29,
+    CloseCustodyDate = 30,
 }
 
 impl Type {
@@ -102,6 +111,14 @@ impl Type {
             Body::SemanticsVersion(_) => Self::SemanticsVersion,
             Body::BeginEpoch(_) => Self::BeginEpoch,
             Body::Quarantine(_) => Self::Quarantine,
+            Body::CreateAsset(_) => Self::CreateAsset,
+            Body::CreateCustodian(_) => Self::CreateCustodian,
+            Body::SetClearing(_) => Self::SetClearing,
+            Body::SetFees(_) => Self::SetFees,
+            Body::SetTier(_) => Self::SetTier,
+            Body::Instruct(_) => Self::Instruct,
+            Body::Acknowledge(_) => Self::Acknowledge,
+            Body::CloseCustodyDate(_) => Self::CloseCustodyDate,
         }
     }
 
@@ -437,6 +454,14 @@ fn get_body(input: &mut Reader<'_>, time: Time, kind: Type) -> Result<Body, Byte
         }
         Type::BeginEpoch => operations::begin_epoch(input),
         Type::Quarantine => operations::quarantine(input),
+        Type::CreateAsset => clearing::create_asset(input),
+        Type::CreateCustodian => clearing::create_custodian(input),
+        Type::SetClearing => clearing::set_clearing(input),
+        Type::SetFees => clearing::set_fees(input),
+        Type::SetTier => clearing::set_tier(input),
+        Type::Instruct => clearing::instruct(input),
+        Type::Acknowledge => clearing::acknowledge(input),
+        Type::CloseCustodyDate => clearing::close_custody_date(input),
     }
 }
 

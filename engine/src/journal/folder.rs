@@ -188,8 +188,8 @@ pub fn sync_file(file: &File, path: &Path) -> io::Result<()> {
     synced
 }
 
-/// Keeps the words of a sync that failed for [`take_failed_sync`]; also of a change to a database that
-/// did, since what it names may not be on disk, and nobody says whether a sync was among it.
+/// Keeps the words of a sync that failed for [`take_failed_sync`]; also of a change to a database
+/// that did, since what it names may not be on disk, and nobody says whether a sync was among it.
 pub fn keep_failed_sync(said: String) {
     FAILED_SYNC.with_borrow_mut(|failed| failed.get_or_insert(said).len());
 }

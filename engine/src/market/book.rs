@@ -6,12 +6,23 @@
 use super::checks::{force_of, kind_of};
 use super::{Market, Setting};
 use crate::book::arena::{Cold, Flags, Kind, NIL, Row};
+use crate::clearing::orders::Entered;
 use crate::event::{Cause, ExecType};
 use crate::matching::{Desk, continuous, trigger};
 use crate::types::{NewOrder, OrderType, OwnerId, Posting, Price, Sequence, TimeInForce};
 
+/// What the checks of a new order answered.
+pub(crate) struct Checked {
+    /// Whose it is.
+    pub(crate) owner: OwnerId,
+    /// The price it comes with.
+    pub(crate) price: Option<Price>,
+    /// What it will hold, where its instrument has clearing.
+    pub(crate) entered: Option<Entered>,
+}
+
 impl Market {
-    /// Carries out a checked new order; `price` is what the checks answered.
+    /// Carries out a checked new order.
     #[inline]
     pub(crate) fn enter(
         &mut self,
@@ -19,9 +30,10 @@ impl Market {
         setting: &Setting<'_>,
         sequence: Sequence,
         order: &NewOrder,
-        (owner, price): (OwnerId, Option<Price>),
+        checked: &Checked,
     ) {
-        let slot = insert(desk, sequence, order, owner, price);
+        let slot = insert(desk, sequence, order, checked.owner, checked.price);
+        desk.clearing.enter(slot, checked.entered.as_ref());
         desk.report(slot, ExecType::New, Cause::Request);
         let flags = desk.arena.row(slot).flags;
         if matches!(flags.kind(), Kind::Stop | Kind::StopLimit) {

@@ -3,7 +3,7 @@
 //! Invariant: nothing here changes anything, and an order that passed cannot fail afterwards.
 //! Not here: the duplicate group, who the account is, what the phase takes (`engine`, `venue`).
 
-use super::{Market, Setting};
+use super::{Clears, Market, Setting};
 use crate::book::arena::{Arena, Force, Kind};
 use crate::matching::feasible::Probe;
 use crate::reject::RejectReason;
@@ -120,6 +120,9 @@ impl<'a> Entry<'a> {
         time: Time,
     ) -> Result<Option<Price>, RejectReason> {
         self.check_phase(setting)?;
+        if matches!(setting.clears, Clears::Missing) {
+            return Err(RejectReason::NotCleared);
+        }
         self.check_combination()?;
         let price = self.effective_price(market, setting);
         self.check_prices(setting, price)?;
@@ -190,13 +193,32 @@ impl<'a> Entry<'a> {
     #[inline]
     fn effective_price(&self, market: &Market, setting: &Setting<'_>) -> Option<Price> {
         let given = self.prices.limit.or(self.prices.protection);
-        if given.is_some() || self.is_stop() {
+        if given.is_some() {
             return given;
+        }
+        if self.is_stop() {
+            return self.stop_protection(setting);
         }
         if self.waits_for_auction(setting) {
             return setting.band_limit(self.order.side);
         }
         market.protection(setting, self.order.side)
+    }
+
+    /// The protection of a stop that comes without one: an order of a cleared instrument holds from
+    /// its entry on, so its worst price is fixed then.
+    fn stop_protection(&self, setting: &Setting<'_>) -> Option<Price> {
+        let cleared = setting.clears.cleared()?;
+        let sign = match self.order.side {
+            Side::Buy => 1,
+            Side::Sell => -1,
+        };
+        let stop = self.prices.stop?;
+        let mut price = stop.moved(sign * setting.terms.market_protection_ticks);
+        if let Some((low, high)) = setting.band {
+            price = price.max(low).min(high);
+        }
+        Some(cleared.hold_price(price))
     }
 
     fn waits_for_auction(&self, setting: &Setting<'_>) -> bool {
@@ -242,12 +264,13 @@ impl<'a> Entry<'a> {
         Ok(())
     }
 
-    /// MAX_NOTIONAL.
+    /// MAX_NOTIONAL, ORDER_VALUE.
     #[inline]
     fn check_notional(&self, setting: &Setting<'_>, price: Option<Price>) -> Check {
         let given = self.prices.limit.or(self.prices.protection);
         let at = given.or(self.prices.stop).or(price);
-        check_notional(setting, at, self.order.quantity)
+        check_notional(setting, at, self.order.quantity)?;
+        check_value(setting, price, self.order.quantity)
     }
 
     /// STATIC_BAND, DYNAMIC_BAND.
@@ -346,6 +369,19 @@ pub(crate) fn check_notional(
         return Err(RejectReason::MaxNotional);
     }
     Ok(())
+}
+
+/// ORDER_VALUE, where there is clearing and a price.
+#[inline]
+pub(crate) fn check_value(
+    setting: &Setting<'_>,
+    price: Option<Price>,
+    quantity: Quantity,
+) -> Check {
+    match (setting.clears.cleared(), price) {
+        (Some(cleared), Some(price)) => cleared.check_value(price, quantity),
+        _ => Ok(()),
+    }
 }
 
 /// STATIC_BAND.

@@ -14,6 +14,7 @@ pub(crate) mod timers;
 use crate::book::arena::{Arena, Force, Place};
 use crate::book::level::Level;
 use crate::book::{Book, depth};
+use crate::clearing::Cleared;
 use crate::command::InstrumentTerms;
 use crate::event::{Cause, Event, ExecType, Indicative};
 use crate::matching::Desk;
@@ -33,12 +34,35 @@ pub(crate) struct Setting<'a> {
     pub(crate) phase: Phase,
     /// Whether venue and instrument both have status Trading.
     pub(crate) trading: bool,
+    /// Whether its orders hold and its trades settle.
+    pub(crate) clears: Clears,
     /// The static band, low and high.
     pub(crate) band: Option<(Price, Price)>,
     /// See `Limits::levels_max`.
     pub(crate) levels_max: u32,
     /// See `Limits::stops_max`.
     pub(crate) stops_max: u32,
+}
+
+/// An instrument's clearing, or why it has none.
+#[derive(Clone, Copy)]
+pub(crate) enum Clears {
+    With(Cleared),
+    /// It has none, as only a demonstration's instrument may trade.
+    Demonstration,
+    /// It has none yet and takes no orders before.
+    Missing,
+}
+
+impl Clears {
+    /// The clearing, if there is one.
+    #[inline]
+    pub(crate) fn cleared(&self) -> Option<&Cleared> {
+        match self {
+            Self::With(cleared) => Some(cleared),
+            Self::Demonstration | Self::Missing => None,
+        }
+    }
 }
 
 impl Setting<'_> {
@@ -53,12 +77,15 @@ impl Setting<'_> {
         force == Force::Closing && self.phase.auction() != Some(Auction::Closing)
     }
 
-    /// The static band's limit on a side: what a buyer may pay at most, a seller take at least.
+    /// The static band's limit on a side: what a buyer may pay at most, a seller take at least. A
+    /// wide band reaches below the allowed prices, at which an auction must not trade.
     pub(crate) fn band_limit(&self, side: Side) -> Option<Price> {
-        self.band.map(|(low, high)| match side {
+        let (low, high) = self.band?;
+        let limit = match side {
             Side::Buy => high,
             Side::Sell => low,
-        })
+        };
+        Some(self.terms.price_sign.raised(limit))
     }
 }
 

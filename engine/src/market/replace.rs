@@ -3,7 +3,7 @@
 //! Invariant: a replace that crosses trades, it never rests crossed. Source: trading models M1.7.
 //! Not here: whose order it is and what the phase takes (`engine`, `venue`).
 
-use super::checks::{check_dynamic, check_notional, check_post_only, check_static};
+use super::checks::{check_dynamic, check_notional, check_post_only, check_static, check_value};
 use super::{Market, Setting};
 use crate::book::arena::{Arena, Kind, Place, Row};
 use crate::command::ReplaceOrder;
@@ -30,6 +30,16 @@ pub(crate) struct Values {
 }
 
 impl Values {
+    /// The price afterwards.
+    pub(crate) fn price(&self) -> Option<Price> {
+        self.price
+    }
+
+    /// What is open afterwards of an order that has traded `cumulative`.
+    pub(crate) fn leaves(&self, cumulative: Quantity) -> Quantity {
+        self.quantity.minus(cumulative)
+    }
+
     fn of(arena: &Arena, slot: u32) -> Self {
         let row = arena.row(slot);
         Self {
@@ -70,6 +80,7 @@ impl Market {
             return Ok(Replacement::Cancel);
         }
         check_notional(setting, notional_price(row, &values), values.quantity)?;
+        check_value(setting, values.price, values.quantity)?;
         for price in given.into_iter().flatten() {
             check_static(setting, price)?;
         }

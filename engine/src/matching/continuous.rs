@@ -104,6 +104,7 @@ fn place_rest(
         let row = desk.arena.row_mut(slot);
         row.flags.set_kind(Kind::Limit);
         row.set_price(price);
+        desk.lower_hold(slot);
         desk.report(slot, ExecType::Restated, Cause::PriceSet);
     }
     let row = desk.arena.row(slot);

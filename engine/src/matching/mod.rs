@@ -13,6 +13,8 @@ mod self_match;
 pub(crate) mod trigger;
 
 use crate::book::arena::{Arena, Force};
+use crate::clearing::orders::{Party, Settled};
+use crate::clearing::{Cleared, Clearing};
 use crate::event::{Cause, Event, Events, ExecType, Fill, OrderReport, Trade};
 use crate::market::timers::Timers;
 use crate::parties::Parties;
@@ -49,6 +51,9 @@ pub(crate) struct Desk<'a> {
     pub(crate) arena: &'a mut Arena,
     pub(crate) parties: &'a mut Parties,
     pub(crate) timers: &'a mut Timers,
+    pub(crate) clearing: &'a mut Clearing,
+    /// The clearing of the instrument whose orders these are.
+    pub(crate) cleared: Option<Cleared>,
     pub(crate) scratch: &'a mut Scratch,
     pub(crate) events: &'a mut Events,
 }
@@ -101,7 +106,8 @@ impl Desk<'_> {
     /// Reports about a live order as its row stands.
     #[inline]
     pub(crate) fn report(&mut self, slot: u32, exec_type: ExecType, cause: Cause) {
-        let report = live_report(self.arena, slot, exec_type, cause);
+        let mut report = live_report(self.arena, slot, exec_type, cause);
+        report.held = self.clearing.held(slot);
         self.push_report(report);
     }
 
@@ -130,7 +136,18 @@ impl Desk<'_> {
         if self.arena.row(slot).flags.force() == Force::GoodTillDate {
             self.timers.forget_one();
         }
+        self.clearing.end(slot);
         self.arena.free(slot);
+    }
+
+    /// An order shrank or took a better price: what it need not hold any more is free.
+    #[inline]
+    pub(crate) fn lower_hold(&mut self, slot: u32) {
+        if let Some(cleared) = &self.cleared {
+            let row = self.arena.row(slot);
+            let (side, price, leaves) = (row.flags.side(), row.price(), row.leaves);
+            self.clearing.lower(cleared, slot, side, price, leaves);
+        }
     }
 
     /// Writes a trade between two orders whose rows already stand as after it.
@@ -143,11 +160,15 @@ impl Desk<'_> {
         [buy, sell]: [u32; 2],
     ) {
         let instrument = InstrumentId::new(self.arena.row(buy).instrument);
-        let (buy, sell) = (self.fill(buy), self.fill(sell));
+        let settled = self.settle((price, quantity), aggressor, [buy, sell]);
+        let side = |index: usize| (settled.fees[index], settled.held[index]);
+        let (buy, sell) = (self.fill(buy, side(0)), self.fill(sell, side(1)));
         self.events.push(Event::Trade(Trade {
             instrument,
             price,
             quantity,
+            value: settled.value,
+            goods: settled.goods,
             aggressor,
             buy,
             sell,
@@ -155,7 +176,28 @@ impl Desk<'_> {
     }
 
     #[inline]
-    fn fill(&mut self, slot: u32) -> Fill {
+    fn settle(
+        &mut self,
+        at: (Price, Quantity),
+        aggressor: Option<Side>,
+        slots: [u32; 2],
+    ) -> Settled {
+        let Some(cleared) = &self.cleared else {
+            return Settled::default();
+        };
+        let parties = slots.map(|slot| {
+            let row = self.arena.row(slot);
+            Party {
+                slot,
+                price: row.price(),
+                leaves: row.leaves,
+            }
+        });
+        self.clearing.settle(cleared, at, aggressor, parties)
+    }
+
+    #[inline]
+    fn fill(&mut self, slot: u32, (fee, held): (i64, i64)) -> Fill {
         let row = self.arena.row(slot);
         let account = AccountId::new(row.account);
         Fill {
@@ -163,12 +205,14 @@ impl Desk<'_> {
             account,
             leaves: row.leaves,
             cumulative: row.cumulative(),
+            fee,
+            held,
             counters: self.parties.count(account),
         }
     }
 }
 
-/// The report about a live order as its row stands, counters not yet given.
+/// The report about a live order as its row stands; what it holds and its counters are not given.
 #[inline]
 pub(crate) fn live_report(
     arena: &Arena,
@@ -196,6 +240,7 @@ pub(crate) fn live_report(
         order_quantity: row.order_quantity,
         leaves: row.leaves,
         cumulative,
+        held: 0,
         counters: crate::event::Counters::NONE,
     }
 }

@@ -69,6 +69,7 @@ fn decrement(book: &mut Book, desk: &mut Desk<'_>, taker: u32, maker: u32) -> bo
 
 /// Reports an order that has just shrunk: restated, or cancelled when nothing is left.
 pub(super) fn report_decrement(desk: &mut Desk<'_>, slot: u32) {
+    desk.lower_hold(slot);
     if desk.arena.row(slot).leaves.is_zero() {
         desk.report_end(slot, ExecType::Canceled, Cause::SelfTrade);
     } else {

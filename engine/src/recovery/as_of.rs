@@ -7,6 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::rules::Rules;
 use super::survey::{quarantined, reading};
 use crate::engine::Engine;
 use crate::journal::folder::{Layout, Lock, LockError};
@@ -14,9 +15,9 @@ use crate::journal::history::History;
 use crate::journal::record;
 use crate::journal::{Journal as _, Store};
 use crate::limits::Limits;
-use crate::runtime::{Position, Replayer, StartError, refused};
-use crate::snapshot;
-use crate::types::Sequence;
+use crate::runtime::{OtherRules, Position, Released, Replayer, StartError, refused};
+use crate::snapshot::{self, Header};
+use crate::types::{Sequence, Time};
 
 /// The engine right after command `until`, with the journal in `store`. Numbers that an accepted
 /// loss left out give the engine before them.
@@ -38,7 +39,8 @@ pub fn as_of_on(
     }
     let journal = store.open_read_only().map_err(|error| reading(&error))?;
     let history = History::new(journal, layout.archive());
-    let mut replayer = nearest(&layout, &history, limits, until)?;
+    let fits = |header: &Header| header.sequence <= until;
+    let mut replayer = nearest(&layout, &history, limits, Pick::Newest, fits)?;
     let base = replayer.engine().sequence();
     let records = || {
         let records = history.read_from(base.next());
@@ -88,22 +90,103 @@ fn io(path: &Path, error: &std::io::Error) -> StartError {
     }
 }
 
-/// A replayer at the nearest snapshot at or below `until` that can be used, kept newest or kept as
+/// Replays all that is kept from the newest snapshot before `from` on, or from the beginning; where
+/// commands of other rules follow it, from the oldest snapshot behind them on. Shows
+/// `begin` the engine it begins with, then `each` the engine after every record with the record's
+/// commands and events, and gives the engine at the end.
+///
+/// # Errors
+/// As [`as_of_on`].
+pub fn replay_from_on(
+    data_dir: &Path,
+    store: &dyn Store,
+    limits: Limits,
+    from: Time,
+    (begin, mut each): (impl FnOnce(&Engine), impl FnMut(&Engine, &Released<'_>)),
+) -> Result<Engine, StartError> {
+    let layout = Layout::new(data_dir);
+    let _lock = share(&layout)?;
+    if !store.exists() {
+        return Err(StartError::NoJournal(data_dir.to_path_buf()));
+    }
+    let journal = store.open_read_only().map_err(|error| reading(&error))?;
+    let history = History::new(journal, layout.archive());
+    let before = |header: &Header| header.time < from;
+    let mut replayer = nearest(&layout, &history, limits, Pick::Newest, before)?;
+    if let Some(foreign) = foreign(&history, &replayer)? {
+        let behind = |header: &Header| header.sequence >= foreign.last;
+        replayer = nearest(&layout, &history, limits, Pick::Oldest, behind)?;
+    }
+    let base = replayer.engine().sequence();
+    begin(replayer.engine());
+    let records = || {
+        let records = history.read_from(base.next());
+        records.map_err(|error| reading(&error))
+    };
+    let skipped = quarantined(records()?).map_err(|error| reading(&error))?;
+    replayer.skip(skipped);
+    for stored in records()? {
+        let (key, bytes) = stored.map_err(|error| reading(&error))?;
+        if key <= base {
+            continue;
+        }
+        let after = replayer.engine().sequence();
+        replayer
+            .apply(&bytes)
+            .map_err(|error| refused(after, &error))?;
+        let (position, applied) = (replayer.position(), replayer.applied());
+        let last = replayer.engine().sequence();
+        let released = applied.released(last, position.epoch, position.shard);
+        each(replayer.engine(), &released);
+    }
+    Ok(replayer.into_engine())
+}
+
+/// The first commands in a row that follow where the replayer stands and are of other rules.
+fn foreign(history: &History, replayer: &Replayer) -> Result<Option<OtherRules>, StartError> {
+    let mut rules = Rules::after(replayer.position().semantics);
+    let base = replayer.engine().sequence();
+    let records = history.read_from(base.next());
+    for stored in records.map_err(|error| reading(&error))? {
+        let (key, bytes) = stored.map_err(|error| reading(&error))?;
+        if let Ok((header, body)) = record::open(&bytes)
+            && key > base
+        {
+            rules.see(&header, body);
+        }
+    }
+    Ok(rules.foreign())
+}
+
+/// Which of the snapshots that fit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pick {
+    Newest,
+    Oldest,
+}
+
+/// A replayer at the newest or oldest snapshot that fits and can be used, kept newest or kept as
 /// the first of its day; without one at the beginning.
 fn nearest(
     layout: &Layout,
     history: &History,
     limits: Limits,
-    until: Sequence,
+    pick: Pick,
+    fits: impl Fn(&Header) -> bool,
 ) -> Result<Replayer, StartError> {
     let mut kept: Vec<(Sequence, PathBuf)> = Vec::new();
     for folder in [layout.snapshots(), layout.archive()] {
         kept.extend(snapshot::list(&folder).map_err(|error| io(&folder, &error))?);
     }
-    kept.retain(|(at, _)| *at <= until);
     kept.sort_unstable_by(|a, b| b.cmp(a));
+    if pick == Pick::Oldest {
+        kept.reverse();
+    }
     let usable = |(_, path): (Sequence, PathBuf)| {
         let snapshot = snapshot::load(&path).ok()?;
+        if !fits(&snapshot.header) {
+            return None;
+        }
         let position = Position {
             shard: snapshot.header.shard,
             epoch: snapshot.header.epoch,

@@ -32,7 +32,7 @@ use std::path::Path;
 pub use accept_loss::{AcceptedLoss, Projections, accept_loss};
 #[cfg(feature = "rocksdb")]
 pub use act::{ActError, OnStep, Order, Step};
-pub use as_of::as_of_on;
+pub use as_of::{as_of_on, replay_from_on};
 pub use below::below;
 pub use exhibit::{Exhibit, Exported, Report};
 #[cfg(feature = "rocksdb")]
@@ -72,6 +72,24 @@ pub fn as_of(
 ) -> Result<crate::engine::Engine, StartError> {
     let store = crate::journal::rocks::RocksStore::new(Layout::new(data_dir).journal());
     as_of_on(data_dir, &store, limits, until)
+}
+
+/// Replays what is kept of a stopped folder from before the instant `from` on. Changes nothing.
+///
+/// # Errors
+/// As [`replay_from_on`].
+#[cfg(feature = "rocksdb")]
+pub fn replay_from(
+    data_dir: &Path,
+    limits: crate::limits::Limits,
+    from: crate::types::Time,
+    watch: (
+        impl FnOnce(&crate::engine::Engine),
+        impl FnMut(&crate::engine::Engine, &crate::runtime::Released<'_>),
+    ),
+) -> Result<crate::engine::Engine, StartError> {
+    let store = crate::journal::rocks::RocksStore::new(Layout::new(data_dir).journal());
+    replay_from_on(data_dir, &store, limits, from, watch)
 }
 
 /// A folder opened for `verify` and `export`.

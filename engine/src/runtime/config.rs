@@ -234,6 +234,13 @@ pub enum Fatal {
         /// The first point at which they did not.
         parted: Sequence,
     },
+    /// Something that must hold between commands does not: a book, an account, an amount.
+    Unsound {
+        /// The command after which it was seen; it held at the audit before.
+        at: Sequence,
+        /// What does not hold.
+        what: String,
+    },
     /// A thread of the runtime panicked: an assertion of ours failed, and printed its text.
     Panic {
         /// The thread.
@@ -266,6 +273,9 @@ impl fmt::Display for Fatal {
                 agreed.value(),
                 parted.value()
             ),
+            Self::Unsound { at, what } => {
+                write!(f, "the audit after command {} found: {what}", at.value())
+            }
             Self::Panic { thread } => {
                 write!(
                     f,

@@ -13,7 +13,7 @@ use crossbeam::channel::{Sender, TrySendError};
 use super::free_space::DiskStatus;
 use super::shared::Shared;
 use crate::command::{Body, Command};
-use crate::engine::Usage;
+use crate::engine::{Engine, Usage};
 use crate::reject::Reject;
 use crate::types::{Nanoseconds, Sequence};
 
@@ -66,12 +66,17 @@ impl std::error::Error for Refused {}
 /// The answer of a dry run.
 pub type Validated = Box<dyn FnOnce(Result<(), Reject>) + Send>;
 
+/// What looks at the engine as it stands.
+pub type Look = Box<dyn FnOnce(&Engine) + Send>;
+
 /// What goes to the engine thread.
 pub(crate) enum Message {
     /// Commands to sequence.
     Submit(Submission),
     /// A dry run: not journaled, not counted in the history.
     Validate(Box<Command>, Validated),
+    /// A look at the engine between two commands: not journaled, nothing changes.
+    Look(Look),
     /// End after what is before this.
     Stop,
 }
@@ -110,6 +115,17 @@ impl Handle {
     /// quick. Counts as one command until answered.
     pub fn validate(&self, command: Command, reply: Validated) -> Result<(), Refused> {
         self.send(1, Message::Validate(Box::new(command), reply))
+    }
+
+    /// Lets `look` see the engine between two commands, on the engine's thread: it must
+    /// be quick, a page at most. What it sees may not be durable yet: whoever tells of it waits
+    /// until [`Status::durable`] has reached the engine's sequence. Counts as one command until
+    /// answered.
+    ///
+    /// # Errors
+    /// It will not be called.
+    pub fn look(&self, look: Look) -> Result<(), Refused> {
+        self.send(1, Message::Look(look))
     }
 
     fn send(&self, count: u32, message: Message) -> Result<(), Refused> {
@@ -158,6 +174,8 @@ pub struct Status {
     pub snapshot: Sequence,
     /// Snapshots taken since the start.
     pub snapshots: u64,
+    /// Audits of the second engine since the start; each found that everything holds.
+    pub audits: u64,
     /// The epoch of the journal.
     pub epoch: u32,
     /// The shard.

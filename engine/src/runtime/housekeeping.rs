@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 
+use super::audits::Audits;
 use super::clock::TimeSource;
 use super::config::{Fatal, Shadow};
 use super::fault::Faults;
@@ -70,6 +71,7 @@ pub(crate) struct Housekeeping {
     pub(crate) archive: PathBuf,
     pub(crate) on_warning: Arc<dyn Fn(&str) + Send + Sync>,
     pub(crate) last: LastSnapshot,
+    pub(crate) audits: Audits,
     /// It was told that the second engine is far behind.
     pub(crate) lagging: bool,
     pub(crate) runs: Shadow,
@@ -144,9 +146,9 @@ impl Housekeeping {
     }
 
     /// Warns when the second engine falls far behind; once, until it has caught up by half. It
-    /// rests while trading is pressed, but runs at the priority of all threads, since it holds the journal's locks at times: made to
-    /// wait for the processor there, it would make the order path wait; and a process without
-    /// rights could not take a lower priority back.
+    /// rests while trading is pressed, but runs at the priority of all threads, since it holds the
+    /// journal's locks at times: made to wait for the processor there, it would make the order
+    /// path wait; and a process without rights could not take a lower priority back.
     fn watch_lag(&mut self) {
         let durable = self.shared.gate.marks().durable().value();
         let lag = durable.saturating_sub(self.replayer.engine().sequence().value());
@@ -206,6 +208,9 @@ impl Housekeeping {
                 self.replayer.apply(&bytes).map_err(fatal(first))?;
                 let at = self.replayer.engine().sequence();
                 self.shared.shadow.store(at.value(), Ordering::Release);
+                if self.audits.audit(self.replayer.engine())? {
+                    self.shared.audits.fetch_add(1, Ordering::Relaxed);
+                }
                 if self.due() {
                     self.snapshot();
                     synced()?;

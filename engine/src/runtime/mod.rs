@@ -5,6 +5,7 @@
 //! mark. Not here: trading rules, wire forms, async.
 
 mod applied;
+mod audits;
 mod base;
 mod clock;
 mod config;
@@ -28,7 +29,7 @@ pub use clock::{ManualTimeSource, SystemTimeSource, TimeSource};
 pub use config::{ClockConfig, Config, Fatal, Progress, Shadow, Stage, Wait};
 pub use error::{MissingRange, OtherRules, Recovered, StartError, StopError, Stopped};
 pub use free_space::{DiskStatus, FreeSpace, ManualFreeSpace, SystemFreeSpace, Taking};
-pub use handle::{ClockStatus, Handle, Refused, Status, Submission, Ticket, Validated};
+pub use handle::{ClockStatus, Handle, Look, Refused, Status, Submission, Ticket, Validated};
 pub use replayer::{Position, ReplayError, Replayer, decode_commands};
 pub use sink::{Released, Sink};
 pub(crate) use start::refused;

@@ -158,6 +158,11 @@ impl Sequencer {
                 self.shared.give_room(1);
                 Going::On
             }
+            Message::Look(look) => {
+                look(&self.engine);
+                self.shared.give_room(1);
+                Going::On
+            }
             Message::Stop => self.drain(now),
         }
     }

@@ -33,6 +33,7 @@ pub(crate) struct Shared {
     pub(crate) shadow: AtomicU64,
     pub(crate) snapshot: AtomicU64,
     pub(crate) snapshots: AtomicU64,
+    pub(crate) audits: AtomicU64,
     pub(crate) records: AtomicU64,
     pub(crate) record_bytes: AtomicU64,
     /// How full the engine is, as of the last chunk.
@@ -67,6 +68,7 @@ impl Shared {
             shadow: at(),
             snapshot: AtomicU64::new(0),
             snapshots: AtomicU64::new(0),
+            audits: AtomicU64::new(0),
             records: AtomicU64::new(0),
             record_bytes: AtomicU64::new(0),
             usage: Mutex::new(usage),
@@ -139,6 +141,7 @@ impl Shared {
             shadow: sequence(&self.shadow),
             snapshot: sequence(&self.snapshot),
             snapshots: self.snapshots.load(Ordering::Acquire),
+            audits: self.audits.load(Ordering::Acquire),
             epoch: self.epoch,
             shard: self.shard,
             queue_used: self.queue_used.load(Ordering::Acquire),

@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use super::applied::Applied;
+use super::audits::Audits;
 use super::base::Standing;
 use super::clock::{Clock, Stakes, Trust, span};
 use super::config::{Config, Fatal};
@@ -327,6 +328,7 @@ impl Crew<'_> {
                 ended: self.config.clock.source.monotonic(),
                 took: Nanoseconds(0),
             },
+            audits: Audits::new(Arc::clone(&self.config.clock.source), snapshot.at),
             finished: Finished {
                 snapshot: snapshot.at,
                 state: None,

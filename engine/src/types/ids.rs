@@ -46,6 +46,10 @@ handle! {
     CalendarId,
     /// An order-entry session; it outlives connections.
     SessionId,
+    /// An asset: a currency or a kind of goods.
+    AssetId,
+    /// A custodian: a bank or a warehouse.
+    CustodianId,
 }
 
 impl PrincipalId {

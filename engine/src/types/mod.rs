@@ -3,6 +3,7 @@
 //! Invariant: a value of one of these types is inside its bounds. Only arithmetic that means
 //! something exists. Not here: decimals, time zones and text, which belong to the gateway.
 
+mod amount;
 mod ids;
 mod order;
 mod price;
@@ -10,9 +11,10 @@ mod quantity;
 mod text;
 mod time;
 
+pub use amount::Amount;
 pub use ids::{
-    AccountId, CalendarId, ExecId, InstrumentId, OrderId, OwnerId, ParticipantId, PrincipalId,
-    Sequence, SessionId, TradeId, VenueId,
+    AccountId, AssetId, CalendarId, CustodianId, ExecId, InstrumentId, OrderId, OwnerId,
+    ParticipantId, PrincipalId, Sequence, SessionId, TradeId, VenueId,
 };
 pub use order::{
     LimitTerms, NewOrder, OrderStatus, OrderType, Posting, SelfTradePrevention, Side, TimeInForce,

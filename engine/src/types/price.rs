@@ -62,4 +62,19 @@ impl PriceSign {
             Self::Any => true,
         }
     }
+
+    /// The price, raised to the lowest one allowed.
+    #[must_use]
+    pub const fn raised(self, price: Price) -> Price {
+        let lowest = match self {
+            Self::Positive => 1,
+            Self::NonNegative => 0,
+            Self::Any => -Price::MAX_TICKS,
+        };
+        if price.0 < lowest {
+            Price(lowest)
+        } else {
+            price
+        }
+    }
 }

@@ -180,6 +180,18 @@ impl Venues {
         [instrument.status, venue.status] == [TradingStatus::Trading; 2]
     }
 
+    /// The venue of a known instrument.
+    #[inline]
+    pub fn venue_of(&self, id: InstrumentId) -> VenueId {
+        self.instruments[id.place()].venue
+    }
+
+    /// Whether a known instrument's venue is a demonstration.
+    pub fn is_demonstration(&self, id: InstrumentId) -> bool {
+        let venue = &self.list[self.instruments[id.place()].venue.place()];
+        venue.demonstration == Demonstration::Demonstration
+    }
+
     /// The phase of a known instrument's venue.
     pub fn phase_of(&self, id: InstrumentId) -> Phase {
         self.list[self.instruments[id.place()].venue.place()].phase

@@ -340,6 +340,104 @@ fn state_body() -> impl Strategy<Value = Body> {
     ]
 }
 
+fn asset() -> impl Strategy<Value = AssetId> {
+    index().prop_map(AssetId::new)
+}
+
+fn custodian() -> impl Strategy<Value = CustodianId> {
+    index().prop_map(CustodianId::new)
+}
+
+fn rates() -> impl Strategy<Value = FeeRates> {
+    let ppm = (any::<i32>(), any::<i32>(), any::<i32>());
+    let units = (signed(), signed(), option::of(signed()));
+    (ppm, units).prop_map(|(ppm, units)| FeeRates {
+        maker_ppm: ppm.0,
+        taker_ppm: ppm.1,
+        auction_ppm: ppm.2,
+        per_lot: units.0,
+        minimum: units.1,
+        cap: units.2,
+    })
+}
+
+fn terms_body() -> impl Strategy<Value = Body> {
+    let demonstration = || select(vec![Demonstration::Demonstration, Demonstration::Real]);
+    let class = prop_oneof![
+        (0..=9_u8).prop_map(|decimals| AssetClass::Currency { decimals }),
+        (text(), 0..=9_u8).prop_map(|(unit, decimals)| AssetClass::Goods { unit, decimals }),
+        any::<u8>().prop_map(|decimals| AssetClass::Currency { decimals }),
+    ];
+    let kind = select(vec![CustodianKind::Bank, CustodianKind::Warehouse]);
+    let fees = (venue(), option::of(instrument()), any::<u8>(), rates());
+    prop_oneof![
+        (text(), class, demonstration()).prop_map(|(name, class, demonstration)| {
+            Body::CreateAsset(CreateAsset {
+                name,
+                class,
+                demonstration,
+            })
+        }),
+        (text(), kind, demonstration()).prop_map(|(name, kind, demonstration)| {
+            Body::CreateCustodian(CreateCustodian {
+                name,
+                kind,
+                demonstration,
+            })
+        }),
+        (instrument(), asset(), asset()).prop_map(|(instrument, money, goods)| {
+            Body::SetClearing(SetClearing {
+                instrument,
+                money,
+                goods,
+            })
+        }),
+        fees.prop_map(
+            |(venue, instrument, tier, rates)| Body::SetFees(Box::new(SetFees {
+                venue,
+                instrument,
+                tier,
+                rates,
+            }))
+        ),
+        (index().prop_map(ParticipantId::new), any::<u8>())
+            .prop_map(|(participant, tier)| Body::SetTier(SetTier { participant, tier })),
+    ]
+}
+
+fn money_body() -> impl Strategy<Value = Body> {
+    let most = Amount::MAX_UNITS;
+    let amount = prop_oneof![0..1_000_i64, 0..=most, Just(most)]
+        .prop_map(|units| Amount::new(units).expect("in bounds"));
+    let direction = select(vec![Direction::Deposit, Direction::Withdrawal]);
+    let instruct = (account(), asset(), custodian(), direction, amount);
+    let outcome = select(vec![Outcome::Executed, Outcome::Refused]);
+    let acknowledge = (number(), outcome, text(), any::<i32>());
+    prop_oneof![
+        2 => terms_body(),
+        2 => instruct.prop_map(|(account, asset, custodian, direction, amount)| {
+            Body::Instruct(Instruct {
+                account,
+                asset,
+                custodian,
+                direction,
+                amount,
+            })
+        }),
+        1 => acknowledge.prop_map(|(instruction, outcome, reference, business_date)| {
+            Body::Acknowledge(Acknowledge {
+                instruction: Sequence::new(instruction),
+                outcome,
+                reference,
+                business_date,
+            })
+        }),
+        1 => (custodian(), any::<i32>()).prop_map(|(custodian, date)| {
+            Body::CloseCustodyDate(CloseCustodyDate { custodian, date })
+        }),
+    ]
+}
+
 /// A body.
 pub fn body() -> impl Strategy<Value = Body> {
     prop_oneof![
@@ -347,5 +445,6 @@ pub fn body() -> impl Strategy<Value = Body> {
         1 => party_body(),
         2 => market_body(),
         1 => state_body(),
+        2 => money_body(),
     ]
 }

@@ -61,6 +61,21 @@ pub fn acts() -> Vec<(Time, Command)> {
     commands
 }
 
+/// The commands about money and goods, which later joined version 1.
+pub fn clearing() -> Vec<(Time, Command)> {
+    let mut commands = Vec::new();
+    for (place, body) in [assets(), fees(), custody()]
+        .concat()
+        .into_iter()
+        .enumerate()
+    {
+        let time = at(place as i64 * 7_654_321);
+        let envelope = envelope(place as u32, time);
+        commands.push((time, Command { envelope, body }));
+    }
+    commands
+}
+
 /// Nanoseconds after 2026-11-23 01:30 UTC.
 fn at(nanoseconds: i64) -> Time {
     Time::new(1_795_397_400_000_000_000 + nanoseconds).expect("in bounds")
@@ -349,4 +364,108 @@ fn states() -> Vec<Body> {
         Body::SemanticsVersion(1),
     ]);
     bodies
+}
+
+fn assets() -> Vec<Body> {
+    let asset = |(text, class, demonstration)| {
+        Body::CreateAsset(CreateAsset {
+            name: name(text),
+            class,
+            demonstration,
+        })
+    };
+    let goods = AssetClass::Goods {
+        unit: name("吨"),
+        decimals: 9,
+    };
+    let currency = AssetClass::Currency { decimals: 2 };
+    let custodian = |(text, kind, demonstration)| {
+        Body::CreateCustodian(CreateCustodian {
+            name: name(text),
+            kind,
+            demonstration,
+        })
+    };
+    let (play, real) = (Demonstration::Demonstration, Demonstration::Real);
+    let mut bodies = vec![
+        asset(("CNY", currency, real)),
+        asset(("copper@ningbo-3", goods, play)),
+    ];
+    bodies.extend(
+        [
+            ("bank", CustodianKind::Bank, real),
+            ("宁波仓", CustodianKind::Warehouse, play),
+        ]
+        .map(custodian),
+    );
+    bodies.push(Body::SetClearing(SetClearing {
+        instrument: InstrumentId::new(12),
+        money: AssetId::new(0),
+        goods: AssetId::new(300),
+    }));
+    bodies
+}
+
+fn fees() -> Vec<Body> {
+    let rates = FeeRates {
+        maker_ppm: -100_000,
+        taker_ppm: 250,
+        auction_ppm: 100_000,
+        per_lot: 1 << 20,
+        minimum: 0,
+        cap: Some(1 << 40),
+    };
+    let set = |instrument, tier, rates| {
+        Body::SetFees(Box::new(SetFees {
+            venue: VenueId::new(3),
+            instrument,
+            tier,
+            rates,
+        }))
+    };
+    let odd = FeeRates {
+        minimum: -1,
+        per_lot: i64::MIN,
+        cap: None,
+        ..rates
+    };
+    vec![
+        set(Some(InstrumentId::new(12)), 7, rates),
+        set(None, 0, FeeRates::default()),
+        set(None, 255, odd),
+        Body::SetTier(SetTier {
+            participant: ParticipantId::new(1),
+            tier: 7,
+        }),
+    ]
+}
+
+fn custody() -> Vec<Body> {
+    let instruct = |direction, units| {
+        Body::Instruct(Instruct {
+            account: AccountId::new(4_000),
+            asset: AssetId::new(300),
+            custodian: CustodianId::new(1),
+            direction,
+            amount: Amount::new(units).expect("in bounds"),
+        })
+    };
+    let acknowledge = |outcome, text, business_date| {
+        Body::Acknowledge(Acknowledge {
+            instruction: Sequence::new(1 << 33),
+            outcome,
+            reference: name(text),
+            business_date,
+        })
+    };
+    vec![
+        instruct(Direction::Deposit, Amount::MAX_UNITS),
+        instruct(Direction::Withdrawal, 0),
+        acknowledge(Outcome::Executed, "TX-1", 20_780),
+        acknowledge(Outcome::Refused, "", i32::MIN),
+        Body::CloseCustodyDate(CloseCustodyDate {
+            custodian: CustodianId::new(1),
+            date: -1,
+        }),
+    ]
 }

@@ -62,6 +62,10 @@ impl Names {
             Event::StatusChanged(changed) => format!("status {:?}", changed.status),
             Event::ReferencePrice(set) => format!("reference {}", set.price.ticks()),
             Event::EpochBegan(_) | Event::Quarantined(_) => format!("{event:?}"),
+            Event::Custody(report) => {
+                let (amount, status) = (report.amount.units(), report.status);
+                format!("custody {:?} {amount} {status:?}", report.direction)
+            }
             Event::DayRolled(rolled) => format!("day {} begins", rolled.day),
         }
     }
@@ -82,11 +86,17 @@ impl Names {
                 let stop = report.stop_price;
                 let stop = stop.map_or(String::new(), |stop| format!(" stop {}", stop.ticks()));
                 let side = report.side.map_or("", side_word);
-                format!("new {name} {side} {whole}{stop}{price}")
+                format!(
+                    "new {name} {side} {whole}{stop}{price}{}",
+                    held(report.held)
+                )
             }
             ExecType::Canceled => format!("canceled {name} traded {traded} of {whole}{cause}"),
             ExecType::Expired => format!("expired {name} traded {traded} of {whole}{cause}"),
-            ExecType::Replaced => format!("replaced {name} {leaves} of {whole}{price}"),
+            ExecType::Replaced => {
+                let held = held(report.held);
+                format!("replaced {name} {leaves} of {whole}{price}{held}")
+            }
             ExecType::Restated => format!("restated {name} {leaves} of {whole}{price}{cause}"),
             ExecType::Triggered => format!("triggered {name} {leaves} of {whole}{price}"),
             ExecType::Rejected => format!("rejected {name} {reason}"),
@@ -100,7 +110,19 @@ impl Names {
         let by = trade.aggressor.map_or("auction", side_word);
         let (quantity, price) = (trade.quantity.lots(), trade.price.ticks());
         let (buy, sell) = (fill(&trade.buy), fill(&trade.sell));
-        format!("trade {quantity} @{price} by {by}: {buy}, {sell}")
+        let worth = match trade.value {
+            0 => String::new(),
+            value => format!(" worth {value} fees {} {}", trade.buy.fee, trade.sell.fee),
+        };
+        format!("trade {quantity} @{price} by {by}: {buy}, {sell}{worth}")
+    }
+}
+
+/// The money an order holds, where it holds any.
+fn held(held: i64) -> String {
+    match held {
+        0 => String::new(),
+        held => format!(" holds {held}"),
     }
 }
 

@@ -4,8 +4,8 @@
 //! `on=ACCOUNT tif=IOC until=TIME post show=N min=N stp=MODE protect=PRICE`; `cancel NAME`,
 //! `replace NAME [@PRICE] [x=QUANTITY] [trigger=PRICE]`, `mass ACCOUNT [buy|sell]`, `phase P`,
 //! `status venue|instrument S`, `reference PRICE`, `terms KEY=VALUE..`, `accounts OWNER..`,
-//! `schedule OFFSET=PHASE..`, `time NANOSECONDS`, `ticks`. Account 0 trades unless `on=` says
-//! otherwise. Times are counted from the begin of day 1.
+//! `schedule OFFSET=PHASE..`, `time NANOSECONDS`, `ticks`; those about money are in `money`.
+//! Account 0 trades unless `on=` says otherwise. Times are counted from the begin of day 1.
 //!
 //! Invariant: a line that is not understood stops the test. Not here: comparing.
 
@@ -23,6 +23,7 @@ use sanjiang_engine::types::{
 use sanjiang_engine::venue::{Phase, TradingStatus};
 
 use crate::desk::{self, DAY, Desk, INSTRUMENT, VENUE, small_limits};
+use crate::money;
 use crate::said::Names;
 
 /// One scenario on its way.
@@ -32,6 +33,8 @@ pub struct Stage {
     names: Names,
     orders: BTreeMap<String, (AccountId, OrderId)>,
     ready: bool,
+    /// Decimals of money and goods, where the instrument has clearing.
+    clears: Option<(u8, u8)>,
 }
 
 impl Stage {
@@ -44,6 +47,7 @@ impl Stage {
             names: Names::default(),
             orders: BTreeMap::new(),
             ready: false,
+            clears: None,
         }
     }
 
@@ -58,6 +62,11 @@ impl Stage {
                 }
             }
             "time" => self.desk.time = at(number(words[1])),
+            "clear" => {
+                let decimals = |key| value(&words, key).map_or(0, |word| number(word) as u8);
+                self.clears = Some((decimals("money"), decimals("goods")));
+            }
+            "has" | "venue" => return money::tell(&self.desk.engine, &words).into_iter().collect(),
             _ => return self.act(&words),
         }
         Vec::new()
@@ -72,6 +81,11 @@ impl Stage {
                 });
             }
             self.desk.add_instrument(self.terms);
+            if let Some((money, goods)) = self.clears {
+                for body in money::clear(money, goods) {
+                    self.desk.send(body);
+                }
+            }
         }
         let mut events = self.desk.ticks();
         if words[0] != "ticks" {
@@ -138,7 +152,7 @@ impl Stage {
                 venue: VENUE,
                 entries: words[1..].iter().map(|word| entry(word)).collect(),
             })),
-            _ => Body::NewOrder(new_order(&words[1..])),
+            _ => money::body(words).unwrap_or_else(|| Body::NewOrder(new_order(&words[1..]))),
         }
     }
 

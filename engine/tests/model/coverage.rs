@@ -14,7 +14,8 @@ use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::{OrderType, SelfTradePrevention, Time, TimeInForce};
 use sanjiang_engine::venue::{Action, Phase, TradingStatus};
 
-use crate::reference::{Meeting, Reference};
+use super::paid;
+use crate::reference::Reference;
 
 /// One thing that has to happen at least once.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -30,6 +31,11 @@ pub enum Cell {
     Book(&'static str, Trading),
     Event(&'static str),
     Fired(&'static str),
+    /// A command about money, taken or refused.
+    Command(&'static str, bool),
+    Custody(&'static str),
+    /// What the reference says of fees and holds.
+    Money(&'static str),
     /// A command so many nanoseconds after the next deadline.
     Deadline(i64),
 }
@@ -91,7 +97,7 @@ const REPORTS: [&str; 9] = [
     "RESTATED",
 ];
 const BOOK: [&str; 3] = ["ADD", "CHANGE", "DELETE"];
-const EVENTS: [&str; 13] = [
+const EVENTS: [&str; 14] = [
     "Report",
     "Trade",
     "Book",
@@ -105,6 +111,7 @@ const EVENTS: [&str; 13] = [
     "StatusChanged",
     "ReferencePrice",
     "DayRolled",
+    "Custody",
 ];
 
 const FIRED: [&str; 4] = ["day roll", "end of day", "timetable", "good till date"];
@@ -190,6 +197,7 @@ fn event_of(event: &Event) -> usize {
         Event::StatusChanged(_) => 10,
         Event::ReferencePrice(_) => 11,
         Event::DayRolled(_) => 12,
+        Event::Custody(_) => 13,
         // Only the tools on a stopped folder cause them: `tests/acts`.
         Event::EpochBegan(_) | Event::Quarantined(_) => unreachable!("not generated"),
     }
@@ -238,6 +246,7 @@ pub fn reject_of(event: &Event) -> Option<RejectReason> {
         | Event::StatusChanged(_)
         | Event::ReferencePrice(_)
         | Event::DayRolled(_)
+        | Event::Custody(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => None,
     };
@@ -291,7 +300,7 @@ impl Coverage {
         before: Before,
         command: &Command,
         events: &[Event],
-        meetings: &[Meeting],
+        world: &Reference,
     ) {
         self.commands += 1;
         self.events += events.len() as u64;
@@ -299,6 +308,8 @@ impl Coverage {
         let duplicate = matches!(events, [Event::Duplicate(_)]);
         self.accepted += u64::from(reject.is_none() && !duplicate);
         self.count_action(&before, command, reject, duplicate);
+        let judged = !duplicate && reject.is_none_or(|reason| reason.code() >= 10);
+        self.count_money(command, judged.then_some(reject.is_none()), world);
         if let Some(dated) = &before.dated {
             self.count_fired(dated, events);
         }
@@ -314,6 +325,7 @@ impl Coverage {
                     self.hit(Cell::Cause(CAUSES[cause_of(report.cause)]));
                 }
                 Event::Trade(_) => self.trades += 1,
+                Event::Custody(report) => self.hit(Cell::Custody(paid::custody(report))),
                 Event::Book(change) => {
                     let later = &events[at..];
                     let uncrossing = later.iter().any(|event| {
@@ -349,7 +361,7 @@ impl Coverage {
                 | Event::Quarantined(_) => {}
             }
         }
-        for meeting in meetings {
+        for meeting in &world.meetings {
             let (mode, auction, larger) = *meeting;
             let how = if auction {
                 Trading::Auction
@@ -357,6 +369,16 @@ impl Coverage {
                 Trading::Continuous
             };
             self.hit(Cell::SelfTrade(MODES[mode_of(mode)], how, larger));
+        }
+    }
+
+    /// What is about money; `taken` says whether the command was, if it was looked at.
+    fn count_money(&mut self, command: &Command, taken: Option<bool>, world: &Reference) {
+        if let (Some(name), Some(taken)) = (paid::command(&command.body), taken) {
+            self.hit(Cell::Command(name, taken));
+        }
+        for mark in &world.reached {
+            self.hit(Cell::Money(mark));
         }
     }
 
@@ -473,7 +495,7 @@ fn required() -> Vec<(&'static str, Vec<Cell>)> {
         }
         book.extend(BOOK.map(|action| Cell::Book(action, how)));
     }
-    vec![
+    let mut groups = vec![
         (
             "reject reasons",
             RejectReason::ALL
@@ -495,5 +517,7 @@ fn required() -> Vec<(&'static str, Vec<Cell>)> {
             "nanoseconds after a deadline",
             [-1, 0, 1].map(Cell::Deadline).to_vec(),
         ),
-    ]
+    ];
+    groups.extend(paid::required());
+    groups
 }

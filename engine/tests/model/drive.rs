@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sanjiang_engine::command::{Body, Command, Sequenced};
-use sanjiang_engine::event::{Event, Events, ExecType};
+use sanjiang_engine::event::{CustodyStatus, Event, Events, ExecType};
 use sanjiang_engine::types::{OrderId, Sequence, Side, Time};
 
 use super::coverage::{Coverage, reject_of};
@@ -34,6 +34,8 @@ pub struct Driver {
     events: Events,
     /// The id of the order a step made, by the step's place.
     made: BTreeMap<usize, OrderId>,
+    /// The step that gave an instruction, by its sequence.
+    instructed: BTreeMap<u64, usize>,
     /// The slot of an order and the step that made it, by its sequence.
     issued: BTreeMap<u64, (u32, usize)>,
     /// Rows freed and not taken again, and the first that was never used.
@@ -50,15 +52,17 @@ impl Driver {
             sequence: Sequence::ZERO,
             events: Events::default(),
             made: BTreeMap::new(),
+            instructed: BTreeMap::new(),
             issued: BTreeMap::new(),
             free: Vec::new(),
             unused: 0,
         }
     }
 
-    /// The step that made the order with this sequence.
+    /// The step that made the order, or gave the instruction, with this sequence.
     pub fn place(&self, sequence: u64) -> usize {
-        self.issued[&sequence].1
+        let issued = self.issued.get(&sequence).map(|issued| issued.1);
+        issued.unwrap_or_else(|| self.instructed[&sequence])
     }
 
     /// Carries out one step, ticks first, as the sequencer would.
@@ -147,7 +151,7 @@ impl Driver {
             ));
         }
         self.coverage
-            .after(before, &theirs.value, &expected, &self.reference.meetings);
+            .after(before, &theirs.value, &expected, &self.reference);
         if self.sequence.value().is_multiple_of(LOOK_EVERY) {
             self.look()?;
         }
@@ -184,6 +188,12 @@ impl Driver {
                 Event::Book(mut change) => {
                     change.order = self.plain(change.order);
                     plain.push(Event::Book(change));
+                }
+                Event::Custody(report) => {
+                    if report.status == CustodyStatus::Pending {
+                        self.instruct(report.instruction, place);
+                    }
+                    plain.push(event);
                 }
                 Event::Indicative(_)
                 | Event::Uncrossed(_)
@@ -222,6 +232,13 @@ impl Driver {
         Ok(())
     }
 
+    /// An instruction waits: scripts name it as they name orders.
+    fn instruct(&mut self, id: Sequence, place: usize) {
+        let (sequence, slot) = (id.value(), 0);
+        self.made.insert(place, OrderId { sequence, slot });
+        self.instructed.insert(sequence, place);
+    }
+
     /// A deep look: the engine's own audit, its book against the reference's, and the engine
     /// restored from its own snapshot, which carries on in its place.
     pub fn look(&mut self) -> Result<(), String> {
@@ -244,6 +261,13 @@ impl Driver {
         if last != found {
             return Err(format!(
                 "last trades: the rules say {last:?}, the engine {found:?}"
+            ));
+        }
+        let expected = super::subject::positions(&self.reference);
+        let found = self.subject.positions(&self.reference);
+        if expected != found {
+            return Err(format!(
+                "positions: the rules say {expected:#?}, the engine has {found:#?}"
             ));
         }
         self.subject.restore()?;

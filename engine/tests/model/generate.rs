@@ -10,6 +10,7 @@ use sanjiang_engine::types::{
 };
 use sanjiang_engine::venue::Phase;
 
+use super::cash;
 use super::operate;
 use super::rng::Rng;
 use super::script::{Step, internal};
@@ -51,6 +52,7 @@ impl Generator {
             (if deep { 1 } else { 8 }, 3),
             (if shut { 150 } else { 40 }, 4),
             (30, 5),
+            (if deep { 20 } else { 70 }, 6),
         ]);
         let body = match action {
             0 => Some(Body::NewOrder(self.new_order(world, time))),
@@ -58,7 +60,8 @@ impl Generator {
             2 => self.replace(world, places),
             3 => Some(self.mass_cancel(world)),
             4 => Some(operate::turn(rng, world)),
-            _ => Some(operate::administer(rng, world, time)),
+            5 => Some(operate::administer(rng, world, time)),
+            _ => cash::turn(rng, world, places, time),
         };
         let body = body.unwrap_or_else(|| Body::NewOrder(self.new_order(world, time)));
         let command = self.envelope(world, body, time);
@@ -98,6 +101,7 @@ impl Generator {
     /// Who sends it, and how a retry is recognised; sometimes a retry instead.
     fn envelope(&mut self, world: &Reference, body: Body, time: Time) -> Command {
         let mut command = internal(body);
+        cash::approve(&mut self.rng, &mut command);
         if matches!(command.body, Body::OpenSession(_)) {
             command.envelope.principal = PrincipalId::new(self.rng.pick(&[0, 0, 0, 1]));
             return command;
@@ -198,7 +202,7 @@ impl Generator {
         let account = self.account();
         let unknown = if self.rng.permille(5) { 50 } else { 0 };
         let instrument =
-            InstrumentId::new(self.rng.weighted(&[(50, 0), (30, 1), (20, 2)]) + unknown);
+            InstrumentId::new(self.rng.weighted(&[(45, 0), (25, 1), (18, 2), (12, 3)]) + unknown);
         let quantity = self.rng.weighted(&[(700, 4), (250, 9), (50, 20)]);
         let least = i64::from(!self.rng.permille(10));
         let quantity = self.rng.range(least, quantity);
@@ -219,7 +223,7 @@ impl Generator {
         if deep(&world.limits) && time_in_force == TimeInForce::Day {
             time_in_force = TimeInForce::GoodTillCancel;
         }
-        NewOrder {
+        let mut new = NewOrder {
             account,
             instrument,
             side,
@@ -234,7 +238,11 @@ impl Generator {
                 (150, SelfTradePrevention::CancelBoth),
                 (150, SelfTradePrevention::Decrement),
             ]),
+        };
+        if rng.permille(800) && account.place() < 8 {
+            new.account = cash::payer(rng, world, &new);
         }
+        new
     }
 
     fn order_type(

@@ -75,8 +75,8 @@ pub fn turn(rng: &mut Rng, world: &Reference) -> Body {
         (200, TradingStatus::Suspended),
     ]);
     let kind = rng.weighted(&[(600, 0), (60, 1), (80, 2), (300, 3)]);
-    let at_venue = rng.weighted(&[(60, 0), (38, 1), (2, 9)]);
-    let at_instrument = rng.weighted(&[(40, 0), (30, 1), (28, 2), (2, 9)]);
+    let at_venue = rng.weighted(&[(50, 0), (30, 1), (18, 2), (2, 9)]);
+    let at_instrument = rng.weighted(&[(40, 0), (25, 1), (20, 2), (13, 3), (2, 9)]);
     match (kind, halted, paused) {
         (3, Some(at), _) => status_of(
             Scope::Venue(VenueId::new(at as u32)),
@@ -162,7 +162,7 @@ fn new_instrument(rng: &mut Rng, text: &str) -> CreateInstrument {
     let mut create = CreateInstrument {
         name: name(text),
         title: title(text),
-        venue: VenueId::new(rng.pick(&[0, 1, 9])),
+        venue: VenueId::new(rng.pick(&[0, 1, 2, 9])),
         terms: terms(rng),
     };
     match rng.below(10) {

@@ -6,7 +6,7 @@
 
 use sanjiang_engine::command::{Body, Command, Envelope, Identity};
 use sanjiang_engine::limits::Limits;
-use sanjiang_engine::types::{OrderId, PrincipalId, Time};
+use sanjiang_engine::types::{OrderId, PrincipalId, Sequence, Time};
 
 /// One command and when it arrives.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ pub fn internal(body: Body) -> Command {
     }
 }
 
-/// The command with its order named by `rename`.
+/// The command with its order named by `rename`, or its instruction, as an order in row 0 would be.
 pub fn renamed(command: &Command, rename: impl Fn(OrderId) -> OrderId) -> Command {
     let mut command = command.clone();
     if let Body::CancelOrder(cancel) = &mut command.body {
@@ -44,6 +44,11 @@ pub fn renamed(command: &Command, rename: impl Fn(OrderId) -> OrderId) -> Comman
     }
     if let Body::ReplaceOrder(replace) = &mut command.body {
         replace.order = rename(replace.order);
+    }
+    if let Body::Acknowledge(acknowledge) = &mut command.body {
+        let (sequence, slot) = (acknowledge.instruction.value(), 0);
+        let named = rename(OrderId { sequence, slot });
+        acknowledge.instruction = Sequence::new(named.sequence);
     }
     command
 }

@@ -4,16 +4,18 @@
 //! Invariant: a line says everything that is public about a live order, so two books with the
 //! same lines are the same book. Not here: what the lines should be (`drive` compares).
 
+use sanjiang_engine::clearing::Holder;
 use sanjiang_engine::command::{Command, Sequenced};
 use sanjiang_engine::engine::{Engine, LivePlace};
 use sanjiang_engine::event::Events;
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::{
-    AccountId, InstrumentId, OrderId, Price, Quantity, Side, Time, TimeInForce,
+    AccountId, AssetId, InstrumentId, OrderId, Price, Quantity, Side, Time, TimeInForce,
 };
 
 use super::world::{lots, ticks};
+use crate::reference::Holder as Who;
 use crate::reference::{Order, Place, Reference};
 
 /// A live order: by its instrument, where it is and its side; the order of the lines of one such
@@ -27,6 +29,9 @@ pub struct Line {
     time_in_force: TimeInForce,
     quantities: [Quantity; 4],
 }
+
+/// Positions with what is available and held; what circulates of each asset.
+pub type Positions = (Vec<(Who, usize, [i128; 2])>, Vec<i128>);
 
 /// The engine under test.
 pub struct Subject(Engine);
@@ -94,6 +99,25 @@ impl Subject {
         lines
     }
 
+    /// Every position, and what circulates of each asset.
+    pub fn positions(&self, world: &Reference) -> Positions {
+        let ledger = self.0.clearing().ledger();
+        let mut list = Vec::new();
+        for position in ledger.positions() {
+            let who = match position.holder() {
+                Holder::Account(id) => Who::Account(id.place()),
+                Holder::Venue(id) => Who::Venue(id.place()),
+                Holder::Custodian(id) => Who::Custodian(id.place()),
+            };
+            let amounts = [position.available, position.held].map(i128::from);
+            list.push((who, position.asset().place(), amounts));
+        }
+        list.sort_unstable();
+        let assets = (0..world.money.assets.len() as u32).map(AssetId::new);
+        let circulation = assets.map(|asset| i128::from(ledger.circulation(asset).units()));
+        (list, circulation.collect())
+    }
+
     /// The engine becomes one restored from its own sections, which must be the same.
     pub fn restore(&mut self) -> Result<(), String> {
         let limits = *self.0.limits();
@@ -107,6 +131,21 @@ impl Subject {
         self.0 = restored;
         Ok(())
     }
+}
+
+/// The same positions, of the reference.
+pub fn positions(world: &Reference) -> Positions {
+    let line = |&(who, asset): &(Who, usize)| {
+        let held = match who {
+            Who::Account(account) => world.held(account, asset),
+            Who::Venue(_) | Who::Custodian(_) => 0,
+        };
+        (who, asset, [world.balance(who, asset) - held, held])
+    };
+    let mut list: Vec<_> = world.money.positions.iter().map(line).collect();
+    list.sort_unstable();
+    let assets = 0..world.money.assets.len();
+    (list, assets.map(|asset| world.circulation(asset)).collect())
 }
 
 /// The same lines, of the reference.

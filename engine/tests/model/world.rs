@@ -17,6 +17,7 @@ use sanjiang_engine::types::{
 };
 use sanjiang_engine::venue::{Model, Phase, Regime};
 
+use super::cash;
 use super::rng::Rng;
 
 pub const SECOND: i64 = 1_000_000_000;
@@ -44,6 +45,7 @@ pub fn lots(lots: i64) -> Quantity {
 /// far apart and wander, so that the book's window has to slide, widen and narrow.
 pub fn limits(rng: &mut Rng) -> Limits {
     let small = small_limits(rng);
+    let small = cash::limits(rng, small);
     if !rng.permille(30) {
         return small;
     }
@@ -66,13 +68,14 @@ fn small_limits(rng: &mut Rng) -> Limits {
         levels_max: rng.pick(&[2, 4, 7, 16]),
         stops_max: rng.pick(&[2, 4, 8]),
         venues_max: 3,
-        instruments_max: 3,
+        instruments_max: 4,
         calendars_max: 2,
         participants_max: 3,
         owners_max: 4,
         accounts_max: 8,
         sessions_max: 3,
         requests_capacity: rng.pick(&[8, 20, 60]),
+        ..Limits::default()
     }
 }
 
@@ -194,8 +197,17 @@ pub fn venue(text: &str, models: &[Model], calendar: Option<u32>) -> CreateVenue
     }
 }
 
-/// The commands that build a world.
-pub fn opening(rng: &mut Rng, limits: &Limits) -> Vec<Body> {
+/// A venue of real obligations.
+fn licensed() -> CreateVenue {
+    CreateVenue {
+        regimes: vec![Regime::LicensedFutures],
+        demonstration: Demonstration::Real,
+        licence: Some(title("a licence")),
+        ..venue("R", &[Model::Clob, Model::CallAuction], Some(0))
+    }
+}
+
+fn parties() -> Vec<Body> {
     let mut list = Vec::new();
     for text in ["P0", "P1", "P2"] {
         list.push(Body::CreateParticipant(CreateParticipant {
@@ -215,6 +227,12 @@ pub fn opening(rng: &mut Rng, limits: &Limits) -> Vec<Body> {
             owner: OwnerId::new(at as u32 % 4),
         }));
     }
+    list
+}
+
+/// The commands that build a world.
+pub fn opening(rng: &mut Rng, limits: &Limits) -> Vec<Body> {
+    let mut list = parties();
     for which in 0..2 {
         list.push(Body::SetCalendar(Box::new(calendar(rng, which))));
     }
@@ -222,13 +240,19 @@ pub fn opening(rng: &mut Rng, limits: &Limits) -> Vec<Body> {
     let second = rng.pick(&[None, Some(1)]);
     list.push(Body::CreateVenue(Box::new(venue("V0", &both, Some(0)))));
     list.push(Body::CreateVenue(Box::new(venue("V1", &both, second))));
-    let mut terms = [terms(rng), terms(rng), terms(rng)];
+    let real = rng.permille(700);
+    if real {
+        list.push(Body::CreateVenue(Box::new(licensed())));
+    }
+    let mut terms = [terms(rng), terms(rng), terms(rng), terms(rng)];
     for terms in terms.iter_mut().filter(|_| deep(limits)) {
         (terms.tick_size, terms.price_sign) = (1, PriceSign::Any);
         (terms.static_band_bp, terms.dynamic_band_ticks) = (None, None);
         terms.max_notional = None;
     }
-    for (terms, (text, at)) in terms.into_iter().zip([("I0", 0), ("I1", 1), ("I2", 0)]) {
+    let names = [("I0", 0), ("I1", 1), ("I2", 0), ("I3", 2)];
+    let count = if real { 4 } else { 3 };
+    for (terms, (text, at)) in terms.into_iter().zip(names).take(count) {
         list.push(Body::CreateInstrument(Box::new(CreateInstrument {
             name: name(text),
             title: title(text),
@@ -236,6 +260,7 @@ pub fn opening(rng: &mut Rng, limits: &Limits) -> Vec<Body> {
             terms,
         })));
     }
+    list.extend(cash::opening(rng, &terms[..count]));
     if rng.permille(700) {
         let instrument = InstrumentId::new(1);
         let away = i64::from(terms[1].price_sign == PriceSign::Any);
@@ -254,7 +279,7 @@ pub fn opening(rng: &mut Rng, limits: &Limits) -> Vec<Body> {
             last_client_sequence: 0,
         }));
     }
-    for at in 0..2 {
+    for at in 0..if real { 3 } else { 2 } {
         list.push(Body::SetPhase(SetPhase {
             venue: VenueId::new(at),
             phase: Phase::PreOpen,

@@ -1,5 +1,7 @@
 //! Folds an arbitrary command onto things that exist, and keeps one in eight as it was drawn.
 
+#![allow(clippy::wildcard_enum_match_arm)] // each part folds its own commands
+
 use proptest::prelude::*;
 use sanjiang_engine::command::*;
 use sanjiang_engine::types::*;
@@ -138,6 +140,14 @@ fn fold_body(body: &mut Body, shard: &Shard) {
         | Body::SetSchedule(_)
         | Body::SetPhase(_)
         | Body::SetTradingStatus(_) => fold_market(body),
+        Body::CreateAsset(_)
+        | Body::CreateCustodian(_)
+        | Body::SetClearing(_)
+        | Body::SetFees(_)
+        | Body::SetTier(_)
+        | Body::Instruct(_)
+        | Body::Acknowledge(_)
+        | Body::CloseCustodyDate(_) => fold_money(body, shard),
         Body::SetLimits(_)
         | Body::AcceptClock(_)
         | Body::Tick
@@ -238,10 +248,68 @@ fn fold_market(body: &mut Body) {
         | Body::SetReferencePrice(_)
         | Body::SetLimits(_)
         | Body::AcceptClock(_)
+        | Body::CreateAsset(_)
+        | Body::CreateCustodian(_)
+        | Body::SetClearing(_)
+        | Body::SetFees(_)
+        | Body::SetTier(_)
+        | Body::Instruct(_)
+        | Body::Acknowledge(_)
+        | Body::CloseCustodyDate(_)
         | Body::Tick
         | Body::SessionsLost
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
         | Body::Quarantine(_) => {}
+    }
+}
+
+/// Money and goods meet too: few assets and custodians, small amounts, recent instructions.
+fn fold_money(body: &mut Body, shard: &Shard) {
+    let asset = |id: AssetId| AssetId::new(id.index() % 3);
+    match body {
+        Body::CreateAsset(create) => create.name = short(create.name),
+        Body::CreateCustodian(create) => create.name = short(create.name),
+        Body::SetClearing(set) => {
+            set.instrument = instrument();
+            (set.money, set.goods) = (asset(set.money), asset(set.goods));
+        }
+        Body::SetFees(set) => {
+            set.venue = VenueId::new(0);
+            set.instrument = set.instrument.map(|_| instrument());
+            set.tier %= 9;
+            let rates = &mut set.rates;
+            for rate in [
+                &mut rates.maker_ppm,
+                &mut rates.taker_ppm,
+                &mut rates.auction_ppm,
+            ] {
+                *rate %= FeeRates::PPM_MAX;
+            }
+            for units in [&mut rates.per_lot, &mut rates.minimum] {
+                *units %= 100;
+            }
+        }
+        Body::SetTier(set) => {
+            set.participant = ParticipantId::new(set.participant.index() % 2);
+            set.tier %= 9;
+        }
+        Body::Instruct(instruct) => {
+            instruct.account = account(instruct.account);
+            instruct.asset = asset(instruct.asset);
+            instruct.custodian = CustodianId::new(instruct.custodian.index() % 2);
+            let units = instruct.amount.units() % 1_000;
+            instruct.amount = Amount::new(units).expect("in bounds");
+        }
+        Body::Acknowledge(acknowledge) => {
+            let back = acknowledge.instruction.value() % 9;
+            let id = shard.sequence().value().saturating_sub(back);
+            acknowledge.instruction = Sequence::new(id);
+        }
+        Body::CloseCustodyDate(close) => {
+            close.custodian = CustodianId::new(close.custodian.index() % 2);
+            close.date %= 30_000;
+        }
+        _ => unreachable!("another part folds it: {body:?}"),
     }
 }

@@ -23,6 +23,12 @@ pub const LIMITS: Limits = Limits {
     participants_max: 8,
     owners_max: 8,
     accounts_max: 8,
+    assets_max: 8,
+    custodians_max: 8,
+    positions_max: 64,
+    rates_max: 8,
+    instructions_max: 8,
+    references_max: 16,
     sessions_max: 8,
     requests_capacity: 2_048,
 };
@@ -225,6 +231,7 @@ fn reject_of(event: &Event) -> Option<sanjiang_engine::reject::Reject> {
         | Event::StatusChanged(_)
         | Event::ReferencePrice(_)
         | Event::DayRolled(_)
+        | Event::Custody(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => None,
     }

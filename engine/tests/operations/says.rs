@@ -48,6 +48,13 @@ fn line(event: &Event) -> String {
         }
         Event::ReferencePrice(set) => format!("reference {}", set.price.ticks()),
         Event::DayRolled(rolled) => format!("day {} #{}", rolled.day, rolled.index),
+        Event::Custody(report) => {
+            let (id, amount) = (report.instruction.value(), report.amount.units());
+            format!(
+                "custody {id} {:?} {amount} {:?}",
+                report.direction, report.status
+            )
+        }
         Event::Trade(_)
         | Event::Indicative(_)
         | Event::Uncrossed(_)

@@ -131,7 +131,7 @@ impl Reference {
             let traded = order.kind == Kind::ToLimit && order.cumulative > 0;
             if found.0.is_some_and(|at| traded && order.accepts(at)) {
                 self.get_mut(order.id).kind = Kind::Limit;
-                self.report(order.id, ExecType::Restated, Cause::PriceSet);
+                self.price_set(order.id);
                 self.leave(order.id, order.price);
                 self.join(order.id);
             } else {

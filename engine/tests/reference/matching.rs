@@ -87,6 +87,7 @@ impl Reference {
                 (order.quantity, order.leaves) =
                     (order.quantity - quantity, order.leaves - quantity);
                 let ended = order.leaves == 0;
+                self.decremented(id);
                 let exec_type = if ended {
                     ExecType::Canceled
                 } else {
@@ -110,19 +111,28 @@ impl Reference {
     pub(super) fn trade(&mut self, ids: [u64; 2], aggressor: Option<Side>, at: i64, quantity: i64) {
         let mut sides = ids;
         sides.sort_by_key(|&id| self.get(id).side);
-        let [buy, sell] = sides.map(|id| {
+        for id in sides {
             let order = self.get_mut(id);
+            assert!(order.accepts(at), "traded beyond its limit: {order:?}");
             order.leaves -= quantity;
             order.cumulative += quantity;
+        }
+        let ([value, goods], settled) = self.settle(sides, aggressor, at, quantity);
+        let fill = |this: &mut Self, id: u64, (fee, held): (i64, i64)| {
+            let order = this.get(id);
             let (account, leaves, cumulative) = (order.account, order.leaves, order.cumulative);
             Fill {
                 order: order_id(id),
                 account,
                 leaves: lots(leaves),
                 cumulative: lots(cumulative),
-                counters: self.count(account),
+                fee,
+                held,
+                counters: this.count(account),
             }
-        });
+        };
+        let buy = fill(self, sides[0], settled[0]);
+        let sell = fill(self, sides[1], settled[1]);
         let instrument = self.get(ids[0]).instrument;
         self.instruments[instrument].last = Some(at);
         self.run.push(at);
@@ -131,6 +141,8 @@ impl Reference {
             instrument,
             price,
             quantity,
+            value,
+            goods,
             aggressor,
             buy,
             sell,
@@ -165,7 +177,7 @@ impl Reference {
         let now = [TimeInForce::ImmediateOrCancel, TimeInForce::FillOrKill];
         if taker.kind == Kind::ToLimit && last.is_some() {
             (self.get_mut(taker.id).kind, self.get_mut(taker.id).price) = (Kind::Limit, last);
-            self.report(taker.id, ExecType::Restated, Cause::PriceSet);
+            self.price_set(taker.id);
             self.join_if_room(taker.id);
         } else if taker.kind == Kind::Limit && !now.contains(&taker.tif) {
             self.join_if_room(taker.id);

@@ -9,6 +9,7 @@
 #![allow(clippy::wildcard_imports, clippy::wildcard_enum_match_arm)]
 
 mod auction;
+pub mod ledger;
 mod matching;
 mod orders;
 #[path = "../registry/mod.rs"]
@@ -22,6 +23,8 @@ use sanjiang_engine::reject::{Basis, Reject, RejectReason};
 use sanjiang_engine::types::*;
 use sanjiang_engine::venue::*;
 
+pub use ledger::Holder;
+pub use registry::Money;
 use registry::{Account, Calendar, Instrument, Request, Session, Venue};
 
 /// A fault put in on purpose, to prove that the comparison sees it.
@@ -35,6 +38,12 @@ pub enum Fault {
     StopsBackwards,
     /// A retry after the window's last instant counts one nanosecond too early.
     WindowShort,
+    /// A cancel does not release the money its order held.
+    ReleaseForgotten,
+    /// A fee is rounded down.
+    FeeDown,
+    /// Self-trade prevention that decrements leaves the holds as they were.
+    DecrementKeepsHold,
 }
 
 /// What an order is now. A stop becomes `Market` or `Limit` when it is elected.
@@ -76,6 +85,11 @@ pub struct Order {
     pub displayed: i64,
     pub place: Place,
     pub queue: u64,
+    /// What it is charged by, and what it accrued, in millionths.
+    pub rates: FeeRates,
+    pub accrued: i128,
+    /// The money it holds.
+    pub held: i128,
 }
 
 /// Two orders of one owner met: the newer's mode, whether in an auction, the newer compared.
@@ -95,6 +109,7 @@ pub struct Reference {
     pub instruments: Vec<Instrument>,
     pub sessions: Vec<Session>,
     pub orders: Vec<Order>,
+    pub money: Money,
     requests: Vec<Request>,
     requests_max: u32,
     requests_reserved: u32,
@@ -103,6 +118,8 @@ pub struct Reference {
     queue: u64,
     /// The meetings of the last command, for who counts what was reached.
     pub meetings: Vec<Meeting>,
+    /// What the last command reached of fees and holds, likewise.
+    pub reached: Vec<&'static str>,
     /// Prices of the trades of the run under way.
     run: Vec<i64>,
     out: Vec<Event>,
@@ -166,12 +183,14 @@ impl Reference {
             instruments: Vec::new(),
             sessions: Vec::new(),
             orders: Vec::new(),
+            money: Money::default(),
             requests: Vec::new(),
             requests_max: limits.requests_capacity,
             requests_reserved: limits.requests_capacity / 4,
             due: Vec::new(),
             queue: 0,
             meetings: Vec::new(),
+            reached: Vec::new(),
             run: Vec::new(),
             out: Vec::new(),
         }
@@ -181,17 +200,19 @@ impl Reference {
         assert!(command.sequence == self.sequence.next() && command.time >= self.time);
         (self.sequence, self.time) = (command.sequence, command.time);
         self.meetings.clear();
+        self.reached.clear();
         let body = &command.value.body;
         match self.admit(&command.value) {
             Err(reason) => self.refuse(body, reason.into(), false),
             Ok(Some(duplicate)) => self.out.push(Event::Duplicate(duplicate)),
             Ok(None) => {
-                if let Err(reject) = self.carry_out(command.value.envelope.principal, body) {
+                if let Err(reject) = self.carry_out(&command.value.envelope, body) {
                     let known = reject.reason != RejectReason::UnknownAccount;
                     self.refuse(body, reject, known);
                 }
             }
         }
+        self.conserved();
         std::mem::take(&mut self.out)
     }
 }

@@ -28,13 +28,20 @@ impl Reference {
         if market && at.is_none() && waits {
             at = self
                 .band(i)
-                .map(|band| if side == Side::Buy { band.1 } else { band.0 });
+                .map(|band| if side == Side::Buy { band.1 } else { band.0 })
+                .map(|at| at.max(ledger::lowest(self.instruments[i].terms.price_sign)));
         } else if market && at.is_none() {
             at = self.protection(i, side);
         }
         fails(market && waits && at.is_none(), R::PriceSign)?;
+        if let (Kind::Stop, None, Some(stop)) = (asked.kind, at, asked.stop)
+            && self.instruments[i].clearing.is_some()
+        {
+            at = Some(self.stop_protection(i, side, stop));
+        }
         self.amounts(new, &asked)?;
         self.notional(i, asked.given.or(asked.stop).or(at), new.quantity.lots())?;
+        self.worth(i, at, new.quantity.lots())?;
         self.static_band(i, &[asked.given, asked.stop])?;
         self.dynamic_band(i, side, asked.given.filter(|_| asked.stop.is_none()))?;
         let parked = tif == T::Closing && !self.in_closing_auction(i);
@@ -57,11 +64,17 @@ impl Reference {
             displayed: 0,
             place: if parked { Place::Parked } else { Place::Taking },
             queue: 0,
+            rates: self.rates_of(new.account.place(), i),
+            accrued: 0,
+            held: 0,
         };
         self.room(&order, asked.kind == Kind::Limit || (waits && market))?;
         if self.phase(i) == Phase::Continuous && !waits && order.stop.is_none() {
             self.outcome(&order, new.min_quantity)?;
         }
+        self.funded(&order, (0, 0))?;
+        let two = self.two(&order);
+        fails(two.is_some_and(|two| !self.room_for(&two)), R::Positions)?;
         Ok(order)
     }
 
@@ -95,8 +108,15 @@ impl Reference {
     }
 
     pub(super) fn new_order(&mut self, new: &NewOrder) -> Result<(), Reject> {
-        let order = self.check(new)?;
+        let mut order = self.check(new)?;
         let id = order.id;
+        for (holder, asset) in self.two(&order).into_iter().flatten() {
+            self.need(holder, asset);
+        }
+        order.held = self.hold(&order).0;
+        if order.held > 0 && order.side == Side::Sell {
+            self.reached.push("seller with money held");
+        }
         self.orders.push(order);
         self.report(id, ExecType::New, Cause::Request);
         self.place(id);
@@ -170,6 +190,7 @@ impl Reference {
         }
         let own = if limited { new.0 } else { new.1.or(new.0) };
         self.notional(i, own, quantity)?;
+        self.worth(i, new.0, quantity - order.cumulative)?;
         self.static_band(i, &[limit, stop])?;
         let booked = order.place == Place::Book;
         self.dynamic_band(i, order.side, limit.filter(|_| order.place != Place::Stop))?;
@@ -178,12 +199,17 @@ impl Reference {
         let takes = booked && self.phase(i) == Phase::Continuous && order.post_only;
         let priced = Order {
             price: new.0,
+            leaves: quantity - order.cumulative,
             ..order.clone()
         };
         fails(takes && self.would_take(&priced), R::PostOnlyWouldTake)?;
+        let goods = self.hold(&order).1;
+        self.funded(&priced, (order.held, goods))?;
+        let held = self.hold(&priced).0;
+        self.note_replace(order.held, held);
         let now = self.get_mut(id);
         (now.price, now.stop, now.quantity) = new;
-        now.leaves = quantity - order.cumulative;
+        (now.leaves, now.held) = (priced.leaves, held);
         self.report(id, ExecType::Replaced, Cause::Request);
         let falls = (new.0, new.1) == (old.0, old.1) && quantity < old.2;
         if booked && falls {

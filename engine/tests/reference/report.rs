@@ -33,6 +33,11 @@ impl Reference {
             order_quantity: lots(order.quantity),
             leaves: lots(leaves),
             cumulative: lots(order.cumulative),
+            held: if leaves == 0 {
+                0
+            } else {
+                ledger::small(order.held)
+            },
             ..blank(exec_type, order_id(order.id), order.account)
         }
     }
@@ -64,6 +69,7 @@ impl Reference {
     /// The order leaves for good: its report, its book change, and it is forgotten.
     pub(super) fn end(&mut self, id: u64, exec_type: ExecType, cause: Cause) {
         self.report(id, exec_type, cause);
+        self.forget(id, cause);
         if self.get(id).place == Place::Book {
             self.book(id, BookAction::Delete);
         }
@@ -171,6 +177,7 @@ fn blank(exec_type: ExecType, order: OrderId, account: AccountId) -> OrderReport
         order_quantity: Quantity::ZERO,
         leaves: Quantity::ZERO,
         cumulative: Quantity::ZERO,
+        held: 0,
         counters: Counters {
             account: 0,
             participant: 0,

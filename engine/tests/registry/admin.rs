@@ -35,7 +35,7 @@ fn next(length: usize, most: u32) -> Result<u32, R> {
 impl Reference {
     pub(in crate::reference) fn carry_out(
         &mut self,
-        by: PrincipalId,
+        envelope: &Envelope,
         body: &Body,
     ) -> Result<(), Reject> {
         let handle = match body {
@@ -43,7 +43,7 @@ impl Reference {
             Body::CancelOrder(cancel) => return self.cancel(cancel),
             Body::ReplaceOrder(replace) => return self.replace(replace),
             Body::MassCancel(mass) => return self.mass_cancel(mass),
-            Body::OpenSession(open) => return self.open_session(by, open),
+            Body::OpenSession(open) => return self.open_session(envelope.principal, open),
             Body::Tick => {
                 self.tick();
                 return Ok(());
@@ -102,6 +102,7 @@ impl Reference {
             | Body::SemanticsVersion(_)
             | Body::BeginEpoch(_)
             | Body::Quarantine(_) => None,
+            _ => self.clear(envelope, body)?,
         };
         self.answer(None, handle);
         Ok(())
@@ -202,6 +203,7 @@ impl Reference {
         self.venues.push(Venue {
             name: create.name,
             models: models.clone(),
+            demonstration: create.demonstration,
             calendar,
             phase: Phase::Closed,
             status: TradingStatus::Trading,
@@ -240,6 +242,7 @@ impl Reference {
             name: create.name,
             venue: create.venue.place(),
             terms,
+            clearing: None,
             status: TradingStatus::Trading,
             reference: None,
             last: None,

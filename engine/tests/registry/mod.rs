@@ -6,12 +6,14 @@
 
 mod admin;
 mod law;
+mod money;
 mod phases;
 mod requests;
 mod rules;
 mod time;
 
 use super::*;
+pub use money::{Cleared, Money};
 pub use phases::call;
 pub use rules::{asked, fails};
 
@@ -32,6 +34,7 @@ pub struct Calendar {
 pub struct Venue {
     pub name: Name,
     pub models: Vec<Model>,
+    pub demonstration: Demonstration,
     pub calendar: Option<usize>,
     pub phase: Phase,
     pub status: TradingStatus,
@@ -47,6 +50,7 @@ pub struct Instrument {
     pub name: Name,
     pub venue: usize,
     pub terms: InstrumentTerms,
+    pub clearing: Option<Cleared>,
     pub status: TradingStatus,
     pub reference: Option<i64>,
     pub last: Option<i64>,

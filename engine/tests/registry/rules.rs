@@ -114,6 +114,9 @@ impl Reference {
         let now = matches!(tif, T::ImmediateOrCancel | T::FillOrKill);
         let at_once = now || new.min_quantity.is_some();
         fails(self.auction(i).is_some() && at_once, R::PhaseTimeInForce)?;
+        let known = &self.instruments[i];
+        let real = self.venues[known.venue].demonstration == Demonstration::Real;
+        fails(real && known.clearing.is_none(), R::NotCleared)?;
         fails(!combines(new, asked), R::InvalidCombination)
     }
 

@@ -162,6 +162,12 @@ pub fn limits() -> Limits {
         participants_max: 16,
         owners_max: 16,
         accounts_max: 16,
+        assets_max: 16,
+        custodians_max: 8,
+        positions_max: 128,
+        rates_max: 16,
+        instructions_max: 16,
+        references_max: 64,
         sessions_max: 16,
         requests_capacity: 1_024,
     }

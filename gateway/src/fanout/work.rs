@@ -139,6 +139,7 @@ fn item(body: &Body, index: u32, event: &Event) -> Option<Item> {
         | Event::SessionOpened(_)
         | Event::ReferencePrice(_)
         | Event::DayRolled(_)
+        | Event::Custody(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => return None,
     })

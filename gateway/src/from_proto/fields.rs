@@ -6,15 +6,17 @@
 use std::fmt;
 use std::str::FromStr;
 
+use engine::clearing::Asset;
 use engine::command::InstrumentTerms;
 use engine::types::{
-    AccountId, ClientId, InstrumentId, Name, Nanoseconds, Price, Quantity, SelfTradePrevention,
-    Side, Text, Time, VenueId,
+    AccountId, Amount, AssetId, ClientId, CustodianId, InstrumentId, Name, Nanoseconds, Price,
+    Quantity, SelfTradePrevention, Side, Text, Time, VenueId,
 };
 use engine::venue::{Phase, TradingStatus};
 use proto::v1;
 use rust_decimal::Decimal;
 
+use super::timetable::date;
 use crate::directory::Tables;
 use crate::errors::{Failure, Kind, Violation};
 use crate::to_proto::decimal_text;
@@ -181,6 +183,45 @@ impl<'a> Fields<'a> {
     pub fn venue(&mut self, field: &str, text: &str) -> Option<VenueId> {
         self.existing(field, text, Kind::Venue, |t, name| t.venues.find(name))
             .map(VenueId::new)
+    }
+
+    /// An existing asset.
+    pub fn asset(&mut self, field: &str, text: &str) -> Option<AssetId> {
+        self.existing(field, text, Kind::Asset, |t, name| t.assets.find(name))
+            .map(AssetId::new)
+    }
+
+    /// An existing custodian.
+    pub fn custodian(&mut self, field: &str, text: &str) -> Option<CustodianId> {
+        let find = |t: &Tables, name: &str| t.custodians.find(name);
+        self.existing(field, text, Kind::Custodian, find)
+            .map(CustodianId::new)
+    }
+
+    /// An amount of an asset, exact, if one is given.
+    pub fn amount(&mut self, field: &str, text: &str, asset: &Asset) -> Option<Amount> {
+        let decimals = asset.class.decimals();
+        let units = self.decimal(field, text, decimals)?;
+        let read = i64::try_from(units).ok().and_then(Amount::new);
+        if read.is_none() {
+            let max = decimal_text(Amount::MAX_UNITS.into(), decimals);
+            let text = shorten(text);
+            self.wrong(field, format!("{text} must lie between 0 and {max}"));
+        }
+        read
+    }
+
+    /// A required date, "YYYY-MM-DD", as days from 1970-01-01.
+    pub fn date(&mut self, field: &str, text: &str) -> Option<i32> {
+        let read = date(text);
+        if read.is_none() {
+            let text = shorten(text);
+            self.wrong(
+                field,
+                format!("\"{text}\" is no date; one is written like 2026-11-23"),
+            );
+        }
+        read
     }
 
     /// A required side.

@@ -1,8 +1,8 @@
 //! Operators' changes.
 //!
 //! Invariant: every change carries its request id and its reason into the journal. Not here:
-//! timetables and calendars (`timetable`), whether the law allows it, whether bounds hold (the
-//! engine).
+//! timetables and calendars (`timetable`), money and goods (`clearing`), whether the law allows
+//! it, whether bounds hold (the engine).
 
 use engine::command::{
     AcceptClock, Authority, Body, Command, CreateAccount, CreateInstrument, CreateOwner,
@@ -121,7 +121,15 @@ context!(
     SetCalendarRequest,
     SetReferencePriceRequest,
     AcceptClockRequest,
-    SetLimitsRequest
+    SetLimitsRequest,
+    CreateAssetRequest,
+    CreateCustodianRequest,
+    SetClearingRequest,
+    SetFeesRequest,
+    SetTierRequest,
+    InstructRequest,
+    AcknowledgeInstructionRequest,
+    CloseCustodyDateRequest
 );
 
 impl Asks for v1::CreateParticipantRequest {
@@ -182,20 +190,24 @@ impl Asks for v1::CreateVenueRequest {
                 .existing("calendar_id", &self.calendar_id, Kind::Calendar, find)
                 .map(|handle| Some(CalendarId::new(handle)))
         };
-        let demonstration = if self.demonstration {
-            Demonstration::Demonstration
-        } else {
-            Demonstration::Real
-        };
         Some(Body::CreateVenue(Box::new(CreateVenue {
             name: name?,
             title: title?,
             regimes: regimes?,
             models: models?,
-            demonstration,
+            demonstration: demonstration(self.demonstration),
             licence: licence.filter(|licence| !licence.is_empty()),
             calendar: calendar?,
         })))
+    }
+}
+
+/// The flag of a venue, an asset or a custodian.
+pub(super) const fn demonstration(flag: bool) -> Demonstration {
+    if flag {
+        Demonstration::Demonstration
+    } else {
+        Demonstration::Real
     }
 }
 
@@ -291,7 +303,7 @@ fn instrument_terms(
     Some(terms)
 }
 
-fn decimals(fields: &mut Fields<'_>, field: &str, value: u32) -> Option<u8> {
+pub(super) fn decimals(fields: &mut Fields<'_>, field: &str, value: u32) -> Option<u8> {
     let read = u8::try_from(value).ok().filter(|decimals| *decimals <= 9);
     if read.is_none() {
         fields.wrong(field, format!("{value} is too large; 0 to 9 are right"));

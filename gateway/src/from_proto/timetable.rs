@@ -94,7 +94,7 @@ impl Asks for v1::SetCalendarRequest {
 }
 
 /// Days from 1970-01-01 to a date written "YYYY-MM-DD" (proleptic Gregorian calendar).
-fn date(text: &str) -> Option<i32> {
+pub fn date(text: &str) -> Option<i32> {
     let mut parts = text.split('-').map(|part| {
         let digits = part.bytes().all(|byte| byte.is_ascii_digit());
         digits

@@ -47,7 +47,10 @@ impl FirstAnswerDue {
             (Identity::Internal | Identity::Session { .. }, _) | (_, Ask::Silent) => Self::None,
             (Identity::Request(_), Ask::NewOrder(_) | Ask::Order) => Self::Report,
             (Identity::Request(_), Ask::MassCancel) => Self::MassCancel,
-            (Identity::Request(_), Ask::CreateAccount(_) | Ask::Operation) => Self::Operation,
+            (
+                Identity::Request(_),
+                Ask::CreateAccount(_) | Ask::SetClearing(_) | Ask::Operation,
+            ) => Self::Operation,
         }
     }
 

@@ -10,11 +10,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use engine::types::{AccountId, ClientId, InstrumentId, OrderId, ParticipantId, Sequence};
+use engine::types::{
+    AccountId, AssetId, ClientId, InstrumentId, OrderId, ParticipantId, Sequence, Time,
+};
 use rocksdb::{Direction, IteratorMode};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::followers::{Owner, TooManyFollowed};
+use super::postings::{PostingPlace, PostingRow};
 use super::rows::{ExecutionRow, FirstAnswer, FirstRow, OrderRow, TradeRow};
 use super::store::{self, Family, StoreError};
 use super::{Ending, Progress, Shared};
@@ -24,7 +27,10 @@ use super::{Ending, Progress, Shared};
 pub const ORDERS_SCANNED_MAX: usize = 10_000;
 /// The most trades one page looks at.
 pub const TRADES_SCANNED_MAX: usize = 65_536;
-/// The most open streams of reports and trades; each has a task and a queue of a few messages.
+/// The most postings one page looks at.
+pub const POSTINGS_SCANNED_MAX: usize = 10_000;
+/// The most open streams of reports, trades and postings; each has a task and a queue of a few
+/// messages.
 pub const STREAMS_MAX: usize = 4_096;
 
 /// Why the history gave no answer.
@@ -92,6 +98,30 @@ pub struct TradesPage {
     pub trades: Vec<TradeRow>,
     /// Go on from here; none when everything written was looked at.
     pub next: Option<(Sequence, u32)>,
+}
+
+/// Which postings, oldest first.
+#[derive(Clone, Copy, Debug)]
+pub struct PostingsQuery {
+    /// Whose.
+    pub account: AccountId,
+    /// Only of this asset.
+    pub asset: Option<AssetId>,
+    /// From this place on.
+    pub from: PostingPlace,
+    /// Only before this instant.
+    pub until: Option<Time>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Some postings, oldest first.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PostingsPage {
+    /// The postings.
+    pub postings: Vec<PostingRow>,
+    /// Go on from here; none when everything asked for that is written was looked at.
+    pub next: Option<PostingPlace>,
 }
 
 /// A first answer, with the report if it was one.
@@ -408,6 +438,34 @@ impl History {
         Ok(page)
     }
 
+    /// A page of an account's postings, oldest first.
+    ///
+    /// # Errors
+    /// [`HistoryError::Store`].
+    pub fn postings(&self, query: &PostingsQuery) -> Result<PostingsPage, HistoryError> {
+        let store = &self.shared.store;
+        let family = store.family(Family::Postings)?;
+        let start = store::posting_key(query.account, query.from);
+        let mode = IteratorMode::From(&start, Direction::Forward);
+        let mut page = PostingsPage::END;
+        for (seen, entry) in store.db().iterator_cf(&family, mode).enumerate() {
+            let (_, value) = entry.map_err(StoreError::from)?;
+            let row = PostingRow::decode(&value).map_err(StoreError::row(Family::Postings))?;
+            let beyond = query.until.is_some_and(|until| row.place.time >= until);
+            if row.account != query.account || beyond {
+                return Ok(page);
+            }
+            if page.postings.len() >= query.limit || seen >= POSTINGS_SCANNED_MAX {
+                page.next = Some(row.place);
+                return Ok(page);
+            }
+            if query.asset.is_none_or(|asset| asset == row.asset) {
+                page.postings.push(row);
+            }
+        }
+        Ok(page)
+    }
+
     /// The last trade of an instrument.
     ///
     /// # Errors
@@ -447,6 +505,13 @@ impl History {
 impl OrdersPage {
     const END: Self = Self {
         orders: Vec::new(),
+        next: None,
+    };
+}
+
+impl PostingsPage {
+    const END: Self = Self {
+        postings: Vec::new(),
         next: None,
     };
 }

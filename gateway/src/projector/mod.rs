@@ -1,4 +1,4 @@
-//! The projector: orders, executions and trades kept as history in `DIR/projections`.
+//! The projector: orders, executions, trades and postings kept as history in `DIR/projections`.
 //!
 //! One thread takes what was released from a bounded queue and writes it in batches, the cursor in
 //! the same batch. The queue holds at most [`QUEUE_PIECES_MAX`] pieces of at most
@@ -15,6 +15,7 @@ mod followers;
 mod history;
 mod orders;
 mod output;
+pub mod postings;
 mod row_codec;
 pub mod rows;
 mod store;
@@ -23,11 +24,15 @@ pub mod work;
 #[cfg(test)]
 mod fault_tests;
 #[cfg(test)]
+mod posting_tests;
+#[cfg(test)]
 pub(crate) mod released;
 #[cfg(test)]
 mod row_tests;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+pub(crate) mod testing_money;
 #[cfg(test)]
 mod tests;
 
@@ -45,8 +50,9 @@ use tokio::sync::{Semaphore, watch};
 use followers::Followers;
 pub use followers::{FOLLOWED_MAX, Owner, TooManyFollowed};
 pub use history::{
-    First, History, HistoryError, ORDERS_SCANNED_MAX, OrdersPage, OrdersQuery, STREAMS_MAX,
-    StatusFilter, TRADES_SCANNED_MAX, TradesPage, TradesQuery,
+    First, History, HistoryError, ORDERS_SCANNED_MAX, OrdersPage, OrdersQuery,
+    POSTINGS_SCANNED_MAX, PostingsPage, PostingsQuery, STREAMS_MAX, StatusFilter,
+    TRADES_SCANNED_MAX, TradesPage, TradesQuery,
 };
 use orders::LiveOrders;
 use output::ProjectError;
@@ -70,6 +76,8 @@ pub struct Progress {
     pub synced: Sequence,
     /// The last command that made a trade.
     pub traded: Sequence,
+    /// The last command that moved an amount.
+    pub posted: Sequence,
     /// Whether more may come.
     pub ending: Ending,
 }
@@ -123,11 +131,12 @@ impl Projector {
     ) -> Result<(Self, Sequence), StoreError> {
         let store = Store::open(path, journal_last)?;
         let cursor = store.cursor()?;
-        let live = LiveOrders::new(store.accounts()?);
+        let live = LiveOrders::new(store.accounts()?, store.clearing()?);
         let (progress, _) = watch::channel(Progress {
             projected: cursor,
             synced: cursor,
             traded: Sequence::ZERO,
+            posted: Sequence::ZERO,
             ending: Ending::Running,
         });
         let shared = Arc::new(Shared {
@@ -260,12 +269,14 @@ impl Writer {
         let mut batch = shared.store.batch()?;
         let mut last = Sequence::ZERO;
         let mut traded = None;
+        let mut posted = None;
         let mut settled = Vec::new();
         let more = self.pieces.try_iter().take(BATCH_PIECES_MAX - 1);
         for piece in std::iter::once(first).chain(more) {
             self.live.apply(&piece, &mut batch)?;
             last = piece.last;
             traded = piece.last_trade().or(traded);
+            posted = piece.last_posting().or(posted);
             settled.extend(piece.settled);
         }
         self.live.write_changed(&mut batch)?;
@@ -273,6 +284,7 @@ impl Writer {
         shared.progress.send_modify(|progress| {
             progress.projected = last;
             progress.traded = traded.unwrap_or(progress.traded);
+            progress.posted = posted.unwrap_or(progress.posted);
         });
         shared.followers.tell(&counted);
         for waiting in settled {

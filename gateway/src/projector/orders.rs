@@ -14,6 +14,7 @@ use engine::types::{
 
 use super::answers::{FirstAnswerDue, answered};
 use super::output::{ProjectError, Rows};
+use super::postings::{self, ClearedAssets, PostingPlace};
 use super::rows::{
     ExecutionKind, ExecutionRow, FirstAnswer, Liquidity, OrderKind, OrderRow, Origin, Standing,
     TradeRow,
@@ -28,12 +29,14 @@ struct Live {
     dirty: bool,
 }
 
-/// The live orders that were touched since the start, and the participant of each account.
+/// The live orders that were touched since the start, the participant of each account, and what
+/// each instrument with clearing settles in.
 #[derive(Debug, Default)]
 pub struct LiveOrders {
     slots: Vec<Option<Box<Live>>>,
     dirty: Vec<u32>,
     accounts: Vec<ParticipantId>,
+    cleared: ClearedAssets,
 }
 
 /// One event's place.
@@ -46,12 +49,13 @@ struct At<'a> {
 }
 
 impl LiveOrders {
-    /// With the participants of the accounts, in order of handle.
-    pub fn new(accounts: Vec<ParticipantId>) -> Self {
+    /// With the participants of the accounts, in order of handle, and what instruments settle in.
+    pub fn new(accounts: Vec<ParticipantId>, cleared: ClearedAssets) -> Self {
         Self {
             slots: Vec::new(),
             dirty: Vec::new(),
             accounts,
+            cleared,
         }
     }
 
@@ -111,6 +115,7 @@ impl LiveOrders {
                 self.emit(at, &row, first, rows)
             }
             Event::Trade(trade) => {
+                self.post(at, trade, rows)?;
                 let [buy, sell] = self.trade(at, trade, rows)?;
                 self.emit(at, &buy, &mut FirstAnswerDue::None, rows)?;
                 self.emit(at, &sell, &mut FirstAnswerDue::None, rows)
@@ -129,12 +134,21 @@ impl LiveOrders {
                     reject: report.reject,
                     handle: report.handle,
                 };
-                if let (Ask::CreateAccount(participant), None, Some(handle)) =
-                    (at.step.ask, report.reject, report.handle)
-                {
-                    self.create_account(AccountId::new(handle), participant, rows)?;
+                match (at.step.ask, report.reject, report.handle) {
+                    (Ask::CreateAccount(participant), None, Some(handle)) => {
+                        self.create_account(AccountId::new(handle), participant, rows)?;
+                    }
+                    (Ask::SetClearing(set), None, _) => {
+                        self.cleared.insert(set.instrument, (set.money, set.goods));
+                        rows.put_clearing(&set)?;
+                    }
+                    _ => {}
                 }
                 first.answer(FirstAnswerDue::Operation, at.step, answer, rows)
+            }
+            Event::Custody(report) => {
+                let posting = postings::of_custody(at.posting(Side::Buy), report);
+                Ok(rows.put_posting(&posting)?)
             }
             Event::Book(_)
             | Event::Indicative(_)
@@ -258,6 +272,25 @@ impl LiveOrders {
         Ok((origin, notional))
     }
 
+    /// What a trade moved, if its instrument has clearing.
+    fn post<R: Rows>(
+        &self,
+        at: At<'_>,
+        trade: &Trade,
+        rows: &mut R,
+    ) -> Result<(), ProjectError<R::Error>> {
+        let Some(assets) = self.cleared.get(&trade.instrument) else {
+            return Ok(());
+        };
+        for (side, fill) in [(Side::Buy, &trade.buy), (Side::Sell, &trade.sell)] {
+            let trade = (trade, at.trade_id());
+            for posting in postings::of_side(at.posting(side), trade, (side, fill), *assets) {
+                rows.put_posting(&posting)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Both executions of a trade, the buyer's first.
     fn trade<R: Rows>(
         &mut self,
@@ -266,17 +299,13 @@ impl LiveOrders {
         rows: &mut R,
     ) -> Result<[ExecutionRow; 2], ProjectError<R::Error>> {
         rows.put_trade(&TradeRow {
-            trade: TradeId {
-                shard: at.shard,
-                epoch: at.epoch,
-                sequence: at.step.sequence.value(),
-                index: at.index,
-            },
+            trade: at.trade_id(),
             time: at.step.time,
             instrument: trade.instrument,
             price: trade.price,
             quantity: trade.quantity,
             aggressor: trade.aggressor,
+            value: trade.value,
         })?;
         Ok([
             self.fill(at, trade, Side::Buy, &trade.buy, rows)?,
@@ -296,6 +325,7 @@ impl LiveOrders {
         let standing = &mut live.row.standing;
         standing.cumulative = fill.cumulative;
         standing.leaves = fill.leaves;
+        standing.held = fill.held;
         standing.notional += notional(trade.price, trade.quantity);
         standing.status = if fill.leaves.is_zero() {
             OrderStatus::Filled
@@ -317,6 +347,8 @@ impl LiveOrders {
                 price: trade.price,
                 quantity: trade.quantity,
                 liquidity,
+                value: trade.value,
+                fee: fill.fee,
             },
             cause: Cause::Request,
             reject: None,
@@ -424,6 +456,24 @@ impl LiveOrders {
 }
 
 impl At<'_> {
+    /// The place of the first posting of this event's side.
+    fn posting(&self, side: Side) -> PostingPlace {
+        PostingPlace {
+            time: self.step.time,
+            sequence: self.step.sequence,
+            index: postings::index_of(self.index, side),
+        }
+    }
+
+    fn trade_id(&self) -> TradeId {
+        TradeId {
+            shard: self.shard,
+            epoch: self.epoch,
+            sequence: self.step.sequence.value(),
+            index: self.index,
+        }
+    }
+
     fn exec_id(&self, side: Side) -> ExecId {
         ExecId {
             shard: self.shard,
@@ -448,5 +498,6 @@ fn standing(report: &OrderReport, notional: i128) -> Standing {
         cumulative: report.cumulative,
         leaves: report.leaves,
         notional,
+        held: report.held,
     }
 }

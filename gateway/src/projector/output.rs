@@ -3,8 +3,10 @@
 //! Invariant: `orders` writes rows through this alone, so the same logic fills a database, or in
 //! a test a map. Not here: RocksDB (`store`).
 
+use engine::command::SetClearing;
 use engine::types::{AccountId, OrderId, ParticipantId};
 
+use super::postings::PostingRow;
 use super::rows::{ExecutionRow, FirstRow, OrderRow, TradeRow};
 
 /// Where rows go, and where orders from before the start come from.
@@ -25,6 +27,10 @@ pub trait Rows {
     ) -> Result<(), Self::Error>;
     /// A public trade.
     fn put_trade(&mut self, row: &TradeRow) -> Result<(), Self::Error>;
+    /// An amount that moved on an account.
+    fn put_posting(&mut self, row: &PostingRow) -> Result<(), Self::Error>;
+    /// An instrument's clearing.
+    fn put_clearing(&mut self, set: &SetClearing) -> Result<(), Self::Error>;
     /// A first answer.
     fn put_first(&mut self, row: &FirstRow) -> Result<(), Self::Error>;
     /// A new account.

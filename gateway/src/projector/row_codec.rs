@@ -1,7 +1,8 @@
-//! The bytes of the history's rows, version 1.
+//! The bytes of the history's rows: version 2 is written, versions 1 and 2 are read.
 //!
-//! Invariant: a row of version 1 reads back for ever (golden bytes in the tests); each begins with
-//! its version byte, and a reader of another version refuses it by name. A codec of our own, not a
+//! Invariant: a row of either version reads back for ever (golden bytes in the tests); each begins
+//! with its version byte, and a reader of another version refuses it by name. What version 2 added
+//! stands where it belongs in the row, and reads as zero from version 1. A codec of our own, not a
 //! general one: rows are written twice for each report, and absent parts cost one byte. Not here:
 //! what the fields mean (`rows`), keys and families (`store`).
 
@@ -160,12 +161,12 @@ fn get_reject(input: &mut Reader<'_>) -> Result<Option<Reject>, BytesError> {
     Ok(Some(Reject { reason, basis }))
 }
 
-fn put_order(out: &mut Vec<u8>, value: OrderId) {
+pub(super) fn put_order(out: &mut Vec<u8>, value: OrderId) {
     bytes::put_varint(out, value.sequence);
     bytes::put_u32(out, value.slot);
 }
 
-fn get_order(input: &mut Reader<'_>) -> Result<OrderId, BytesError> {
+pub(super) fn get_order(input: &mut Reader<'_>) -> Result<OrderId, BytesError> {
     Ok(OrderId {
         sequence: input.varint()?,
         slot: input.u32()?,
@@ -195,9 +196,15 @@ fn put_standing(out: &mut Vec<u8>, value: &Standing) {
     bytes::put_quantity(out, value.leaves);
     let notional = (value.notional != 0).then_some(value.notional);
     bytes::put_option(out, notional, bytes::put_i128);
+    bytes::put_zigzag(out, value.held);
 }
 
-fn get_standing(input: &mut Reader<'_>) -> Result<Standing, BytesError> {
+/// An amount of money of a row of version 2; before, there was none.
+fn get_money(input: &mut Reader<'_>, version: u8) -> Result<i64, BytesError> {
+    if version < 2 { Ok(0) } else { input.zigzag() }
+}
+
+fn get_standing(input: &mut Reader<'_>, version: u8) -> Result<Standing, BytesError> {
     Ok(Standing {
         status: get_status(input)?,
         price: input.option(|input| input.price("price"))?,
@@ -206,6 +213,7 @@ fn get_standing(input: &mut Reader<'_>) -> Result<Standing, BytesError> {
         cumulative: input.quantity("cumulative")?,
         leaves: input.quantity("leaves")?,
         notional: input.option(Reader::i128)?.unwrap_or(0),
+        held: get_money(input, version)?,
     })
 }
 
@@ -213,10 +221,11 @@ fn get_handle(input: &mut Reader<'_>, field: &'static str) -> Result<u32, BytesE
     input.varint32(field)
 }
 
-fn open(row: &[u8]) -> Result<Reader<'_>, RowError> {
+/// The row behind its version, and that.
+pub(super) fn open(row: &[u8]) -> Result<(Reader<'_>, u8), RowError> {
     let mut input = Reader::new(row);
     match input.u8()? {
-        ROW_VERSION => Ok(input),
+        version @ 1..=ROW_VERSION => Ok((input, version)),
         version => Err(RowError::Version(version)),
     }
 }
@@ -243,14 +252,14 @@ impl OrderRow {
     /// # Errors
     /// [`RowError`].
     pub fn decode(row: &[u8]) -> Result<Self, RowError> {
-        let mut input = open(row)?;
+        let (mut input, version) = open(row)?;
         let row = Self {
             order: get_order(&mut input)?,
             account: AccountId::new(get_handle(&mut input, "account")?),
             instrument: InstrumentId::new(get_handle(&mut input, "instrument")?),
             side: get_side(&mut input)?,
             origin: get_origin(&mut input)?,
-            standing: get_standing(&mut input)?,
+            standing: get_standing(&mut input, version)?,
             cause: get_cause(&mut input)?,
             reject: get_reject(&mut input)?,
             created: input.time("created")?,
@@ -278,11 +287,15 @@ impl ExecutionRow {
                 price,
                 quantity,
                 liquidity,
+                value,
+                fee,
             } => {
                 out.push(Self::TRADE);
                 bytes::put_price(out, price);
                 bytes::put_quantity(out, quantity);
                 put_liquidity(out, liquidity);
+                bytes::put_zigzag(out, value);
+                bytes::put_zigzag(out, fee);
             }
         }
         put_cause(out, self.cause);
@@ -311,17 +324,17 @@ impl ExecutionRow {
     /// # Errors
     /// [`RowError`].
     pub fn decode(row: &[u8]) -> Result<Self, RowError> {
-        let mut input = open(row)?;
-        let row = Self::decode_body(&mut input)?;
+        let (mut input, version) = open(row)?;
+        let row = Self::decode_body(&mut input, version)?;
         input.finish()?;
         Ok(row)
     }
 
-    fn decode_body(input: &mut Reader<'_>) -> Result<Self, BytesError> {
+    fn decode_body(input: &mut Reader<'_>, version: u8) -> Result<Self, BytesError> {
         Ok(Self {
             exec: get_exec(input)?,
             time: input.time("time")?,
-            kind: Self::decode_kind(input)?,
+            kind: Self::decode_kind(input, version)?,
             cause: get_cause(input)?,
             reject: get_reject(input)?,
             order: get_order(input)?,
@@ -338,12 +351,12 @@ impl ExecutionRow {
                 .map(InstrumentId::new),
             side: input.option(get_side)?,
             origin: input.option(get_origin)?,
-            standing: get_standing(input)?,
+            standing: get_standing(input, version)?,
             answers: get_identity(input)?,
         })
     }
 
-    fn decode_kind(input: &mut Reader<'_>) -> Result<ExecutionKind, BytesError> {
+    fn decode_kind(input: &mut Reader<'_>, version: u8) -> Result<ExecutionKind, BytesError> {
         let mut ahead = input.clone();
         if ahead.u8()? != Self::TRADE {
             return get_exec_type(input).map(ExecutionKind::Report);
@@ -353,6 +366,8 @@ impl ExecutionRow {
             price: input.price("last price")?,
             quantity: input.quantity("last quantity")?,
             liquidity: get_liquidity(input)?,
+            value: get_money(input, version)?,
+            fee: get_money(input, version)?,
         })
     }
 }
@@ -373,19 +388,34 @@ fn get_exec(input: &mut Reader<'_>) -> Result<ExecId, BytesError> {
     })
 }
 
+pub(super) fn put_trade_id(out: &mut Vec<u8>, value: TradeId) {
+    bytes::put_varint(out, value.shard.into());
+    bytes::put_varint(out, value.epoch.into());
+    bytes::put_varint(out, value.sequence);
+    bytes::put_varint(out, value.index.into());
+}
+
+pub(super) fn get_trade_id(input: &mut Reader<'_>) -> Result<TradeId, BytesError> {
+    let id = get_exec(input)?;
+    Ok(TradeId {
+        shard: id.shard,
+        epoch: id.epoch,
+        sequence: id.sequence,
+        index: id.index,
+    })
+}
+
 impl TradeRow {
     /// Appends the row's bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.push(ROW_VERSION);
-        bytes::put_varint(out, self.trade.shard.into());
-        bytes::put_varint(out, self.trade.epoch.into());
-        bytes::put_varint(out, self.trade.sequence);
-        bytes::put_varint(out, self.trade.index.into());
+        put_trade_id(out, self.trade);
         bytes::put_time(out, self.time);
         bytes::put_varint(out, self.instrument.index().into());
         bytes::put_price(out, self.price);
         bytes::put_quantity(out, self.quantity);
         bytes::put_option(out, self.aggressor, put_side);
+        bytes::put_zigzag(out, self.value);
     }
 
     /// Reads a row.
@@ -393,20 +423,15 @@ impl TradeRow {
     /// # Errors
     /// [`RowError`].
     pub fn decode(row: &[u8]) -> Result<Self, RowError> {
-        let mut input = open(row)?;
-        let id = get_exec(&mut input)?;
+        let (mut input, version) = open(row)?;
         let row = Self {
-            trade: TradeId {
-                shard: id.shard,
-                epoch: id.epoch,
-                sequence: id.sequence,
-                index: id.index,
-            },
+            trade: get_trade_id(&mut input)?,
             time: input.time("time")?,
             instrument: InstrumentId::new(get_handle(&mut input, "instrument")?),
             price: input.price("price")?,
             quantity: input.quantity("quantity")?,
             aggressor: input.option(get_side)?,
+            value: get_money(&mut input, version)?,
         };
         input.finish()?;
         Ok(row)
@@ -457,24 +482,24 @@ impl FirstRow {
     /// # Errors
     /// [`RowError`].
     pub fn decode(row: &[u8]) -> Result<Self, RowError> {
-        let mut input = open(row)?;
+        let (mut input, version) = open(row)?;
         let row = Self {
             sequence: Sequence::new(input.varint()?),
             time: input.time("time")?,
             identity: get_identity(&mut input)?,
-            answer: Self::decode_answer(&mut input)?,
+            answer: Self::decode_answer(&mut input, version)?,
         };
         input.finish()?;
         Ok(row)
     }
 
-    fn decode_answer(input: &mut Reader<'_>) -> Result<FirstAnswer, BytesError> {
+    fn decode_answer(input: &mut Reader<'_>, version: u8) -> Result<FirstAnswer, BytesError> {
         Ok(match input.u8()? {
             1 => FirstAnswer::Counted(
                 ParticipantId::new(get_handle(input, "participant")?),
                 input.varint()?,
             ),
-            2 => FirstAnswer::Uncounted(Box::new(ExecutionRow::decode_body(input)?)),
+            2 => FirstAnswer::Uncounted(Box::new(ExecutionRow::decode_body(input, version)?)),
             3 => FirstAnswer::MassCancel {
                 account: AccountId::new(get_handle(input, "account")?),
                 reject: get_reject(input)?,

@@ -13,8 +13,9 @@ use engine::types::{
     Price, Quantity, Sequence, Side, Time, TimeInForce, TradeId,
 };
 
-/// The version of the rows that are written.
-pub const ROW_VERSION: u8 = 1;
+/// The version of the rows that are written; those of every version from 1 on are read. Version 2
+/// knows of money: what an order holds, what a trade is worth and charges. Before, nothing did.
+pub const ROW_VERSION: u8 = 2;
 
 /// What an order came as (FIX 40), without its prices.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,6 +73,8 @@ pub struct Standing {
     /// Sum of price times quantity over its trades, in tick-lots: exact, so the average price is
     /// rounded once, where it is written.
     pub notional: i128,
+    /// The money it holds, in minor units of the instrument's money.
+    pub held: i64,
 }
 
 /// What never changes of an order.
@@ -125,6 +128,10 @@ pub enum ExecutionKind {
         quantity: Quantity,
         /// The part the order played.
         liquidity: Liquidity,
+        /// What it is worth, in minor units of the instrument's money.
+        value: i64,
+        /// What it charges (FIX 137), in the same; below zero it is a rebate.
+        fee: i64,
     },
 }
 
@@ -200,6 +207,8 @@ pub struct TradeRow {
     pub quantity: Quantity,
     /// Who took; none in an auction.
     pub aggressor: Option<Side>,
+    /// What it is worth, in minor units of the instrument's money.
+    pub value: i64,
 }
 
 /// The first answer of a command that may be retried by its id.
@@ -262,7 +271,7 @@ impl std::fmt::Display for RowError {
         match self {
             Self::Version(version) => write!(
                 f,
-                "it has version {version}, this build reads version {ROW_VERSION}"
+                "it has version {version}, this build reads versions 1 to {ROW_VERSION}"
             ),
             Self::Bytes(error) => error.fmt(f),
         }

@@ -9,7 +9,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use engine::types::{AccountId, ClientId, InstrumentId, ParticipantId, Sequence};
+use engine::command::SetClearing;
+use engine::types::{AccountId, AssetId, ClientId, InstrumentId, ParticipantId, Sequence};
 use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{
     BlockBasedOptions, BoundColumnFamily, Cache, ColumnFamilyDescriptor, DBWithThreadMode,
@@ -17,6 +18,7 @@ use rocksdb::{
 };
 
 use super::output::Rows;
+use super::postings::{ClearedAssets, PostingPlace, PostingRow};
 use super::rows::{ExecutionRow, FirstRow, OrderRow, RowError, TradeRow};
 
 /// The version of the layout; another one is refused and rebuilt by hand.
@@ -49,13 +51,17 @@ pub enum Family {
     Firsts,
     /// Account -> participant.
     Accounts,
+    /// Account, time, sequence, index -> [`PostingRow`].
+    Postings,
+    /// Instrument with clearing -> its money, its goods.
+    Clearing,
     /// `layout`, `cursor`.
     Meta,
 }
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Orders,
         Self::OrdersByAccount,
         Self::OrdersByClientId,
@@ -65,6 +71,8 @@ impl Family {
         Self::TradesByInstrument,
         Self::Firsts,
         Self::Accounts,
+        Self::Postings,
+        Self::Clearing,
         Self::Meta,
     ];
 
@@ -80,6 +88,8 @@ impl Family {
             Self::TradesByInstrument => "trades_by_instrument",
             Self::Firsts => "firsts",
             Self::Accounts => "accounts",
+            Self::Postings => "postings",
+            Self::Clearing => "clearing",
             Self::Meta => "meta",
         }
     }
@@ -193,7 +203,8 @@ impl Store {
         if !some {
             return Ok(Sequence::ZERO);
         }
-        let names = Family::ALL.map(Family::name);
+        // The other families are not asked for: an older build's folder does not have them all.
+        let names = [Family::Meta.name()];
         let db = Db::open_cf_for_read_only(&Options::default(), path, names, false)?;
         Self { db: Arc::new(db) }.cursor()
     }
@@ -244,6 +255,26 @@ impl Store {
             accounts.push(ParticipantId::new(participant));
         }
         Ok(accounts)
+    }
+
+    /// What the instruments with clearing are paid in, and what they deliver.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn clearing(&self) -> Result<ClearedAssets, StoreError> {
+        let family = self.family(Family::Clearing)?;
+        let mut all = ClearedAssets::new();
+        for entry in self.db.iterator_cf(&family, rocksdb::IteratorMode::Start) {
+            let (key, value) = entry?;
+            let assets = value.split_at_checked(4);
+            let assets = assets.and_then(|(money, goods)| be32(money).zip(be32(goods)));
+            let (instrument, (money, goods)) = be32(&key)
+                .zip(assets)
+                .ok_or(StoreError::Missing(Family::Clearing))?;
+            let assets = (AssetId::new(money), AssetId::new(goods));
+            all.insert(InstrumentId::new(instrument), assets);
+        }
+        Ok(all)
     }
 
     /// What was written so far survives the machine from now on.
@@ -312,6 +343,8 @@ impl Store {
             trades_by_instrument: self.family(Family::TradesByInstrument)?,
             firsts: self.family(Family::Firsts)?,
             accounts: self.family(Family::Accounts)?,
+            postings: self.family(Family::Postings)?,
+            clearing: self.family(Family::Clearing)?,
             meta: self.family(Family::Meta)?,
             writes: WriteBatch::default(),
             bytes: Vec::new(),
@@ -361,6 +394,8 @@ pub struct Batch<'a> {
     trades_by_instrument: Arc<BoundColumnFamily<'a>>,
     firsts: Arc<BoundColumnFamily<'a>>,
     accounts: Arc<BoundColumnFamily<'a>>,
+    postings: Arc<BoundColumnFamily<'a>>,
+    clearing: Arc<BoundColumnFamily<'a>>,
     meta: Arc<BoundColumnFamily<'a>>,
     writes: WriteBatch,
     bytes: Vec<u8>,
@@ -450,6 +485,22 @@ impl Rows for Batch<'_> {
         Ok(())
     }
 
+    fn put_posting(&mut self, row: &PostingRow) -> Result<(), StoreError> {
+        self.encoded(|out| row.encode(out));
+        let key = posting_key(row.account, row.place);
+        self.writes.put_cf(&self.postings, key, &self.bytes);
+        Ok(())
+    }
+
+    fn put_clearing(&mut self, set: &SetClearing) -> Result<(), StoreError> {
+        let (money, goods) = (set.money.index(), set.goods.index());
+        let assets = u64::from(money) << 32 | u64::from(goods);
+        let key = set.instrument.index().to_be_bytes();
+        self.writes
+            .put_cf(&self.clearing, key, assets.to_be_bytes());
+        Ok(())
+    }
+
     fn put_first(&mut self, row: &FirstRow) -> Result<(), StoreError> {
         self.encoded(|out| row.encode(out));
         let key = row.sequence.value().to_be_bytes();
@@ -493,6 +544,18 @@ pub(super) fn trade_key(instrument: InstrumentId, sequence: u64, index: u32) -> 
     let (front, back) = key.split_at_mut(4);
     front.copy_from_slice(&instrument.index().to_be_bytes());
     back.copy_from_slice(&key_64_32(sequence, index));
+    key
+}
+
+/// A posting of an account, as a key. Time never falls from one command to the next, so by time or
+/// by sequence the order is the same.
+pub(super) fn posting_key(account: AccountId, place: PostingPlace) -> [u8; 24] {
+    let mut key = [0; 24];
+    let (front, back) = key.split_at_mut(12);
+    // Times are not below zero.
+    let time = place.time.nanoseconds().unsigned_abs();
+    front.copy_from_slice(&key_32_64(account.index(), time));
+    back.copy_from_slice(&key_64_32(place.sequence.value(), place.index));
     key
 }
 

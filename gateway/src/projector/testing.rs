@@ -23,6 +23,7 @@ use engine::types::{
 };
 
 use super::released::Owned;
+use super::testing_money::worth;
 
 /// How many accounts there are; two participants share them.
 pub(crate) const ACCOUNTS: u32 = 4;
@@ -50,6 +51,14 @@ impl Made {
             Quantity::ZERO
         } else {
             self.quantity.minus(self.cumulative)
+        }
+    }
+
+    /// Buyers hold what they may have to pay.
+    pub(crate) fn held(&self) -> i64 {
+        match self.side {
+            Side::Buy => worth(self.instrument, self.price, self.leaves()),
+            Side::Sell => 0,
         }
     }
 }
@@ -91,6 +100,9 @@ impl Exchange {
         };
         for account in 0..ACCOUNTS {
             exchange.account(account);
+        }
+        for instrument in 0..INSTRUMENTS {
+            exchange.clearing(InstrumentId::new(instrument));
         }
         for _ in 0..commands {
             exchange.step();
@@ -168,7 +180,7 @@ impl Exchange {
     }
 
     /// Half of the commands come by a session, half with an id of their own.
-    fn identity(&mut self) -> Identity {
+    pub(super) fn identity(&mut self) -> Identity {
         let number = self.next_sequence().value();
         if self.random(2) == 0 {
             Identity::Request(ClientId::new(&format!("id-{number}")).expect("short"))
@@ -194,13 +206,14 @@ impl Exchange {
 
     fn step(&mut self) {
         let crossing = self.crossing();
-        match self.random(12) {
+        match self.random(13) {
             0..=4 => self.submit(),
             5..=6 if crossing.is_some() => self.trade(crossing),
             7 => self.cancel(),
             8 => self.replace(),
             9 => self.mass_cancel(),
             10 => self.reject(),
+            11 => self.custody(),
             _ => self.tick(),
         }
     }
@@ -278,6 +291,7 @@ impl Exchange {
             order_quantity: made.quantity,
             leaves: made.leaves(),
             cumulative: made.cumulative,
+            held: made.held(),
             counters: self.count(made.account),
         })
     }
@@ -315,6 +329,11 @@ impl Exchange {
                 account: made.account,
                 leaves: made.leaves(),
                 cumulative: made.cumulative,
+                fee: match made.side {
+                    Side::Buy => worth(made.instrument, price, quantity) / 100,
+                    Side::Sell => -worth(made.instrument, price, quantity) / 1_000,
+                },
+                held: made.held(),
                 counters: self.count(made.account),
             }
         });
@@ -322,6 +341,8 @@ impl Exchange {
             instrument: a.instrument,
             price,
             quantity,
+            value: worth(a.instrument, price, quantity),
+            goods: quantity.lots(),
             aggressor: [None, Some(Side::Buy), Some(Side::Sell)][self.random(3) as usize],
             buy: fills[0],
             sell: fills[1],
@@ -471,6 +492,7 @@ pub(crate) fn rejected(
         order_quantity: order.quantity,
         leaves: Quantity::ZERO,
         cumulative: Quantity::ZERO,
+        held: 0,
         counters,
     })
 }

@@ -101,6 +101,7 @@ fn every_report_and_every_order_is_found_again() {
         assert_eq!(row.standing.leaves, made.leaves());
         assert_eq!(row.standing.price, Some(made.price));
         assert_eq!(row.standing.notional, made.notional);
+        assert_eq!(row.standing.held, made.held());
         assert_eq!((row.account, row.side), (made.account, made.side));
         assert_eq!(row.origin.identity, made.identity);
         if let Identity::Request(id) = made.identity {

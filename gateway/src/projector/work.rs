@@ -6,8 +6,8 @@
 //! events (`orders`), the queue and its thread (`mod.rs`).
 
 use crossbeam::channel::Sender;
-use engine::command::{Body, Command, Identity, Sequenced};
-use engine::event::Event;
+use engine::command::{Body, Command, Identity, Sequenced, SetClearing};
+use engine::event::{CustodyStatus, Event};
 use engine::runtime::Released;
 use engine::types::{NewOrder, ParticipantId, Sequence, Time};
 
@@ -25,6 +25,8 @@ pub enum Ask {
     MassCancel,
     /// A new account of this participant.
     CreateAccount(ParticipantId),
+    /// An instrument's clearing.
+    SetClearing(SetClearing),
     /// Any other operation.
     Operation,
     /// Nothing that is answered by id: a session, a tick, what the runtime itself writes.
@@ -105,10 +107,16 @@ impl Piece {
 
     /// The last command that made a trade.
     pub fn last_trade(&self) -> Option<Sequence> {
-        let place = self
-            .events
-            .iter()
-            .rposition(|(_, event)| matches!(event, Event::Trade(_)))?;
+        self.last_with(|event| matches!(event, Event::Trade(_)))
+    }
+
+    /// The last command that moved an amount.
+    pub fn last_posting(&self) -> Option<Sequence> {
+        self.last_with(|event| matches!(event, Event::Trade(_) | Event::Custody(_)))
+    }
+
+    fn last_with(&self, wanted: impl Fn(&Event) -> bool) -> Option<Sequence> {
+        let place = self.events.iter().rposition(|(_, event)| wanted(event))?;
         let step = self.steps.iter().find(|step| step.end > place)?;
         Some(step.sequence)
     }
@@ -134,6 +142,8 @@ impl Piece {
 
 fn is_history(event: &Event) -> bool {
     match event {
+        // What is pending or was refused moved nothing.
+        Event::Custody(report) => report.status == CustodyStatus::Executed,
         Event::Report(_) | Event::Trade(_) | Event::MassCancel(_) | Event::Operation(_) => true,
         Event::Book(_)
         | Event::Indicative(_)
@@ -155,6 +165,7 @@ fn ask(body: &Body) -> Ask {
         Body::CancelOrder(_) | Body::ReplaceOrder(_) => Ask::Order,
         Body::MassCancel(_) => Ask::MassCancel,
         Body::CreateAccount(account) => Ask::CreateAccount(account.participant),
+        Body::SetClearing(set) => Ask::SetClearing(*set),
         Body::CreateParticipant(_)
         | Body::CreateOwner(_)
         | Body::SetCalendar(_)
@@ -165,6 +176,13 @@ fn ask(body: &Body) -> Ask {
         | Body::SetTradingStatus(_)
         | Body::SetReferencePrice(_)
         | Body::SetLimits(_)
+        | Body::CreateAsset(_)
+        | Body::CreateCustodian(_)
+        | Body::SetFees(_)
+        | Body::SetTier(_)
+        | Body::Instruct(_)
+        | Body::Acknowledge(_)
+        | Body::CloseCustodyDate(_)
         | Body::AcceptClock(_) => Ask::Operation,
         Body::OpenSession(_)
         | Body::Tick

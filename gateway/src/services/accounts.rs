@@ -1,7 +1,8 @@
-//! `Accounts`: who trades.
+//! `Accounts`: who trades, with what.
 //!
-//! Invariant: answers what the directory says at the last released command. Not here: creating
-//! them (`operations`).
+//! Invariant: names and handles are answered as the directory says at the last released command.
+//! Not here: creating them (`operations`), what the engine is asked for (`balances`), what moved
+//! (`postings`).
 
 use std::sync::Arc;
 
@@ -9,11 +10,15 @@ use proto::v1;
 use proto::v1::accounts_server::Accounts;
 use tonic::{Request, Response, Status};
 
+use super::balances;
+use super::operations::{Reported, change};
 use super::pages::page;
+use super::postings;
 use crate::directory::{AccountEntry, Tables};
 use crate::errors::{Failure, Kind};
 use crate::exchange::Exchange;
 use crate::from_proto::{Fields, Prefix};
+use crate::to_proto;
 
 /// The service.
 #[derive(Clone)]
@@ -140,5 +145,102 @@ impl Accounts for AccountsService {
             beneficial_owner_id,
             handle,
         }))
+    }
+
+    async fn instruct(&self, request: Request<v1::InstructRequest>) -> Reported {
+        Ok(change(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn acknowledge_instruction(
+        &self,
+        request: Request<v1::AcknowledgeInstructionRequest>,
+    ) -> Reported {
+        Ok(change(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn close_custody_date(&self, request: Request<v1::CloseCustodyDateRequest>) -> Reported {
+        Ok(change(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn list_assets(
+        &self,
+        request: Request<v1::ListAssetsRequest>,
+    ) -> Result<Response<v1::ListAssetsResponse>, Status> {
+        let request = request.get_ref();
+        let page = page(request.page_size, &request.page_token)?;
+        let tables = self.exchange.directory.read();
+        let all = tables.assets.iter();
+        let (assets, next_page_token) =
+            page.cut(all.map(|(handle, asset)| (handle, to_proto::asset(handle, asset))));
+        Ok(Response::new(v1::ListAssetsResponse {
+            assets,
+            next_page_token,
+        }))
+    }
+
+    async fn list_custodians(
+        &self,
+        request: Request<v1::ListCustodiansRequest>,
+    ) -> Result<Response<v1::ListCustodiansResponse>, Status> {
+        let request = request.get_ref();
+        let page = page(request.page_size, &request.page_token)?;
+        let tables = self.exchange.directory.read();
+        let all = tables.custodians.iter();
+        let (custodians, next_page_token) =
+            page.cut(all.map(|(handle, one)| (handle, to_proto::custodian(handle, one))));
+        Ok(Response::new(v1::ListCustodiansResponse {
+            custodians,
+            next_page_token,
+        }))
+    }
+
+    async fn get_balances(
+        &self,
+        request: Request<v1::GetBalancesRequest>,
+    ) -> Result<Response<v1::GetBalancesResponse>, Status> {
+        let answer = balances::balances(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn list_instructions(
+        &self,
+        request: Request<v1::ListInstructionsRequest>,
+    ) -> Result<Response<v1::ListInstructionsResponse>, Status> {
+        let answer = balances::instructions(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn get_clearing(
+        &self,
+        request: Request<v1::GetClearingRequest>,
+    ) -> Result<Response<v1::GetClearingResponse>, Status> {
+        let answer = balances::clearing(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn list_positions(
+        &self,
+        request: Request<v1::ListPositionsRequest>,
+    ) -> Result<Response<v1::ListPositionsResponse>, Status> {
+        let answer = balances::positions(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn list_postings(
+        &self,
+        request: Request<v1::ListPostingsRequest>,
+    ) -> Result<Response<v1::ListPostingsResponse>, Status> {
+        let answer = postings::list(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    type StreamPostingsStream = postings::PostingsStream;
+
+    async fn stream_postings(
+        &self,
+        request: Request<v1::StreamPostingsRequest>,
+    ) -> Result<Response<Self::StreamPostingsStream>, Status> {
+        let stream = postings::stream(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(stream))
     }
 }

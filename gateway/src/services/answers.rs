@@ -131,6 +131,7 @@ impl Answered {
                 cumulative: report.cumulative,
                 leaves: report.leaves,
                 notional: 0,
+                held: report.held,
             },
             answers: self.question.identity,
         })

@@ -177,7 +177,7 @@ impl Follower {
             // Nothing is read for a consumer that has not taken what was read before.
             match writer.room().await {
                 Ok(()) => taken = self.next,
-                Err(Cut::Stalled) => return streams::stalled("from_sequence", taken),
+                Err(Cut::Stalled) => return streams::stalled("from_sequence", &taken.to_string()),
                 Err(Cut::Gone) => return streams::stopped(),
             }
             // Seen before the rows are read: what is written in between wakes again.
@@ -254,7 +254,11 @@ pub(super) async fn read<T: Send + 'static>(
     }
 }
 
-fn account(tables: &Tables, name: &str) -> Result<AccountId, Failure> {
+/// The account a request names in `account_id`.
+///
+/// # Errors
+/// Malformed or not found.
+pub(super) fn account(tables: &Tables, name: &str) -> Result<AccountId, Failure> {
     let look = |tables: &Tables, name: &str| tables.accounts.find(name);
     find(tables, "account_id", name, Kind::Account, look).map(AccountId::new)
 }

@@ -29,7 +29,7 @@ pub struct OperationsService {
 }
 
 /// What a change answers.
-type Reported = Result<Response<v1::OperationReport>, Status>;
+pub(super) type Reported = Result<Response<v1::OperationReport>, Status>;
 
 #[tonic::async_trait]
 impl Operations for OperationsService {
@@ -76,6 +76,26 @@ impl Operations for OperationsService {
         &self,
         request: Request<v1::SetReferencePriceRequest>,
     ) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn create_asset(&self, request: Request<v1::CreateAssetRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn create_custodian(&self, request: Request<v1::CreateCustodianRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_clearing(&self, request: Request<v1::SetClearingRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_fees(&self, request: Request<v1::SetFeesRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_tier(&self, request: Request<v1::SetTierRequest>) -> Reported {
         Ok(self.change(request.get_ref()).await?)
     }
 
@@ -160,18 +180,28 @@ impl OperationsService {
         Self { exchange }
     }
 
-    /// Carries out a change.
     async fn change(
         &self,
         request: &(impl Operation + Sync),
     ) -> Result<Response<v1::OperationReport>, Failure> {
-        let command = self.decode(request)?;
-        Ok(Response::new(submit(&self.exchange, command).await?))
+        change(&self.exchange, request).await
     }
+}
 
-    fn decode(&self, request: &impl Operation) -> Result<Command, Failure> {
-        from_proto::operation(request, &self.exchange.directory.read(), PrincipalId::LOCAL)
-    }
+/// Carries out a change.
+///
+/// # Errors
+/// Malformed fields; something named that does not exist; as [`submit`].
+pub(super) async fn change(
+    exchange: &Exchange,
+    request: &(impl Operation + Sync),
+) -> Result<Response<v1::OperationReport>, Failure> {
+    let command = decode(exchange, request)?;
+    Ok(Response::new(submit(exchange, command).await?))
+}
+
+fn decode(exchange: &Exchange, request: &impl Operation) -> Result<Command, Failure> {
+    from_proto::operation(request, &exchange.directory.read(), PrincipalId::LOCAL)
 }
 
 /// Submits an operator's command and encodes its report.
@@ -195,6 +225,10 @@ pub async fn submit(exchange: &Exchange, command: Command) -> Result<v1::Operati
 fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
     let tables = exchange.directory.read();
     let of_venue = |id| tables.venue(id).is_some_and(|venue| venue.demonstration);
+    let of_custodian = |id| {
+        let custodian = tables.custodian(id);
+        custodian.is_some_and(|one| one.demonstration == Demonstration::Demonstration)
+    };
     let demonstration = match body {
         Body::CreateVenue(new) => new.demonstration == Demonstration::Demonstration,
         Body::CreateInstrument(new) => of_venue(new.venue),
@@ -202,6 +236,14 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         Body::SetPhase(set) => of_venue(set.venue),
         Body::SetTradingStatus(set) => to_proto::scope_is_demonstration(&tables, set.scope),
         Body::SetReferencePrice(set) => tables.is_demonstration(set.instrument),
+        Body::CreateAsset(new) => new.demonstration == Demonstration::Demonstration,
+        Body::CreateCustodian(new) => new.demonstration == Demonstration::Demonstration,
+        Body::SetClearing(set) => tables.is_demonstration(set.instrument),
+        Body::SetFees(set) => of_venue(set.venue),
+        Body::Instruct(instruct) => of_custodian(instruct.custodian),
+        Body::CloseCustodyDate(close) => of_custodian(close.custodian),
+        // A demonstration's custodian leaves nothing to be acknowledged.
+        Body::Acknowledge(_) => false,
         Body::NewOrder(_)
         | Body::CancelOrder(_)
         | Body::ReplaceOrder(_)
@@ -212,6 +254,7 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         | Body::CreateAccount(_)
         | Body::SetCalendar(_)
         | Body::SetLimits(_)
+        | Body::SetTier(_)
         | Body::AcceptClock(_)
         | Body::Tick
         | Body::SessionsLost

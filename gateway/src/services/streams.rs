@@ -123,13 +123,13 @@ pub fn stopped() -> Status {
 }
 
 /// The last word for a consumer that took nothing: where to go on.
-pub fn stalled(field: &str, resume_from: u64) -> Status {
+pub fn stalled(field: &str, resume_from: &str) -> Status {
     let text = format!(
         "nothing was taken for {} s, so the stream was cut and what waited was dropped: go on with \
          {field} = {resume_from}",
         STALL_MAX.as_secs()
     );
-    let metadata = [(field.to_owned(), resume_from.to_string())];
+    let metadata = [(field.to_owned(), resume_from.to_owned())];
     let mut details = ErrorDetails::with_error_info("SLOW_CONSUMER", DOMAIN, metadata);
     details.set_retry_info(Some(RETRY_AFTER));
     Status::with_error_details(Code::ResourceExhausted, text, details)
@@ -150,7 +150,7 @@ mod tests {
                     Ok(()) => writer.put(number),
                     Err(cut) => {
                         assert_eq!(cut, Cut::Stalled);
-                        writer.end(stalled("from_sequence", number - 1));
+                        writer.end(stalled("from_sequence", &(number - 1).to_string()));
                         return number;
                     }
                 }

@@ -86,7 +86,7 @@ impl Tape {
                 Ok(()) => taken = self.next,
                 Err(Cut::Gone) => return streams::stopped(),
                 Err(Cut::Stalled) => {
-                    return streams::stalled("from_engine_sequence", taken.0.value());
+                    return streams::stalled("from_engine_sequence", &taken.0.value().to_string());
                 }
             }
             // Seen before the rows are read: what is written in between wakes again.

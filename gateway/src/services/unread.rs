@@ -214,7 +214,8 @@ impl<S> Keeping<S> {
 /// Whether a method answers once and at length.
 fn is_large(path: &str) -> bool {
     path.rsplit('/').next().is_some_and(|method| {
-        method.starts_with("List") || ["BatchOrders", "GetBookSnapshot"].contains(&method)
+        method.starts_with("List")
+            || ["BatchOrders", "GetBookSnapshot", "GetBalances"].contains(&method)
     })
 }
 
@@ -320,6 +321,9 @@ mod tests {
             ("/sanjiang.v1.OrderEntry/ListOrders", true),
             ("/sanjiang.v1.OrderEntry/BatchOrders", true),
             ("/sanjiang.v1.MarketData/GetBookSnapshot", true),
+            ("/sanjiang.v1.Accounts/ListPostings", true),
+            ("/sanjiang.v1.Accounts/GetBalances", true),
+            ("/sanjiang.v1.Accounts/StreamPostings", false),
             ("/sanjiang.v1.OrderEntry/SubmitOrder", false),
             ("/sanjiang.v1.OrderEntry/Session", false),
             ("/sanjiang.v1.OrderEntry/StreamExecutions", false),

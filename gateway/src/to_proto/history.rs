@@ -9,9 +9,9 @@ use engine::types::OrderStatus;
 use proto::v1;
 
 use super::{
-    account_name, average_price_text, cause, exec_id_text, exec_type, instrument_name,
-    optional_price, order_id_text, order_status, price_text, quantity_text, reject_words, side,
-    time_in_force, timestamp, trade_id_text,
+    account_name, average_price_text, cause, exec_id_text, exec_type, instrument_name, money_name,
+    money_text, optional_price, order_id_text, order_status, price_text, quantity_text,
+    reject_words, side, time_in_force, timestamp, trade_id_text,
 };
 use crate::directory::Tables;
 use crate::projector::rows::{ExecutionKind, ExecutionRow, Liquidity, OrderKind, OrderRow, Origin};
@@ -83,7 +83,8 @@ fn kind_and_status(row: &ExecutionRow) -> (v1::ExecType, v1::OrderStatus) {
 
 /// Prices and quantities, in the instrument's human units.
 fn numbers(tables: &Tables, row: &ExecutionRow, wire: &mut v1::ExecutionReport) {
-    let Some(entry) = row.instrument.and_then(|id| tables.instrument(id)) else {
+    let Some(id) = row.instrument else { return };
+    let Some(entry) = tables.instrument(id) else {
         return;
     };
     let terms = &entry.terms;
@@ -94,12 +95,16 @@ fn numbers(tables: &Tables, row: &ExecutionRow, wire: &mut v1::ExecutionReport) 
     wire.cumulative_quantity = quantity_text(terms, standing.cumulative);
     wire.leaves_quantity = quantity_text(terms, standing.leaves);
     wire.average_price = average_price_text(terms, standing.notional, standing.cumulative.lots());
+    let mut charged = 0;
     if let ExecutionKind::Trade {
         price,
         quantity,
         liquidity,
+        fee,
+        ..
     } = row.kind
     {
+        charged = fee;
         wire.last_price = price_text(terms, price);
         wire.last_quantity = quantity_text(terms, quantity);
         wire.liquidity = match liquidity {
@@ -109,6 +114,9 @@ fn numbers(tables: &Tables, row: &ExecutionRow, wire: &mut v1::ExecutionReport) 
         }
         .into();
     }
+    wire.fee = money_text(tables, id, charged);
+    wire.held = money_text(tables, id, standing.held);
+    wire.money_asset_id = money_name(tables, id, [charged, standing.held]);
 }
 
 /// An order as last reported.
@@ -134,6 +142,8 @@ pub fn order(tables: &Tables, row: &OrderRow) -> v1::Order {
         session_id,
         client_sequence,
         demonstration: tables.is_demonstration(row.instrument),
+        held: money_text(tables, row.instrument, row.standing.held),
+        money_asset_id: money_name(tables, row.instrument, [0, row.standing.held]),
         ..v1::Order::default()
     };
     if let Some(entry) = tables.instrument(row.instrument) {

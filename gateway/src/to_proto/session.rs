@@ -76,6 +76,7 @@ pub fn session_reports(
             | Event::StatusChanged(_)
             | Event::ReferencePrice(_)
             | Event::DayRolled(_)
+            | Event::Custody(_)
             | Event::EpochBegan(_)
             | Event::Quarantined(_) => {}
         }
@@ -151,6 +152,7 @@ impl Writer<'_> {
         wire.last_ticks = trade.price.ticks();
         wire.last_lots = trade.quantity.lots();
         wire.liquidity = liquidity(trade.aggressor, of).into();
+        wire.fee_units = fill.fee;
         wire.trade_index = trade_id(self.place).index;
         wire.demonstration = self.tables.is_demonstration(trade.instrument);
         self.out.reports.push(wire);

@@ -12,12 +12,14 @@
 )]
 
 pub mod child;
+pub mod clearing;
 pub mod market;
 pub mod raw;
 
 #[allow(unused_imports, reason = "each test file uses its part")]
 pub use market::{context, instrument, limit, make_market, venue};
 use proto::v1;
+use proto::v1::accounts_client::AccountsClient;
 use proto::v1::market_data_client::MarketDataClient;
 use proto::v1::operations_client::OperationsClient;
 use proto::v1::order_entry_client::OrderEntryClient;
@@ -105,6 +107,10 @@ impl House {
 
     pub async fn operations(&self) -> OperationsClient<Channel> {
         OperationsClient::new(self.channel().await)
+    }
+
+    pub async fn accounts(&self) -> AccountsClient<Channel> {
+        AccountsClient::new(self.channel().await)
     }
 
     pub async fn market_data(&self) -> MarketDataClient<Channel> {

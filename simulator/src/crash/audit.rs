@@ -212,6 +212,7 @@ impl<'a> Audit<'a> {
             reject_code: if rejected { told.reject_code.max(1) } else { 0 },
             demonstration: report.demonstration,
             cause: report.cause,
+            fee_units: minor_units(&report.fee)?,
         })
     }
 
@@ -386,6 +387,14 @@ fn steps(text: &str, step: Decimal) -> Option<i64> {
         .is_zero()
         .then(|| i64::try_from(steps).ok())
         .flatten()
+}
+
+/// An amount as a whole number of its last digit; no text is 0.
+fn minor_units(text: &str) -> Option<i64> {
+    if text.is_empty() {
+        return Some(0);
+    }
+    text.replace('.', "").parse().ok()
 }
 
 /// The number behind the last dash of an id.

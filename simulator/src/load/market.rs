@@ -6,14 +6,17 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use proto::v1::{
-    Account, CreateInstrumentRequest, Instrument, ListInstrumentsRequest, Phase, PriceSign,
-    SetReferencePriceRequest, TradingStatus,
+    Account, CreateInstrumentRequest, FeeRates, Instrument, ListInstrumentsRequest, Phase,
+    PriceSign, SetReferencePriceRequest, TradingStatus,
 };
 use rust_decimal::Decimal;
 
 use crate::{
     client::connect::Connection,
-    setup::{Operator, Run, SetupError, account_id, list_accounts},
+    setup::{
+        Operator, Run, SetupError, account_id, list_accounts,
+        money::{Stake, Treasury},
+    },
     workload::flow::Traded,
 };
 
@@ -27,6 +30,17 @@ const OWN_ACCOUNTS: u32 = 64;
 const BASE_TICKS: i64 = 10_000;
 /// A price further than this share of the base away is never asked for, where no band says less.
 const SPAN: i64 = 2;
+
+/// Digits of the money of a market of our own: fen.
+const MONEY_DECIMALS: u32 = 2;
+
+/// What each account of a market of our own begins with: more than a load of days can need.
+fn stake_of_each() -> Stake {
+    Stake {
+        money: Decimal::from(1_000_000_000_000_i64),
+        goods: Decimal::from(1_000_000_000_000_i64),
+    }
+}
 
 /// The instruments of a market of our own: id, name, unit, tick, decimals, base price.
 const OWN: [(&str, &str, &str, &str, u32, &str); 4] = [
@@ -71,8 +85,8 @@ pub async fn find(connection: &Connection, run: &Run) -> Result<Market, SetupErr
     make(connection, run).await
 }
 
-/// Makes a market of the run's own: a venue in continuous trading, four instruments, one
-/// participant, and accounts of as many owners.
+/// Makes a market of the run's own: a venue in continuous trading, four instruments with clearing
+/// and fees, one participant, and funded accounts of as many owners.
 pub async fn make(connection: &Connection, run: &Run) -> Result<Market, SetupError> {
     let operator = Operator::new(connection.clone(), run.clone());
     let venue = run.id("venue");
@@ -82,6 +96,8 @@ pub async fn make(connection: &Connection, run: &Run) -> Result<Market, SetupErr
     let participant = run.id("firm");
     operator.create_participant(&participant).await?;
     let handles = operator.create_accounts(&participant, OWN_ACCOUNTS).await?;
+    let treasury = Treasury::open(&operator, MONEY_DECIMALS).await?;
+    let mut goods = Vec::with_capacity(OWN.len());
     for (id, name, unit, tick, price_decimals, price) in OWN {
         let request = CreateInstrumentRequest {
             instrument_id: run.id(id),
@@ -98,6 +114,7 @@ pub async fn make(connection: &Connection, run: &Run) -> Result<Market, SetupErr
             ..CreateInstrumentRequest::default()
         };
         operator.create_instrument(request).await?;
+        goods.push(treasury.clear(&run.id(id), unit).await?);
         let reference = SetReferencePriceRequest {
             context: None,
             instrument_id: run.id(id),
@@ -105,6 +122,14 @@ pub async fn make(connection: &Connection, run: &Run) -> Result<Market, SetupErr
         };
         operator.set_reference_price(reference, id).await?;
     }
+    let rates = FeeRates {
+        maker_ppm: 50,
+        taker_ppm: 100,
+        auction_ppm: 75,
+        ..FeeRates::default()
+    };
+    treasury.charge(&venue, rates).await?;
+    treasury.fund(OWN_ACCOUNTS, &goods, stake_of_each()).await?;
     operator.set_phase(&venue, Phase::Continuous, 1).await?;
     let accounts = handles
         .into_iter()

@@ -14,7 +14,7 @@ use rust_decimal::Decimal;
 use tokio::time::Instant;
 
 use super::{
-    Listing, Progress, Replay, ReplayError,
+    Listing, Progress, Replay, ReplayError, count,
     desk::{Change, Desk, DeskError, Watcher},
     limit, prepare,
     queue_book::{QueueBook, Resting},
@@ -73,7 +73,7 @@ pub async fn run(replay: Replay, summary: Summary) -> (Summary, Result<(), Repla
         accounts: 1,
         depth: 1,
     };
-    let (operator, venue, terms) = match prepare(&replay, &listing).await {
+    let (operator, venue, terms, staked) = match prepare(&replay, &listing).await {
         Ok(prepared) => prepared,
         Err(error) => return (summary, Err(error.into())),
     };
@@ -93,7 +93,9 @@ pub async fn run(replay: Replay, summary: Summary) -> (Summary, Result<(), Repla
         }
         Err(error) => Err(error.into()),
     };
-    (desk.close(start.elapsed().as_secs_f64()), ended)
+    let seconds = start.elapsed().as_secs_f64();
+    let ended = count(ended, &staked, &replay.connection, &mut desk.summary).await;
+    (desk.close(seconds), ended)
 }
 
 /// What the file says rests, and which fills have no echo yet; an order's name is kept until its

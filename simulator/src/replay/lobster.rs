@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 use tokio::time::Instant;
 
 use super::{
-    Listing, Progress, Replay, ReplayError,
+    Listing, Progress, Replay, ReplayError, count,
     desk::{Change, Desk, DeskError, Watcher},
     limit,
     named_book::{self, Executions, Move, NamedBook},
@@ -178,7 +178,7 @@ pub async fn run_matched(replay: Replay, summary: Summary) -> (Summary, Result<(
         accounts: 1,
         depth,
     };
-    let (operator, venue, terms) = match prepare(&replay, &listing).await {
+    let (operator, venue, terms, staked) = match prepare(&replay, &listing).await {
         Ok(prepared) => prepared,
         Err(error) => return (summary, Err(error.into())),
     };
@@ -200,7 +200,9 @@ pub async fn run_matched(replay: Replay, summary: Summary) -> (Summary, Result<(
         }
         Err(error) => Err(error.into()),
     };
-    (desk.close(start.elapsed().as_secs_f64()), ended)
+    let seconds = start.elapsed().as_secs_f64();
+    let ended = count(ended, &staked, &replay.connection, &mut desk.summary).await;
+    (desk.close(seconds), ended)
 }
 
 /// Levels a side of the file.

@@ -15,7 +15,8 @@ use std::{path::PathBuf, time::Duration};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use proto::v1::{
-    CreateInstrumentRequest, OrderType, SelfTradePrevention, SessionNewOrder, Side, TimeInForce,
+    CreateInstrumentRequest, FeeRates, OrderType, SelfTradePrevention, SessionNewOrder, Side,
+    TimeInForce,
 };
 use rust_decimal::Decimal;
 use tokio::{
@@ -27,7 +28,11 @@ use crate::{
     client::connect::Connection,
     formats::{FormatError, Next, sse::Side as FileSide},
     report::Summary,
-    setup::{Operator, Run, SetupError},
+    setup::{
+        Operator, Run, SetupError, account_id,
+        money::{Stake, Treasury},
+        statement,
+    },
 };
 use desk::{DeskError, Terms};
 
@@ -131,14 +136,48 @@ pub(crate) struct Listing {
     pub depth: usize,
 }
 
+/// What each account of a replayed day begins with: far more than any of them can need, so that a
+/// day runs as it was recorded.
+fn stake_of_each() -> Stake {
+    let plenty = Decimal::from(1_000_000_000_000_i64);
+    Stake {
+        money: plenty,
+        goods: plenty,
+    }
+}
+
+/// The money and goods of a replay, to be counted at its end.
+pub(crate) struct Staked {
+    treasury: Treasury,
+    goods: [String; 1],
+    venue: String,
+    accounts: u32,
+    run: Run,
+}
+
+impl Staked {
+    /// Compares what everybody has with what was deposited, and prints one account's statement.
+    pub(crate) async fn count(
+        &self,
+        connection: &Connection,
+        summary: &mut Summary,
+    ) -> Result<(), SetupError> {
+        let of = (self.accounts, self.venue.as_str());
+        let stake = stake_of_each();
+        self.treasury.count(of, &self.goods, stake, summary).await?;
+        let accounts = (0..self.accounts).map(|index| account_id(&self.run, index));
+        statement::print_one(connection, accounts, summary).await
+    }
+}
+
 /// The largest order of a replayed day: every published one is far below.
 const MAX_QUANTITY: &str = "1000000000";
 
-/// Creates venue, accounts and instrument of a replay.
+/// Creates venue, accounts and instrument of a replay, with clearing and fees, and funds everybody.
 pub(crate) async fn prepare(
     replay: &Replay,
     listing: &Listing,
-) -> Result<(Operator, String, Terms), SetupError> {
+) -> Result<(Operator, String, Terms, Staked), SetupError> {
     let operator = Operator::new(replay.connection.clone(), replay.run.clone());
     let venue = replay.run.id("venue");
     operator.create_venue(&venue, listing.name).await?;
@@ -161,6 +200,7 @@ pub(crate) async fn prepare(
         ..CreateInstrumentRequest::default()
     };
     let instrument_handle = operator.create_instrument(request).await?;
+    let staked = stake(&operator, listing, (&venue, &instrument)).await?;
     let terms = Terms {
         participant,
         accounts,
@@ -170,7 +210,45 @@ pub(crate) async fn prepare(
         lot: Decimal::ONE,
         depth: listing.depth,
     };
-    Ok((operator, venue, terms))
+    Ok((operator, venue, terms, staked))
+}
+
+/// Counts everything at the end of a day that was played.
+pub(crate) async fn count(
+    ended: Result<(), ReplayError>,
+    staked: &Staked,
+    connection: &Connection,
+    summary: &mut Summary,
+) -> Result<(), ReplayError> {
+    ended?;
+    Ok(staked.count(connection, summary).await?)
+}
+
+async fn stake(
+    operator: &Operator,
+    listing: &Listing,
+    (venue, instrument): (&str, &str),
+) -> Result<Staked, SetupError> {
+    let treasury = Treasury::open(operator, listing.price_decimals).await?;
+    let goods = [treasury.clear(instrument, listing.unit).await?];
+    // About what the Shanghai exchange charges for handling, with maker and taker told apart.
+    let rates = FeeRates {
+        maker_ppm: 30,
+        taker_ppm: 40,
+        auction_ppm: 34,
+        ..FeeRates::default()
+    };
+    treasury.charge(venue, rates).await?;
+    treasury
+        .fund(listing.accounts, &goods, stake_of_each())
+        .await?;
+    Ok(Staked {
+        treasury,
+        goods,
+        venue: venue.to_owned(),
+        accounts: listing.accounts,
+        run: operator.run().clone(),
+    })
 }
 
 /// A limit order of a replay: good till cancelled or at once, and free to meet its own owner.

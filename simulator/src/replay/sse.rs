@@ -13,7 +13,7 @@ use rust_decimal::Decimal;
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
-    Listing, Progress, Replay, ReplayError,
+    Listing, Progress, Replay, ReplayError, count,
     desk::{Desk, Watcher},
     limit, prepare, records,
 };
@@ -157,7 +157,7 @@ pub async fn run(replay: Replay, summary: Summary) -> (Summary, Result<(), Repla
         accounts: ACCOUNTS,
         depth: 1,
     };
-    let (operator, venue, terms) = match prepare(&replay, &listing).await {
+    let (operator, venue, terms, staked) = match prepare(&replay, &listing).await {
         Ok(prepared) => prepared,
         Err(error) => return (summary, Err(error.into())),
     };
@@ -181,7 +181,9 @@ pub async fn run(replay: Replay, summary: Summary) -> (Summary, Result<(), Repla
         start,
     };
     let ended = day.play(&mut desk, &replay).await;
-    (desk.close(start.elapsed().as_secs_f64()), ended)
+    let seconds = start.elapsed().as_secs_f64();
+    let ended = count(ended, &staked, &replay.connection, &mut desk.summary).await;
+    (desk.close(seconds), ended)
 }
 
 struct Day {

@@ -1,8 +1,8 @@
 //! The audit of an exchange from its clients' side.
 //!
 //! Orders are sent again: what was acknowledged must be answered by the same report, what was not
-//! is entered now. Then the private stream must tell of each order once, and the book must hold
-//! what the orders leave.
+//! is entered now. Then the private stream must tell of each order once, the book must hold what
+//! the orders leave, and the accounts must have what their trades leave.
 //!
 //! Invariant: the verdict stands on answers alone, never on the folder. Not here: the clients'
 //! memory (`exchange`).
@@ -14,7 +14,10 @@ use proto::v1::{self, ExecutionReport};
 use tokio::task::JoinSet;
 use tonic::Status;
 
-use super::exchange::{Exchange, PATIENCE, submit};
+use rust_decimal::Decimal;
+use sanjiang_simulator::setup::account_id;
+
+use super::exchange::{Exchange, PATIENCE, stake, submit};
 
 /// Old orders asked for again at each audit, besides all new ones.
 const SAMPLE: usize = 40;
@@ -38,7 +41,8 @@ impl Exchange {
         self.ask_again().await?;
         let reports = self.stream().await?;
         self.compare(&reports)?;
-        self.weigh().await
+        self.weigh().await?;
+        self.pay(&reports).await
     }
 
     /// Counts every order as new, so that the next audit asks for all of them.
@@ -157,6 +161,48 @@ impl Exchange {
         ))
     }
 
+    /// Each account has what it began with, less what its trades cost and their fees, plus what
+    /// they brought: to the fen and the lot.
+    async fn pay(&self, reports: &[ExecutionReport]) -> Result<(), Found> {
+        for account in 0..2 {
+            let account_id = account_id(&self.run, account);
+            let mut expected = [stake().money, stake().goods];
+            let own = reports
+                .iter()
+                .filter(|report| report.account_id == account_id);
+            for report in own.filter(|report| report.exec_type() == v1::ExecType::Trade) {
+                let [price, quantity, fee] =
+                    [&report.last_price, &report.last_quantity, &report.fee]
+                        .map(|text| amount(text));
+                let sign = match report.side() {
+                    v1::Side::Buy => Decimal::ONE,
+                    v1::Side::Sell | v1::Side::Unspecified => -Decimal::ONE,
+                };
+                expected[0] -= sign * price * quantity + fee;
+                expected[1] += sign * quantity;
+            }
+            let request = v1::GetBalancesRequest {
+                account_id: account_id.clone(),
+                ..v1::GetBalancesRequest::default()
+            };
+            let answer = self.connection().accounts().get_balances(request).await;
+            let balances = answer.map_err(Found::Unanswered)?.into_inner().balances;
+            let money = self.run.id("money");
+            let of = |is_money: bool| {
+                let mut all = balances.iter();
+                let found = all.find(|balance| (balance.asset_id == money) == is_money);
+                found.map_or(Decimal::ZERO, |balance| amount(&balance.balance))
+            };
+            let have = [of(true), of(false)];
+            if have != expected {
+                return wrong(format!(
+                    "{account_id} has {have:?}, its trades leave {expected:?}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// What was bought and not sold is what the book holds.
     async fn weigh(&self) -> Result<(), Found> {
         let request = v1::GetBookSnapshotRequest {
@@ -181,6 +227,14 @@ impl Exchange {
             "the book holds {held} where the orders leave {sent}"
         ))
     }
+}
+
+/// An amount of a report; none is nothing.
+fn amount(text: &str) -> Decimal {
+    if text.is_empty() {
+        return Decimal::ZERO;
+    }
+    text.parse().unwrap()
 }
 
 /// The first report again, marked as such.

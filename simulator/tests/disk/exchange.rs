@@ -15,7 +15,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use proto::v1::{self, ExecutionReport, Phase, SubmitOrderRequest};
+use rust_decimal::Decimal;
 use sanjiang_simulator::client::connect::{Bearer, Connection};
+use sanjiang_simulator::setup::money::{Stake, Treasury};
 use sanjiang_simulator::setup::{Operator, Run, SetupError, account_id};
 use sanjiang_simulator::workload::rng::{Rng, hash};
 use tokio::task::JoinSet;
@@ -26,6 +28,14 @@ use super::cut::clear;
 
 /// A call that is not answered for so long is a gateway that hangs.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+/// What each of the two accounts begins with.
+pub(super) fn stake() -> Stake {
+    Stake {
+        money: Decimal::from(1_000_000_000),
+        goods: Decimal::from(1_000_000_000),
+    }
+}
+
 /// Orders under way at a time.
 const WORKERS: u64 = 8;
 
@@ -330,11 +340,25 @@ impl Exchange {
         operator.create_instrument(instrument).await.map_err(told)?;
         operator.create_participant(&firm).await.map_err(told)?;
         operator.create_accounts(&firm, 2).await.map_err(told)?;
+        self.fund(&operator).await.map_err(told)?;
         operator
             .set_phase(&venue, Phase::Continuous, 1)
             .await
             .map_err(told)?;
         Ok(())
+    }
+
+    /// Clearing, fees and what the two accounts begin with; each made once, however often asked.
+    async fn fund(&self, operator: &Operator) -> Result<(), SetupError> {
+        let treasury = Treasury::open(operator, 2).await?;
+        let goods = [treasury.clear(&self.run.id("i"), "t").await?];
+        let rates = v1::FeeRates {
+            maker_ppm: 100,
+            taker_ppm: 1_000,
+            ..v1::FeeRates::default()
+        };
+        treasury.charge(&self.run.id("v"), rates).await?;
+        treasury.fund(2, &goods, stake()).await
     }
 
     fn instrument(&self) -> v1::CreateInstrumentRequest {

@@ -3,7 +3,7 @@
 //! Invariant: as in `codec`. Terms that are also state (calendars, timetables, instruments) are
 //! written by the modules that hold them.
 
-use super::orders;
+use super::{clearing, orders};
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{
     AcceptClock, BeginEpoch, Body, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant,
@@ -62,6 +62,14 @@ pub(super) fn put(out: &mut Vec<u8>, time: Time, body: &Body) {
         Body::SemanticsVersion(version) => bytes::put_varint(out, u64::from(*version)),
         Body::BeginEpoch(begin) => put_begin_epoch(out, begin),
         Body::Quarantine(quarantine) => bytes::put_varint(out, quarantine.sequence.value()),
+        Body::CreateAsset(create) => clearing::put_asset(out, create),
+        Body::CreateCustodian(create) => clearing::put_custodian(out, create),
+        Body::SetClearing(set) => clearing::put_clearing(out, set),
+        Body::SetFees(set) => clearing::put_fees(out, set),
+        Body::SetTier(set) => clearing::put_tier(out, *set),
+        Body::Instruct(instruct) => clearing::put_instruct(out, instruct),
+        Body::Acknowledge(acknowledge) => clearing::put_acknowledge(out, acknowledge),
+        Body::CloseCustodyDate(close) => clearing::put_close_custody_date(out, *close),
         Body::Tick | Body::SessionsLost => {}
     }
 }

@@ -1,0 +1,132 @@
+//! What an order must hold, and the row that says what it does.
+//!
+//! Invariant: what an order holds always covers the worst that its trades can still take, so no
+//! trade ever fails for want of money or goods. Not here: when it changes (`orders`).
+
+use super::fee::Accrued;
+use super::ledger::Place;
+use super::terms::Cleared;
+use crate::command::FeeRates;
+use crate::types::{Price, Quantity, Side};
+
+/// What a live order holds; beside its row in the book, by the same slot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Hold {
+    /// Money set aside, in minor units.
+    pub(crate) money: i64,
+    /// Goods set aside, in minor units.
+    pub(crate) goods: i64,
+    /// What its fills accrued in fees.
+    pub(crate) accrued: Accrued,
+    /// Its account's money.
+    pub(crate) money_at: Place,
+    /// Its account's goods.
+    pub(crate) goods_at: Place,
+    /// Its rates.
+    pub(crate) rates: u32,
+}
+
+impl Hold {
+    /// Of no order, or of one without clearing.
+    pub(crate) const NONE: Self = Self {
+        money: 0,
+        goods: 0,
+        accrued: Accrued {
+            whole: 0,
+            millionths: 0,
+        },
+        money_at: Place::NONE,
+        goods_at: Place::NONE,
+        rates: 0,
+    };
+
+    /// Whether there is an order with clearing.
+    #[inline]
+    pub(crate) fn is_cleared(&self) -> bool {
+        !self.money_at.is_none()
+    }
+}
+
+/// What an order must hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Needed {
+    pub(crate) money: i64,
+    pub(crate) goods: i64,
+}
+
+/// What an order of `side` with so much left must hold; none of it without a price.
+#[inline]
+pub(crate) fn needed(
+    cleared: &Cleared,
+    rates: &FeeRates,
+    accrued: Accrued,
+    side: Side,
+    price: Option<Price>,
+    leaves: Quantity,
+) -> Needed {
+    let lots = leaves.lots();
+    let Some(price) = price.filter(|_| lots > 0) else {
+        return Needed { money: 0, goods: 0 };
+    };
+    let price = cleared.hold_price(price);
+    let worst = Worst {
+        cleared,
+        rates,
+        accrued,
+    };
+    match side {
+        Side::Buy => Needed {
+            money: worst.of_buy(price, leaves),
+            goods: 0,
+        },
+        // More goods than an amount can be are never available.
+        Side::Sell => Needed {
+            money: worst.of_sell(price, leaves),
+            goods: lots.saturating_mul(cleared.lot_units),
+        },
+    }
+}
+
+/// The worst an order can come to pay.
+struct Worst<'a> {
+    cleared: &'a Cleared,
+    rates: &'a FeeRates,
+    accrued: Accrued,
+}
+
+impl Worst<'_> {
+    fn value(&self, price: Price, quantity: Quantity) -> i64 {
+        let value = self.cleared.value(price, quantity);
+        value as i64
+    }
+
+    fn more(&self, value: i64, quantity: Quantity) -> i64 {
+        self.accrued.more(value, quantity.lots(), self.rates)
+    }
+
+    /// A buyer pays most at its price, with all of it filled; where that is not above zero, also
+    /// when it trades at nothing and only the fee is left to pay.
+    #[inline]
+    fn of_buy(&self, price: Price, leaves: Quantity) -> i64 {
+        let value = self.value(price, leaves);
+        let at_price = value + self.more(value, leaves);
+        if price > Price::ZERO {
+            return at_price;
+        }
+        at_price.max(self.more(0, leaves)).max(0)
+    }
+
+    /// A seller's proceeds pay its fee, but for what the first lot, or all of them, leave short.
+    /// What is short is convex in the lots (the fee is the higher of a constant and a line, the
+    /// proceeds are a line), so it is highest at one end; a better price adds more proceeds than
+    /// fee.
+    #[inline]
+    fn of_sell(&self, price: Price, leaves: Quantity) -> i64 {
+        let one = Quantity::new(1).expect("in bounds");
+        let short = |quantity| {
+            let value = self.value(price, quantity);
+            self.more(value, quantity) - value
+        };
+        short(one).max(short(leaves)).max(0)
+    }
+}

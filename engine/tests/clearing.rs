@@ -1,0 +1,377 @@
+//! What the comparison with the reference and the proofs behind the holds showed, a test each.
+//!
+//! Invariant: after every command the engine's own audit holds. Not here: the rules as a whole
+//! (`model`, SEMANTICS section 11).
+
+#![allow(clippy::wildcard_enum_match_arm)] // each helper looks for one kind of event
+
+use sanjiang_engine::command::*;
+use sanjiang_engine::engine::Engine;
+use sanjiang_engine::event::{Cause, Event, Events, ExecType, OrderReport, Trade};
+use sanjiang_engine::limits::Limits;
+use sanjiang_engine::reject::RejectReason;
+use sanjiang_engine::types::*;
+use sanjiang_engine::venue::{Model, Phase, Regime};
+
+const RICH: i64 = 1_000_000;
+
+/// One venue in continuous trading, one instrument that clears at one unit a tick and lot, three
+/// accounts of a participant and an owner each; the first two are rich, the third has nothing.
+struct Desk {
+    engine: Engine,
+}
+
+fn name(text: &str) -> Name {
+    Name::new(text).expect("short")
+}
+
+fn limits() -> Limits {
+    Limits {
+        orders_max: 64,
+        levels_max: 16,
+        stops_max: 8,
+        accounts_max: 8,
+        positions_max: 64,
+        requests_capacity: 8,
+        ..Limits::default()
+    }
+}
+
+fn terms() -> InstrumentTerms {
+    InstrumentTerms {
+        currency: name("PLAY"),
+        unit: name("t"),
+        tick_size: 1,
+        price_decimals: 0,
+        lot_size: 1,
+        quantity_decimals: 0,
+        price_sign: PriceSign::Positive,
+        static_band_bp: None,
+        dynamic_band_ticks: None,
+        market_protection_ticks: 10,
+        max_quantity: Quantity::new(Quantity::MAX_LOTS).expect("the bound"),
+        max_notional: None,
+    }
+}
+
+fn reject(events: &[Event]) -> Option<RejectReason> {
+    events.iter().find_map(|event| match event {
+        Event::Report(report) => report.reject.map(|reject| reject.reason),
+        Event::Operation(answer) => answer.reject.map(|reject| reject.reason),
+        _ => None,
+    })
+}
+
+fn trades(events: &[Event]) -> Vec<Trade> {
+    let trades = events.iter().filter_map(|event| match event {
+        Event::Trade(trade) => Some(*trade),
+        _ => None,
+    });
+    trades.collect()
+}
+
+fn reports(events: &[Event]) -> Vec<OrderReport> {
+    let reports = events.iter().filter_map(|event| match event {
+        Event::Report(report) => Some(*report),
+        _ => None,
+    });
+    reports.collect()
+}
+
+impl Desk {
+    fn new(terms: InstrumentTerms, goods_decimals: u8) -> Self {
+        let mut desk = Self {
+            engine: Engine::new(limits()),
+        };
+        for at in 0..3 {
+            let name = name(&format!("n{at}"));
+            desk.done(Body::CreateParticipant(CreateParticipant { name }));
+            desk.done(Body::CreateOwner(CreateOwner { name }));
+            desk.done(Body::CreateAccount(CreateAccount {
+                name,
+                participant: ParticipantId::new(at),
+                owner: OwnerId::new(at),
+            }));
+        }
+        desk.done(Body::CreateVenue(Box::new(CreateVenue {
+            name: name("venue"),
+            title: Title::EMPTY,
+            regimes: vec![Regime::Sandbox],
+            models: vec![Model::Clob, Model::CallAuction],
+            demonstration: Demonstration::Demonstration,
+            licence: None,
+            calendar: None,
+        })));
+        desk.done(Body::CreateInstrument(Box::new(CreateInstrument {
+            name: name("instrument"),
+            title: Title::EMPTY,
+            venue: VenueId::new(0),
+            terms,
+        })));
+        desk.assets(goods_decimals);
+        desk.done(Body::SetClearing(SetClearing {
+            instrument: InstrumentId::new(0),
+            money: AssetId::new(0),
+            goods: AssetId::new(1),
+        }));
+        for account in 0..2 {
+            desk.done(instruct(account, 0, Direction::Deposit, RICH));
+            desk.done(instruct(account, 1, Direction::Deposit, RICH));
+        }
+        desk.phase(Phase::Continuous);
+        desk
+    }
+
+    fn assets(&mut self, goods_decimals: u8) {
+        let money = AssetClass::Currency { decimals: 0 };
+        let goods = AssetClass::Goods {
+            unit: name("t"),
+            decimals: goods_decimals,
+        };
+        for (text, class) in [("money", money), ("goods", goods)] {
+            self.done(Body::CreateAsset(CreateAsset {
+                name: name(text),
+                class,
+                demonstration: Demonstration::Demonstration,
+            }));
+            self.done(Body::CreateCustodian(CreateCustodian {
+                name: name(text),
+                kind: class.keeper(),
+                demonstration: Demonstration::Demonstration,
+            }));
+        }
+    }
+
+    fn send(&mut self, body: Body) -> Vec<Event> {
+        let sequence = self.engine.sequence().next();
+        let command = Sequenced {
+            sequence,
+            time: Time::ZERO,
+            value: Command {
+                envelope: Envelope {
+                    principal: PrincipalId::LOCAL,
+                    identity: Identity::Internal,
+                    valid_until: None,
+                    authority: None,
+                },
+                body,
+            },
+        };
+        let mut events = Events::default();
+        self.engine.apply(&command, &mut events);
+        assert_eq!(self.engine.audit(), Ok(()));
+        events.as_slice().to_vec()
+    }
+
+    fn done(&mut self, body: Body) -> Vec<Event> {
+        let events = self.send(body);
+        assert_eq!(reject(&events), None);
+        events
+    }
+
+    fn phase(&mut self, phase: Phase) -> Vec<Event> {
+        let venue = VenueId::new(0);
+        self.done(Body::SetPhase(SetPhase { venue, phase }))
+    }
+
+    fn fees(&mut self, tier: u8, rates: FeeRates) {
+        self.done(Body::SetFees(Box::new(SetFees {
+            venue: VenueId::new(0),
+            instrument: None,
+            tier,
+            rates,
+        })));
+    }
+
+    /// The first account's participant is in tier 3 from now on, with these rates.
+    fn own_fees(&mut self, rates: FeeRates) {
+        self.fees(3, rates);
+        self.done(Body::SetTier(SetTier {
+            participant: ParticipantId::new(0),
+            tier: 3,
+        }));
+    }
+
+    fn order(&mut self, account: u32, side: Side, lots: i64, how: OrderType) -> Vec<Event> {
+        self.send(Body::NewOrder(NewOrder {
+            account: AccountId::new(account),
+            instrument: InstrumentId::new(0),
+            side,
+            quantity: Quantity::new(lots).expect("in bounds"),
+            order_type: how,
+            time_in_force: TimeInForce::Day,
+            min_quantity: None,
+            self_trade_prevention: SelfTradePrevention::None,
+        }))
+    }
+
+    fn limit(&mut self, account: u32, side: Side, lots: i64, ticks: i64) -> Vec<Event> {
+        let terms = LimitTerms {
+            price: Price::new(ticks).expect("in bounds"),
+            display_quantity: None,
+            posting: Posting::MayTake,
+        };
+        self.order(account, side, lots, OrderType::Limit(terms))
+    }
+}
+
+fn instruct(account: u32, asset: u32, direction: Direction, units: i64) -> Body {
+    Body::Instruct(Instruct {
+        account: AccountId::new(account),
+        asset: AssetId::new(asset),
+        custodian: CustodianId::new(asset),
+        direction,
+        amount: Amount::new(units).expect("in bounds"),
+    })
+}
+
+const MARKET: OrderType = OrderType::Market { protection: None };
+
+#[test]
+fn a_market_order_that_meets_nobody_holds_nothing() {
+    let mut desk = Desk::new(terms(), 0);
+    let events = desk.order(2, Side::Sell, 5, MARKET);
+    let reports = reports(&events);
+    assert_eq!(reject(&events), None);
+    assert_eq!(reports[0].exec_type, ExecType::New);
+    assert_eq!(reports[1].cause, Cause::Unfilled);
+}
+
+#[test]
+fn a_tier_that_pays_nothing_does_not_fall_back_to_another() {
+    let mut desk = Desk::new(terms(), 0);
+    let dear = FeeRates {
+        taker_ppm: 100_000,
+        ..FeeRates::default()
+    };
+    desk.fees(0, dear);
+    desk.own_fees(FeeRates::default());
+    desk.limit(1, Side::Sell, 1, 50);
+    let trade = trades(&desk.limit(0, Side::Buy, 1, 50))[0];
+    assert_eq!((trade.buy.fee, trade.sell.fee), (0, 0));
+}
+
+#[test]
+fn rates_of_nothing_are_not_counted_among_the_different_ones() {
+    let limits = Limits {
+        rates_max: 1,
+        ..limits()
+    };
+    let mut desk = Desk::new(terms(), 0);
+    desk.engine = Engine::decode_sections(limits, &desk.engine.encode_sections()).expect("sound");
+    let one = FeeRates {
+        taker_ppm: 1,
+        ..FeeRates::default()
+    };
+    desk.fees(0, FeeRates::default());
+    desk.fees(0, one);
+    let read = Engine::decode_sections(limits, &desk.engine.encode_sections()).expect("sound");
+    assert_eq!(read.state_hash(), desk.engine.state_hash());
+}
+
+#[test]
+fn the_minimum_fee_is_held_where_the_limit_is_nothing() {
+    let free = InstrumentTerms {
+        price_sign: PriceSign::NonNegative,
+        ..terms()
+    };
+    let mut desk = Desk::new(free, 0);
+    desk.fees(
+        0,
+        FeeRates {
+            taker_ppm: 40,
+            minimum: 5,
+            ..FeeRates::default()
+        },
+    );
+    desk.limit(1, Side::Buy, 1, 2);
+    let events = desk.limit(0, Side::Sell, 1, 0);
+    assert_eq!(reports(&events)[0].held, 5);
+    let trade = trades(&events)[0];
+    assert_eq!((trade.value, trade.sell.fee), (2, 5));
+}
+
+#[test]
+fn a_market_order_in_a_call_does_not_trade_at_a_price_its_sign_forbids() {
+    let wide = InstrumentTerms {
+        static_band_bp: Some(10_000),
+        ..terms()
+    };
+    let mut desk = Desk::new(wide, 0);
+    desk.done(Body::SetReferencePrice(SetReferencePrice {
+        instrument: InstrumentId::new(0),
+        price: Price::new(100).expect("in bounds"),
+    }));
+    desk.phase(Phase::VolatilityCall);
+    desk.limit(1, Side::Buy, 1, 102);
+    desk.order(0, Side::Sell, 2, MARKET);
+    let trade = trades(&desk.phase(Phase::Continuous))[0];
+    assert_eq!(trade.price.ticks(), 1);
+}
+
+#[test]
+fn a_raised_rebate_leaves_no_larger_fraction_than_was_held_for() {
+    let mut desk = Desk::new(terms(), 0);
+    desk.own_fees(FeeRates {
+        maker_ppm: -100_000,
+        taker_ppm: 100_000,
+        auction_ppm: 100_000,
+        ..FeeRates::default()
+    });
+    desk.limit(1, Side::Sell, 1, 3);
+    let taken = trades(&desk.limit(0, Side::Buy, 3, 3))[0];
+    assert_eq!((taken.buy.fee, taken.buy.held), (1, 6));
+    let made = trades(&desk.limit(1, Side::Sell, 1, 3))[0];
+    assert_eq!((made.buy.fee, made.buy.held), (0, 3));
+    desk.phase(Phase::VolatilityCall);
+    desk.limit(1, Side::Sell, 1, 3);
+    let last = trades(&desk.phase(Phase::Continuous))[0];
+    assert_eq!((last.buy.fee, last.buy.held), (0, 0));
+}
+
+#[test]
+fn proceeds_are_held_where_a_fee_still_to_come_rounds_up() {
+    let mut desk = Desk::new(terms(), 0);
+    desk.own_fees(FeeRates {
+        maker_ppm: 100_000,
+        taker_ppm: 100_000,
+        per_lot: 10,
+        ..FeeRates::default()
+    });
+    desk.limit(1, Side::Buy, 1, 17);
+    desk.limit(1, Side::Buy, 1, 13);
+    let taken = trades(&desk.limit(0, Side::Sell, 3, 11));
+    let sold = [taken[0].sell, taken[1].sell];
+    assert_eq!(sold.map(|fill| (fill.fee, fill.held)), [(12, 0), (11, 1)]);
+    let last = trades(&desk.limit(1, Side::Buy, 1, 11))[0];
+    assert_eq!((last.value, last.sell.fee), (11, 12));
+}
+
+#[test]
+fn more_goods_than_an_amount_can_be_are_not_there() {
+    let mut desk = Desk::new(terms(), 9);
+    let events = desk.limit(0, Side::Sell, Quantity::MAX_LOTS, 1);
+    assert_eq!(reject(&events), Some(RejectReason::InsufficientGoods));
+}
+
+#[test]
+fn a_custodian_hands_out_no_more_than_it_holds() {
+    let mut desk = Desk::new(terms(), 0);
+    desk.done(Body::CreateCustodian(CreateCustodian {
+        name: name("another bank"),
+        kind: CustodianKind::Bank,
+        demonstration: Demonstration::Demonstration,
+    }));
+    let from = |custodian| {
+        Body::Instruct(Instruct {
+            account: AccountId::new(0),
+            asset: AssetId::new(0),
+            custodian: CustodianId::new(custodian),
+            direction: Direction::Withdrawal,
+            amount: Amount::new(1).expect("in bounds"),
+        })
+    };
+    let refused = desk.send(from(2));
+    assert_eq!(reject(&refused), Some(RejectReason::InsufficientFunds));
+    desk.done(from(0));
+}

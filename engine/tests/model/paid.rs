@@ -1,0 +1,117 @@
+//! Which cells of the rules about money and goods there are: commands taken and refused, what
+//! became of instructions, fees and holds.
+//!
+//! Invariant: as in `coverage`. Not here: reject reasons, which are all in one group there.
+
+use sanjiang_engine::command::{Body, Direction};
+use sanjiang_engine::event::{CustodyReport, CustodyStatus};
+
+use super::coverage::Cell;
+
+const COMMANDS: [&str; 8] = [
+    "CreateAsset",
+    "CreateCustodian",
+    "SetClearing",
+    "SetFees",
+    "SetTier",
+    "Instruct",
+    "Acknowledge",
+    "CloseCustodyDate",
+];
+
+const CUSTODY: [&str; 6] = [
+    "deposit pending",
+    "deposit executed",
+    "deposit refused",
+    "withdrawal pending",
+    "withdrawal executed",
+    "withdrawal refused",
+];
+
+/// What the reference says of fees and holds.
+const REACHED: [&str; 16] = [
+    "maker fee",
+    "taker fee",
+    "auction fee",
+    "rebate",
+    "raised rebate",
+    "both rebates raised",
+    "minimum fee",
+    "capped fee",
+    "fee per lot",
+    "seller with money held",
+    "trade at a negative price",
+    "price improvement released",
+    "set price lowers a hold",
+    "decrement lowers a hold",
+    "replace raises a hold",
+    "replace lowers a hold",
+];
+
+/// The name of a command about money or goods.
+pub fn command(body: &Body) -> Option<&'static str> {
+    let name = match body {
+        Body::CreateAsset(_) => 0,
+        Body::CreateCustodian(_) => 1,
+        Body::SetClearing(_) => 2,
+        Body::SetFees(_) => 3,
+        Body::SetTier(_) => 4,
+        Body::Instruct(_) => 5,
+        Body::Acknowledge(_) => 6,
+        Body::CloseCustodyDate(_) => 7,
+        Body::NewOrder(_)
+        | Body::CancelOrder(_)
+        | Body::ReplaceOrder(_)
+        | Body::MassCancel(_)
+        | Body::OpenSession(_)
+        | Body::CreateParticipant(_)
+        | Body::CreateOwner(_)
+        | Body::CreateAccount(_)
+        | Body::SetCalendar(_)
+        | Body::CreateVenue(_)
+        | Body::CreateInstrument(_)
+        | Body::SetSchedule(_)
+        | Body::SetPhase(_)
+        | Body::SetTradingStatus(_)
+        | Body::SetReferencePrice(_)
+        | Body::SetLimits(_)
+        | Body::AcceptClock(_)
+        | Body::Tick
+        | Body::SessionsLost
+        | Body::SemanticsVersion(_)
+        | Body::BeginEpoch(_)
+        | Body::Quarantine(_) => return None,
+    };
+    Some(COMMANDS[name])
+}
+
+/// What became of an instruction.
+pub fn custody(report: &CustodyReport) -> &'static str {
+    let status = match report.status {
+        CustodyStatus::Pending => 0,
+        CustodyStatus::Executed => 1,
+        CustodyStatus::Refused => 2,
+    };
+    match report.direction {
+        Direction::Deposit => CUSTODY[status],
+        Direction::Withdrawal => CUSTODY[3 + status],
+    }
+}
+
+/// The groups of cells about money and goods.
+pub fn required() -> Vec<(&'static str, Vec<Cell>)> {
+    let commands = COMMANDS
+        .iter()
+        .flat_map(|name| [true, false].map(|taken| Cell::Command(name, taken)));
+    vec![
+        (
+            "money commands taken and refused",
+            commands.collect::<Vec<_>>(),
+        ),
+        (
+            "what became of instructions",
+            CUSTODY.map(Cell::Custody).to_vec(),
+        ),
+        ("fees and holds", REACHED.map(Cell::Money).to_vec()),
+    ]
+}

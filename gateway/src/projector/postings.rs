@@ -1,0 +1,270 @@
+//! Postings: every amount that moved on an account, from trades and custodians' answers alone.
+//!
+//! A trade of a cleared instrument posts goods, money and fee on each side; an executed instruction
+//! posts its amount. What orders hold is no posting: it moves inside an account.
+//!
+//! Invariant: the postings of an account and an asset sum to its balance, and depend on released
+//! commands and events alone. Goods of a trade are kept in lots, as everywhere in the history, and
+//! written with the instrument's lot_units, which never change. Not here: keys and families
+//! (`store`), pages (`history`), names and decimals.
+
+use std::collections::HashMap;
+
+use engine::bytes::{self, BytesError, Reader};
+use engine::command::Direction;
+use engine::event::{CustodyReport, Fill, Trade};
+use engine::types::{
+    AccountId, AssetId, CustodianId, InstrumentId, Name, OrderId, Sequence, Side, Time, TradeId,
+};
+
+use super::row_codec::{get_order, get_trade_id, open, put_order, put_trade_id};
+use super::rows::{ROW_VERSION, RowError};
+
+/// Where a posting stands among those of its account; ordered as things happened.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct PostingPlace {
+    /// When its command was sequenced.
+    pub time: Time,
+    /// Its command.
+    pub sequence: Sequence,
+    /// Which of the command's: event, side and part.
+    pub index: u32,
+}
+
+impl PostingPlace {
+    /// Before every other.
+    pub const FIRST: Self = Self::since(Time::ZERO);
+
+    /// Before all from this instant on.
+    pub const fn since(time: Time) -> Self {
+        Self {
+            time,
+            sequence: Sequence::ZERO,
+            index: 0,
+        }
+    }
+
+    /// The place right after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self {
+            index: self.index.saturating_add(1),
+            ..self
+        }
+    }
+}
+
+/// A part of a trade.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TradePart {
+    /// What was delivered; the amount counts lots.
+    Goods,
+    /// What was paid.
+    Money,
+    /// What was charged.
+    Fee,
+}
+
+/// Why an amount moved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PostingCause {
+    /// A custodian moved it.
+    Custody {
+        /// Which way.
+        direction: Direction,
+        /// The instruction.
+        instruction: Sequence,
+        /// Who moved it.
+        custodian: CustodianId,
+        /// The custodian's own reference.
+        reference: Name,
+    },
+    /// A trade.
+    Trade {
+        /// Which part of it.
+        part: TradePart,
+        /// Its id.
+        trade: TradeId,
+        /// The instrument.
+        instrument: InstrumentId,
+        /// The account's order.
+        order: OrderId,
+    },
+}
+
+/// One amount that moved on an account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PostingRow {
+    /// Where it stands.
+    pub place: PostingPlace,
+    /// The account.
+    pub account: AccountId,
+    /// The asset.
+    pub asset: AssetId,
+    /// How much, below zero when it went away: minor units; lots, of a trade's goods.
+    pub amount: i64,
+    /// Why.
+    pub cause: PostingCause,
+}
+
+/// What the instruments with clearing are paid in, and what they deliver.
+pub type ClearedAssets = HashMap<InstrumentId, (AssetId, AssetId)>;
+
+/// What an executed instruction posts.
+pub(super) fn of_custody(place: PostingPlace, report: &CustodyReport) -> PostingRow {
+    let units = report.amount.units();
+    PostingRow {
+        place,
+        account: report.account,
+        asset: report.asset,
+        amount: match report.direction {
+            Direction::Deposit => units,
+            Direction::Withdrawal => -units,
+        },
+        cause: PostingCause::Custody {
+            direction: report.direction,
+            instruction: report.instruction,
+            custodian: report.custodian,
+            reference: report.reference,
+        },
+    }
+}
+
+/// What a trade of a cleared instrument posts on one side: nothing for a part of zero. `place` is
+/// that of the side's first part.
+pub(super) fn of_side(
+    place: PostingPlace,
+    (trade, id): (&Trade, TradeId),
+    (side, fill): (Side, &Fill),
+    (money, goods): (AssetId, AssetId),
+) -> impl Iterator<Item = PostingRow> {
+    let (lots, value) = (trade.quantity.lots(), trade.value);
+    let (received, paid) = match side {
+        Side::Buy => (lots, -value),
+        Side::Sell => (-lots, value),
+    };
+    let parts = [
+        (TradePart::Goods, goods, received),
+        (TradePart::Money, money, paid),
+        (TradePart::Fee, money, -fill.fee),
+    ];
+    let (account, order, instrument) = (fill.account, fill.order, trade.instrument);
+    let moved = (0..).zip(parts).filter(|(_, (_, _, amount))| *amount != 0);
+    moved.map(move |(index, (part, asset, amount))| PostingRow {
+        place: PostingPlace {
+            index: place.index + index,
+            ..place
+        },
+        account,
+        asset,
+        amount,
+        cause: PostingCause::Trade {
+            part,
+            trade: id,
+            instrument,
+            order,
+        },
+    })
+}
+
+/// The index of the first part of an event's side among a command's postings.
+pub(super) const fn index_of(event: u32, side: Side) -> u32 {
+    let side = match side {
+        Side::Buy => 0,
+        Side::Sell => 1,
+    };
+    (event * 2 + side) * 4
+}
+
+impl PostingRow {
+    /// Appends the row's bytes.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.push(ROW_VERSION);
+        bytes::put_time(out, self.place.time);
+        bytes::put_varint(out, self.place.sequence.value());
+        bytes::put_varint(out, self.place.index.into());
+        bytes::put_varint(out, self.account.index().into());
+        bytes::put_varint(out, self.asset.index().into());
+        bytes::put_zigzag(out, self.amount);
+        match &self.cause {
+            PostingCause::Custody {
+                direction,
+                instruction,
+                custodian,
+                reference,
+            } => {
+                out.push(match direction {
+                    Direction::Deposit => 1,
+                    Direction::Withdrawal => 2,
+                });
+                bytes::put_varint(out, instruction.value());
+                bytes::put_varint(out, custodian.index().into());
+                bytes::put_text(out, reference);
+            }
+            PostingCause::Trade {
+                part,
+                trade,
+                instrument,
+                order,
+            } => {
+                out.push(match part {
+                    TradePart::Money => 3,
+                    TradePart::Goods => 4,
+                    TradePart::Fee => 5,
+                });
+                put_trade_id(out, *trade);
+                bytes::put_varint(out, instrument.index().into());
+                put_order(out, *order);
+            }
+        }
+    }
+
+    /// Reads a row; there are none of version 1.
+    ///
+    /// # Errors
+    /// [`RowError`].
+    pub fn decode(row: &[u8]) -> Result<Self, RowError> {
+        let (mut input, version) = open(row)?;
+        if version < 2 {
+            return Err(RowError::Version(version));
+        }
+        let row = Self {
+            place: PostingPlace {
+                time: input.time("time")?,
+                sequence: Sequence::new(input.varint()?),
+                index: input.varint32("index")?,
+            },
+            account: AccountId::new(input.varint32("account")?),
+            asset: AssetId::new(input.varint32("asset")?),
+            amount: input.zigzag()?,
+            cause: Self::decode_cause(&mut input)?,
+        };
+        input.finish()?;
+        Ok(row)
+    }
+
+    fn decode_cause(input: &mut Reader<'_>) -> Result<PostingCause, BytesError> {
+        let (direction, part) = match input.u8()? {
+            1 => (Some(Direction::Deposit), TradePart::Goods),
+            2 => (Some(Direction::Withdrawal), TradePart::Goods),
+            3 => (None, TradePart::Money),
+            4 => (None, TradePart::Goods),
+            5 => (None, TradePart::Fee),
+            _ => return Err(BytesError::range("kind of posting")),
+        };
+        let Some(direction) = direction else {
+            return Ok(PostingCause::Trade {
+                part,
+                trade: get_trade_id(input)?,
+                instrument: InstrumentId::new(input.varint32("instrument")?),
+                order: get_order(input)?,
+            });
+        };
+        Ok(PostingCause::Custody {
+            direction,
+            instruction: Sequence::new(input.varint()?),
+            custodian: CustodianId::new(input.varint32("custodian")?),
+            reference: input.text()?,
+        })
+    }
+}

@@ -1,0 +1,325 @@
+//! Reconciliation: what everybody had, what moved, what everybody has, and what custodians say.
+//!
+//! The movements are told by events alone (`engine::clearing::postings`), the end by the engine's
+//! ledger, so the two prove each other. Invariant: nothing is written; an asset is right only if
+//! every position is what it was plus what moved, all positions sum to zero, and each custodian
+//! moved exactly what its references say. Not here: words and files (`reconcile_cli`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use engine::clearing::postings::{self, Posting, PostingKind};
+use engine::clearing::{Clearing, Holder};
+use engine::command::Direction;
+use engine::engine::Engine;
+use engine::event::{CustodyReport, CustodyStatus, Event};
+use engine::limits::Limits;
+use engine::recovery::replay_from;
+use engine::runtime::{Released, StartError};
+use engine::types::{AssetId, Sequence, Time};
+
+/// A span of time: from an instant on, before another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Span {
+    /// The first instant in it.
+    pub from: Time,
+    /// The first instant after it; none for no end.
+    pub until: Option<Time>,
+}
+
+/// How many kinds of posting there are.
+const KINDS: usize = 5;
+
+/// What one holder had of one asset, what moved, and what it has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Account {
+    /// Before the span, in minor units.
+    pub opening: i64,
+    /// What moved in the span, by kind: deposits, withdrawals, money and goods of trades, fees.
+    pub moved: [i64; KINDS],
+    /// What moved after the span.
+    later: i64,
+    /// What the ledger says at the end of what is kept.
+    ledger: i64,
+}
+
+impl Account {
+    /// After the span.
+    pub fn closing(&self) -> i64 {
+        self.opening + self.moved.iter().sum::<i64>()
+    }
+
+    /// What the ledger has more than the movements say; zero is right.
+    pub fn difference(&self) -> i64 {
+        self.ledger - self.closing() - self.later
+    }
+}
+
+/// One acknowledgement of a custodian in the span.
+pub type Reference = CustodyReport;
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Reconciliation {
+    /// Every holder that ever had an asset, in order.
+    pub accounts: BTreeMap<(AssetId, Holder), Account>,
+    /// What custodians acknowledged in the span, in order.
+    pub references: Vec<Reference>,
+    /// The command before the first that was replayed: zero when all was.
+    pub base: Sequence,
+    /// When that command was; behind the span's first instant only where older rules are before it.
+    pub base_time: Time,
+    /// The engine at the end of what is kept, for names and units.
+    pub engine: Engine,
+}
+
+/// What does not agree about an asset.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Disagreement {
+    /// A holder has so much more than its movements say.
+    Position(Holder, i64),
+    /// All positions sum to this instead of zero.
+    Sum(i64),
+    /// A custodian's position moved by so much more than its references say.
+    Custodian(Holder, i64),
+}
+
+impl Reconciliation {
+    /// Reconciles a stopped folder.
+    ///
+    /// # Errors
+    /// The folder is in use or cannot be replayed.
+    pub fn of(data_dir: &Path, span: Span) -> Result<Self, StartError> {
+        let mut accounts = BTreeMap::new();
+        let mut references = Vec::new();
+        // Both closures want the same map: the first ends before the second begins.
+        let map = std::cell::RefCell::new(&mut accounts);
+        let (mut base, mut base_time) = (Sequence::ZERO, Time::ZERO);
+        let begin = |engine: &Engine| {
+            (base, base_time) = (engine.sequence(), engine.time());
+            open(&mut map.borrow_mut(), engine.clearing());
+        };
+        let each = |engine: &Engine, released: &Released<'_>| {
+            take(
+                &mut map.borrow_mut(),
+                &mut references,
+                span,
+                engine,
+                released,
+            );
+        };
+        let engine = replay_from(data_dir, Limits::default(), span.from, (begin, each))?;
+        for position in engine.clearing().ledger().positions() {
+            let key = (position.asset(), position.holder());
+            accounts.entry(key).or_default().ledger = position.balance();
+        }
+        Ok(Self {
+            accounts,
+            references,
+            base,
+            base_time,
+            engine,
+        })
+    }
+
+    /// All assets that anybody ever had, in order of their handles.
+    pub fn assets(&self) -> BTreeSet<AssetId> {
+        self.accounts.keys().map(|(asset, _)| *asset).collect()
+    }
+
+    /// The holders of an asset.
+    pub fn holders(&self, asset: AssetId) -> impl Iterator<Item = (Holder, &Account)> {
+        let all = self.accounts.iter();
+        all.filter(move |((of, _), _)| *of == asset)
+            .map(|((_, holder), account)| (*holder, account))
+    }
+
+    /// What does not agree about an asset; nothing is right.
+    pub fn disagreements(&self, asset: AssetId) -> Vec<Disagreement> {
+        let mut found = Vec::new();
+        let mut sum = 0;
+        for (holder, account) in self.holders(asset) {
+            sum += account.closing();
+            if account.difference() != 0 {
+                found.push(Disagreement::Position(holder, account.difference()));
+            }
+            if let Holder::Custodian(_) = holder {
+                let told = self.told(asset, holder);
+                let moved: i64 = account.moved.iter().sum();
+                if moved != told {
+                    found.push(Disagreement::Custodian(holder, moved - told));
+                }
+            }
+        }
+        if sum != 0 {
+            found.push(Disagreement::Sum(sum));
+        }
+        found
+    }
+
+    /// What a custodian's references of the span say its position moved by.
+    fn told(&self, asset: AssetId, holder: Holder) -> i64 {
+        let own = self.references.iter().filter(|reference| {
+            reference.asset == asset && Holder::Custodian(reference.custodian) == holder
+        });
+        own.map(|reference| match reference.direction {
+            Direction::Deposit => -reference.amount.units(),
+            Direction::Withdrawal => reference.amount.units(),
+        })
+        .sum()
+    }
+}
+
+type Accounts = BTreeMap<(AssetId, Holder), Account>;
+
+/// What everybody has where the replay begins.
+fn open(accounts: &mut Accounts, clearing: &Clearing) {
+    for position in clearing.ledger().positions() {
+        let key = (position.asset(), position.holder());
+        accounts.entry(key).or_default().opening = position.balance();
+    }
+}
+
+/// Takes in what a record moved.
+fn take(
+    accounts: &mut Accounts,
+    references: &mut Vec<Reference>,
+    span: Span,
+    engine: &Engine,
+    released: &Released<'_>,
+) {
+    for (command, _, events) in released.iter() {
+        let when = if command.time < span.from {
+            When::Before
+        } else if span.until.is_some_and(|until| command.time >= until) {
+            When::After
+        } else {
+            When::Inside
+        };
+        for event in events {
+            match event {
+                Event::Trade(trade) => {
+                    let Some(cleared) = engine.clearing().terms(trade.instrument) else {
+                        continue;
+                    };
+                    let venue = engine.venues().venue_of(trade.instrument);
+                    let moved = postings::of_trade(trade, cleared, venue);
+                    moved.for_each(|posting| post(accounts, when, &posting));
+                }
+                Event::Custody(report) => {
+                    let moved = postings::of_custody(report);
+                    moved.for_each(|posting| post(accounts, when, &posting));
+                    if when == When::Inside && report.status == CustodyStatus::Executed {
+                        references.push(*report);
+                    }
+                }
+                // Nothing of these moves anything.
+                Event::Report(_)
+                | Event::Book(_)
+                | Event::Indicative(_)
+                | Event::Uncrossed(_)
+                | Event::MassCancel(_)
+                | Event::Operation(_)
+                | Event::Duplicate(_)
+                | Event::SessionOpened(_)
+                | Event::PhaseChanged(_)
+                | Event::StatusChanged(_)
+                | Event::ReferencePrice(_)
+                | Event::DayRolled(_)
+                | Event::EpochBegan(_)
+                | Event::Quarantined(_) => {}
+            }
+        }
+    }
+}
+
+/// Where a command lies to the span.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    Before,
+    Inside,
+    After,
+}
+
+fn post(accounts: &mut Accounts, when: When, posting: &Posting) {
+    let account = accounts.entry((posting.asset, posting.holder)).or_default();
+    match when {
+        When::Before => account.opening += posting.amount,
+        When::Inside => account.moved[kind(posting.kind)] += posting.amount,
+        When::After => account.later += posting.amount,
+    }
+}
+
+/// A kind's place in [`Account::moved`].
+const fn kind(kind: PostingKind) -> usize {
+    match kind {
+        PostingKind::Deposit => 0,
+        PostingKind::Withdrawal => 1,
+        PostingKind::TradeMoney => 2,
+        PostingKind::TradeGoods => 3,
+        PostingKind::Fee => 4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::types::{AccountId, Amount, CustodianId, Name};
+
+    use super::*;
+
+    const MONEY: AssetId = AssetId::new(0);
+    const ANN: Holder = Holder::Account(AccountId::new(0));
+    const BANK: Holder = Holder::Custodian(CustodianId::new(0));
+
+    /// Ann had 100 and deposited 20 more, and the ledger says so.
+    fn agreeing() -> Reconciliation {
+        let account = |opening, deposit, ledger| Account {
+            opening,
+            moved: [deposit, 0, 0, 0, 0],
+            later: 0,
+            ledger,
+        };
+        let reference = CustodyReport {
+            instruction: Sequence::new(9),
+            account: AccountId::new(0),
+            asset: MONEY,
+            custodian: CustodianId::new(0),
+            direction: Direction::Deposit,
+            amount: Amount::new(20).expect("in bounds"),
+            status: CustodyStatus::Executed,
+            reference: Name::new("a-1").expect("short"),
+            business_date: 20_000,
+        };
+        Reconciliation {
+            accounts: BTreeMap::from([
+                ((MONEY, ANN), account(100, 20, 120)),
+                ((MONEY, BANK), account(-100, -20, -120)),
+            ]),
+            references: vec![reference],
+            base: Sequence::ZERO,
+            base_time: Time::ZERO,
+            engine: Engine::new(Limits::default()),
+        }
+    }
+
+    #[test]
+    fn whatever_does_not_agree_is_named() {
+        let right = agreeing();
+        assert_eq!(right.disagreements(MONEY), []);
+
+        let mut more = agreeing();
+        more.accounts.get_mut(&(MONEY, ANN)).expect("there").ledger += 1;
+        let found = more.disagreements(MONEY);
+        assert_eq!(found, [Disagreement::Position(ANN, 1)]);
+
+        let mut unreferenced = agreeing();
+        unreferenced.references.clear();
+        let found = unreferenced.disagreements(MONEY);
+        assert_eq!(found, [Disagreement::Custodian(BANK, -20)]);
+
+        let mut created = agreeing();
+        let ann = created.accounts.get_mut(&(MONEY, ANN)).expect("there");
+        (ann.opening, ann.ledger) = (107, 127);
+        assert_eq!(created.disagreements(MONEY), [Disagreement::Sum(7)]);
+    }
+}

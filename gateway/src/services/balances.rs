@@ -1,0 +1,340 @@
+//! What accounts, venues and custodians have now, what custodians were told, how instruments clear.
+//!
+//! Invariant: a page is what the engine had between two commands, told once that is durable; each
+//! page is bounded in what it looks at, as the engine waits meanwhile. Not here: what moved
+//! (`postings`).
+
+use engine::clearing::{Holder, Instruction};
+use engine::engine::Engine;
+use engine::types::{AccountId, AssetId, CustodianId, InstrumentId, Sequence, VenueId};
+use proto::v1;
+
+use super::executions::{account, instrument};
+use super::looks::look;
+use super::pages::{SIZE_MAX, page};
+use crate::admission::Payer;
+use crate::directory::{ClearedEntry, Tables};
+use crate::errors::Failure;
+use crate::exchange::Exchange;
+use crate::to_proto;
+
+/// The most instructions one page looks at for those of one account.
+const INSTRUCTIONS_SCANNED_MAX: usize = SIZE_MAX as usize;
+
+/// Some of a list, and where the next page begins.
+struct Seen<T, N> {
+    entries: Vec<T>,
+    next: Option<N>,
+}
+
+impl<T, N> Seen<T, N> {
+    /// At most `limit` entries of a list, each with where it stands.
+    fn of(list: impl Iterator<Item = (N, T)>, limit: usize) -> Self {
+        let mut entries = Vec::with_capacity(limit);
+        for (place, entry) in list {
+            if entries.len() == limit {
+                let next = Some(place);
+                return Self { entries, next };
+            }
+            entries.push(entry);
+        }
+        let next = None;
+        Self { entries, next }
+    }
+}
+
+fn wrong_token() -> Failure {
+    Failure::field(
+        "page_token",
+        "is no token of this list; copy next_page_token",
+    )
+}
+
+/// The number a token is, if one is given.
+fn number<T: std::str::FromStr>(token: &str) -> Result<Option<T>, Failure> {
+    if token.is_empty() {
+        return Ok(None);
+    }
+    token.parse().map(Some).map_err(|_| wrong_token())
+}
+
+fn token<T: ToString>(next: Option<T>) -> String {
+    next.map_or_else(String::new, |next| next.to_string())
+}
+
+/// Who is charged for a look at an account.
+fn payer(tables: &Tables, account: AccountId) -> Payer {
+    tables
+        .account(account)
+        .map_or(Payer::Reader, |entry| Payer::Participant(entry.participant))
+}
+
+/// What an account has, the asset it came to have last first.
+///
+/// # Errors
+/// Malformed, not found, not admitted.
+pub async fn balances(
+    exchange: &Exchange,
+    request: &v1::GetBalancesRequest,
+) -> Result<v1::GetBalancesResponse, Failure> {
+    let limit = page(request.page_size, "")?.size;
+    let from: Option<u32> = number(&request.page_token)?;
+    let (account, payer) = {
+        let tables = exchange.directory.read();
+        let account = account(&tables, &request.account_id)?;
+        (account, payer(&tables, account))
+    };
+    let (sequence, seen) = look(exchange, payer, move |engine| {
+        let positions = engine.clearing().ledger().of_account_from(account, from);
+        Seen::of(
+            positions.map(|(number, position)| (number, *position)),
+            limit,
+        )
+    })
+    .await?;
+    let tables = exchange.directory.read();
+    let balances = seen.entries.iter().filter_map(|position| {
+        let asset = tables.asset(position.asset())?;
+        Some(v1::Balance {
+            asset_id: asset.name.as_str().to_owned(),
+            available: to_proto::amount_text(asset, position.available),
+            held: to_proto::amount_text(asset, position.held),
+            balance: to_proto::amount_text(asset, position.balance()),
+            demonstration: to_proto::asset_is_demonstration(asset),
+        })
+    });
+    Ok(v1::GetBalancesResponse {
+        balances: balances.collect(),
+        engine_sequence: sequence.value(),
+        next_page_token: token(seen.next),
+    })
+}
+
+/// Pending instructions, the oldest first.
+///
+/// # Errors
+/// As [`balances`].
+pub async fn instructions(
+    exchange: &Exchange,
+    request: &v1::ListInstructionsRequest,
+) -> Result<v1::ListInstructionsResponse, Failure> {
+    let limit = page(request.page_size, "")?.size;
+    let from = Sequence::new(number(&request.page_token)?.unwrap_or(0));
+    let (of, payer) = if request.account_id.is_empty() {
+        (None, Payer::Reader)
+    } else {
+        let tables = exchange.directory.read();
+        let account = account(&tables, &request.account_id)?;
+        (Some(account), payer(&tables, account))
+    };
+    let (sequence, seen) = look(exchange, payer, move |engine| {
+        pending(engine, of, from, limit)
+    })
+    .await?;
+    let tables = exchange.directory.read();
+    let instructions = seen.entries.iter();
+    let instructions = instructions.map(|(id, one)| to_proto::instruction(&tables, *id, one));
+    Ok(v1::ListInstructionsResponse {
+        instructions: instructions.collect(),
+        engine_sequence: sequence.value(),
+        next_page_token: token(seen.next.map(Sequence::value)),
+    })
+}
+
+/// A page of pending instructions, of one account or of all.
+fn pending(
+    engine: &Engine,
+    of: Option<AccountId>,
+    from: Sequence,
+    limit: usize,
+) -> Seen<(Sequence, Instruction), Sequence> {
+    let mut entries = Vec::with_capacity(limit);
+    let pending = engine.clearing().custody().pending_from(from);
+    for (scanned, (id, one)) in pending.enumerate() {
+        if entries.len() == limit || scanned == INSTRUCTIONS_SCANNED_MAX {
+            let next = Some(id);
+            return Seen { entries, next };
+        }
+        if of.is_none_or(|account| account == one.account) {
+            entries.push((id, *one));
+        }
+    }
+    let next = None;
+    Seen { entries, next }
+}
+
+/// How an instrument settles, and what its orders are charged.
+///
+/// # Errors
+/// As [`balances`]; it has no clearing.
+pub async fn clearing(
+    exchange: &Exchange,
+    request: &v1::GetClearingRequest,
+) -> Result<v1::GetClearingResponse, Failure> {
+    let (id, venue, cleared) = cleared(&exchange.directory.read(), &request.instrument_id)?;
+    let (sequence, rates) = look(exchange, Payer::Reader, move |engine| {
+        engine.clearing().rates(venue, id)
+    })
+    .await?;
+    let tables = exchange.directory.read();
+    let money = tables.asset(cleared.money);
+    let fees = money.map(|money| {
+        let rates = rates.iter();
+        rates
+            .map(|rates| to_proto::fee_rates(money, rates))
+            .collect()
+    });
+    Ok(v1::GetClearingResponse {
+        instrument_id: request.instrument_id.clone(),
+        money_asset_id: to_proto::asset_name(&tables, cleared.money),
+        goods_asset_id: to_proto::asset_name(&tables, cleared.goods),
+        tick_value: cleared.tick_value,
+        lot_units: cleared.lot_units,
+        fees: fees.unwrap_or_default(),
+        engine_sequence: sequence.value(),
+        demonstration: tables.is_demonstration(id),
+    })
+}
+
+fn cleared(tables: &Tables, name: &str) -> Result<(InstrumentId, VenueId, ClearedEntry), Failure> {
+    let id = instrument(tables, name)?;
+    let cleared = tables.cleared.get(&id).copied();
+    let venue = tables.instrument(id).map(|entry| entry.venue);
+    let known = venue.zip(cleared);
+    let (venue, cleared) = known.ok_or_else(|| Failure::NotCleared(name.to_owned()))?;
+    Ok((id, venue, cleared))
+}
+
+/// What venues and custodians have, in order of holder and asset.
+///
+/// # Errors
+/// As [`balances`].
+pub async fn positions(
+    exchange: &Exchange,
+    request: &v1::ListPositionsRequest,
+) -> Result<v1::ListPositionsResponse, Failure> {
+    let limit = page(request.page_size, "")?.size;
+    let (mut from, kind) = holders(request.holder_kind)?;
+    if !request.page_token.is_empty() {
+        from = place(&request.page_token).ok_or_else(wrong_token)?;
+    }
+    let (sequence, seen) = look(exchange, Payer::Reader, move |engine| {
+        let positions = engine.clearing().ledger().of_others_from(from);
+        let wanted = positions.take_while(|((holder, _), _)| kind.takes(*holder));
+        Seen::of(wanted.map(|(place, position)| (place, *position)), limit)
+    })
+    .await?;
+    let tables = exchange.directory.read();
+    let positions = seen.entries.iter().filter_map(|position| {
+        let asset = tables.asset(position.asset())?;
+        let (kind, holder) = holder(&tables, position.holder());
+        Some(v1::Position {
+            holder_kind: kind.into(),
+            holder_id: holder,
+            asset_id: asset.name.as_str().to_owned(),
+            available: to_proto::amount_text(asset, position.available),
+            held: to_proto::amount_text(asset, position.held),
+        })
+    });
+    Ok(v1::ListPositionsResponse {
+        positions: positions.collect(),
+        engine_sequence: sequence.value(),
+        next_page_token: seen.next.map_or_else(String::new, place_text),
+    })
+}
+
+/// Which holders are wanted; venues come before custodians.
+#[derive(Clone, Copy)]
+enum Wanted {
+    Venues,
+    FromThere,
+}
+
+impl Wanted {
+    const fn takes(self, holder: Holder) -> bool {
+        match self {
+            Self::Venues => matches!(holder, Holder::Venue(_)),
+            Self::FromThere => true,
+        }
+    }
+}
+
+type OtherPlace = (Holder, AssetId);
+
+const FIRST_VENUE: OtherPlace = (Holder::Venue(VenueId::new(0)), AssetId::new(0));
+const FIRST_CUSTODIAN: OtherPlace = (Holder::Custodian(CustodianId::new(0)), AssetId::new(0));
+
+/// Where the holders of a kind begin.
+fn holders(kind: i32) -> Result<(OtherPlace, Wanted), Failure> {
+    match v1::HolderKind::try_from(kind) {
+        Ok(v1::HolderKind::Unspecified) => Ok((FIRST_VENUE, Wanted::FromThere)),
+        Ok(v1::HolderKind::Venue) => Ok((FIRST_VENUE, Wanted::Venues)),
+        Ok(v1::HolderKind::Custodian) => Ok((FIRST_CUSTODIAN, Wanted::FromThere)),
+        Err(_) => {
+            let right = format!("{kind} is no kind of holder; 0 (both), 1 (VENUE), 2 (CUSTODIAN)");
+            Err(Failure::field("holder_kind", right))
+        }
+    }
+}
+
+/// A token: the kind's letter, the holder's handle, the asset's.
+fn place_text((holder, asset): OtherPlace) -> String {
+    let (kind, handle) = match holder {
+        Holder::Account(account) => ('a', account.index()),
+        Holder::Venue(venue) => ('v', venue.index()),
+        Holder::Custodian(custodian) => ('c', custodian.index()),
+    };
+    format!("{kind}-{handle}-{}", asset.index())
+}
+
+fn place(token: &str) -> Option<OtherPlace> {
+    let mut parts = token.split('-');
+    let (kind, handle, asset) = (parts.next()?, parts.next()?, parts.next()?);
+    let (handle, asset) = (handle.parse().ok()?, asset.parse().ok()?);
+    let holder = match kind {
+        "v" => Holder::Venue(VenueId::new(handle)),
+        "c" => Holder::Custodian(CustodianId::new(handle)),
+        _ => return None,
+    };
+    let end = parts.next().is_none();
+    end.then_some((holder, AssetId::new(asset)))
+}
+
+fn holder(tables: &Tables, holder: Holder) -> (v1::HolderKind, String) {
+    match holder {
+        Holder::Account(account) => (
+            v1::HolderKind::Unspecified,
+            to_proto::account_name(tables, account),
+        ),
+        Holder::Venue(venue) => {
+            let venue = tables.venue(venue);
+            let name = venue.map_or_else(String::new, |venue| venue.name.as_str().to_owned());
+            (v1::HolderKind::Venue, name)
+        }
+        Holder::Custodian(custodian) => (
+            v1::HolderKind::Custodian,
+            to_proto::custodian_name(tables, custodian),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_of_positions_is_read_as_it_is_written() {
+        for there in [
+            FIRST_VENUE,
+            FIRST_CUSTODIAN,
+            (Holder::Custodian(CustodianId::new(7)), AssetId::new(41)),
+        ] {
+            assert_eq!(place(&place_text(there)), Some(there));
+        }
+        for wrong in [
+            "", "v", "v-1", "v-1-2-3", "a-1-2", "v-x-2", "c-1--2", "1-2-3",
+        ] {
+            assert_eq!(place(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! `ListPostings` and `StreamPostings`: what moved on an account, from the history.
+//!
+//! Invariant: postings come as things happened, each once; what is read is what was written, so
+//! past and live have no seam. An answer has everything that was acknowledged before the call. Not
+//! here: rows (`projector::postings`), wire forms (`to_proto`).
+
+use std::sync::Arc;
+
+use engine::types::{AccountId, AssetId, Sequence, Time};
+use proto::v1;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+use tonic::Status;
+
+use super::executions::{account, read};
+use super::pages;
+use super::streams::{self, Cut, Reader, SILENCE_MAX, Writer};
+use crate::directory::Tables;
+use crate::errors::Failure;
+use crate::exchange::Exchange;
+use crate::from_proto::{self, Fields, Prefix};
+use crate::projector::postings::{PostingPlace, PostingRow};
+use crate::projector::{Ending, PostingsPage, PostingsQuery};
+use crate::to_proto;
+
+/// The most postings of one message.
+pub const POSTINGS_MAX: usize = 256;
+
+/// Postings, then why they end.
+pub type PostingsStream = Reader<v1::StreamPostingsResponse>;
+
+/// A page of an account's postings, oldest first.
+///
+/// # Errors
+/// Malformed, not found, or the history cannot be read.
+pub async fn list(
+    exchange: &Exchange,
+    request: &v1::ListPostingsRequest,
+) -> Result<v1::ListPostingsResponse, Status> {
+    let query = query(&exchange.directory.read(), request)?;
+    exchange.history.catch_up().await.map_err(Failure::from)?;
+    let page = read(&exchange.history, move |history| history.postings(&query)).await?;
+    Ok(v1::ListPostingsResponse {
+        postings: wire(exchange, &page.postings),
+        next_page_token: page
+            .next
+            .map_or_else(String::new, to_proto::posting_place_text),
+    })
+}
+
+fn query(tables: &Tables, request: &v1::ListPostingsRequest) -> Result<PostingsQuery, Failure> {
+    let mut fields = Fields::new(tables, Prefix::None);
+    let account = fields.account("account_id", &request.account_id);
+    let asset = if request.asset_id.is_empty() {
+        Some(None)
+    } else {
+        let asset = fields.asset("asset_id", &request.asset_id);
+        asset.map(Some)
+    };
+    let from_time = fields.time("from_time", request.from_time.as_ref());
+    let until = fields.time("until_time", request.until_time.as_ref());
+    let token = from_proto::posting_place(&mut fields, "page_token", &request.page_token);
+    let (account, asset): (AccountId, Option<AssetId>) = fields.finish(account.zip(asset))?;
+    let since = PostingPlace::since(from_time.unwrap_or(Time::ZERO));
+    Ok(PostingsQuery {
+        account,
+        asset,
+        from: token.map_or(since, |token| token.max(since)),
+        until,
+        limit: pages::page(request.page_size, "")?.size,
+    })
+}
+
+fn wire(exchange: &Exchange, rows: &[PostingRow]) -> Vec<v1::Posting> {
+    let tables = exchange.directory.read();
+    let rows = rows.iter();
+    rows.map(|row| to_proto::posting(&tables, row)).collect()
+}
+
+/// All postings of an account after a position, and those that come.
+///
+/// # Errors
+/// Malformed, not found, too many streams.
+pub async fn stream(
+    exchange: &Arc<Exchange>,
+    request: &v1::StreamPostingsRequest,
+) -> Result<PostingsStream, Failure> {
+    let (account, after) = {
+        let tables = exchange.directory.read();
+        let account = account(&tables, &request.account_id)?;
+        let mut fields = Fields::new(&tables, Prefix::None);
+        let text = &request.after_position;
+        let after = from_proto::posting_place(&mut fields, "after_position", text);
+        (account, fields.finish(Some(after))?)
+    };
+    exchange.history.catch_up().await?;
+    let busy = Failure::Busy("as many streams of postings, trades and reports are open as may be");
+    let place = exchange.history.stream_place().ok_or(busy)?;
+    let (writer, reader) = streams::stream();
+    let follower = Follower {
+        exchange: Arc::clone(exchange),
+        account,
+        sent: after,
+        _place: place,
+    };
+    tokio::spawn(follower.run(writer));
+    Ok(reader)
+}
+
+/// One stream of postings.
+struct Follower {
+    exchange: Arc<Exchange>,
+    account: AccountId,
+    /// The last one sent, or told by the consumer.
+    sent: Option<PostingPlace>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Follower {
+    async fn run(mut self, writer: Writer<v1::StreamPostingsResponse>) {
+        let mut shutdown = self.exchange.shutdown.clone();
+        let ended = tokio::select! {
+            ended = self.follow(&writer) => ended,
+            () = writer.gone() => return,
+            () = streams::stopping(&mut shutdown) => streams::stopped(),
+        };
+        writer.end(ended);
+    }
+
+    async fn follow(&mut self, writer: &Writer<v1::StreamPostingsResponse>) -> Status {
+        let history = self.exchange.history.clone();
+        let mut progress = history.watch();
+        let mut silent_since = None;
+        let mut taken = self.sent;
+        loop {
+            // Nothing is read for a consumer that has not taken what was read before.
+            match writer.room().await {
+                Ok(()) => taken = self.sent,
+                Err(Cut::Gone) => return streams::stopped(),
+                Err(Cut::Stalled) => {
+                    let after = taken.map_or_else(String::new, to_proto::posting_place_text);
+                    return streams::stalled("after_position", &after);
+                }
+            }
+            let fed = history.fed();
+            // Seen before the rows are read: what is written in between wakes again.
+            let seen = *progress.borrow_and_update();
+            let page = match self.read().await {
+                Ok(page) => page,
+                Err(status) => return status,
+            };
+            let silent = silent_since.is_some_and(|since: Instant| since.elapsed() < SILENCE_MAX);
+            if !page.postings.is_empty() || !silent {
+                let level = page.next.is_none() && seen.projected >= fed;
+                writer.put(self.message(&page, seen.projected, level));
+                silent_since = Some(Instant::now());
+            }
+            self.sent = page.postings.last().map(|row| row.place).or(self.sent);
+            if page.next.is_some() {
+                continue;
+            }
+            if seen.ending != Ending::Running {
+                return streams::stopped();
+            }
+            let due = silent_since.map_or_else(Instant::now, |since| since + SILENCE_MAX);
+            let goes_on = |now: &crate::projector::Progress| {
+                now.posted > seen.posted || now.ending != Ending::Running
+            };
+            tokio::select! {
+                _ = progress.wait_for(goes_on) => {}
+                () = tokio::time::sleep_until(due) => silent_since = None,
+            }
+        }
+    }
+
+    async fn read(&self) -> Result<PostingsPage, Status> {
+        let query = PostingsQuery {
+            account: self.account,
+            asset: None,
+            from: self.sent.map_or(PostingPlace::FIRST, PostingPlace::next),
+            until: None,
+            limit: POSTINGS_MAX,
+        };
+        read(&self.exchange.history, move |history| {
+            history.postings(&query)
+        })
+        .await
+    }
+
+    fn message(
+        &self,
+        page: &PostingsPage,
+        projected: Sequence,
+        caught_up: bool,
+    ) -> v1::StreamPostingsResponse {
+        // Of the command to go on with some postings may have been sent, not all.
+        let before_next = page
+            .next
+            .map(|next| Sequence::new(next.sequence.value().saturating_sub(1)));
+        v1::StreamPostingsResponse {
+            postings: wire(&self.exchange, &page.postings),
+            durable_sequence: before_next
+                .map_or(projected, |it| it.min(projected))
+                .value(),
+            caught_up,
+        }
+    }
+}

@@ -1,0 +1,354 @@
+//! Money and goods of a run, through the public API: assets and their custodians, clearing and
+//! fees, deposits, and what everybody has in the end.
+//!
+//! Invariant: everything is of demonstrations, and every request's id follows from the run's name,
+//! so a deposit repeated over a restart is made once. Not here: what is traded with it.
+
+use std::collections::BTreeMap;
+
+use proto::v1::{
+    AssetClass, Balance, CreateAssetRequest, CreateCustodianRequest, CustodianKind, FeeRates,
+    GetBalancesRequest, HolderKind, InstructRequest, InstructionDirection, ListPositionsRequest,
+    Position, SetClearingRequest, SetFeesRequest,
+};
+use rust_decimal::Decimal;
+use tokio::task::JoinSet;
+use tonic::Status;
+
+use super::{Operator, PAGE, PIPELINED_MAX, SetupError, account_id, handle, rejected, short};
+use crate::client::connect::Connection;
+use crate::report::Summary;
+
+/// What a run's instruments are paid in and deliver, and who keeps it.
+#[derive(Clone, Debug)]
+pub struct Treasury {
+    operator: Operator,
+    /// The currency's id.
+    pub money: String,
+    bank: String,
+    warehouse: String,
+    /// Digits after the point of the currency's amounts.
+    decimals: u32,
+}
+
+/// What every account of a run begins with.
+#[derive(Clone, Copy, Debug)]
+pub struct Stake {
+    /// Money, in the currency's units.
+    pub money: Decimal,
+    /// Goods of each kind, in their units.
+    pub goods: Decimal,
+}
+
+impl Treasury {
+    /// Makes the run's currency with so many decimals, its bank and its warehouse.
+    pub async fn open(operator: &Operator, decimals: u32) -> Result<Self, SetupError> {
+        let run = &operator.run;
+        let treasury = Self {
+            operator: operator.clone(),
+            money: run.id("money"),
+            bank: run.id("bank"),
+            warehouse: run.id("store"),
+            decimals,
+        };
+        let (currency, name) = (AssetClass::Currency, treasury.money.clone());
+        treasury.asset(&name, currency, decimals, "").await?;
+        let keepers = [
+            (&treasury.bank, CustodianKind::Bank),
+            (&treasury.warehouse, CustodianKind::Warehouse),
+        ];
+        for (name, kind) in keepers {
+            treasury.custodian(name, kind).await?;
+        }
+        Ok(treasury)
+    }
+
+    async fn asset(
+        &self,
+        asset_id: &str,
+        class: AssetClass,
+        decimals: u32,
+        unit: &str,
+    ) -> Result<(), SetupError> {
+        let request = CreateAssetRequest {
+            context: Some(self.operator.context(&format!("k-{}", short(asset_id)))),
+            asset_id: asset_id.to_owned(),
+            asset_class: class.into(),
+            decimals,
+            unit: unit.to_owned(),
+            demonstration: true,
+        };
+        let connection = &self.operator.connection;
+        let answer = connection
+            .persist(|| {
+                let (mut client, request) = (connection.operations(), request.clone());
+                async move { client.create_asset(request).await }
+            })
+            .await;
+        handle(&format!("creating asset {asset_id}"), answer).map(|_| ())
+    }
+
+    async fn custodian(&self, id: &str, kind: CustodianKind) -> Result<(), SetupError> {
+        let request = CreateCustodianRequest {
+            context: Some(self.operator.context(&format!("w-{}", short(id)))),
+            custodian_id: id.to_owned(),
+            kind: kind.into(),
+            demonstration: true,
+        };
+        let connection = &self.operator.connection;
+        let answer = connection
+            .persist(|| {
+                let (mut client, request) = (connection.operations(), request.clone());
+                async move { client.create_custodian(request).await }
+            })
+            .await;
+        handle(&format!("creating custodian {id}"), answer).map(|_| ())
+    }
+
+    /// Gives an instrument of whole lots its clearing, with goods of its own counted in `unit`; the
+    /// id of these goods.
+    pub async fn clear(&self, instrument_id: &str, unit: &str) -> Result<String, SetupError> {
+        let run = &self.operator.run;
+        let goods = run.id(&format!("g-{}", short(instrument_id)));
+        self.asset(&goods, AssetClass::Goods, 0, unit).await?;
+        let what = format!("clearing {instrument_id}");
+        let id = format!("cl-{}", short(instrument_id));
+        let request = SetClearingRequest {
+            context: Some(self.operator.context(&id)),
+            instrument_id: instrument_id.to_owned(),
+            money_asset_id: self.money.clone(),
+            goods_asset_id: goods.clone(),
+        };
+        let connection = &self.operator.connection;
+        let answer = connection
+            .persist(|| {
+                let (mut client, request) = (connection.operations(), request.clone());
+                async move { client.set_clearing(request).await }
+            })
+            .await;
+        accepted(what, answer)?;
+        Ok(goods)
+    }
+
+    /// Sets what orders of the venue are charged.
+    pub async fn charge(&self, venue_id: &str, rates: FeeRates) -> Result<(), SetupError> {
+        let request = SetFeesRequest {
+            context: Some(self.operator.context("fees")),
+            venue_id: venue_id.to_owned(),
+            rates: Some(rates),
+            money_asset_id: self.money.clone(),
+            ..SetFeesRequest::default()
+        };
+        let connection = &self.operator.connection;
+        let answer = connection
+            .persist(|| {
+                let (mut client, request) = (connection.operations(), request.clone());
+                async move { client.set_fees(request).await }
+            })
+            .await;
+        accepted(format!("setting fees of {venue_id}"), answer)
+    }
+
+    /// Deposits every account's stake, many at a time; accounts are those of the run, from 0 on.
+    pub async fn fund(
+        &self,
+        accounts: u32,
+        goods: &[String],
+        stake: Stake,
+    ) -> Result<(), SetupError> {
+        let mut running = JoinSet::new();
+        for index in 0..accounts {
+            for (place, asset) in std::iter::once(&self.money).chain(goods).enumerate() {
+                if running.len() == PIPELINED_MAX {
+                    ended(running.join_next().await)?;
+                }
+                let amount = if place == 0 { stake.money } else { stake.goods };
+                let (treasury, asset) = (self.clone(), asset.clone());
+                let id = format!("d{index}.{place}");
+                running.spawn(async move { treasury.deposit(index, asset, amount, &id).await });
+            }
+        }
+        while let Some(one) = running.join_next().await {
+            ended(Some(one))?;
+        }
+        Ok(())
+    }
+
+    /// Deposits an amount to an account of the run; the same `id` again changes nothing.
+    pub async fn deposit(
+        &self,
+        account: u32,
+        asset_id: String,
+        amount: Decimal,
+        id: &str,
+    ) -> Result<(), SetupError> {
+        let is_money = asset_id == self.money;
+        let custodian = if is_money {
+            &self.bank
+        } else {
+            &self.warehouse
+        };
+        let what = format!("funding account {account} with {asset_id}");
+        let request = InstructRequest {
+            context: Some(self.operator.context(id)),
+            account_id: account_id(&self.operator.run, account),
+            asset_id,
+            custodian_id: custodian.clone(),
+            direction: InstructionDirection::Deposit.into(),
+            amount: amount.to_string(),
+        };
+        let connection = &self.operator.connection;
+        let answer = connection
+            .persist(|| {
+                let (mut client, request) = (connection.accounts(), request.clone());
+                async move { client.instruct(request).await }
+            })
+            .await;
+        accepted(what, answer)
+    }
+
+    /// Counts what all accounts of the run, its venue and its custodians have, and compares it with
+    /// what was deposited: to the smallest unit.
+    pub async fn count(
+        &self,
+        (accounts, venue): (u32, &str),
+        goods: &[String],
+        stake: Stake,
+        summary: &mut Summary,
+    ) -> Result<(), SetupError> {
+        let connection = &self.operator.connection;
+        let mut have = BTreeMap::<String, Decimal>::new();
+        for balances in self.balances(accounts).await? {
+            for balance in balances {
+                *have.entry(balance.asset_id).or_default() += decimal(&balance.balance)?;
+            }
+        }
+        let positions = list_positions(connection).await?;
+        for (place, asset) in std::iter::once(&self.money).chain(goods).enumerate() {
+            let of = |kind: HolderKind, holder: &str| {
+                let mut all = positions.iter();
+                let found = all.find(|position| {
+                    position.holder_kind() == kind
+                        && position.holder_id == holder
+                        && position.asset_id == *asset
+                });
+                found.map_or(Ok(Decimal::ZERO), |position| decimal(&position.available))
+            };
+            let fees = of(HolderKind::Venue, venue)?;
+            let keeper = if place == 0 {
+                &self.bank
+            } else {
+                &self.warehouse
+            };
+            let outside = -of(HolderKind::Custodian, keeper)?;
+            let each = if place == 0 { stake.money } else { stake.goods };
+            let deposited = each * Decimal::from(accounts);
+            let accounts_have = have.get(asset).copied().unwrap_or_default();
+            let told = format!(
+                "{asset}: {accounts} accounts have {accounts_have}, fees took {fees}, custodians \
+                 keep {outside}, deposited were {deposited}"
+            );
+            if accounts_have + fees != deposited || outside != deposited {
+                summary.mismatch(|| told.clone());
+            }
+            summary.notes.push(told);
+        }
+        Ok(())
+    }
+
+    async fn balances(&self, accounts: u32) -> Result<Vec<Vec<Balance>>, SetupError> {
+        let mut all = Vec::with_capacity(accounts as usize);
+        let mut running = JoinSet::new();
+        for index in 0..accounts {
+            if running.len() == PIPELINED_MAX {
+                all.push(ended(running.join_next().await)?);
+            }
+            let connection = self.operator.connection.clone();
+            let account = account_id(&self.operator.run, index);
+            running.spawn(async move { get_balances(&connection, account).await });
+        }
+        while let Some(one) = running.join_next().await {
+            all.push(ended(Some(one))?);
+        }
+        Ok(all)
+    }
+
+    /// Digits after the point of the currency's amounts.
+    pub fn decimals(&self) -> u32 {
+        self.decimals
+    }
+}
+
+type Joined<T> = Option<Result<Result<T, SetupError>, tokio::task::JoinError>>;
+
+fn ended<T>(joined: Joined<T>) -> Result<T, SetupError> {
+    let joined = joined.ok_or_else(|| SetupError::Aborted("no task is running".to_owned()))?;
+    joined.map_err(|error| SetupError::Aborted(error.to_string()))?
+}
+
+fn accepted(
+    what: String,
+    answer: Result<proto::v1::OperationReport, Status>,
+) -> Result<(), SetupError> {
+    match answer {
+        Ok(report) if report.accepted => Ok(()),
+        Ok(report) => Err(rejected(what, report)),
+        Err(status) => Err(SetupError::Call { what, status }),
+    }
+}
+
+pub(super) fn decimal(text: &str) -> Result<Decimal, SetupError> {
+    let wrong = |_| SetupError::Aborted(format!("`{text}` is no amount"));
+    text.parse().map_err(wrong)
+}
+
+/// All that an account has.
+pub async fn get_balances(
+    connection: &Connection,
+    account_id: String,
+) -> Result<Vec<Balance>, SetupError> {
+    let request = GetBalancesRequest {
+        account_id,
+        page_size: PAGE,
+        page_token: String::new(),
+    };
+    let answer = connection
+        .persist(|| {
+            let (mut client, request) = (connection.accounts(), request.clone());
+            async move { client.get_balances(request).await }
+        })
+        .await;
+    let what = || format!("reading the balances of {}", request.account_id);
+    let answer = answer.map_err(|status| SetupError::Call {
+        what: what(),
+        status,
+    })?;
+    Ok(answer.balances)
+}
+
+/// All positions of venues and custodians.
+async fn list_positions(connection: &Connection) -> Result<Vec<Position>, SetupError> {
+    let (mut positions, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let request = ListPositionsRequest {
+            holder_kind: HolderKind::Unspecified.into(),
+            page_size: PAGE,
+            page_token,
+        };
+        let answer = connection
+            .persist(|| {
+                let (mut client, request) = (connection.accounts(), request.clone());
+                async move { client.list_positions(request).await }
+            })
+            .await;
+        let page = answer.map_err(|status| SetupError::Call {
+            what: "listing positions".to_owned(),
+            status,
+        })?;
+        positions.extend(page.positions);
+        if page.next_page_token.is_empty() {
+            return Ok(positions);
+        }
+        page_token = page.next_page_token;
+    }
+}

@@ -1,0 +1,142 @@
+//! The statement of one account: every posting with the running balances, to be checked by hand.
+//!
+//! Invariant: what the lines add up to is compared with the balances the exchange tells; a
+//! difference is a mismatch. Not here: the sum over all accounts (`money`).
+
+use std::collections::BTreeMap;
+
+use proto::v1::{ListPostingsRequest, Posting, PostingKind};
+use rust_decimal::Decimal;
+
+use super::SetupError;
+use super::money::{decimal, get_balances};
+use crate::client::connect::Connection;
+use crate::report::Summary;
+
+/// Postings of one page.
+const PAGE: u32 = 1_000;
+/// The most postings of an account whose statement is printed: about a screen.
+const SHORT: usize = 24;
+/// The fewest: its funding and a trade with its fee.
+const TELLING: usize = 6;
+
+/// Prints the statement of the first of these accounts that traded and did not trade much.
+pub async fn print_one(
+    connection: &Connection,
+    accounts: impl Iterator<Item = String>,
+    summary: &mut Summary,
+) -> Result<(), SetupError> {
+    for account_id in accounts {
+        let postings = first_page(connection, &account_id).await?;
+        if (TELLING..=SHORT).contains(&postings.len()) {
+            return print(connection, account_id, &postings, summary).await;
+        }
+    }
+    summary
+        .notes
+        .push("no account traded a little: no statement".to_owned());
+    Ok(())
+}
+
+async fn print(
+    connection: &Connection,
+    account_id: String,
+    postings: &[Posting],
+    summary: &mut Summary,
+) -> Result<(), SetupError> {
+    let (lines, sums) = lines(postings)?;
+    summary.notes.push(format!("statement of {account_id}:"));
+    summary.notes.extend(lines);
+    for balance in get_balances(connection, account_id.clone()).await? {
+        let told = decimal(&balance.balance)?;
+        let sum = sums.get(&balance.asset_id).copied().unwrap_or_default();
+        if sum != told {
+            summary.mismatch(|| {
+                format!(
+                    "{account_id}: postings of {} add up to {sum}, its balance is {told}",
+                    balance.asset_id
+                )
+            });
+        }
+        summary.notes.push(format!(
+            "  closing {} {told}, of which held {}",
+            balance.asset_id, balance.held
+        ));
+    }
+    Ok(())
+}
+
+/// A line a posting, and what they add up to by asset.
+fn lines(postings: &[Posting]) -> Result<(Vec<String>, BTreeMap<String, Decimal>), SetupError> {
+    let mut sums = BTreeMap::<String, Decimal>::new();
+    let mut lines = Vec::with_capacity(postings.len());
+    for posting in postings {
+        let amount = decimal(&posting.amount)?;
+        let sum = sums.entry(posting.asset_id.clone()).or_default();
+        *sum += amount;
+        let why = match posting.kind() {
+            PostingKind::Unspecified => "unknown",
+            PostingKind::Deposit => "deposit",
+            PostingKind::Withdrawal => "withdrawal",
+            PostingKind::TradeMoney => "trade, money",
+            PostingKind::TradeGoods => "trade, goods",
+            PostingKind::Fee => "fee",
+        };
+        let of = if posting.trade_id.is_empty() {
+            &posting.reference
+        } else {
+            &posting.trade_id
+        };
+        lines.push(format!(
+            "  {why:13} {of:16} {amount:>20} {} makes {sum}",
+            posting.asset_id
+        ));
+    }
+    Ok((lines, sums))
+}
+
+async fn first_page(connection: &Connection, account_id: &str) -> Result<Vec<Posting>, SetupError> {
+    let request = ListPostingsRequest {
+        account_id: account_id.to_owned(),
+        page_size: PAGE,
+        ..ListPostingsRequest::default()
+    };
+    let answer = connection
+        .persist(|| {
+            let (mut client, request) = (connection.accounts(), request.clone());
+            async move { client.list_postings(request).await }
+        })
+        .await;
+    let page = answer.map_err(|status| SetupError::Call {
+        what: format!("reading the postings of {account_id}"),
+        status,
+    })?;
+    Ok(page.postings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_adds_up_line_by_line() {
+        let posting = |asset: &str, amount: &str, kind: PostingKind| Posting {
+            asset_id: asset.to_owned(),
+            amount: amount.to_owned(),
+            kind: kind.into(),
+            trade_id: "1-1-9-0".to_owned(),
+            ..Posting::default()
+        };
+        let all = [
+            posting("CNY", "100.00", PostingKind::Deposit),
+            posting("CNY", "-30.50", PostingKind::TradeMoney),
+            posting("CNY", "-0.01", PostingKind::Fee),
+            posting("cu", "3", PostingKind::TradeGoods),
+        ];
+        let (lines, sums) = lines(&all).unwrap();
+        assert_eq!(lines.len(), 4);
+        assert!(lines[2].ends_with("-0.01 CNY makes 69.49"), "{}", lines[2]);
+        assert_eq!(sums["CNY"].to_string(), "69.49");
+        assert_eq!(sums["cu"].to_string(), "3");
+    }
+}
