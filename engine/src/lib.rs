@@ -52,7 +52,7 @@ pub mod venue;
 /// The version of the trading rules this build carries out. Raised with every change by which the
 /// same commands give other events; a journal names it, and replay never crosses it.
 pub const SEMANTICS_VERSION: u32 = if cfg!(feature = "next-semantics") {
-    3
+    4
 } else {
-    2
+    3
 };

@@ -123,23 +123,16 @@ fn a_snapshot_of_the_rules_without_money_is_restored() {
     assert!(forged.restore(small()).is_err());
 }
 
+/// A build whose engine had eight sections wrote the file: money, but no rules about who may trade.
 #[test]
-fn the_bytes_of_a_snapshot_with_money_never_change() {
-    let engine = sample::cleared(small());
-    assert_eq!(engine.audit(), Ok(()));
-    let written = Snapshot::of(&engine, &golden_stamp(2)).encode();
-    if std::env::var_os("SANJIANG_PRINT_GOLDEN").is_some() {
-        print!("golden ");
-        for byte in &written {
-            print!("{byte:02x}");
-        }
-        println!();
-    }
+fn a_snapshot_of_the_first_rules_with_money_is_restored() {
     let golden = include_bytes!("snapshot_v2.bin");
-    assert_eq!(written, golden);
     let read = Snapshot::decode(golden).expect("whole");
-    let restored = read.restore(small()).expect("sound");
-    assert_eq!(restored.state_hash(), engine.state_hash());
+    assert_eq!((read.sections.len(), read.header.semantics), (8, 2));
+    assert_eq!(read.encode(), golden);
+    let engine = read.restore(small()).expect("sound");
+    let today = sample::cleared(small()).encode_sections();
+    assert_eq!(engine.encode_sections()[1..], today[1..]);
 }
 
 #[test]

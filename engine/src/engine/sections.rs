@@ -6,6 +6,7 @@
 
 use super::day_ends::{DayEnd, DayEnds};
 use super::{Engine, setting};
+use crate::SEMANTICS_VERSION;
 use crate::book::arena::Arena;
 use crate::bytes::{self, BytesError, Reader};
 use crate::clearing::Clearing;
@@ -54,8 +55,26 @@ impl SectionId {
         Self::Clearing,
         Self::Holds,
     ];
-    /// The sections of semantics version 1, which knew no money: the others are empty then.
-    const FIRST: usize = 6;
+    /// The rules version whose snapshots have the section for the first time. One written before
+    /// does without it: what the section would hold is as in a new engine.
+    const fn since(self) -> u32 {
+        match self {
+            Self::Clock
+            | Self::Parties
+            | Self::Venues
+            | Self::Sessions
+            | Self::Requests
+            | Self::Orders => 1,
+            Self::Clearing | Self::Holds => 2,
+        }
+    }
+
+    /// The sections of a snapshot that has so many of them.
+    fn of_count(count: usize) -> impl Iterator<Item = Self> {
+        let of = |rules: u32| Self::ALL.into_iter().filter(move |one| one.since() <= rules);
+        let rules = (1..=SEMANTICS_VERSION).find(|rules| of(*rules).count() == count);
+        of(rules.unwrap_or(SEMANTICS_VERSION))
+    }
 
     /// The version of the section's bytes that this build writes and reads.
     pub const fn version(self) -> u8 {
@@ -64,7 +83,7 @@ impl SectionId {
 
     /// The section with this number.
     pub fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.get(usize::from(code).checked_sub(1)?).copied()
+        Self::ALL.into_iter().find(|one| *one as u8 == code)
     }
 }
 
@@ -154,14 +173,7 @@ impl Engine {
     ) -> Result<Self, SectionsError> {
         let mut engine = Self::new(limits);
         let mut rest = sections.iter();
-        let all = &SectionId::ALL;
-        let first = sections.len() == SectionId::FIRST;
-        let expected = if first {
-            &all[..SectionId::FIRST]
-        } else {
-            &all[..]
-        };
-        for section in expected.iter().copied() {
+        for section in SectionId::of_count(sections.len()) {
             let found = rest.next().filter(|(id, _)| *id == section);
             let (_, bytes) = found.ok_or(SectionsError::Missing(section))?;
             let mut input = Reader::new(bytes);
@@ -176,7 +188,7 @@ impl Engine {
             let read = read.and_then(|()| input.finish());
             read.map_err(|error| SectionsError::Bytes { section, error })?;
         }
-        if first {
+        if sections.iter().all(|(id, _)| *id != SectionId::Holds) {
             engine.clearing.hold_nothing(engine.arena.used());
         }
         if rest.next().is_some() {

@@ -45,6 +45,7 @@ macro_rules! types {
 
         impl Type {
             const ALL: &'static [Self] = &[$(Self::$name,)*];
+            const LAST: Self = Self::ALL[Self::ALL.len() - 1];
 
             const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => stringify!($name),)* }
@@ -122,9 +123,9 @@ impl Type {
         }
     }
 
-    /// The type with this number; the numbers rise by one from 1.
+    /// The type with this number.
     fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.get(usize::from(code).checked_sub(1)?).copied()
+        Self::ALL.iter().find(|one| **one as u8 == code).copied()
     }
 }
 
@@ -168,7 +169,7 @@ impl fmt::Display for CodecError {
                 f,
                 "command type {code}, version {version}, is not known to this release ({release}), \
                  which reads types 1 to {}; a later release may have written it",
-                Type::ALL.len()
+                Type::LAST as u8
             ),
             Self::UnknownVersion { name, version: 0 } => {
                 write!(f, "command {name}, version 0: no release has written it")
