@@ -6,11 +6,14 @@
 //! rules (`engine`, `market`, `venue`).
 
 mod clearing;
+mod margin;
 
 pub use clearing::{
     Acknowledge, AssetClass, CloseCustodyDate, CreateAsset, CreateCustodian, CustodianKind,
     Direction, FeeRates, Instruct, Outcome, SetClearing, SetFees, SetTier,
 };
+
+pub use margin::{MarginCommand, Mark, SetMargin, SetSettlementPrice};
 
 use crate::types::{
     AccountId, CalendarId, ClientId, InstrumentId, Name, Nanoseconds, NewOrder, OrderId, OwnerId,
@@ -137,6 +140,8 @@ pub enum Body {
     Acknowledge(Acknowledge),
     /// A custodian's date is closed.
     CloseCustodyDate(CloseCustodyDate),
+    /// Margin forwards: their terms, prices and marks.
+    Margin(MarginCommand),
     /// Time passes: the sequencer puts one before any command at or past the next deadline.
     Tick,
     /// Start-up: connections of the time before are gone.
@@ -180,6 +185,7 @@ impl Body {
             | Self::Instruct(_)
             | Self::Acknowledge(_)
             | Self::CloseCustodyDate(_)
+            | Self::Margin(_)
             | Self::Tick
             | Self::SessionsLost
             | Self::SemanticsVersion(_)

@@ -7,6 +7,7 @@
 mod clearing;
 mod clock;
 mod day_ends;
+mod margin;
 mod operations;
 mod orders;
 mod sections;
@@ -263,6 +264,7 @@ impl Engine {
             | Body::Instruct(_)
             | Body::Acknowledge(_)
             | Body::CloseCustodyDate(_) => self.clear(command, events),
+            Body::Margin(command) => self.change_margin(command, events),
             Body::Tick => self.tick(events),
             Body::BeginEpoch(begin) => {
                 events.push(Event::EpochBegan(*begin));
@@ -305,6 +307,7 @@ impl Engine {
             | Body::Instruct(_)
             | Body::Acknowledge(_)
             | Body::CloseCustodyDate(_) => self.check_clear(command),
+            Body::Margin(command) => self.check_margin(command),
             Body::Tick
             | Body::AcceptClock(_)
             | Body::SessionsLost
@@ -322,13 +325,13 @@ impl Engine {
         }
         let market = self.markets[place].get_or_insert_with(|| Box::new(Market::new()));
         let setting = setting(&self.venues, &self.clearing, &self.limits, instrument);
-        let cleared = setting.clears.cleared().copied();
+        let clears = setting.clears;
         Floor {
             market,
             setting,
             desk: Desk {
                 clearing: &mut self.clearing,
-                cleared,
+                clears,
                 arena: &mut self.arena,
                 parties: &mut self.parties,
                 timers: &mut self.timers,
@@ -366,8 +369,11 @@ fn setting<'a>(
     let instrument = venues.instrument(id).expect("the instrument is known");
     let clears = match clearing.terms(id) {
         Some(cleared) => Clears::With(*cleared),
-        None if venues.is_demonstration(id) => Clears::Demonstration,
-        None => Clears::Missing,
+        None => match clearing.margin.contract(id) {
+            Some(contract) => Clears::Margin(contract.margined),
+            None if venues.is_demonstration(id) => Clears::Demonstration,
+            None => Clears::Missing,
+        },
     };
     Setting {
         instrument: id,

@@ -118,6 +118,8 @@ reasons! {
     StopOrders = 81, "STOP_ORDERS";
     /// The instrument's book holds as many price levels as it may.
     PriceLevels = 82, "PRICE_LEVELS";
+    /// The account would be long or short by more lots than it may, open orders included.
+    PositionLimit = 85, "POSITION_LIMIT";
     // -- self-trade and FOK ------------------------------------------------------------------
     /// A post-only order would take.
     PostOnlyWouldTake = 90, "POST_ONLY_WOULD_TAKE";
@@ -132,6 +134,8 @@ reasons! {
     InsufficientGoods = 96, "INSUFFICIENT_GOODS";
     /// The ledger holds as many positions as it may.
     Positions = 97, "POSITIONS";
+    /// The account has less money available than the margin would rise by, or is called.
+    InsufficientMargin = 98, "INSUFFICIENT_MARGIN";
     // -- operations --------------------------------------------------------------------------
     /// The public id is taken.
     AlreadyExists = 100, "ALREADY_EXISTS";
@@ -147,6 +151,10 @@ reasons! {
     ReferenceUsed = 105, "REFERENCE_USED";
     /// More of the asset would be in circulation than there may be.
     AmountLimit = 106, "AMOUNT_LIMIT";
+    /// A mark of the instrument is not over.
+    MarkRunning = 120, "MARK_RUNNING";
+    /// The instrument is no margin forward.
+    NotMargin = 121, "NOT_MARGIN";
 }
 
 impl RejectReason {

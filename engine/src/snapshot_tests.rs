@@ -18,6 +18,8 @@ fn small() -> Limits {
         assets_max: 4,
         custodians_max: 4,
         positions_max: 16,
+        margin_rows_max: 8,
+        margin_rows_per_tick: 2,
         rates_max: 4,
         instructions_max: 4,
         references_max: 8,

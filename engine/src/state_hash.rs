@@ -11,11 +11,11 @@
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{BeginEpoch, Scope};
 use crate::event::{
-    BookAction, BookChange, Cause, Counters, CustodyReport, Event, ExecType, Fill, OrderReport,
-    Trade,
+    BookAction, BookChange, Cause, Counters, CustodyReport, Event, ExecType, Fill, MarginEvent,
+    OrderReport, Trade,
 };
 use crate::reject::Reject;
-use crate::types::{InstrumentId, OrderId, OrderStatus, Price, Sequence, Side};
+use crate::types::{InstrumentId, OrderId, OrderStatus, Price, Sequence, Side, Time};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// The running hash of all events up to a sequence.
@@ -125,6 +125,7 @@ impl Event {
             | Self::ReferencePrice(_)
             | Self::DayRolled(_)
             | Self::Custody(_)
+            | Self::Margin(_)
             | Self::EpochBegan(_)
             | Self::Quarantined(_) => {
                 buffer.rare_event(self);
@@ -343,6 +344,7 @@ impl Buffer {
                 self.i64(set.price.ticks());
             }
             Event::Custody(report) => self.custody(report),
+            Event::Margin(event) => self.margin(event),
             Event::EpochBegan(began) => self.epoch_began(began),
             Event::Quarantined(quarantine) => {
                 self.byte(15);
@@ -372,6 +374,40 @@ impl Buffer {
             self.byte(byte);
         }
         self.put(report.business_date.to_le_bytes());
+    }
+
+    fn margin(&mut self, event: &MarginEvent) {
+        self.byte(27);
+        match event {
+            MarginEvent::Settlement { instrument, price } => {
+                self.byte(1);
+                self.instrument(*instrument);
+                self.i64(price.ticks());
+            }
+            MarginEvent::Variation(one) => {
+                self.byte(2);
+                self.u32(one.account.index());
+                self.instrument(one.instrument);
+                self.i64(one.amount);
+            }
+            MarginEvent::Call(call) => {
+                self.byte(3);
+                self.u32(call.account.index());
+                self.instrument(call.instrument);
+                self.i64(call.maintenance);
+                self.i64(call.held);
+                self.byte(u8::from(call.deadline.is_some()));
+                self.i64(call.deadline.map_or(0, Time::nanoseconds));
+            }
+            MarginEvent::Covered {
+                account,
+                instrument,
+            } => {
+                self.byte(4);
+                self.u32(account.index());
+                self.instrument(*instrument);
+            }
+        }
     }
 
     fn epoch_began(&mut self, began: &BeginEpoch) {
@@ -429,5 +465,6 @@ fn cause_code(cause: Cause) -> u8 {
         Cause::TimeOver => 6,
         Cause::PriceSet => 7,
         Cause::NotPlaced => 8,
+        Cause::ForcedReduction => 27,
     }
 }

@@ -9,6 +9,7 @@ mod model {
     pub mod coverage;
     pub mod drive;
     pub mod generate;
+    pub mod margin;
     pub mod operate;
     pub mod paid;
     pub mod rng;

@@ -5,6 +5,7 @@
 
 use super::fee::Accrued;
 use super::ledger::Place;
+use super::margin::rows::NIL;
 use super::terms::Cleared;
 use crate::command::FeeRates;
 use crate::types::{Price, Quantity, Side};
@@ -24,10 +25,18 @@ pub(crate) struct Hold {
     pub(crate) goods_at: Place,
     /// Its rates.
     pub(crate) rates: u32,
+    /// Its row, of an order of a margin forward: then `money` is its fee and `goods` its open
+    /// lots, those of a sell below zero.
+    pub(crate) margin: u32,
 }
 
+const _: () = assert!(
+    size_of::<Hold>() == 48,
+    "margin fits where the row had room"
+);
+
 impl Hold {
-    /// Of no order, or of one without clearing.
+    /// Of no order, or of one without clearing and margin.
     pub(crate) const NONE: Self = Self {
         money: 0,
         goods: 0,
@@ -38,9 +47,10 @@ impl Hold {
         money_at: Place::NONE,
         goods_at: Place::NONE,
         rates: 0,
+        margin: NIL,
     };
 
-    /// Whether there is an order with clearing.
+    /// Whether there is an order with clearing or margin.
     #[inline]
     pub(crate) fn is_cleared(&self) -> bool {
         !self.money_at.is_none()

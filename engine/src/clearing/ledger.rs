@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use crate::limits::Limits;
-use crate::types::{AccountId, Amount, AssetId, CustodianId, VenueId};
+use crate::types::{AccountId, Amount, AssetId, CustodianId, InstrumentId, VenueId};
 
 /// No position.
 const NIL: u32 = u32::MAX;
@@ -24,6 +24,8 @@ pub enum Holder {
     Venue(VenueId),
     /// A custodian, with the opposite sign.
     Custodian(CustodianId),
+    /// Where the marks of a margin forward collect losses and pay gains from.
+    Clearing(InstrumentId),
 }
 
 /// What a holder has of an asset, in minor units.

@@ -15,6 +15,7 @@ pub(crate) mod custody;
 pub(crate) mod fee;
 pub(crate) mod hold;
 pub(crate) mod ledger;
+pub mod margin;
 pub(crate) mod orders;
 pub mod postings;
 pub(crate) mod section;
@@ -23,7 +24,8 @@ pub(crate) mod terms;
 pub use assets::{Asset, Custodian};
 pub use custody::Instruction;
 pub use ledger::{Holder, Position};
-pub use terms::{Cleared, factors};
+pub use margin::{Contract, Margin, Margined};
+pub use terms::{Cleared, factors, tick_value};
 
 use crate::command::FeeRates;
 use crate::limits::Limits;
@@ -43,6 +45,7 @@ pub struct Clearing {
     pub(crate) custody: Custody,
     /// By instrument handle; none without clearing.
     terms: Vec<Option<Cleared>>,
+    pub(crate) margin: Margin,
     /// By the order's slot; one of no order holds nothing.
     holds: Vec<Hold>,
 }
@@ -56,6 +59,7 @@ impl Clearing {
             fees: Fees::new(limits),
             custody: Custody::new(limits),
             terms: Vec::new(),
+            margin: Margin::new(limits),
             holds: Vec::with_capacity(limits.orders_max as usize),
         }
     }
@@ -82,6 +86,11 @@ impl Clearing {
     /// What there is.
     pub fn assets(&self) -> &Assets {
         &self.assets
+    }
+
+    /// Margin forwards: their contracts and who has what in them.
+    pub fn margin(&self) -> &Margin {
+        &self.margin
     }
 
     /// Pending instructions and open references.

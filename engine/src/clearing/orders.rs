@@ -6,6 +6,7 @@
 use super::fee::{self, Liquidity};
 use super::hold::{Hold, Needed, needed};
 use super::ledger::{Holder, Place};
+use super::margin::orders::Margining;
 use super::{Cleared, Clearing};
 use crate::reject::RejectReason;
 use crate::types::{
@@ -43,6 +44,15 @@ pub(crate) struct Party {
     pub(crate) leaves: Quantity,
 }
 
+/// What an order's entry was checked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Entry {
+    /// Its instrument has neither clearing nor margin.
+    Free,
+    Cleared(Entered),
+    Margin(Margining),
+}
+
 /// What a trade moved.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Settled {
@@ -54,6 +64,8 @@ pub(crate) struct Settled {
     pub(crate) fees: [i64; 2],
     /// The money the two orders hold now.
     pub(crate) held: [i64; 2],
+    /// Whether it ended a margin call of buyer and seller.
+    pub(crate) covered: [bool; 2],
 }
 
 impl Clearing {
@@ -102,8 +114,17 @@ impl Clearing {
 
     /// Takes a checked hold for the new order in `slot`; none without clearing.
     #[inline]
-    pub(crate) fn enter(&mut self, slot: u32, entered: Option<&Entered>) {
-        let hold = entered.map_or(Hold::NONE, |entered| self.taken(entered));
+    pub(crate) fn enter(&mut self, slot: u32, entry: &Entry) {
+        let hold = match entry {
+            Entry::Free => Hold::NONE,
+            Entry::Cleared(entered) => self.taken(entered),
+            Entry::Margin(entered) => return self.enter_margin(slot, entered),
+        };
+        self.put_hold(slot, hold);
+    }
+
+    #[inline]
+    pub(super) fn put_hold(&mut self, slot: u32, hold: Hold) {
         let slot = slot as usize;
         if slot == self.holds.len() {
             self.holds.push(hold);
@@ -195,19 +216,7 @@ impl Clearing {
     }
 
     /// An order shrank or has a better price for its owner: it holds less, never more.
-    pub(crate) fn lower(
-        &mut self,
-        cleared: &Cleared,
-        slot: u32,
-        side: Side,
-        price: Option<Price>,
-        leaves: Quantity,
-    ) {
-        let party = Party {
-            slot,
-            price,
-            leaves,
-        };
+    pub(crate) fn lower(&mut self, cleared: &Cleared, party: Party, side: Side) {
         self.lower_after(cleared, party, side, 0);
     }
 
@@ -227,6 +236,9 @@ impl Clearing {
     /// An order has ended: it lets go of all it holds.
     #[inline]
     pub(crate) fn end(&mut self, slot: u32) {
+        if self.holds[slot as usize].is_margin() {
+            return self.end_margin(slot);
+        }
         let hold = std::mem::replace(&mut self.holds[slot as usize], Hold::NONE);
         if hold.is_cleared() {
             self.ledger.release(hold.money_at, hold.money);
@@ -245,7 +257,8 @@ impl Clearing {
         parties: [Party; 2],
     ) -> Settled {
         let value = cleared.value(price, quantity) as i64;
-        let fees = self.charge(value, quantity, aggressor, parties.map(|party| party.slot));
+        let slots = parties.map(|party| party.slot);
+        let fees = self.charge([value; 2], quantity, aggressor, slots);
         let [buy, sell] = parties.map(|party| self.holds[party.slot as usize]);
         let goods = quantity.lots() * cleared.lot_units;
         self.ledger.capture_to(sell.goods_at, goods, buy.goods_at);
@@ -267,15 +280,16 @@ impl Clearing {
             goods,
             fees,
             held,
+            covered: [false; 2],
         }
     }
 
     /// What both sides are charged. A rebate is at most what the other side pays, so that a venue
     /// never pays for a trade.
     #[inline]
-    fn charge(
+    pub(super) fn charge(
         &mut self,
-        value: i64,
+        values: [i64; 2],
         quantity: Quantity,
         aggressor: Option<Side>,
         slots: [u32; 2],
@@ -287,10 +301,8 @@ impl Clearing {
         };
         let mut fees = [0; 2];
         let accrued = slots.map(|slot| self.holds[slot as usize].accrued);
-        for (fee, (slot, side)) in fees
-            .iter_mut()
-            .zip(slots.iter().zip([Side::Buy, Side::Sell]))
-        {
+        let sides = slots.iter().zip([Side::Buy, Side::Sell]);
+        for ((fee, value), (slot, side)) in fees.iter_mut().zip(values).zip(sides) {
             let hold = &mut self.holds[*slot as usize];
             let rates = self.fees.rates(hold.rates);
             let before = hold.accrued.charged(rates);
@@ -322,7 +334,7 @@ impl Clearing {
 
     /// Moves the money of a trade; what each side paid out of its hold.
     #[inline]
-    fn pay(
+    pub(super) fn pay(
         &mut self,
         [buyer, seller]: [Place; 2],
         value: i64,

@@ -26,6 +26,7 @@ impl Clearing {
                 Holder::Account(id) => (0, id.index()),
                 Holder::Venue(id) => (1, id.index()),
                 Holder::Custodian(id) => (2, id.index()),
+                Holder::Clearing(id) => (3, id.index()),
             };
             bytes::put_u8(out, kind);
             bytes::put_varint(out, u64::from(handle));
@@ -86,12 +87,14 @@ impl Clearing {
                 0 => Holder::Account(AccountId::new(handle)),
                 1 => Holder::Venue(VenueId::new(handle)),
                 2 => Holder::Custodian(CustodianId::new(handle)),
+                3 => Holder::Clearing(InstrumentId::new(handle)),
                 _ => return Err(wrong()),
             };
             let known = match holder {
                 Holder::Account(id) => parties.owner_of(id).is_some(),
                 Holder::Venue(id) => venues.venue(id).is_some(),
                 Holder::Custodian(id) => self.assets.custodian(id).is_some(),
+                Holder::Clearing(id) => venues.instrument(id).is_some(),
             };
             let asset = AssetId::new(input.varint32("a position's asset")?);
             let (available, held) = (input.zigzag()?, input.zigzag()?);
@@ -172,10 +175,11 @@ impl Clearing {
         Ok(custody)
     }
 
-    /// Writes what orders hold, in order of their slots.
+    /// Writes what orders hold, in order of their slots; those of margin forwards apart.
     pub(crate) fn encode_holds(&self, out: &mut Vec<u8>) {
         let holds = self.holds.iter().enumerate();
-        let cleared: Vec<_> = holds.filter(|(_, hold)| hold.is_cleared()).collect();
+        let cleared = |hold: &Hold| hold.is_cleared() && !hold.is_margin();
+        let cleared: Vec<_> = holds.filter(|(_, hold)| cleared(hold)).collect();
         bytes::put_varint(out, cleared.len() as u64);
         for (slot, hold) in cleared {
             bytes::put_varint(out, slot as u64);
@@ -245,13 +249,42 @@ impl Clearing {
             money_at: Place::new(input.varint32("a hold's money")?),
             goods_at: Place::new(input.varint32("a hold's goods")?),
             rates: input.varint32("a hold's rates")?,
+            ..Hold::NONE
         };
+        self.check_hold(hold)
+    }
+
+    fn check_hold(&self, hold: Hold) -> Result<Hold, BytesError> {
+        let accrued = hold.accrued;
         let bounded = accrued.whole.abs() <= Amount::MAX_UNITS && accrued.millionths < 1_000_000;
         if !bounded || !self.fees.has(hold.rates) {
-            return Err(wrong());
+            return Err(BytesError::range("what an order holds"));
         }
         Ok(hold)
     }
+
+    /// Reads what [`put_fee_hold`] wrote.
+    pub(super) fn fee_hold(&self, input: &mut Reader<'_>) -> Result<Hold, BytesError> {
+        self.check_hold(Hold {
+            money: amount(input, "the fee an order holds")?.units(),
+            accrued: Accrued {
+                whole: input.zigzag()?,
+                millionths: input.varint32("millionths of a fee")?,
+            },
+            money_at: Place::new(input.varint32("a hold's money")?),
+            rates: input.varint32("a hold's rates")?,
+            ..Hold::NONE
+        })
+    }
+}
+
+/// Writes what an order holds for its fee.
+pub(super) fn put_fee_hold(out: &mut Vec<u8>, hold: &Hold) {
+    bytes::put_varint(out, hold.money as u64);
+    bytes::put_zigzag(out, hold.accrued.whole);
+    bytes::put_varint(out, u64::from(hold.accrued.millionths));
+    bytes::put_varint(out, u64::from(hold.money_at.index()));
+    bytes::put_varint(out, u64::from(hold.rates));
 }
 
 fn put_instruction(out: &mut Vec<u8>, instruction: &Instruction) {

@@ -5,9 +5,10 @@
 //! tick is sent (`runtime::sequencer`).
 
 use super::Engine;
+use super::margin::Reduction;
 use crate::event::{Cause, Event, Events, ExecType};
 use crate::limits::Limits;
-use crate::types::{OrderId, Time, VenueId};
+use crate::types::{InstrumentId, OrderId, Time, VenueId};
 use crate::venue::{Due, DueKind, Fired};
 
 /// What is due, in the order in which deadlines fire.
@@ -19,6 +20,10 @@ pub(super) enum Deadline {
     DayEnd(Time, VenueId),
     /// The end of a GTD order (kind 3).
     Order(Time, OrderId),
+    /// A mark of a margin forward that is not over (kind 4).
+    Mark(Time, InstrumentId),
+    /// The deadline of a margin call, by its row (kind 5).
+    Call(Time, u32),
 }
 
 impl Deadline {
@@ -26,7 +31,10 @@ impl Deadline {
     pub(super) fn deadline(&self) -> Time {
         match self {
             Self::Venue(due) => due.deadline,
-            Self::DayEnd(deadline, _) | Self::Order(deadline, _) => *deadline,
+            Self::DayEnd(deadline, _)
+            | Self::Order(deadline, _)
+            | Self::Mark(deadline, _)
+            | Self::Call(deadline, _) => *deadline,
         }
     }
 
@@ -42,6 +50,8 @@ impl Deadline {
                 ..
             }) => 2,
             Self::Order(..) => 3,
+            Self::Mark(..) => 4,
+            Self::Call(..) => 5,
         }
     }
 }
@@ -55,12 +65,19 @@ impl Engine {
         let day_end = day_end.map(|(deadline, venue)| Deadline::DayEnd(deadline, venue));
         let order = self.timers.first();
         let order = order.map(|(deadline, id)| Deadline::Order(deadline, id));
-        let all = [venue, day_end, order].into_iter().flatten();
+        let margin = self.clearing.margin();
+        let mark = margin.first_mark();
+        let mark = mark.map(|(deadline, instrument)| Deadline::Mark(deadline, instrument));
+        let call = margin.first_call();
+        let call = call.map(|(deadline, row)| Deadline::Call(deadline, row));
+        let all = [venue, day_end, order, mark, call].into_iter().flatten();
         all.min_by_key(|due| (due.deadline(), due.kind()))
     }
 
     pub(super) fn tick(&mut self, events: &mut Events) {
         let mut left = Limits::EXPIRIES_PER_TICK_MAX;
+        let mut rows = self.limits.margin_rows_per_tick as usize;
+        let mut reduction = Reduction::Allowed;
         while let Some(due) = self.next_due().filter(|due| due.deadline() <= self.time) {
             match due {
                 Deadline::Venue(due) => self.fire(due, events),
@@ -69,6 +86,12 @@ impl Engine {
                 Deadline::Order(_, id) => {
                     left -= 1;
                     self.expire(id.slot, events);
+                }
+                Deadline::Mark(..) if rows == 0 => break,
+                Deadline::Mark(..) => self.clearing.go_on_marking(&mut rows, events),
+                Deadline::Call(..) if left == 0 || reduction == Reduction::Made => break,
+                Deadline::Call(_, row) => {
+                    reduction = self.end_call(row, &mut left, events);
                 }
             }
             self.timers.tidy(&self.arena);
@@ -82,6 +105,7 @@ impl Engine {
                 events.push(Event::DayRolled(rolled));
                 self.day_ends
                     .fall_due(rolled.venue, due.deadline, self.sequence);
+                self.mark_all(rolled.venue, due.deadline, events);
             }
             Fired::Phase(venue, phase) => self.enter_phase(venue, phase, due.deadline, events),
             Fired::Passed => {}

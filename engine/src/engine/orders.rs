@@ -6,9 +6,11 @@
 use super::{Engine, Floor, operation, setting};
 use crate::book::arena::Arena;
 use crate::clearing::hold::Needed;
-use crate::clearing::orders::Entering;
+use crate::clearing::margin::orders::Refit;
+use crate::clearing::orders::{Entering, Entry as Hold};
 use crate::command::{Body, CancelOrder, Command, MassCancel, ReplaceOrder};
 use crate::event::{Cause, Counters, Event, Events, ExecType, MassCancelReport, OrderReport};
+use crate::market::Clears;
 use crate::market::book::Checked;
 use crate::market::checks::{Entry, Prices};
 use crate::market::replace::Replacement;
@@ -24,6 +26,14 @@ enum Counted {
     No,
 }
 
+/// What a replace changes of what its order holds.
+#[derive(Clone, Copy)]
+pub(super) enum Changed {
+    Nothing,
+    Cleared(Needed),
+    Margin(Refit),
+}
+
 impl Engine {
     /// All checks of a new order after the duplicate group: its owner, the price it comes with and
     /// what it will hold.
@@ -33,27 +43,34 @@ impl Engine {
         self.venues.permits(order.instrument, Action::New)?;
         let setting = setting(&self.venues, &self.clearing, &self.limits, order.instrument);
         let market = self.market(order.instrument);
-        let entry = Entry::new(order, owner);
+        let mut entry = Entry::new(order, owner);
+        if let Clears::Margin(margined) = &setting.clears {
+            let clearing = &self.clearing;
+            entry = entry.within(clearing.position_room(margined, order.account, order.side));
+        }
         let price = entry.check(market, &self.arena, &setting, time)?;
-        let entered = match setting.clears.cleared() {
-            None => None,
-            Some(cleared) => {
-                let entering = Entering {
-                    account: order.account,
-                    participant,
-                    venue: self.venues.venue_of(order.instrument),
-                    instrument: order.instrument,
-                    side: order.side,
-                    price,
-                    quantity: order.quantity,
-                };
-                Some(self.clearing.check_entry(cleared, &entering)?)
+        let entering = || Entering {
+            account: order.account,
+            participant,
+            venue: self.venues.venue_of(order.instrument),
+            instrument: order.instrument,
+            side: order.side,
+            price,
+            quantity: order.quantity,
+        };
+        let clearing = &self.clearing;
+        let entry = match &setting.clears {
+            Clears::With(cleared) => Hold::Cleared(clearing.check_entry(cleared, &entering())?),
+            Clears::Margin(margined) => {
+                Hold::Margin(clearing.check_margin_entry(margined, &entering())?)
             }
+            Clears::Demonstration | Clears::Missing => Hold::Free,
         };
         Ok(Checked {
             owner,
             price,
-            entered,
+            entry,
+            cause: Cause::Request,
         })
     }
 
@@ -114,28 +131,40 @@ impl Engine {
     pub(super) fn check_replace(
         &self,
         command: &ReplaceOrder,
-    ) -> Result<(u32, Replacement, Option<Needed>), RejectReason> {
+    ) -> Result<(u32, Replacement, Changed), RejectReason> {
         let slot = self.find(command.account, command.order)?;
         let instrument = self.instrument_of(slot);
         self.venues.permits(instrument, Action::Replace)?;
         let setting = setting(&self.venues, &self.clearing, &self.limits, instrument);
         let market = self.market(instrument);
-        let replacement = market.check_replace(&self.arena, &setting, slot, command)?;
-        let needed = match (&replacement, setting.clears.cleared()) {
-            (Replacement::Change(values), Some(cleared)) => {
-                let row = self.arena.row(slot);
-                let (side, leaves) = (row.flags.side(), values.leaves(row.cumulative()));
-                let price = values.price();
-                let clearing = &self.clearing;
-                Some(clearing.check_change(cleared, slot, side, price, leaves)?)
-            }
-            (Replacement::Cancel | Replacement::Change(_), _) => None,
+        let clearing = &self.clearing;
+        let row = self.arena.row(slot);
+        let side = row.flags.side();
+        let room_lots = match &setting.clears {
+            Clears::Margin(_) => clearing.replace_room(slot, side),
+            Clears::With(_) | Clears::Demonstration | Clears::Missing => i64::MAX,
         };
-        Ok((slot, replacement, needed))
+        let within = (slot, room_lots);
+        let replacement = market.check_replace(&self.arena, &setting, within, command)?;
+        let Replacement::Change(values) = &replacement else {
+            return Ok((slot, replacement, Changed::Nothing));
+        };
+        let (price, leaves) = (values.price(), values.leaves(row.cumulative()));
+        let changed = match &setting.clears {
+            Clears::With(cleared) => {
+                Changed::Cleared(clearing.check_change(cleared, slot, side, price, leaves)?)
+            }
+            Clears::Margin(margined) => {
+                let checked = clearing.check_margin_change(margined, slot, side, price, leaves);
+                Changed::Margin(checked?)
+            }
+            Clears::Demonstration | Clears::Missing => Changed::Nothing,
+        };
+        Ok((slot, replacement, changed))
     }
 
     pub(super) fn replace_order(&mut self, command: &ReplaceOrder, events: &mut Events) {
-        let (slot, replacement, needed) = match self.check_replace(command) {
+        let (slot, replacement, changed) = match self.check_replace(command) {
             Ok(checked) => checked,
             Err(reason) => {
                 let refusal = (ExecType::ReplaceRejected, reason.into());
@@ -144,8 +173,10 @@ impl Engine {
             }
         };
         // Nothing below can fail.
-        if let Some(needed) = needed {
-            self.clearing.change(slot, needed);
+        match changed {
+            Changed::Nothing => {}
+            Changed::Cleared(needed) => self.clearing.change(slot, needed),
+            Changed::Margin(refit) => self.clearing.refit(slot, refit),
         }
         let mut floor = self.floor(self.instrument_of(slot), events);
         let Floor {
@@ -270,6 +301,7 @@ impl Engine {
             | Body::Instruct(_)
             | Body::Acknowledge(_)
             | Body::CloseCustodyDate(_)
+            | Body::Margin(_)
             | Body::AcceptClock(_)
             | Body::Tick
             | Body::SessionsLost

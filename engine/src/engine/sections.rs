@@ -41,11 +41,13 @@ pub enum SectionId {
     Clearing = 7,
     /// What live orders hold. Since semantics version 2.
     Holds = 8,
+    /// Margin forwards, and what their orders hold. Since semantics version 3.
+    Margin = 16,
 }
 
 impl SectionId {
     /// All sections in their order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Clock,
         Self::Parties,
         Self::Venues,
@@ -54,6 +56,7 @@ impl SectionId {
         Self::Orders,
         Self::Clearing,
         Self::Holds,
+        Self::Margin,
     ];
     /// The rules version whose snapshots have the section for the first time. One written before
     /// does without it: what the section would hold is as in a new engine.
@@ -66,12 +69,17 @@ impl SectionId {
             | Self::Requests
             | Self::Orders => 1,
             Self::Clearing | Self::Holds => 2,
+            Self::Margin => 3,
         }
     }
 
     /// The sections of a snapshot that has so many of them.
     fn of_count(count: usize) -> impl Iterator<Item = Self> {
-        let of = |rules: u32| Self::ALL.into_iter().filter(move |one| one.since() <= rules);
+        let of = |rules: u32| {
+            Self::ALL
+                .into_iter()
+                .filter(move |one| one.since() <= rules)
+        };
         let rules = (1..=SEMANTICS_VERSION).find(|rules| of(*rules).count() == count);
         of(rules.unwrap_or(SEMANTICS_VERSION))
     }
@@ -157,6 +165,7 @@ impl Engine {
                 SectionId::Orders => self.encode_orders(&mut out),
                 SectionId::Clearing => self.clearing.encode(&mut out),
                 SectionId::Holds => self.clearing.encode_holds(&mut out),
+                SectionId::Margin => self.clearing.encode_margin(&mut out),
             }
             (*section, out)
         });
@@ -217,21 +226,22 @@ impl Engine {
                 self.clearing = Clearing::decode(input, &self.limits, known)?;
             }
             SectionId::Holds => self.decode_holds(input)?,
+            SectionId::Margin => self.decode_margin(input)?,
         }
         Ok(())
     }
 
     fn decode_holds(&mut self, input: &mut Reader<'_>) -> Result<(), BytesError> {
         let arena = &self.arena;
-        let live = |slot: u32| {
-            let row = (slot < arena.used()).then(|| arena.row(slot));
-            let row = row.filter(|row| row.sequence != 0)?;
-            Some((
-                AccountId::new(row.account),
-                InstrumentId::new(row.instrument),
-            ))
-        };
+        let live = |slot| owner_in(arena, slot);
         self.clearing.decode_holds(input, arena.used(), live)
+    }
+
+    fn decode_margin(&mut self, input: &mut Reader<'_>) -> Result<(), BytesError> {
+        let (arena, known) = (&self.arena, (&self.parties, &self.venues));
+        let live = |slot| owner_in(arena, slot);
+        self.clearing
+            .decode_margin(input, &self.limits, known, live)
     }
 
     fn encode_clock(&self, out: &mut Vec<u8>) {
@@ -321,6 +331,14 @@ impl Engine {
         self.arena = arena;
         Ok(())
     }
+}
+
+/// Account and instrument of the order that lives in a slot.
+fn owner_in(arena: &Arena, slot: u32) -> Option<(AccountId, InstrumentId)> {
+    let row = (slot < arena.used()).then(|| arena.row(slot));
+    let row = row.filter(|row| row.sequence != 0)?;
+    let (account, instrument) = (row.account, row.instrument);
+    Some((AccountId::new(account), InstrumentId::new(instrument)))
 }
 
 fn restore_timers(limits: &Limits, arena: &Arena, timed: &[(Time, u32)]) -> Timers {

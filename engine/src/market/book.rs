@@ -6,7 +6,7 @@
 use super::checks::{force_of, kind_of};
 use super::{Market, Setting};
 use crate::book::arena::{Cold, Flags, Kind, NIL, Row};
-use crate::clearing::orders::Entered;
+use crate::clearing::orders;
 use crate::event::{Cause, ExecType};
 use crate::matching::{Desk, continuous, trigger};
 use crate::types::{NewOrder, OrderType, OwnerId, Posting, Price, Sequence, TimeInForce};
@@ -17,8 +17,10 @@ pub(crate) struct Checked {
     pub(crate) owner: OwnerId,
     /// The price it comes with.
     pub(crate) price: Option<Price>,
-    /// What it will hold, where its instrument has clearing.
-    pub(crate) entered: Option<Entered>,
+    /// What it will hold, where its instrument has clearing or margin.
+    pub(crate) entry: orders::Entry,
+    /// Why there is an order.
+    pub(crate) cause: Cause,
 }
 
 impl Market {
@@ -33,8 +35,8 @@ impl Market {
         checked: &Checked,
     ) {
         let slot = insert(desk, sequence, order, checked.owner, checked.price);
-        desk.clearing.enter(slot, checked.entered.as_ref());
-        desk.report(slot, ExecType::New, Cause::Request);
+        desk.clearing.enter(slot, &checked.entry);
+        desk.report(slot, ExecType::New, checked.cause);
         let flags = desk.arena.row(slot).flags;
         if matches!(flags.kind(), Kind::Stop | Kind::StopLimit) {
             self.wait_or_trigger(desk, setting, slot);

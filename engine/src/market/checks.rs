@@ -91,6 +91,8 @@ pub(crate) struct Entry<'a> {
     kind: Kind,
     force: Force,
     prices: Prices,
+    /// How many lots more its account's orders of its side may come to.
+    room_lots: i64,
 }
 
 impl<'a> Entry<'a> {
@@ -103,7 +105,14 @@ impl<'a> Entry<'a> {
             kind: kind_of(&order.order_type),
             force: force_of(order.time_in_force),
             prices: Prices::of(&order.order_type),
+            room_lots: i64::MAX,
         }
+    }
+
+    /// The same, where the account's position is bounded.
+    #[inline]
+    pub(crate) fn within(self, room_lots: i64) -> Self {
+        Self { room_lots, ..self }
     }
 
     /// Makes all checks after those of the phase table and answers the price the order comes
@@ -130,6 +139,7 @@ impl<'a> Entry<'a> {
         self.check_notional(setting, price)?;
         self.check_bands(market, setting)?;
         self.check_room(market, arena, setting, price)?;
+        check_position(self.order.quantity, self.room_lots)?;
         self.check_taking(market, arena, setting, price)?;
         Ok(price)
     }
@@ -208,7 +218,6 @@ impl<'a> Entry<'a> {
     /// The protection of a stop that comes without one: an order of a cleared instrument holds from
     /// its entry on, so its worst price is fixed then.
     fn stop_protection(&self, setting: &Setting<'_>) -> Option<Price> {
-        let cleared = setting.clears.cleared()?;
         let sign = match self.order.side {
             Side::Buy => 1,
             Side::Sell => -1,
@@ -218,7 +227,7 @@ impl<'a> Entry<'a> {
         if let Some((low, high)) = setting.band {
             price = price.max(low).min(high);
         }
-        Some(cleared.hold_price(price))
+        setting.clears.hold_price(price)
     }
 
     fn waits_for_auction(&self, setting: &Setting<'_>) -> bool {
@@ -371,17 +380,27 @@ pub(crate) fn check_notional(
     Ok(())
 }
 
-/// ORDER_VALUE, where there is clearing and a price.
+/// ORDER_VALUE, where there is clearing or margin, and a price.
 #[inline]
 pub(crate) fn check_value(
     setting: &Setting<'_>,
     price: Option<Price>,
     quantity: Quantity,
 ) -> Check {
-    match (setting.clears.cleared(), price) {
-        (Some(cleared), Some(price)) => cleared.check_value(price, quantity),
+    match (&setting.clears, price) {
+        (Clears::With(cleared), Some(price)) => cleared.check_value(price, quantity),
+        (Clears::Margin(margined), Some(price)) => margined.check_value(price, quantity),
         _ => Ok(()),
     }
+}
+
+/// POSITION_LIMIT.
+#[inline]
+pub(crate) fn check_position(quantity: Quantity, room_lots: i64) -> Check {
+    if quantity.lots() > room_lots {
+        return Err(RejectReason::PositionLimit);
+    }
+    Ok(())
 }
 
 /// STATIC_BAND.

@@ -14,7 +14,7 @@ pub(crate) mod timers;
 use crate::book::arena::{Arena, Force, Place};
 use crate::book::level::Level;
 use crate::book::{Book, depth};
-use crate::clearing::Cleared;
+use crate::clearing::{Cleared, Margined};
 use crate::command::InstrumentTerms;
 use crate::event::{Cause, Event, ExecType, Indicative};
 use crate::matching::Desk;
@@ -48,6 +48,8 @@ pub(crate) struct Setting<'a> {
 #[derive(Clone, Copy)]
 pub(crate) enum Clears {
     With(Cleared),
+    /// Its orders hold margin and its trades change positions.
+    Margin(Margined),
     /// It has none, as only a demonstration's instrument may trade.
     Demonstration,
     /// It has none yet and takes no orders before.
@@ -55,11 +57,11 @@ pub(crate) enum Clears {
 }
 
 impl Clears {
-    /// The clearing, if there is one.
-    #[inline]
-    pub(crate) fn cleared(&self) -> Option<&Cleared> {
+    /// The price at which an order holds, where it does.
+    pub(crate) fn hold_price(&self, price: Price) -> Option<Price> {
         match self {
-            Self::With(cleared) => Some(cleared),
+            Self::With(cleared) => Some(cleared.hold_price(price)),
+            Self::Margin(_) => Some(Margined::hold_price(price)),
             Self::Demonstration | Self::Missing => None,
         }
     }

@@ -3,7 +3,9 @@
 //! Invariant: a replace that crosses trades, it never rests crossed. Source: trading models M1.7.
 //! Not here: whose order it is and what the phase takes (`engine`, `venue`).
 
-use super::checks::{check_dynamic, check_notional, check_post_only, check_static, check_value};
+use super::checks::{
+    check_dynamic, check_notional, check_position, check_post_only, check_static, check_value,
+};
 use super::{Market, Setting};
 use crate::book::arena::{Arena, Kind, Place, Row};
 use crate::command::ReplaceOrder;
@@ -51,7 +53,8 @@ impl Values {
 }
 
 impl Market {
-    /// Makes all checks after the phase's and answers what the replace does.
+    /// Makes all checks after the phase's and answers what the replace does; the order may come to
+    /// be open for `room_lots`.
     ///
     /// # Errors
     /// The first check that fails.
@@ -59,7 +62,7 @@ impl Market {
         &self,
         arena: &Arena,
         setting: &Setting<'_>,
-        slot: u32,
+        (slot, room_lots): (u32, i64),
         command: &ReplaceOrder,
     ) -> Result<Replacement, RejectReason> {
         let row = arena.row(slot);
@@ -84,18 +87,20 @@ impl Market {
         for price in given.into_iter().flatten() {
             check_static(setting, price)?;
         }
+        let leaves = values.leaves(row.cumulative());
         let Some(price) = command.price.filter(|_| !row.flags.is_waiting_stop()) else {
+            check_position(leaves, room_lots)?;
             return Ok(Replacement::Change(values));
         };
         let side = row.flags.side();
         check_dynamic(self, setting, side, price)?;
-        if row.flags.place() == Place::Book {
-            if self.lacks_level(side, price, setting) {
-                return Err(RejectReason::PriceLevels);
-            }
-            if row.flags.is_post_only() && setting.is_continuous() {
-                check_post_only(self, side, price)?;
-            }
+        let booked = row.flags.place() == Place::Book;
+        if booked && self.lacks_level(side, price, setting) {
+            return Err(RejectReason::PriceLevels);
+        }
+        check_position(leaves, room_lots)?;
+        if booked && row.flags.is_post_only() && setting.is_continuous() {
+            check_post_only(self, side, price)?;
         }
         Ok(Replacement::Change(values))
     }

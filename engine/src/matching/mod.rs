@@ -13,9 +13,11 @@ mod self_match;
 pub(crate) mod trigger;
 
 use crate::book::arena::{Arena, Force};
+use crate::clearing::Clearing;
+use crate::clearing::margin::mark;
 use crate::clearing::orders::{Party, Settled};
-use crate::clearing::{Cleared, Clearing};
 use crate::event::{Cause, Event, Events, ExecType, Fill, OrderReport, Trade};
+use crate::market::Clears;
 use crate::market::timers::Timers;
 use crate::parties::Parties;
 use crate::types::{AccountId, InstrumentId, OrderStatus, Price, Quantity, Side};
@@ -52,8 +54,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) parties: &'a mut Parties,
     pub(crate) timers: &'a mut Timers,
     pub(crate) clearing: &'a mut Clearing,
-    /// The clearing of the instrument whose orders these are.
-    pub(crate) cleared: Option<Cleared>,
+    /// How the instrument whose orders these are clears.
+    pub(crate) clears: Clears,
     pub(crate) scratch: &'a mut Scratch,
     pub(crate) events: &'a mut Events,
 }
@@ -143,10 +145,17 @@ impl Desk<'_> {
     /// An order shrank or took a better price: what it need not hold any more is free.
     #[inline]
     pub(crate) fn lower_hold(&mut self, slot: u32) {
-        if let Some(cleared) = &self.cleared {
-            let row = self.arena.row(slot);
-            let (side, price, leaves) = (row.flags.side(), row.price(), row.leaves);
-            self.clearing.lower(cleared, slot, side, price, leaves);
+        let row = self.arena.row(slot);
+        let (side, price, leaves) = (row.flags.side(), row.price(), row.leaves);
+        let party = Party {
+            slot,
+            price,
+            leaves,
+        };
+        match &self.clears {
+            Clears::With(cleared) => self.clearing.lower(cleared, party, side),
+            Clears::Margin(margined) => self.clearing.lower_margin(margined, party, side, 0),
+            Clears::Demonstration | Clears::Missing => {}
         }
     }
 
@@ -173,6 +182,11 @@ impl Desk<'_> {
             buy,
             sell,
         }));
+        for (covered, account) in settled.covered.into_iter().zip([buy.account, sell.account]) {
+            if covered {
+                self.events.push(mark::uncalled(account, instrument));
+            }
+        }
     }
 
     #[inline]
@@ -182,9 +196,6 @@ impl Desk<'_> {
         aggressor: Option<Side>,
         slots: [u32; 2],
     ) -> Settled {
-        let Some(cleared) = &self.cleared else {
-            return Settled::default();
-        };
         let parties = slots.map(|slot| {
             let row = self.arena.row(slot);
             Party {
@@ -193,7 +204,12 @@ impl Desk<'_> {
                 leaves: row.leaves,
             }
         });
-        self.clearing.settle(cleared, at, aggressor, parties)
+        let clearing = &mut *self.clearing;
+        match &self.clears {
+            Clears::With(cleared) => clearing.settle(cleared, at, aggressor, parties),
+            Clears::Margin(margined) => clearing.settle_margin(margined, at, aggressor, parties),
+            Clears::Demonstration | Clears::Missing => Settled::default(),
+        }
     }
 
     #[inline]

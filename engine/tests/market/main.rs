@@ -8,6 +8,7 @@
 
 mod auction_vectors;
 mod desk;
+mod margin;
 mod money;
 mod properties;
 mod said;

@@ -12,7 +12,7 @@
 use sanjiang_engine::clearing::Holder;
 use sanjiang_engine::command::{
     AssetClass, Body, CreateAsset, CreateCustodian, CustodianKind, Demonstration, Direction,
-    FeeRates, Instruct, SetClearing, SetFees, SetTier,
+    FeeRates, Instruct, MarginCommand, SetClearing, SetFees, SetMargin, SetTier,
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::types::{AccountId, Amount, AssetId, CustodianId, ParticipantId};
@@ -20,12 +20,12 @@ use sanjiang_engine::types::{AccountId, Amount, AssetId, CustodianId, Participan
 use crate::desk::{INSTRUMENT, VENUE, name};
 
 /// The currency, held by the bank.
-const MONEY: AssetId = AssetId::new(0);
+pub const MONEY: AssetId = AssetId::new(0);
 /// The goods, held by the warehouse.
 const GOODS: AssetId = AssetId::new(1);
 
-/// What gives the instrument its clearing.
-pub fn clear(money: u8, goods: u8) -> [Body; 5] {
+/// What gives the instrument its clearing, or its margin.
+pub fn clear(money: u8, goods: u8, margin: Option<SetMargin>) -> [Body; 5] {
     let asset = |text, class| {
         Body::CreateAsset(CreateAsset {
             name: name(text),
@@ -49,11 +49,14 @@ pub fn clear(money: u8, goods: u8) -> [Body; 5] {
         asset("goods", goods_class),
         custodian("bank", CustodianKind::Bank),
         custodian("warehouse", CustodianKind::Warehouse),
-        Body::SetClearing(SetClearing {
-            instrument: INSTRUMENT,
-            money: MONEY,
-            goods: GOODS,
-        }),
+        match margin {
+            Some(set) => Body::Margin(MarginCommand::SetMargin(set)),
+            None => Body::SetClearing(SetClearing {
+                instrument: INSTRUMENT,
+                money: MONEY,
+                goods: GOODS,
+            }),
+        },
     ]
 }
 

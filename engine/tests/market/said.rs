@@ -5,8 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use sanjiang_engine::event::{BookAction, Cause, Event, ExecType, Fill, OrderReport, Trade};
+use sanjiang_engine::event::{
+    BookAction, Cause, Event, ExecType, Fill, MarginEvent, OrderReport, Trade,
+};
 use sanjiang_engine::types::{OrderId, Price, Quantity, Side};
+
+use crate::desk::DAY;
 
 /// The names a scenario gave to orders.
 #[derive(Default)]
@@ -67,6 +71,7 @@ impl Names {
                 format!("custody {:?} {amount} {status:?}", report.direction)
             }
             Event::DayRolled(rolled) => format!("day {} begins", rolled.day),
+            Event::Margin(event) => margin(event),
         }
     }
 
@@ -115,6 +120,24 @@ impl Names {
             value => format!(" worth {value} fees {} {}", trade.buy.fee, trade.sell.fee),
         };
         format!("trade {quantity} @{price} by {by}: {buy}, {sell}{worth}")
+    }
+}
+
+/// What happened to a margin forward.
+fn margin(event: &MarginEvent) -> String {
+    match event {
+        MarginEvent::Settlement { price, .. } => format!("settlement @{}", price.ticks()),
+        MarginEvent::Variation(one) => {
+            let (account, amount) = (one.account.index(), one.amount);
+            format!("variation of {account} {amount}")
+        }
+        MarginEvent::Call(call) => {
+            let (account, needs, has) = (call.account.index(), call.maintenance, call.held);
+            let until = call.deadline.map(|at| at.nanoseconds() - DAY.nanoseconds());
+            let until = until.map_or("waits".to_owned(), |at| format!("until {at}"));
+            format!("call of {account} holds {has} of {needs} {until}")
+        }
+        MarginEvent::Covered { account, .. } => format!("call of {} over", account.index()),
     }
 }
 

@@ -4,7 +4,8 @@
 //! `on=ACCOUNT tif=IOC until=TIME post show=N min=N stp=MODE protect=PRICE`; `cancel NAME`,
 //! `replace NAME [@PRICE] [x=QUANTITY] [trigger=PRICE]`, `mass ACCOUNT [buy|sell]`, `phase P`,
 //! `status venue|instrument S`, `reference PRICE`, `terms KEY=VALUE..`, `accounts OWNER..`,
-//! `schedule OFFSET=PHASE..`, `time NANOSECONDS`, `ticks`; those about money are in `money`.
+//! `schedule OFFSET=PHASE..`, `time NANOSECONDS`, `ticks`; those about money are in `money`
+//! and `margin`.
 //! Account 0 trades unless `on=` says otherwise. Times are counted from the begin of day 1.
 //!
 //! Invariant: a line that is not understood stops the test. Not here: comparing.
@@ -12,8 +13,8 @@
 use std::collections::BTreeMap;
 
 use sanjiang_engine::command::{
-    Body, CancelOrder, InstrumentTerms, MassCancel, ReplaceOrder, Scope, SetReferencePrice,
-    SetSchedule, SetTradingStatus,
+    Body, CancelOrder, InstrumentTerms, MassCancel, ReplaceOrder, Scope, SetMargin,
+    SetReferencePrice, SetSchedule, SetTradingStatus,
 };
 use sanjiang_engine::event::Event;
 use sanjiang_engine::types::{
@@ -23,6 +24,7 @@ use sanjiang_engine::types::{
 use sanjiang_engine::venue::{Phase, TradingStatus};
 
 use crate::desk::{self, DAY, Desk, INSTRUMENT, VENUE, small_limits};
+use crate::margin;
 use crate::money;
 use crate::said::Names;
 
@@ -35,6 +37,8 @@ pub struct Stage {
     ready: bool,
     /// Decimals of money and goods, where the instrument has clearing.
     clears: Option<(u8, u8)>,
+    /// The terms of margin, where it has that in place of clearing.
+    margin: Option<SetMargin>,
 }
 
 impl Stage {
@@ -48,6 +52,7 @@ impl Stage {
             orders: BTreeMap::new(),
             ready: false,
             clears: None,
+            margin: None,
         }
     }
 
@@ -66,6 +71,12 @@ impl Stage {
                 let decimals = |key| value(&words, key).map_or(0, |word| number(word) as u8);
                 self.clears = Some((decimals("money"), decimals("goods")));
             }
+            "margin" => self.margin = Some(margin::terms(&words[1..])),
+            "position" | "pool" => {
+                return margin::tell(&self.desk.engine, &words)
+                    .into_iter()
+                    .collect();
+            }
             "has" | "venue" => return money::tell(&self.desk.engine, &words).into_iter().collect(),
             _ => return self.act(&words),
         }
@@ -82,8 +93,11 @@ impl Stage {
             }
             self.desk.add_instrument(self.terms);
             if let Some((money, goods)) = self.clears {
-                for body in money::clear(money, goods) {
-                    self.desk.send(body);
+                for body in money::clear(money, goods, self.margin) {
+                    let events = self.desk.send(body);
+                    let refused = matches!(events.last(), Some(Event::Operation(answer))
+                        if answer.reject.is_some());
+                    assert!(!refused, "{events:?}");
                 }
             }
         }
@@ -152,7 +166,9 @@ impl Stage {
                 venue: VENUE,
                 entries: words[1..].iter().map(|word| entry(word)).collect(),
             })),
-            _ => money::body(words).unwrap_or_else(|| Body::NewOrder(new_order(&words[1..]))),
+            _ => money::body(words)
+                .or_else(|| margin::body(words))
+                .unwrap_or_else(|| Body::NewOrder(new_order(&words[1..]))),
         }
     }
 

@@ -7,6 +7,7 @@ use sanjiang_engine::command::*;
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::types::*;
 
+use super::margin;
 use super::rng::Rng;
 use super::world::{HOUR, lots_of, name, price_at};
 use crate::reference::{Holder, Reference};
@@ -37,6 +38,8 @@ pub fn limits(rng: &mut Rng, limits: Limits) -> Limits {
         rates_max: rng.pick(&[4, 8, 16]),
         instructions_max: rng.pick(&[1, 3, 6]),
         references_max: rng.pick(&[2, 8, 8]),
+        margin_rows_max: rng.pick(&[3, 40, 40, 40]),
+        margin_rows_per_tick: rng.pick(&[1, 3, 1_024]),
         ..limits
     }
 }
@@ -90,7 +93,11 @@ pub fn opening(rng: &mut Rng, all: &[InstrumentTerms]) -> Vec<Body> {
         custodian("W1", warehouse, REAL),
     ];
     for instrument in 0..all.len() as u32 {
-        if rng.permille(if instrument < 3 { 700 } else { 900 }) {
+        let terms = &all[instrument as usize];
+        if terms.price_sign == PriceSign::Positive && rng.permille(350) {
+            let (money, _) = CLEARS[instrument as usize];
+            list.push(margin::opening(rng, instrument, money, terms));
+        } else if rng.permille(if instrument < 3 { 700 } else { 900 }) {
             list.push(Body::SetClearing(clearing(instrument)));
         }
     }
@@ -221,6 +228,9 @@ fn administer(rng: &mut Rng) -> Body {
 /// What an order of this size on an instrument comes to: the asset and the amount.
 fn needs(world: &Reference, new: &NewOrder) -> Option<(usize, i128)> {
     let known = world.instruments.get(new.instrument.place())?;
+    if let Some(contract) = &known.margin {
+        return Some((contract.money, margin::needs(contract, new)));
+    }
     let cleared = known.clearing?;
     let lots = i128::from(new.quantity.lots());
     if new.side == Side::Sell {
@@ -275,6 +285,11 @@ fn instruct(rng: &mut Rng, world: &Reference) -> Body {
         } else {
             lots * cleared.lot_units * i128::from(rng.range(1, 6))
         };
+    }
+    if let Some(known) = world.instruments.get(instrument)
+        && let Some(contract) = &known.margin
+    {
+        (asset, amount) = margin::deposit(rng, contract, &known.terms);
     }
     let withdrawal = rng.permille(250);
     if withdrawal && (account as usize) < world.accounts.len() {
@@ -364,10 +379,11 @@ pub fn turn(
 ) -> Option<Body> {
     let waiting = !world.money.pending.is_empty();
     let pending = if waiting { 300 } else { 0 };
-    match rng.weighted(&[(500, 0), (pending, 1), (50, 2), (250, 3)]) {
+    match rng.weighted(&[(500, 0), (pending, 1), (50, 2), (250, 3), (150, 4)]) {
         0 => Some(instruct(rng, world)),
         1 => acknowledge(rng, world, places, time),
         2 => Some(close(rng, world, time)),
+        4 => Some(margin::turn(rng, world)),
         _ => Some(administer(rng)),
     }
 }

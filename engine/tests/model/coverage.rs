@@ -14,6 +14,7 @@ use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::{OrderType, SelfTradePrevention, Time, TimeInForce};
 use sanjiang_engine::venue::{Action, Phase, TradingStatus};
 
+use super::margin;
 use super::paid;
 use crate::reference::Reference;
 
@@ -75,7 +76,7 @@ const MODES: [&str; 5] = [
     "CANCEL_BOTH",
     "DECREMENT",
 ];
-const CAUSES: [&str; 8] = [
+const CAUSES: [&str; 9] = [
     "REQUEST",
     "MASS_CANCEL",
     "SELF_TRADE",
@@ -84,6 +85,7 @@ const CAUSES: [&str; 8] = [
     "TIME_OVER",
     "PRICE_SET",
     "NOT_PLACED",
+    "FORCED_REDUCTION",
 ];
 const REPORTS: [&str; 9] = [
     "NEW",
@@ -97,7 +99,7 @@ const REPORTS: [&str; 9] = [
     "RESTATED",
 ];
 const BOOK: [&str; 3] = ["ADD", "CHANGE", "DELETE"];
-const EVENTS: [&str; 14] = [
+const EVENTS: [&str; 15] = [
     "Report",
     "Trade",
     "Book",
@@ -112,6 +114,7 @@ const EVENTS: [&str; 14] = [
     "ReferencePrice",
     "DayRolled",
     "Custody",
+    "Margin",
 ];
 
 const FIRED: [&str; 4] = ["day roll", "end of day", "timetable", "good till date"];
@@ -165,6 +168,7 @@ fn cause_of(cause: Cause) -> usize {
         Cause::TimeOver => 5,
         Cause::PriceSet => 6,
         Cause::NotPlaced => 7,
+        Cause::ForcedReduction => 8,
     }
 }
 
@@ -198,6 +202,7 @@ fn event_of(event: &Event) -> usize {
         Event::ReferencePrice(_) => 11,
         Event::DayRolled(_) => 12,
         Event::Custody(_) => 13,
+        Event::Margin(_) => 14,
         // Only the tools on a stopped folder cause them: `tests/acts`.
         Event::EpochBegan(_) | Event::Quarantined(_) => unreachable!("not generated"),
     }
@@ -247,6 +252,7 @@ pub fn reject_of(event: &Event) -> Option<RejectReason> {
         | Event::ReferencePrice(_)
         | Event::DayRolled(_)
         | Event::Custody(_)
+        | Event::Margin(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => None,
     };
@@ -348,6 +354,7 @@ impl Coverage {
                     let old = std::mem::replace(known, changed.phase);
                     self.hit(Cell::PhaseChange(old, changed.phase));
                 }
+                Event::Margin(event) => self.hit(Cell::Money(margin::event(event))),
                 Event::Indicative(_)
                 | Event::Uncrossed(_)
                 | Event::MassCancel(_)
@@ -500,6 +507,8 @@ fn required() -> Vec<(&'static str, Vec<Cell>)> {
             "reject reasons",
             RejectReason::ALL
                 .iter()
+                // The ticks of a mark come before every other command: `tests/margin`.
+                .filter(|reason| **reason != RejectReason::MarkRunning)
                 .map(|&reason| Cell::Reject(reason))
                 .collect(),
         ),
@@ -519,5 +528,6 @@ fn required() -> Vec<(&'static str, Vec<Cell>)> {
         ),
     ];
     groups.extend(paid::required());
+    groups.extend(margin::required());
     groups
 }

@@ -205,6 +205,7 @@ impl Driver {
                 | Event::StatusChanged(_)
                 | Event::ReferencePrice(_)
                 | Event::DayRolled(_)
+                | Event::Margin(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_) => plain.push(event),
             }
@@ -268,6 +269,13 @@ impl Driver {
         if expected != found {
             return Err(format!(
                 "positions: the rules say {expected:#?}, the engine has {found:#?}"
+            ));
+        }
+        let expected = super::subject::margin_rows(&self.reference);
+        let found = self.subject.margin_rows();
+        if expected != found {
+            return Err(format!(
+                "margin rows: the rules say {expected:#?}, the engine has {found:#?}"
             ));
         }
         self.subject.restore()?;

@@ -3,12 +3,12 @@
 //!
 //! Invariant: as in `coverage`. Not here: reject reasons, which are all in one group there.
 
-use sanjiang_engine::command::{Body, Direction};
+use sanjiang_engine::command::{Body, Direction, MarginCommand};
 use sanjiang_engine::event::{CustodyReport, CustodyStatus};
 
 use super::coverage::Cell;
 
-const COMMANDS: [&str; 8] = [
+const COMMANDS: [&str; 11] = [
     "CreateAsset",
     "CreateCustodian",
     "SetClearing",
@@ -17,6 +17,9 @@ const COMMANDS: [&str; 8] = [
     "Instruct",
     "Acknowledge",
     "CloseCustodyDate",
+    "SetMargin",
+    "SetSettlementPrice",
+    "Mark",
 ];
 
 const CUSTODY: [&str; 6] = [
@@ -59,6 +62,9 @@ pub fn command(body: &Body) -> Option<&'static str> {
         Body::Instruct(_) => 5,
         Body::Acknowledge(_) => 6,
         Body::CloseCustodyDate(_) => 7,
+        Body::Margin(MarginCommand::SetMargin(_)) => 8,
+        Body::Margin(MarginCommand::SetSettlementPrice(_)) => 9,
+        Body::Margin(MarginCommand::Mark(_)) => 10,
         Body::NewOrder(_)
         | Body::CancelOrder(_)
         | Body::ReplaceOrder(_)

@@ -33,6 +33,26 @@ pub struct Line {
 /// Positions with what is available and held; what circulates of each asset.
 pub type Positions = (Vec<(Who, usize, [i128; 2])>, Vec<i128>);
 
+/// Rows of margin forwards: instrument, account, net, held and required, cost.
+pub type MarginRows = Vec<(usize, usize, [i128; 3], i128)>;
+
+/// The same rows, of the reference.
+pub fn margin_rows(world: &Reference) -> MarginRows {
+    let mut list = Vec::new();
+    for (i, known) in world.instruments.iter().enumerate() {
+        let Some(contract) = &known.margin else {
+            continue;
+        };
+        for row in &contract.rows {
+            let most = world.required(i, row.account).min(i128::from(i64::MAX));
+            let cost = row.cost(contract.tick_value);
+            list.push((i, row.account, [row.net(), row.held, most], cost));
+        }
+    }
+    list.sort_unstable();
+    list
+}
+
 /// The engine under test.
 pub struct Subject(Engine);
 
@@ -108,6 +128,7 @@ impl Subject {
                 Holder::Account(id) => Who::Account(id.place()),
                 Holder::Venue(id) => Who::Venue(id.place()),
                 Holder::Custodian(id) => Who::Custodian(id.place()),
+                Holder::Clearing(id) => Who::Clearing(id.place()),
             };
             let amounts = [position.available, position.held].map(i128::from);
             list.push((who, position.asset().place(), amounts));
@@ -116,6 +137,18 @@ impl Subject {
         let assets = (0..world.money.assets.len() as u32).map(AssetId::new);
         let circulation = assets.map(|asset| i128::from(ledger.circulation(asset).units()));
         (list, circulation.collect())
+    }
+
+    /// The margin rows of each instrument: account, net lots, margin held, what it must hold.
+    pub fn margin_rows(&self) -> MarginRows {
+        let margin = self.0.clearing().margin();
+        let mut list = Vec::new();
+        for row in margin.rows() {
+            let sums = [row.net, row.held, margin.required(row)].map(i128::from);
+            list.push((row.instrument.place(), row.account.place(), sums, row.cost));
+        }
+        list.sort_unstable();
+        list
     }
 
     /// The engine becomes one restored from its own sections, which must be the same.
@@ -138,7 +171,7 @@ pub fn positions(world: &Reference) -> Positions {
     let line = |&(who, asset): &(Who, usize)| {
         let held = match who {
             Who::Account(account) => world.held(account, asset),
-            Who::Venue(_) | Who::Custodian(_) => 0,
+            Who::Venue(_) | Who::Custodian(_) | Who::Clearing(_) => 0,
         };
         (who, asset, [world.balance(who, asset) - held, held])
     };

@@ -148,6 +148,7 @@ fn fold_body(body: &mut Body, shard: &Shard) {
         | Body::Instruct(_)
         | Body::Acknowledge(_)
         | Body::CloseCustodyDate(_) => fold_money(body, shard),
+        Body::Margin(command) => fold_margin(command),
         Body::SetLimits(_)
         | Body::AcceptClock(_)
         | Body::Tick
@@ -256,11 +257,30 @@ fn fold_market(body: &mut Body) {
         | Body::Instruct(_)
         | Body::Acknowledge(_)
         | Body::CloseCustodyDate(_)
+        | Body::Margin(_)
         | Body::Tick
         | Body::SessionsLost
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
         | Body::Quarantine(_) => {}
+    }
+}
+
+/// Margin forwards meet too: few instruments, small prices.
+fn fold_margin(command: &mut MarginCommand) {
+    match command {
+        MarginCommand::SetMargin(set) => {
+            set.instrument = instrument();
+            set.money = AssetId::new(set.money.index() % 3);
+            set.settlement_price = near(set.settlement_price);
+            set.initial_bp %= SetMargin::BP_MAX + 1;
+            set.maintenance_bp %= set.initial_bp + 1;
+        }
+        MarginCommand::SetSettlementPrice(set) => {
+            set.instrument = instrument();
+            set.price = near(set.price);
+        }
+        MarginCommand::Mark(mark) => mark.instrument = instrument(),
     }
 }
 

@@ -26,6 +26,8 @@ pub const LIMITS: Limits = Limits {
     assets_max: 8,
     custodians_max: 8,
     positions_max: 64,
+    margin_rows_max: 16,
+    margin_rows_per_tick: 2,
     rates_max: 8,
     instructions_max: 8,
     references_max: 16,
@@ -232,6 +234,7 @@ fn reject_of(event: &Event) -> Option<sanjiang_engine::reject::Reject> {
         | Event::ReferencePrice(_)
         | Event::DayRolled(_)
         | Event::Custody(_)
+        | Event::Margin(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => None,
     }

@@ -58,6 +58,7 @@ fn line(event: &Event) -> String {
         Event::Trade(_)
         | Event::Indicative(_)
         | Event::Uncrossed(_)
+        | Event::Margin(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => format!("{event:?}"),
     }

@@ -147,6 +147,13 @@ impl Reference {
             buy,
             sell,
         }));
+        if self.instruments[instrument.place()].margin.is_some() {
+            for fill in [buy, sell] {
+                if self.covered(instrument.place(), fill.account.place()) {
+                    self.reached.push("trade meets a call");
+                }
+            }
+        }
     }
 
     /// The book change of an order in the book that has lost `quantity`. In continuous trading

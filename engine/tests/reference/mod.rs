@@ -10,6 +10,7 @@
 
 mod auction;
 pub mod ledger;
+pub mod margin;
 mod matching;
 mod orders;
 #[path = "../registry/mod.rs"]
@@ -213,6 +214,7 @@ impl Reference {
             }
         }
         self.conserved();
+        self.balanced();
         std::mem::take(&mut self.out)
     }
 }

@@ -35,7 +35,7 @@ impl Reference {
         }
         fails(market && waits && at.is_none(), R::PriceSign)?;
         if let (Kind::Stop, None, Some(stop)) = (asked.kind, at, asked.stop)
-            && self.instruments[i].clearing.is_some()
+            && (self.instruments[i].clearing.is_some() || self.instruments[i].margin.is_some())
         {
             at = Some(self.stop_protection(i, side, stop));
         }
@@ -69,8 +69,13 @@ impl Reference {
             held: 0,
         };
         self.room(&order, asked.kind == Kind::Limit || (waits && market))?;
+        self.position_limit(&order, None)?;
         if self.phase(i) == Phase::Continuous && !waits && order.stop.is_none() {
             self.outcome(&order, new.min_quantity)?;
+        }
+        if self.instruments[i].margin.is_some() {
+            self.margined(&order, None)?;
+            return Ok(order);
         }
         self.funded(&order, (0, 0))?;
         let two = self.two(&order);
@@ -114,7 +119,11 @@ impl Reference {
             self.need(holder, asset);
         }
         order.held = self.hold(&order).0;
-        if order.held > 0 && order.side == Side::Sell {
+        if let Some(contract) = &self.instruments[order.instrument].margin {
+            self.need(Holder::Account(order.account.place()), contract.money);
+            self.need_row(&order);
+            self.hold_margin(&order, None);
+        } else if order.held > 0 && order.side == Side::Sell {
             self.reached.push("seller with money held");
         }
         self.orders.push(order);
@@ -202,11 +211,23 @@ impl Reference {
             leaves: quantity - order.cumulative,
             ..order.clone()
         };
+        self.position_limit(&priced, Some(&order))?;
         fails(takes && self.would_take(&priced), R::PostOnlyWouldTake)?;
-        let goods = self.hold(&order).1;
-        self.funded(&priced, (order.held, goods))?;
         let held = self.hold(&priced).0;
-        self.note_replace(order.held, held);
+        if self.instruments[i].margin.is_some() {
+            self.margined(&priced, Some(&order))?;
+            self.hold_margin(
+                &Order {
+                    held,
+                    ..priced.clone()
+                },
+                Some(&order),
+            );
+        } else {
+            let goods = self.hold(&order).1;
+            self.funded(&priced, (order.held, goods))?;
+            self.note_replace(order.held, held);
+        }
         let now = self.get_mut(id);
         (now.price, now.stop, now.quantity) = new;
         (now.leaves, now.held) = (priced.leaves, held);

@@ -102,6 +102,7 @@ impl Reference {
             | Body::SemanticsVersion(_)
             | Body::BeginEpoch(_)
             | Body::Quarantine(_) => None,
+            Body::Margin(command) => self.change_margin(command)?,
             _ => self.clear(envelope, body)?,
         };
         self.answer(None, handle);
@@ -202,6 +203,7 @@ impl Reference {
         let now = i128::from(self.time.nanoseconds());
         self.venues.push(Venue {
             name: create.name,
+            regimes: regimes.clone(),
             models: models.clone(),
             demonstration: create.demonstration,
             calendar,
@@ -243,6 +245,7 @@ impl Reference {
             venue: create.venue.place(),
             terms,
             clearing: None,
+            margin: None,
             status: TradingStatus::Trading,
             reference: None,
             last: None,

@@ -57,6 +57,12 @@ fn says(regime: Regime) -> Says {
     }
 }
 
+/// Whether a venue under it may have margin forwards (section 16).
+pub fn margin(regime: &Regime) -> bool {
+    let allowed = ["LICENSED_FUTURES", "LICENSED_SECURITIES", "SANDBOX"];
+    allowed.contains(&regime.as_str())
+}
+
 /// Whether the venue may be founded.
 pub(super) fn lawful(create: &CreateVenue) -> Result<(), Reject> {
     let refuse = |reason, basis| Err(Reject { reason, basis });

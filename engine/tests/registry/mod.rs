@@ -6,6 +6,7 @@
 
 mod admin;
 mod law;
+mod margin;
 mod money;
 mod phases;
 mod requests;
@@ -33,6 +34,7 @@ pub struct Calendar {
 
 pub struct Venue {
     pub name: Name,
+    pub regimes: Vec<Regime>,
     pub models: Vec<Model>,
     pub demonstration: Demonstration,
     pub calendar: Option<usize>,
@@ -51,6 +53,7 @@ pub struct Instrument {
     pub venue: usize,
     pub terms: InstrumentTerms,
     pub clearing: Option<Cleared>,
+    pub margin: Option<super::margin::Contract>,
     pub status: TradingStatus,
     pub reference: Option<i64>,
     pub last: Option<i64>,

@@ -116,7 +116,8 @@ impl Reference {
         fails(self.auction(i).is_some() && at_once, R::PhaseTimeInForce)?;
         let known = &self.instruments[i];
         let real = self.venues[known.venue].demonstration == Demonstration::Real;
-        fails(real && known.clearing.is_none(), R::NotCleared)?;
+        let none = known.clearing.is_none() && known.margin.is_none();
+        fails(real && none, R::NotCleared)?;
         fails(!combines(new, asked), R::InvalidCombination)
     }
 

@@ -44,6 +44,7 @@ impl Reference {
                 list.push((i128::from(end.nanoseconds()), 3, order.id));
             }
         }
+        list.extend(self.margin_deadlines());
         list
     }
 
@@ -55,9 +56,16 @@ impl Reference {
     /// Everything that is due, in order; at most so many expiries.
     pub(super) fn tick(&mut self) {
         let mut expiries = Limits::EXPIRIES_PER_TICK_MAX;
+        let (mut rows, mut made) = (self.limits.margin_rows_per_tick as usize, false);
         let now = i128::from(self.time.nanoseconds());
         while let Some((at, kind, id)) = self.deadlines().into_iter().min() {
-            if at > now || (expiries == 0 && kind % 2 == 1) {
+            let spent = match kind {
+                1 | 3 => expiries == 0,
+                4 => rows == 0,
+                5 => expiries == 0 || made,
+                _ => false,
+            };
+            if at > now || spent {
                 break;
             }
             match kind {
@@ -67,6 +75,8 @@ impl Reference {
                     expiries -= 1;
                     self.end(id, ExecType::Expired, Cause::TimeOver);
                 }
+                4 => self.go_on(id as usize, &mut rows),
+                5 => made = self.end_call(id as usize, &mut expiries),
                 _ => {
                     let v = id as usize;
                     let ends = |order: &&Order| self.ends_with_day(order, v);
@@ -101,6 +111,12 @@ impl Reference {
             index: index as u32,
         }));
         self.day_ends(v, at);
+        for i in 0..self.instruments.len() {
+            let known = &self.instruments[i];
+            if known.venue == v && known.margin.is_some() {
+                self.begin_mark(i, at);
+            }
+        }
     }
 
     pub(in crate::reference) fn day_ends(&mut self, v: usize, at: i128) {
