@@ -258,7 +258,9 @@ impl Clearing {
     ) -> Settled {
         let value = cleared.value(price, quantity) as i64;
         let slots = parties.map(|party| party.slot);
-        let fees = self.charge([value; 2], quantity, aggressor, slots);
+        // A seller's fee comes out of its proceeds where it holds less.
+        let most = [i64::MAX; 2];
+        let fees = self.charge((value, quantity), aggressor, slots, most);
         let [buy, sell] = parties.map(|party| self.holds[party.slot as usize]);
         let goods = quantity.lots() * cleared.lot_units;
         self.ledger.capture_to(sell.goods_at, goods, buy.goods_at);
@@ -284,15 +286,15 @@ impl Clearing {
         }
     }
 
-    /// What both sides are charged. A rebate is at most what the other side pays, so that a venue
+    /// What both sides are charged, each at most so much. A rebate is at most what the other side pays, so that a venue
     /// never pays for a trade.
     #[inline]
     pub(super) fn charge(
         &mut self,
-        values: [i64; 2],
-        quantity: Quantity,
+        (value, quantity): (i64, Quantity),
         aggressor: Option<Side>,
         slots: [u32; 2],
+        most: [i64; 2],
     ) -> [i64; 2] {
         let liquidity = |side| match aggressor {
             None => Liquidity::Auction,
@@ -302,7 +304,7 @@ impl Clearing {
         let mut fees = [0; 2];
         let accrued = slots.map(|slot| self.holds[slot as usize].accrued);
         let sides = slots.iter().zip([Side::Buy, Side::Sell]);
-        for ((fee, value), (slot, side)) in fees.iter_mut().zip(values).zip(sides) {
+        for ((fee, most), (slot, side)) in fees.iter_mut().zip(most).zip(sides) {
             let hold = &mut self.holds[*slot as usize];
             let rates = self.fees.rates(hold.rates);
             let before = hold.accrued.charged(rates);
@@ -310,7 +312,7 @@ impl Clearing {
             hold.accrued = hold
                 .accrued
                 .plus(value, ppm, quantity.lots(), rates.per_lot);
-            *fee = hold.accrued.charged(rates) - before;
+            *fee = (hold.accrued.charged(rates) - before).min(most);
         }
         if fees[0] + fees[1] < 0 {
             let raised = fees.map(|fee| fee.max(0));

@@ -21,10 +21,11 @@ const EVENTS: [&str; 5] = [
 ];
 
 /// What the reference says of margin.
-const REACHED: [&str; 20] = [
+const REACHED: [&str; 21] = [
     "margin raised",
     "margin not raised",
     "fee out of the margin",
+    "fee takes all that is held for it",
     "freed fee covers margin",
     "mark at a given price",
     "mark at the average",

@@ -408,9 +408,16 @@ impl Reference {
         let (money, v) = (contract.money, contract.tick_value);
         let value = i128::from(at) * i128::from(quantity) * v;
         let mut charges = sides.map(|id| {
-            let own = i128::from(self.get(id).ticks().max(1)) * i128::from(quantity) * v;
-            self.charge(id, aggressor, value.min(own), i128::from(quantity))
+            let charge = self.charge(id, aggressor, value, i128::from(quantity));
+            let fee = charge.fee.min(self.get(id).held);
+            Charge { fee, ..charge }
         });
+        if charges
+            .iter()
+            .any(|one| self.get(one.id).held < one.fee + 1 && one.fee > 0)
+        {
+            self.reached.push("fee takes all that is held for it");
+        }
         self.raise(&mut charges);
         self.note(&charges, aggressor, at);
         self.post(venue, money, charges[0].fee + charges[1].fee);

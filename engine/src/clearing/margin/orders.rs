@@ -277,13 +277,10 @@ impl Clearing {
         parties: [Party; 2],
     ) -> Settled {
         let value = margined.value(price, quantity);
-        // What holds for its fee at its own price is charged at most at that.
-        let values = parties.map(|party| {
-            let own = party.price.map_or(price, Margined::hold_price);
-            small(value.min(margined.value(own, quantity)))
-        });
         let slots = parties.map(|party| party.slot);
-        let fees = self.charge(values, quantity, aggressor, slots);
+        // Nothing is received that a fee of a better price could come out of.
+        let most = slots.map(|slot| self.held(slot));
+        let fees = self.charge((small(value), quantity), aggressor, slots, most);
         let holds = slots.map(|slot| self.holds[slot as usize]);
         let paid = self.pay(holds.map(|hold| hold.money_at), 0, fees, margined.fees);
         for (slot, paid) in slots.into_iter().zip(paid) {
