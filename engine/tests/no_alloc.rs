@@ -10,8 +10,8 @@ use std::alloc::System;
 use sanjiang_engine::command::{
     AssetClass, Body, CancelOrder, Command, CreateAccount, CreateAsset, CreateCustodian,
     CreateInstrument, CreateOwner, CreateParticipant, CreateVenue, CustodianKind, Demonstration,
-    Direction, Envelope, FeeRates, Identity, Instruct, InstrumentTerms, MassCancel, ReplaceOrder,
-    Sequenced, SetClearing, SetFees, SetPhase,
+    Direction, Envelope, FeeRates, Identity, Instruct, InstrumentTerms, MarginCommand, MassCancel,
+    ReplaceOrder, Sequenced, SetClearing, SetFees, SetMargin, SetPhase,
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{Event, Events, ExecType};
@@ -29,9 +29,11 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const ACCOUNTS: u64 = 16;
-const INSTRUMENTS: u64 = 4;
-/// How many of them settle in money and goods; the others trade without.
+const INSTRUMENTS: u64 = 5;
+/// How many of them settle in money and goods.
 const CLEARED: u32 = 3;
+/// The one that is a margin forward; what is left trades without money.
+const MARGINED: InstrumentId = InstrumentId::new(3);
 /// At first only new orders come: the busiest hour, to which every list grows.
 const BUSY: u64 = 30_000;
 const WARM_UP: u64 = 400_000;
@@ -185,13 +187,24 @@ impl Flow {
                 }));
             }
         }
-        for instrument in 0..CLEARED {
+        self.send(Body::Margin(MarginCommand::SetMargin(SetMargin {
+            instrument: MARGINED,
+            money: AssetId::new(0),
+            settlement_price: price(1_000),
+            initial_bp: 1_000,
+            maintenance_bp: 500,
+            call_deadline: Nanoseconds(0),
+            position_limit: Some(quantity(100_000)),
+        })));
+        for instrument in 0..CLEARED + 1 {
             let instrument = InstrumentId::new(instrument);
-            self.send(Body::SetClearing(SetClearing {
-                instrument,
-                money: AssetId::new(0),
-                goods: AssetId::new(1),
-            }));
+            if instrument != MARGINED {
+                self.send(Body::SetClearing(SetClearing {
+                    instrument,
+                    money: AssetId::new(0),
+                    goods: AssetId::new(1),
+                }));
+            }
             let dear = i64::from(instrument.index() == 1);
             self.send(Body::SetFees(Box::new(SetFees {
                 venue: VenueId::new(0),
@@ -246,7 +259,9 @@ impl Flow {
             {
                 let reason = reject.reason;
                 let funds = reason == RejectReason::InsufficientFunds;
-                self.short += u64::from(funds || reason == RejectReason::InsufficientGoods);
+                let margin = reason == RejectReason::InsufficientMargin;
+                self.short +=
+                    u64::from(funds || margin || reason == RejectReason::InsufficientGoods);
             }
         }
     }
@@ -357,6 +372,11 @@ fn a_warmed_engine_allocates_nothing() {
     let trades = flow.trades - before.0;
     let (charged, short) = (flow.charged - before.1, flow.short - before.2);
     assert_eq!(flow.engine.audit(), Ok(()));
+    let rows = flow.engine.clearing().margin().rows();
+    assert!(
+        rows.iter().filter(|row| row.net != 0).count() > 8,
+        "{rows:?}"
+    );
     assert!(
         trades > MEASURED / 10,
         "the mix trades: only {trades} trades"

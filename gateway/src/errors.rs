@@ -98,6 +98,9 @@ pub enum Failure {
     /// The instrument has no clearing.
     #[error("instrument \"{0}\" has no clearing; Operations.SetClearing gives it one")]
     NotCleared(String),
+    /// The instrument is no margin forward.
+    #[error("instrument \"{0}\" is no margin forward; Operations.SetMargin makes it one")]
+    NotMargin(String),
     /// The id was used before with other content; final.
     #[error(
         "the id was used before with other content; this command was not carried out, and never \
@@ -154,7 +157,7 @@ impl Failure {
         match self {
             Self::Invalid(_) => Code::InvalidArgument,
             Self::NotFound(..) => Code::NotFound,
-            Self::NotCleared(_) => Code::FailedPrecondition,
+            Self::NotCleared(_) | Self::NotMargin(_) => Code::FailedPrecondition,
             Self::IdReused => Code::AlreadyExists,
             Self::Busy(_) | Self::DiskLow => Code::ResourceExhausted,
             Self::Stopping | Self::ClockHeld | Self::Unknown(_) => Code::Unavailable,
@@ -167,6 +170,7 @@ impl Failure {
             Self::Invalid(_) => "INVALID_FIELDS",
             Self::NotFound(kind, _) => kind.reason().as_str(),
             Self::NotCleared(_) => RejectReason::NotCleared.as_str(),
+            Self::NotMargin(_) => RejectReason::NotMargin.as_str(),
             Self::IdReused => RejectReason::ClientOrderIdReused.as_str(),
             Self::Busy(_) => "BUSY",
             Self::DiskLow => "DISK_LOW",
@@ -182,7 +186,11 @@ impl Failure {
             Self::Busy(_) | Self::Unknown(_) => Some(RETRY_AFTER),
             Self::DiskLow => Some(RETRY_AFTER_DISK),
             Self::Stopping | Self::ClockHeld => Some(RETRY_AFTER_STOP),
-            Self::Invalid(_) | Self::NotFound(..) | Self::NotCleared(_) | Self::IdReused => None,
+            Self::Invalid(_)
+            | Self::NotFound(..)
+            | Self::NotCleared(_)
+            | Self::NotMargin(_)
+            | Self::IdReused => None,
         }
     }
 
@@ -192,6 +200,7 @@ impl Failure {
             Self::Invalid(violations) => violations.iter().map(wire_violation).collect(),
             Self::NotFound(..)
             | Self::NotCleared(_)
+            | Self::NotMargin(_)
             | Self::IdReused
             | Self::Busy(_)
             | Self::DiskLow
@@ -237,7 +246,7 @@ impl From<Failure> for Status {
             Failure::DiskLow => {
                 details.add_quota_failure_violation("gateway", "free space on the disk");
             }
-            Failure::NotCleared(instrument) => {
+            Failure::NotCleared(instrument) | Failure::NotMargin(instrument) => {
                 let text = failure.to_string();
                 details.add_precondition_failure_violation("CLEARING", instrument.clone(), text);
             }
@@ -299,6 +308,9 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::OpenOrders => "the exchange holds as many orders as it may",
         R::StopOrders => "the instrument holds as many waiting stops as it may",
         R::PriceLevels => "the book holds as many price levels as it may",
+        R::PositionLimit => {
+            "the account would be long or short by more than it may, open orders included"
+        }
         R::PostOnlyWouldTake => "the order would have traded at once, and is post-only",
         R::FokUnfillable => "the whole quantity could not trade at once",
         R::MinQuantity => "less than min_quantity could trade at once",
@@ -310,6 +322,10 @@ pub const fn advice(reason: RejectReason) -> &'static str {
             "the account has fewer goods available than this would hold; see Accounts.GetBalances"
         }
         R::Positions => "the exchange's ledger holds as many positions as it may",
+        R::InsufficientMargin => {
+            "the margin this needs is not available, or the account is called and may only reduce; \
+             see Accounts.GetMarginPositions"
+        }
         R::AlreadyExists => "the id is taken; choose another",
         R::TooMany => "there are as many of these as there may be",
         R::InvalidField => "a field is out of its bounds",
@@ -317,5 +333,7 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::CustodyDateClosed => "the custodian's business_date is closed; use a later one",
         R::ReferenceUsed => "the custodian's reference was used on that date; use another",
         R::AmountLimit => "more than 2^60 smallest units of the asset would be in circulation",
+        R::MarkRunning => "a mark of the instrument is not over; wait for it",
+        R::NotMargin => "the instrument is no margin forward; make it one with SetMargin",
     }
 }

@@ -7,6 +7,7 @@
 
 mod clearing;
 mod fields;
+mod margin;
 mod operations;
 mod orders;
 mod session;

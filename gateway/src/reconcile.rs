@@ -12,7 +12,7 @@ use engine::clearing::postings::{self, Posting, PostingKind};
 use engine::clearing::{Clearing, Holder};
 use engine::command::Direction;
 use engine::engine::Engine;
-use engine::event::{CustodyReport, CustodyStatus, Event};
+use engine::event::{CustodyReport, CustodyStatus, Event, MarginEvent};
 use engine::limits::Limits;
 use engine::recovery::replay_from;
 use engine::runtime::{Released, StartError};
@@ -28,7 +28,7 @@ pub struct Span {
 }
 
 /// How many kinds of posting there are.
-const KINDS: usize = 5;
+const KINDS: usize = 6;
 
 /// What one holder had of one asset, what moved, and what it has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -199,12 +199,16 @@ fn take(
         for event in events {
             match event {
                 Event::Trade(trade) => {
-                    let Some(cleared) = engine.clearing().terms(trade.instrument) else {
-                        continue;
-                    };
-                    let venue = engine.venues().venue_of(trade.instrument);
-                    let moved = postings::of_trade(trade, cleared, venue);
-                    moved.for_each(|posting| post(accounts, when, &posting));
+                    let (clearing, id) = (engine.clearing(), trade.instrument);
+                    let venue = engine.venues().venue_of(id);
+                    if let Some(cleared) = clearing.terms(id) {
+                        let moved = postings::of_trade(trade, cleared, venue);
+                        moved.for_each(|posting| post(accounts, when, &posting));
+                    } else if let Some(contract) = clearing.margin().contract(id) {
+                        let money = contract.margined.money;
+                        let moved = postings::of_margin_trade(trade, money, venue);
+                        moved.for_each(|posting| post(accounts, when, &posting));
+                    }
                 }
                 Event::Custody(report) => {
                     let moved = postings::of_custody(report);
@@ -213,8 +217,17 @@ fn take(
                         references.push(*report);
                     }
                 }
+                Event::Margin(MarginEvent::Variation(variation)) => {
+                    let margin = engine.clearing().margin();
+                    if let Some(contract) = margin.contract(variation.instrument) {
+                        let money = contract.margined.money;
+                        let moved = postings::of_variation(variation, money);
+                        moved.for_each(|posting| post(accounts, when, &posting));
+                    }
+                }
                 // Nothing of these moves anything.
-                Event::Report(_)
+                Event::Margin(_)
+                | Event::Report(_)
                 | Event::Book(_)
                 | Event::Indicative(_)
                 | Event::Uncrossed(_)
@@ -258,6 +271,7 @@ const fn kind(kind: PostingKind) -> usize {
         PostingKind::TradeMoney => 2,
         PostingKind::TradeGoods => 3,
         PostingKind::Fee => 4,
+        PostingKind::Variation => 5,
     }
 }
 

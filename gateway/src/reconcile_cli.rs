@@ -105,12 +105,14 @@ fn print_asset(
 ) -> io::Result<()> {
     let words = Words { found, asset };
     let (mut accounts, mut fees, mut custody) = ([0; 2], [0; 2], [0; 2]);
+    let mut pools = None;
     let (mut moved_in, mut moved_out) = (0, 0);
     for (holder, account) in found.holders(asset) {
         let sums = match holder {
             Holder::Account(_) => &mut accounts,
             Holder::Venue(_) => &mut fees,
             Holder::Custodian(_) => &mut custody,
+            Holder::Clearing(_) => pools.get_or_insert([0; 2]),
         };
         sums[0] += account.opening;
         sums[1] += account.closing();
@@ -140,6 +142,10 @@ fn print_asset(
             "DIFFERS"
         },
     )?;
+    if let Some(pools) = pools {
+        let [opening, closing] = pools.map(|units| words.amount(units));
+        writeln!(out, "  margin pools: opening {opening}; closing {closing}")?;
+    }
     for one in wrong {
         writeln!(out, "  {}", words.disagreement(one))?;
     }
@@ -179,6 +185,10 @@ impl Words<'_> {
                 let custodian = engine.clearing().assets().custodian(id);
                 ("custodian", custodian.map(|custodian| custodian.name))
             }
+            Holder::Clearing(id) => {
+                let instrument = engine.venues().instrument(id);
+                ("clearing", instrument.map(|instrument| instrument.name))
+            }
         };
         let name = name.map_or_else(String::new, |name| name.as_str().to_owned());
         [kind.to_owned(), name]
@@ -215,6 +225,7 @@ fn write_accounts(found: &Reconciliation, path: &Path) -> Result<(), CliError> {
         "trade_money",
         "trade_goods",
         "fees",
+        "variation",
         "closing",
         "difference",
     ])?;
@@ -233,8 +244,8 @@ fn write_accounts(found: &Reconciliation, path: &Path) -> Result<(), CliError> {
 }
 
 /// An account's numbers in the order of the file.
-fn amounts(account: &Account) -> [i64; 8] {
-    let [deposits, withdrawals, money, goods, fees] = account.moved;
+fn amounts(account: &Account) -> [i64; 9] {
+    let [deposits, withdrawals, money, goods, fees, variation] = account.moved;
     let (opening, closing) = (account.opening, account.closing());
     let difference = account.difference();
     [
@@ -244,6 +255,7 @@ fn amounts(account: &Account) -> [i64; 8] {
         money,
         goods,
         fees,
+        variation,
         closing,
         difference,
     ]

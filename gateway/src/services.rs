@@ -8,6 +8,7 @@ mod answers;
 mod balances;
 mod executions;
 mod looks;
+pub mod margin;
 mod market_data;
 mod operations;
 mod order_entry;

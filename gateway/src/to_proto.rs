@@ -6,6 +6,7 @@
 
 mod clearing;
 mod history;
+mod margin;
 mod session;
 mod venue;
 
@@ -26,6 +27,7 @@ pub use clearing::{
     fee_rates, instruction, money_name, money_text, posting, posting_place_text,
 };
 pub use history::{client_order_id, execution_report, order};
+pub use margin::{margin_position, margin_terms};
 pub use session::session_reports;
 pub use venue::venue;
 
@@ -181,6 +183,7 @@ pub const fn cause(cause: Cause) -> v1::Cause {
         Cause::TimeOver => v1::Cause::TimeOver,
         Cause::PriceSet => v1::Cause::PriceSet,
         Cause::NotPlaced => v1::Cause::NotPlaced,
+        Cause::ForcedReduction => v1::Cause::ForcedReduction,
     }
 }
 

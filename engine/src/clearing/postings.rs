@@ -6,7 +6,7 @@
 
 use super::{Cleared, Holder};
 use crate::command::Direction;
-use crate::event::{CustodyReport, CustodyStatus, Trade};
+use crate::event::{CustodyReport, CustodyStatus, Trade, Variation};
 use crate::types::{AssetId, VenueId};
 
 /// Why an amount moved.
@@ -22,6 +22,8 @@ pub enum PostingKind {
     TradeGoods,
     /// What a trade charged, or a rebate.
     Fee,
+    /// What the mark of a margin forward paid or took.
+    Variation,
 }
 
 /// An amount that moved to a holder, or, below zero, away from it.
@@ -66,6 +68,43 @@ pub fn of_trade(trade: &Trade, cleared: &Cleared, venue: VenueId) -> impl Iterat
             amount,
             kind,
         })
+}
+
+/// What a trade of a margin forward moved: its fees.
+pub fn of_margin_trade(
+    trade: &Trade,
+    money: AssetId,
+    venue: VenueId,
+) -> impl Iterator<Item = Posting> {
+    let (buy, sell) = (&trade.buy, &trade.sell);
+    let all = [
+        (Holder::Account(buy.account), -buy.fee),
+        (Holder::Account(sell.account), -sell.fee),
+        (Holder::Venue(venue), buy.fee + sell.fee),
+    ];
+    let moved = all.into_iter().filter(|(_, amount)| *amount != 0);
+    moved.map(move |(holder, amount)| Posting {
+        holder,
+        asset: money,
+        amount,
+        kind: PostingKind::Fee,
+    })
+}
+
+/// What a mark moved, the account's first.
+pub fn of_variation(variation: &Variation, money: AssetId) -> impl Iterator<Item = Posting> {
+    let of = |holder, amount| Posting {
+        holder,
+        asset: money,
+        amount,
+        kind: PostingKind::Variation,
+    };
+    let amount = variation.amount;
+    let both = [
+        of(Holder::Account(variation.account), amount),
+        of(Holder::Clearing(variation.instrument), -amount),
+    ];
+    both.into_iter()
 }
 
 /// What an instruction moved, the account's first; nothing unless it was executed.

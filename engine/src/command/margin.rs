@@ -15,6 +15,17 @@ pub enum MarginCommand {
     Mark(Mark),
 }
 
+impl MarginCommand {
+    /// The instrument it is about.
+    pub const fn instrument(&self) -> InstrumentId {
+        match self {
+            Self::SetMargin(set) => set.instrument,
+            Self::SetSettlementPrice(set) => set.instrument,
+            Self::Mark(mark) => mark.instrument,
+        }
+    }
+}
+
 /// Make an instrument a margin forward: from then on its trades change positions, not goods.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SetMargin {

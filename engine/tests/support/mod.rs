@@ -165,6 +165,8 @@ pub fn limits() -> Limits {
         assets_max: 16,
         custodians_max: 8,
         positions_max: 128,
+        margin_rows_max: 64,
+        margin_rows_per_tick: 8,
         rates_max: 16,
         instructions_max: 16,
         references_max: 64,

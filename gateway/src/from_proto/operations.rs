@@ -129,7 +129,10 @@ context!(
     SetTierRequest,
     InstructRequest,
     AcknowledgeInstructionRequest,
-    CloseCustodyDateRequest
+    CloseCustodyDateRequest,
+    SetMarginRequest,
+    SetSettlementPriceRequest,
+    MarkRequest
 );
 
 impl Asks for v1::CreateParticipantRequest {

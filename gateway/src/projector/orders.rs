@@ -6,10 +6,10 @@
 //! when it is first touched, so that a start costs nothing. Not here: RocksDB (`store`), the thread
 //! (`mod.rs`), names and decimals.
 
-use engine::event::{Cause, Event, ExecType, Fill, OrderReport, Trade};
+use engine::event::{Cause, Event, ExecType, Fill, MarginEvent, OrderReport, Trade};
 use engine::types::{
-    AccountId, ExecId, NewOrder, OrderId, OrderStatus, ParticipantId, Price, Quantity, Side,
-    TradeId,
+    AccountId, ExecId, NewOrder, OrderId, OrderStatus, OrderType, ParticipantId, Price, Quantity,
+    SelfTradePrevention, Side, TimeInForce, TradeId,
 };
 
 use super::answers::{FirstAnswerDue, answered};
@@ -138,9 +138,9 @@ impl LiveOrders {
                     (Ask::CreateAccount(participant), None, Some(handle)) => {
                         self.create_account(AccountId::new(handle), participant, rows)?;
                     }
-                    (Ask::SetClearing(set), None, _) => {
-                        self.cleared.insert(set.instrument, (set.money, set.goods));
-                        rows.put_clearing(&set)?;
+                    (Ask::Settles(instrument, settles), None, _) => {
+                        self.cleared.insert(instrument, settles);
+                        rows.put_clearing(instrument, settles)?;
                     }
                     _ => {}
                 }
@@ -150,7 +150,16 @@ impl LiveOrders {
                 let posting = postings::of_custody(at.posting(Side::Buy), report);
                 Ok(rows.put_posting(&posting)?)
             }
+            Event::Margin(MarginEvent::Variation(variation)) => {
+                let Some(settles) = self.cleared.get(&variation.instrument) else {
+                    return Ok(());
+                };
+                let place = at.posting(Side::Buy);
+                let posting = postings::of_variation(place, variation, settles.money);
+                Ok(rows.put_posting(&posting)?)
+            }
             Event::Book(_)
+            | Event::Margin(_)
             | Event::Indicative(_)
             | Event::Uncrossed(_)
             | Event::Duplicate(_)
@@ -187,6 +196,7 @@ impl LiveOrders {
             (ExecType::New | ExecType::Rejected, Ask::NewOrder(order)) => {
                 self.submitted(at, &order, report, rows)?
             }
+            (ExecType::New, _) => self.engine_made(at, report, rows)?,
             (ExecType::CancelRejected | ExecType::ReplaceRejected, _)
                 if report.instrument.is_none() =>
             {
@@ -216,6 +226,29 @@ impl LiveOrders {
             standing,
             answers: answered(at.step, report, origin.as_ref()),
         })
+    }
+
+    /// An order the engine made itself: the reduction of a position.
+    fn engine_made<R: Rows>(
+        &mut self,
+        at: At<'_>,
+        report: &OrderReport,
+        rows: &mut R,
+    ) -> Result<Option<(Origin, i128)>, ProjectError<R::Error>> {
+        let (Some(instrument), Some(side)) = (report.instrument, report.side) else {
+            return Ok(None);
+        };
+        let order = NewOrder {
+            account: report.account,
+            instrument,
+            side,
+            quantity: report.order_quantity,
+            order_type: OrderType::Market { protection: None },
+            time_in_force: TimeInForce::ImmediateOrCancel,
+            min_quantity: None,
+            self_trade_prevention: SelfTradePrevention::CancelMaker,
+        };
+        self.submitted(at, &order, report, rows)
     }
 
     /// A new order, accepted or rejected. One that was rejected uncounted (a retry gone wrong, or

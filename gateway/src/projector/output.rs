@@ -3,10 +3,9 @@
 //! Invariant: `orders` writes rows through this alone, so the same logic fills a database, or in
 //! a test a map. Not here: RocksDB (`store`).
 
-use engine::command::SetClearing;
-use engine::types::{AccountId, OrderId, ParticipantId};
+use engine::types::{AccountId, InstrumentId, OrderId, ParticipantId};
 
-use super::postings::PostingRow;
+use super::postings::{PostingRow, Settles};
 use super::rows::{ExecutionRow, FirstRow, OrderRow, TradeRow};
 
 /// Where rows go, and where orders from before the start come from.
@@ -30,7 +29,11 @@ pub trait Rows {
     /// An amount that moved on an account.
     fn put_posting(&mut self, row: &PostingRow) -> Result<(), Self::Error>;
     /// An instrument's clearing.
-    fn put_clearing(&mut self, set: &SetClearing) -> Result<(), Self::Error>;
+    fn put_clearing(
+        &mut self,
+        instrument: InstrumentId,
+        settles: Settles,
+    ) -> Result<(), Self::Error>;
     /// A first answer.
     fn put_first(&mut self, row: &FirstRow) -> Result<(), Self::Error>;
     /// A new account.

@@ -1,7 +1,7 @@
 //! Postings: every amount that moved on an account, from trades and custodians' answers alone.
 //!
 //! A trade of a cleared instrument posts goods, money and fee on each side; an executed instruction
-//! posts its amount. What orders hold is no posting: it moves inside an account.
+//! posts its amount; a margin forward posts fees, and what its marks pay or take. What orders hold is no posting: it moves inside an account.
 //!
 //! Invariant: the postings of an account and an asset sum to its balance, and depend on released
 //! commands and events alone. Goods of a trade are kept in lots, as everywhere in the history, and
@@ -12,7 +12,7 @@ use std::collections::HashMap;
 
 use engine::bytes::{self, BytesError, Reader};
 use engine::command::Direction;
-use engine::event::{CustodyReport, Fill, Trade};
+use engine::event::{CustodyReport, Fill, Trade, Variation};
 use engine::types::{
     AccountId, AssetId, CustodianId, InstrumentId, Name, OrderId, Sequence, Side, Time, TradeId,
 };
@@ -90,6 +90,8 @@ pub enum PostingCause {
         /// The account's order.
         order: OrderId,
     },
+    /// The mark of a margin forward.
+    Variation(InstrumentId),
 }
 
 /// One amount that moved on an account.
@@ -107,8 +109,32 @@ pub struct PostingRow {
     pub cause: PostingCause,
 }
 
-/// What the instruments with clearing are paid in, and what they deliver.
-pub type ClearedAssets = HashMap<InstrumentId, (AssetId, AssetId)>;
+/// What an instrument is paid in and what it delivers: nothing, if it is a margin forward.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Settles {
+    /// The money.
+    pub money: AssetId,
+    /// The goods.
+    pub goods: Option<AssetId>,
+}
+
+/// What the instruments with clearing or margin settle in.
+pub type ClearedAssets = HashMap<InstrumentId, Settles>;
+
+/// What the mark of a margin forward posts on an account.
+pub(super) fn of_variation(
+    place: PostingPlace,
+    variation: &Variation,
+    money: AssetId,
+) -> PostingRow {
+    PostingRow {
+        place,
+        account: variation.account,
+        asset: money,
+        amount: variation.amount,
+        cause: PostingCause::Variation(variation.instrument),
+    }
+}
 
 /// What an executed instruction posts.
 pub(super) fn of_custody(place: PostingPlace, report: &CustodyReport) -> PostingRow {
@@ -130,18 +156,23 @@ pub(super) fn of_custody(place: PostingPlace, report: &CustodyReport) -> Posting
     }
 }
 
-/// What a trade of a cleared instrument posts on one side: nothing for a part of zero. `place` is
-/// that of the side's first part.
+/// What a trade posts on one side: nothing for a part of zero, and of a margin forward the fee
+/// alone. `place` is that of the side's first part.
 pub(super) fn of_side(
     place: PostingPlace,
     (trade, id): (&Trade, TradeId),
     (side, fill): (Side, &Fill),
-    (money, goods): (AssetId, AssetId),
+    settles: Settles,
 ) -> impl Iterator<Item = PostingRow> {
     let (lots, value) = (trade.quantity.lots(), trade.value);
     let (received, paid) = match side {
         Side::Buy => (lots, -value),
         Side::Sell => (-lots, value),
+    };
+    let money = settles.money;
+    let (goods, received, paid) = match settles.goods {
+        Some(goods) => (goods, received, paid),
+        None => (money, 0, 0),
     };
     let parts = [
         (TradePart::Goods, goods, received),
@@ -216,6 +247,10 @@ impl PostingRow {
                 bytes::put_varint(out, instrument.index().into());
                 put_order(out, *order);
             }
+            PostingCause::Variation(instrument) => {
+                out.push(6);
+                bytes::put_varint(out, instrument.index().into());
+            }
         }
     }
 
@@ -250,6 +285,10 @@ impl PostingRow {
             3 => (None, TradePart::Money),
             4 => (None, TradePart::Goods),
             5 => (None, TradePart::Fee),
+            6 => {
+                let instrument = InstrumentId::new(input.varint32("instrument")?);
+                return Ok(PostingCause::Variation(instrument));
+            }
             _ => return Err(BytesError::range("kind of posting")),
         };
         let Some(direction) = direction else {

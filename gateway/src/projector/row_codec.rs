@@ -76,6 +76,7 @@ codes!(put_cause, get_cause, "cause", Cause {
     Cause::TimeOver = 6,
     Cause::PriceSet = 7,
     Cause::NotPlaced = 8,
+    Cause::ForcedReduction = 27,
 });
 
 fn put_time_in_force(out: &mut Vec<u8>, value: TimeInForce) {

@@ -22,14 +22,14 @@ use crate::to_proto;
 const INSTRUCTIONS_SCANNED_MAX: usize = SIZE_MAX as usize;
 
 /// Some of a list, and where the next page begins.
-struct Seen<T, N> {
-    entries: Vec<T>,
-    next: Option<N>,
+pub(super) struct Seen<T, N> {
+    pub(super) entries: Vec<T>,
+    pub(super) next: Option<N>,
 }
 
 impl<T, N> Seen<T, N> {
     /// At most `limit` entries of a list, each with where it stands.
-    fn of(list: impl Iterator<Item = (N, T)>, limit: usize) -> Self {
+    pub(super) fn of(list: impl Iterator<Item = (N, T)>, limit: usize) -> Self {
         let mut entries = Vec::with_capacity(limit);
         for (place, entry) in list {
             if entries.len() == limit {
@@ -51,19 +51,19 @@ fn wrong_token() -> Failure {
 }
 
 /// The number a token is, if one is given.
-fn number<T: std::str::FromStr>(token: &str) -> Result<Option<T>, Failure> {
+pub(super) fn number<T: std::str::FromStr>(token: &str) -> Result<Option<T>, Failure> {
     if token.is_empty() {
         return Ok(None);
     }
     token.parse().map(Some).map_err(|_| wrong_token())
 }
 
-fn token<T: ToString>(next: Option<T>) -> String {
+pub(super) fn token<T: ToString>(next: Option<T>) -> String {
     next.map_or_else(String::new, |next| next.to_string())
 }
 
 /// Who is charged for a look at an account.
-fn payer(tables: &Tables, account: AccountId) -> Payer {
+pub(super) fn payer(tables: &Tables, account: AccountId) -> Payer {
     tables
         .account(account)
         .map_or(Payer::Reader, |entry| Payer::Participant(entry.participant))
@@ -243,10 +243,11 @@ pub async fn positions(
     })
 }
 
-/// Which holders are wanted; venues come before custodians.
+/// Which holders are wanted; venues come before custodians, those before pools.
 #[derive(Clone, Copy)]
 enum Wanted {
     Venues,
+    Custodians,
     FromThere,
 }
 
@@ -254,6 +255,7 @@ impl Wanted {
     const fn takes(self, holder: Holder) -> bool {
         match self {
             Self::Venues => matches!(holder, Holder::Venue(_)),
+            Self::Custodians => matches!(holder, Holder::Custodian(_)),
             Self::FromThere => true,
         }
     }
@@ -264,14 +266,17 @@ type OtherPlace = (Holder, AssetId);
 const FIRST_VENUE: OtherPlace = (Holder::Venue(VenueId::new(0)), AssetId::new(0));
 const FIRST_CUSTODIAN: OtherPlace = (Holder::Custodian(CustodianId::new(0)), AssetId::new(0));
 
+const FIRST_POOL: OtherPlace = (Holder::Clearing(InstrumentId::new(0)), AssetId::new(0));
+
 /// Where the holders of a kind begin.
 fn holders(kind: i32) -> Result<(OtherPlace, Wanted), Failure> {
     match v1::HolderKind::try_from(kind) {
         Ok(v1::HolderKind::Unspecified) => Ok((FIRST_VENUE, Wanted::FromThere)),
         Ok(v1::HolderKind::Venue) => Ok((FIRST_VENUE, Wanted::Venues)),
-        Ok(v1::HolderKind::Custodian) => Ok((FIRST_CUSTODIAN, Wanted::FromThere)),
+        Ok(v1::HolderKind::Custodian) => Ok((FIRST_CUSTODIAN, Wanted::Custodians)),
+        Ok(v1::HolderKind::Clearing) => Ok((FIRST_POOL, Wanted::FromThere)),
         Err(_) => {
-            let right = format!("{kind} is no kind of holder; 0 (both), 1 (VENUE), 2 (CUSTODIAN)");
+            let right = format!("{kind} is no kind of holder; 0 (all) to 3 (CLEARING) are");
             Err(Failure::field("holder_kind", right))
         }
     }
@@ -283,6 +288,7 @@ fn place_text((holder, asset): OtherPlace) -> String {
         Holder::Account(account) => ('a', account.index()),
         Holder::Venue(venue) => ('v', venue.index()),
         Holder::Custodian(custodian) => ('c', custodian.index()),
+        Holder::Clearing(instrument) => ('m', instrument.index()),
     };
     format!("{kind}-{handle}-{}", asset.index())
 }
@@ -294,6 +300,7 @@ fn place(token: &str) -> Option<OtherPlace> {
     let holder = match kind {
         "v" => Holder::Venue(VenueId::new(handle)),
         "c" => Holder::Custodian(CustodianId::new(handle)),
+        "m" => Holder::Clearing(InstrumentId::new(handle)),
         _ => return None,
     };
     let end = parts.next().is_none();
@@ -315,6 +322,10 @@ fn holder(tables: &Tables, holder: Holder) -> (v1::HolderKind, String) {
             v1::HolderKind::Custodian,
             to_proto::custodian_name(tables, custodian),
         ),
+        Holder::Clearing(instrument) => (
+            v1::HolderKind::Clearing,
+            to_proto::instrument_name(tables, instrument),
+        ),
     }
 }
 
@@ -327,6 +338,7 @@ mod tests {
         for there in [
             FIRST_VENUE,
             FIRST_CUSTODIAN,
+            FIRST_POOL,
             (Holder::Custodian(CustodianId::new(7)), AssetId::new(41)),
         ] {
             assert_eq!(place(&place_text(there)), Some(there));

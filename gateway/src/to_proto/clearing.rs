@@ -132,6 +132,11 @@ pub fn posting(tables: &Tables, row: &PostingRow) -> v1::Posting {
                 ..wire
             }
         }
+        PostingCause::Variation(instrument) => v1::Posting {
+            kind: v1::PostingKind::Variation.into(),
+            instrument_id: instrument_name(tables, instrument),
+            ..wire
+        },
         PostingCause::Trade {
             part,
             trade,
@@ -166,7 +171,9 @@ fn posted_units(tables: &Tables, row: &PostingRow) -> i128 {
             let cleared = tables.cleared.get(&instrument);
             amount * cleared.map_or(0, |cleared| i128::from(cleared.lot_units))
         }
-        PostingCause::Trade { .. } | PostingCause::Custody { .. } => amount,
+        PostingCause::Trade { .. } | PostingCause::Custody { .. } | PostingCause::Variation(_) => {
+            amount
+        }
     }
 }
 

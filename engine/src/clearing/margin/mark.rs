@@ -288,3 +288,35 @@ fn varied(account: AccountId, instrument: InstrumentId, amount: i64, events: &mu
         })));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::share;
+
+    #[test]
+    fn gains_are_paid_whole_or_by_their_share() {
+        assert_eq!(share(600, 1_000, 1_000), 600);
+        assert_eq!(
+            share(600, 1_000, 1_001),
+            600,
+            "more was collected than gained"
+        );
+        assert_eq!([share(600, 1_000, 999), share(400, 1_000, 999)], [599, 399]);
+        assert_eq!(share(600, 1_000, 0), 0);
+    }
+
+    #[test]
+    fn no_sum_is_too_large_to_share() {
+        let pool = 1 << 60;
+        for bits in [40, 61, 62, 63, 64, 100, 120] {
+            let gains = (1_i128 << bits) + 7;
+            let parts = [gains / 2, gains / 3, gains - gains / 2 - gains / 3];
+            let paid: i128 = parts
+                .map(|gain| i128::from(share(gain, gains, pool)))
+                .iter()
+                .sum();
+            assert!(paid <= i128::from(pool).min(gains), "{bits}: {paid}");
+            assert!(paid + 4 >= i128::from(pool).min(gains), "{bits}: {paid}");
+        }
+    }
+}
