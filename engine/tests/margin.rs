@@ -433,7 +433,7 @@ fn a_reduction_cancels_so_many_orders_a_tick() {
     let most = Limits::EXPIRIES_PER_TICK_MAX;
     for at in 0..most + 6 {
         // They only reduce: what they may bring is never more than what is there.
-        let lots = i64::from(at < 400);
+        let lots = i64::from(at < 800);
         if lots > 0 {
             desk.limit(0, Side::Sell, lots, 130);
         } else {

@@ -286,8 +286,8 @@ impl Clearing {
         }
     }
 
-    /// What both sides are charged, each at most so much. A rebate is at most what the other side pays, so that a venue
-    /// never pays for a trade.
+    /// What both sides are charged, each at most so much. A rebate is at most what the other side
+    /// pays, so that a venue never pays for a trade.
     #[inline]
     pub(super) fn charge(
         &mut self,

@@ -256,7 +256,8 @@ impl Clearing {
 
     fn check_hold(&self, hold: Hold) -> Result<Hold, BytesError> {
         let accrued = hold.accrued;
-        let bounded = accrued.whole.abs() <= Amount::MAX_UNITS && accrued.millionths < 1_000_000;
+        let most = Amount::MAX_UNITS;
+        let bounded = (-most..=most).contains(&accrued.whole) && accrued.millionths < 1_000_000;
         if !bounded || !self.fees.has(hold.rates) {
             return Err(BytesError::range("what an order holds"));
         }

@@ -11,6 +11,7 @@
 mod auction;
 pub mod ledger;
 pub mod margin;
+mod marks;
 mod matching;
 mod orders;
 #[path = "../registry/mod.rs"]

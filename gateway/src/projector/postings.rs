@@ -1,7 +1,8 @@
 //! Postings: every amount that moved on an account, from trades and custodians' answers alone.
 //!
-//! A trade of a cleared instrument posts goods, money and fee on each side; an executed instruction
-//! posts its amount; a margin forward posts fees, and what its marks pay or take. What orders hold is no posting: it moves inside an account.
+//! A trade of a cleared instrument posts goods, money and fee on each side, one of a margin forward
+//! the fee alone; its marks post what they pay or take, an executed instruction posts its amount.
+//! What orders and positions hold is no posting: it moves inside an account.
 //!
 //! Invariant: the postings of an account and an asset sum to its balance, and depend on released
 //! commands and events alone. Goods of a trade are kept in lots, as everywhere in the history, and
