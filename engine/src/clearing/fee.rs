@@ -140,7 +140,12 @@ impl Fees {
         (place as usize) < self.table.len()
     }
 
-    /// The tier of a participant.
+    /// How many different rates were ever set, those of nothing apart.
+    pub(crate) fn used(&self) -> u32 {
+        self.table.len() as u32 - 1
+    }
+
+    /// A participant's tier.
     pub(crate) fn tier(&self, participant: ParticipantId) -> u8 {
         let tier = self.participants.get(participant.place());
         tier.copied().unwrap_or(0)

@@ -27,7 +27,7 @@ pub use terms::{Cleared, factors};
 
 use crate::command::FeeRates;
 use crate::limits::Limits;
-use crate::types::{InstrumentId, VenueId};
+use crate::types::{InstrumentId, ParticipantId, VenueId};
 use assets::Assets;
 use custody::Custody;
 use fee::Fees;
@@ -72,6 +72,16 @@ impl Clearing {
             let place = self.fees.choose_for(venue, instrument, tier as u8);
             *self.fees.rates(place)
         })
+    }
+
+    /// A participant's tier of fees.
+    pub fn tier(&self, participant: ParticipantId) -> u8 {
+        self.fees.tier(participant)
+    }
+
+    /// How many different rates were ever set, those of nothing apart.
+    pub fn rates_used(&self) -> u32 {
+        self.fees.used()
     }
 
     /// Who has what.

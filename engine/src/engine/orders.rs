@@ -3,6 +3,7 @@
 //! Invariant: a refused command changes no order; every command is answered. Not here: what a
 //! taken order does (`market::book`).
 
+use super::standing::Trader;
 use super::{Engine, Floor, operation, setting};
 use crate::book::arena::Arena;
 use crate::clearing::hold::Needed;
@@ -11,10 +12,12 @@ use crate::command::{Body, CancelOrder, Command, MassCancel, ReplaceOrder};
 use crate::event::{Cause, Counters, Event, Events, ExecType, MassCancelReport, OrderReport};
 use crate::market::book::Checked;
 use crate::market::checks::{Entry, Prices};
-use crate::market::replace::Replacement;
+use crate::market::replace::{Replacement, Risks};
 use crate::matching::live_report;
 use crate::reject::{Reject, RejectReason};
-use crate::types::{AccountId, InstrumentId, NewOrder, OrderId, OrderStatus, Quantity, Time};
+use crate::types::{
+    AccountId, InstrumentId, NewOrder, OrderId, OrderStatus, ParticipantId, Quantity, Side, Time,
+};
 use crate::venue::Action;
 
 /// Whether a refusal is counted in the private streams.
@@ -27,14 +30,36 @@ enum Counted {
 impl Engine {
     /// All checks of a new order after the duplicate group: its owner, the price it comes with and
     /// what it will hold.
-    pub(super) fn check_new(&self, order: &NewOrder, time: Time) -> Result<Checked, RejectReason> {
+    pub(super) fn check_new(&self, order: &NewOrder, time: Time) -> Result<Checked, Reject> {
         let link = self.parties.link(order.account);
         let (participant, owner) = link.ok_or(RejectReason::UnknownAccount)?;
+        let trader = Trader {
+            account: order.account,
+            participant,
+            instrument: order.instrument,
+            side: order.side,
+        };
+        self.check_trader(&trader)?;
         self.venues.permits(order.instrument, Action::New)?;
         let setting = setting(&self.venues, &self.clearing, &self.limits, order.instrument);
         let market = self.market(order.instrument);
         let entry = Entry::new(order, owner);
-        let price = entry.check(market, &self.arena, &setting, time)?;
+        entry.check_phase(&setting)?;
+        self.check_qualified(&trader)?;
+        let price = entry.check_terms(market, &setting, time)?;
+        let gate = self.gate(order.account, participant, order.instrument);
+        if let Some(gate) = &gate {
+            gate.check_flow(time)?;
+        }
+        entry.check_room(market, &self.arena, &setting, price)?;
+        if let Some(gate) = &gate {
+            gate.check_open()?;
+            if order.side == Side::Buy {
+                let cleared = setting.clears.cleared();
+                self.check_position(gate, order.account, cleared, order.quantity)?;
+            }
+        }
+        entry.check_taking(market, &self.arena, &setting, price)?;
         let entered = match setting.clears.cleared() {
             None => None,
             Some(cleared) => {
@@ -60,9 +85,10 @@ impl Engine {
     pub(super) fn new_order(&mut self, order: &NewOrder, events: &mut Events) {
         let checked = match self.check_new(order, self.time) {
             Ok(checked) => checked,
-            Err(reason) => return self.refuse_new(order, reason.into(), Counted::Yes, events),
+            Err(reject) => return self.refuse_new(order, reject, Counted::Yes, events),
         };
         // Nothing below can fail.
+        self.count_sent(order.account, order.instrument);
         let sequence = self.sequence;
         let mut floor = self.floor(order.instrument, events);
         let Floor {
@@ -82,7 +108,7 @@ impl Engine {
         own_order(&self.arena, account, order).ok_or(RejectReason::UnknownOrder)
     }
 
-    fn instrument_of(&self, slot: u32) -> InstrumentId {
+    pub(super) fn instrument_of(&self, slot: u32) -> InstrumentId {
         InstrumentId::new(self.arena.row(slot).instrument)
     }
 
@@ -111,16 +137,60 @@ impl Engine {
         floor.publish();
     }
 
+    /// What parties may do is checked before the order is looked for; without an order nothing is
+    /// known of its venue.
+    fn check_owner(
+        &self,
+        account: AccountId,
+        participant: ParticipantId,
+        found: Option<u32>,
+    ) -> Result<(u32, Trader), RejectReason> {
+        let Some(slot) = found else {
+            self.check_party(account, participant)?;
+            return Err(RejectReason::UnknownOrder);
+        };
+        let trader = Trader {
+            account,
+            participant,
+            instrument: self.instrument_of(slot),
+            side: self.arena.row(slot).flags.side(),
+        };
+        self.check_trader(&trader)?;
+        Ok((slot, trader))
+    }
+
     pub(super) fn check_replace(
         &self,
         command: &ReplaceOrder,
-    ) -> Result<(u32, Replacement, Option<Needed>), RejectReason> {
-        let slot = self.find(command.account, command.order)?;
-        let instrument = self.instrument_of(slot);
+        time: Time,
+    ) -> Result<(u32, Replacement, Option<Needed>), Reject> {
+        let link = self.parties.link(command.account);
+        let (participant, _) = link.ok_or(RejectReason::UnknownAccount)?;
+        let found = own_order(&self.arena, command.account, command.order);
+        let (slot, trader) = self.check_owner(command.account, participant, found)?;
+        let instrument = trader.instrument;
         self.venues.permits(instrument, Action::Replace)?;
+        self.check_qualified(&trader)?;
         let setting = setting(&self.venues, &self.clearing, &self.limits, instrument);
         let market = self.market(instrument);
-        let replacement = market.check_replace(&self.arena, &setting, slot, command)?;
+        let gate = self.gate(command.account, participant, instrument);
+        let row = self.arena.row(slot);
+        let replacement = match &gate {
+            None => market.check_replace(&self.arena, &setting, slot, command, None)?,
+            Some(gate) => {
+                let cleared = setting.clears.cleared();
+                let more = |leaves: Quantity| {
+                    if trader.side == Side::Sell || leaves <= row.leaves {
+                        return Ok(());
+                    }
+                    let more = leaves.minus(row.leaves);
+                    self.check_position(gate, command.account, cleared, more)
+                };
+                let flow = gate.check_flow(time);
+                let risk = Risks { flow, more: &more };
+                market.check_replace(&self.arena, &setting, slot, command, Some(&risk))?
+            }
+        };
         let needed = match (&replacement, setting.clears.cleared()) {
             (Replacement::Change(values), Some(cleared)) => {
                 let row = self.arena.row(slot);
@@ -135,10 +205,10 @@ impl Engine {
     }
 
     pub(super) fn replace_order(&mut self, command: &ReplaceOrder, events: &mut Events) {
-        let (slot, replacement, needed) = match self.check_replace(command) {
+        let (slot, replacement, needed) = match self.check_replace(command, self.time) {
             Ok(checked) => checked,
-            Err(reason) => {
-                let refusal = (ExecType::ReplaceRejected, reason.into());
+            Err(reject) => {
+                let refusal = (ExecType::ReplaceRejected, reject);
                 let named = (command.account, command.order);
                 return self.refuse_change(named, refusal, Counted::Yes, events);
             }
@@ -146,6 +216,10 @@ impl Engine {
         // Nothing below can fail.
         if let Some(needed) = needed {
             self.clearing.change(slot, needed);
+        }
+        if let Replacement::Change(values) = &replacement {
+            let leaves = values.leaves(self.arena.row(slot).cumulative());
+            self.count_replaced(slot, leaves);
         }
         let mut floor = self.floor(self.instrument_of(slot), events);
         let Floor {
@@ -270,6 +344,8 @@ impl Engine {
             | Body::Instruct(_)
             | Body::Acknowledge(_)
             | Body::CloseCustodyDate(_)
+            | Body::Standing(_)
+            | Body::Limits(_)
             | Body::AcceptClock(_)
             | Body::Tick
             | Body::SessionsLost

@@ -34,6 +34,7 @@ impl Market {
     ) {
         let slot = insert(desk, sequence, order, checked.owner, checked.price);
         desk.clearing.enter(slot, checked.entered.as_ref());
+        desk.opened(slot);
         desk.report(slot, ExecType::New, Cause::Request);
         let flags = desk.arena.row(slot).flags;
         if matches!(flags.kind(), Kind::Stop | Kind::StopLimit) {

@@ -106,31 +106,24 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// Makes all checks after those of the phase table and answers the price the order comes
-    /// with: limit, given protection or computed protection.
+    /// Makes the checks of what the order says, after those of phase and regime, and answers the
+    /// price it comes with: limit, given protection or computed protection.
     ///
     /// # Errors
     /// The first check that fails.
     #[inline]
-    pub(crate) fn check(
+    pub(crate) fn check_terms(
         &self,
         market: &Market,
-        arena: &Arena,
         setting: &Setting<'_>,
         time: Time,
     ) -> Result<Option<Price>, RejectReason> {
-        self.check_phase(setting)?;
-        if matches!(setting.clears, Clears::Missing) {
-            return Err(RejectReason::NotCleared);
-        }
         self.check_combination()?;
         let price = self.effective_price(market, setting);
         self.check_prices(setting, price)?;
         self.check_quantities(setting, time)?;
         self.check_notional(setting, price)?;
         self.check_bands(market, setting)?;
-        self.check_room(market, arena, setting, price)?;
-        self.check_taking(market, arena, setting, price)?;
         Ok(price)
     }
 
@@ -138,9 +131,9 @@ impl<'a> Entry<'a> {
         matches!(self.kind, Kind::Stop | Kind::StopLimit)
     }
 
-    /// PHASE_TIME_IN_FORCE.
+    /// PHASE_TIME_IN_FORCE, NOT_CLEARED.
     #[inline]
-    fn check_phase(&self, setting: &Setting<'_>) -> Check {
+    pub(crate) fn check_phase(&self, setting: &Setting<'_>) -> Check {
         let auction = setting.phase.auction();
         let at_once = matches!(self.force, Force::ImmediateOrCancel | Force::FillOrKill);
         let wrong = match auction {
@@ -153,6 +146,9 @@ impl<'a> Entry<'a> {
         };
         if wrong {
             return Err(RejectReason::PhaseTimeInForce);
+        }
+        if matches!(setting.clears, Clears::Missing) {
+            return Err(RejectReason::NotCleared);
         }
         Ok(())
     }
@@ -292,7 +288,7 @@ impl<'a> Entry<'a> {
 
     /// OPEN_ORDERS, STOP_ORDERS, PRICE_LEVELS.
     #[inline]
-    fn check_room(
+    pub(crate) fn check_room(
         &self,
         market: &Market,
         arena: &Arena,
@@ -318,7 +314,7 @@ impl<'a> Entry<'a> {
 
     /// POST_ONLY_WOULD_TAKE, FOK_UNFILLABLE, MIN_QUANTITY.
     #[inline]
-    fn check_taking(
+    pub(crate) fn check_taking(
         &self,
         market: &Market,
         arena: &Arena,
