@@ -49,7 +49,7 @@ pub fn limits(rng: &mut Rng, limits: Limits) -> Limits {
 
 /// How often something of this is set.
 pub fn weight(limits: &Limits) -> u32 {
-    if limits.risk_sets_max >= 40 { 45 } else { 8 }
+    if limits.risk_sets_max >= 40 { 26 } else { 6 }
 }
 
 /// Whether the accounts of the last participant begin with nothing in a world, so that they can be
@@ -119,7 +119,7 @@ fn standing(rng: &mut Rng, world: &Reference) -> Body {
     let all: Vec<_> = parties.collect();
     let suspended = |party: &&Party| world.standing(**party) == Standing::Suspended;
     let suspended = all.iter().find(suspended).copied();
-    if let Some(party) = suspended.filter(|_| rng.permille(700)) {
+    if let Some(party) = suspended.filter(|_| rng.permille(850)) {
         return stand(party, Standing::Open);
     }
     let open = |party: &&Party| world.standing(**party) != Standing::Closed;
@@ -151,7 +151,7 @@ fn roles(rng: &mut Rng) -> Body {
 }
 
 fn access(rng: &mut Rng) -> Body {
-    let kinds = [(550, 0), (200, 1), (150, 2), (100, 3)];
+    let kinds = [(700, 0), (130, 1), (110, 2), (60, 3)];
     Body::Standing(StandingCommand::SetAccess(SetAccess {
         venue: venue(rng),
         access: Access::from_bits(rng.weighted(&kinds)).expect("two bits"),
@@ -220,7 +220,7 @@ fn risk(rng: &mut Rng, world: &Reference) -> Body {
             };
             limits.order_to_trade = Some(ratio);
         }
-        3..=18 => limits = RiskLimits::NONE,
+        3..=24 => limits = RiskLimits::NONE,
         _ => {}
     }
     let set = SetRiskLimits { scope, limits };

@@ -232,6 +232,8 @@ fn reject_of(event: &Event) -> Option<sanjiang_engine::reject::Reject> {
         | Event::ReferencePrice(_)
         | Event::DayRolled(_)
         | Event::Custody(_)
+        | Event::Standing(_)
+        | Event::Limits(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => None,
     }
