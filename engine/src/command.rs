@@ -13,9 +13,7 @@ pub use clearing::{
     Acknowledge, AssetClass, CloseCustodyDate, CreateAsset, CreateCustodian, CustodianKind,
     Direction, FeeRates, Instruct, Outcome, SetClearing, SetFees, SetTier,
 };
-pub use limits::{
-    LimitsCommand, OrderToTrade, RiskLimits, RiskScope, SetRiskLimits, Throttle,
-};
+pub use limits::{LimitsCommand, OrderToTrade, RiskLimits, RiskScope, SetRiskLimits, Throttle};
 pub use standing::{
     Access, Party, Roles, SetAccess, SetRegistration, SetRoles, SetStanding, Standing,
     StandingCommand,

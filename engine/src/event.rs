@@ -5,8 +5,8 @@
 //! Not here: wire forms (`gateway::to_proto`), bytes for the running hash (`state_hash`).
 
 use crate::command::{
-    Access, BeginEpoch, Direction, Party, Quarantine, Roles, Scope, SetRegistration,
-    SetRiskLimits, Standing,
+    Access, BeginEpoch, Direction, Party, Quarantine, Roles, Scope, SetRegistration, SetRiskLimits,
+    Standing,
 };
 use crate::reject::Reject;
 use crate::types::{

@@ -122,7 +122,7 @@ reasons! {
     /// Outside the dynamic band around the last trade.
     DynamicBand = 71, "DYNAMIC_BAND";
     // -- throttle ----------------------------------------------------------------------------
-    /// The account or its participant has no token left for a message (FIX 103 = 0, broker option).
+    /// The account or its participant has no token left for a message (FIX 380 = 8).
     Throttled = 75, "THROTTLED";
     // -- order-to-trade ratio ----------------------------------------------------------------
     /// The account would have sent more orders and replaces today than its trades allow.

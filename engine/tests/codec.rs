@@ -8,10 +8,10 @@
 
 #[path = "arbitrary/mod.rs"]
 mod arbitrary;
-#[path = "golden/commands.rs"]
-mod golden;
 #[path = "golden/duties.rs"]
 mod duties;
+#[path = "golden/commands.rs"]
+mod golden;
 
 use proptest::prelude::*;
 use sanjiang_engine::bytes::Reader;
@@ -169,8 +169,8 @@ fn bytes_of_version_1_still_read_as_the_same_commands() {
         (golden::commands(), GOLDEN, 20),
         (golden::acts(), GOLDEN_ACTS, 2),
         (golden::clearing(), GOLDEN_CLEARING, 8),
-        (duties::standing(), GOLDEN_STANDING, 1),
-        (duties::limits(), GOLDEN_LIMITS, 1),
+        (duties::standing(golden::base()), GOLDEN_STANDING, 1),
+        (duties::limits(golden::base()), GOLDEN_LIMITS, 1),
     ];
     for (commands, bytes, kinds) in all {
         still_read(batch(Sequence::new(1), commands), bytes, kinds);

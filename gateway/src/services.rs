@@ -12,6 +12,7 @@ mod market_data;
 mod operations;
 mod order_entry;
 mod pages;
+mod parties;
 mod postings;
 mod standing;
 mod streams;

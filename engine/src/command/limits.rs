@@ -84,8 +84,7 @@ impl RiskLimits {
                 && (1..=Throttle::BURST_MAX).contains(&throttle.burst)
         });
         let ratio = self.order_to_trade.is_none_or(|limit| {
-            limit.ratio <= OrderToTrade::RATIO_MAX
-                && limit.allowance <= OrderToTrade::ALLOWANCE_MAX
+            limit.ratio <= OrderToTrade::RATIO_MAX && limit.allowance <= OrderToTrade::ALLOWANCE_MAX
         });
         throttle && ratio
     }

@@ -53,7 +53,8 @@ impl Engine {
         if !self.risk.is_on() {
             return None;
         }
-        self.risk.gate(&self.sender(account, participant, instrument))
+        self.risk
+            .gate(&self.sender(account, participant, instrument))
     }
 
     fn sender(
@@ -138,7 +139,9 @@ impl Engine {
             let account = AccountId::new(row.account);
             let (participant, _) = self.parties.link(account).expect("an order has an account");
             let leaves = i128::from(row.leaves.lots());
-            let buy = self.brings(slot).map(|(place, units)| (place, units * leaves));
+            let buy = self
+                .brings(slot)
+                .map(|(place, units)| (place, units * leaves));
             counted.add(account.place(), participant.place(), buy);
         }
         counted

@@ -4,8 +4,8 @@
 //! here: the rules of each (`standing`).
 
 use super::{Engine, operation};
-use crate::command::{CreateAccount, Direction, Instruct, Party, SetStanding, Standing};
 use crate::command::StandingCommand as Command;
+use crate::command::{CreateAccount, Direction, Instruct, Party, SetStanding, Standing};
 use crate::event::{Event, Events};
 use crate::reject::{Reject, RejectReason};
 use crate::standing::Standings;
@@ -33,11 +33,12 @@ impl Engine {
         if !self.standings.is_used() {
             return Ok(());
         }
-        self.standings.check_entry(trader.account, trader.participant)?;
+        self.standings
+            .check_entry(trader.account, trader.participant)?;
         match self.venues.instrument(trader.instrument) {
-            Some(known) => {
-                self.standings.check_role(known.venue, trader.participant, trader.side)
-            }
+            Some(known) => self
+                .standings
+                .check_role(known.venue, trader.participant, trader.side),
             None => Ok(()),
         }
     }
@@ -62,7 +63,8 @@ impl Engine {
         }
         let id = self.venues.venue_of(trader.instrument);
         let venue = self.venues.venue(id).expect("an instrument has a venue");
-        self.standings.check_qualified(id, &venue.regimes, trader.participant)
+        self.standings
+            .check_qualified(id, &venue.regimes, trader.participant)
     }
 
     /// ACCOUNT_CLOSED for a deposit, PARTICIPANT_SUSPENDED and ACCOUNT_SUSPENDED for a withdrawal;
@@ -152,7 +154,7 @@ impl Engine {
         }
     }
 
-    /// Whether all accounts of a participant are closed. Walks all accounts: an operator's rare act.
+    /// Whether all accounts of a participant are closed. Walks all accounts: an operator's act.
     fn is_left(&self, participant: ParticipantId) -> bool {
         let accounts = self.parties.accounts();
         let mut own = accounts.filter(|(_, account)| account.participant == participant);
@@ -164,7 +166,10 @@ impl Engine {
     fn is_empty(&self, account: AccountId) -> bool {
         let mut orders = self.arena.of_account(account.index());
         let mut positions = self.clearing.ledger().of_account(account);
-        let mut pending = self.clearing.custody().pending_from(crate::types::Sequence::ZERO);
+        let mut pending = self
+            .clearing
+            .custody()
+            .pending_from(crate::types::Sequence::ZERO);
         orders.next().is_none()
             && positions.all(|position| position.balance() == 0)
             && pending.all(|(_, one)| one.account != account)

@@ -94,4 +94,3 @@ pub(super) fn at<T: Clone + Default>(list: &mut Vec<T>, place: usize) -> &mut T 
     }
     &mut list[place]
 }
-

@@ -75,7 +75,10 @@ impl Gate {
             (self.own.open_orders, self.account.open),
             (self.joint.open_orders, self.participant.open),
         ];
-        if pairs.iter().any(|(most, open)| most.is_some_and(|most| *open >= most)) {
+        if pairs
+            .iter()
+            .any(|(most, open)| most.is_some_and(|most| *open >= most))
+        {
             return Err(RejectReason::AccountOrders);
         }
         Ok(())

@@ -133,10 +133,17 @@ impl Risk {
     }
 
     /// What an account has used at `time`, its tokens by `throttle`, which is in force for it.
-    pub(crate) fn usage_of_account(&self, id: AccountId, limits: &RiskLimits, time: Time) -> RiskUsage {
+    pub(crate) fn usage_of_account(
+        &self,
+        id: AccountId,
+        limits: &RiskLimits,
+        time: Time,
+    ) -> RiskUsage {
         let row = self.account(id);
         RiskUsage {
-            tokens: limits.throttle.map(|throttle| row.bucket.tokens(throttle, time)),
+            tokens: limits
+                .throttle
+                .map(|throttle| row.bucket.tokens(throttle, time)),
             open_orders: row.open,
             sent: row.sent,
             trades: row.trades,
@@ -229,7 +236,9 @@ impl Risk {
             row.bucket.take(throttle, time);
         }
         if let Some(throttle) = joint.throttle {
-            self.participant_mut(sender.participant).bucket.take(throttle, time);
+            self.participant_mut(sender.participant)
+                .bucket
+                .take(throttle, time);
         }
     }
 
@@ -291,10 +300,16 @@ impl Risk {
 }
 
 /// Whether two lists say the same, what is missing at an end being nothing.
-fn same<T: Copy + Default + PartialEq>(kept: impl ExactSizeIterator<Item = T>, counted: &[T]) -> bool {
+fn same<T: Copy + Default + PartialEq>(
+    kept: impl ExactSizeIterator<Item = T>,
+    counted: &[T],
+) -> bool {
     let length = kept.len().max(counted.len());
     let padded = kept.chain(std::iter::repeat(T::default())).take(length);
-    let counted = counted.iter().copied().chain(std::iter::repeat(T::default()));
+    let counted = counted
+        .iter()
+        .copied()
+        .chain(std::iter::repeat(T::default()));
     padded.eq(counted.take(length))
 }
 

@@ -25,7 +25,12 @@ fn world() -> (Parties, Venues) {
     let limits = Limits::default();
     let (mut parties, mut venues) = (Parties::new(&limits), Venues::new(&limits));
     let made = parties.create_participant(&CreateParticipant { name: name("p") });
-    assert!(made.is_ok() && parties.create_owner(&CreateOwner { name: name("o") }).is_ok());
+    assert!(
+        made.is_ok()
+            && parties
+                .create_owner(&CreateOwner { name: name("o") })
+                .is_ok()
+    );
     for text in ["a", "b"] {
         let create = CreateAccount {
             name: name(text),
@@ -110,7 +115,10 @@ fn limits_out_of_their_bounds_are_refused() {
 #[test]
 fn so_many_different_sets_and_no_more() {
     let mut risk = Risk::new(&bounds(2));
-    assert!(!risk.set_limits(&set(ACCOUNT, RiskLimits::NONE)), "no limit, no counting");
+    assert!(
+        !risk.set_limits(&set(ACCOUNT, RiskLimits::NONE)),
+        "no limit, no counting"
+    );
     assert!(risk.set_limits(&set(ACCOUNT, orders(1))), "counting begins");
     assert!(!risk.set_limits(&set(VENUE, orders(2))), "it has begun");
     let third = risk.check_limits(&set(PARTICIPANT, orders(3)));
@@ -126,7 +134,10 @@ fn an_account_has_its_own_limits_and_else_the_venues() {
     let mut risk = Risk::new(&bounds(9));
     assert!(risk.gate(&sender(0)).is_none());
     let default = RiskLimits {
-        order_to_trade: Some(OrderToTrade { ratio: 1, allowance: 2 }),
+        order_to_trade: Some(OrderToTrade {
+            ratio: 1,
+            allowance: 2,
+        }),
         ..orders(1)
     };
     risk.set_limits(&set(VENUE, default));
@@ -145,13 +156,20 @@ fn an_account_has_its_own_limits_and_else_the_venues() {
 #[test]
 fn a_later_trading_day_begins_anew_and_an_earlier_one_does_not() {
     let mut risk = Risk::new(&bounds(9));
-    let ratio = OrderToTrade { ratio: 2, allowance: 1 };
+    let ratio = OrderToTrade {
+        ratio: 2,
+        allowance: 1,
+    };
     let limits = RiskLimits {
         order_to_trade: Some(ratio),
         ..RiskLimits::NONE
     };
     risk.set_limits(&set(ACCOUNT, limits));
-    let flow = |risk: &Risk, day| risk.gate(&sender(day)).expect("limits").check_flow(Time::ZERO);
+    let flow = |risk: &Risk, day| {
+        risk.gate(&sender(day))
+            .expect("limits")
+            .check_flow(Time::ZERO)
+    };
     let over = Err(RejectReason::OrderToTrade);
     assert_eq!(flow(&risk, 5), Ok(()));
     risk.sent(&sender(5), Time::ZERO);
@@ -191,7 +209,10 @@ fn what_was_counted_reads_back_and_forged_bytes_do_not() {
     let mut second = Vec::new();
     again.encode(&mut second);
     assert_eq!(bytes, second);
-    assert_eq!((again.of(PARTICIPANT), again.of(VENUE)), (limits, orders(2)));
+    assert_eq!(
+        (again.of(PARTICIPANT), again.of(VENUE)),
+        (limits, orders(2))
+    );
     for cut in 0..bytes.len() {
         assert!(read(&bytes[..cut]).is_err(), "cut at {cut}");
     }
@@ -210,7 +231,13 @@ fn what_was_counted_reads_back_and_forged_bytes_do_not() {
         let head: &[u8] = &[1, 1, 0, 0, 1, 4, 0, 0, 0];
         assert!(read(&[head, rest].concat()).is_err(), "{rest:?}");
     }
-    for forged in [&[2][..], &[1, 0], &[1, 1, 0, 0, 0, 0], &[0, 0], &[1, 1, 1, 0, 1, 0, 0, 0]] {
+    for forged in [
+        &[2][..],
+        &[1, 0],
+        &[1, 1, 0, 0, 0, 0],
+        &[0, 0],
+        &[1, 1, 1, 0, 1, 0, 0, 0],
+    ] {
         assert!(read(forged).is_err(), "{forged:?}");
     }
     let right: &[u8] = &[1, 1, 0, 0, 1, 4, 0, 0, 0, 1, 0, 1, 0, 0, 1, 0];

@@ -299,7 +299,11 @@ impl Standings {
                 return Err("a market maker stands where the law allows none");
             }
         }
-        if !self.codes.values().all(|code| registration::is_code(code.as_str())) {
+        if !self
+            .codes
+            .values()
+            .all(|code| registration::is_code(code.as_str()))
+        {
             return Err("a registration code is wrong");
         }
         Ok(())
@@ -310,10 +314,12 @@ impl Standings {
 /// centralised bidding as one of the forbidden ways (国发〔2011〕38号, 国办发〔2012〕37号), so they are
 /// lawful exactly where that is: with a licence of the securities commission, or in the sandbox.
 fn forbids_market_makers(regimes: &[Regime]) -> Option<Basis> {
-    regimes.iter().find_map(|regime| match Rules::of(*regime).centralised {
-        Centralised::Allowed => None,
-        Centralised::Forbidden(basis) => Some(basis),
-    })
+    regimes
+        .iter()
+        .find_map(|regime| match Rules::of(*regime).centralised {
+            Centralised::Allowed => None,
+            Centralised::Forbidden(basis) => Some(basis),
+        })
 }
 
 /// The entry at `place` of a list that is as long as it has to be.

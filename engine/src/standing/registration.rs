@@ -37,7 +37,9 @@ mod tests {
 
     /// The check character by the standard's own words: 31 less the weighted sum modulo 31.
     fn check_character(first: &str) -> char {
-        let weights = [1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28];
+        let weights = [
+            1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28,
+        ];
         let counts = |byte: u8| CHARACTERS.iter().position(|one| *one == byte).unwrap();
         let sum: usize = first
             .bytes()
@@ -57,7 +59,11 @@ mod tests {
         ] {
             let right = check_character(first);
             for last in CHARACTERS.iter().map(|byte| char::from(*byte)) {
-                assert_eq!(is_code(&format!("{first}{last}")), last == right, "{first}{last}");
+                assert_eq!(
+                    is_code(&format!("{first}{last}")),
+                    last == right,
+                    "{first}{last}"
+                );
             }
         }
     }
@@ -72,7 +78,10 @@ mod tests {
                 let mut bytes = code.as_bytes().to_vec();
                 if bytes[at] != *byte {
                     bytes[at] = *byte;
-                    assert!(!is_code(std::str::from_utf8(&bytes).unwrap()), "{at} {byte}");
+                    assert!(
+                        !is_code(std::str::from_utf8(&bytes).unwrap()),
+                        "{at} {byte}"
+                    );
                 }
             }
         }

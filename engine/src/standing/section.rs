@@ -57,11 +57,7 @@ pub(crate) fn access(input: &mut Reader<'_>) -> Result<Access, BytesError> {
 }
 
 /// Writes the marks of a list that are not `T::default()`, each with its place.
-fn put_marks<T: Copy + Default + PartialEq>(
-    out: &mut Vec<u8>,
-    list: &[T],
-    byte: impl Fn(T) -> u8,
-) {
+fn put_marks<T: Copy + Default + PartialEq>(out: &mut Vec<u8>, list: &[T], byte: impl Fn(T) -> u8) {
     let marks = list.iter().enumerate();
     let marks = marks.filter(|(_, mark)| **mark != T::default());
     bytes::put_varint(out, marks.clone().count() as u64);
@@ -123,7 +119,12 @@ impl Standings {
         let participants = parties.participants().len();
         let known = venues.venues().len();
         marks(input, &mut read.participants, participants, standing)?;
-        marks(input, &mut read.accounts, parties.accounts().len(), standing)?;
+        marks(
+            input,
+            &mut read.accounts,
+            parties.accounts().len(),
+            standing,
+        )?;
         marks(input, &mut read.access, known, access)?;
         for _ in 0..input.count(known as u32, 2, "the count of venues with roles")? {
             let venue = VenueId::new(input.varint32("the venue of roles")?).place();

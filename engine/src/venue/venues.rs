@@ -192,7 +192,9 @@ impl Venues {
         let venue = &self.list[id.place()];
         let calendar = venue.calendar.map(|id| &self.calendars[id.place()]);
         let index = venue.days_begun.checked_sub(1);
-        let day = calendar.zip(index).and_then(|(calendar, index)| calendar.day(index));
+        let day = calendar
+            .zip(index)
+            .and_then(|(calendar, index)| calendar.day(index));
         day.unwrap_or(i32::MIN)
     }
 

@@ -447,10 +447,9 @@ fn duty_body() -> impl Strategy<Value = Body> {
         participant().prop_map(Party::Participant),
         account().prop_map(Party::Account),
     ];
-    let standing = (party, select(Standing::ALL.to_vec()))
-        .prop_map(|(party, standing)| {
-            StandingCommand::SetStanding(SetStanding { party, standing })
-        });
+    let standing = (party, select(Standing::ALL.to_vec())).prop_map(|(party, standing)| {
+        StandingCommand::SetStanding(SetStanding { party, standing })
+    });
     let roles = (0..16_u8).prop_map(|bits| Roles::from_bits(bits).expect("four bits"));
     let roles = (venue(), participant(), roles).prop_map(|(venue, participant, roles)| {
         StandingCommand::SetRoles(SetRoles {
@@ -473,12 +472,14 @@ fn duty_body() -> impl Strategy<Value = Body> {
         option::of(index()),
         option::of(quantity()),
     );
-    let limits = limits.prop_map(|(throttle, order_to_trade, open_orders, position)| RiskLimits {
-        throttle,
-        order_to_trade,
-        open_orders,
-        position,
-    });
+    let limits = limits.prop_map(
+        |(throttle, order_to_trade, open_orders, position)| RiskLimits {
+            throttle,
+            order_to_trade,
+            open_orders,
+            position,
+        },
+    );
     let scope = prop_oneof![
         venue().prop_map(RiskScope::Venue),
         participant().prop_map(RiskScope::Participant),

@@ -3,8 +3,7 @@
 use sanjiang_engine::command::*;
 use sanjiang_engine::types::*;
 
-fn commands(bodies: Vec<Body>) -> Vec<(Time, Command)> {
-    let time = Time::ZERO;
+fn commands(time: Time, bodies: Vec<Body>) -> Vec<(Time, Command)> {
     let envelope = Envelope {
         principal: PrincipalId::LOCAL,
         identity: Identity::Internal,
@@ -18,8 +17,8 @@ fn commands(bodies: Vec<Body>) -> Vec<(Time, Command)> {
     bodies.collect()
 }
 
-/// What parties may do.
-pub fn standing() -> Vec<(Time, Command)> {
+/// What parties may do, all at one time.
+pub fn standing(time: Time) -> Vec<(Time, Command)> {
     let (venue, participant) = (VenueId::new(3), ParticipantId::new(300));
     let parties = [
         Party::Participant(participant),
@@ -28,7 +27,10 @@ pub fn standing() -> Vec<(Time, Command)> {
     let mut list = Vec::new();
     for party in parties {
         for standing in Standing::ALL {
-            list.push(StandingCommand::SetStanding(SetStanding { party, standing }));
+            list.push(StandingCommand::SetStanding(SetStanding {
+                party,
+                standing,
+            }));
         }
     }
     for bits in [0, 1, 2, 4, 8, 15] {
@@ -47,11 +49,11 @@ pub fn standing() -> Vec<(Time, Command)> {
         let set = SetRegistration { participant, code };
         list.push(StandingCommand::SetRegistration(set));
     }
-    commands(list.into_iter().map(Body::Standing).collect())
+    commands(time, list.into_iter().map(Body::Standing).collect())
 }
 
-/// Limits of risk.
-pub fn limits() -> Vec<(Time, Command)> {
+/// Limits of risk, all at one time.
+pub fn limits(time: Time) -> Vec<(Time, Command)> {
     let all = RiskLimits {
         throttle: Some(Throttle {
             rate: 1_000_000,
@@ -74,12 +76,15 @@ pub fn limits() -> Vec<(Time, Command)> {
     };
     let scopes = [
         (RiskScope::Venue(VenueId::new(3)), all),
-        (RiskScope::Participant(ParticipantId::new(300)), RiskLimits::NONE),
+        (
+            RiskScope::Participant(ParticipantId::new(300)),
+            RiskLimits::NONE,
+        ),
         (RiskScope::Account(AccountId::new(4_000)), odd),
     ];
     let list = scopes.map(|(scope, limits)| {
         let set = SetRiskLimits { scope, limits };
         Body::Limits(LimitsCommand::SetRiskLimits(Box::new(set)))
     });
-    commands(list.to_vec())
+    commands(time, list.to_vec())
 }

@@ -35,7 +35,9 @@ pub fn body(words: &[&str]) -> Option<Body> {
         "roles" => StandingCommand::SetRoles(SetRoles {
             venue: VENUE,
             participant: FIRM,
-            roles: words[1..].iter().fold(Roles::NONE, |all, word| all.with(role(word))),
+            roles: words[1..]
+                .iter()
+                .fold(Roles::NONE, |all, word| all.with(role(word))),
         }),
         "access" => StandingCommand::SetAccess(SetAccess {
             venue: VENUE,
@@ -91,7 +93,10 @@ fn risk(words: &[&str]) -> Body {
 pub fn used(engine: &Engine, account: &str) -> String {
     let account = AccountId::new(number(account));
     let (limits, used) = engine.risk_of_account(account, Some(VENUE));
-    let mut text = format!("open {} sent {} trades {}", used.open_orders, used.sent, used.trades);
+    let mut text = format!(
+        "open {} sent {} trades {}",
+        used.open_orders, used.sent, used.trades
+    );
     if let (Some(tokens), Some(throttle)) = (used.tokens, limits.throttle) {
         write!(text, " tokens {tokens} of {}", throttle.burst).expect("a string takes everything");
     }

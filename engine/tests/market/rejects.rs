@@ -74,7 +74,9 @@ fn never() -> BTreeSet<String> {
     let files = files();
     let found = files.iter().find(|(file, _)| file == "never.txt");
     let (_, text) = found.expect("never.txt is there");
-    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let lines = text
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
     let words = lines.map(|line| {
         let (reason, why) = line.split_once(' ').unwrap_or((line, ""));
         assert!(!why.trim().is_empty(), "{reason} has no why");
@@ -167,7 +169,9 @@ fn reject_of(event: &Event) -> Option<Reject> {
 }
 
 fn is_order(line: &str) -> bool {
-    line.split(' ').next().is_some_and(|word| word.ends_with(':'))
+    line.split(' ')
+        .next()
+        .is_some_and(|word| word.ends_with(':'))
 }
 
 /// Plays a row and compares its order's dry run with what it gets.
@@ -232,7 +236,9 @@ fn the_dry_run_answers_what_an_order_gets_over_all_rejects() {
     let never = never();
     let both: Vec<_> = known.intersection(&never).collect();
     assert!(both.is_empty(), "rows of what no order gets: {both:?}");
-    let all = RejectReason::ALL.iter().map(|reason| reason.as_str().to_owned());
+    let all = RejectReason::ALL
+        .iter()
+        .map(|reason| reason.as_str().to_owned());
     let all: BTreeSet<_> = all.collect();
     let missing: Vec<_> = all
         .iter()
@@ -242,7 +248,15 @@ fn the_dry_run_answers_what_an_order_gets_over_all_rejects() {
         missing.is_empty(),
         "reasons without a row in tests/rejects, and not in never.txt: {missing:?}"
     );
-    let odd: Vec<_> = known.union(&never).filter(|reason| !all.contains(*reason)).collect();
+    let odd: Vec<_> = known
+        .union(&never)
+        .filter(|reason| !all.contains(*reason))
+        .collect();
     assert!(odd.is_empty(), "no such reasons: {odd:?}");
-    println!("{} rows, {} reasons, {} never", rows.len(), known.len(), never.len());
+    println!(
+        "{} rows, {} reasons, {} never",
+        rows.len(),
+        known.len(),
+        never.len()
+    );
 }

@@ -166,7 +166,9 @@ impl Stage {
                 venue: VENUE,
                 entries: words[1..].iter().map(|word| entry(word)).collect(),
             })),
-            _ => money::body(words).or_else(|| duties::body(words)).unwrap_or_else(|| Body::NewOrder(new_order(&words[1..]))),
+            _ => money::body(words)
+                .or_else(|| duties::body(words))
+                .unwrap_or_else(|| Body::NewOrder(new_order(&words[1..]))),
         }
     }
 

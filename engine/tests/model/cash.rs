@@ -37,6 +37,7 @@ pub fn limits(rng: &mut Rng, limits: Limits) -> Limits {
         rates_max: rng.pick(&[4, 8, 16]),
         instructions_max: rng.pick(&[1, 3, 6]),
         references_max: rng.pick(&[2, 8, 8]),
+        risk_sets_max: 16,
         ..limits
     }
 }
@@ -77,11 +78,7 @@ fn clearing(instrument: u32) -> SetClearing {
 
 /// The commands that bring money into a world whose instruments have these terms, to all accounts
 /// but the poor ones.
-pub fn opening(
-    rng: &mut Rng,
-    all: &[InstrumentTerms],
-    poor: impl Fn(u32) -> bool,
-) -> Vec<Body> {
+pub fn opening(rng: &mut Rng, all: &[InstrumentTerms], poor: impl Fn(u32) -> bool) -> Vec<Body> {
     let (bank, warehouse) = (CustodianKind::Bank, CustodianKind::Warehouse);
     let mut list = vec![
         asset("PLAY", currency(2), PLAIN),

@@ -273,9 +273,14 @@ impl Driver {
             ));
         }
         for account in (0..self.reference.accounts.len() as u32).map(AccountId::new) {
-            let counted = (self.reference.counted(account), self.subject.counted(account));
+            let counted = (
+                self.reference.counted(account),
+                self.subject.counted(account),
+            );
             if counted.0 != counted.1 {
-                return Err(format!("{account:?}, the rules and the engine: {counted:?}"));
+                return Err(format!(
+                    "{account:?}, the rules and the engine: {counted:?}"
+                ));
             }
         }
         self.subject.restore()?;

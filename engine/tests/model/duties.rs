@@ -108,7 +108,10 @@ fn venue(rng: &mut Rng) -> VenueId {
 }
 
 fn stand(party: Party, standing: Standing) -> Body {
-    Body::Standing(StandingCommand::SetStanding(SetStanding { party, standing }))
+    Body::Standing(StandingCommand::SetStanding(SetStanding {
+        party,
+        standing,
+    }))
 }
 
 /// A party's standing: a suspended one is mostly opened again.
@@ -142,7 +145,16 @@ fn standing(rng: &mut Rng, world: &Reference) -> Body {
 }
 
 fn roles(rng: &mut Rng) -> Body {
-    let kinds = [(500, 11), (200, 15), (100, 3), (60, 1), (60, 2), (50, 8), (30, 0), (40, 4)];
+    let kinds = [
+        (500, 11),
+        (200, 15),
+        (100, 3),
+        (60, 1),
+        (60, 2),
+        (50, 8),
+        (30, 0),
+        (40, 4),
+    ];
     Body::Standing(StandingCommand::SetRoles(SetRoles {
         venue: venue(rng),
         participant: participant(rng),
@@ -159,7 +171,11 @@ fn access(rng: &mut Rng) -> Body {
 }
 
 fn registration(rng: &mut Rng) -> Body {
-    let first = rng.pick(&["91330200MA2000000", "91330203ABCDEFGHJ", "5133020011111111M"]);
+    let first = rng.pick(&[
+        "91330200MA2000000",
+        "91330203ABCDEFGHJ",
+        "5133020011111111M",
+    ]);
     let ends = "0123456789ABCDEFGHJKLMNPQRTUWXY".chars();
     let all = ends.map(|last| format!("{first}{last}"));
     let right = all.into_iter().find(|code| code_is_right(code));

@@ -29,6 +29,7 @@ pub const LIMITS: Limits = Limits {
     rates_max: 8,
     instructions_max: 8,
     references_max: 16,
+    risk_sets_max: 16,
     sessions_max: 8,
     requests_capacity: 2_048,
 };

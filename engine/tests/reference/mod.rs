@@ -24,8 +24,8 @@ use sanjiang_engine::types::*;
 use sanjiang_engine::venue::*;
 
 pub use ledger::Holder;
-pub use registry::{Limited, Money, Stands, code_is_right};
 use registry::{Account, Calendar, Instrument, Request, Session, Venue};
+pub use registry::{Limited, Money, Stands, code_is_right};
 
 /// A fault put in on purpose, to prove that the comparison sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

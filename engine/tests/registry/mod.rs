@@ -15,10 +15,10 @@ mod standing;
 mod time;
 
 use super::*;
-pub use money::{Cleared, Money};
 use money::Instruction;
-pub use risk::{Deed, Limited};
+pub use money::{Cleared, Money};
 pub use phases::call;
+pub use risk::{Deed, Limited};
 pub use rules::{asked, fails};
 pub use standing::{Stands, code_is_right};
 

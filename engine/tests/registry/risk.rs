@@ -141,7 +141,9 @@ impl Reference {
             ),
         ];
         for (limits, open) in pairs {
-            let over = limits.open_orders.is_some_and(|most| open >= u64::from(most));
+            let over = limits
+                .open_orders
+                .is_some_and(|most| open >= u64::from(most));
             fails(over, R::AccountOrders)?;
         }
         Ok(())
@@ -193,7 +195,11 @@ impl Reference {
         if !self.limited.different.is_empty() {
             let day = self.trading_day(i);
             let own = self.limited.deeds.iter().filter(|deed| deed.0 == account);
-            if own.map(|deed| deed.1).max().is_some_and(|latest| latest < day) {
+            if own
+                .map(|deed| deed.1)
+                .max()
+                .is_some_and(|latest| latest < day)
+            {
                 self.reached.push("a later day began anew");
             }
             self.limited.deeds.push((account, day, deed));
