@@ -8,9 +8,9 @@
 //! rules are written in `SEMANTICS.md`; `tests/reference` is a second, naive engine written from
 //! that page alone.
 //!
-//! Invariant: knowledge runs one way: `types` <- `book`, `clearing`, `standing`, `risk` <- `matching` <- `market` <-
-//! `engine` <- `journal`, `snapshot`, `recovery` <- `runtime`. Not here: wires, people,
-//! credentials.
+//! Invariant: knowledge runs one way: `types` <- `book`, `clearing`, `standing`, `risk` <-
+//! `matching` <- `market` <- `engine` <- `journal`, `snapshot`, `recovery` <- `runtime`. Not here:
+//! wires, people, credentials.
 
 pub mod audit;
 #[allow(clippy::disallowed_methods, reason = "the impure corner: files")]

@@ -243,3 +243,36 @@ fn what_was_counted_reads_back_and_forged_bytes_do_not() {
     let right: &[u8] = &[1, 1, 0, 0, 1, 4, 0, 0, 0, 1, 0, 1, 0, 0, 1, 0];
     assert!(read(right).is_ok(), "the forged ones differ from this one");
 }
+
+#[test]
+fn the_audit_sees_each_counter_that_is_off() {
+    let (account, participant) = (AccountId::new(1), ParticipantId::new(0));
+    let mut risk = Risk::new(&bounds(9));
+    assert_eq!(risk.audit(&Recount::default()), Ok(()));
+    risk.opened(account, participant);
+    assert!(
+        risk.audit(&Recount::default()).is_err(),
+        "before the first limit"
+    );
+    risk.ended(account, participant);
+    risk.set_limits(&set(VENUE, orders(3)));
+    risk.opened(account, participant);
+    risk.buys_more(4, 70);
+    let mut right = Recount::default();
+    right.add(1, 0, Some((4, 70)));
+    assert_eq!(risk.audit(&right), Ok(()));
+    let changes: [fn(&mut Recount); 3] = [
+        |counted| counted.accounts[1] = 2,
+        |counted| counted.participants[0] = 0,
+        |counted| counted.buys[4] = 69,
+    ];
+    let mut said = Vec::new();
+    for change in changes {
+        let mut wrong = right.clone();
+        change(&mut wrong);
+        said.push(risk.audit(&wrong).expect_err("it is off"));
+    }
+    said.sort_unstable();
+    said.dedup();
+    assert_eq!(said.len(), 3, "{said:?}");
+}

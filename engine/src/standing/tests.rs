@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::bytes::Reader;
-use crate::command::{CreateParticipant, CreateVenue, Demonstration};
-use crate::types::{Time, Title};
+use crate::command::{CreateAccount, CreateOwner, CreateParticipant, CreateVenue, Demonstration};
+use crate::types::{OwnerId, Time, Title};
 use crate::venue::Model;
 
 fn name(text: &str) -> Name {
@@ -163,4 +163,45 @@ fn the_last_party_at_the_last_venue_has_its_mark() {
     assert_eq!(standings.of(party), standing);
     assert_eq!(standings.accounts.len(), limits.accounts_max as usize);
     assert_eq!(standings.accounts.capacity(), limits.accounts_max as usize);
+}
+
+#[test]
+fn the_audit_sees_what_must_not_be() {
+    let limits = Limits::default();
+    let (mut parties, venues) = world(&limits);
+    let audit = |standings: &Standings, parties: &Parties| standings.audit(parties, &venues);
+    let fresh = Standings::new(&limits);
+    assert_eq!(audit(&fresh, &parties), Ok(()));
+    let mut maker = fresh.clone();
+    maker.set_roles(&grant(1, Roles::MARKET_MAKER));
+    assert_eq!(audit(&maker, &parties), Ok(()));
+    maker.set_roles(&grant(3, Roles::MARKET_MAKER));
+    let mut unknown = fresh.clone();
+    let (party, standing) = (Party::Account(AccountId::new(0)), Standing::Suspended);
+    unknown.set_standing(&SetStanding { party, standing });
+    let mut coded = fresh.clone();
+    let participant = ParticipantId::new(0);
+    let code = name("91350100M000100Y44");
+    coded.set_registration(&SetRegistration { participant, code });
+    for wrong in [&maker, &unknown, &coded] {
+        assert!(audit(wrong, &parties).is_err());
+    }
+    assert!(
+        parties
+            .create_owner(&CreateOwner { name: name("o") })
+            .is_ok()
+    );
+    let create = CreateAccount {
+        name: name("a"),
+        participant,
+        owner: OwnerId::new(0),
+    };
+    assert!(parties.create_account(&create).is_ok());
+    let mut left = fresh;
+    let (party, standing) = (Party::Participant(participant), Standing::Closed);
+    left.set_standing(&SetStanding { party, standing });
+    assert!(audit(&left, &parties).is_err(), "its account is not closed");
+    let party = Party::Account(AccountId::new(0));
+    left.set_standing(&SetStanding { party, standing });
+    assert_eq!(audit(&left, &parties), Ok(()));
 }

@@ -49,7 +49,7 @@ pub fn limits(rng: &mut Rng, limits: Limits) -> Limits {
 
 /// How often something of this is set.
 pub fn weight(limits: &Limits) -> u32 {
-    if limits.risk_sets_max >= 40 { 26 } else { 6 }
+    if limits.risk_sets_max >= 40 { 20 } else { 4 }
 }
 
 /// Whether the accounts of the last participant begin with nothing in a world, so that they can be
