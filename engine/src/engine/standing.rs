@@ -130,7 +130,7 @@ impl Engine {
         events.push(Event::Standing(match command {
             Command::SetStanding(set) => self.standings.set_standing(set),
             Command::SetRoles(set) => self.standings.set_roles(set),
-            Command::SetAccess(set) => self.standings.set_access(set),
+            Command::SetAccess(set) => self.standings.set_access(*set),
             Command::SetRegistration(set) => self.standings.set_registration(set),
         }));
         operation(events, Ok(None));

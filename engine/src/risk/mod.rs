@@ -202,13 +202,11 @@ impl Risk {
             return SetId::NONE;
         }
         let known = self.sets.iter().position(|one| one == limits);
-        SetId(match known {
-            Some(place) => place as u32 + 1,
-            None => {
-                self.sets.push(*limits);
-                self.sets.len() as u32
-            }
-        })
+        let place = known.unwrap_or_else(|| {
+            self.sets.push(*limits);
+            self.sets.len() - 1
+        });
+        SetId(place as u32 + 1)
     }
 
     /// Takes over what live orders come to.

@@ -220,8 +220,8 @@ impl Standings {
     }
 
     /// Sets whom a known venue admits.
-    pub(crate) fn set_access(&mut self, set: &SetAccess) -> StandingChanged {
-        let SetAccess { venue, access } = *set;
+    pub(crate) fn set_access(&mut self, set: SetAccess) -> StandingChanged {
+        let SetAccess { venue, access } = set;
         self.used = true;
         *grown(&mut self.access, venue.place()) = access;
         StandingChanged::Access { venue, access }

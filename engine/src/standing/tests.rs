@@ -78,7 +78,7 @@ fn an_unqualified_investor_is_told_the_law_of_regional_equity() {
             members_only: false,
             qualified_only: true,
         };
-        standings.set_access(&SetAccess { venue, access });
+        standings.set_access(SetAccess { venue, access });
         let regimes = &venues.venue(venue).expect("made above").regimes;
         let refused = standings.check_qualified(venue, regimes, participant);
         let basis = (venue.index() == 2).then_some(Basis::SecuritiesLaw98);
@@ -106,7 +106,7 @@ fn what_was_set_reads_back_and_forged_bytes_do_not() {
         qualified_only: false,
     };
     let venue = VenueId::new(2);
-    standings.set_access(&SetAccess { venue, access });
+    standings.set_access(SetAccess { venue, access });
     let code = name("91350100M000100Y43");
     standings.set_registration(&SetRegistration { participant, code });
     let mut bytes = Vec::new();
