@@ -54,6 +54,18 @@ async fn roles(
     report.expect("a report").into_inner()
 }
 
+/// Venue V admits qualified members only.
+async fn admit(house: &House) {
+    let access = v1::SetAccessRequest {
+        context: context("access"),
+        venue_id: id("V"),
+        members_only: true,
+        qualified_only: true,
+    };
+    let report = house.operations().await.set_access(access).await;
+    assert!(report.expect("a report").into_inner().accepted);
+}
+
 async fn submit(house: &House, order: v1::SubmitOrderRequest) -> v1::ExecutionReport {
     let report = house.orders().await.submit_order(order).await;
     report.expect("a report").into_inner()
@@ -150,22 +162,14 @@ async fn an_account_is_suspended_reopened_emptied_and_closed_for_ever() {
 }
 
 #[tokio::test]
-async fn a_venue_admits_its_members_and_a_participant_tells_tier_standing_roles_and_code() {
+async fn a_venue_admits_its_members() {
     let house = House::open().await;
     house.with_market().await;
     let fresh = firm(&house).await;
     assert_eq!((fresh.tier, fresh.standing()), (0, v1::Standing::Open));
     assert!(fresh.venue_roles.is_empty() && fresh.registration_code.is_empty());
 
-    let mut operations = house.operations().await;
-    let access = v1::SetAccessRequest {
-        context: context("access"),
-        venue_id: id("V"),
-        members_only: true,
-        qualified_only: true,
-    };
-    let report = operations.set_access(access).await;
-    assert!(report.expect("a report").into_inner().accepted);
+    admit(&house).await;
     let refused = submit(&house, buy("1", "A")).await;
     assert_eq!(refused.reject_reason, "NOT_PERMITTED");
     let report = roles(
@@ -190,12 +194,21 @@ async fn a_venue_admits_its_members_and_a_participant_tells_tier_standing_roles_
         models: vec![id("FIXED_PRICE")],
         ..venue("S", "ECOM_B2B")
     };
-    let report = operations.create_venue(shop).await;
+    let report = house.operations().await.create_venue(shop).await;
     assert!(report.expect("a report").into_inner().accepted);
     let refused = roles(&house, "maker", "S", &[v1::Role::MarketMaker]).await;
     assert_eq!(refused.reject_reason, "MODEL_NOT_ALLOWED");
     assert_eq!(refused.legal_basis, "电子商务法(2018) 46");
+}
 
+#[tokio::test]
+async fn a_participant_tells_its_tier_standing_roles_and_code() {
+    let house = House::open().await;
+    house.with_market().await;
+    let mut operations = house.operations().await;
+    admit(&house).await;
+    let all = [v1::Role::Buyer, v1::Role::QualifiedInvestor];
+    assert!(roles(&house, "both", "V", &all).await.accepted);
     let register = |request: &str, code: &str| v1::SetRegistrationRequest {
         context: context(request),
         participant_id: id("P"),
@@ -274,6 +287,51 @@ fn two_messages() -> v1::RiskLimits {
     }
 }
 
+/// What was used so far, with these limits at the venue.
+async fn check_used(house: &House, default: v1::RiskLimits) {
+    let told = limits_of(house, Asked::AccountId(id("A")), "V").await;
+    assert_eq!(told.limits, Some(two_messages()));
+    let in_force = told.in_force.expect("limits");
+    assert_eq!(in_force.open_orders, Some(7));
+    assert_eq!(in_force.throttle, two_messages().throttle);
+    let usage = told.usage.expect("usage");
+    assert_eq!((usage.open_orders, usage.messages, usage.trades), (2, 2, 0));
+    let tokens = usage.tokens.expect("a throttle");
+    assert!((999_998..=1_000_000).contains(&tokens), "{tokens}");
+    let told = limits_of(house, Asked::ParticipantId(id("P")), "").await;
+    let usage = told.usage.expect("usage");
+    assert_eq!((usage.open_orders, usage.tokens), (3, None));
+    let told = limits_of(house, Asked::VenueId(id("V")), "").await;
+    assert_eq!((told.limits, told.usage), (Some(default), None));
+}
+
+/// So many sets of limits are used, and of what clearing uses nothing.
+async fn check_sets(house: &House, sets: u64) {
+    let limits = house
+        .operations()
+        .await
+        .get_limits(v1::GetLimitsRequest {})
+        .await;
+    let limits = limits.expect("limits").into_inner().limits;
+    let used = |name: &str| {
+        let found = limits.iter().find(|limit| limit.name == name);
+        let found = found.unwrap_or_else(|| panic!("{name} is missing"));
+        assert!(found.value > found.used && !found.adjustable, "{found:?}");
+        found.used
+    };
+    assert_eq!(used("risk_limit_sets"), sets);
+    for name in [
+        "assets",
+        "custodians",
+        "custody_references",
+        "fee_rates",
+        "pending_instructions",
+        "positions",
+    ] {
+        assert_eq!(used(name), 0, "{name}");
+    }
+}
+
 #[tokio::test]
 async fn limits_are_set_felt_counted_and_kept() {
     let mut house = House::open().await;
@@ -314,20 +372,7 @@ async fn limits_are_set_felt_counted_and_kept() {
     assert!(report.accepted, "{report:?}");
 
     for _ in 0..2 {
-        let told = limits_of(&house, Asked::AccountId(id("A")), "V").await;
-        assert_eq!(told.limits, Some(two_messages()));
-        let in_force = told.in_force.expect("limits");
-        assert_eq!(in_force.open_orders, Some(7));
-        assert_eq!(in_force.throttle, two_messages().throttle);
-        let usage = told.usage.expect("usage");
-        assert_eq!((usage.open_orders, usage.messages, usage.trades), (2, 2, 0));
-        let tokens = usage.tokens.expect("a throttle");
-        assert!((999_998..=1_000_000).contains(&tokens), "{tokens}");
-        let told = limits_of(&house, Asked::ParticipantId(id("P")), "").await;
-        let usage = told.usage.expect("usage");
-        assert_eq!((usage.open_orders, usage.tokens), (3, None));
-        let told = limits_of(&house, Asked::VenueId(id("V")), "").await;
-        assert_eq!((told.limits, told.usage), (Some(default), None));
+        check_used(&house, default).await;
         house.restart().await;
     }
     let report = limited(
@@ -338,30 +383,7 @@ async fn limits_are_set_felt_counted_and_kept() {
     assert!(report.accepted, "{report:?}");
     let told = limits_of(&house, Asked::AccountId(id("A")), "").await;
     assert_eq!(told.limits, Some(v1::RiskLimits::default()));
-
-    let limits = house
-        .operations()
-        .await
-        .get_limits(v1::GetLimitsRequest {})
-        .await;
-    let limits = limits.expect("limits").into_inner().limits;
-    let used = |name: &str| {
-        let found = limits.iter().find(|limit| limit.name == name);
-        let found = found.unwrap_or_else(|| panic!("{name} is missing"));
-        assert!(found.value > found.used && !found.adjustable, "{found:?}");
-        found.used
-    };
-    assert_eq!(used("risk_limit_sets"), 3);
-    for name in [
-        "assets",
-        "custodians",
-        "custody_references",
-        "fee_rates",
-        "pending_instructions",
-        "positions",
-    ] {
-        assert_eq!(used(name), 0, "{name}");
-    }
+    check_sets(&house, 3).await;
 }
 
 #[tokio::test]
@@ -389,26 +411,28 @@ async fn what_clearing_uses_is_among_the_limits() {
     }
 }
 
+/// The call was refused for these fields.
+fn wrong(failed: &tonic::Status, fields: &[&str]) {
+    assert_eq!(failed.code(), Code::InvalidArgument, "{failed:?}");
+    let details = failed.get_error_details();
+    let violations = details.bad_request().expect("violations");
+    let named = violations.field_violations.iter();
+    let named: Vec<_> = named.map(|violation| violation.field.as_str()).collect();
+    assert_eq!(named, fields);
+}
+
 #[tokio::test]
 async fn a_faulty_change_names_its_fields_and_a_missing_party_is_not_found() {
     let house = House::open().await;
     house.with_market().await;
     let mut operations = house.operations().await;
-    let wrong = |failed: tonic::Status, fields: &[&str]| {
-        assert_eq!(failed.code(), Code::InvalidArgument, "{failed:?}");
-        let details = failed.get_error_details();
-        let violations = details.bad_request().expect("violations");
-        let named = violations.field_violations.iter();
-        let named: Vec<_> = named.map(|violation| violation.field.as_str()).collect();
-        assert_eq!(named, fields);
-    };
     let request = v1::SetStandingRequest {
         context: context("1"),
         party: None,
         standing: 9,
     };
     let failed = operations.set_standing(request).await.expect_err("faults");
-    wrong(failed, &["party", "standing"]);
+    wrong(&failed, &["party", "standing"]);
     for roles in [vec![1, 1], vec![5], vec![0]] {
         let request = v1::SetRolesRequest {
             context: context("2"),
@@ -417,7 +441,7 @@ async fn a_faulty_change_names_its_fields_and_a_missing_party_is_not_found() {
             roles,
         };
         let failed = operations.set_roles(request).await.expect_err("a fault");
-        wrong(failed, &["roles"]);
+        wrong(&failed, &["roles"]);
     }
     let request = v1::SetRegistrationRequest {
         context: context("3"),
@@ -425,7 +449,25 @@ async fn a_faulty_change_names_its_fields_and_a_missing_party_is_not_found() {
         code: "x".repeat(41),
     };
     let failed = operations.set_registration(request).await;
-    wrong(failed.expect_err("a fault"), &["code"]);
+    wrong(&failed.expect_err("a fault"), &["code"]);
+    let mut accounts = house.accounts().await;
+    let failed = accounts
+        .get_standing(v1::GetStandingRequest { party: None })
+        .await;
+    wrong(&failed.expect_err("a fault"), &["party"]);
+    let request = account_standing("6", "nobody", v1::Standing::Open);
+    let failed = operations
+        .set_standing(request)
+        .await
+        .expect_err("not there");
+    assert_eq!(failed.code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn faulty_limits_name_their_fields() {
+    let house = House::open().await;
+    house.with_market().await;
+    let mut operations = house.operations().await;
     let limits = v1::RiskLimits {
         throttle: Some(v1::RiskThrottle {
             rate_per_second: 0,
@@ -448,32 +490,22 @@ async fn a_faulty_change_names_its_fields_and_a_missing_party_is_not_found() {
         "limits.position_lots",
         "limits.order_to_trade",
     ];
-    wrong(failed.expect_err("faults"), &fields);
+    wrong(&failed.expect_err("faults"), &fields);
     let request = v1::SetRiskLimitsRequest {
         context: context("5"),
         scope: None,
         limits: None,
     };
     let failed = operations.set_risk_limits(request).await;
-    wrong(failed.expect_err("a fault"), &["scope"]);
+    wrong(&failed.expect_err("a fault"), &["scope"]);
     let mut accounts = house.accounts().await;
     let request = v1::GetRiskLimitsRequest {
         scope: Some(Asked::ParticipantId(id("P"))),
         at_venue_id: id("V"),
     };
     let failed = accounts.get_risk_limits(request).await;
-    wrong(failed.expect_err("a fault"), &["at_venue_id"]);
-    let failed = accounts
-        .get_standing(v1::GetStandingRequest { party: None })
-        .await;
-    wrong(failed.expect_err("a fault"), &["party"]);
+    wrong(&failed.expect_err("a fault"), &["at_venue_id"]);
 
-    let request = account_standing("6", "nobody", v1::Standing::Open);
-    let failed = operations
-        .set_standing(request)
-        .await
-        .expect_err("not there");
-    assert_eq!(failed.code(), Code::NotFound);
     let request = v1::GetRiskLimitsRequest {
         scope: Some(Asked::AccountId(id("nobody"))),
         at_venue_id: String::new(),
