@@ -7,8 +7,8 @@
 //! commands were batched, and nothing is written that is only read back.
 //!
 //! One step takes a pair `(x, y)` into the two words `(a, b)` of the state: of the 128-bit product
-//! of `a ^ x` and `b ^ y` the high half is added to `b`, and the low half, xored with that sum, is
-//! the new `a`. So `b` goes on whatever the product is. The value is `xxh3_128` of the state's
+//! of `a ^ x` and `b ^ y` the high half is added to `b`; the new `a` is `a ^ x`, xored with the low
+//! half and that sum, so a product of nothing loses nothing. The value is `xxh3_128` of the state's
 //! sixteen bytes. It finds differences, not forgers, as the hash of 4 KiB blocks before it did, at
 //! a third of the instructions (callgrind).
 //!

@@ -52,9 +52,10 @@ impl Digest {
 impl Pairs for Digest {
     #[inline]
     fn pair(&mut self, x: u64, y: u64) {
-        let product = u128::from(self.a ^ x).wrapping_mul(u128::from(self.b ^ y));
+        let (left, right) = (self.a ^ x, self.b ^ y);
+        let product = u128::from(left).wrapping_mul(u128::from(right));
         self.b = self.b.wrapping_add((product >> 64) as u64);
-        self.a = product as u64 ^ self.b;
+        self.a = left ^ product as u64 ^ self.b;
     }
 }
 

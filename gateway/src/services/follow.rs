@@ -1,8 +1,8 @@
 //! Streams that follow the history: they send what is there, then what comes.
 //!
-//! Invariant: what is read is what was written, so past and live have no seam; a consumer that takes
-//! nothing costs one message; nobody waits longer than [`SILENCE_MAX`] for a word. Not here: what is
-//! read (the services), how a consumer is cut (`streams`).
+//! Invariant: what is read is what was written, so past and live have no seam; a consumer that
+//! takes nothing costs one message; nobody waits longer than [`SILENCE_MAX`] for a word. Not here:
+//! what is read (the services), how a consumer is cut (`streams`).
 
 use std::future::Future;
 use std::sync::Arc;
