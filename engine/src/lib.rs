@@ -48,6 +48,7 @@ pub mod sessions;
 pub mod snapshot;
 pub mod standing;
 pub mod state_hash;
+mod tracked;
 pub mod types;
 pub mod venue;
 

@@ -4,12 +4,13 @@
 //! taken order does (`market::book`).
 
 use super::standing::Trader;
-use super::{Engine, Floor, operation, setting};
+use super::{Engine, Floor, operation};
 use crate::book::arena::Arena;
 use crate::clearing::hold::Needed;
 use crate::clearing::orders::Entering;
 use crate::command::{Body, CancelOrder, Command, MassCancel, ReplaceOrder};
 use crate::event::{Cause, Counters, Event, Events, ExecType, MassCancelReport, OrderReport};
+use crate::market::Setting;
 use crate::market::book::Checked;
 use crate::market::checks::{Entry, Prices};
 use crate::market::replace::{Replacement, Risks};
@@ -30,6 +31,7 @@ enum Counted {
 impl Engine {
     /// All checks of a new order after the duplicate group: its owner, the price it comes with and
     /// what it will hold.
+    #[inline(never)]
     pub(super) fn check_new(&self, order: &NewOrder, time: Time) -> Result<Checked, Reject> {
         let link = self.parties.link(order.account);
         let (participant, owner) = link.ok_or(RejectReason::UnknownAccount)?;
@@ -40,34 +42,34 @@ impl Engine {
             side: order.side,
         };
         self.check_trader(&trader)?;
-        self.venues.permits(order.instrument, Action::New)?;
-        let setting = setting(&self.venues, &self.clearing, &self.limits, order.instrument);
+        let mut spare = None;
+        let setting = self.setting_in(order.instrument, &mut spare);
+        let setting = setting.ok_or(RejectReason::UnknownInstrument)?;
+        setting.permits(Action::New)?;
         let market = self.market(order.instrument);
         let entry = Entry::new(order, owner);
-        entry.check_phase(&setting)?;
+        entry.check_phase(setting)?;
         self.check_qualified(&trader)?;
-        let price = entry.check_terms(market, &setting, time)?;
+        let price = entry.check_terms(market, setting, time)?;
         let gate = self.gate(order.account, participant, order.instrument);
         if let Some(gate) = &gate {
             gate.check_flow(time)?;
         }
-        entry.check_room(market, &self.arena, &setting, price)?;
+        entry.check_room(market, &self.arena, setting, price)?;
         if let Some(gate) = &gate {
             gate.check_open()?;
             if order.side == Side::Buy {
-                let cleared = setting.clears.cleared();
+                let cleared = setting.cleared();
                 self.check_position(gate, order.account, cleared, order.quantity)?;
             }
         }
-        entry.check_taking(market, &self.arena, &setting, price)?;
-        let entered = match setting.clears.cleared() {
+        entry.check_taking(market, &self.arena, setting, price)?;
+        let entered = match setting.cleared() {
             None => None,
             Some(cleared) => {
                 let entering = Entering {
                     account: order.account,
-                    participant,
-                    venue: self.venues.venue_of(order.instrument),
-                    instrument: order.instrument,
+                    rates: setting.rates[usize::from(self.clearing.fees.tier(participant))],
                     side: order.side,
                     price,
                     quantity: order.quantity,
@@ -82,7 +84,9 @@ impl Engine {
         })
     }
 
+    #[inline(never)]
     pub(super) fn new_order(&mut self, order: &NewOrder, events: &mut Events) {
+        self.keep_setting(order.instrument);
         let checked = match self.check_new(order, self.time) {
             Ok(checked) => checked,
             Err(reject) => return self.refuse_new(order, reject, Counted::Yes, events),
@@ -90,7 +94,7 @@ impl Engine {
         // Nothing below can fail.
         self.count_sent(order.account, order.instrument);
         let sequence = self.sequence;
-        let mut floor = self.floor(order.instrument, events);
+        let mut floor = self.kept_floor(order.instrument, events);
         let Floor {
             market,
             setting,
@@ -108,18 +112,37 @@ impl Engine {
         own_order(&self.arena, account, order).ok_or(RejectReason::UnknownOrder)
     }
 
+    /// Makes sure that the row of the order's instrument is kept, if the order lives.
+    #[inline]
+    fn keep_setting_of(&mut self, order: OrderId) {
+        if let Some(slot) = self.arena.find(order) {
+            self.keep_setting(self.instrument_of(slot));
+        }
+    }
+
+    /// The setting of a live order's instrument.
+    #[inline]
+    fn setting_of<'a>(&'a self, slot: u32, spare: &'a mut Option<Setting>) -> &'a Setting {
+        let setting = self.setting_in(self.instrument_of(slot), spare);
+        setting.expect("a live order's instrument is known")
+    }
+
+    #[inline]
     pub(super) fn instrument_of(&self, slot: u32) -> InstrumentId {
         InstrumentId::new(self.arena.row(slot).instrument)
     }
 
     pub(super) fn check_cancel(&self, command: &CancelOrder) -> Result<u32, RejectReason> {
         let slot = self.find(command.account, command.order)?;
-        self.venues
-            .permits(self.instrument_of(slot), Action::Cancel)?;
+        let mut spare = None;
+        let setting = self.setting_of(slot, &mut spare);
+        setting.permits(Action::Cancel)?;
         Ok(slot)
     }
 
+    #[inline(never)]
     pub(super) fn cancel_order(&mut self, command: &CancelOrder, events: &mut Events) {
+        self.keep_setting_of(command.order);
         let slot = match self.check_cancel(command) {
             Ok(slot) => slot,
             Err(reason) => {
@@ -129,7 +152,7 @@ impl Engine {
             }
         };
         // Nothing below can fail.
-        let mut floor = self.floor(self.instrument_of(slot), events);
+        let mut floor = self.kept_floor(self.instrument_of(slot), events);
         let cause = Cause::Request;
         floor
             .market
@@ -169,16 +192,17 @@ impl Engine {
         let found = own_order(&self.arena, command.account, command.order);
         let (slot, trader) = self.check_owner(command.account, participant, found)?;
         let instrument = trader.instrument;
-        self.venues.permits(instrument, Action::Replace)?;
+        let mut spare = None;
+        let setting = self.setting_of(slot, &mut spare);
+        setting.permits(Action::Replace)?;
         self.check_qualified(&trader)?;
-        let setting = setting(&self.venues, &self.clearing, &self.limits, instrument);
         let market = self.market(instrument);
         let gate = self.gate(command.account, participant, instrument);
         let row = self.arena.row(slot);
         let replacement = match &gate {
-            None => market.check_replace(&self.arena, &setting, slot, command, None)?,
+            None => market.check_replace(&self.arena, setting, slot, command, None)?,
             Some(gate) => {
-                let cleared = setting.clears.cleared();
+                let cleared = setting.cleared();
                 let more = |leaves: Quantity| {
                     if trader.side == Side::Sell || leaves <= row.leaves {
                         return Ok(());
@@ -188,10 +212,10 @@ impl Engine {
                 };
                 let flow = gate.check_flow(time);
                 let risk = Risks { flow, more: &more };
-                market.check_replace(&self.arena, &setting, slot, command, Some(&risk))?
+                market.check_replace(&self.arena, setting, slot, command, Some(&risk))?
             }
         };
-        let needed = match (&replacement, setting.clears.cleared()) {
+        let needed = match (&replacement, setting.cleared()) {
             (Replacement::Change(values), Some(cleared)) => {
                 let row = self.arena.row(slot);
                 let (side, leaves) = (row.flags.side(), values.leaves(row.cumulative()));
@@ -204,7 +228,9 @@ impl Engine {
         Ok((slot, replacement, needed))
     }
 
+    #[inline(never)]
     pub(super) fn replace_order(&mut self, command: &ReplaceOrder, events: &mut Events) {
+        self.keep_setting_of(command.order);
         let (slot, replacement, needed) = match self.check_replace(command, self.time) {
             Ok(checked) => checked,
             Err(reject) => {
@@ -221,7 +247,7 @@ impl Engine {
             let leaves = values.leaves(self.arena.row(slot).cumulative());
             self.count_replaced(slot, leaves);
         }
-        let mut floor = self.floor(self.instrument_of(slot), events);
+        let mut floor = self.kept_floor(self.instrument_of(slot), events);
         let Floor {
             market,
             setting,
@@ -429,8 +455,9 @@ impl Engine {
 
 impl Floor<'_> {
     /// Publishes the indicative, where the instrument is in a call phase.
+    #[inline]
     fn publish(&mut self) {
-        if self.setting.phase.auction().is_some() {
+        if self.setting.auction.is_some() {
             self.market
                 .publish_indicative(&mut self.desk, self.setting.instrument);
         }

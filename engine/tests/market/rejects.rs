@@ -22,14 +22,13 @@ use sanjiang_engine::command::{
     Body, Command, CreateInstrument, CreateVenue, Demonstration, Envelope, Identity, OpenSession,
     SetPhase,
 };
-use sanjiang_engine::event::Event;
 use sanjiang_engine::limits::Limits;
-use sanjiang_engine::reject::{Reject, RejectReason};
+use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::{ClientId, InstrumentId, PrincipalId, SessionId, Title, VenueId};
 use sanjiang_engine::venue::{Model, Phase, Regime};
 
 use crate::desk::{self, name, small_limits};
-use crate::words::{Stage, at, number, value};
+use crate::words::{Stage, at, number, reject_of, value};
 
 /// One row: the reason and its lines.
 struct Row {
@@ -158,14 +157,6 @@ fn order(stage: &Stage, line: &str) -> Command {
         authority: None,
     };
     Command { envelope, body }
-}
-
-fn reject_of(event: &Event) -> Option<Reject> {
-    match event {
-        Event::Report(report) => report.reject,
-        Event::Operation(report) => report.reject,
-        _ => None,
-    }
 }
 
 fn is_order(line: &str) -> bool {

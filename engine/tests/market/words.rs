@@ -188,13 +188,17 @@ impl Stage {
 }
 
 /// The reject of an event, if it is one.
-fn reject_of(event: &Event) -> Option<Reject> {
-    match event {
-        Event::Report(report) => report.reject,
-        Event::MassCancel(report) => report.reject,
-        Event::Operation(report) => report.reject,
-        _ => None,
+pub fn reject_of(event: &Event) -> Option<Reject> {
+    if let Event::Report(report) = event {
+        return report.reject;
     }
+    if let Event::MassCancel(report) = event {
+        return report.reject;
+    }
+    if let Event::Operation(report) = event {
+        return report.reject;
+    }
+    None
 }
 
 /// An instant counted from the begin of day 1.
