@@ -316,11 +316,6 @@ impl Coverage {
         let duplicate = matches!(events, [Event::Duplicate(_)]);
         self.accepted += u64::from(reject.is_none() && !duplicate);
         self.count_action(&before, command, reject, duplicate);
-        match (&command.body, reject) {
-            (Body::NewOrder(_), Some(reason)) => self.hit(Cell::Refused("NEW", reason)),
-            (Body::ReplaceOrder(_), Some(reason)) => self.hit(Cell::Refused("REPLACE", reason)),
-            _ => {}
-        }
         let judged = !duplicate && reject.is_none_or(|reason| reason.code() >= 10);
         self.count_money(command, judged.then_some(reject.is_none()), world);
         if let Some(dated) = &before.dated {
@@ -422,6 +417,11 @@ impl Coverage {
         reject: Option<RejectReason>,
         duplicate: bool,
     ) {
+        match (&command.body, reject) {
+            (Body::NewOrder(_), Some(reason)) => self.hit(Cell::Refused("NEW", reason)),
+            (Body::ReplaceOrder(_), Some(reason)) => self.hit(Cell::Refused("REPLACE", reason)),
+            _ => {}
+        }
         let Some((action, phase, statuses)) = before.action else {
             return;
         };

@@ -18,11 +18,7 @@ impl Reference {
             .get(new.account.place())
             .ok_or(R::UnknownAccount)?;
         let (i, side, tif) = (new.instrument.place(), new.side, new.time_in_force);
-        self.may_enter(new.account)?;
-        if i < self.instruments.len() {
-            self.may_take_side(new.account, i, side)?;
-        }
-        fails(i >= self.instruments.len(), R::UnknownInstrument)?;
+        self.may_trade(new.account, i, side)?;
         let asked = asked(&new.order_type);
         self.entry(new, &asked)?;
         self.sign(i, &[asked.given, asked.stop])?;
@@ -74,10 +70,7 @@ impl Reference {
         };
         self.may_send(new.account, i)?;
         self.room(&order, asked.kind == Kind::Limit || (waits && market))?;
-        self.may_open(new.account, i)?;
-        if side == Side::Buy {
-            self.may_buy(new.account, i, order.leaves)?;
-        }
+        self.may_have(&order)?;
         if self.phase(i) == Phase::Continuous && !waits && order.stop.is_none() {
             self.outcome(&order, new.min_quantity)?;
         }
@@ -170,17 +163,41 @@ impl Reference {
         fails(self.accounts.len() <= account.place(), R::UnknownAccount)
     }
 
-    pub(super) fn replace(&mut self, replace: &ReplaceOrder) -> Result<(), Reject> {
+    /// Standing, the instrument, and the role at its venue.
+    fn may_trade(&self, account: AccountId, i: usize, side: Side) -> Result<(), R> {
+        self.may_enter(account)?;
+        if i >= self.instruments.len() {
+            return Err(R::UnknownInstrument);
+        }
+        self.may_take_side(account, i, side)
+    }
+
+    /// Limits of open orders and of the position.
+    fn may_have(&self, order: &Order) -> Result<(), R> {
+        self.may_open(order.account, order.instrument)?;
+        if order.side == Side::Sell {
+            return Ok(());
+        }
+        self.may_buy(order.account, order.instrument, order.leaves)
+    }
+
+    /// The order of a replace, if its account may replace it now.
+    fn replaceable(&self, replace: &ReplaceOrder) -> Result<Order, Reject> {
         self.known_account(replace.account)?;
         if self.fault != Some(Fault::SuspensionForgotten) {
             self.may_enter(replace.account)?;
         }
         let id = self.live(replace.order, replace.account)?;
         let order = self.get(id).clone();
-        let i = order.instrument;
-        self.may_take_side(replace.account, i, order.side)?;
-        self.permits(i, Action::Replace)?;
-        self.is_qualified(replace.account, i)?;
+        self.may_take_side(replace.account, order.instrument, order.side)?;
+        self.permits(order.instrument, Action::Replace)?;
+        self.is_qualified(replace.account, order.instrument)?;
+        Ok(order)
+    }
+
+    pub(super) fn replace(&mut self, replace: &ReplaceOrder) -> Result<(), Reject> {
+        let order = self.replaceable(replace)?;
+        let (id, i) = (order.id, order.instrument);
         let (limit, stop) = (
             replace.price.map(Price::ticks),
             replace.stop_price.map(Price::ticks),
