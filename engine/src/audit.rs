@@ -51,6 +51,8 @@ impl Engine {
         }
         self.audit_rows(placed).map_err(whole)?;
         self.audit_clearing().map_err(whole)?;
+        self.audit_standings().map_err(whole)?;
+        self.audit_risk().map_err(whole)?;
         if !self.requests().is_sound() {
             return Err(whole("the table of requests is broken"));
         }
@@ -75,7 +77,7 @@ impl Engine {
         market: &crate::market::Market,
     ) -> Result<u32, &'static str> {
         let arena = self.arena();
-        let setting = self.setting(instrument);
+        let setting = self.setting_row(instrument);
         if setting.is_continuous() && setting.trading && market.book.is_crossed() {
             return Err("the book is crossed in continuous trading");
         }

@@ -6,11 +6,18 @@
 //! rules (`engine`, `market`, `venue`).
 
 mod clearing;
+mod limits;
 mod margin;
+mod standing;
 
 pub use clearing::{
     Acknowledge, AssetClass, CloseCustodyDate, CreateAsset, CreateCustodian, CustodianKind,
     Direction, FeeRates, Instruct, Outcome, SetClearing, SetFees, SetTier,
+};
+pub use limits::{LimitsCommand, OrderToTrade, RiskLimits, RiskScope, SetRiskLimits, Throttle};
+pub use standing::{
+    Access, Party, Roles, SetAccess, SetRegistration, SetRoles, SetStanding, Standing,
+    StandingCommand,
 };
 
 pub use margin::{MarginCommand, Mark, SetMargin, SetSettlementPrice};
@@ -140,6 +147,10 @@ pub enum Body {
     Acknowledge(Acknowledge),
     /// A custodian's date is closed.
     CloseCustodyDate(CloseCustodyDate),
+    /// What parties may do.
+    Standing(StandingCommand),
+    /// Pre-trade risk.
+    Limits(LimitsCommand),
     /// Margin forwards: their terms, prices and marks.
     Margin(MarginCommand),
     /// Time passes: the sequencer puts one before any command at or past the next deadline.
@@ -185,6 +196,8 @@ impl Body {
             | Self::Instruct(_)
             | Self::Acknowledge(_)
             | Self::CloseCustodyDate(_)
+            | Self::Standing(_)
+            | Self::Limits(_)
             | Self::Margin(_)
             | Self::Tick
             | Self::SessionsLost

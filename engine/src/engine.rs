@@ -10,7 +10,10 @@ mod day_ends;
 mod margin;
 mod operations;
 mod orders;
+mod risk;
 mod sections;
+mod settings;
+mod standing;
 mod views;
 
 pub use sections::{SectionId, SectionsError};
@@ -23,16 +26,20 @@ use crate::event::{Event, Events};
 use crate::journal::codec;
 use crate::limits::Limits;
 use crate::market::timers::Timers;
-use crate::market::{Clears, Market, Setting};
+use crate::market::{Market, Setting};
 use crate::matching::{Desk, Scratch};
 use crate::parties::Parties;
 use crate::reject::{Reject, RejectReason};
 use crate::requests::{Request, RequestScope, Requests};
+use crate::risk::Risk;
 use crate::sessions::{Refusal, Sessions};
+use crate::standing::Standings;
 use crate::state_hash::{EventHash, EventHasher};
+use crate::tracked::Tracked;
 use crate::types::{InstrumentId, Price, Sequence, Time};
 use crate::venue::Venues;
 use day_ends::DayEnds;
+use settings::Settings;
 
 /// All of a shard's contents: parties, venues, books, and what is needed to recognise retries.
 #[derive(Debug)]
@@ -43,11 +50,14 @@ pub struct Engine {
     requests: Requests,
     sessions: Sessions,
     parties: Parties,
-    venues: Venues,
+    venues: Tracked<Venues>,
     clearing: Clearing,
+    standings: Standings,
+    risk: Risk,
     arena: Arena,
     /// By instrument handle; made at the instrument's first order.
     markets: Vec<Option<Box<Market>>>,
+    settings: Settings,
     /// A market where nothing happened, for questions about instruments that have none yet.
     vacant: Box<Market>,
     timers: Timers,
@@ -61,7 +71,7 @@ pub struct Engine {
 /// One instrument's market and everything matching needs beside it, borrowed at once.
 struct Floor<'a> {
     market: &'a mut Market,
-    setting: Setting<'a>,
+    setting: &'a Setting,
     desk: Desk<'a>,
 }
 
@@ -75,10 +85,13 @@ impl Engine {
             requests: Requests::new(&limits),
             sessions: Sessions::new(&limits),
             parties: Parties::new(&limits),
-            venues: Venues::new(&limits),
+            venues: Tracked::new(Venues::new(&limits)),
             clearing: Clearing::new(&limits),
+            standings: Standings::new(&limits),
+            risk: Risk::new(&limits),
             arena: Arena::new(limits.orders_max, limits.accounts_max),
             markets: Vec::new(),
+            settings: Settings::default(),
             vacant: Box::new(Market::new()),
             timers: Timers::new(limits.orders_max),
             day_ends: DayEnds::default(),
@@ -233,9 +246,7 @@ impl Engine {
             Body::CreateOwner(create) => {
                 operation(events, self.parties.create_owner(create).map(Some));
             }
-            Body::CreateAccount(create) => {
-                operation(events, self.parties.create_account(create).map(Some));
-            }
+            Body::CreateAccount(create) => self.create_account(create, events),
             Body::SetCalendar(set) => {
                 operation(events, self.venues.set_calendar(set, self.time).map(Some));
             }
@@ -264,6 +275,8 @@ impl Engine {
             | Body::Instruct(_)
             | Body::Acknowledge(_)
             | Body::CloseCustodyDate(_) => self.clear(command, events),
+            Body::Standing(standing) => self.stand(standing, events),
+            Body::Limits(limits) => self.limit(limits, events),
             Body::Margin(command) => self.change_margin(command, events),
             Body::Tick => self.tick(events),
             Body::BeginEpoch(begin) => {
@@ -280,9 +293,9 @@ impl Engine {
     /// The checks after the duplicate group, changing nothing.
     fn check(&self, command: &Command, time: Time) -> Result<(), Reject> {
         match &command.body {
-            Body::NewOrder(order) => Ok(self.check_new(order, time).map(|_| ())?),
+            Body::NewOrder(order) => self.check_new(order, time).map(|_| ()),
             Body::CancelOrder(cancel) => Ok(self.check_cancel(cancel).map(|_| ())?),
-            Body::ReplaceOrder(replace) => Ok(self.check_replace(replace).map(|_| ())?),
+            Body::ReplaceOrder(replace) => self.check_replace(replace, time).map(|_| ()),
             Body::MassCancel(mass_cancel) => Ok(self.check_mass_cancel(mass_cancel)?),
             Body::OpenSession(open) => {
                 let known = self.sessions.check_open(command.envelope.principal, open);
@@ -290,7 +303,7 @@ impl Engine {
             }
             Body::CreateParticipant(create) => self.parties.check_participant(create),
             Body::CreateOwner(create) => self.parties.check_owner(create),
-            Body::CreateAccount(create) => self.parties.check_account(create),
+            Body::CreateAccount(create) => self.check_account(create),
             Body::SetCalendar(set) => self.venues.check_calendar(set),
             Body::CreateVenue(create) => self.venues.check_venue(create),
             Body::CreateInstrument(create) => self.venues.check_instrument(create),
@@ -307,6 +320,8 @@ impl Engine {
             | Body::Instruct(_)
             | Body::Acknowledge(_)
             | Body::CloseCustodyDate(_) => self.check_clear(command),
+            Body::Standing(standing) => self.check_command_of_standing(standing),
+            Body::Limits(limits) => self.check_command_of_risk(limits),
             Body::Margin(command) => self.check_margin(command),
             Body::Tick
             | Body::AcceptClock(_)
@@ -317,28 +332,96 @@ impl Engine {
         }
     }
 
-    /// Everything one instrument's orders can change, borrowed at once. The instrument is known.
-    fn floor<'a>(&'a mut self, instrument: InstrumentId, events: &'a mut Events) -> Floor<'a> {
-        let place = instrument.place();
-        if place >= self.markets.len() {
-            self.markets.resize_with(place + 1, || None);
+    /// How often what settings are made from may have changed.
+    #[inline]
+    fn changes(&self) -> u64 {
+        self.venues.changes() + self.clearing.changes()
+    }
+
+    /// Makes sure that an instrument's row is kept, if it is known.
+    #[inline]
+    fn keep_setting(&mut self, id: InstrumentId) {
+        if self.settings.get(id, self.changes()).is_none() {
+            self.make_setting(id);
         }
-        let market = self.markets[place].get_or_insert_with(|| Box::new(Market::new()));
-        let setting = setting(&self.venues, &self.clearing, &self.limits, instrument);
-        let clears = setting.clears;
+    }
+
+    #[cold]
+    fn make_setting(&mut self, id: InstrumentId) {
+        if self.venues.instrument(id).is_some() {
+            let row = self.setting_row(id);
+            self.settings.put(id, self.changes(), row);
+        }
+    }
+
+    /// An instrument's setting: the row that is kept, else one made in `spare`.
+    #[inline]
+    fn setting_in<'a>(
+        &'a self,
+        id: InstrumentId,
+        spare: &'a mut Option<Setting>,
+    ) -> Option<&'a Setting> {
+        if let Some(row) = self.settings.get(id, self.changes()) {
+            return Some(row);
+        }
+        self.spare_setting(id, spare)
+    }
+
+    #[cold]
+    fn spare_setting<'a>(
+        &'a self,
+        id: InstrumentId,
+        spare: &'a mut Option<Setting>,
+    ) -> Option<&'a Setting> {
+        self.venues.instrument(id)?;
+        Some(spare.insert(self.setting_row(id)))
+    }
+
+    /// Everything one instrument's orders can change, borrowed at once. The instrument is known.
+    #[inline]
+    fn floor<'a>(&'a mut self, instrument: InstrumentId, events: &'a mut Events) -> Floor<'a> {
+        self.keep_setting(instrument);
+        self.kept_floor(instrument, events)
+    }
+
+    /// As [`Engine::floor`], right after the instrument's row was kept.
+    #[inline]
+    fn kept_floor<'a>(&'a mut self, instrument: InstrumentId, events: &'a mut Events) -> Floor<'a> {
+        let place = instrument.place();
+        if self.markets.get(place).is_none_or(Option::is_none) {
+            self.open_market(place);
+        }
+        let day = if self.risk.is_on() {
+            self.venues.trading_day(self.venues.venue_of(instrument))
+        } else {
+            0
+        };
+        let setting = self.settings.kept(instrument);
+        let market = self.markets[place].as_deref_mut();
         Floor {
-            market,
+            market: market.expect("it was made"),
             setting,
             desk: Desk {
                 clearing: &mut self.clearing,
-                clears,
+                cleared: setting.cleared(),
+                margined: setting.margined(),
                 arena: &mut self.arena,
                 parties: &mut self.parties,
+                risk: &mut self.risk,
+                day,
                 timers: &mut self.timers,
                 scratch: &mut self.scratch,
                 events,
             },
         }
+    }
+
+    #[cold]
+    fn open_market(&mut self, place: usize) {
+        if place >= self.markets.len() {
+            self.markets.resize_with(place + 1, || None);
+        }
+        self.markets[place] = Some(Box::new(Market::new()));
     }
 
     /// The market of an instrument, made or not.
@@ -356,34 +439,6 @@ impl Engine {
     /// The price of an instrument's last trade, if it has traded.
     pub fn last_trade(&self, instrument: InstrumentId) -> Option<Price> {
         self.market(instrument).last_trade
-    }
-}
-
-/// What a known instrument's market must know for one command.
-fn setting<'a>(
-    venues: &'a Venues,
-    clearing: &Clearing,
-    limits: &Limits,
-    id: InstrumentId,
-) -> Setting<'a> {
-    let instrument = venues.instrument(id).expect("the instrument is known");
-    let clears = match clearing.terms(id) {
-        Some(cleared) => Clears::With(*cleared),
-        None => match clearing.margin.contract(id) {
-            Some(contract) => Clears::Margin(contract.margined),
-            None if venues.is_demonstration(id) => Clears::Demonstration,
-            None => Clears::Missing,
-        },
-    };
-    Setting {
-        instrument: id,
-        terms: &instrument.terms,
-        phase: venues.phase_of(id),
-        trading: venues.is_trading(id),
-        clears,
-        band: instrument.static_limits(),
-        levels_max: limits.levels_max,
-        stops_max: limits.stops_max,
     }
 }
 

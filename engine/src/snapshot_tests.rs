@@ -23,6 +23,7 @@ fn small() -> Limits {
         rates_max: 4,
         instructions_max: 4,
         references_max: 8,
+        risk_sets_max: 4,
         sessions_max: 2,
         requests_capacity: 8,
     }
@@ -97,16 +98,6 @@ fn the_bytes_of_format_1_never_change() {
     let golden = include_bytes!("snapshot_v1.bin");
     assert_eq!(fixed().encode(), golden);
     assert_eq!(Snapshot::decode(golden), Ok(fixed()));
-}
-
-fn golden_stamp(semantics: u32) -> Stamp {
-    Stamp {
-        shard: 0,
-        epoch: 1,
-        chain: Chain([9; 32]),
-        semantics,
-        build: format!("golden, rules {semantics}"),
-    }
 }
 
 /// A build whose engine had six sections wrote the file; it knew no money and held nothing.

@@ -7,10 +7,12 @@
 
 mod clearing;
 mod fields;
+mod limits;
 mod margin;
 mod operations;
 mod orders;
 mod session;
+mod standing;
 mod timetable;
 
 pub use clearing::posting_place;

@@ -6,8 +6,10 @@
 
 mod clearing;
 mod history;
+mod limits;
 mod margin;
 mod session;
+mod standing;
 mod venue;
 
 use engine::command::{InstrumentTerms, Scope};
@@ -27,8 +29,10 @@ pub use clearing::{
     fee_rates, instruction, money_name, money_text, posting, posting_place_text,
 };
 pub use history::{client_order_id, execution_report, order};
+pub use limits::{risk_limits, risk_usage};
 pub use margin::{margin_position, margin_terms};
 pub use session::session_reports;
+pub use standing::{standing, venue_roles};
 pub use venue::venue;
 
 /// Where in the exchange's history an event stands.

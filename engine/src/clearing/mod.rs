@@ -29,7 +29,8 @@ pub use terms::{Cleared, factors, tick_value};
 
 use crate::command::FeeRates;
 use crate::limits::Limits;
-use crate::types::{InstrumentId, VenueId};
+use crate::tracked::Tracked;
+use crate::types::{InstrumentId, ParticipantId, VenueId};
 use assets::Assets;
 use custody::Custody;
 use fee::Fees;
@@ -41,10 +42,10 @@ use ledger::Ledger;
 pub struct Clearing {
     pub(crate) assets: Assets,
     pub(crate) ledger: Ledger,
-    pub(crate) fees: Fees,
+    pub(crate) fees: Tracked<Fees>,
     pub(crate) custody: Custody,
     /// By instrument handle; none without clearing.
-    terms: Vec<Option<Cleared>>,
+    terms: Tracked<Vec<Option<Cleared>>>,
     pub(crate) margin: Margin,
     /// By the order's slot; one of no order holds nothing.
     holds: Vec<Hold>,
@@ -56,9 +57,9 @@ impl Clearing {
         Self {
             assets: Assets::new(limits),
             ledger: Ledger::new(limits),
-            fees: Fees::new(limits),
+            fees: Tracked::new(Fees::new(limits)),
             custody: Custody::new(limits),
-            terms: Vec::new(),
+            terms: Tracked::new(Vec::new()),
             margin: Margin::new(limits),
             holds: Vec::with_capacity(limits.orders_max as usize),
         }
@@ -70,12 +71,26 @@ impl Clearing {
         self.terms.get(instrument.place())?.as_ref()
     }
 
+    /// How often what instruments' settings are made from may have changed.
+    #[inline]
+    pub(crate) fn changes(&self) -> u64 {
+        self.fees.changes() + self.terms.changes() + self.margin.changes()
+    }
+
     /// What an order entered now is charged, by its participant's tier.
     pub fn rates(&self, venue: VenueId, instrument: InstrumentId) -> [FeeRates; FeeRates::TIERS] {
-        std::array::from_fn(|tier| {
-            let place = self.fees.choose_for(venue, instrument, tier as u8);
-            *self.fees.rates(place)
-        })
+        let places = self.fees.choose_all(venue, instrument);
+        places.map(|place| *self.fees.rates(place))
+    }
+
+    /// A participant's tier of fees.
+    pub fn tier(&self, participant: ParticipantId) -> u8 {
+        self.fees.tier(participant)
+    }
+
+    /// How many different rates were ever set, those of nothing apart.
+    pub fn rates_used(&self) -> u32 {
+        self.fees.used()
     }
 
     /// Who has what.

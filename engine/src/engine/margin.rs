@@ -5,11 +5,11 @@
 
 use super::{Engine, Floor, operation};
 use crate::clearing::Margined;
+use crate::clearing::fee;
 use crate::clearing::margin::mark;
-use crate::clearing::orders::{Entering, Entry};
+use crate::clearing::orders::Entering;
 use crate::command::{MarginCommand, Mark, SetMargin};
 use crate::event::{Cause, Events, ExecType};
-use crate::market::Clears;
 use crate::market::book::Checked;
 use crate::reject::{Reject, RejectReason};
 use crate::types::{
@@ -107,7 +107,7 @@ impl Engine {
             return Reduction::Allowed;
         }
         let row = *self.clearing.called(place).expect("the call stands");
-        let setting = self.setting(row.instrument);
+        let setting = self.setting_row(row.instrument);
         if !setting.trading || !setting.is_continuous() {
             self.clearing.wait(place, events);
             return Reduction::Allowed;
@@ -159,21 +159,19 @@ impl Engine {
         events: &mut Events,
     ) -> Reduction {
         let side = if net > 0 { Side::Sell } else { Side::Buy };
-        let setting = self.setting(instrument);
+        let setting = self.setting_row(instrument);
         let price = self.market(instrument).protection(&setting, side);
-        let Clears::Margin(margined) = setting.clears else {
-            unreachable!("only margin forwards are reduced");
-        };
-        let (participant, owner) = self.parties.link(account).expect("its account is known");
+        let margined = setting
+            .margined()
+            .expect("only margin forwards are reduced");
+        let (_, owner) = self.parties.link(account).expect("its account is known");
         if net == 0 || price.is_none() || self.arena.is_full() {
             return Reduction::Allowed;
         }
         let quantity = Quantity::new(net.abs()).expect("a position is in bounds");
         let entering = Entering {
             account,
-            participant,
-            venue: self.venues.venue_of(instrument),
-            instrument,
+            rates: fee::NONE,
             side,
             price,
             quantity,
@@ -181,7 +179,8 @@ impl Engine {
         let checked = Checked {
             owner,
             price,
-            entry: Entry::Margin(self.clearing.check_reduction(&margined, &entering)),
+            entered: None,
+            margining: Some(self.clearing.check_reduction(margined, &entering)),
             cause: Cause::ForcedReduction,
         };
         let order = NewOrder {

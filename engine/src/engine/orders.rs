@@ -3,20 +3,23 @@
 //! Invariant: a refused command changes no order; every command is answered. Not here: what a
 //! taken order does (`market::book`).
 
-use super::{Engine, Floor, operation, setting};
+use super::standing::Trader;
+use super::{Engine, Floor, operation};
 use crate::book::arena::Arena;
 use crate::clearing::hold::Needed;
 use crate::clearing::margin::orders::Refit;
-use crate::clearing::orders::{Entering, Entry as Hold};
+use crate::clearing::orders::Entering;
 use crate::command::{Body, CancelOrder, Command, MassCancel, ReplaceOrder};
 use crate::event::{Cause, Counters, Event, Events, ExecType, MassCancelReport, OrderReport};
-use crate::market::Clears;
+use crate::market::Setting;
 use crate::market::book::Checked;
 use crate::market::checks::{Entry, Prices};
-use crate::market::replace::Replacement;
+use crate::market::replace::{Replacement, Risks};
 use crate::matching::live_report;
 use crate::reject::{Reject, RejectReason};
-use crate::types::{AccountId, InstrumentId, NewOrder, OrderId, OrderStatus, Quantity, Time};
+use crate::types::{
+    AccountId, InstrumentId, NewOrder, OrderId, OrderStatus, ParticipantId, Quantity, Side, Time,
+};
 use crate::venue::Action;
 
 /// Whether a refusal is counted in the private streams.
@@ -37,51 +40,78 @@ pub(super) enum Changed {
 impl Engine {
     /// All checks of a new order after the duplicate group: its owner, the price it comes with and
     /// what it will hold.
-    pub(super) fn check_new(&self, order: &NewOrder, time: Time) -> Result<Checked, RejectReason> {
+    #[inline(never)]
+    pub(super) fn check_new(&self, order: &NewOrder, time: Time) -> Result<Checked, Reject> {
         let link = self.parties.link(order.account);
         let (participant, owner) = link.ok_or(RejectReason::UnknownAccount)?;
-        self.venues.permits(order.instrument, Action::New)?;
-        let setting = setting(&self.venues, &self.clearing, &self.limits, order.instrument);
-        let market = self.market(order.instrument);
-        let mut entry = Entry::new(order, owner);
-        if let Clears::Margin(margined) = &setting.clears {
-            let clearing = &self.clearing;
-            entry = entry.within(clearing.position_room(margined, order.account, order.side));
-        }
-        let price = entry.check(market, &self.arena, &setting, time)?;
-        let entering = || Entering {
+        let trader = Trader {
             account: order.account,
             participant,
-            venue: self.venues.venue_of(order.instrument),
             instrument: order.instrument,
+            side: order.side,
+        };
+        self.check_trader(&trader)?;
+        let mut spare = None;
+        let setting = self.setting_in(order.instrument, &mut spare);
+        let setting = setting.ok_or(RejectReason::UnknownInstrument)?;
+        setting.permits(Action::New)?;
+        let market = self.market(order.instrument);
+        let entry = Entry::new(order, owner);
+        entry.check_phase(setting)?;
+        self.check_qualified(&trader)?;
+        let price = entry.check_terms(market, setting, time)?;
+        let gate = self.gate(order.account, participant, order.instrument);
+        if let Some(gate) = &gate {
+            gate.check_flow(time)?;
+        }
+        entry.check_room(market, &self.arena, setting, price)?;
+        if let Some(gate) = &gate {
+            gate.check_open()?;
+            if order.side == Side::Buy {
+                let cleared = setting.cleared();
+                self.check_position(gate, order.account, cleared, order.quantity)?;
+            }
+        }
+        if let Some(margined) = setting.margined() {
+            let clearing = &self.clearing;
+            let room = clearing.position_room(margined, order.account, order.side);
+            check_room_of_position(order.quantity, room)?;
+        }
+        entry.check_taking(market, &self.arena, setting, price)?;
+        let entering = || Entering {
+            account: order.account,
+            rates: setting.rates[usize::from(self.clearing.fees.tier(participant))],
             side: order.side,
             price,
             quantity: order.quantity,
         };
-        let clearing = &self.clearing;
-        let entry = match &setting.clears {
-            Clears::With(cleared) => Hold::Cleared(clearing.check_entry(cleared, &entering())?),
-            Clears::Margin(margined) => {
-                Hold::Margin(clearing.check_margin_entry(margined, &entering())?)
-            }
-            Clears::Demonstration | Clears::Missing => Hold::Free,
-        };
+        let (mut entered, mut margining) = (None, None);
+        if let Some(cleared) = setting.cleared() {
+            entered = Some(self.clearing.check_entry(cleared, &entering())?);
+        } else if let Some(margined) = setting.margined() {
+            let checked = self.clearing.check_margin_entry(margined, &entering());
+            margining = Some(checked?);
+        }
         Ok(Checked {
             owner,
             price,
-            entry,
+            entered,
+            margining,
             cause: Cause::Request,
         })
     }
 
+    #[inline(never)]
     pub(super) fn new_order(&mut self, order: &NewOrder, events: &mut Events) {
+        self.keep_setting(order.instrument);
         let checked = match self.check_new(order, self.time) {
             Ok(checked) => checked,
-            Err(reason) => return self.refuse_new(order, reason.into(), Counted::Yes, events),
+            Err(reject) => return self.refuse_new(order, reject, Counted::Yes, events),
         };
         // Nothing below can fail.
+        self.count_sent(order.account, order.instrument);
         let sequence = self.sequence;
-        let mut floor = self.floor(order.instrument, events);
+        let mut floor = self.kept_floor(order.instrument, events);
         let Floor {
             market,
             setting,
@@ -99,18 +129,37 @@ impl Engine {
         own_order(&self.arena, account, order).ok_or(RejectReason::UnknownOrder)
     }
 
-    fn instrument_of(&self, slot: u32) -> InstrumentId {
+    /// Makes sure that the row of the order's instrument is kept, if the order lives.
+    #[inline]
+    fn keep_setting_of(&mut self, order: OrderId) {
+        if let Some(slot) = self.arena.find(order) {
+            self.keep_setting(self.instrument_of(slot));
+        }
+    }
+
+    /// The setting of a live order's instrument.
+    #[inline]
+    fn setting_of<'a>(&'a self, slot: u32, spare: &'a mut Option<Setting>) -> &'a Setting {
+        let setting = self.setting_in(self.instrument_of(slot), spare);
+        setting.expect("a live order's instrument is known")
+    }
+
+    #[inline]
+    pub(super) fn instrument_of(&self, slot: u32) -> InstrumentId {
         InstrumentId::new(self.arena.row(slot).instrument)
     }
 
     pub(super) fn check_cancel(&self, command: &CancelOrder) -> Result<u32, RejectReason> {
         let slot = self.find(command.account, command.order)?;
-        self.venues
-            .permits(self.instrument_of(slot), Action::Cancel)?;
+        let mut spare = None;
+        let setting = self.setting_of(slot, &mut spare);
+        setting.permits(Action::Cancel)?;
         Ok(slot)
     }
 
+    #[inline(never)]
     pub(super) fn cancel_order(&mut self, command: &CancelOrder, events: &mut Events) {
+        self.keep_setting_of(command.order);
         let slot = match self.check_cancel(command) {
             Ok(slot) => slot,
             Err(reason) => {
@@ -120,7 +169,7 @@ impl Engine {
             }
         };
         // Nothing below can fail.
-        let mut floor = self.floor(self.instrument_of(slot), events);
+        let mut floor = self.kept_floor(self.instrument_of(slot), events);
         let cause = Cause::Request;
         floor
             .market
@@ -128,46 +177,110 @@ impl Engine {
         floor.publish();
     }
 
+    /// What parties may do is checked before the order is looked for; without an order nothing is
+    /// known of its venue.
+    fn check_owner(
+        &self,
+        account: AccountId,
+        participant: ParticipantId,
+        found: Option<u32>,
+    ) -> Result<(u32, Trader), RejectReason> {
+        let Some(slot) = found else {
+            self.check_party(account, participant)?;
+            return Err(RejectReason::UnknownOrder);
+        };
+        let trader = Trader {
+            account,
+            participant,
+            instrument: self.instrument_of(slot),
+            side: self.arena.row(slot).flags.side(),
+        };
+        self.check_trader(&trader)?;
+        Ok((slot, trader))
+    }
+
     pub(super) fn check_replace(
         &self,
         command: &ReplaceOrder,
-    ) -> Result<(u32, Replacement, Changed), RejectReason> {
-        let slot = self.find(command.account, command.order)?;
-        let instrument = self.instrument_of(slot);
-        self.venues.permits(instrument, Action::Replace)?;
-        let setting = setting(&self.venues, &self.clearing, &self.limits, instrument);
-        let market = self.market(instrument);
-        let clearing = &self.clearing;
-        let row = self.arena.row(slot);
-        let side = row.flags.side();
-        let room_lots = match &setting.clears {
-            Clears::Margin(_) => clearing.replace_room(slot, side),
-            Clears::With(_) | Clears::Demonstration | Clears::Missing => i64::MAX,
-        };
-        let within = (slot, room_lots);
-        let replacement = market.check_replace(&self.arena, &setting, within, command)?;
-        let Replacement::Change(values) = &replacement else {
-            return Ok((slot, replacement, Changed::Nothing));
-        };
-        let (price, leaves) = (values.price(), values.leaves(row.cumulative()));
-        let changed = match &setting.clears {
-            Clears::With(cleared) => {
-                Changed::Cleared(clearing.check_change(cleared, slot, side, price, leaves)?)
-            }
-            Clears::Margin(margined) => {
-                let checked = clearing.check_margin_change(margined, slot, side, price, leaves);
-                Changed::Margin(checked?)
-            }
-            Clears::Demonstration | Clears::Missing => Changed::Nothing,
-        };
+        time: Time,
+    ) -> Result<(u32, Replacement, Changed), Reject> {
+        let link = self.parties.link(command.account);
+        let (participant, _) = link.ok_or(RejectReason::UnknownAccount)?;
+        let found = own_order(&self.arena, command.account, command.order);
+        let (slot, trader) = self.check_owner(command.account, participant, found)?;
+        let mut spare = None;
+        let setting = self.setting_of(slot, &mut spare);
+        setting.permits(Action::Replace)?;
+        self.check_qualified(&trader)?;
+        let replacement = self.check_new_values(command, time, (slot, &trader), setting)?;
+        let changed = self.check_changed(slot, &replacement, setting)?;
         Ok((slot, replacement, changed))
     }
 
+    /// The checks of what a replace asks for, those of risk and position in their places.
+    fn check_new_values(
+        &self,
+        command: &ReplaceOrder,
+        time: Time,
+        (slot, trader): (u32, &Trader),
+        setting: &Setting,
+    ) -> Result<Replacement, RejectReason> {
+        let market = self.market(trader.instrument);
+        let gate = self.gate(command.account, trader.participant, trader.instrument);
+        let margined = setting.margined();
+        let room = margined.map(|_| self.clearing.replace_room(slot, trader.side));
+        if gate.is_none() && room.is_none() {
+            return market.check_replace(&self.arena, setting, slot, command, None);
+        }
+        let row = self.arena.row(slot);
+        let more = |leaves: Quantity| {
+            if let Some(gate) = &gate
+                && trader.side == Side::Buy
+                && leaves > row.leaves
+            {
+                let more = leaves.minus(row.leaves);
+                self.check_position(gate, command.account, setting.cleared(), more)?;
+            }
+            room.map_or(Ok(()), |room| check_room_of_position(leaves, room))
+        };
+        let flow = gate.as_ref().map_or(Ok(()), |gate| gate.check_flow(time));
+        let risk = Risks { flow, more: &more };
+        market.check_replace(&self.arena, setting, slot, command, Some(&risk))
+    }
+
+    /// What an order would hold after a replace.
+    fn check_changed(
+        &self,
+        slot: u32,
+        replacement: &Replacement,
+        setting: &Setting,
+    ) -> Result<Changed, RejectReason> {
+        let Replacement::Change(values) = replacement else {
+            return Ok(Changed::Nothing);
+        };
+        let row = self.arena.row(slot);
+        let (side, price) = (row.flags.side(), values.price());
+        let leaves = values.leaves(row.cumulative());
+        let clearing = &self.clearing;
+        Ok(match (setting.cleared(), setting.margined()) {
+            (Some(cleared), _) => {
+                Changed::Cleared(clearing.check_change(cleared, slot, side, price, leaves)?)
+            }
+            (None, Some(margined)) => {
+                let checked = clearing.check_margin_change(margined, slot, side, price, leaves);
+                Changed::Margin(checked?)
+            }
+            (None, None) => Changed::Nothing,
+        })
+    }
+
+    #[inline(never)]
     pub(super) fn replace_order(&mut self, command: &ReplaceOrder, events: &mut Events) {
-        let (slot, replacement, changed) = match self.check_replace(command) {
+        self.keep_setting_of(command.order);
+        let (slot, replacement, changed) = match self.check_replace(command, self.time) {
             Ok(checked) => checked,
-            Err(reason) => {
-                let refusal = (ExecType::ReplaceRejected, reason.into());
+            Err(reject) => {
+                let refusal = (ExecType::ReplaceRejected, reject);
                 let named = (command.account, command.order);
                 return self.refuse_change(named, refusal, Counted::Yes, events);
             }
@@ -178,7 +291,11 @@ impl Engine {
             Changed::Cleared(needed) => self.clearing.change(slot, needed),
             Changed::Margin(refit) => self.clearing.refit(slot, refit),
         }
-        let mut floor = self.floor(self.instrument_of(slot), events);
+        if let Replacement::Change(values) = &replacement {
+            let leaves = values.leaves(self.arena.row(slot).cumulative());
+            self.count_replaced(slot, leaves);
+        }
+        let mut floor = self.kept_floor(self.instrument_of(slot), events);
         let Floor {
             market,
             setting,
@@ -301,6 +418,8 @@ impl Engine {
             | Body::Instruct(_)
             | Body::Acknowledge(_)
             | Body::CloseCustodyDate(_)
+            | Body::Standing(_)
+            | Body::Limits(_)
             | Body::Margin(_)
             | Body::AcceptClock(_)
             | Body::Tick
@@ -385,12 +504,21 @@ impl Engine {
 
 impl Floor<'_> {
     /// Publishes the indicative, where the instrument is in a call phase.
+    #[inline]
     fn publish(&mut self) {
-        if self.setting.phase.auction().is_some() {
+        if self.setting.auction.is_some() {
             self.market
                 .publish_indicative(&mut self.desk, self.setting.instrument);
         }
     }
+}
+
+/// POSITION_LIMIT of a margin forward.
+fn check_room_of_position(quantity: Quantity, room_lots: i64) -> Result<(), RejectReason> {
+    if quantity.lots() > room_lots {
+        return Err(RejectReason::PositionLimit);
+    }
+    Ok(())
 }
 
 /// The slot of a live order of this account.

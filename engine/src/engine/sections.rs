@@ -4,8 +4,8 @@
 //! accepts goes on exactly as the engine that wrote it. Not here: files and their headers
 //! (`snapshot`).
 
+use super::Engine;
 use super::day_ends::{DayEnd, DayEnds};
-use super::{Engine, setting};
 use crate::SEMANTICS_VERSION;
 use crate::book::arena::Arena;
 use crate::bytes::{self, BytesError, Reader};
@@ -16,7 +16,9 @@ use crate::market::contents::Target;
 use crate::market::timers::Timers;
 use crate::parties::Parties;
 use crate::requests::Requests;
+use crate::risk::Risk;
 use crate::sessions::Sessions;
+use crate::standing::Standings;
 use crate::state_hash::{EventHasher, StateHash};
 use crate::types::{AccountId, InstrumentId, Sequence, Time, VenueId};
 use crate::venue::Venues;
@@ -41,13 +43,17 @@ pub enum SectionId {
     Clearing = 7,
     /// What live orders hold. Since semantics version 2.
     Holds = 8,
+    /// What parties may do. Since semantics version 3.
+    Standing = 9,
+    /// Limits of risk and what is counted. Since semantics version 3.
+    Limits = 11,
     /// Margin forwards, and what their orders hold. Since semantics version 3.
     Margin = 16,
 }
 
 impl SectionId {
     /// All sections in their order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Clock,
         Self::Parties,
         Self::Venues,
@@ -56,6 +62,8 @@ impl SectionId {
         Self::Orders,
         Self::Clearing,
         Self::Holds,
+        Self::Standing,
+        Self::Limits,
         Self::Margin,
     ];
     /// The rules version whose snapshots have the section for the first time. One written before
@@ -69,7 +77,7 @@ impl SectionId {
             | Self::Requests
             | Self::Orders => 1,
             Self::Clearing | Self::Holds => 2,
-            Self::Margin => 3,
+            Self::Standing | Self::Limits | Self::Margin => 3,
         }
     }
 
@@ -165,6 +173,8 @@ impl Engine {
                 SectionId::Orders => self.encode_orders(&mut out),
                 SectionId::Clearing => self.clearing.encode(&mut out),
                 SectionId::Holds => self.clearing.encode_holds(&mut out),
+                SectionId::Standing => self.standings.encode(&mut out),
+                SectionId::Limits => self.risk.encode(&mut out),
                 SectionId::Margin => self.clearing.encode_margin(&mut out),
             }
             (*section, out)
@@ -217,15 +227,20 @@ impl Engine {
         match section {
             SectionId::Clock => self.decode_clock(input)?,
             SectionId::Parties => self.parties = Parties::decode(input, &self.limits)?,
-            SectionId::Venues => self.venues = Venues::decode(input, &self.limits)?,
+            SectionId::Venues => *self.venues = Venues::decode(input, &self.limits)?,
             SectionId::Sessions => self.sessions = Sessions::decode(input, &self.limits)?,
             SectionId::Requests => self.requests = Requests::decode(input, &self.limits)?,
             SectionId::Orders => self.decode_orders(input)?,
             SectionId::Clearing => {
-                let known = (&self.parties, &self.venues);
+                let known = (&self.parties, &*self.venues);
                 self.clearing = Clearing::decode(input, &self.limits, known)?;
             }
             SectionId::Holds => self.decode_holds(input)?,
+            SectionId::Standing => {
+                let known: (&Parties, &Venues) = (&self.parties, &self.venues);
+                self.standings = Standings::decode(input, &self.limits, known)?;
+            }
+            SectionId::Limits => self.decode_risk(input)?,
             SectionId::Margin => self.decode_margin(input)?,
         }
         Ok(())
@@ -235,6 +250,17 @@ impl Engine {
         let arena = &self.arena;
         let live = |slot| owner_in(arena, slot);
         self.clearing.decode_holds(input, arena.used(), live)
+    }
+
+    /// Live orders and what they hold are known before: they are counted anew.
+    fn decode_risk(&mut self, input: &mut Reader<'_>) -> Result<(), BytesError> {
+        let known: (&Parties, &Venues) = (&self.parties, &self.venues);
+        self.risk = Risk::decode(input, &self.limits, known, self.time)?;
+        if self.risk.is_on() {
+            let counted = self.recount();
+            self.risk.start(&counted);
+        }
+        Ok(())
     }
 
     fn decode_margin(&mut self, input: &mut Reader<'_>) -> Result<(), BytesError> {
@@ -308,10 +334,11 @@ impl Engine {
             if instrument.index() >= instruments || !fresh {
                 return Err(BytesError::range("a market's instrument"));
             }
+            let row = self.setting_row(instrument);
             let mut target = Target {
                 arena: &mut arena,
                 parties: &self.parties,
-                setting: setting(&self.venues, &self.clearing, &self.limits, instrument),
+                setting: &row,
                 sequence: self.sequence.value(),
                 timed: &mut timed,
             };

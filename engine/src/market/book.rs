@@ -6,7 +6,8 @@
 use super::checks::{force_of, kind_of};
 use super::{Market, Setting};
 use crate::book::arena::{Cold, Flags, Kind, NIL, Row};
-use crate::clearing::orders;
+use crate::clearing::margin::orders::Margining;
+use crate::clearing::orders::Entered;
 use crate::event::{Cause, ExecType};
 use crate::matching::{Desk, continuous, trigger};
 use crate::types::{NewOrder, OrderType, OwnerId, Posting, Price, Sequence, TimeInForce};
@@ -17,8 +18,10 @@ pub(crate) struct Checked {
     pub(crate) owner: OwnerId,
     /// The price it comes with.
     pub(crate) price: Option<Price>,
-    /// What it will hold, where its instrument has clearing or margin.
-    pub(crate) entry: orders::Entry,
+    /// What it will hold, where its instrument has clearing.
+    pub(crate) entered: Option<Entered>,
+    /// What it will hold, where its instrument is a margin forward.
+    pub(crate) margining: Option<Margining>,
     /// Why there is an order.
     pub(crate) cause: Cause,
 }
@@ -29,13 +32,20 @@ impl Market {
     pub(crate) fn enter(
         &mut self,
         desk: &mut Desk<'_>,
-        setting: &Setting<'_>,
+        setting: &Setting,
         sequence: Sequence,
         order: &NewOrder,
         checked: &Checked,
     ) {
         let slot = insert(desk, sequence, order, checked.owner, checked.price);
-        desk.clearing.enter(slot, &checked.entry);
+        match &checked.margining {
+            None => {
+                let entered = setting.cleared().zip(checked.entered.as_ref());
+                desk.clearing.enter(slot, order.account, entered);
+            }
+            Some(margining) => desk.clearing.enter_margin(slot, margining),
+        }
+        desk.opened(slot);
         desk.report(slot, ExecType::New, checked.cause);
         let flags = desk.arena.row(slot).flags;
         if matches!(flags.kind(), Kind::Stop | Kind::StopLimit) {
@@ -49,7 +59,7 @@ impl Market {
 
     /// An order in hand joins the book in a call phase, or is matched, elections included.
     #[inline]
-    pub(crate) fn go(&mut self, desk: &mut Desk<'_>, setting: &Setting<'_>, slot: u32) {
+    pub(crate) fn go(&mut self, desk: &mut Desk<'_>, setting: &Setting, slot: u32) {
         if setting.is_continuous() {
             let run = continuous::take(self, desk, setting, slot);
             trigger::elections(self, desk, setting, run);
@@ -59,12 +69,7 @@ impl Market {
     }
 
     /// A stop in hand waits, or is elected at once by the last trade.
-    pub(crate) fn wait_or_trigger(
-        &mut self,
-        desk: &mut Desk<'_>,
-        setting: &Setting<'_>,
-        slot: u32,
-    ) {
+    pub(crate) fn wait_or_trigger(&mut self, desk: &mut Desk<'_>, setting: &Setting, slot: u32) {
         if self.is_reached(desk, setting, slot) {
             let run = trigger::trigger(self, desk, setting, slot);
             trigger::elections(self, desk, setting, run);
@@ -74,7 +79,7 @@ impl Market {
     }
 
     /// Whether the last trade elects a stop at once.
-    pub(crate) fn is_reached(&self, desk: &Desk<'_>, setting: &Setting<'_>, slot: u32) -> bool {
+    pub(crate) fn is_reached(&self, desk: &Desk<'_>, setting: &Setting, slot: u32) -> bool {
         let stop = desk.arena.cold(slot).stop_price;
         let side = desk.arena.row(slot).flags.side();
         match (stop, self.last_trade) {
@@ -131,6 +136,15 @@ fn insert(
 /// The cold row of an order that needs one.
 #[inline]
 fn cold_of(order: &NewOrder, flags: &mut Flags) -> Option<Cold> {
+    if let OrderType::Limit(terms) = order.order_type
+        && terms.display_quantity.is_none()
+        && !matches!(order.time_in_force, TimeInForce::GoodTillDate(_))
+    {
+        if terms.posting == Posting::PostOnly {
+            flags.set_post_only();
+        }
+        return None;
+    }
     let mut cold = Cold::NONE;
     let mut needed = false;
     match order.order_type {

@@ -20,6 +20,7 @@ use crate::event::{Cause, Event, Events, ExecType, Fill, OrderReport, Trade};
 use crate::market::Clears;
 use crate::market::timers::Timers;
 use crate::parties::Parties;
+use crate::risk::Risk;
 use crate::types::{AccountId, InstrumentId, OrderStatus, Price, Quantity, Side};
 use equilibrium::Point;
 
@@ -52,10 +53,15 @@ impl Scratch {
 pub(crate) struct Desk<'a> {
     pub(crate) arena: &'a mut Arena,
     pub(crate) parties: &'a mut Parties,
+    pub(crate) risk: &'a mut Risk,
+    /// The venue's trading day, where risk is counted.
+    pub(crate) day: i32,
     pub(crate) timers: &'a mut Timers,
     pub(crate) clearing: &'a mut Clearing,
-    /// How the instrument whose orders these are clears.
-    pub(crate) clears: Clears,
+    /// The clearing of the instrument whose orders these are.
+    pub(crate) cleared: Option<&'a Cleared>,
+    /// Its margin, where it is a margin forward.
+    pub(crate) margined: Option<&'a Margined>,
     pub(crate) scratch: &'a mut Scratch,
     pub(crate) events: &'a mut Events,
 }
@@ -108,28 +114,32 @@ impl Desk<'_> {
     /// Reports about a live order as its row stands.
     #[inline]
     pub(crate) fn report(&mut self, slot: u32, exec_type: ExecType, cause: Cause) {
-        let mut report = live_report(self.arena, slot, exec_type, cause);
-        report.held = self.clearing.held(slot);
-        self.push_report(report);
+        let account = AccountId::new(self.arena.row(slot).account);
+        let counters = self.parties.count(account);
+        let held = self.clearing.held(slot);
+        self.events.push(Event::Report(OrderReport {
+            held,
+            counters,
+            ..live_report(self.arena, slot, exec_type, cause)
+        }));
     }
 
     /// Reports that an order ends unfilled; its row is freed by `end`.
+    #[inline]
     pub(crate) fn report_end(&mut self, slot: u32, exec_type: ExecType, cause: Cause) {
-        let mut report = live_report(self.arena, slot, exec_type, cause);
-        report.leaves = Quantity::ZERO;
-        report.status = if exec_type == ExecType::Expired {
+        let account = AccountId::new(self.arena.row(slot).account);
+        let counters = self.parties.count(account);
+        let status = if exec_type == ExecType::Expired {
             OrderStatus::Expired
         } else {
             OrderStatus::Canceled
         };
-        self.push_report(report);
-    }
-
-    /// Adds the counters to a report and writes it.
-    #[inline]
-    pub(crate) fn push_report(&mut self, mut report: OrderReport) {
-        report.counters = self.parties.count(report.account);
-        self.events.push(Event::Report(report));
+        self.events.push(Event::Report(OrderReport {
+            leaves: Quantity::ZERO,
+            status,
+            counters,
+            ..live_report(self.arena, slot, exec_type, cause)
+        }));
     }
 
     /// Frees the row of an order that has ended and is in no queue.
@@ -138,24 +148,70 @@ impl Desk<'_> {
         if self.arena.row(slot).flags.force() == Force::GoodTillDate {
             self.timers.forget_one();
         }
+        if self.risk.is_on() {
+            self.count_end(slot);
+        }
         self.clearing.end(slot);
         self.arena.free(slot);
+    }
+
+    /// A new order has its row and its hold.
+    #[inline]
+    pub(crate) fn opened(&mut self, slot: u32) {
+        if self.risk.is_on() {
+            let row = self.arena.row(slot);
+            let (account, leaves) = (AccountId::new(row.account), row.leaves.lots());
+            let (participant, _) = self.parties.link(account).expect("an order has an account");
+            self.risk.opened(account, participant);
+            self.buys_more(slot, leaves);
+        }
+    }
+
+    fn count_end(&mut self, slot: u32) {
+        let row = self.arena.row(slot);
+        let (account, leaves) = (AccountId::new(row.account), row.leaves.lots());
+        let (participant, _) = self.parties.link(account).expect("an order has an account");
+        self.risk.ended(account, participant);
+        self.buys_more(slot, -leaves);
+    }
+
+    /// Self-trade prevention took `by` off a live order.
+    #[inline]
+    pub(crate) fn shrunk(&mut self, slot: u32, by: Quantity) {
+        if self.risk.is_on() {
+            self.buys_more(slot, -by.lots());
+        }
+    }
+
+    fn count_trade(&mut self, quantity: Quantity, [buy, sell]: [u32; 2]) {
+        for slot in [buy, sell] {
+            let account = AccountId::new(self.arena.row(slot).account);
+            self.risk.traded(account, self.day);
+        }
+        self.buys_more(buy, -quantity.lots());
+    }
+
+    /// An order, if it is a buy that is cleared, brings so many lots more.
+    fn buys_more(&mut self, slot: u32, lots: i64) {
+        let side = self.arena.row(slot).flags.side();
+        if let (Side::Buy, Some(cleared)) = (side, &self.cleared)
+            && let Some(place) = self.clearing.goods_at(slot)
+        {
+            let units = i128::from(lots) * i128::from(cleared.lot_units);
+            self.risk.buys_more(place.index() as usize, units);
+        }
     }
 
     /// An order shrank or took a better price: what it need not hold any more is free.
     #[inline]
     pub(crate) fn lower_hold(&mut self, slot: u32) {
-        let row = self.arena.row(slot);
-        let (side, price, leaves) = (row.flags.side(), row.price(), row.leaves);
-        let party = Party {
-            slot,
-            price,
-            leaves,
-        };
-        match &self.clears {
-            Clears::With(cleared) => self.clearing.lower(cleared, party, side),
-            Clears::Margin(margined) => self.clearing.lower_margin(margined, party, side, 0),
-            Clears::Demonstration | Clears::Missing => {}
+        if let Some(cleared) = self.cleared {
+            let row = self.arena.row(slot);
+            let (side, price, leaves) = (row.flags.side(), row.price(), row.leaves);
+            self.clearing.lower(cleared, slot, side, price, leaves);
+        } else if let Some(margined) = self.margined {
+            let (party, side) = (self.party(slot), self.arena.row(slot).flags.side());
+            self.clearing.lower_margin(margined, party, side, 0);
         }
     }
 
@@ -168,6 +224,9 @@ impl Desk<'_> {
         aggressor: Option<Side>,
         [buy, sell]: [u32; 2],
     ) {
+        if self.risk.is_on() {
+            self.count_trade(quantity, [buy, sell]);
+        }
         let instrument = InstrumentId::new(self.arena.row(buy).instrument);
         let settled = self.settle((price, quantity), aggressor, [buy, sell]);
         let side = |index: usize| (settled.fees[index], settled.held[index]);
@@ -182,7 +241,19 @@ impl Desk<'_> {
             buy,
             sell,
         }));
-        for (covered, account) in settled.covered.into_iter().zip([buy.account, sell.account]) {
+        if settled.covered != [false; 2] {
+            self.say_covered(settled.covered, [buy.account, sell.account], instrument);
+        }
+    }
+
+    #[cold]
+    fn say_covered(
+        &mut self,
+        covered: [bool; 2],
+        accounts: [AccountId; 2],
+        instrument: InstrumentId,
+    ) {
+        for (covered, account) in covered.into_iter().zip(accounts) {
             if covered {
                 self.events.push(mark::uncalled(account, instrument));
             }
@@ -196,19 +267,36 @@ impl Desk<'_> {
         aggressor: Option<Side>,
         slots: [u32; 2],
     ) -> Settled {
-        let parties = slots.map(|slot| {
-            let row = self.arena.row(slot);
-            Party {
-                slot,
-                price: row.price(),
-                leaves: row.leaves,
-            }
-        });
-        let clearing = &mut *self.clearing;
-        match &self.clears {
-            Clears::With(cleared) => clearing.settle(cleared, at, aggressor, parties),
-            Clears::Margin(margined) => clearing.settle_margin(margined, at, aggressor, parties),
-            Clears::Demonstration | Clears::Missing => Settled::default(),
+        let Some(cleared) = self.cleared else {
+            return self.settle_margin(at, aggressor, slots);
+        };
+        let parties = slots.map(|slot| self.party(slot));
+        self.clearing.settle(cleared, at, aggressor, parties)
+    }
+
+    #[inline(never)]
+    fn settle_margin(
+        &mut self,
+        at: (Price, Quantity),
+        aggressor: Option<Side>,
+        slots: [u32; 2],
+    ) -> Settled {
+        let Some(margined) = self.margined else {
+            return Settled::default();
+        };
+        let parties = slots.map(|slot| self.party(slot));
+        self.clearing
+            .settle_margin(margined, at, aggressor, parties)
+    }
+
+    /// An order of a trade, as after it.
+    #[inline]
+    fn party(&self, slot: u32) -> Party {
+        let row = self.arena.row(slot);
+        Party {
+            slot,
+            price: row.price(),
+            leaves: row.leaves,
         }
     }
 

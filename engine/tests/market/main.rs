@@ -8,9 +8,11 @@
 
 mod auction_vectors;
 mod desk;
+mod duties;
 mod margin;
 mod money;
 mod properties;
+mod rejects;
 mod said;
 mod scenarios;
 mod shanghai;

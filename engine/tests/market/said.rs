@@ -11,6 +11,7 @@ use sanjiang_engine::event::{
 use sanjiang_engine::types::{OrderId, Price, Quantity, Side};
 
 use crate::desk::DAY;
+use crate::duties;
 
 /// The names a scenario gave to orders.
 #[derive(Default)]
@@ -71,6 +72,8 @@ impl Names {
                 format!("custody {:?} {amount} {status:?}", report.direction)
             }
             Event::DayRolled(rolled) => format!("day {} begins", rolled.day),
+            Event::Standing(changed) => duties::standing_line(changed),
+            Event::Limits(set) => format!("limits of {:?}", set.scope),
             Event::Margin(event) => margin(event),
         }
     }

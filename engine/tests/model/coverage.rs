@@ -14,8 +14,7 @@ use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::{OrderType, SelfTradePrevention, Time, TimeInForce};
 use sanjiang_engine::venue::{Action, Phase, TradingStatus};
 
-use super::margin;
-use super::paid;
+use super::{duties, margin, paid};
 use crate::reference::Reference;
 
 /// One thing that has to happen at least once.
@@ -34,6 +33,8 @@ pub enum Cell {
     Fired(&'static str),
     /// A command about money, taken or refused.
     Command(&'static str, bool),
+    /// A new order or a replace, refused.
+    Refused(&'static str, RejectReason),
     Custody(&'static str),
     /// What the reference says of fees and holds.
     Money(&'static str),
@@ -99,7 +100,7 @@ const REPORTS: [&str; 9] = [
     "RESTATED",
 ];
 const BOOK: [&str; 3] = ["ADD", "CHANGE", "DELETE"];
-const EVENTS: [&str; 15] = [
+const EVENTS: [&str; 17] = [
     "Report",
     "Trade",
     "Book",
@@ -114,6 +115,8 @@ const EVENTS: [&str; 15] = [
     "ReferencePrice",
     "DayRolled",
     "Custody",
+    "Standing",
+    "Limits",
     "Margin",
 ];
 
@@ -202,7 +205,9 @@ fn event_of(event: &Event) -> usize {
         Event::ReferencePrice(_) => 11,
         Event::DayRolled(_) => 12,
         Event::Custody(_) => 13,
-        Event::Margin(_) => 14,
+        Event::Standing(_) => 14,
+        Event::Limits(_) => 15,
+        Event::Margin(_) => 16,
         // Only the tools on a stopped folder cause them: `tests/acts`.
         Event::EpochBegan(_) | Event::Quarantined(_) => unreachable!("not generated"),
     }
@@ -252,6 +257,8 @@ pub fn reject_of(event: &Event) -> Option<RejectReason> {
         | Event::ReferencePrice(_)
         | Event::DayRolled(_)
         | Event::Custody(_)
+        | Event::Standing(_)
+        | Event::Limits(_)
         | Event::Margin(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => None,
@@ -364,6 +371,8 @@ impl Coverage {
                 | Event::StatusChanged(_)
                 | Event::ReferencePrice(_)
                 | Event::DayRolled(_)
+                | Event::Standing(_)
+                | Event::Limits(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_) => {}
             }
@@ -381,7 +390,8 @@ impl Coverage {
 
     /// What is about money; `taken` says whether the command was, if it was looked at.
     fn count_money(&mut self, command: &Command, taken: Option<bool>, world: &Reference) {
-        if let (Some(name), Some(taken)) = (paid::command(&command.body), taken) {
+        let name = paid::command(&command.body).or(duties::command(&command.body));
+        if let (Some(name), Some(taken)) = (name, taken) {
             self.hit(Cell::Command(name, taken));
         }
         for mark in &world.reached {
@@ -413,6 +423,11 @@ impl Coverage {
         reject: Option<RejectReason>,
         duplicate: bool,
     ) {
+        match (&command.body, reject) {
+            (Body::NewOrder(_), Some(reason)) => self.hit(Cell::Refused("NEW", reason)),
+            (Body::ReplaceOrder(_), Some(reason)) => self.hit(Cell::Refused("REPLACE", reason)),
+            _ => {}
+        }
         let Some((action, phase, statuses)) = before.action else {
             return;
         };
@@ -528,6 +543,7 @@ fn required() -> Vec<(&'static str, Vec<Cell>)> {
         ),
     ];
     groups.extend(paid::required());
+    groups.extend(duties::required());
     groups.extend(margin::required());
     groups
 }

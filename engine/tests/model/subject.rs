@@ -139,6 +139,12 @@ impl Subject {
         (list, circulation.collect())
     }
 
+    /// What is counted of an account: live orders, messages and trades of its day.
+    pub fn counted(&self, account: AccountId) -> (u32, u64, u64) {
+        let (_, usage) = self.0.risk_of_account(account, None);
+        (usage.open_orders, usage.sent, usage.trades)
+    }
+
     /// The margin rows of each instrument: account, net lots, margin held, what it must hold.
     pub fn margin_rows(&self) -> MarginRows {
         let margin = self.0.clearing().margin();

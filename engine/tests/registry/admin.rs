@@ -102,6 +102,8 @@ impl Reference {
             | Body::SemanticsVersion(_)
             | Body::BeginEpoch(_)
             | Body::Quarantine(_) => None,
+            Body::Standing(command) => self.stand(command)?,
+            Body::Limits(LimitsCommand::SetRiskLimits(set)) => self.set_risk_limits(set)?,
             Body::Margin(command) => self.change_margin(command)?,
             _ => self.clear(envelope, body)?,
         };
@@ -138,6 +140,10 @@ impl Reference {
         }
         if create.owner.place() >= self.owners.len() {
             return Err(R::UnknownOwner.into());
+        }
+        let joined = self.standing(Party::Participant(create.participant));
+        if joined == Standing::Closed {
+            return Err(R::ParticipantSuspended.into());
         }
         new_name(&create.name, self.accounts.iter().map(|known| &known.name))?;
         let handle = next(self.accounts.len(), self.limits.accounts_max)?;

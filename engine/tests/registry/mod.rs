@@ -10,13 +10,18 @@ mod margin;
 mod money;
 mod phases;
 mod requests;
+mod risk;
 mod rules;
+mod standing;
 mod time;
 
 use super::*;
+use money::Instruction;
 pub use money::{Cleared, Money};
 pub use phases::call;
+pub use risk::{Deed, Limited};
 pub use rules::{asked, fails};
+pub use standing::{Stands, code_is_right};
 
 pub struct Account {
     pub name: Name,

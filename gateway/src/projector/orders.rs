@@ -168,6 +168,8 @@ impl LiveOrders {
             | Event::StatusChanged(_)
             | Event::ReferencePrice(_)
             | Event::DayRolled(_)
+            | Event::Standing(_)
+            | Event::Limits(_)
             | Event::EpochBegan(_)
             | Event::Quarantined(_) => Ok(()),
         }

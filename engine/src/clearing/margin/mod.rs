@@ -38,6 +38,8 @@ pub struct Margin {
     calls: BTreeSet<(Time, u32)>,
     /// Calls past their deadline that wait for the market.
     waiting: BTreeSet<(InstrumentId, u32)>,
+    /// How many instruments became margin forwards since this engine was made.
+    changes: u64,
 }
 
 impl Margin {
@@ -48,6 +50,7 @@ impl Margin {
             marks: Vec::new(),
             calls: BTreeSet::new(),
             waiting: BTreeSet::new(),
+            changes: 0,
         }
     }
 
@@ -55,6 +58,21 @@ impl Margin {
     #[inline]
     pub fn contract(&self, instrument: InstrumentId) -> Option<&Contract> {
         self.contracts.get(instrument.place())?.as_deref()
+    }
+
+    /// How often what instruments' settings are made from may have changed.
+    #[inline]
+    pub(crate) const fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    fn put_contract(&mut self, contract: Contract) {
+        let place = contract.terms.instrument.place();
+        if place >= self.contracts.len() {
+            self.contracts.resize_with(place + 1, || None);
+        }
+        self.contracts[place] = Some(Box::new(contract));
+        self.changes += 1;
     }
 
     fn contract_mut(&mut self, instrument: InstrumentId) -> &mut Contract {

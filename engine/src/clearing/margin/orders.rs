@@ -3,11 +3,11 @@
 //! Invariant: nothing here can fail after its check. A fill never raises what its row must hold:
 //! of the two ends of what a row can come to, it moves one towards the other. Not here: marks.
 
+use super::super::Clearing;
 use super::super::fee::Accrued;
 use super::super::hold::Hold;
 use super::super::ledger::{Holder, Place};
-use super::super::orders::{Party, Settled};
-use super::super::{Clearing, fee};
+use super::super::orders::{Party, Settled, liquidity, pay};
 use super::rows::{NIL, Row};
 use super::terms::Margined;
 use super::{Call, Contract};
@@ -95,10 +95,8 @@ impl Clearing {
         margined: &Margined,
         entering: &Entering,
     ) -> Result<Margining, RejectReason> {
-        let (account, instrument) = (entering.account, entering.instrument);
-        let rates = self
-            .fees
-            .choose(entering.venue, instrument, entering.participant);
+        let (account, instrument) = (entering.account, margined.instrument);
+        let rates = entering.rates;
         let (price, quantity) = (entering.price, entering.quantity);
         let none = Accrued::default();
         let fee = worst_fee(margined, self.fees.rates(rates), none, price, quantity);
@@ -179,7 +177,12 @@ impl Clearing {
             margin,
             ..Hold::NONE
         };
-        self.put_hold(slot, hold);
+        let index = slot as usize;
+        if index == self.holds.len() {
+            self.holds.push(Hold::NONE);
+        }
+        assert!(!self.holds[index].is_cleared(), "a slot is freed before");
+        self.holds[index] = hold;
         let (fee, open) = (entered.fee, entered.open);
         self.refit(slot, Refit { fee, open });
     }
@@ -280,9 +283,10 @@ impl Clearing {
         let slots = parties.map(|party| party.slot);
         // Nothing is received that a fee of a better price could come out of.
         let most = slots.map(|slot| self.held(slot));
-        let fees = self.charge((small(value), quantity), aggressor, slots, most);
+        let fees = self.charge_at_most(small(value), quantity, aggressor, (slots, most));
         let holds = slots.map(|slot| self.holds[slot as usize]);
-        let paid = self.pay(holds.map(|hold| hold.money_at), 0, fees, margined.fees);
+        let places = holds.map(|hold| hold.money_at);
+        let paid = pay(&mut self.ledger, places, 0, fees, margined.fees);
         for (slot, paid) in slots.into_iter().zip(paid) {
             self.holds[slot as usize].money -= paid;
         }
@@ -305,6 +309,26 @@ impl Clearing {
 }
 
 impl Clearing {
+    /// What both sides are charged, each at most so much.
+    fn charge_at_most(
+        &mut self,
+        value: i64,
+        quantity: Quantity,
+        aggressor: Option<Side>,
+        (slots, most): ([u32; 2], [i64; 2]),
+    ) -> [i64; 2] {
+        let before = slots.map(|slot| self.holds[slot as usize].accrued);
+        let mut fees = [0; 2];
+        for (at, side) in [Side::Buy, Side::Sell].into_iter().enumerate() {
+            let fee = self.accrue(slots[at], value, quantity, liquidity(aggressor, side));
+            fees[at] = fee.min(most[at]);
+        }
+        if fees[0] + fees[1] < 0 {
+            return self.raise(fees, slots, before);
+        }
+        fees
+    }
+
     /// Both positions of a trade change, and what their orders are open for.
     fn change_positions(&mut self, (value, quantity): (i128, Quantity), parties: [Party; 2]) {
         let sides = [(Side::Buy, 1), (Side::Sell, -1)];
@@ -346,9 +370,9 @@ impl Clearing {
             account,
             fee: 0,
             open: signed(entering.side, entering.price, entering.quantity.lots()),
-            rates: fee::NONE,
+            rates: entering.rates,
             at: self.ledger.find(Holder::Account(account), margined.money),
-            row: self.margin.rows.find(account, entering.instrument),
+            row: self.margin.rows.find(account, margined.instrument),
         }
     }
 }

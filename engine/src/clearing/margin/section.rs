@@ -138,9 +138,7 @@ impl Clearing {
         {
             return Err(wrong());
         }
-        let place = terms.instrument.place();
-        self.margin.contracts.resize_with(place + 1, || None);
-        self.margin.contracts[place] = Some(Box::new(contract));
+        self.margin.put_contract(contract);
         Ok(())
     }
 

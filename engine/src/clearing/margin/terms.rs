@@ -212,12 +212,7 @@ impl Clearing {
         let pool = self.ledger.open(pool, command.money);
         let margined = Margined { fees, ..*checked };
         let contract = Contract::new(command, margined, pool);
-        let place = command.instrument.place();
-        let contracts = &mut self.margin.contracts;
-        if place >= contracts.len() {
-            contracts.resize_with(place + 1, || None);
-        }
-        contracts[place] = Some(Box::new(contract));
+        self.margin.put_contract(contract);
     }
 
     /// Checks an operator's settlement price and changes nothing.
