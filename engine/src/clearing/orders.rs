@@ -275,15 +275,15 @@ impl Clearing {
         }
     }
 
-    /// What both sides are charged, each at most so much. A rebate is at most what the other side
-    /// pays, so that a venue never pays for a trade.
+    /// What both sides are charged. A rebate is at most what the other side pays, so that a venue
+    /// never pays for a trade.
     #[inline]
-    pub(super) fn charge(
+    fn charge(
         &mut self,
-        (value, quantity): (i64, Quantity),
+        value: i64,
+        quantity: Quantity,
         aggressor: Option<Side>,
         slots: [u32; 2],
-        most: [i64; 2],
     ) -> [i64; 2] {
         let liquidity = |side| liquidity(aggressor, side);
         let before = slots.map(|slot| self.holds[slot as usize].accrued);

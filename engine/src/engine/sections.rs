@@ -264,7 +264,8 @@ impl Engine {
     }
 
     fn decode_margin(&mut self, input: &mut Reader<'_>) -> Result<(), BytesError> {
-        let (arena, known) = (&self.arena, (&self.parties, &self.venues));
+        let known: (&Parties, &Venues) = (&self.parties, &self.venues);
+        let arena = &self.arena;
         let live = |slot| owner_in(arena, slot);
         self.clearing
             .decode_margin(input, &self.limits, known, live)

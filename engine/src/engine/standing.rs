@@ -161,7 +161,8 @@ impl Engine {
         own.all(|(id, _)| self.standings.of(Party::Account(id)) == Standing::Closed)
     }
 
-    /// Whether an account has no live order, no balance and no pending instruction. What else an
+    /// Whether an account has no live order, no balance, no pending instruction and no
+    /// position in a margin forward. What else an
     /// account may have or owe belongs into this list.
     fn is_empty(&self, account: AccountId) -> bool {
         let mut orders = self.arena.of_account(account.index());
@@ -170,9 +171,11 @@ impl Engine {
             .clearing
             .custody()
             .pending_from(crate::types::Sequence::ZERO);
+        let mut forwards = self.clearing.margin().of_account_from(account, None);
         orders.next().is_none()
             && positions.all(|position| position.balance() == 0)
             && pending.all(|(_, one)| one.account != account)
+            && forwards.all(|(_, row)| row.is_settled())
     }
 
     /// The audit's part about parties.

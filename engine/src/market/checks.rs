@@ -96,8 +96,6 @@ pub(crate) struct Entry<'a> {
     kind: Kind,
     force: Force,
     prices: Prices,
-    /// How many lots more its account's orders of its side may come to.
-    room_lots: i64,
 }
 
 #[expect(
@@ -114,7 +112,6 @@ impl<'a> Entry<'a> {
             kind: kind_of(&order.order_type),
             force: force_of(order.time_in_force),
             prices: Prices::of(&order.order_type),
-            room_lots: i64::MAX,
         }
     }
 
@@ -400,15 +397,6 @@ pub(crate) fn check_value(setting: &Setting, price: Option<Price>, quantity: Qua
         (Clears::Margin(margined), Some(price)) => margined.check_value(price, quantity),
         _ => Ok(()),
     }
-}
-
-/// POSITION_LIMIT.
-#[inline]
-pub(crate) fn check_position(quantity: Quantity, room_lots: i64) -> Check {
-    if quantity.lots() > room_lots {
-        return Err(RejectReason::PositionLimit);
-    }
-    Ok(())
 }
 
 /// STATIC_BAND.

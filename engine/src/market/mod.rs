@@ -65,6 +65,15 @@ pub(crate) enum Clears {
 }
 
 impl Clears {
+    /// The clearing, if there is one.
+    #[inline]
+    pub(crate) fn cleared(&self) -> Option<&Cleared> {
+        match self {
+            Self::With(cleared) => Some(cleared),
+            Self::Margin(_) | Self::Demonstration | Self::Missing => None,
+        }
+    }
+
     /// The price at which an order holds, where it does.
     pub(crate) fn hold_price(&self, price: Price) -> Option<Price> {
         match self {

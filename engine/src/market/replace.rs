@@ -3,9 +3,7 @@
 //! Invariant: a replace that crosses trades, it never rests crossed. Source: trading models M1.7.
 //! Not here: whose order it is and what the phase takes (`engine`, `venue`).
 
-use super::checks::{
-    check_dynamic, check_notional, check_position, check_post_only, check_static, check_value,
-};
+use super::checks::{check_dynamic, check_notional, check_post_only, check_static, check_value};
 use super::{Market, Setting};
 use crate::book::arena::{Arena, Kind, Place, Row};
 use crate::command::ReplaceOrder;

@@ -13,11 +13,10 @@ mod self_match;
 pub(crate) mod trigger;
 
 use crate::book::arena::{Arena, Force};
-use crate::clearing::Clearing;
 use crate::clearing::margin::mark;
 use crate::clearing::orders::{Party, Settled};
+use crate::clearing::{Cleared, Clearing, Margined};
 use crate::event::{Cause, Event, Events, ExecType, Fill, OrderReport, Trade};
-use crate::market::Clears;
 use crate::market::timers::Timers;
 use crate::parties::Parties;
 use crate::risk::Risk;
@@ -207,8 +206,8 @@ impl Desk<'_> {
     pub(crate) fn lower_hold(&mut self, slot: u32) {
         if let Some(cleared) = self.cleared {
             let row = self.arena.row(slot);
-            let (side, price, leaves) = (row.flags.side(), row.price(), row.leaves);
-            self.clearing.lower(cleared, slot, side, price, leaves);
+            let side = row.flags.side();
+            self.clearing.lower(cleared, self.party(slot), side);
         } else if let Some(margined) = self.margined {
             let (party, side) = (self.party(slot), self.arena.row(slot).flags.side());
             self.clearing.lower_margin(margined, party, side, 0);

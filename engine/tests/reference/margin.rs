@@ -126,6 +126,18 @@ impl Reference {
         })
     }
 
+    /// Whether an account has no position, and nothing that a mark has to settle.
+    pub fn settled(&self, account: usize) -> bool {
+        let all = self
+            .instruments
+            .iter()
+            .filter_map(|known| known.margin.as_ref());
+        let mut rows = all.flat_map(|one| one.rows.iter().map(|row| (one.tick_value, row)));
+        rows.all(|(v, row)| {
+            row.account != account || (row.net(), row.cost(v), row.due) == (0, 0, 0)
+        })
+    }
+
     /// What a row must hold.
     pub fn required(&self, i: usize, account: usize) -> i128 {
         let [high, low] = self.ends(i, account);

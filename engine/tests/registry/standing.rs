@@ -167,6 +167,7 @@ impl Reference {
                 !self.orders.iter().any(|order| order.account == id)
                     && !(0..self.money.assets.len()).any(has)
                     && !self.money.pending.iter().any(waits)
+                    && self.settled(id.place())
             }
         }
     }

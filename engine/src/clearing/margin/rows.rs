@@ -68,6 +68,11 @@ impl Row {
         }
     }
 
+    /// Whether there is neither a position nor anything that a mark has to settle.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.net == 0 && self.cost == 0 && self.due == 0
+    }
+
     /// The most lots it can come to be long or short, whatever of its orders trades first.
     #[inline]
     pub(crate) fn worst(&self) -> i64 {
