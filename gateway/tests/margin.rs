@@ -209,7 +209,8 @@ async fn told(house: &House) {
     assert_eq!(forced[0].exec_type(), v1::ExecType::New);
     assert_eq!(forced[0].side(), v1::Side::Sell);
     assert_eq!(forced[0].client_order_id, "", "nobody sent it");
-    let order = house.orders().await.get_order(v1::GetOrderRequest {
+    let mut orders = house.orders().await;
+    let order = orders.get_order(v1::GetOrderRequest {
         account_id: "A".to_owned(),
         order: Some(v1::get_order_request::Order::OrderId(
             forced[0].order_id.clone(),
