@@ -6,10 +6,15 @@
 //! rules (`engine`, `market`, `venue`).
 
 mod clearing;
+mod receipts;
 
 pub use clearing::{
     Acknowledge, AssetClass, CloseCustodyDate, CreateAsset, CreateCustodian, CustodianKind,
     Direction, FeeRates, Instruct, Outcome, SetClearing, SetFees, SetTier,
+};
+pub use receipts::{
+    EncumberReceipt, Encumbrance, HeldReceipt, IssueReceipt, LiftReceipt, MergeReceipts,
+    ReceiptCommand, ReceiptPart, SplitReceipt, TransferReceipt,
 };
 
 use crate::types::{
@@ -137,6 +142,8 @@ pub enum Body {
     Acknowledge(Acknowledge),
     /// A custodian's date is closed.
     CloseCustodyDate(CloseCustodyDate),
+    /// An act on warehouse receipts.
+    Receipts(Box<ReceiptCommand>),
     /// Time passes: the sequencer puts one before any command at or past the next deadline.
     Tick,
     /// Start-up: connections of the time before are gone.
@@ -180,6 +187,7 @@ impl Body {
             | Self::Instruct(_)
             | Self::Acknowledge(_)
             | Self::CloseCustodyDate(_)
+            | Self::Receipts(_)
             | Self::Tick
             | Self::SessionsLost
             | Self::SemanticsVersion(_)

@@ -9,6 +9,7 @@ mod clock;
 mod day_ends;
 mod operations;
 mod orders;
+mod receipts;
 mod sections;
 mod views;
 
@@ -263,6 +264,7 @@ impl Engine {
             | Body::Instruct(_)
             | Body::Acknowledge(_)
             | Body::CloseCustodyDate(_) => self.clear(command, events),
+            Body::Receipts(act) => self.act_on_receipts(&command.envelope, act, events),
             Body::Tick => self.tick(events),
             Body::BeginEpoch(begin) => {
                 events.push(Event::EpochBegan(*begin));
@@ -305,6 +307,7 @@ impl Engine {
             | Body::Instruct(_)
             | Body::Acknowledge(_)
             | Body::CloseCustodyDate(_) => self.check_clear(command),
+            Body::Receipts(act) => self.check_receipts(&command.envelope, act, time),
             Body::Tick
             | Body::AcceptClock(_)
             | Body::SessionsLost

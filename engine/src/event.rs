@@ -4,6 +4,10 @@
 //! enough to write every report, the public book and the history without asking the engine.
 //! Not here: wire forms (`gateway::to_proto`), bytes for the running hash (`state_hash`).
 
+mod receipts;
+
+pub use receipts::{ReceiptAct, ReceiptEnd, ReceiptReport, ReceiptStatus};
+
 use crate::command::{BeginEpoch, Direction, Quarantine, Scope};
 use crate::reject::Reject;
 use crate::types::{
@@ -43,6 +47,8 @@ pub enum Event {
     DayRolled(DayRolled),
     /// What became of an instruction to a custodian.
     Custody(CustodyReport),
+    /// An act on a warehouse receipt.
+    Receipt(ReceiptReport),
     /// A new epoch began.
     EpochBegan(BeginEpoch),
     /// A command was not applied, since an operator quarantined it.
@@ -354,6 +360,11 @@ pub struct CustodyReport {
     /// The custodian's business date, in days from 1970-01-01; 0 while pending.
     pub business_date: i32,
 }
+
+const _: () = assert!(
+    size_of::<Event>() == size_of::<Trade>(),
+    "an event is copied on the hot path: none is larger than a trade"
+);
 
 /// The events of one or more commands, in order. Reused: `clear` keeps the room.
 #[derive(Default, Debug)]

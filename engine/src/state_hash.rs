@@ -12,7 +12,7 @@ use crate::bytes::{self, BytesError, Reader};
 use crate::command::{BeginEpoch, Scope};
 use crate::event::{
     BookAction, BookChange, Cause, Counters, CustodyReport, Event, ExecType, Fill, OrderReport,
-    Trade,
+    ReceiptReport, Trade,
 };
 use crate::reject::Reject;
 use crate::types::{InstrumentId, OrderId, OrderStatus, Price, Sequence, Side};
@@ -125,6 +125,7 @@ impl Event {
             | Self::ReferencePrice(_)
             | Self::DayRolled(_)
             | Self::Custody(_)
+            | Self::Receipt(_)
             | Self::EpochBegan(_)
             | Self::Quarantined(_) => {
                 buffer.rare_event(self);
@@ -343,6 +344,7 @@ impl Buffer {
                 self.i64(set.price.ticks());
             }
             Event::Custody(report) => self.custody(report),
+            Event::Receipt(report) => self.receipt(report),
             Event::EpochBegan(began) => self.epoch_began(began),
             Event::Quarantined(quarantine) => {
                 self.byte(15);
@@ -372,6 +374,25 @@ impl Buffer {
             self.byte(byte);
         }
         self.put(report.business_date.to_le_bytes());
+    }
+
+    fn receipt(&mut self, report: &ReceiptReport) {
+        self.byte(26);
+        let (act, encumbrance, named) = report.act.code();
+        self.byte(act);
+        self.byte(encumbrance);
+        self.u32(named);
+        self.u32(report.receipt.index());
+        self.u32(report.warehouse.index());
+        self.u32(report.asset.index());
+        self.u32(report.account.index());
+        self.i64(report.amount.units());
+        self.byte(report.number.as_str().len() as u8);
+        for byte in report.number.as_str().bytes() {
+            self.byte(byte);
+        }
+        self.put(report.document);
+        self.put(report.provenance);
     }
 
     fn epoch_began(&mut self, began: &BeginEpoch) {

@@ -11,6 +11,7 @@ mod model {
     pub mod generate;
     pub mod operate;
     pub mod paid;
+    pub mod papers;
     pub mod rng;
     pub mod script;
     pub mod shrink;

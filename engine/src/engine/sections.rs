@@ -41,11 +41,13 @@ pub enum SectionId {
     Clearing = 7,
     /// What live orders hold. Since semantics version 2.
     Holds = 8,
+    /// Warehouse receipts. Since semantics version 3.
+    Receipts = 15,
 }
 
 impl SectionId {
     /// All sections in their order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Clock,
         Self::Parties,
         Self::Venues,
@@ -54,6 +56,7 @@ impl SectionId {
         Self::Orders,
         Self::Clearing,
         Self::Holds,
+        Self::Receipts,
     ];
     /// The rules version whose snapshots have the section for the first time. One written before
     /// does without it: what the section would hold is as in a new engine.
@@ -66,6 +69,7 @@ impl SectionId {
             | Self::Requests
             | Self::Orders => 1,
             Self::Clearing | Self::Holds => 2,
+            Self::Receipts => 3,
         }
     }
 
@@ -157,6 +161,7 @@ impl Engine {
                 SectionId::Orders => self.encode_orders(&mut out),
                 SectionId::Clearing => self.clearing.encode(&mut out),
                 SectionId::Holds => self.clearing.encode_holds(&mut out),
+                SectionId::Receipts => self.clearing.encode_receipts(&mut out),
             }
             (*section, out)
         });
@@ -217,6 +222,10 @@ impl Engine {
                 self.clearing = Clearing::decode(input, &self.limits, known)?;
             }
             SectionId::Holds => self.decode_holds(input)?,
+            SectionId::Receipts => {
+                let known = (&self.parties, self.sequence);
+                self.clearing.decode_receipts(input, &self.limits, known)?;
+            }
         }
         Ok(())
     }

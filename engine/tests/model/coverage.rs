@@ -14,7 +14,7 @@ use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::{OrderType, SelfTradePrevention, Time, TimeInForce};
 use sanjiang_engine::venue::{Action, Phase, TradingStatus};
 
-use super::paid;
+use super::{paid, papers};
 use crate::reference::Reference;
 
 /// One thing that has to happen at least once.
@@ -34,6 +34,10 @@ pub enum Cell {
     /// A command about money, taken or refused.
     Command(&'static str, bool),
     Custody(&'static str),
+    /// An act, and how the receipt it names stands.
+    Receipt(&'static str, &'static str),
+    /// What became of a receipt: the numbers of the act.
+    ReceiptAct(u8, u8),
     /// What the reference says of fees and holds.
     Money(&'static str),
     /// A command so many nanoseconds after the next deadline.
@@ -53,6 +57,7 @@ pub struct Before {
     action: Option<(Action, Phase, [TradingStatus; 2])>,
     /// The orders with a date of their own, when a tick comes.
     dated: Option<Vec<u64>>,
+    receipt: Option<Cell>,
 }
 
 /// How often each cell was reached, and how much was done.
@@ -97,7 +102,7 @@ const REPORTS: [&str; 9] = [
     "RESTATED",
 ];
 const BOOK: [&str; 3] = ["ADD", "CHANGE", "DELETE"];
-const EVENTS: [&str; 14] = [
+const EVENTS: [&str; 15] = [
     "Report",
     "Trade",
     "Book",
@@ -112,6 +117,7 @@ const EVENTS: [&str; 14] = [
     "ReferencePrice",
     "DayRolled",
     "Custody",
+    "Receipt",
 ];
 
 const FIRED: [&str; 4] = ["day roll", "end of day", "timetable", "good till date"];
@@ -198,6 +204,7 @@ fn event_of(event: &Event) -> usize {
         Event::ReferencePrice(_) => 11,
         Event::DayRolled(_) => 12,
         Event::Custody(_) => 13,
+        Event::Receipt(_) => 14,
         // Only the tools on a stopped folder cause them: `tests/acts`.
         Event::EpochBegan(_) | Event::Quarantined(_) => unreachable!("not generated"),
     }
@@ -247,6 +254,7 @@ pub fn reject_of(event: &Event) -> Option<RejectReason> {
         | Event::ReferencePrice(_)
         | Event::DayRolled(_)
         | Event::Custody(_)
+        | Event::Receipt(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => None,
     };
@@ -283,6 +291,7 @@ impl Coverage {
             phases: world.venues.iter().map(|venue| venue.phase).collect(),
             action,
             dated: (command.body == Body::Tick).then(|| dated(world)),
+            receipt: papers::before(world, &command.body),
         }
     }
 
@@ -313,9 +322,15 @@ impl Coverage {
         if let Some(dated) = &before.dated {
             self.count_fired(dated, events);
         }
+        if let Some(cell) = before.receipt.filter(|_| judged) {
+            self.hit(cell);
+        }
         let mut phases = before.phases;
         for (at, event) in events.iter().enumerate() {
             self.hit(Cell::Event(EVENTS[event_of(event)]));
+            if let Some(cell) = papers::event(event) {
+                self.hit(cell);
+            }
             if let Some(reason) = reject_of(event) {
                 self.hit(Cell::Reject(reason));
             }
@@ -357,6 +372,7 @@ impl Coverage {
                 | Event::StatusChanged(_)
                 | Event::ReferencePrice(_)
                 | Event::DayRolled(_)
+                | Event::Receipt(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_) => {}
             }
@@ -374,7 +390,8 @@ impl Coverage {
 
     /// What is about money; `taken` says whether the command was, if it was looked at.
     fn count_money(&mut self, command: &Command, taken: Option<bool>, world: &Reference) {
-        if let (Some(name), Some(taken)) = (paid::command(&command.body), taken) {
+        let name = paid::command(&command.body).or_else(|| papers::command(&command.body));
+        if let (Some(name), Some(taken)) = (name, taken) {
             self.hit(Cell::Command(name, taken));
         }
         for mark in &world.reached {
@@ -519,5 +536,6 @@ fn required() -> Vec<(&'static str, Vec<Cell>)> {
         ),
     ];
     groups.extend(paid::required());
+    groups.extend(papers::required());
     groups
 }

@@ -12,6 +12,7 @@ use sanjiang_engine::venue::Phase;
 
 use super::cash;
 use super::operate;
+use super::papers;
 use super::rng::Rng;
 use super::script::{Step, internal};
 use super::world::{HOUR, SECOND, deep, lots, lots_of, price_at, ticks};
@@ -53,6 +54,7 @@ impl Generator {
             (if shut { 150 } else { 40 }, 4),
             (30, 5),
             (if deep { 20 } else { 70 }, 6),
+            (if deep { 10 } else { 50 }, 7),
         ]);
         let body = match action {
             0 => Some(Body::NewOrder(self.new_order(world, time))),
@@ -61,7 +63,8 @@ impl Generator {
             3 => Some(self.mass_cancel(world)),
             4 => Some(operate::turn(rng, world)),
             5 => Some(operate::administer(rng, world, time)),
-            _ => cash::turn(rng, world, places, time),
+            6 => cash::turn(rng, world, places, time),
+            _ => Some(papers::turn(rng, world)),
         };
         let body = body.unwrap_or_else(|| Body::NewOrder(self.new_order(world, time)));
         let command = self.envelope(world, body, time);

@@ -8,6 +8,7 @@ mod admin;
 mod law;
 mod money;
 mod phases;
+mod receipts;
 mod requests;
 mod rules;
 mod time;
