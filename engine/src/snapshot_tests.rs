@@ -21,6 +21,8 @@ fn small() -> Limits {
         rates_max: 4,
         instructions_max: 4,
         references_max: 8,
+        receipts_max: 8,
+        receipt_numbers_max: 32,
         sessions_max: 2,
         requests_capacity: 8,
     }

@@ -9,6 +9,7 @@ mod clearing;
 mod fields;
 mod operations;
 mod orders;
+mod receipts;
 mod session;
 mod timetable;
 

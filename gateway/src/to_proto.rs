@@ -6,6 +6,7 @@
 
 mod clearing;
 mod history;
+mod receipts;
 mod session;
 mod venue;
 
@@ -26,6 +27,7 @@ pub use clearing::{
     fee_rates, instruction, money_name, money_text, posting, posting_place_text,
 };
 pub use history::{client_order_id, execution_report, order};
+pub use receipts::receipt;
 pub use session::session_reports;
 pub use venue::venue;
 

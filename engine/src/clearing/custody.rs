@@ -73,8 +73,8 @@ pub(crate) struct Known {
     demonstration: Demonstration,
 }
 
-/// Days from 1970-01-01 at UTC+8.
-pub(super) fn business_date(time: Time) -> i32 {
+/// The day of an instant, in days from 1970-01-01 at UTC+8.
+pub fn business_date(time: Time) -> i32 {
     const DAY: i64 = 86_400_000_000_000;
     const EAST: i64 = 8 * 3_600_000_000_000;
     ((time.nanoseconds() + EAST).div_euclid(DAY)) as i32

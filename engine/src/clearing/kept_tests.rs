@@ -63,7 +63,8 @@ impl Yard {
     }
 
     fn step(&mut self) {
-        let place = self.places[self.below(ACCOUNTS)];
+        let account = self.below(ACCOUNTS);
+        let place = self.places[account];
         let available = self.ledger.position(place).available;
         if self.kept.is_empty() || self.below(4) == 0 && self.kept.len() < 20 {
             let amount = self.below(available as usize + 1) as i64;

@@ -23,7 +23,7 @@ pub(crate) mod section;
 pub(crate) mod terms;
 
 pub use assets::{Asset, Custodian};
-pub use custody::Instruction;
+pub use custody::{Instruction, business_date};
 pub use ledger::{Holder, Position};
 pub use receipts::{Receipt, Receipts};
 pub use terms::{Cleared, factors};

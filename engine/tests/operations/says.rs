@@ -55,6 +55,10 @@ fn line(event: &Event) -> String {
                 report.direction, report.status
             )
         }
+        Event::Receipt(report) => {
+            let (id, amount) = (report.receipt.index(), report.amount.units());
+            format!("receipt {id} {amount} {:?}", report.act)
+        }
         Event::Trade(_)
         | Event::Indicative(_)
         | Event::Uncrossed(_)

@@ -129,7 +129,16 @@ context!(
     SetTierRequest,
     InstructRequest,
     AcknowledgeInstructionRequest,
-    CloseCustodyDateRequest
+    CloseCustodyDateRequest,
+    RegisterReceiptRequest,
+    DrawReceiptRequest,
+    EncumberReceiptRequest,
+    LiftReceiptRequest,
+    SplitReceiptRequest,
+    MergeReceiptsRequest,
+    TransferReceiptRequest,
+    CancelReceiptRequest,
+    PoolReceiptRequest
 );
 
 impl Asks for v1::CreateParticipantRequest {

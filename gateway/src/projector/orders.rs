@@ -150,6 +150,12 @@ impl LiveOrders {
                 let posting = postings::of_custody(at.posting(Side::Buy), report);
                 Ok(rows.put_posting(&posting)?)
             }
+            Event::Receipt(report) => {
+                for posting in postings::of_receipt(at.posting(Side::Buy), report) {
+                    rows.put_posting(&posting)?;
+                }
+                Ok(())
+            }
             Event::Book(_)
             | Event::Indicative(_)
             | Event::Uncrossed(_)

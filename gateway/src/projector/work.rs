@@ -112,7 +112,7 @@ impl Piece {
 
     /// The last command that moved an amount.
     pub fn last_posting(&self) -> Option<Sequence> {
-        self.last_with(|event| matches!(event, Event::Trade(_) | Event::Custody(_)))
+        self.last_with(|event| matches!(event, Event::Trade(_) | Event::Custody(_) | Event::Receipt(_)))
     }
 
     fn last_with(&self, wanted: impl Fn(&Event) -> bool) -> Option<Sequence> {
@@ -144,6 +144,7 @@ fn is_history(event: &Event) -> bool {
     match event {
         // What is pending or was refused moved nothing.
         Event::Custody(report) => report.status == CustodyStatus::Executed,
+        Event::Receipt(report) => engine::clearing::postings::of_receipt(report).next().is_some(),
         Event::Report(_) | Event::Trade(_) | Event::MassCancel(_) | Event::Operation(_) => true,
         Event::Book(_)
         | Event::Indicative(_)
@@ -183,6 +184,7 @@ fn ask(body: &Body) -> Ask {
         | Body::Instruct(_)
         | Body::Acknowledge(_)
         | Body::CloseCustodyDate(_)
+        | Body::Receipts(_)
         | Body::AcceptClock(_) => Ask::Operation,
         Body::OpenSession(_)
         | Body::Tick

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use engine::command::{Body, Command, Demonstration};
+use engine::command::{Body, Command, Demonstration, ReceiptCommand};
 use engine::types::{PrincipalId, Sequence};
 use proto::v1;
 use proto::v1::operations_server::Operations;
@@ -242,6 +242,19 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         Body::SetFees(set) => of_venue(set.venue),
         Body::Instruct(instruct) => of_custodian(instruct.custodian),
         Body::CloseCustodyDate(close) => of_custodian(close.custodian),
+        Body::Receipts(act) => match &**act {
+            ReceiptCommand::Register(issue) | ReceiptCommand::Draw(issue) => {
+                of_custodian(issue.warehouse)
+            }
+            // The directory knows no receipts.
+            ReceiptCommand::Encumber(_)
+            | ReceiptCommand::Lift(_)
+            | ReceiptCommand::Split(_)
+            | ReceiptCommand::Merge(_)
+            | ReceiptCommand::Transfer(_)
+            | ReceiptCommand::Cancel(_)
+            | ReceiptCommand::Pool(_) => tables.all_demonstration(),
+        },
         // A demonstration's custodian leaves nothing to be acknowledged.
         Body::Acknowledge(_) => false,
         Body::NewOrder(_)

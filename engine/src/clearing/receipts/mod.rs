@@ -179,7 +179,3 @@ impl Receipts {
         next
     }
 }
-
-#[cfg(test)]
-#[path = "../receipts_tests.rs"]
-mod tests;

@@ -1,0 +1,12 @@
+//! Warehouse receipts from outside (SEMANTICS section 18): the whole table of standings and acts,
+//! signatures, bounds, provenance checked by hand, snapshots and forgeries.
+//!
+//! Invariant: a test reads events and what the engine shows, and audits it after every command.
+//! Not here: the comparison with the naive reference (`model`), narrated cases
+//! (`scenarios/receipts.txt`).
+
+mod provenance;
+mod rules;
+mod sections;
+mod table;
+mod yard;
