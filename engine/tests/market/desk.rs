@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use sanjiang_engine::command::{
-    Body, Command, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant, CreateVenue,
+    Authority, Body, Command, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant, CreateVenue,
     Demonstration, Envelope, Identity, InstrumentTerms, Sequenced, SetCalendar, SetPhase,
 };
 use sanjiang_engine::engine::Engine;
@@ -133,6 +133,15 @@ impl Desk {
     /// Sends a command of the runtime's own, ticks first, and returns its own events.
     pub fn send(&mut self, body: Body) -> Vec<Event> {
         self.send_as(Identity::Internal, body);
+        self.events.as_slice().to_vec()
+    }
+
+    /// Sends a command with the words that go with an operator's act, and returns its events.
+    pub fn send_for(&mut self, authority: Option<Box<Authority>>, body: Body) -> Vec<Event> {
+        self.ticks();
+        let mut value = command(Identity::Internal, body);
+        value.envelope.authority = authority;
+        self.apply(value);
         self.events.as_slice().to_vec()
     }
 

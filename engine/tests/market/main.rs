@@ -9,6 +9,7 @@
 mod auction_vectors;
 mod desk;
 mod money;
+mod papers;
 mod properties;
 mod said;
 mod scenarios;

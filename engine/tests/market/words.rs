@@ -4,7 +4,8 @@
 //! `on=ACCOUNT tif=IOC until=TIME post show=N min=N stp=MODE protect=PRICE`; `cancel NAME`,
 //! `replace NAME [@PRICE] [x=QUANTITY] [trigger=PRICE]`, `mass ACCOUNT [buy|sell]`, `phase P`,
 //! `status venue|instrument S`, `reference PRICE`, `terms KEY=VALUE..`, `accounts OWNER..`,
-//! `schedule OFFSET=PHASE..`, `time NANOSECONDS`, `ticks`; those about money are in `money`.
+//! `schedule OFFSET=PHASE..`, `time NANOSECONDS`, `ticks`; those about money are in `money`, those
+//! about warehouse receipts in `papers`.
 //! Account 0 trades unless `on=` says otherwise. Times are counted from the begin of day 1.
 //!
 //! Invariant: a line that is not understood stops the test. Not here: comparing.
@@ -24,6 +25,7 @@ use sanjiang_engine::venue::{Phase, TradingStatus};
 
 use crate::desk::{self, DAY, Desk, INSTRUMENT, VENUE, small_limits};
 use crate::money;
+use crate::papers;
 use crate::said::Names;
 
 /// One scenario on its way.
@@ -67,6 +69,7 @@ impl Stage {
                 self.clears = Some((decimals("money"), decimals("goods")));
             }
             "has" | "venue" => return money::tell(&self.desk.engine, &words).into_iter().collect(),
+            "receipt" => return papers::tell(&self.desk.engine, &words).into_iter().collect(),
             _ => return self.act(&words),
         }
         Vec::new()
@@ -89,8 +92,10 @@ impl Stage {
         }
         let mut events = self.desk.ticks();
         if words[0] != "ticks" {
-            let body = self.body(words);
-            let sent = self.desk.send(body);
+            let sent = match papers::body(&self.desk.engine, words) {
+                Some((body, authority)) => self.desk.send_for(authority, body),
+                None => self.desk.send(self.body(words)),
+            };
             if let Some(name) = words[0].strip_suffix(':') {
                 self.name(name, &sent);
             }
