@@ -27,7 +27,7 @@ pub use clearing::{
     fee_rates, instruction, money_name, money_text, posting, posting_place_text,
 };
 pub use history::{client_order_id, execution_report, order};
-pub use receipts::receipt;
+pub use receipts::{receipt, receipt_act};
 pub use session::session_reports;
 pub use venue::venue;
 

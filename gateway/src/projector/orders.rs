@@ -15,6 +15,7 @@ use engine::types::{
 use super::answers::{FirstAnswerDue, answered};
 use super::output::{ProjectError, Rows};
 use super::postings::{self, ClearedAssets, PostingPlace};
+use super::receipts::ReceiptRow;
 use super::rows::{
     ExecutionKind, ExecutionRow, FirstAnswer, Liquidity, OrderKind, OrderRow, Origin, Standing,
     TradeRow,
@@ -154,7 +155,12 @@ impl LiveOrders {
                 for posting in postings::of_receipt(at.posting(Side::Buy), report) {
                     rows.put_posting(&posting)?;
                 }
-                Ok(())
+                Ok(rows.put_receipt(&ReceiptRow {
+                    time: at.step.time,
+                    sequence: at.step.sequence,
+                    index: at.index,
+                    report: *report,
+                })?)
             }
             Event::Book(_)
             | Event::Indicative(_)

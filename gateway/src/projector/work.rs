@@ -144,8 +144,11 @@ fn is_history(event: &Event) -> bool {
     match event {
         // What is pending or was refused moved nothing.
         Event::Custody(report) => report.status == CustodyStatus::Executed,
-        Event::Receipt(report) => engine::clearing::postings::of_receipt(report).next().is_some(),
-        Event::Report(_) | Event::Trade(_) | Event::MassCancel(_) | Event::Operation(_) => true,
+        Event::Report(_)
+        | Event::Trade(_)
+        | Event::Receipt(_)
+        | Event::MassCancel(_)
+        | Event::Operation(_) => true,
         Event::Book(_)
         | Event::Indicative(_)
         | Event::Uncrossed(_)

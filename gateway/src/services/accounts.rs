@@ -296,4 +296,12 @@ impl Accounts for AccountsService {
         let answer = receipts::list(&self.exchange, request.get_ref()).await?;
         Ok(Response::new(answer))
     }
+
+    async fn list_receipt_acts(
+        &self,
+        request: Request<v1::ListReceiptActsRequest>,
+    ) -> Result<Response<v1::ListReceiptActsResponse>, Status> {
+        let answer = receipts::acts(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
 }

@@ -6,15 +6,17 @@
 use engine::clearing::Receipt;
 use engine::types::{CustodianId, ReceiptId, Sequence};
 use proto::v1;
+use tonic::Status;
 
 use super::balances::{Seen, payer, wrong_token};
-use super::executions::account;
+use super::executions::{account, read};
 use super::looks::look;
 use super::pages::page;
 use crate::admission::Payer;
 use crate::errors::{Failure, Kind};
 use crate::exchange::Exchange;
-use crate::from_proto::{Fields, Prefix};
+use crate::from_proto::{self, Fields, Prefix};
+use crate::projector::receipts::ReceiptActsQuery;
 use crate::to_proto;
 
 /// What names a receipt.
@@ -103,6 +105,53 @@ pub async fn list(
         receipts: receipts.collect(),
         engine_sequence: sequence.value(),
         next_page_token: seen.next.map_or_else(String::new, place_text),
+    })
+}
+
+/// What was done with a receipt, the oldest first.
+///
+/// # Errors
+/// Malformed, not found, or the history cannot be read.
+pub async fn acts(
+    exchange: &Exchange,
+    request: &v1::ListReceiptActsRequest,
+) -> Result<v1::ListReceiptActsResponse, Status> {
+    let query = query(exchange, request)?;
+    exchange.history.catch_up().await.map_err(Failure::from)?;
+    let found = read(&exchange.history, move |history| history.receipt_acts(&query)).await?;
+    if found.acts.is_empty() {
+        let name = query.receipt.index().to_string();
+        return Err(Failure::NotFound(Kind::Receipt, name).into());
+    }
+    let tables = exchange.directory.read();
+    let acts = found.acts.iter();
+    Ok(v1::ListReceiptActsResponse {
+        acts: acts.map(|row| to_proto::receipt_act(&tables, row)).collect(),
+        next_page_token: found.next.map_or_else(String::new, |(sequence, index)| {
+            format!("{}-{index}", sequence.value())
+        }),
+    })
+}
+
+fn query(
+    exchange: &Exchange,
+    request: &v1::ListReceiptActsRequest,
+) -> Result<ReceiptActsQuery, Failure> {
+    let tables = exchange.directory.read();
+    let mut fields = Fields::new(&tables, Prefix::None);
+    let receipt = from_proto::receipt(&mut fields, request.receipt);
+    let receipt = fields.finish(receipt)?;
+    let from = match request.page_token.as_str() {
+        "" => (Sequence::ZERO, 0),
+        token => {
+            let (sequence, index) = place(token).ok_or_else(wrong_token)?;
+            (sequence, index.index())
+        }
+    };
+    Ok(ReceiptActsQuery {
+        receipt,
+        from,
+        limit: page(request.page_size, "")?.size,
     })
 }
 

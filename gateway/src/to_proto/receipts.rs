@@ -3,13 +3,15 @@
 //! Invariant: as in `clearing`. Not here: where they were read (`services::receipts`).
 
 use engine::clearing::Receipt;
+use engine::clearing::receipts::act_bytes;
 use engine::command::{Demonstration, Encumbrance};
-use engine::event::{ReceiptEnd, ReceiptStatus};
+use engine::event::{ReceiptAct, ReceiptEnd, ReceiptStatus};
 use engine::types::ReceiptId;
 use proto::v1;
 
-use super::{account_name, amount_text, asset_name, custodian_name};
+use super::{account_name, amount_text, asset_name, custodian_name, timestamp};
 use crate::directory::Tables;
+use crate::projector::receipts::ReceiptRow;
 
 /// A receipt.
 pub fn receipt(tables: &Tables, id: ReceiptId, of: &Receipt) -> v1::Receipt {
@@ -52,5 +54,81 @@ fn status(status: ReceiptStatus) -> v1::ReceiptStatus {
         ReceiptStatus::Ended(ReceiptEnd::Merged) => v1::ReceiptStatus::Merged,
         ReceiptStatus::Ended(ReceiptEnd::Cancelled) => v1::ReceiptStatus::Cancelled,
         ReceiptStatus::Ended(ReceiptEnd::Pooled) => v1::ReceiptStatus::Pooled,
+    }
+}
+
+/// An act on a receipt.
+pub fn receipt_act(tables: &Tables, row: &ReceiptRow) -> v1::ReceiptAct {
+    let of = &row.report;
+    let asset = tables.asset(of.asset);
+    let wire = v1::ReceiptAct {
+        engine_sequence: row.sequence.value(),
+        time: Some(timestamp(row.time)),
+        kind: act_kind(of.act).into(),
+        receipt: of.receipt.index(),
+        warehouse_id: custodian_name(tables, of.warehouse),
+        number: of.number.as_str().to_owned(),
+        asset_id: asset_name(tables, of.asset),
+        amount: asset.map_or_else(String::new, |asset| amount_text(asset, of.amount.units())),
+        account_id: account_name(tables, of.account),
+        document_hash: of.document.to_vec(),
+        hashed: act_bytes(row.sequence, of).as_slice().to_vec(),
+        provenance: of.provenance.to_vec(),
+        ..v1::ReceiptAct::default()
+    };
+    match of.act {
+        ReceiptAct::Encumbered(what) | ReceiptAct::Lifted(what) => {
+            let (kind, other_account_id) = encumbrance(tables, what);
+            v1::ReceiptAct {
+                encumbrance: kind.into(),
+                other_account_id,
+                ..wire
+            }
+        }
+        ReceiptAct::Split { parts } | ReceiptAct::Whole { parts } => v1::ReceiptAct {
+            parts: parts.into(),
+            ..wire
+        },
+        ReceiptAct::Part { of: other } | ReceiptAct::Merged { into: other } => v1::ReceiptAct {
+            other_receipt: Some(other.index()),
+            ..wire
+        },
+        ReceiptAct::Transferred { from } => v1::ReceiptAct {
+            other_account_id: account_name(tables, from),
+            ..wire
+        },
+        ReceiptAct::Registered
+        | ReceiptAct::Drawn
+        | ReceiptAct::Cancelled
+        | ReceiptAct::Pooled => wire,
+    }
+}
+
+fn act_kind(act: ReceiptAct) -> v1::ReceiptActKind {
+    match act {
+        ReceiptAct::Registered => v1::ReceiptActKind::Registered,
+        ReceiptAct::Drawn => v1::ReceiptActKind::Drawn,
+        ReceiptAct::Encumbered(_) => v1::ReceiptActKind::Encumbered,
+        ReceiptAct::Lifted(_) => v1::ReceiptActKind::Lifted,
+        ReceiptAct::Split { .. } => v1::ReceiptActKind::Split,
+        ReceiptAct::Part { .. } => v1::ReceiptActKind::Part,
+        ReceiptAct::Merged { .. } => v1::ReceiptActKind::Merged,
+        ReceiptAct::Whole { .. } => v1::ReceiptActKind::Whole,
+        ReceiptAct::Transferred { .. } => v1::ReceiptActKind::Transferred,
+        ReceiptAct::Cancelled => v1::ReceiptActKind::Cancelled,
+        ReceiptAct::Pooled => v1::ReceiptActKind::Pooled,
+    }
+}
+
+/// What encumbers, and the pledgee.
+fn encumbrance(tables: &Tables, what: Encumbrance) -> (v1::ReceiptEncumbrance, String) {
+    match what {
+        Encumbrance::Listed => (v1::ReceiptEncumbrance::Listed, String::new()),
+        Encumbrance::Pledged { pledgee } => (
+            v1::ReceiptEncumbrance::Pledged,
+            account_name(tables, pledgee),
+        ),
+        Encumbrance::Frozen => (v1::ReceiptEncumbrance::Frozen, String::new()),
+        Encumbrance::Locked => (v1::ReceiptEncumbrance::Locked, String::new()),
     }
 }

@@ -30,7 +30,13 @@ pub fn provenance<'a>(
     for hash in before {
         hasher.update(hash);
     }
-    let mut act = Act {
+    hasher.update(act_bytes(sequence, report).as_slice());
+    *hasher.finalize().as_bytes()
+}
+
+/// What an act adds to the hashes before it.
+pub fn act_bytes(sequence: Sequence, report: &ReceiptReport) -> ActBytes {
+    let mut act = ActBytes {
         bytes: [0; ACT_BYTES_MAX],
         length: 0,
     };
@@ -51,16 +57,22 @@ pub fn provenance<'a>(
     act.put(&[number.len() as u8]);
     act.put(number);
     act.put(&report.document);
-    hasher.update(&act.bytes[..act.length]);
-    *hasher.finalize().as_bytes()
+    act
 }
 
-struct Act {
+/// The bytes of an act, on the stack.
+#[derive(Clone, Copy, Debug)]
+pub struct ActBytes {
     bytes: [u8; ACT_BYTES_MAX],
     length: usize,
 }
 
-impl Act {
+impl ActBytes {
+    /// The bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
     fn put(&mut self, bytes: &[u8]) {
         self.bytes[self.length..self.length + bytes.len()].copy_from_slice(bytes);
         self.length += bytes.len();

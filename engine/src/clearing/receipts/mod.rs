@@ -14,7 +14,7 @@ mod checks;
 mod section;
 mod table;
 
-pub use chain::provenance;
+pub use chain::{ActBytes, act_bytes, provenance};
 pub(crate) use checks::{By, Reasoned};
 pub(crate) use section::{encumbrance, put_encumbrance, receipt};
 
