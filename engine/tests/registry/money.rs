@@ -243,7 +243,10 @@ impl Reference {
             one.live() && (one.warehouse, one.asset) == (custodian, asset)
         };
         let stored = self.money.receipts.iter().filter(own);
-        let stored: i128 = stored.map(|one| one.amount).sum();
+        let mut stored: i128 = stored.map(|one| one.amount).sum();
+        if self.fault == Some(Fault::ReceiptsUnbacked) {
+            stored = 0;
+        }
         -self.balance(Holder::Custodian(custodian), asset) - waiting - stored
     }
 
