@@ -55,7 +55,7 @@ fn founding() -> Vec<Body> {
     }));
     for at in 0..ACCOUNTS {
         bodies.push(act(ReceiptCommand::Register(issue(
-            format!("w{at}"),
+            &format!("w{at}"),
             AccountId::new(at),
             10,
         ))));
@@ -67,9 +67,9 @@ fn act(act: ReceiptCommand) -> Body {
     Body::Receipts(Box::new(act))
 }
 
-fn issue(number: String, account: AccountId, units: i64) -> IssueReceipt {
+fn issue(number: &str, account: AccountId, units: i64) -> IssueReceipt {
     IssueReceipt {
-        number: name(&number),
+        number: name(number),
         warehouse: CustodianId::new(0),
         asset: AssetId::new(0),
         amount: Amount::new(units).expect("in bounds"),
@@ -92,7 +92,7 @@ fn life(round: u32, next: u32) -> [ReceiptCommand; 10] {
     let receipt = first;
     let held = |receipt, account| HeldReceipt { receipt, account };
     [
-        ReceiptCommand::Register(issue(format!("r{round}"), from, 100)),
+        ReceiptCommand::Register(issue(&format!("r{round}"), from, 100)),
         ReceiptCommand::Encumber(EncumberReceipt {
             receipt,
             account: Some(from),
@@ -121,7 +121,7 @@ fn life(round: u32, next: u32) -> [ReceiptCommand; 10] {
             to,
         }),
         ReceiptCommand::Pool(held(whole, to)),
-        ReceiptCommand::Draw(issue(format!("d{round}"), to, 100)),
+        ReceiptCommand::Draw(issue(&format!("d{round}"), to, 100)),
         ReceiptCommand::Cancel(held(drawn, to)),
     ]
 }

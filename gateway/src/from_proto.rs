@@ -16,7 +16,7 @@ mod timetable;
 pub use clearing::posting_place;
 pub use fields::{Fields, Prefix, at};
 pub use operations::{Operation, operation};
-pub use receipts::receipt;
 pub use orders::{OrderName, cancel, mass_cancel, order_id, order_name, replace, submit};
+pub use receipts::receipt;
 pub use session::{open_session, session_batch};
 pub use timetable::{calendar_hash, date};

@@ -215,7 +215,10 @@ async fn a_receipt_lives_through_the_public_api() {
     assert_eq!(has, ("0.000".to_owned(), "100.000".to_owned()));
 
     // Pledged, it goes nowhere until the pledgee lets it.
-    assert_eq!(told(accounts.encumber_receipt(pledge("p", 0)).await), Ok(None));
+    assert_eq!(
+        told(accounts.encumber_receipt(pledge("p", 0)).await),
+        Ok(None)
+    );
     let stands = get(&mut accounts, 0).await;
     assert_eq!(stands.status(), v1::ReceiptStatus::Pledged);
     assert_eq!(stands.pledgee_account_id, "B");
@@ -271,7 +274,10 @@ async fn a_receipt_lives_through_the_public_api() {
             assert_eq!(verified(&mut accounts, receipt).await, provenance);
         }
         let whole = get(&mut accounts, 4).await;
-        assert_eq!((whole.number.as_str(), whole.amount.as_str()), ("R-5", "49.500"));
+        assert_eq!(
+            (whole.number.as_str(), whole.amount.as_str()),
+            ("R-5", "49.500")
+        );
         assert_eq!(list(&mut accounts, "B").await, [4]);
     }
     let kinds = acts(&mut accounts, 2).await;
@@ -297,7 +303,10 @@ async fn postings_and_the_reconciliation_count_receipts() {
     }
     let answer = accounts.transfer_receipt(transfer("t", 0, "A", "B")).await;
     assert_eq!(told(answer), Ok(None));
-    assert_eq!(told(accounts.encumber_receipt(pledge("p", 1)).await), Ok(None));
+    assert_eq!(
+        told(accounts.encumber_receipt(pledge("p", 1)).await),
+        Ok(None)
+    );
     let cancel = v1::CancelReceiptRequest {
         context: context("c"),
         receipt: Some(0),
@@ -392,7 +401,11 @@ async fn what_is_malformed_or_missing_is_named() {
     // A name that names nothing is told first.
     assert_eq!(error.code(), Code::InvalidArgument);
     let details = error.get_error_details();
-    let fields = details.bad_request().expect("given").field_violations.iter();
+    let fields = details
+        .bad_request()
+        .expect("given")
+        .field_violations
+        .iter();
     let fields: Vec<_> = fields.map(|one| one.field.as_str()).collect();
     for field in ["number", "amount", "document_hash"] {
         assert!(fields.contains(&field), "{field} in {fields:?}");
@@ -404,7 +417,11 @@ async fn what_is_malformed_or_missing_is_named() {
     };
     let error = accounts.encumber_receipt(wrong).await.expect_err("wrong");
     let details = error.get_error_details();
-    let fields = details.bad_request().expect("given").field_violations.iter();
+    let fields = details
+        .bad_request()
+        .expect("given")
+        .field_violations
+        .iter();
     let fields: Vec<_> = fields.map(|one| one.field.as_str()).collect();
     assert_eq!(fields, ["receipt", "pledgee_account_id", "encumbrance"]);
     let split = v1::SplitReceiptRequest {
@@ -445,7 +462,9 @@ async fn what_is_malformed_or_missing_is_named() {
         let error = accounts.list_receipts(request).await.expect_err("wrong");
         assert_eq!(error.code(), Code::InvalidArgument);
     }
-    let answer = accounts.register_receipt(register("r", "R-9", "A", "5")).await;
+    let answer = accounts
+        .register_receipt(register("r", "R-9", "A", "5"))
+        .await;
     assert_eq!(told(answer), Ok(Some(0)));
     let found = accounts.get_receipt(unknown).await.expect("a receipt");
     let found = found.into_inner().receipt.expect("given");

@@ -145,7 +145,11 @@ impl Clearing {
         holds - stored - asked.map(|one| one.amount.units()).sum::<i64>()
     }
 
-    pub(super) fn check_circulation(&self, asset: AssetId, amount: Amount) -> Result<(), RejectReason> {
+    pub(super) fn check_circulation(
+        &self,
+        asset: AssetId,
+        amount: Amount,
+    ) -> Result<(), RejectReason> {
         let sum = self.ledger.circulation(asset).units() + amount.units();
         Amount::new(sum)
             .map(|_| ())

@@ -36,11 +36,7 @@ impl Engine {
     }
 }
 
-fn by<'a>(
-    envelope: &Envelope,
-    parties: &'a Parties,
-    (sequence, time): (Sequence, Time),
-) -> By<'a> {
+fn by<'a>(envelope: &Envelope, parties: &'a Parties, (sequence, time): (Sequence, Time)) -> By<'a> {
     let authority = envelope.authority.as_deref();
     let says = authority.is_some_and(|authority| !authority.reason.is_empty());
     By {

@@ -6,8 +6,9 @@
 use std::path::PathBuf;
 
 use sanjiang_engine::command::{
-    Authority, Body, Command, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant, CreateVenue,
-    Demonstration, Envelope, Identity, InstrumentTerms, Sequenced, SetCalendar, SetPhase,
+    Authority, Body, Command, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant,
+    CreateVenue, Demonstration, Envelope, Identity, InstrumentTerms, Sequenced, SetCalendar,
+    SetPhase,
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{Event, Events};

@@ -56,7 +56,9 @@ fn by(engine: &Engine, words: &[&str], id: ReceiptId) -> Option<AccountId> {
 
 /// The command of a line about receipts, if it is one, and the reason an operator gives.
 pub fn body(engine: &Engine, words: &[&str]) -> Option<(Body, Option<Box<Authority>>)> {
-    let id = words.get(1).map_or(ReceiptId::new(0), |word| receipt(engine, word));
+    let id = words
+        .get(1)
+        .map_or(ReceiptId::new(0), |word| receipt(engine, word));
     let holder = || by(engine, words, id).expect("a holder acts");
     let held = || HeldReceipt {
         receipt: id,

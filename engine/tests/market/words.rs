@@ -69,7 +69,11 @@ impl Stage {
                 self.clears = Some((decimals("money"), decimals("goods")));
             }
             "has" | "venue" => return money::tell(&self.desk.engine, &words).into_iter().collect(),
-            "receipt" => return papers::tell(&self.desk.engine, &words).into_iter().collect(),
+            "receipt" => {
+                return papers::tell(&self.desk.engine, &words)
+                    .into_iter()
+                    .collect();
+            }
             _ => return self.act(&words),
         }
         Vec::new()

@@ -318,19 +318,21 @@ impl Coverage {
         self.accepted += u64::from(reject.is_none() && !duplicate);
         self.count_action(&before, command, reject, duplicate);
         let judged = !duplicate && reject.is_none_or(|reason| reason.code() >= 10);
-        self.count_money(command, judged.then_some(reject.is_none()), world);
+        let receipt = before.receipt.clone();
+        self.count_money(
+            command,
+            judged.then_some(reject.is_none()),
+            (receipt, world),
+        );
         if let Some(dated) = &before.dated {
             self.count_fired(dated, events);
-        }
-        if let Some(cell) = before.receipt.filter(|_| judged) {
-            self.hit(cell);
         }
         let mut phases = before.phases;
         for (at, event) in events.iter().enumerate() {
             self.hit(Cell::Event(EVENTS[event_of(event)]));
-            if let Some(cell) = papers::event(event) {
-                self.hit(cell);
-            }
+            papers::event(event)
+                .into_iter()
+                .for_each(|cell| self.hit(cell));
             if let Some(reason) = reject_of(event) {
                 self.hit(Cell::Reject(reason));
             }
@@ -389,7 +391,15 @@ impl Coverage {
     }
 
     /// What is about money; `taken` says whether the command was, if it was looked at.
-    fn count_money(&mut self, command: &Command, taken: Option<bool>, world: &Reference) {
+    fn count_money(
+        &mut self,
+        command: &Command,
+        taken: Option<bool>,
+        (receipt, world): (Option<Cell>, &Reference),
+    ) {
+        if let Some(cell) = receipt.filter(|_| taken.is_some()) {
+            self.hit(cell);
+        }
         let name = paid::command(&command.body).or_else(|| papers::command(&command.body));
         if let (Some(name), Some(taken)) = (name, taken) {
             self.hit(Cell::Command(name, taken));

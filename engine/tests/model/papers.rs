@@ -86,9 +86,8 @@ fn issue(rng: &mut Rng, world: &Reference, draws: bool) -> IssueReceipt {
     let mut account = begin;
     let mut amount = lot * i128::from(rng.range(1, 12));
     if draws {
-        let able = |at: &usize| {
-            *at < world.accounts.len() && world.available(*at, asset as usize) > 0
-        };
+        let able =
+            |at: &usize| *at < world.accounts.len() && world.available(*at, asset as usize) > 0;
         let all = (0..8).map(|at| (begin + at) % 8);
         account = all.into_iter().find(able).unwrap_or(begin);
         let has = if account < world.accounts.len() {
@@ -220,7 +219,15 @@ fn split(rng: &mut Rng, world: &Reference) -> ReceiptCommand {
     let receipt = one(rng, world, &ACTIVE);
     let known = world.money.receipts.get(receipt.place());
     let mut left = known.map_or(5, |known| known.amount);
-    let count = rng.weighted(&[(300, 2), (200, 3), (60, 5), (8, 16), (8, 17), (8, 1), (4, 0)]);
+    let count = rng.weighted(&[
+        (300, 2),
+        (200, 3),
+        (60, 5),
+        (8, 16),
+        (8, 17),
+        (8, 1),
+        (4, 0),
+    ]);
     let mut parts = Vec::new();
     for at in 0..count {
         let last = at + 1 == count;
@@ -253,7 +260,9 @@ fn merge(rng: &mut Rng, world: &Reference) -> ReceiptCommand {
                 && other.status == ReceiptStatus::Active
                 && (other.account, other.warehouse) == (known.account, known.warehouse)
         };
-        let alike = (0..all.len()).filter(alike).take(rng.pick(&[1, 1, 2, 5, 15]));
+        let alike = (0..all.len())
+            .filter(alike)
+            .take(rng.pick(&[1, 1, 2, 5, 15]));
         receipts.extend(alike.map(|at| ReceiptId::new(at as u32)));
     }
     match rng.below(20) {

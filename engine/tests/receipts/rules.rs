@@ -111,7 +111,11 @@ fn an_operator_freezes_and_locks_with_a_reason_only() {
             account: None,
             encumbrance,
         });
-        assert_eq!(yard.refusal(encumber), Some(R::InvalidField), "its holder's");
+        assert_eq!(
+            yard.refusal(encumber),
+            Some(R::InvalidField),
+            "its holder's"
+        );
     }
     let own = Encumbrance::Pledged {
         pledgee: account(0),
@@ -219,70 +223,34 @@ fn what_is_issued_must_be_goods_that_the_warehouse_keeps() {
     yard.approver = Some(PrincipalId::new(7));
     let plain = issue("r1", 0, 5);
     let most = units(Amount::MAX_UNITS);
-    let wrong = [
+    let wrong: [(fn(&mut IssueReceipt), R); 8] = [
+        (|one| one.account = account(9), R::UnknownAccount),
+        (|one| one.asset = AssetId::new(9), R::UnknownAsset),
         (
-            IssueReceipt {
-                account: account(9),
-                ..plain
-            },
-            R::UnknownAccount,
-        ),
-        (
-            IssueReceipt {
-                asset: AssetId::new(9),
-                ..plain
-            },
-            R::UnknownAsset,
-        ),
-        (
-            IssueReceipt {
-                warehouse: CustodianId::new(9),
-                ..plain
-            },
+            |one| one.warehouse = CustodianId::new(9),
             R::UnknownCustodian,
         ),
+        (|one| one.number = Name::EMPTY, R::InvalidField),
+        (|one| one.amount = Amount::ZERO, R::InvalidField),
         (
-            IssueReceipt {
-                number: Name::EMPTY,
-                ..plain
-            },
+            |one| one.warehouse = CustodianId::new(REAL),
             R::InvalidField,
         ),
         (
-            IssueReceipt {
-                amount: Amount::ZERO,
-                ..plain
-            },
+            |one| one.warehouse = CustodianId::new(BANK),
             R::InvalidField,
         ),
         (
-            IssueReceipt {
-                warehouse: CustodianId::new(REAL),
-                ..plain
-            },
-            R::InvalidField,
-        ),
-        (
-            IssueReceipt {
-                warehouse: CustodianId::new(BANK),
-                ..plain
-            },
-            R::InvalidField,
-        ),
-        (
-            IssueReceipt {
-                warehouse: CustodianId::new(BANK),
-                asset: AssetId::new(MONEY),
-                ..plain
+            |one| {
+                (one.warehouse, one.asset) = (CustodianId::new(BANK), AssetId::new(MONEY));
             },
             R::InvalidField,
         ),
     ];
-    for (issue, expected) in wrong {
-        for act in [
-            ReceiptCommand::Register(issue),
-            ReceiptCommand::Draw(issue),
-        ] {
+    for (change, expected) in wrong {
+        let mut issue = plain;
+        change(&mut issue);
+        for act in [ReceiptCommand::Register(issue), ReceiptCommand::Draw(issue)] {
             assert_eq!(yard.refusal(act), Some(expected), "{issue:?}");
         }
     }
@@ -362,7 +330,10 @@ fn a_retried_act_is_done_once() {
     let mut yard = Yard::new(limits());
     let act = ReceiptCommand::Register(issue("r1", 0, 5));
     let first = yard.request("one", act.clone());
-    assert!(matches!(first[..], [Event::Receipt(_), Event::Operation(_)]));
+    assert!(matches!(
+        first[..],
+        [Event::Receipt(_), Event::Operation(_)]
+    ));
     let again = yard.request("one", act);
     let [Event::Duplicate(duplicate)] = again[..] else {
         panic!("a retry is told so: {again:?}");

@@ -3,6 +3,7 @@
 use sanjiang_engine::command::*;
 use sanjiang_engine::engine::{Engine, SectionId};
 use sanjiang_engine::limits::Limits;
+use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::ReceiptId;
 
 use crate::yard::{Yard, account, issue, limits, name, part, real};
@@ -76,7 +77,7 @@ fn a_restored_engine_goes_on_alike() {
     assert_eq!(yard.engine.state_hash(), other.engine.state_hash());
     // A number stays used after the restart.
     let again = ReceiptCommand::Register(issue("r0", 1, 5));
-    let reason = other.refusal(again).map(|reason| reason.as_str());
+    let reason = other.refusal(again).map(RejectReason::as_str);
     assert_eq!(reason, Some("RECEIPT_NUMBER_USED"));
 }
 
@@ -84,7 +85,9 @@ fn a_restored_engine_goes_on_alike() {
 fn forged_bytes_are_refused_or_read_as_they_are() {
     let yard = full();
     let sections = yard.engine.encode_sections();
-    let at = sections.iter().position(|(id, _)| *id == SectionId::Receipts);
+    let at = sections
+        .iter()
+        .position(|(id, _)| *id == SectionId::Receipts);
     let at = at.expect("there");
     let whole = sections[at].1.clone();
     let (mut refused, mut read) = (0, 0);

@@ -2,6 +2,7 @@
 
 use sanjiang_engine::command::*;
 use sanjiang_engine::event::{ReceiptEnd, ReceiptStatus};
+use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::ReceiptId;
 
 use crate::yard::{Yard, account, issue, limits, name, part};
@@ -176,7 +177,7 @@ fn no_receipt_answers_every_act() {
         let (mut yard, _, other) = standing("active");
         let none = ReceiptId::new(99);
         let reason = yard.refusal(act(text, none, other));
-        let reason = reason.map(|reason| reason.as_str());
+        let reason = reason.map(RejectReason::as_str);
         assert_eq!(reason, Some(UNK), "{text}");
     }
 }

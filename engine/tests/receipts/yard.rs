@@ -245,11 +245,10 @@ impl Yard {
 }
 
 pub fn reject(events: &[Event]) -> Option<RejectReason> {
-    let reasons = events.iter().filter_map(|event| {
+    events.iter().find_map(|event| {
         if let Event::Operation(answer) = event {
             return answer.reject.map(|reject| reject.reason);
         }
         None
-    });
-    reasons.last()
+    })
 }

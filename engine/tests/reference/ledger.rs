@@ -71,9 +71,11 @@ impl Reference {
         let waiting = self.money.pending.iter().filter(|one| {
             one.account == account && one.asset == asset && one.direction == Direction::Withdrawal
         });
-        let stored = self.money.receipts.iter().filter(|one| {
-            one.live() && (one.account, one.asset) == (account, asset)
-        });
+        let stored = self
+            .money
+            .receipts
+            .iter()
+            .filter(|one| one.live() && (one.account, one.asset) == (account, asset));
         let lost = self.money.forgotten.iter();
         let lost = lost.filter(|lost| (lost.0, lost.1) == (account, asset));
         orders.sum::<i128>()

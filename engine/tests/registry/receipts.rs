@@ -85,7 +85,10 @@ impl Reference {
         let day = self.time.nanoseconds() + 8 * 3_600_000_000_000;
         let day = day.div_euclid(86_400_000_000_000) as i32;
         let closed = self.money.custodians[warehouse].closed;
-        fails(closed.is_some_and(|closed| day <= closed), R::CustodyDateClosed)
+        fails(
+            closed.is_some_and(|closed| day <= closed),
+            R::CustodyDateClosed,
+        )
     }
 
     fn new_number(&self, warehouse: usize, number: &Name) -> Result<(), R> {
@@ -123,8 +126,8 @@ impl Reference {
             let above = self.circulation(asset) + amount > CIRCULATION_MAX;
             fails(above, R::AmountLimit)?;
         } else {
-            let lacks = amount > self.available(account, asset)
-                || amount > self.outside(warehouse, asset);
+            let lacks =
+                amount > self.available(account, asset) || amount > self.outside(warehouse, asset);
             fails(lacks, R::InsufficientGoods)?;
         }
         self.receipts_fit(1, 1)?;

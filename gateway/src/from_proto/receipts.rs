@@ -60,11 +60,8 @@ fn amount(
 }
 
 /// An account that may be left out; none when one was named that is none.
-fn optional_account(
-    fields: &mut Fields<'_>,
-    field: &str,
-    text: &str,
-) -> Option<Option<AccountId>> {
+#[allow(clippy::option_option, reason = "wrong is not the same as left out")]
+fn optional_account(fields: &mut Fields<'_>, field: &str, text: &str) -> Option<Option<AccountId>> {
     if text.is_empty() {
         return Some(None);
     }

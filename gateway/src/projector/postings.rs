@@ -166,7 +166,16 @@ pub(super) fn of_receipt(
     let moved = match report.act {
         ReceiptAct::Registered => ReceiptMove::Registered,
         ReceiptAct::Cancelled => ReceiptMove::Cancelled,
-        _ => ReceiptMove::Transferred,
+        // Of the others only a transfer posts anything.
+        ReceiptAct::Transferred { .. }
+        | ReceiptAct::Drawn
+        | ReceiptAct::Encumbered(_)
+        | ReceiptAct::Lifted(_)
+        | ReceiptAct::Split { .. }
+        | ReceiptAct::Part { .. }
+        | ReceiptAct::Merged { .. }
+        | ReceiptAct::Whole { .. }
+        | ReceiptAct::Pooled => ReceiptMove::Transferred,
     };
     let cause = PostingCause::Receipt {
         moved,

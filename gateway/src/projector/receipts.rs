@@ -218,7 +218,9 @@ mod tests {
             bytes[0] = 1;
             assert_eq!(ReceiptRow::decode(&bytes), Err(RowError::Version(1)));
         }
-        let both: Vec<_> = row(ReceiptAct::Merged { into: receipt }).receipts().collect();
+        let both: Vec<_> = row(ReceiptAct::Merged { into: receipt })
+            .receipts()
+            .collect();
         assert_eq!(both, [ReceiptId::new(9), receipt]);
         let one: Vec<_> = row(ReceiptAct::Pooled).receipts().collect();
         assert_eq!(one, [ReceiptId::new(9)]);

@@ -112,7 +112,12 @@ impl Piece {
 
     /// The last command that moved an amount.
     pub fn last_posting(&self) -> Option<Sequence> {
-        self.last_with(|event| matches!(event, Event::Trade(_) | Event::Custody(_) | Event::Receipt(_)))
+        self.last_with(|event| {
+            matches!(
+                event,
+                Event::Trade(_) | Event::Custody(_) | Event::Receipt(_)
+            )
+        })
     }
 
     fn last_with(&self, wanted: impl Fn(&Event) -> bool) -> Option<Sequence> {

@@ -118,7 +118,10 @@ pub async fn acts(
 ) -> Result<v1::ListReceiptActsResponse, Status> {
     let query = query(exchange, request)?;
     exchange.history.catch_up().await.map_err(Failure::from)?;
-    let found = read(&exchange.history, move |history| history.receipt_acts(&query)).await?;
+    let found = read(&exchange.history, move |history| {
+        history.receipt_acts(&query)
+    })
+    .await?;
     if found.acts.is_empty() {
         let name = query.receipt.index().to_string();
         return Err(Failure::NotFound(Kind::Receipt, name).into());
@@ -126,7 +129,9 @@ pub async fn acts(
     let tables = exchange.directory.read();
     let acts = found.acts.iter();
     Ok(v1::ListReceiptActsResponse {
-        acts: acts.map(|row| to_proto::receipt_act(&tables, row)).collect(),
+        acts: acts
+            .map(|row| to_proto::receipt_act(&tables, row))
+            .collect(),
         next_page_token: found.next.map_or_else(String::new, |(sequence, index)| {
             format!("{}-{index}", sequence.value())
         }),

@@ -9,9 +9,7 @@ use proto::v1;
 
 use super::{account_name, decimal_text, instrument_name, order_id_text, timestamp, trade_id_text};
 use crate::directory::Tables;
-use crate::projector::postings::{
-    PostingCause, PostingPlace, PostingRow, ReceiptMove, TradePart,
-};
+use crate::projector::postings::{PostingCause, PostingPlace, PostingRow, ReceiptMove, TradePart};
 
 /// Minor units of an asset, in its own units.
 pub fn amount_text(asset: &Asset, units: i64) -> String {

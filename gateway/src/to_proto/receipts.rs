@@ -97,10 +97,9 @@ pub fn receipt_act(tables: &Tables, row: &ReceiptRow) -> v1::ReceiptAct {
             other_account_id: account_name(tables, from),
             ..wire
         },
-        ReceiptAct::Registered
-        | ReceiptAct::Drawn
-        | ReceiptAct::Cancelled
-        | ReceiptAct::Pooled => wire,
+        ReceiptAct::Registered | ReceiptAct::Drawn | ReceiptAct::Cancelled | ReceiptAct::Pooled => {
+            wire
+        }
     }
 }
 

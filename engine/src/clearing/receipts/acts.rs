@@ -37,8 +37,8 @@ impl Clearing {
             ReceiptCommand::Split(split) => Some(self.split(split, at, events)),
             ReceiptCommand::Merge(merge) => Some(self.merge(merge, at, events)),
             ReceiptCommand::Transfer(transfer) => self.transfer(transfer, at, events),
-            ReceiptCommand::Cancel(cancel) => self.cancel(cancel, at, events),
-            ReceiptCommand::Pool(pool) => self.pool(pool, at, events),
+            ReceiptCommand::Cancel(cancel) => self.cancel(*cancel, at, events),
+            ReceiptCommand::Pool(pool) => self.pool(*pool, at, events),
         };
         Ok(made.map(ReceiptId::index))
     }
@@ -145,7 +145,13 @@ impl Clearing {
         self.receipts.row_mut(parent).kept = Kept::nothing(kept.at());
         self.receipts.end(parent, ReceiptEnd::Split);
         let parts = split.parts.len() as u8;
-        self.tell(parent, ReceiptAct::Split { parts }, &[parent], sequence, events);
+        self.tell(
+            parent,
+            ReceiptAct::Split { parts },
+            &[parent],
+            sequence,
+            events,
+        );
         let mut first = None;
         for part in &split.parts {
             let issue = IssueReceipt {
@@ -218,13 +224,19 @@ impl Clearing {
         row.kept = kept;
         (row.account, row.joined) = (transfer.to, sequence);
         self.receipts.join(id);
-        self.tell(id, ReceiptAct::Transferred { from }, &[id], sequence, events);
+        self.tell(
+            id,
+            ReceiptAct::Transferred { from },
+            &[id],
+            sequence,
+            events,
+        );
         None
     }
 
     fn cancel(
         &mut self,
-        cancel: &HeldReceipt,
+        cancel: HeldReceipt,
         sequence: Sequence,
         events: &mut Events,
     ) -> Option<ReceiptId> {
@@ -242,7 +254,7 @@ impl Clearing {
 
     fn pool(
         &mut self,
-        pool: &HeldReceipt,
+        pool: HeldReceipt,
         sequence: Sequence,
         events: &mut Events,
     ) -> Option<ReceiptId> {

@@ -85,10 +85,7 @@ impl Receipts {
     }
 
     fn number_is_new(&self, warehouse: CustodianId, number: &Name) -> Result<(), R> {
-        fails(
-            self.find(warehouse, number).is_some(),
-            R::ReceiptNumberUsed,
-        )
+        fails(self.find(warehouse, number).is_some(), R::ReceiptNumberUsed)
     }
 
     /// So many new numbers and so many more live receipts fit.
@@ -119,7 +116,7 @@ impl Clearing {
             ReceiptCommand::Split(split) => self.check_split(split, by),
             ReceiptCommand::Merge(merge) => self.check_merge(merge, by),
             ReceiptCommand::Transfer(transfer) => self.check_transfer(transfer, by),
-            ReceiptCommand::Cancel(cancel) => self.check_cancel(cancel, by),
+            ReceiptCommand::Cancel(cancel) => self.check_cancel(*cancel, by),
             ReceiptCommand::Pool(pool) => {
                 by.knows(pool.account)?;
                 let active = self.receipts.active(pool.receipt, Some(pool.account));
@@ -220,9 +217,8 @@ impl Clearing {
         let receipt = self.receipts.active(split.receipt, Some(split.account))?;
         let parts = &split.parts;
         fails(!is_some_parts(parts.len()), R::InvalidField)?;
-        let empty = |part: &crate::command::ReceiptPart| {
-            part.number.is_empty() || part.amount.is_zero()
-        };
+        let empty =
+            |part: &crate::command::ReceiptPart| part.number.is_empty() || part.amount.is_zero();
         let units = parts.iter().map(|part| i128::from(part.amount.units()));
         let differs = units.sum::<i128>() != i128::from(receipt.amount.units());
         fails(parts.iter().any(empty) || differs, R::InvalidField)?;
@@ -267,7 +263,7 @@ impl Clearing {
         self.positions_fit(&[Holder::Account(transfer.to)], receipt.asset)
     }
 
-    fn check_cancel(&self, cancel: &HeldReceipt, by: &By<'_>) -> Result<(), R> {
+    fn check_cancel(&self, cancel: HeldReceipt, by: &By<'_>) -> Result<(), R> {
         by.knows(cancel.account)?;
         let receipt = self.receipts.active(cancel.receipt, Some(cancel.account))?;
         let warehouse = self.warehouse(receipt.warehouse);

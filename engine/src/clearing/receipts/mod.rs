@@ -58,7 +58,10 @@ pub struct Receipt {
     older: u32,
 }
 
-const _: () = assert!(size_of::<Receipt>() == 176, "`limits` names the size of a row");
+const _: () = assert!(
+    size_of::<Receipt>() == 176,
+    "`limits` names the size of a row"
+);
 
 impl Receipt {
     /// Whether it has not ended.
@@ -166,8 +169,8 @@ impl Receipts {
         let Some(from) = from else {
             return next;
         };
-        let own = |row: &&Receipt| row.is_live() && row.account == account && row.joined == from.0;
-        if self.rows.get(from.1.place()).filter(own).is_some() {
+        let own = |row: &Receipt| row.is_live() && row.account == account && row.joined == from.0;
+        if self.rows.get(from.1.place()).is_some_and(own) {
             return from.1.index();
         }
         while let Some(row) = self.rows.get(next as usize) {

@@ -89,7 +89,10 @@ impl Clearing {
         let status = status(input)?;
         let changed = Sequence::new(input.varint()?);
         let since = changed.value().checked_sub(input.varint()?);
-        let known = self.assets.custodian(warehouse).zip(self.assets.asset(asset));
+        let known = self
+            .assets
+            .custodian(warehouse)
+            .zip(self.assets.asset(asset));
         let keeps = known.is_some_and(|(warehouse, asset)| {
             keeps(warehouse, asset) && matches!(asset.class, AssetClass::Goods { .. })
         });
@@ -98,7 +101,7 @@ impl Clearing {
             ReceiptStatus::Encumbered(Encumbrance::Pledged { pledgee }) => {
                 pledgee != account && parties.owner_of(pledgee).is_some()
             }
-            _ => true,
+            ReceiptStatus::Active | ReceiptStatus::Encumbered(_) | ReceiptStatus::Ended(_) => true,
         };
         if number.is_empty() || amount.is_zero() || !keeps || !pledgee {
             return Err(wrong());
