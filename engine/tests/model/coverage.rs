@@ -318,24 +318,14 @@ impl Coverage {
         self.accepted += u64::from(reject.is_none() && !duplicate);
         self.count_action(&before, command, reject, duplicate);
         let judged = !duplicate && reject.is_none_or(|reason| reason.code() >= 10);
-        let receipt = before.receipt.clone();
-        self.count_money(
-            command,
-            judged.then_some(reject.is_none()),
-            (receipt, world),
-        );
+        let taken = judged.then_some(reject.is_none());
+        self.count_money(command, taken, (before.receipt.clone(), world));
         if let Some(dated) = &before.dated {
             self.count_fired(dated, events);
         }
         let mut phases = before.phases;
         for (at, event) in events.iter().enumerate() {
-            self.hit(Cell::Event(EVENTS[event_of(event)]));
-            papers::event(event)
-                .into_iter()
-                .for_each(|cell| self.hit(cell));
-            if let Some(reason) = reject_of(event) {
-                self.hit(Cell::Reject(reason));
-            }
+            self.count_event(event);
             match event {
                 Event::Report(report) => {
                     self.hit(Cell::Report(REPORTS[report_of(report.exec_type)]));
@@ -387,6 +377,17 @@ impl Coverage {
                 Trading::Continuous
             };
             self.hit(Cell::SelfTrade(MODES[mode_of(mode)], how, larger));
+        }
+    }
+
+    /// What kind of event, its reject, its act on a receipt.
+    fn count_event(&mut self, event: &Event) {
+        self.hit(Cell::Event(EVENTS[event_of(event)]));
+        if let Some(reason) = reject_of(event) {
+            self.hit(Cell::Reject(reason));
+        }
+        if let Some(cell) = papers::event(event) {
+            self.hit(cell);
         }
     }
 

@@ -217,13 +217,16 @@ fn each_bound_is_met() {
     assert_eq!(yard.refusal(more), Some(R::TooMany), "positions");
 }
 
+/// What is wrong with an issue.
+type Change = fn(&mut IssueReceipt);
+
 #[test]
 fn what_is_issued_must_be_goods_that_the_warehouse_keeps() {
     let mut yard = Yard::new(limits());
     yard.approver = Some(PrincipalId::new(7));
     let plain = issue("r1", 0, 5);
     let most = units(Amount::MAX_UNITS);
-    let wrong: [(fn(&mut IssueReceipt), R); 8] = [
+    let wrong: [(Change, R); 8] = [
         (|one| one.account = account(9), R::UnknownAccount),
         (|one| one.asset = AssetId::new(9), R::UnknownAsset),
         (
