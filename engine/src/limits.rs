@@ -38,8 +38,8 @@ pub struct Limits {
     pub instructions_max: u32,
     /// References of dates that are not closed. Default 2^20: about ten a second over a day.
     pub references_max: u32,
-    /// Live warehouse receipts. Default 2^18: 5,000 warehouses with 50 each; it bounds what an audit
-    /// and the list of one account walk.
+    /// Live warehouse receipts. Default 2^18: 5,000 warehouses with 50 each; it bounds what the
+    /// list of one account walks.
     pub receipts_max: u32,
     /// Numbers of warehouse receipts ever used, ended ones included: they are never forgotten.
     /// Default 2^20, about 1,000 new ones a trading day for four years; a row is 176 bytes.

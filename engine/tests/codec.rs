@@ -10,6 +10,8 @@
 mod arbitrary;
 #[path = "golden/commands.rs"]
 mod golden;
+#[path = "golden/receipts.rs"]
+mod golden_receipts;
 
 use proptest::prelude::*;
 use sanjiang_engine::bytes::Reader;
@@ -166,7 +168,7 @@ fn bytes_of_version_1_still_read_as_the_same_commands() {
         (golden::commands(), GOLDEN, 20),
         (golden::acts(), GOLDEN_ACTS, 2),
         (golden::clearing(), GOLDEN_CLEARING, 8),
-        (golden::receipts(), GOLDEN_RECEIPTS, 1),
+        (golden_receipts::commands(), GOLDEN_RECEIPTS, 1),
     ];
     for (commands, bytes, kinds) in all {
         still_read(batch(Sequence::new(1), commands), bytes, kinds);

@@ -1,5 +1,5 @@
-//! Acts on warehouse receipts allocate nothing: rows, numbers, chains, sums and hashes lie in tables
-//! that were reserved when the engine was built.
+//! Acts on warehouse receipts allocate nothing: rows, numbers, chains, sums and hashes lie in
+//! tables that were reserved when the engine was built.
 //!
 //! Invariant: the commands are made before, and 20,000 of them applied without a call to the
 //! allocator; the warm-up has only made the positions and the sums of the warehouses. The harness

@@ -5,7 +5,7 @@
 //! has one of these, and so has whatever object a later market makes.
 //!
 //! Invariant: whatever is done, what was kept = what was captured + what was let go + what is kept,
-//! and a position's `held` is the sum of its holds. What is frozen moves nowhere until it is thawed.
+//! and a position's `held` is the sum of its holds. What is frozen moves nowhere until it thaws.
 //! None of these calls makes goods available on their way from one object to another. Not here: why
 //! (`receipts`).
 

@@ -28,7 +28,16 @@ const ACTS: [&str; 13] = [
     "cancel by stranger",
 ];
 
-// What the acts answer, in their order: what it stands as then, or why not.
+// What the acts answer, in their order: how it stands then, or why not.
+const ACT: &str = "active";
+const LIS: &str = "listed";
+const PLE: &str = "pledged";
+const FRO: &str = "frozen";
+const LOC: &str = "locked";
+const SPL: &str = "split";
+const MER: &str = "merged";
+const CAN: &str = "cancelled";
+const POO: &str = "pooled";
 const ENC: &str = "RECEIPT_ENCUMBERED";
 const END: &str = "RECEIPT_ENDED";
 const NOT: &str = "RECEIPT_NOT_ENCUMBERED";
@@ -36,16 +45,17 @@ const UNK: &str = "UNKNOWN_RECEIPT";
 
 #[rustfmt::skip]
 const TABLE: [(&str, [&str; 13]); 9] = [
-    //            list      pledge     freeze    lock      holder    pledgee   operator  split    merge     transfer  cancel       pool      stranger
-    ("active",    ["listed", "pledged", "frozen", "locked", NOT,      NOT,      NOT,      "split", "merged", "active", "cancelled", "pooled", UNK]),
-    ("listed",    [ENC,      ENC,       ENC,      ENC,      "active", ENC,      ENC,      ENC,     ENC,      ENC,      ENC,         ENC,      UNK]),
-    ("pledged",   [ENC,      ENC,       ENC,      ENC,      ENC,      "active", ENC,      ENC,     ENC,      ENC,      ENC,         ENC,      UNK]),
-    ("frozen",    [ENC,      ENC,       ENC,      ENC,      ENC,      ENC,      "active", ENC,     ENC,      ENC,      ENC,         ENC,      UNK]),
-    ("locked",    [ENC,      ENC,       ENC,      ENC,      ENC,      ENC,      "active", ENC,     ENC,      ENC,      ENC,         ENC,      UNK]),
-    ("split",     [END,      END,       END,      END,      END,      END,      END,      END,     END,      END,      END,         END,      UNK]),
-    ("merged",    [END,      END,       END,      END,      END,      END,      END,      END,     END,      END,      END,         END,      UNK]),
-    ("cancelled", [END,      END,       END,      END,      END,      END,      END,      END,     END,      END,      END,         END,      UNK]),
-    ("pooled",    [END,      END,       END,      END,      END,      END,      END,      END,     END,      END,      END,         END,      UNK]),
+    //   list  pled  frz   lock  lift: holder, pledgee, operator
+    //                                             split merge trans cancl pool  stranger
+    ("active",    [LIS, PLE, FRO, LOC, NOT, NOT, NOT, SPL, MER, ACT, CAN, POO, UNK]),
+    ("listed",    [ENC, ENC, ENC, ENC, ACT, ENC, ENC, ENC, ENC, ENC, ENC, ENC, UNK]),
+    ("pledged",   [ENC, ENC, ENC, ENC, ENC, ACT, ENC, ENC, ENC, ENC, ENC, ENC, UNK]),
+    ("frozen",    [ENC, ENC, ENC, ENC, ENC, ENC, ACT, ENC, ENC, ENC, ENC, ENC, UNK]),
+    ("locked",    [ENC, ENC, ENC, ENC, ENC, ENC, ACT, ENC, ENC, ENC, ENC, ENC, UNK]),
+    ("split",     [END, END, END, END, END, END, END, END, END, END, END, END, UNK]),
+    ("merged",    [END, END, END, END, END, END, END, END, END, END, END, END, UNK]),
+    ("cancelled", [END, END, END, END, END, END, END, END, END, END, END, END, UNK]),
+    ("pooled",    [END, END, END, END, END, END, END, END, END, END, END, END, UNK]),
 ];
 
 fn act(text: &str, receipt: ReceiptId, other: ReceiptId) -> ReceiptCommand {
