@@ -8,6 +8,7 @@
 mod clearing;
 mod limits;
 mod standing;
+mod receipts;
 
 pub use clearing::{
     Acknowledge, AssetClass, CloseCustodyDate, CreateAsset, CreateCustodian, CustodianKind,
@@ -17,6 +18,10 @@ pub use limits::{LimitsCommand, OrderToTrade, RiskLimits, RiskScope, SetRiskLimi
 pub use standing::{
     Access, Party, Roles, SetAccess, SetRegistration, SetRoles, SetStanding, Standing,
     StandingCommand,
+};
+pub use receipts::{
+    EncumberReceipt, Encumbrance, HeldReceipt, IssueReceipt, LiftReceipt, MergeReceipts,
+    ReceiptCommand, ReceiptPart, SplitReceipt, TransferReceipt,
 };
 
 use crate::types::{
@@ -148,6 +153,8 @@ pub enum Body {
     Standing(StandingCommand),
     /// Pre-trade risk.
     Limits(LimitsCommand),
+    /// An act on warehouse receipts.
+    Receipts(Box<ReceiptCommand>),
     /// Time passes: the sequencer puts one before any command at or past the next deadline.
     Tick,
     /// Start-up: connections of the time before are gone.
@@ -193,6 +200,7 @@ impl Body {
             | Self::CloseCustodyDate(_)
             | Self::Standing(_)
             | Self::Limits(_)
+            | Self::Receipts(_)
             | Self::Tick
             | Self::SessionsLost
             | Self::SemanticsVersion(_)

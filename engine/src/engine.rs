@@ -10,6 +10,7 @@ mod day_ends;
 mod operations;
 mod orders;
 mod risk;
+mod receipts;
 mod sections;
 mod settings;
 mod standing;
@@ -276,6 +277,7 @@ impl Engine {
             | Body::CloseCustodyDate(_) => self.clear(command, events),
             Body::Standing(standing) => self.stand(standing, events),
             Body::Limits(limits) => self.limit(limits, events),
+            Body::Receipts(act) => self.act_on_receipts(&command.envelope, act, events),
             Body::Tick => self.tick(events),
             Body::BeginEpoch(begin) => {
                 events.push(Event::EpochBegan(*begin));
@@ -320,6 +322,7 @@ impl Engine {
             | Body::CloseCustodyDate(_) => self.check_clear(command),
             Body::Standing(standing) => self.check_command_of_standing(standing),
             Body::Limits(limits) => self.check_command_of_risk(limits),
+            Body::Receipts(act) => self.check_receipts(&command.envelope, act, time),
             Body::Tick
             | Body::AcceptClock(_)
             | Body::SessionsLost

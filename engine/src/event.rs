@@ -4,6 +4,10 @@
 //! enough to write every report, the public book and the history without asking the engine.
 //! Not here: wire forms (`gateway::to_proto`), bytes for the running hash (`state_hash`).
 
+mod receipts;
+
+pub use receipts::{ReceiptAct, ReceiptEnd, ReceiptReport, ReceiptStatus};
+
 use crate::command::{
     Access, BeginEpoch, Direction, Party, Quarantine, Roles, Scope, SetRegistration, SetRiskLimits,
     Standing,
@@ -50,6 +54,8 @@ pub enum Event {
     Standing(StandingChanged),
     /// Limits of risk changed.
     Limits(SetRiskLimits),
+    /// An act on a warehouse receipt.
+    Receipt(ReceiptReport),
     /// A new epoch began.
     EpochBegan(BeginEpoch),
     /// A command was not applied, since an operator quarantined it.
@@ -391,6 +397,11 @@ pub enum StandingChanged {
     /// A participant's registration.
     Registration(SetRegistration),
 }
+
+const _: () = assert!(
+    size_of::<Event>() == size_of::<Trade>(),
+    "an event is copied on the hot path: none is larger than a trade"
+);
 
 /// The events of one or more commands, in order. Reused: `clear` keeps the room.
 #[derive(Default, Debug)]

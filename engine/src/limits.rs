@@ -41,6 +41,12 @@ pub struct Limits {
     /// Different sets of risk limits ever set, that of no limit apart. Default 4,096; a set is 64
     /// bytes, and who has one names it by its number.
     pub risk_sets_max: u32,
+    /// Live warehouse receipts. Default 2^18: 5,000 warehouses with 50 each; it bounds what the
+    /// list of one account walks.
+    pub receipts_max: u32,
+    /// Numbers of warehouse receipts ever used, ended ones included: they are never forgotten.
+    /// Default 2^20, about 1,000 new ones a trading day for four years; a row is 176 bytes.
+    pub receipt_numbers_max: u32,
     /// Sessions ever opened. Default 65,536.
     pub sessions_max: u32,
     /// Room for remembered requests. Default 2^20, about 17,000 unary requests a second that are
@@ -58,6 +64,9 @@ impl Limits {
     pub const REQUEST_SHORT_SECONDS: i64 = 60;
     /// How many expiries one tick fires at most; the next tick goes on.
     pub const EXPIRIES_PER_TICK_MAX: usize = 1_024;
+    /// How many receipts one command splits a receipt into, or merges: it bounds its events, and
+    /// the hashes a holder checks for it.
+    pub const RECEIPT_PARTS_MAX: usize = 16;
 }
 
 impl Default for Limits {
@@ -79,6 +88,8 @@ impl Default for Limits {
             instructions_max: 1 << 16,
             references_max: 1 << 20,
             risk_sets_max: 1 << 12,
+            receipts_max: 1 << 18,
+            receipt_numbers_max: 1 << 20,
             sessions_max: 1 << 16,
             requests_capacity: 1 << 20,
         }

@@ -70,6 +70,8 @@ reasons! {
     UnknownCustodian = 25, "UNKNOWN_CUSTODIAN";
     /// No such pending instruction.
     UnknownInstruction = 26, "UNKNOWN_INSTRUCTION";
+    /// No such warehouse receipt, or it is held by another account.
+    UnknownReceipt = 28, "UNKNOWN_RECEIPT";
     // -- phase -------------------------------------------------------------------------------
     /// The phase takes no new orders and no replaces.
     MarketClosed = 30, "MARKET_CLOSED";
@@ -170,6 +172,14 @@ reasons! {
     AmountLimit = 106, "AMOUNT_LIMIT";
     /// What is to be closed still has orders, balances, instructions or open accounts.
     NotEmpty = 111, "NOT_EMPTY";
+    /// The warehouse receipt is listed, pledged, frozen or locked.
+    ReceiptEncumbered = 109, "RECEIPT_ENCUMBERED";
+    /// The number was given to another receipt of that warehouse.
+    ReceiptNumberUsed = 110, "RECEIPT_NUMBER_USED";
+    /// The warehouse receipt was split, merged, cancelled or pooled.
+    ReceiptEnded = 116, "RECEIPT_ENDED";
+    /// The warehouse receipt is not encumbered, so there is nothing to lift.
+    ReceiptNotEncumbered = 117, "RECEIPT_NOT_ENCUMBERED";
 }
 
 impl RejectReason {

@@ -22,6 +22,8 @@ fn small() -> Limits {
         instructions_max: 4,
         references_max: 8,
         risk_sets_max: 4,
+        receipts_max: 8,
+        receipt_numbers_max: 32,
         sessions_max: 2,
         requests_capacity: 8,
     }

@@ -19,7 +19,7 @@ mod pairs;
 
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{BeginEpoch, Party, RiskLimits, RiskScope, Scope, SetRiskLimits};
-use crate::event::{CustodyReport, Event, StandingChanged};
+use crate::event::{CustodyReport, Event, StandingChanged , ReceiptReport};
 use crate::reject::Reject;
 use crate::types::{InstrumentId, Price, Quantity, Sequence};
 use pairs::{Digest, Pairs};
@@ -130,6 +130,7 @@ impl Event {
             | Self::Custody(_)
             | Self::Standing(_)
             | Self::Limits(_)
+            | Self::Receipt(_)
             | Self::EpochBegan(_)
             | Self::Quarantined(_) => {
                 let mut buffer = Buffer::new();
@@ -257,6 +258,7 @@ impl Buffer {
             Event::Custody(report) => self.custody(report),
             Event::Standing(changed) => self.standing(changed),
             Event::Limits(set) => self.limits(set),
+            Event::Receipt(report) => self.receipt(report),
             Event::EpochBegan(began) => self.epoch_began(began),
             Event::Quarantined(quarantine) => {
                 self.byte(15);
@@ -356,6 +358,25 @@ impl Buffer {
         }
         self.byte(u8::from(position.is_some()));
         self.i64(position.map_or(0, Quantity::lots));
+    }
+
+    fn receipt(&mut self, report: &ReceiptReport) {
+        self.byte(26);
+        let (act, encumbrance, named) = report.act.code();
+        self.byte(act);
+        self.byte(encumbrance);
+        self.u32(named);
+        self.u32(report.receipt.index());
+        self.u32(report.warehouse.index());
+        self.u32(report.asset.index());
+        self.u32(report.account.index());
+        self.i64(report.amount.units());
+        self.byte(report.number.as_str().len() as u8);
+        for byte in report.number.as_str().bytes() {
+            self.byte(byte);
+        }
+        self.put(report.document);
+        self.put(report.provenance);
     }
 
     fn epoch_began(&mut self, began: &BeginEpoch) {

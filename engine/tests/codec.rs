@@ -12,6 +12,8 @@ mod arbitrary;
 mod duties;
 #[path = "golden/commands.rs"]
 mod golden;
+#[path = "golden/receipts.rs"]
+mod golden_receipts;
 
 use proptest::prelude::*;
 use sanjiang_engine::bytes::Reader;
@@ -162,6 +164,7 @@ const GOLDEN_ACTS: &[u8] = include_bytes!("golden/acts_v1.bin");
 const GOLDEN_CLEARING: &[u8] = include_bytes!("golden/clearing_v1.bin");
 const GOLDEN_STANDING: &[u8] = include_bytes!("golden/standing_v1.bin");
 const GOLDEN_LIMITS: &[u8] = include_bytes!("golden/limits_v1.bin");
+const GOLDEN_RECEIPTS: &[u8] = include_bytes!("golden/receipts_v1.bin");
 
 #[test]
 fn bytes_of_version_1_still_read_as_the_same_commands() {
@@ -171,6 +174,7 @@ fn bytes_of_version_1_still_read_as_the_same_commands() {
         (golden::clearing(), GOLDEN_CLEARING, 8),
         (duties::standing(golden::base()), GOLDEN_STANDING, 1),
         (duties::limits(golden::base()), GOLDEN_LIMITS, 1),
+        (golden_receipts::commands(), GOLDEN_RECEIPTS, 1),
     ];
     for (commands, bytes, kinds) in all {
         still_read(batch(Sequence::new(1), commands), bytes, kinds);

@@ -12,6 +12,7 @@ mod model {
     pub mod generate;
     pub mod operate;
     pub mod paid;
+    pub mod papers;
     pub mod rng;
     pub mod script;
     pub mod shrink;
@@ -163,21 +164,37 @@ fn a_fault_on_either_side_is_seen() {
         Fault::DecrementKeepsHold,
         Fault::TokenKept,
         Fault::SuspensionForgotten,
+        Fault::ReceiptsUnbacked,
     ];
     for fault in faults {
-        let found = (0..50).find_map(|at| Some((at, run(SEED + at, STEPS, Some(fault)).err()?)));
-        let (at, script) = found.unwrap_or_else(|| panic!("nobody saw the fault {fault:?}"));
+        assert!(
+            shortest(fault) < 100,
+            "{fault:?} is not seen, or not shown shortly"
+        );
+    }
+}
+
+/// How short a script shows the fault: of the first world that sees it, or of a later one where
+/// that stays long.
+fn shortest(fault: Fault) -> usize {
+    let mut shortest = usize::MAX;
+    for at in 0..50 {
+        let Err(script) = run(SEED + at, STEPS, Some(fault)) else {
+            continue;
+        };
         let long = script.steps.len();
         let (short, text) = shrink::shrink(script, Some(fault));
+        assert!(!text.is_empty(), "{fault:?} is said");
         println!(
             "{fault:?}: seen in world {at}, {long} steps made {}",
             short.steps.len()
         );
-        assert!(
-            !text.is_empty() && short.steps.len() < 100,
-            "{fault:?}: {text}"
-        );
+        shortest = shortest.min(short.steps.len());
+        if shortest < 100 {
+            break;
+        }
     }
+    shortest
 }
 
 /// The steps that fill one book with `day` orders for the day and `dated` ones with a date, close

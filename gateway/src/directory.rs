@@ -341,6 +341,7 @@ impl Tables {
                 | Event::Custody(_)
                 | Event::Standing(_)
                 | Event::Limits(_)
+                | Event::Receipt(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_) => {}
             }

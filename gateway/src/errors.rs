@@ -52,6 +52,8 @@ pub enum Kind {
     Asset,
     /// A custodian.
     Custodian,
+    /// A warehouse receipt.
+    Receipt,
 }
 
 impl Kind {
@@ -67,6 +69,7 @@ impl Kind {
             Self::Order => "order",
             Self::Asset => "asset",
             Self::Custodian => "custodian",
+            Self::Receipt => "receipt",
         }
     }
 
@@ -82,6 +85,7 @@ impl Kind {
             Self::Order => RejectReason::UnknownOrder,
             Self::Asset => RejectReason::UnknownAsset,
             Self::Custodian => RejectReason::UnknownCustodian,
+            Self::Receipt => RejectReason::UnknownReceipt,
         }
     }
 }
@@ -252,6 +256,7 @@ impl From<Failure> for Status {
 
 /// What a person may do about a reject; shown as the `text` of a report.
 #[expect(clippy::too_many_lines, reason = "a table with an arm a reason")]
+#[allow(clippy::too_many_lines, reason = "a table, a line a reason")]
 pub const fn advice(reason: RejectReason) -> &'static str {
     use RejectReason as R;
     match reason {
@@ -279,6 +284,7 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::UnknownAsset => "no such asset; Accounts.ListAssets lists them",
         R::UnknownCustodian => "no such custodian; Accounts.ListCustodians lists them",
         R::UnknownInstruction => "no such pending instruction; it may have been answered",
+        R::UnknownReceipt => "no such warehouse receipt of this account; see Accounts.ListReceipts",
         R::MarketClosed => "the phase takes no new orders and no replaces; wait for the next",
         R::PhaseNoCancel => "the phase takes no cancels; wait for the next",
         R::Halted => "trading is halted or suspended; wait until it is resumed",
@@ -346,5 +352,11 @@ pub const fn advice(reason: RejectReason) -> &'static str {
             "there are live orders, balances or pending instructions, or accounts not closed"
         }
         R::AmountLimit => "more than 2^60 smallest units of the asset would be in circulation",
+        R::ReceiptEncumbered => {
+            "the receipt is listed, pledged, frozen or locked; who may lift it must do so first"
+        }
+        R::ReceiptNumberUsed => "the warehouse has given the number before; use another",
+        R::ReceiptEnded => "the receipt was split, merged, cancelled or pooled",
+        R::ReceiptNotEncumbered => "nothing encumbers the receipt",
     }
 }

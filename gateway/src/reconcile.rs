@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use engine::clearing::postings::{self, Posting, PostingKind};
-use engine::clearing::{Clearing, Holder};
-use engine::command::Direction;
+use engine::clearing::{Clearing, Holder, business_date};
+use engine::command::{Command, Direction, Sequenced};
 use engine::engine::Engine;
-use engine::event::{CustodyReport, CustodyStatus, Event};
+use engine::event::{CustodyReport, CustodyStatus, Event, ReceiptAct, ReceiptReport};
 use engine::limits::Limits;
 use engine::recovery::replay_from;
 use engine::runtime::{Released, StartError};
@@ -35,7 +35,8 @@ const KINDS: usize = 5;
 pub struct Account {
     /// Before the span, in minor units.
     pub opening: i64,
-    /// What moved in the span, by kind: deposits, withdrawals, money and goods of trades, fees.
+    /// What moved in the span, by kind: deposits, withdrawals, money of trades, goods of trades and
+    /// of receipts handed on, fees.
     pub moved: [i64; KINDS],
     /// What moved after the span.
     later: i64,
@@ -213,6 +214,12 @@ fn take(
                         references.push(*report);
                     }
                 }
+                Event::Receipt(report) => {
+                    let moved = postings::of_receipt(report);
+                    moved.for_each(|posting| post(accounts, when, &posting));
+                    let reference = receipt_reference(command, report);
+                    references.extend(reference.filter(|_| when == When::Inside));
+                }
                 // Nothing of these moves anything.
                 Event::Report(_)
                 | Event::Book(_)
@@ -233,6 +240,38 @@ fn take(
             }
         }
     }
+}
+
+/// A receipt that was registered or cancelled is the keeper's reference for the goods it took in
+/// or handed out: its number, on the day of the command at UTC+8.
+fn receipt_reference(
+    command: &Sequenced<Command>,
+    report: &ReceiptReport,
+) -> Option<CustodyReport> {
+    let direction = match report.act {
+        ReceiptAct::Registered => Direction::Deposit,
+        ReceiptAct::Cancelled => Direction::Withdrawal,
+        ReceiptAct::Drawn
+        | ReceiptAct::Encumbered(_)
+        | ReceiptAct::Lifted(_)
+        | ReceiptAct::Split { .. }
+        | ReceiptAct::Part { .. }
+        | ReceiptAct::Merged { .. }
+        | ReceiptAct::Whole { .. }
+        | ReceiptAct::Transferred { .. }
+        | ReceiptAct::Pooled => return None,
+    };
+    Some(CustodyReport {
+        instruction: command.sequence,
+        account: report.account,
+        asset: report.asset,
+        custodian: report.warehouse,
+        direction,
+        amount: report.amount,
+        status: CustodyStatus::Executed,
+        reference: report.number,
+        business_date: business_date(command.time),
+    })
 }
 
 /// Where a command lies to the span.
@@ -258,7 +297,7 @@ const fn kind(kind: PostingKind) -> usize {
         PostingKind::Deposit => 0,
         PostingKind::Withdrawal => 1,
         PostingKind::TradeMoney => 2,
-        PostingKind::TradeGoods => 3,
+        PostingKind::TradeGoods | PostingKind::Receipt => 3,
         PostingKind::Fee => 4,
     }
 }

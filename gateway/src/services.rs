@@ -15,6 +15,7 @@ mod order_entry;
 mod pages;
 mod parties;
 mod postings;
+mod receipts;
 mod standing;
 mod streams;
 mod trades;

@@ -7,6 +7,7 @@
 mod clearing;
 mod history;
 mod limits;
+mod receipts;
 mod session;
 mod standing;
 mod venue;
@@ -29,6 +30,7 @@ pub use clearing::{
 };
 pub use history::{client_order_id, execution_report, order};
 pub use limits::{risk_limits, risk_usage};
+pub use receipts::{receipt, receipt_act};
 pub use session::session_reports;
 pub use standing::{standing, venue_roles};
 pub use venue::venue;

@@ -12,8 +12,8 @@ use crate::types::{AssetId, Side};
 
 impl Clearing {
     /// Checks that each asset sums to zero, that nobody but a custodian is below zero, and that
-    /// what positions hold is what pending withdrawals and `live` orders (slot, side and what is
-    /// left in lots, lot units of its instrument) hold.
+    /// what positions hold is what receipts, pending withdrawals and `live` orders (slot, side and
+    /// what is left in lots, lot units of its instrument) hold.
     ///
     /// # Errors
     /// What does not hold.
@@ -47,7 +47,18 @@ impl Clearing {
                 return Err("what is in circulation is not what custodians hold");
             }
         }
+        self.receipts.audit()?;
+        self.audit_custody()?;
         self.audit_holds(live)
+    }
+
+    /// A custodian holds what its receipts stand for and what it is asked to hand out.
+    fn audit_custody(&self) -> Result<(), &'static str> {
+        let mut stores = self.receipts.stores();
+        if stores.any(|(custodian, asset)| self.free_at(custodian, asset) < 0) {
+            return Err("a warehouse has more receipts than goods");
+        }
+        Ok(())
     }
 
     fn audit_holds(
@@ -85,6 +96,15 @@ impl Clearing {
             if one.direction == Direction::Withdrawal {
                 add(place, one.amount.units());
             }
+        }
+        for (_, receipt) in self.receipts.all() {
+            let kept = receipt.kept();
+            let position = self.ledger.position(kept.at());
+            let own = Holder::Account(receipt.account);
+            if position.holder() != own || position.asset() != receipt.asset {
+                return Err("a receipt keeps of another position than its holder's");
+            }
+            add(kept.at(), kept.amount());
         }
         let same = self.ledger.positions().iter().zip(&held);
         if same

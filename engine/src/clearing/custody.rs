@@ -83,8 +83,8 @@ pub(crate) struct Known {
     demonstration: Demonstration,
 }
 
-/// Days from 1970-01-01 at UTC+8.
-fn business_date(time: Time) -> i32 {
+/// The day of an instant, in days from 1970-01-01 at UTC+8.
+pub fn business_date(time: Time) -> i32 {
     const DAY: i64 = 86_400_000_000_000;
     const EAST: i64 = 8 * 3_600_000_000_000;
     ((time.nanoseconds() + EAST).div_euclid(DAY)) as i32
@@ -141,9 +141,9 @@ impl Clearing {
         })
     }
 
-    /// What a custodian holds and is not yet asked to hand out. Instructions are rare, so the sum
-    /// is not kept.
-    fn free_at(&self, custodian: CustodianId, asset: AssetId) -> i64 {
+    /// What a custodian holds that no receipt stands for and nobody asked it to hand out.
+    /// Instructions are rare, so their sum is not kept.
+    pub(super) fn free_at(&self, custodian: CustodianId, asset: AssetId) -> i64 {
         let place = self.ledger.find(Holder::Custodian(custodian), asset);
         let holds = place.map_or(0, |place| -self.ledger.position(place).available);
         let pending = self.custody.pending.values();
@@ -151,10 +151,15 @@ impl Clearing {
             let own = one.custodian == custodian && one.asset == asset;
             own && one.direction == Direction::Withdrawal
         });
-        holds - asked.map(|one| one.amount.units()).sum::<i64>()
+        let stored = self.receipts.stored(custodian, asset);
+        holds - stored - asked.map(|one| one.amount.units()).sum::<i64>()
     }
 
-    fn check_circulation(&self, asset: AssetId, amount: Amount) -> Result<(), RejectReason> {
+    pub(super) fn check_circulation(
+        &self,
+        asset: AssetId,
+        amount: Amount,
+    ) -> Result<(), RejectReason> {
         let sum = self.ledger.circulation(asset).units() + amount.units();
         Amount::new(sum)
             .map(|_| ())
@@ -313,7 +318,7 @@ pub(crate) enum Approved {
     No,
 }
 
-fn keeps(custodian: &Custodian, asset: &Asset) -> bool {
+pub(super) fn keeps(custodian: &Custodian, asset: &Asset) -> bool {
     custodian.kind == asset.class.keeper() && custodian.demonstration == asset.demonstration
 }
 

@@ -302,6 +302,21 @@ impl Ledger {
         target.available += amount;
     }
 
+    /// Moves `amount` of what was set aside to what is set aside at another position of the same
+    /// asset; it is never available in between.
+    pub(super) fn move_held(&mut self, from: Place, amount: i64, to: Place) {
+        let source = &mut self.positions[from.0 as usize];
+        let asset = source.asset;
+        assert!(
+            (0..=source.held).contains(&amount),
+            "what moves on was held: {amount} of {source:?}"
+        );
+        source.held -= amount;
+        let target = &mut self.positions[to.0 as usize];
+        assert!(target.asset == asset, "an amount stays in its asset");
+        target.held += amount;
+    }
+
     /// A custodian received `amount` for an account.
     pub(crate) fn issue(&mut self, custodian: Place, amount: i64, to: Place) {
         assert!(amount > 0, "an amount above zero is issued");

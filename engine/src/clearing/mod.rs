@@ -14,15 +14,18 @@ pub(crate) mod audit;
 pub(crate) mod custody;
 pub(crate) mod fee;
 pub(crate) mod hold;
+pub(crate) mod kept;
 pub(crate) mod ledger;
 pub(crate) mod orders;
 pub mod postings;
+pub mod receipts;
 pub(crate) mod section;
 pub(crate) mod terms;
 
 pub use assets::{Asset, Custodian};
-pub use custody::Instruction;
+pub use custody::{Instruction, business_date};
 pub use ledger::{Holder, Position};
+pub use receipts::{Receipt, Receipts};
 pub use terms::{Cleared, factors};
 
 use crate::command::FeeRates;
@@ -42,6 +45,7 @@ pub struct Clearing {
     pub(crate) ledger: Ledger,
     pub(crate) fees: Tracked<Fees>,
     pub(crate) custody: Custody,
+    pub(crate) receipts: Receipts,
     /// By instrument handle; none without clearing.
     terms: Tracked<Vec<Option<Cleared>>>,
     /// By the order's slot; one of no order holds nothing.
@@ -56,6 +60,7 @@ impl Clearing {
             ledger: Ledger::new(limits),
             fees: Tracked::new(Fees::new(limits)),
             custody: Custody::new(limits),
+            receipts: Receipts::new(limits),
             terms: Tracked::new(Vec::new()),
             holds: Vec::with_capacity(limits.orders_max as usize),
         }
@@ -102,5 +107,10 @@ impl Clearing {
     /// Pending instructions and open references.
     pub fn custody(&self) -> &Custody {
         &self.custody
+    }
+
+    /// Warehouse receipts.
+    pub fn receipts(&self) -> &Receipts {
+        &self.receipts
     }
 }

@@ -6,7 +6,7 @@
 
 use super::{Cleared, Holder};
 use crate::command::Direction;
-use crate::event::{CustodyReport, CustodyStatus, Trade};
+use crate::event::{CustodyReport, CustodyStatus, ReceiptAct, ReceiptReport, Trade};
 use crate::types::{AssetId, VenueId};
 
 /// Why an amount moved.
@@ -22,6 +22,8 @@ pub enum PostingKind {
     TradeGoods,
     /// What a trade charged, or a rebate.
     Fee,
+    /// The goods of a receipt that went to another holder.
+    Receipt,
 }
 
 /// An amount that moved to a holder, or, below zero, away from it.
@@ -87,4 +89,38 @@ pub fn of_custody(report: &CustodyReport) -> impl Iterator<Item = Posting> {
     ];
     both.into_iter()
         .filter(|_| report.status == CustodyStatus::Executed)
+}
+
+/// What an act on a receipt moved, the holder's first: goods come in when it is registered, go out
+/// when it is cancelled, and go to the new holder, and from the old one, when it is transferred.
+/// Nothing else moves: a split, a merge, an encumbrance, pooling and drawing stay in one account.
+pub fn of_receipt(report: &ReceiptReport) -> impl Iterator<Item = Posting> {
+    let units = report.amount.units();
+    let (holder, warehouse) = (
+        Holder::Account(report.account),
+        Holder::Custodian(report.warehouse),
+    );
+    let (amount, other, kind) = match report.act {
+        ReceiptAct::Registered => (units, warehouse, PostingKind::Deposit),
+        ReceiptAct::Cancelled => (-units, warehouse, PostingKind::Withdrawal),
+        ReceiptAct::Transferred { from } => (units, Holder::Account(from), PostingKind::Receipt),
+        ReceiptAct::Drawn
+        | ReceiptAct::Encumbered(_)
+        | ReceiptAct::Lifted(_)
+        | ReceiptAct::Split { .. }
+        | ReceiptAct::Part { .. }
+        | ReceiptAct::Merged { .. }
+        | ReceiptAct::Whole { .. }
+        | ReceiptAct::Pooled => (0, warehouse, PostingKind::Receipt),
+    };
+    let asset = report.asset;
+    let both = [(holder, amount), (other, -amount)];
+    both.into_iter()
+        .filter(|(_, amount)| *amount != 0)
+        .map(move |(holder, amount)| Posting {
+            holder,
+            asset,
+            amount,
+            kind,
+        })
 }

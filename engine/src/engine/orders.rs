@@ -372,6 +372,7 @@ impl Engine {
             | Body::CloseCustodyDate(_)
             | Body::Standing(_)
             | Body::Limits(_)
+            | Body::Receipts(_)
             | Body::AcceptClock(_)
             | Body::Tick
             | Body::SessionsLost

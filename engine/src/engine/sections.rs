@@ -47,11 +47,13 @@ pub enum SectionId {
     Standing = 9,
     /// Limits of risk and what is counted. Since semantics version 3.
     Limits = 11,
+    /// Warehouse receipts. Since semantics version 3.
+    Receipts = 15,
 }
 
 impl SectionId {
     /// All sections in their order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Clock,
         Self::Parties,
         Self::Venues,
@@ -62,6 +64,7 @@ impl SectionId {
         Self::Holds,
         Self::Standing,
         Self::Limits,
+        Self::Receipts,
     ];
     /// The rules version whose snapshots have the section for the first time. One written before
     /// does without it: what the section would hold is as in a new engine.
@@ -75,6 +78,7 @@ impl SectionId {
             | Self::Orders => 1,
             Self::Clearing | Self::Holds => 2,
             Self::Standing | Self::Limits => 3,
+            Self::Receipts => 3,
         }
     }
 
@@ -172,6 +176,7 @@ impl Engine {
                 SectionId::Holds => self.clearing.encode_holds(&mut out),
                 SectionId::Standing => self.standings.encode(&mut out),
                 SectionId::Limits => self.risk.encode(&mut out),
+                SectionId::Receipts => self.clearing.encode_receipts(&mut out),
             }
             (*section, out)
         });
@@ -237,6 +242,10 @@ impl Engine {
                 self.standings = Standings::decode(input, &self.limits, known)?;
             }
             SectionId::Limits => self.decode_risk(input)?,
+            SectionId::Receipts => {
+                let known = (&self.parties, self.sequence);
+                self.clearing.decode_receipts(input, &self.limits, known)?;
+            }
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ mod limits;
 mod operations;
 mod orders;
 mod standing;
+mod receipts;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -89,6 +90,7 @@ types! {
     CloseCustodyDate = 30,
     Standing = 31,
     Limits = 33,
+    Receipts = 37,
 }
 
 impl Type {
@@ -126,6 +128,7 @@ impl Type {
             Body::CloseCustodyDate(_) => Self::CloseCustodyDate,
             Body::Standing(_) => Self::Standing,
             Body::Limits(_) => Self::Limits,
+            Body::Receipts(_) => Self::Receipts,
         }
     }
 
@@ -471,6 +474,7 @@ fn get_body(input: &mut Reader<'_>, time: Time, kind: Type) -> Result<Body, Byte
         Type::CloseCustodyDate => clearing::close_custody_date(input),
         Type::Standing => standing::get(input).map(Body::Standing),
         Type::Limits => limits::get(input).map(Body::Limits),
+        Type::Receipts => receipts::get(input),
     }
 }
 

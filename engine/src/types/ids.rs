@@ -50,6 +50,8 @@ handle! {
     AssetId,
     /// A custodian: a bank or a warehouse.
     CustodianId,
+    /// A warehouse receipt.
+    ReceiptId,
 }
 
 impl PrincipalId {

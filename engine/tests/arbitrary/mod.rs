@@ -498,6 +498,88 @@ fn duty_body() -> impl Strategy<Value = Body> {
     ]
 }
 
+fn document() -> impl Strategy<Value = [u8; 32]> {
+    any::<[u8; 32]>()
+}
+
+fn amount() -> impl Strategy<Value = Amount> {
+    let most = Amount::MAX_UNITS;
+    let units = prop_oneof![0..1_000_i64, 0..=most, Just(most)];
+    units.prop_map(|units| Amount::new(units).expect("in bounds"))
+}
+
+fn receipt() -> impl Strategy<Value = ReceiptId> {
+    index().prop_map(ReceiptId::new)
+}
+
+fn issue() -> impl Strategy<Value = IssueReceipt> {
+    let ids = (custodian(), asset(), account());
+    (text(), ids, amount(), document()).prop_map(|(number, ids, amount, document)| IssueReceipt {
+        number,
+        warehouse: ids.0,
+        asset: ids.1,
+        amount,
+        account: ids.2,
+        document,
+    })
+}
+
+fn encumbrance() -> impl Strategy<Value = Encumbrance> {
+    prop_oneof![
+        Just(Encumbrance::Listed),
+        account().prop_map(|pledgee| Encumbrance::Pledged { pledgee }),
+        Just(Encumbrance::Frozen),
+        Just(Encumbrance::Locked),
+    ]
+}
+
+fn receipts_body() -> impl Strategy<Value = Body> {
+    let held = || {
+        let held = (receipt(), account());
+        held.prop_map(|(receipt, account)| HeldReceipt { receipt, account })
+    };
+    let part = (text(), amount(), document()).prop_map(|(number, amount, document)| ReceiptPart {
+        number,
+        amount,
+        document,
+    });
+    let merge = (account(), vec(receipt(), 0..20), text(), document());
+    let act = prop_oneof![
+        issue().prop_map(ReceiptCommand::Register),
+        issue().prop_map(ReceiptCommand::Draw),
+        (receipt(), option::of(account()), encumbrance()).prop_map(
+            |(receipt, account, encumbrance)| ReceiptCommand::Encumber(EncumberReceipt {
+                receipt,
+                account,
+                encumbrance,
+            })
+        ),
+        (receipt(), option::of(account()))
+            .prop_map(|(receipt, account)| ReceiptCommand::Lift(LiftReceipt { receipt, account })),
+        (receipt(), account(), vec(part, 0..20)).prop_map(|(receipt, account, parts)| {
+            ReceiptCommand::Split(SplitReceipt {
+                receipt,
+                account,
+                parts,
+            })
+        }),
+        merge.prop_map(|(account, receipts, number, document)| {
+            ReceiptCommand::Merge(MergeReceipts {
+                account,
+                receipts,
+                number,
+                document,
+            })
+        }),
+        (receipt(), account(), account()).prop_map(|(receipt, from, to)| {
+            ReceiptCommand::Transfer(TransferReceipt { receipt, from, to })
+        }),
+        held().prop_map(ReceiptCommand::Cancel),
+        held().prop_map(ReceiptCommand::Pool),
+    ];
+    act.prop_map(|act| Body::Receipts(Box::new(act)))
+}
+
 /// A body.
 pub fn body() -> impl Strategy<Value = Body> {
     prop_oneof![
@@ -507,5 +589,6 @@ pub fn body() -> impl Strategy<Value = Body> {
         1 => state_body(),
         2 => money_body(),
         1 => duty_body(),
+        1 => receipts_body(),
     ]
 }

@@ -6,8 +6,9 @@
 use std::path::PathBuf;
 
 use sanjiang_engine::command::{
-    Body, Command, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant, CreateVenue,
-    Demonstration, Envelope, Identity, InstrumentTerms, Sequenced, SetCalendar, SetPhase,
+    Authority, Body, Command, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant,
+    CreateVenue, Demonstration, Envelope, Identity, InstrumentTerms, Sequenced, SetCalendar,
+    SetPhase,
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{Event, Events};
@@ -145,9 +146,19 @@ impl Desk {
     }
 
     /// What the engine says such a command would be answered, when nothing is due before it.
-    pub fn dry(&self, body: &Body) -> Option<Reject> {
-        let command = command(Identity::Internal, body.clone());
+    pub fn dry(&self, authority: Option<Box<Authority>>, body: &Body) -> Option<Reject> {
+        let mut command = command(Identity::Internal, body.clone());
+        command.envelope.authority = authority;
         self.engine.validate(&command, self.time).err()
+    }
+
+    /// Sends a command with the words that go with an operator's act, and returns its events.
+    pub fn send_for(&mut self, authority: Option<Box<Authority>>, body: Body) -> Vec<Event> {
+        self.ticks();
+        let mut value = command(Identity::Internal, body);
+        value.envelope.authority = authority;
+        self.apply(value);
+        self.events.as_slice().to_vec()
     }
 
     /// Sends ticks until nothing is due at the time of the next command.

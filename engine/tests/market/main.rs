@@ -10,6 +10,7 @@ mod auction_vectors;
 mod desk;
 mod duties;
 mod money;
+mod papers;
 mod properties;
 mod rejects;
 mod said;

@@ -68,6 +68,11 @@ impl Names {
                 let (amount, status) = (report.amount.units(), report.status);
                 format!("custody {:?} {amount} {status:?}", report.direction)
             }
+            Event::Receipt(report) => {
+                let (number, account) = (report.number, report.account.index());
+                let amount = report.amount.units();
+                format!("receipt {number} {amount} of {account} {:?}", report.act)
+            }
             Event::DayRolled(rolled) => format!("day {} begins", rolled.day),
             Event::Standing(changed) => duties::standing_line(changed),
             Event::Limits(set) => format!("limits of {:?}", set.scope),

@@ -5,7 +5,8 @@
 //! `replace NAME [@PRICE] [x=QUANTITY] [trigger=PRICE]`, `mass ACCOUNT [buy|sell]`, `phase P`,
 //! `status venue|instrument S`, `reference PRICE`, `terms KEY=VALUE..`, `accounts OWNER..`,
 //! `schedule OFFSET=PHASE..`, `time NANOSECONDS`, `ticks`; those about money are in `money`, those
-//! about parties and limits in `duties`.
+//! about parties and limits in `duties` , those
+//! about warehouse receipts in `papers`.
 //! Account 0 trades unless `on=` says otherwise. Times are counted from the begin of day 1.
 //!
 //! Invariant: a line that is not understood stops the test. Not here: comparing.
@@ -28,6 +29,7 @@ use sanjiang_engine::venue::{Phase, TradingStatus};
 use crate::desk::{self, DAY, Desk, INSTRUMENT, VENUE, small_limits};
 use crate::duties;
 use crate::money;
+use crate::papers;
 use crate::said::Names;
 
 /// One scenario on its way.
@@ -77,6 +79,11 @@ impl Stage {
             }
             "used" => return vec![duties::used(&self.desk.engine, words[1])],
             "has" | "venue" => return money::tell(&self.desk.engine, &words).into_iter().collect(),
+            "receipt" => {
+                return papers::tell(&self.desk.engine, &words)
+                    .into_iter()
+                    .collect();
+            }
             _ => return self.act(&words),
         }
         Vec::new()
@@ -99,9 +106,10 @@ impl Stage {
         }
         let mut events = self.desk.ticks();
         if words[0] != "ticks" {
-            let body = self.body(words);
-            let dry = self.desk.dry(&body);
-            let sent = self.desk.send(body);
+            let (body, authority) = papers::body(&self.desk.engine, words)
+                .unwrap_or_else(|| (self.body(words), None));
+            let dry = self.desk.dry(authority.clone(), &body);
+            let sent = self.desk.send_for(authority, body);
             let real = sent.iter().find_map(reject_of);
             assert_eq!(dry, real, "the dry run and the answer: {words:?}");
             if let Some(name) = words[0].strip_suffix(':') {

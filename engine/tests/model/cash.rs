@@ -374,9 +374,11 @@ pub fn turn(
     }
 }
 
-/// An acknowledgement gets who approves it: mostly another principal, as must be.
+/// An acknowledgement gets who approves it: mostly another principal, as must be; an act on a
+/// receipt, a reason too.
 pub fn approve(rng: &mut Rng, command: &mut Command) {
-    if !matches!(command.body, Body::Acknowledge(_)) {
+    let receipts = matches!(command.body, Body::Receipts(_));
+    if !receipts && !matches!(command.body, Body::Acknowledge(_)) {
         return;
     }
     let approver = rng.weighted(&[
@@ -387,6 +389,11 @@ pub fn approve(rng: &mut Rng, command: &mut Command) {
     if approver.is_some() || rng.permille(500) {
         command.envelope.authority = Some(Box::new(Authority {
             approver,
+            reason: if receipts && !rng.permille(50) {
+                "why".to_owned()
+            } else {
+                String::new()
+            },
             ..Authority::default()
         }));
     }

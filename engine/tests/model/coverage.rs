@@ -14,7 +14,7 @@ use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::{OrderType, SelfTradePrevention, Time, TimeInForce};
 use sanjiang_engine::venue::{Action, Phase, TradingStatus};
 
-use super::{duties, paid};
+use super::{duties, {paid} , papers};
 use crate::reference::Reference;
 
 /// One thing that has to happen at least once.
@@ -36,6 +36,10 @@ pub enum Cell {
     /// A new order or a replace, refused.
     Refused(&'static str, RejectReason),
     Custody(&'static str),
+    /// An act, and how the receipt it names stands.
+    Receipt(&'static str, &'static str),
+    /// What became of a receipt: the numbers of the act.
+    ReceiptAct(u8, u8),
     /// What the reference says of fees and holds.
     Money(&'static str),
     /// A command so many nanoseconds after the next deadline.
@@ -55,6 +59,7 @@ pub struct Before {
     action: Option<(Action, Phase, [TradingStatus; 2])>,
     /// The orders with a date of their own, when a tick comes.
     dated: Option<Vec<u64>>,
+    receipt: Option<Cell>,
 }
 
 /// How often each cell was reached, and how much was done.
@@ -99,7 +104,7 @@ const REPORTS: [&str; 9] = [
     "RESTATED",
 ];
 const BOOK: [&str; 3] = ["ADD", "CHANGE", "DELETE"];
-const EVENTS: [&str; 16] = [
+const EVENTS: [&str; 17] = [
     "Report",
     "Trade",
     "Book",
@@ -116,6 +121,7 @@ const EVENTS: [&str; 16] = [
     "Custody",
     "Standing",
     "Limits",
+    "Receipt",
 ];
 
 const FIRED: [&str; 4] = ["day roll", "end of day", "timetable", "good till date"];
@@ -204,6 +210,7 @@ fn event_of(event: &Event) -> usize {
         Event::Custody(_) => 13,
         Event::Standing(_) => 14,
         Event::Limits(_) => 15,
+        Event::Receipt(_) => 14,
         // Only the tools on a stopped folder cause them: `tests/acts`.
         Event::EpochBegan(_) | Event::Quarantined(_) => unreachable!("not generated"),
     }
@@ -255,6 +262,7 @@ pub fn reject_of(event: &Event) -> Option<RejectReason> {
         | Event::Custody(_)
         | Event::Standing(_)
         | Event::Limits(_)
+        | Event::Receipt(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => None,
     };
@@ -291,6 +299,7 @@ impl Coverage {
             phases: world.venues.iter().map(|venue| venue.phase).collect(),
             action,
             dated: (command.body == Body::Tick).then(|| dated(world)),
+            receipt: papers::before(world, &command.body),
         }
     }
 
@@ -317,16 +326,14 @@ impl Coverage {
         self.accepted += u64::from(reject.is_none() && !duplicate);
         self.count_action(&before, command, reject, duplicate);
         let judged = !duplicate && reject.is_none_or(|reason| reason.code() >= 10);
-        self.count_money(command, judged.then_some(reject.is_none()), world);
+        let taken = judged.then_some(reject.is_none());
+        self.count_money(command, taken, (before.receipt.clone(), world));
         if let Some(dated) = &before.dated {
             self.count_fired(dated, events);
         }
         let mut phases = before.phases;
         for (at, event) in events.iter().enumerate() {
-            self.hit(Cell::Event(EVENTS[event_of(event)]));
-            if let Some(reason) = reject_of(event) {
-                self.hit(Cell::Reject(reason));
-            }
+            self.count_event(event);
             match event {
                 Event::Report(report) => {
                     self.hit(Cell::Report(REPORTS[report_of(report.exec_type)]));
@@ -367,6 +374,7 @@ impl Coverage {
                 | Event::DayRolled(_)
                 | Event::Standing(_)
                 | Event::Limits(_)
+                | Event::Receipt(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_) => {}
             }
@@ -382,8 +390,28 @@ impl Coverage {
         }
     }
 
+    /// What kind of event, its reject, its act on a receipt.
+    fn count_event(&mut self, event: &Event) {
+        self.hit(Cell::Event(EVENTS[event_of(event)]));
+        if let Some(reason) = reject_of(event) {
+            self.hit(Cell::Reject(reason));
+        }
+        if let Some(cell) = papers::event(event) {
+            self.hit(cell);
+        }
+    }
+
     /// What is about money; `taken` says whether the command was, if it was looked at.
-    fn count_money(&mut self, command: &Command, taken: Option<bool>, world: &Reference) {
+    fn count_money(
+        &mut self,
+        command: &Command,
+        taken: Option<bool>,
+        (receipt, world): (Option<Cell>, &Reference),
+    ) {
+        if let Some(cell) = receipt.filter(|_| taken.is_some()) {
+            self.hit(cell);
+        }
+        let name = paid::command(&command.body).or_else(|| papers::command(&command.body));
         let name = paid::command(&command.body).or(duties::command(&command.body));
         if let (Some(name), Some(taken)) = (name, taken) {
             self.hit(Cell::Command(name, taken));
@@ -536,5 +564,6 @@ fn required() -> Vec<(&'static str, Vec<Cell>)> {
     ];
     groups.extend(paid::required());
     groups.extend(duties::required());
+    groups.extend(papers::required());
     groups
 }

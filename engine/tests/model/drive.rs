@@ -207,6 +207,7 @@ impl Driver {
                 | Event::DayRolled(_)
                 | Event::Standing(_)
                 | Event::Limits(_)
+                | Event::Receipt(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_) => plain.push(event),
             }

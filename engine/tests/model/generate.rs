@@ -13,6 +13,7 @@ use sanjiang_engine::venue::Phase;
 use super::cash;
 use super::duties;
 use super::operate;
+use super::papers;
 use super::rng::Rng;
 use super::script::{Step, internal};
 use super::world::{HOUR, SECOND, deep, lots, lots_of, price_at, ticks};
@@ -55,6 +56,7 @@ impl Generator {
             (30, 5),
             (if deep { 20 } else { 70 }, 6),
             (duties::weight(&world.limits), 7),
+            (if deep { 10 } else { 50 }, 7),
         ]);
         let body = match action {
             0 => Some(Body::NewOrder(self.new_order(world, time))),
@@ -64,7 +66,8 @@ impl Generator {
             4 => Some(operate::turn(rng, world)),
             5 => Some(operate::administer(rng, world, time)),
             7 => Some(duties::turn(rng, world)),
-            _ => cash::turn(rng, world, places, time),
+            6 => cash::turn(rng, world, places, time),
+            _ => Some(papers::turn(rng, world)),
         };
         let body = body.unwrap_or_else(|| Body::NewOrder(self.new_order(world, time)));
         let command = self.envelope(world, body, time);

@@ -82,7 +82,8 @@ pub fn command(body: &Body) -> Option<&'static str> {
         | Body::SessionsLost
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
-        | Body::Quarantine(_) => return None,
+        | Body::Quarantine(_)
+        | Body::Receipts(_) => return None,
     };
     Some(COMMANDS[name])
 }

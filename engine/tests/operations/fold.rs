@@ -149,6 +149,7 @@ fn fold_body(body: &mut Body, shard: &Shard) {
         | Body::Acknowledge(_)
         | Body::CloseCustodyDate(_) => fold_money(body, shard),
         Body::Standing(_) | Body::Limits(_) => fold_duty(body),
+        Body::Receipts(act) => fold_receipts(act),
         Body::SetLimits(_)
         | Body::AcceptClock(_)
         | Body::Tick
@@ -259,6 +260,7 @@ fn fold_market(body: &mut Body) {
         | Body::CloseCustodyDate(_)
         | Body::Standing(_)
         | Body::Limits(_)
+        | Body::Receipts(_)
         | Body::Tick
         | Body::SessionsLost
         | Body::SemanticsVersion(_)
@@ -347,5 +349,55 @@ fn fold_money(body: &mut Body, shard: &Shard) {
             close.date %= 30_000;
         }
         _ => unreachable!("another part folds it: {body:?}"),
+    }
+}
+
+/// Receipts meet too: few of them, of few numbers, held by few accounts.
+fn fold_receipts(act: &mut ReceiptCommand) {
+    let receipt = |id: ReceiptId| ReceiptId::new(id.index() % 6);
+    match act {
+        ReceiptCommand::Register(issue) | ReceiptCommand::Draw(issue) => {
+            issue.number = short(issue.number);
+            issue.warehouse = CustodianId::new(issue.warehouse.index() % 2);
+            issue.asset = AssetId::new(issue.asset.index() % 3);
+            issue.account = account(issue.account);
+            let units = issue.amount.units() % 1_000;
+            issue.amount = Amount::new(units).expect("in bounds");
+        }
+        ReceiptCommand::Encumber(encumber) => {
+            encumber.receipt = receipt(encumber.receipt);
+            encumber.account = encumber.account.map(account);
+            if let Encumbrance::Pledged { pledgee } = &mut encumber.encumbrance {
+                *pledgee = account(*pledgee);
+            }
+        }
+        ReceiptCommand::Lift(lift) => {
+            lift.receipt = receipt(lift.receipt);
+            lift.account = lift.account.map(account);
+        }
+        ReceiptCommand::Split(split) => {
+            split.receipt = receipt(split.receipt);
+            split.account = account(split.account);
+            for part in &mut split.parts {
+                part.number = short(part.number);
+                let units = part.amount.units() % 1_000;
+                part.amount = Amount::new(units).expect("in bounds");
+            }
+        }
+        ReceiptCommand::Merge(merge) => {
+            merge.account = account(merge.account);
+            merge.number = short(merge.number);
+            for id in &mut merge.receipts {
+                *id = receipt(*id);
+            }
+        }
+        ReceiptCommand::Transfer(transfer) => {
+            transfer.receipt = receipt(transfer.receipt);
+            (transfer.from, transfer.to) = (account(transfer.from), account(transfer.to));
+        }
+        ReceiptCommand::Cancel(held) | ReceiptCommand::Pool(held) => {
+            held.receipt = receipt(held.receipt);
+            held.account = account(held.account);
+        }
     }
 }

@@ -30,6 +30,8 @@ pub const LIMITS: Limits = Limits {
     instructions_max: 8,
     references_max: 16,
     risk_sets_max: 16,
+    receipts_max: 8,
+    receipt_numbers_max: 32,
     sessions_max: 8,
     requests_capacity: 2_048,
 };
@@ -235,6 +237,7 @@ fn reject_of(event: &Event) -> Option<sanjiang_engine::reject::Reject> {
         | Event::Custody(_)
         | Event::Standing(_)
         | Event::Limits(_)
+        | Event::Receipt(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => None,
     }

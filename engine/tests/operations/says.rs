@@ -57,6 +57,10 @@ fn line(event: &Event) -> String {
         }
         Event::Standing(changed) => format!("standing {changed:?}"),
         Event::Limits(set) => format!("limits {set:?}"),
+        Event::Receipt(report) => {
+            let (id, amount) = (report.receipt.index(), report.amount.units());
+            format!("receipt {id} {amount} {:?}", report.act)
+        }
         Event::Trade(_)
         | Event::Indicative(_)
         | Event::Uncrossed(_)

@@ -59,7 +59,7 @@ impl Reference {
         own.map(|posting| posting.amount).sum()
     }
 
-    /// What of it is held: for orders, and for withdrawals that wait.
+    /// What of it is held: for orders, for withdrawals that wait, and by receipts.
     pub fn held(&self, account: usize, asset: usize) -> i128 {
         let orders = self.orders.iter();
         let orders = orders.filter(|order| order.account.place() == account);
@@ -71,10 +71,16 @@ impl Reference {
         let waiting = self.money.pending.iter().filter(|one| {
             one.account == account && one.asset == asset && one.direction == Direction::Withdrawal
         });
+        let stored = self
+            .money
+            .receipts
+            .iter()
+            .filter(|one| one.live() && (one.account, one.asset) == (account, asset));
         let lost = self.money.forgotten.iter();
         let lost = lost.filter(|lost| (lost.0, lost.1) == (account, asset));
         orders.sum::<i128>()
             + waiting.map(|one| one.amount).sum::<i128>()
+            + stored.map(|one| one.amount).sum::<i128>()
             + lost.map(|lost| lost.2).sum::<i128>()
     }
 

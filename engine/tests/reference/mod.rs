@@ -48,6 +48,8 @@ pub enum Fault {
     TokenKept,
     /// A suspended account may still replace its orders.
     SuspensionForgotten,
+    /// A warehouse hands out goods that a receipt stands for.
+    ReceiptsUnbacked,
 }
 
 /// What an order is now. A stop becomes `Market` or `Limit` when it is elected.

@@ -8,6 +8,7 @@ mod admin;
 mod law;
 mod money;
 mod phases;
+mod receipts;
 mod requests;
 mod risk;
 mod rules;

@@ -61,6 +61,7 @@ pub struct Money {
     pub settled: usize,
     pub pending: Vec<Instruction>,
     pub references: Vec<(usize, i32, Name)>,
+    pub receipts: Vec<super::receipts::Receipt>,
     /// Holds that a fault put in on purpose did not release.
     pub forgotten: Vec<(usize, usize, i128)>,
 }
@@ -84,6 +85,7 @@ impl Reference {
             Body::Instruct(instruct) => self.instruct(instruct),
             Body::Acknowledge(acknowledge) => self.acknowledge(envelope, acknowledge),
             Body::CloseCustodyDate(close) => self.close_date(*close),
+            Body::Receipts(act) => self.receipts(envelope, act),
             _ => unreachable!("another part carries it out"),
         }
     }
@@ -228,15 +230,24 @@ impl Reference {
         fails(more && one.direction == Direction::Deposit, R::AmountLimit)
     }
 
-    /// What a custodian holds of an asset, without what waits to be withdrawn from it.
-    fn outside(&self, custodian: usize, asset: usize) -> i128 {
+    /// What a custodian holds of an asset, without what waits to be withdrawn from it and what
+    /// receipts stand for.
+    pub(super) fn outside(&self, custodian: usize, asset: usize) -> i128 {
         let waits = |one: &&Instruction| {
             one.direction == Direction::Withdrawal
                 && (one.custodian, one.asset) == (custodian, asset)
         };
         let waiting = self.money.pending.iter().filter(waits);
         let waiting: i128 = waiting.map(|one| one.amount).sum();
-        -self.balance(Holder::Custodian(custodian), asset) - waiting
+        let own = |one: &&super::receipts::Receipt| {
+            one.live() && (one.warehouse, one.asset) == (custodian, asset)
+        };
+        let stored = self.money.receipts.iter().filter(own);
+        let mut stored: i128 = stored.map(|one| one.amount).sum();
+        if self.fault == Some(Fault::ReceiptsUnbacked) {
+            stored = 0;
+        }
+        -self.balance(Holder::Custodian(custodian), asset) - waiting - stored
     }
 
     fn instruct(&mut self, ask: &Instruct) -> Answer {

@@ -169,6 +169,8 @@ pub fn limits() -> Limits {
         instructions_max: 16,
         references_max: 64,
         risk_sets_max: 16,
+        receipts_max: 16,
+        receipt_numbers_max: 64,
         sessions_max: 16,
         requests_capacity: 1_024,
     }

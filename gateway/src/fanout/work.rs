@@ -142,6 +142,7 @@ fn item(body: &Body, index: u32, event: &Event) -> Option<Item> {
         | Event::Custody(_)
         | Event::Standing(_)
         | Event::Limits(_)
+        | Event::Receipt(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => return None,
     })

@@ -134,7 +134,16 @@ context!(
     SetRolesRequest,
     SetAccessRequest,
     SetRegistrationRequest,
-    SetRiskLimitsRequest
+    SetRiskLimitsRequest ,
+    RegisterReceiptRequest,
+    DrawReceiptRequest,
+    EncumberReceiptRequest,
+    LiftReceiptRequest,
+    SplitReceiptRequest,
+    MergeReceiptsRequest,
+    TransferReceiptRequest,
+    CancelReceiptRequest,
+    PoolReceiptRequest
 );
 
 impl Asks for v1::CreateParticipantRequest {

@@ -18,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::followers::{Owner, TooManyFollowed};
 use super::postings::{PostingPlace, PostingRow};
+use super::receipts::{ReceiptActsPage, ReceiptActsQuery, ReceiptRow};
 use super::rows::{ExecutionRow, FirstAnswer, FirstRow, OrderRow, TradeRow};
 use super::store::{self, Family, StoreError};
 use super::{Ending, Progress, Shared};
@@ -462,6 +463,31 @@ impl History {
             if query.asset.is_none_or(|asset| asset == row.asset) {
                 page.postings.push(row);
             }
+        }
+        Ok(page)
+    }
+
+    /// A page of what was done with a receipt, oldest first.
+    ///
+    /// # Errors
+    /// [`HistoryError::Store`].
+    pub fn receipt_acts(&self, query: &ReceiptActsQuery) -> Result<ReceiptActsPage, HistoryError> {
+        let store = &self.shared.store;
+        let family = store.family(Family::Receipts)?;
+        let start = store::receipt_key(query.receipt, query.from);
+        let mode = IteratorMode::From(&start, Direction::Forward);
+        let mut page = ReceiptActsPage::default();
+        for entry in store.db().iterator_cf(&family, mode) {
+            let (key, value) = entry.map_err(StoreError::from)?;
+            if !key.starts_with(&start[..4]) {
+                break;
+            }
+            let row = ReceiptRow::decode(&value).map_err(StoreError::row(Family::Receipts))?;
+            if page.acts.len() >= query.limit {
+                page.next = Some((row.sequence, row.index));
+                break;
+            }
+            page.acts.push(row);
         }
         Ok(page)
     }

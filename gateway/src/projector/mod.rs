@@ -16,6 +16,7 @@ mod history;
 mod orders;
 mod output;
 pub mod postings;
+pub mod receipts;
 mod row_codec;
 pub mod rows;
 mod store;

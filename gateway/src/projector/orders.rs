@@ -15,6 +15,7 @@ use engine::types::{
 use super::answers::{FirstAnswerDue, answered};
 use super::output::{ProjectError, Rows};
 use super::postings::{self, ClearedAssets, PostingPlace};
+use super::receipts::ReceiptRow;
 use super::rows::{
     ExecutionKind, ExecutionRow, FirstAnswer, Liquidity, OrderKind, OrderRow, Origin, Standing,
     TradeRow,
@@ -149,6 +150,17 @@ impl LiveOrders {
             Event::Custody(report) => {
                 let posting = postings::of_custody(at.posting(Side::Buy), report);
                 Ok(rows.put_posting(&posting)?)
+            }
+            Event::Receipt(report) => {
+                for posting in postings::of_receipt(at.posting(Side::Buy), report) {
+                    rows.put_posting(&posting)?;
+                }
+                Ok(rows.put_receipt(&ReceiptRow {
+                    time: at.step.time,
+                    sequence: at.step.sequence,
+                    index: at.index,
+                    report: *report,
+                })?)
             }
             Event::Book(_)
             | Event::Indicative(_)

@@ -11,14 +11,19 @@
 use std::collections::HashMap;
 
 use engine::bytes::{self, BytesError, Reader};
+use engine::clearing::Holder;
 use engine::command::Direction;
-use engine::event::{CustodyReport, Fill, Trade};
+use engine::event::{CustodyReport, Fill, ReceiptAct, ReceiptReport, Trade};
 use engine::types::{
-    AccountId, AssetId, CustodianId, InstrumentId, Name, OrderId, Sequence, Side, Time, TradeId,
+    AccountId, AssetId, CustodianId, InstrumentId, Name, OrderId, ReceiptId, Sequence, Side, Time,
+    TradeId,
 };
 
 use super::row_codec::{get_order, get_trade_id, open, put_order, put_trade_id};
 use super::rows::{ROW_VERSION, RowError};
+
+/// What a row says first of a receipt's goods.
+const RECEIPT: u8 = 37;
 
 /// Where a posting stands among those of its account; ordered as things happened.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -90,6 +95,28 @@ pub enum PostingCause {
         /// The account's order.
         order: OrderId,
     },
+    /// A warehouse receipt.
+    Receipt {
+        /// What became of it.
+        moved: ReceiptMove,
+        /// The receipt.
+        receipt: ReceiptId,
+        /// Who keeps the goods.
+        warehouse: CustodianId,
+        /// Its number.
+        number: Name,
+    },
+}
+
+/// What became of a receipt where its goods moved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReceiptMove {
+    /// Into the warehouse.
+    Registered,
+    /// Out of the warehouse.
+    Cancelled,
+    /// To the account, or from it.
+    Transferred,
 }
 
 /// One amount that moved on an account.
@@ -128,6 +155,50 @@ pub(super) fn of_custody(place: PostingPlace, report: &CustodyReport) -> Posting
             reference: report.reference,
         },
     }
+}
+
+/// What an act on a receipt posts: on the holder's account, and on that of who held it before.
+/// `place` is that of the event's first part.
+pub(super) fn of_receipt(
+    place: PostingPlace,
+    report: &ReceiptReport,
+) -> impl Iterator<Item = PostingRow> {
+    let moved = match report.act {
+        ReceiptAct::Registered => ReceiptMove::Registered,
+        ReceiptAct::Cancelled => ReceiptMove::Cancelled,
+        // Of the others only a transfer posts anything.
+        ReceiptAct::Transferred { .. }
+        | ReceiptAct::Drawn
+        | ReceiptAct::Encumbered(_)
+        | ReceiptAct::Lifted(_)
+        | ReceiptAct::Split { .. }
+        | ReceiptAct::Part { .. }
+        | ReceiptAct::Merged { .. }
+        | ReceiptAct::Whole { .. }
+        | ReceiptAct::Pooled => ReceiptMove::Transferred,
+    };
+    let cause = PostingCause::Receipt {
+        moved,
+        receipt: report.receipt,
+        warehouse: report.warehouse,
+        number: report.number,
+    };
+    let posted = (0..).zip(engine::clearing::postings::of_receipt(report));
+    posted.filter_map(move |(index, posting)| {
+        let Holder::Account(account) = posting.holder else {
+            return None;
+        };
+        Some(PostingRow {
+            place: PostingPlace {
+                index: place.index + index,
+                ..place
+            },
+            account,
+            asset: posting.asset,
+            amount: posting.amount,
+            cause,
+        })
+    })
 }
 
 /// What a trade of a cleared instrument posts on one side: nothing for a part of zero. `place` is
@@ -216,6 +287,22 @@ impl PostingRow {
                 bytes::put_varint(out, instrument.index().into());
                 put_order(out, *order);
             }
+            PostingCause::Receipt {
+                moved,
+                receipt,
+                warehouse,
+                number,
+            } => {
+                out.push(RECEIPT);
+                out.push(match moved {
+                    ReceiptMove::Registered => 1,
+                    ReceiptMove::Cancelled => 2,
+                    ReceiptMove::Transferred => 3,
+                });
+                bytes::put_varint(out, receipt.index().into());
+                bytes::put_varint(out, warehouse.index().into());
+                bytes::put_text(out, number);
+            }
         }
     }
 
@@ -250,6 +337,7 @@ impl PostingRow {
             3 => (None, TradePart::Money),
             4 => (None, TradePart::Goods),
             5 => (None, TradePart::Fee),
+            RECEIPT => return Self::decode_receipt(input),
             _ => return Err(BytesError::range("kind of posting")),
         };
         let Some(direction) = direction else {
@@ -265,6 +353,20 @@ impl PostingRow {
             instruction: Sequence::new(input.varint()?),
             custodian: CustodianId::new(input.varint32("custodian")?),
             reference: input.text()?,
+        })
+    }
+
+    fn decode_receipt(input: &mut Reader<'_>) -> Result<PostingCause, BytesError> {
+        Ok(PostingCause::Receipt {
+            moved: match input.u8()? {
+                1 => ReceiptMove::Registered,
+                2 => ReceiptMove::Cancelled,
+                3 => ReceiptMove::Transferred,
+                _ => return Err(BytesError::range("what became of a receipt")),
+            },
+            receipt: ReceiptId::new(input.varint32("receipt")?),
+            warehouse: CustodianId::new(input.varint32("warehouse")?),
+            number: input.text()?,
         })
     }
 }

@@ -112,7 +112,12 @@ impl Piece {
 
     /// The last command that moved an amount.
     pub fn last_posting(&self) -> Option<Sequence> {
-        self.last_with(|event| matches!(event, Event::Trade(_) | Event::Custody(_)))
+        self.last_with(|event| {
+            matches!(
+                event,
+                Event::Trade(_) | Event::Custody(_) | Event::Receipt(_)
+            )
+        })
     }
 
     fn last_with(&self, wanted: impl Fn(&Event) -> bool) -> Option<Sequence> {
@@ -144,7 +149,11 @@ fn is_history(event: &Event) -> bool {
     match event {
         // What is pending or was refused moved nothing.
         Event::Custody(report) => report.status == CustodyStatus::Executed,
-        Event::Report(_) | Event::Trade(_) | Event::MassCancel(_) | Event::Operation(_) => true,
+        Event::Report(_)
+        | Event::Trade(_)
+        | Event::Receipt(_)
+        | Event::MassCancel(_)
+        | Event::Operation(_) => true,
         Event::Book(_)
         | Event::Indicative(_)
         | Event::Uncrossed(_)
@@ -187,6 +196,7 @@ fn ask(body: &Body) -> Ask {
         | Body::CloseCustodyDate(_)
         | Body::Standing(_)
         | Body::Limits(_)
+        | Body::Receipts(_)
         | Body::AcceptClock(_) => Ask::Operation,
         Body::OpenSession(_)
         | Body::Tick

@@ -14,6 +14,7 @@ use super::balances;
 use super::operations::{Reported, change};
 use super::pages::page;
 use super::{parties, postings};
+use super::receipts;
 use crate::directory::{AccountEntry, Tables};
 use crate::errors::{Failure, Kind};
 use crate::exchange::Exchange;
@@ -251,5 +252,65 @@ impl Accounts for AccountsService {
     ) -> Result<Response<Self::StreamPostingsStream>, Status> {
         let stream = postings::stream(&self.exchange, request.get_ref()).await?;
         Ok(Response::new(stream))
+    }
+
+    async fn register_receipt(&self, request: Request<v1::RegisterReceiptRequest>) -> Reported {
+        Ok(change(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn draw_receipt(&self, request: Request<v1::DrawReceiptRequest>) -> Reported {
+        Ok(change(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn encumber_receipt(&self, request: Request<v1::EncumberReceiptRequest>) -> Reported {
+        Ok(change(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn lift_receipt(&self, request: Request<v1::LiftReceiptRequest>) -> Reported {
+        Ok(change(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn split_receipt(&self, request: Request<v1::SplitReceiptRequest>) -> Reported {
+        Ok(change(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn merge_receipts(&self, request: Request<v1::MergeReceiptsRequest>) -> Reported {
+        Ok(change(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn transfer_receipt(&self, request: Request<v1::TransferReceiptRequest>) -> Reported {
+        Ok(change(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn cancel_receipt(&self, request: Request<v1::CancelReceiptRequest>) -> Reported {
+        Ok(change(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn pool_receipt(&self, request: Request<v1::PoolReceiptRequest>) -> Reported {
+        Ok(change(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn get_receipt(
+        &self,
+        request: Request<v1::GetReceiptRequest>,
+    ) -> Result<Response<v1::GetReceiptResponse>, Status> {
+        let answer = receipts::get(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn list_receipts(
+        &self,
+        request: Request<v1::ListReceiptsRequest>,
+    ) -> Result<Response<v1::ListReceiptsResponse>, Status> {
+        let answer = receipts::list(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn list_receipt_acts(
+        &self,
+        request: Request<v1::ListReceiptActsRequest>,
+    ) -> Result<Response<v1::ListReceiptActsResponse>, Status> {
+        let answer = receipts::acts(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
     }
 }

@@ -22,14 +22,14 @@ use crate::to_proto;
 const INSTRUCTIONS_SCANNED_MAX: usize = SIZE_MAX as usize;
 
 /// Some of a list, and where the next page begins.
-struct Seen<T, N> {
-    entries: Vec<T>,
-    next: Option<N>,
+pub(super) struct Seen<T, N> {
+    pub(super) entries: Vec<T>,
+    pub(super) next: Option<N>,
 }
 
 impl<T, N> Seen<T, N> {
     /// At most `limit` entries of a list, each with where it stands.
-    fn of(list: impl Iterator<Item = (N, T)>, limit: usize) -> Self {
+    pub(super) fn of(list: impl Iterator<Item = (N, T)>, limit: usize) -> Self {
         let mut entries = Vec::with_capacity(limit);
         for (place, entry) in list {
             if entries.len() == limit {
@@ -43,7 +43,7 @@ impl<T, N> Seen<T, N> {
     }
 }
 
-fn wrong_token() -> Failure {
+pub(super) fn wrong_token() -> Failure {
     Failure::field(
         "page_token",
         "is no token of this list; copy next_page_token",
@@ -63,7 +63,7 @@ fn token<T: ToString>(next: Option<T>) -> String {
 }
 
 /// Who is charged for a look at an account.
-fn payer(tables: &Tables, account: AccountId) -> Payer {
+pub(super) fn payer(tables: &Tables, account: AccountId) -> Payer {
     tables
         .account(account)
         .map_or(Payer::Reader, |entry| Payer::Participant(entry.participant))

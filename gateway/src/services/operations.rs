@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use engine::command::{Body, Command, Demonstration, LimitsCommand, RiskScope, StandingCommand};
+use engine::command::{Body, Command, Demonstration, LimitsCommand, RiskScope, StandingCommand , ReceiptCommand};
 use engine::types::{PrincipalId, Sequence};
 use proto::v1;
 use proto::v1::operations_server::Operations;
@@ -267,6 +267,19 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         Body::Limits(LimitsCommand::SetRiskLimits(set)) => match set.scope {
             RiskScope::Venue(venue) => of_venue(venue),
             RiskScope::Participant(_) | RiskScope::Account(_) => tables.all_demonstration(),
+        },
+        Body::Receipts(act) => match &**act {
+            ReceiptCommand::Register(issue) | ReceiptCommand::Draw(issue) => {
+                of_custodian(issue.warehouse)
+            }
+            // The directory knows no receipts.
+            ReceiptCommand::Encumber(_)
+            | ReceiptCommand::Lift(_)
+            | ReceiptCommand::Split(_)
+            | ReceiptCommand::Merge(_)
+            | ReceiptCommand::Transfer(_)
+            | ReceiptCommand::Cancel(_)
+            | ReceiptCommand::Pool(_) => tables.all_demonstration(),
         },
         // A demonstration's custodian leaves nothing to be acknowledged.
         Body::Acknowledge(_) => false,

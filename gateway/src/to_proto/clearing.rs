@@ -9,7 +9,7 @@ use proto::v1;
 
 use super::{account_name, decimal_text, instrument_name, order_id_text, timestamp, trade_id_text};
 use crate::directory::Tables;
-use crate::projector::postings::{PostingCause, PostingPlace, PostingRow, TradePart};
+use crate::projector::postings::{PostingCause, PostingPlace, PostingRow, ReceiptMove, TradePart};
 
 /// Minor units of an asset, in its own units.
 pub fn amount_text(asset: &Asset, units: i64) -> String {
@@ -151,6 +151,25 @@ pub fn posting(tables: &Tables, row: &PostingRow) -> v1::Posting {
                 ..wire
             }
         }
+        PostingCause::Receipt {
+            moved,
+            receipt,
+            warehouse,
+            number,
+        } => {
+            let kind = match moved {
+                ReceiptMove::Registered => v1::PostingKind::Deposit,
+                ReceiptMove::Cancelled => v1::PostingKind::Withdrawal,
+                ReceiptMove::Transferred => v1::PostingKind::Receipt,
+            };
+            v1::Posting {
+                kind: kind.into(),
+                custodian_id: custodian_name(tables, warehouse),
+                reference: number.as_str().to_owned(),
+                receipt: Some(receipt.index()),
+                ..wire
+            }
+        }
     }
 }
 
@@ -166,7 +185,9 @@ fn posted_units(tables: &Tables, row: &PostingRow) -> i128 {
             let cleared = tables.cleared.get(&instrument);
             amount * cleared.map_or(0, |cleared| i128::from(cleared.lot_units))
         }
-        PostingCause::Trade { .. } | PostingCause::Custody { .. } => amount,
+        PostingCause::Trade { .. }
+        | PostingCause::Custody { .. }
+        | PostingCause::Receipt { .. } => amount,
     }
 }
 

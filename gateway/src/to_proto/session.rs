@@ -79,6 +79,7 @@ pub fn session_reports(
             | Event::Custody(_)
             | Event::Standing(_)
             | Event::Limits(_)
+            | Event::Receipt(_)
             | Event::EpochBegan(_)
             | Event::Quarantined(_) => {}
         }

@@ -81,6 +81,7 @@ fn lines(postings: &[Posting]) -> Result<(Vec<String>, BTreeMap<String, Decimal>
             PostingKind::TradeMoney => "trade, money",
             PostingKind::TradeGoods => "trade, goods",
             PostingKind::Fee => "fee",
+            PostingKind::Receipt => "receipt",
         };
         let of = if posting.trade_id.is_empty() {
             &posting.reference

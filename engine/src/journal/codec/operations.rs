@@ -3,7 +3,7 @@
 //! Invariant: as in `codec`. Terms that are also state (calendars, timetables, instruments) are
 //! written by the modules that hold them.
 
-use super::{clearing, limits, orders, standing};
+use super::{clearing, limits, orders, standing , receipts};
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{
     AcceptClock, BeginEpoch, Body, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant,
@@ -72,6 +72,7 @@ pub(super) fn put(out: &mut Vec<u8>, time: Time, body: &Body) {
         Body::CloseCustodyDate(close) => clearing::put_close_custody_date(out, *close),
         Body::Standing(command) => standing::put(out, command),
         Body::Limits(command) => limits::put(out, command),
+        Body::Receipts(act) => receipts::put(out, act),
         Body::Tick | Body::SessionsLost => {}
     }
 }
