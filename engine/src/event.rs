@@ -4,6 +4,10 @@
 //! enough to write every report, the public book and the history without asking the engine.
 //! Not here: wire forms (`gateway::to_proto`), bytes for the running hash (`state_hash`).
 
+mod correction;
+
+pub use correction::{CorrectionEvent, CorrectionSide, Repaid, TradeCorrection, TradeTerms};
+
 use crate::command::{BeginEpoch, Direction, Quarantine, Scope};
 use crate::reject::Reject;
 use crate::types::{
@@ -43,11 +47,18 @@ pub enum Event {
     DayRolled(DayRolled),
     /// What became of an instruction to a custodian.
     Custody(CustodyReport),
+    /// A trade was busted or corrected, or what is owed since was repaid.
+    Correction(CorrectionEvent),
     /// A new epoch began.
     EpochBegan(BeginEpoch),
     /// A command was not applied, since an operator quarantined it.
     Quarantined(Quarantine),
 }
+
+const _: () = assert!(
+    size_of::<Event>() <= 208,
+    "events are copied on the hot path"
+);
 
 /// What kind of report (FIX 150).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]

@@ -62,6 +62,8 @@ reasons! {
     UnknownCustodian = 25, "UNKNOWN_CUSTODIAN";
     /// No such pending instruction.
     UnknownInstruction = 26, "UNKNOWN_INSTRUCTION";
+    /// No such trade.
+    UnknownTrade = 27, "UNKNOWN_TRADE";
     // -- phase -------------------------------------------------------------------------------
     /// The phase takes no new orders and no replaces.
     MarketClosed = 30, "MARKET_CLOSED";
@@ -147,6 +149,10 @@ reasons! {
     ReferenceUsed = 105, "REFERENCE_USED";
     /// More of the asset would be in circulation than there may be.
     AmountLimit = 106, "AMOUNT_LIMIT";
+    /// The trade is more than two trading days old, or too many came after it.
+    TradeTooOld = 107, "TRADE_TOO_OLD";
+    /// The trade was busted before.
+    AlreadyBusted = 108, "ALREADY_BUSTED";
 }
 
 impl RejectReason {

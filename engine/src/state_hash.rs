@@ -11,8 +11,8 @@
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{BeginEpoch, Scope};
 use crate::event::{
-    BookAction, BookChange, Cause, Counters, CustodyReport, Event, ExecType, Fill, OrderReport,
-    Trade,
+    BookAction, BookChange, Cause, CorrectionEvent, Counters, CustodyReport, Event, ExecType, Fill,
+    OrderReport, Trade, TradeCorrection,
 };
 use crate::reject::Reject;
 use crate::types::{InstrumentId, OrderId, OrderStatus, Price, Sequence, Side};
@@ -125,6 +125,7 @@ impl Event {
             | Self::ReferencePrice(_)
             | Self::DayRolled(_)
             | Self::Custody(_)
+            | Self::Correction(_)
             | Self::EpochBegan(_)
             | Self::Quarantined(_) => {
                 buffer.rare_event(self);
@@ -343,6 +344,7 @@ impl Buffer {
                 self.i64(set.price.ticks());
             }
             Event::Custody(report) => self.custody(report),
+            Event::Correction(correction) => self.correction(correction),
             Event::EpochBegan(began) => self.epoch_began(began),
             Event::Quarantined(quarantine) => {
                 self.byte(15);
@@ -372,6 +374,49 @@ impl Buffer {
             self.byte(byte);
         }
         self.put(report.business_date.to_le_bytes());
+    }
+
+    fn correction(&mut self, correction: &CorrectionEvent) {
+        self.byte(25);
+        match correction {
+            CorrectionEvent::Busted(trade) => {
+                self.byte(1);
+                self.trade_correction(trade);
+            }
+            CorrectionEvent::Corrected(trade) => {
+                self.byte(2);
+                self.trade_correction(trade);
+            }
+            CorrectionEvent::Repaid(repaid) => {
+                self.byte(3);
+                self.u32(repaid.account.index());
+                self.u32(repaid.asset.index());
+                self.i64(repaid.amount);
+                self.i64(repaid.owed);
+            }
+        }
+    }
+
+    fn trade_correction(&mut self, trade: &TradeCorrection) {
+        self.u64(trade.sequence.value());
+        self.u32(trade.index);
+        self.instrument(trade.instrument);
+        self.side(trade.aggressor);
+        for terms in [trade.before, trade.after] {
+            self.i64(terms.price.ticks());
+            self.i64(terms.quantity.lots());
+            self.i64(terms.value);
+        }
+        self.i64(trade.goods);
+        self.i64(trade.goods_owed);
+        for (_, side) in trade.sides() {
+            self.u64(side.order);
+            self.u32(side.account.index());
+            self.i64(side.fee_before);
+            self.i64(side.fee);
+            self.i64(side.owed);
+            self.counters(side.counters);
+        }
     }
 
     fn epoch_began(&mut self, began: &BeginEpoch) {

@@ -6,6 +6,7 @@
 mod reference;
 mod model {
     pub mod cash;
+    pub mod correct;
     pub mod coverage;
     pub mod drive;
     pub mod generate;

@@ -32,6 +32,8 @@ impl Clearing {
                         return Err("a custodian holds more than it received");
                     }
                 }
+                // Looked at by `audit_corrections`.
+                Holder::Receivable(_) => {}
                 Holder::Account(_) | Holder::Venue(_) => {
                     if position.available < 0 || position.held < 0 {
                         return Err("a position is below zero");
@@ -47,6 +49,7 @@ impl Clearing {
                 return Err("what is in circulation is not what custodians hold");
             }
         }
+        self.audit_corrections()?;
         self.audit_holds(live)
     }
 

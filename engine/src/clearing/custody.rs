@@ -146,7 +146,8 @@ impl Clearing {
 
     fn check_circulation(&self, asset: AssetId, amount: Amount) -> Result<(), RejectReason> {
         let sum = self.ledger.circulation(asset).units() + amount.units();
-        Amount::new(sum)
+        // What is owed is in accounts too.
+        Amount::new(sum + self.ledger.owed(asset))
             .map(|_| ())
             .ok_or(RejectReason::AmountLimit)
     }

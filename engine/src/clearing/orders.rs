@@ -140,6 +140,12 @@ impl Clearing {
         self.holds[slot as usize].money
     }
 
+    /// The place of an order's rates.
+    #[inline]
+    pub(crate) fn rates_of(&self, slot: u32) -> u32 {
+        self.holds[slot as usize].rates
+    }
+
     /// Checks whether a live order could hold for another price or quantity.
     ///
     /// # Errors
@@ -301,12 +307,7 @@ impl Clearing {
             *fee = hold.accrued.charged(rates) - before;
         }
         if fees[0] + fees[1] < 0 {
-            let raised = fees.map(|fee| fee.max(0));
-            let raised = match raised {
-                [0, 0] => [0, 0],
-                [0, other] => [-other, other],
-                [other, _] => [other, -other],
-            };
+            let raised = fee::raised(fees);
             for (place, slot) in slots.into_iter().enumerate() {
                 let up = raised[place] - fees[place];
                 if up > 0 {

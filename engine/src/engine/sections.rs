@@ -10,6 +10,7 @@ use crate::SEMANTICS_VERSION;
 use crate::book::arena::Arena;
 use crate::bytes::{self, BytesError, Reader};
 use crate::clearing::Clearing;
+use crate::clearing::trades::KnownTo;
 use crate::limits::Limits;
 use crate::market::Market;
 use crate::market::contents::Target;
@@ -41,11 +42,13 @@ pub enum SectionId {
     Clearing = 7,
     /// What live orders hold. Since semantics version 2.
     Holds = 8,
+    /// Trades that can be busted or corrected. Since semantics version 3.
+    Corrections = 14,
 }
 
 impl SectionId {
     /// All sections in their order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Clock,
         Self::Parties,
         Self::Venues,
@@ -54,7 +57,9 @@ impl SectionId {
         Self::Orders,
         Self::Clearing,
         Self::Holds,
+        Self::Corrections,
     ];
+
     /// The rules version whose snapshots have the section for the first time. One written before
     /// does without it: what the section would hold is as in a new engine.
     const fn since(self) -> u32 {
@@ -66,12 +71,17 @@ impl SectionId {
             | Self::Requests
             | Self::Orders => 1,
             Self::Clearing | Self::Holds => 2,
+            Self::Corrections => 3,
         }
     }
 
     /// The sections of a snapshot that has so many of them.
     fn of_count(count: usize) -> impl Iterator<Item = Self> {
-        let of = |rules: u32| Self::ALL.into_iter().filter(move |one| one.since() <= rules);
+        let of = |rules: u32| {
+            Self::ALL
+                .into_iter()
+                .filter(move |one| one.since() <= rules)
+        };
         let rules = (1..=SEMANTICS_VERSION).find(|rules| of(*rules).count() == count);
         of(rules.unwrap_or(SEMANTICS_VERSION))
     }
@@ -157,6 +167,7 @@ impl Engine {
                 SectionId::Orders => self.encode_orders(&mut out),
                 SectionId::Clearing => self.clearing.encode(&mut out),
                 SectionId::Holds => self.clearing.encode_holds(&mut out),
+                SectionId::Corrections => self.clearing.trades.encode(&mut out),
             }
             (*section, out)
         });
@@ -191,6 +202,10 @@ impl Engine {
         if sections.iter().all(|(id, _)| *id != SectionId::Holds) {
             engine.clearing.hold_nothing(engine.arena.used());
         }
+        if sections.iter().all(|(id, _)| *id != SectionId::Corrections) {
+            let last = engine.sequence;
+            engine.clearing.trades.forget_through(last);
+        }
         if rest.next().is_some() {
             return Err(SectionsError::Unsound("there are more sections than known"));
         }
@@ -217,6 +232,16 @@ impl Engine {
                 self.clearing = Clearing::decode(input, &self.limits, known)?;
             }
             SectionId::Holds => self.decode_holds(input)?,
+            SectionId::Corrections => {
+                let known = KnownTo {
+                    venues: &self.venues,
+                    sequence: self.sequence,
+                };
+                let parties = &self.parties;
+                let is_account = |account| parties.owner_of(account).is_some();
+                self.clearing
+                    .decode_trades(input, &self.limits, &known, is_account)?;
+            }
         }
         Ok(())
     }

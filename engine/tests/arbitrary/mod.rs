@@ -438,6 +438,25 @@ fn money_body() -> impl Strategy<Value = Body> {
     ]
 }
 
+fn correction_body() -> impl Strategy<Value = Body> {
+    let trade = || {
+        (number(), any::<u32>()).prop_map(|(sequence, index)| TradeRef {
+            sequence: Sequence::new(sequence),
+            index,
+        })
+    };
+    let correct = (trade(), price(), option::of(quantity()));
+    prop_oneof![
+        trade().prop_map(|trade| CorrectionCommand::Bust { trade }),
+        correct.prop_map(|(trade, price, quantity)| CorrectionCommand::Correct {
+            trade,
+            price,
+            quantity,
+        }),
+    ]
+    .prop_map(Body::Correction)
+}
+
 /// A body.
 pub fn body() -> impl Strategy<Value = Body> {
     prop_oneof![
@@ -446,5 +465,6 @@ pub fn body() -> impl Strategy<Value = Body> {
         2 => market_body(),
         1 => state_body(),
         2 => money_body(),
+        1 => correction_body(),
     ]
 }

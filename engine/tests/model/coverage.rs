@@ -97,7 +97,7 @@ const REPORTS: [&str; 9] = [
     "RESTATED",
 ];
 const BOOK: [&str; 3] = ["ADD", "CHANGE", "DELETE"];
-const EVENTS: [&str; 14] = [
+const EVENTS: [&str; 15] = [
     "Report",
     "Trade",
     "Book",
@@ -112,6 +112,7 @@ const EVENTS: [&str; 14] = [
     "ReferencePrice",
     "DayRolled",
     "Custody",
+    "Correction",
 ];
 
 const FIRED: [&str; 4] = ["day roll", "end of day", "timetable", "good till date"];
@@ -198,6 +199,7 @@ fn event_of(event: &Event) -> usize {
         Event::ReferencePrice(_) => 11,
         Event::DayRolled(_) => 12,
         Event::Custody(_) => 13,
+        Event::Correction(_) => 14,
         // Only the tools on a stopped folder cause them: `tests/acts`.
         Event::EpochBegan(_) | Event::Quarantined(_) => unreachable!("not generated"),
     }
@@ -247,6 +249,7 @@ pub fn reject_of(event: &Event) -> Option<RejectReason> {
         | Event::ReferencePrice(_)
         | Event::DayRolled(_)
         | Event::Custody(_)
+        | Event::Correction(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => None,
     };
@@ -357,6 +360,7 @@ impl Coverage {
                 | Event::StatusChanged(_)
                 | Event::ReferencePrice(_)
                 | Event::DayRolled(_)
+                | Event::Correction(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_) => {}
             }

@@ -148,6 +148,7 @@ fn fold_body(body: &mut Body, shard: &Shard) {
         | Body::Instruct(_)
         | Body::Acknowledge(_)
         | Body::CloseCustodyDate(_) => fold_money(body, shard),
+        Body::Correction(correction) => fold_correction(correction, shard),
         Body::SetLimits(_)
         | Body::AcceptClock(_)
         | Body::Tick
@@ -256,12 +257,34 @@ fn fold_market(body: &mut Body) {
         | Body::Instruct(_)
         | Body::Acknowledge(_)
         | Body::CloseCustodyDate(_)
+        | Body::Correction(_)
         | Body::Tick
         | Body::SessionsLost
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
         | Body::Quarantine(_) => {}
     }
+}
+
+/// Corrections find a trade now and then: one of the last commands, among its first events.
+fn fold_correction(correction: &mut CorrectionCommand, shard: &Shard) {
+    let named = correction.trade();
+    let back = named.sequence.value() % 9;
+    let sequence = shard.sequence().value().saturating_sub(back);
+    let trade = TradeRef {
+        sequence: Sequence::new(sequence),
+        index: named.index % 3,
+    };
+    *correction = match *correction {
+        CorrectionCommand::Bust { .. } => CorrectionCommand::Bust { trade },
+        CorrectionCommand::Correct {
+            price, quantity, ..
+        } => CorrectionCommand::Correct {
+            trade,
+            price: near(price),
+            quantity,
+        },
+    };
 }
 
 /// Money and goods meet too: few assets and custodians, small amounts, recent instructions.

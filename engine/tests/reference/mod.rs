@@ -25,7 +25,7 @@ use sanjiang_engine::venue::*;
 
 pub use ledger::Holder;
 pub use registry::Money;
-use registry::{Account, Calendar, Instrument, Request, Session, Venue};
+use registry::{Account, Calendar, Instrument, Request, Session, Trades, Venue};
 
 /// A fault put in on purpose, to prove that the comparison sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -110,6 +110,7 @@ pub struct Reference {
     pub sessions: Vec<Session>,
     pub orders: Vec<Order>,
     pub money: Money,
+    pub trades: Trades,
     requests: Vec<Request>,
     requests_max: u32,
     requests_reserved: u32,
@@ -184,6 +185,7 @@ impl Reference {
             sessions: Vec::new(),
             orders: Vec::new(),
             money: Money::default(),
+            trades: Trades::default(),
             requests: Vec::new(),
             requests_max: limits.requests_capacity,
             requests_reserved: limits.requests_capacity / 4,
@@ -201,6 +203,7 @@ impl Reference {
         (self.sequence, self.time) = (command.sequence, command.time);
         self.meetings.clear();
         self.reached.clear();
+        self.date();
         let body = &command.value.body;
         match self.admit(&command.value) {
             Err(reason) => self.refuse(body, reason.into(), false),
@@ -212,6 +215,7 @@ impl Reference {
                 }
             }
         }
+        self.repay();
         self.conserved();
         std::mem::take(&mut self.out)
     }
