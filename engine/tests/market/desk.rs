@@ -6,8 +6,9 @@
 use std::path::PathBuf;
 
 use sanjiang_engine::command::{
-    Body, Command, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant, CreateVenue,
-    Demonstration, Envelope, Identity, InstrumentTerms, Sequenced, SetCalendar, SetPhase,
+    Authority, Body, Command, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant,
+    CreateVenue, Demonstration, Envelope, Identity, InstrumentTerms, Sequenced, SetCalendar,
+    SetPhase,
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{Event, Events};
@@ -155,6 +156,18 @@ impl Desk {
         self.ticks();
         self.apply(command(identity, body));
         self.events.as_slice()
+    }
+
+    /// Sends an operator's act with its reason, ticks first, and returns its own events.
+    pub fn act(&mut self, reason: &str, body: Body) -> Vec<Event> {
+        self.ticks();
+        let mut command = command(Identity::Internal, body);
+        command.envelope.authority = Some(Box::new(Authority {
+            reason: reason.to_owned(),
+            ..Authority::default()
+        }));
+        self.apply(command);
+        self.events.as_slice().to_vec()
     }
 
     fn apply(&mut self, value: Command) {

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use sanjiang_engine::command::{
     Body, CancelOrder, InstrumentTerms, MassCancel, ReplaceOrder, Scope, SetReferencePrice,
-    SetSchedule, SetTradingStatus,
+    SetSchedule, SetTradingStatus, TradeRef,
 };
 use sanjiang_engine::event::Event;
 use sanjiang_engine::types::{
@@ -32,6 +32,7 @@ pub struct Stage {
     terms: InstrumentTerms,
     names: Names,
     orders: BTreeMap<String, (AccountId, OrderId)>,
+    trades: Vec<TradeRef>,
     ready: bool,
     /// Decimals of money and goods, where the instrument has clearing.
     clears: Option<(u8, u8)>,
@@ -46,6 +47,7 @@ impl Stage {
             terms: desk::terms(),
             names: Names::default(),
             orders: BTreeMap::new(),
+            trades: Vec::new(),
             ready: false,
             clears: None,
         }
@@ -66,7 +68,9 @@ impl Stage {
                 let decimals = |key| value(&words, key).map_or(0, |word| number(word) as u8);
                 self.clears = Some((decimals("money"), decimals("goods")));
             }
-            "has" | "venue" => return money::tell(&self.desk.engine, &words).into_iter().collect(),
+            "has" | "owes" | "venue" => {
+                return money::tell(&self.desk.engine, &words).into_iter().collect();
+            }
             _ => return self.act(&words),
         }
         Vec::new()
@@ -89,8 +93,15 @@ impl Stage {
         }
         let mut events = self.desk.ticks();
         if words[0] != "ticks" {
-            let body = self.body(words);
-            let sent = self.desk.send(body);
+            let sent = match money::correction(words, &self.trades) {
+                Some((reason, body)) => self.desk.act(reason, body),
+                None => self.desk.send(self.body(words)),
+            };
+            let sequence = self.desk.engine.sequence();
+            let made = (0..).zip(&sent);
+            let made = made.filter(|(_, event)| matches!(event, Event::Trade(_)));
+            let made = made.map(|(index, _)| TradeRef { sequence, index });
+            self.trades.extend(made);
             if let Some(name) = words[0].strip_suffix(':') {
                 self.name(name, &sent);
             }
