@@ -52,6 +52,8 @@ pub enum Kind {
     Asset,
     /// A custodian.
     Custodian,
+    /// A trade.
+    Trade,
 }
 
 impl Kind {
@@ -67,6 +69,7 @@ impl Kind {
             Self::Order => "order",
             Self::Asset => "asset",
             Self::Custodian => "custodian",
+            Self::Trade => "trade",
         }
     }
 
@@ -82,6 +85,7 @@ impl Kind {
             Self::Order => RejectReason::UnknownOrder,
             Self::Asset => RejectReason::UnknownAsset,
             Self::Custodian => RejectReason::UnknownCustodian,
+            Self::Trade => RejectReason::UnknownTrade,
         }
     }
 }
@@ -271,6 +275,7 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::UnknownAsset => "no such asset; Accounts.ListAssets lists them",
         R::UnknownCustodian => "no such custodian; Accounts.ListCustodians lists them",
         R::UnknownInstruction => "no such pending instruction; it may have been answered",
+        R::UnknownTrade => "no such trade; give the trade_id of its execution reports",
         R::MarketClosed => "the phase takes no new orders and no replaces; wait for the next",
         R::PhaseNoCancel => "the phase takes no cancels; wait for the next",
         R::Halted => "trading is halted or suspended; wait until it is resumed",
@@ -317,5 +322,9 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::CustodyDateClosed => "the custodian's business_date is closed; use a later one",
         R::ReferenceUsed => "the custodian's reference was used on that date; use another",
         R::AmountLimit => "more than 2^60 smallest units of the asset would be in circulation",
+        R::TradeTooOld => {
+            "the trade is of a trading day before the last, or too many were made since"
+        }
+        R::AlreadyBusted => "the trade was busted before; nothing of it is left",
     }
 }

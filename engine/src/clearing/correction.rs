@@ -306,6 +306,11 @@ impl Clearing {
         !self.debts.is_empty()
     }
 
+    /// In how many accounts and assets something is owed.
+    pub fn debts(&self) -> usize {
+        self.debts.len()
+    }
+
     /// What an account owes of an asset.
     pub fn owed(&self, account: AccountId, asset: AssetId) -> i64 {
         let place = self.ledger.find(Holder::Receivable(account), asset);

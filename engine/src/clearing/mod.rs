@@ -5,9 +5,9 @@
 //! only a custodian's acknowledgement changes what there is.
 //!
 //! Invariant: the positions of an asset sum to zero, those of accounts and venues are never below
-//! zero (what an account owes since a bust stands apart), and what positions hold is what live orders and pending withdrawals hold, each of which
-//! names its positions. Not here: which order trades with which (`matching`), the checks before
-//! (`market`).
+//! zero (what an account owes since a bust stands apart), and what positions hold is what live
+//! orders and pending withdrawals hold, each of which names its positions. Not here: which order
+//! trades with which (`matching`), the checks before (`market`).
 
 pub(crate) mod assets;
 pub(crate) mod audit;

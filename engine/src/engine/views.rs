@@ -81,6 +81,14 @@ pub struct Usage {
     pub venues: u32,
     /// See `Limits::venues_max`.
     pub venues_max: u32,
+    /// Trades that are kept to be busted or corrected.
+    pub trades_kept: u32,
+    /// See `Limits::trades_kept_max`.
+    pub trades_kept_max: u32,
+    /// Accounts and assets in which something is owed since.
+    pub receivables: u32,
+    /// See `Limits::receivables_max`.
+    pub receivables_max: u32,
 }
 
 impl Engine {
@@ -124,6 +132,10 @@ impl Engine {
             instruments_max: self.limits.instruments_max,
             venues: self.venues.venues().len() as u32,
             venues_max: self.limits.venues_max,
+            trades_kept: self.clearing.trades().kept(),
+            trades_kept_max: self.limits.trades_kept_max,
+            receivables: self.clearing.debts() as u32,
+            receivables_max: self.limits.receivables_max,
         }
     }
 

@@ -44,6 +44,8 @@ pub enum Fault {
     FeeDown,
     /// Self-trade prevention that decrements leaves the holds as they were.
     DecrementKeepsHold,
+    /// A bust leaves the fees with the venue.
+    BustKeepsFees,
 }
 
 /// What an order is now. A stop becomes `Market` or `Limit` when it is elected.

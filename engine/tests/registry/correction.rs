@@ -153,7 +153,10 @@ impl Reference {
                 price: kept.price,
                 quantity: 0,
                 value: 0,
-                fees: [0; 2],
+                fees: match self.fault {
+                    Some(Fault::BustKeepsFees) => kept.fees,
+                    _ => [0; 2],
+                },
             },
             CorrectionCommand::Correct {
                 price, quantity, ..

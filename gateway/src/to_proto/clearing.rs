@@ -9,7 +9,9 @@ use proto::v1;
 
 use super::{account_name, decimal_text, instrument_name, order_id_text, timestamp, trade_id_text};
 use crate::directory::Tables;
-use crate::projector::postings::{PostingCause, PostingPlace, PostingRow, TradePart};
+use crate::projector::postings::{
+    CorrectionPart, PostingCause, PostingPlace, PostingRow, TradePart,
+};
 
 /// Minor units of an asset, in its own units.
 pub fn amount_text(asset: &Asset, units: i64) -> String {
@@ -151,6 +153,30 @@ pub fn posting(tables: &Tables, row: &PostingRow) -> v1::Posting {
                 ..wire
             }
         }
+        PostingCause::Correction {
+            part,
+            trade,
+            instrument,
+            order,
+        } => {
+            let kind = match part {
+                CorrectionPart::Goods => v1::PostingKind::CorrectionGoods,
+                CorrectionPart::Money => v1::PostingKind::CorrectionMoney,
+                CorrectionPart::Fee => v1::PostingKind::CorrectionFee,
+                CorrectionPart::Owed => v1::PostingKind::Owed,
+            };
+            v1::Posting {
+                kind: kind.into(),
+                trade_id: trade_id_text(trade),
+                instrument_id: instrument_name(tables, instrument),
+                order_id: order_id_text(order),
+                ..wire
+            }
+        }
+        PostingCause::Repaid => v1::Posting {
+            kind: v1::PostingKind::Repaid.into(),
+            ..wire
+        },
     }
 }
 
@@ -166,7 +192,10 @@ fn posted_units(tables: &Tables, row: &PostingRow) -> i128 {
             let cleared = tables.cleared.get(&instrument);
             amount * cleared.map_or(0, |cleared| i128::from(cleared.lot_units))
         }
-        PostingCause::Trade { .. } | PostingCause::Custody { .. } => amount,
+        PostingCause::Trade { .. }
+        | PostingCause::Custody { .. }
+        | PostingCause::Correction { .. }
+        | PostingCause::Repaid => amount,
     }
 }
 

@@ -81,6 +81,11 @@ fn lines(postings: &[Posting]) -> Result<(Vec<String>, BTreeMap<String, Decimal>
             PostingKind::TradeMoney => "trade, money",
             PostingKind::TradeGoods => "trade, goods",
             PostingKind::Fee => "fee",
+            PostingKind::CorrectionMoney => "trade corrected, money",
+            PostingKind::CorrectionGoods => "trade corrected, goods",
+            PostingKind::CorrectionFee => "trade corrected, fee",
+            PostingKind::Owed => "owed",
+            PostingKind::Repaid => "repaid",
         };
         let of = if posting.trade_id.is_empty() {
             &posting.reference
