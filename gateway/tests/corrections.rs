@@ -160,7 +160,7 @@ async fn a_bust_takes_back_what_is_there_and_the_rest_is_owed_and_repaid() {
     assert_eq!(owed(&house, "B").await["CNY"], "3990.00");
     let of_a = balances(house.channel().await, "A").await;
     let wanted = [
-        one("CNY", "14997.50", "5002.50"),
+        one("CNY", "14998.00", "5002.00"),
         one("coal", "0.000", "0.000"),
     ];
     assert_eq!(of_a, BTreeMap::from(wanted));
