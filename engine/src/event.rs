@@ -381,6 +381,7 @@ impl Events {
     }
 
     /// Adds one event.
+    #[inline]
     pub fn push(&mut self, event: Event) {
         self.list.push(event);
     }

@@ -155,7 +155,36 @@ impl Ledger {
         &self.positions[place.0 as usize]
     }
 
+    /// What is free to use at a place; nothing at none.
+    #[inline]
+    pub(crate) fn available(&self, place: Place) -> i64 {
+        let position = self.positions.get(place.0 as usize);
+        position.map_or(0, |position| position.available)
+    }
+
+    /// Where an account has two assets, by one walk; none where it never had.
+    #[inline]
+    pub(crate) fn find_pair(&self, account: AccountId, one: AssetId, other: AssetId) -> [Place; 2] {
+        let mut found = [Place::NONE; 2];
+        let mut next = self
+            .accounts
+            .get(account.place())
+            .map_or(NIL, |first| *first);
+        while found.contains(&Place::NONE)
+            && let Some(position) = self.positions.get(next as usize)
+        {
+            if position.asset == one {
+                found[0] = Place(next);
+            } else if position.asset == other {
+                found[1] = Place(next);
+            }
+            next = position.next;
+        }
+        found
+    }
+
     /// How many more positions there may be.
+    #[inline]
     pub(crate) fn room(&self) -> u32 {
         self.max - self.positions.len() as u32
     }
@@ -258,6 +287,21 @@ impl Ledger {
         position.available += amount;
     }
 
+    /// Sets `more` aside, or frees what it is below zero.
+    #[inline]
+    pub(crate) fn shift(&mut self, place: Place, more: i64) {
+        if more == 0 {
+            return;
+        }
+        let position = &mut self.positions[place.0 as usize];
+        position.available -= more;
+        position.held += more;
+        assert!(
+            position.available >= 0 && position.held >= 0,
+            "what is held was available, what is released was held: {more} gives {position:?}"
+        );
+    }
+
     /// Moves `amount` of what was set aside to another position of the same asset.
     #[inline]
     pub(crate) fn capture_to(&mut self, from: Place, amount: i64, to: Place) {
@@ -280,13 +324,13 @@ impl Ledger {
             (0..=source.available).contains(&amount),
             "what is given was available: {amount} of {source:?}"
         );
-        self.shift(from, amount, to);
+        self.hand_over(from, amount, to);
     }
 
     /// An account owes `amount` to whom it goes.
     pub(crate) fn lend(&mut self, receivable: Place, amount: i64, to: Place) {
         assert!(amount >= 0, "nobody owes less than nothing");
-        self.shift(receivable, amount, to);
+        self.hand_over(receivable, amount, to);
         self.owe(self.position(to).asset, amount);
     }
 
@@ -298,7 +342,7 @@ impl Ledger {
         self.owe(after.asset, -amount);
     }
 
-    fn shift(&mut self, from: Place, amount: i64, to: Place) {
+    fn hand_over(&mut self, from: Place, amount: i64, to: Place) {
         let asset = self.position(from).asset;
         self.positions[from.0 as usize].available -= amount;
         let target = &mut self.positions[to.0 as usize];
