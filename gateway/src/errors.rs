@@ -255,6 +255,7 @@ impl From<Failure> for Status {
 }
 
 /// What a person may do about a reject; shown as the `text` of a report.
+#[expect(clippy::too_many_lines, reason = "a table, one entry a reason")]
 pub const fn advice(reason: RejectReason) -> &'static str {
     use RejectReason as R;
     match reason {

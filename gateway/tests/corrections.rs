@@ -41,15 +41,15 @@ async fn spent() -> House {
     house
 }
 
-fn why(id: &str, reason: &str) -> Option<v1::OperationContext> {
+fn why(id: &str, reason: &str) -> v1::OperationContext {
     let plain = context(id).expect("a context");
     let reason = reason.to_owned();
-    Some(v1::OperationContext { reason, ..plain })
+    v1::OperationContext { reason, ..plain }
 }
 
 async fn bust(house: &House, id: &str, trade: &str) -> v1::OperationReport {
     let request = v1::BustTradeRequest {
-        context: why(id, "a wrong price"),
+        context: Some(why(id, "a wrong price")),
         trade_id: trade.to_owned(),
     };
     let report = house.operations().await.bust_trade(request).await;
@@ -58,7 +58,7 @@ async fn bust(house: &House, id: &str, trade: &str) -> v1::OperationReport {
 
 fn correction(id: &str, trade: &str, price: &str, quantity: &str) -> v1::CorrectTradeRequest {
     v1::CorrectTradeRequest {
-        context: why(id, "a wrong price"),
+        context: Some(why(id, "a wrong price")),
         trade_id: trade.to_owned(),
         instrument_id: "COAL".to_owned(),
         price: price.to_owned(),
@@ -349,7 +349,7 @@ async fn what_cannot_be_corrected_is_told_why() {
     let trade = tape(&house, 1).await[0].trade_id.clone();
     let mut operations = house.operations().await;
     let silent = v1::BustTradeRequest {
-        context: why("silent", ""),
+        context: Some(why("silent", "")),
         trade_id: trade.clone(),
     };
     let report = operations.bust_trade(silent).await.expect("a report");
@@ -357,7 +357,7 @@ async fn what_cannot_be_corrected_is_told_why() {
 
     for (id, wrong) in [("1", ""), ("2", "x"), ("3", "0-1-2"), ("4", "0-1-02-3")] {
         let request = v1::BustTradeRequest {
-            context: why(id, "wrong"),
+            context: Some(why(id, "wrong")),
             trade_id: wrong.to_owned(),
         };
         let status = operations.bust_trade(request).await.expect_err("no id");
@@ -366,7 +366,7 @@ async fn what_cannot_be_corrected_is_told_why() {
     let mut parts: Vec<_> = trade.split('-').map(str::to_owned).collect();
     parts[1] = "7".to_owned();
     let request = v1::BustTradeRequest {
-        context: why("epoch", "wrong"),
+        context: Some(why("epoch", "wrong")),
         trade_id: parts.join("-"),
     };
     let status = operations.bust_trade(request).await.expect_err("another's");

@@ -4,7 +4,7 @@
 
 use engine::clearing::{Asset, Custodian, Instruction};
 use engine::command::{AssetClass, CustodianKind, Demonstration, Direction, FeeRates};
-use engine::types::{AssetId, CustodianId, InstrumentId, Sequence};
+use engine::types::{AssetId, CustodianId, InstrumentId, OrderId, Sequence, TradeId};
 use proto::v1;
 
 use super::{account_name, decimal_text, instrument_name, order_id_text, timestamp, trade_id_text};
@@ -145,13 +145,7 @@ pub fn posting(tables: &Tables, row: &PostingRow) -> v1::Posting {
                 TradePart::Money => v1::PostingKind::TradeMoney,
                 TradePart::Fee => v1::PostingKind::Fee,
             };
-            v1::Posting {
-                kind: kind.into(),
-                trade_id: trade_id_text(trade),
-                instrument_id: instrument_name(tables, instrument),
-                order_id: order_id_text(order),
-                ..wire
-            }
+            of_trade(tables, (kind, trade, instrument, order), wire)
         }
         PostingCause::Correction {
             part,
@@ -165,18 +159,26 @@ pub fn posting(tables: &Tables, row: &PostingRow) -> v1::Posting {
                 CorrectionPart::Fee => v1::PostingKind::CorrectionFee,
                 CorrectionPart::Owed => v1::PostingKind::Owed,
             };
-            v1::Posting {
-                kind: kind.into(),
-                trade_id: trade_id_text(trade),
-                instrument_id: instrument_name(tables, instrument),
-                order_id: order_id_text(order),
-                ..wire
-            }
+            of_trade(tables, (kind, trade, instrument, order), wire)
         }
         PostingCause::Repaid => v1::Posting {
             kind: v1::PostingKind::Repaid.into(),
             ..wire
         },
+    }
+}
+
+fn of_trade(
+    tables: &Tables,
+    (kind, trade, instrument, order): (v1::PostingKind, TradeId, InstrumentId, OrderId),
+    wire: v1::Posting,
+) -> v1::Posting {
+    v1::Posting {
+        kind: kind.into(),
+        trade_id: trade_id_text(trade),
+        instrument_id: instrument_name(tables, instrument),
+        order_id: order_id_text(order),
+        ..wire
     }
 }
 
