@@ -9,6 +9,7 @@ mod clearing;
 mod limits;
 mod standing;
 mod receipts;
+mod correction;
 
 pub use clearing::{
     Acknowledge, AssetClass, CloseCustodyDate, CreateAsset, CreateCustodian, CustodianKind,
@@ -23,6 +24,7 @@ pub use receipts::{
     EncumberReceipt, Encumbrance, HeldReceipt, IssueReceipt, LiftReceipt, MergeReceipts,
     ReceiptCommand, ReceiptPart, SplitReceipt, TransferReceipt,
 };
+pub use correction::{CorrectionCommand, TradeRef};
 
 use crate::types::{
     AccountId, CalendarId, ClientId, InstrumentId, Name, Nanoseconds, NewOrder, OrderId, OwnerId,
@@ -155,6 +157,8 @@ pub enum Body {
     Limits(LimitsCommand),
     /// An act on warehouse receipts.
     Receipts(Box<ReceiptCommand>),
+    /// A trade is busted or corrected.
+    Correction(CorrectionCommand),
     /// Time passes: the sequencer puts one before any command at or past the next deadline.
     Tick,
     /// Start-up: connections of the time before are gone.
@@ -201,6 +205,7 @@ impl Body {
             | Self::Standing(_)
             | Self::Limits(_)
             | Self::Receipts(_)
+            | Self::Correction(_)
             | Self::Tick
             | Self::SessionsLost
             | Self::SemanticsVersion(_)

@@ -6,6 +6,7 @@
 
 mod clearing;
 mod clock;
+mod correction;
 mod day_ends;
 mod operations;
 mod orders;
@@ -65,6 +66,8 @@ pub struct Engine {
     /// Instruments whose indicative may have changed in this command.
     touched: Vec<u32>,
     scratch: Scratch,
+    /// How many events there were before those of this command.
+    first_event: usize,
     hasher: EventHasher,
 }
 
@@ -97,6 +100,7 @@ impl Engine {
             day_ends: DayEnds::default(),
             touched: Vec::new(),
             scratch: Scratch::new(),
+            first_event: 0,
             hasher: EventHasher::default(),
             limits,
         }
@@ -108,12 +112,16 @@ impl Engine {
     pub fn apply(&mut self, command: &Sequenced<Command>, events: &mut Events) {
         self.advance(command);
         let first = events.len();
+        self.first_event = first;
         match self.admit(&command.value) {
             Ok(()) => self.carry_out(&command.value, events),
             Err(Refusal::Duplicate(duplicate)) => events.push(Event::Duplicate(duplicate)),
             Err(Refusal::Reject(reason)) => {
                 self.refuse(&command.value, reason.into(), events);
             }
+        }
+        if self.clearing.has_debts() {
+            self.clearing.repay_debts(events);
         }
         self.timers.tidy(&self.arena);
         self.hasher.add(self.sequence, &events.as_slice()[first..]);
@@ -158,6 +166,9 @@ impl Engine {
         );
         self.sequence = command.sequence;
         self.time = command.time;
+        if self.clearing.trades.pass(self.sequence, self.time) {
+            self.clearing.trades.forget_old(&self.venues);
+        }
     }
 
     /// What the engine would answer to a command at `time`: the same ladder of checks, carried out
@@ -278,6 +289,9 @@ impl Engine {
             Body::Standing(standing) => self.stand(standing, events),
             Body::Limits(limits) => self.limit(limits, events),
             Body::Receipts(act) => self.act_on_receipts(&command.envelope, act, events),
+            Body::Correction(correction) => {
+                self.correct(&command.envelope, correction, events);
+            }
             Body::Tick => self.tick(events),
             Body::BeginEpoch(begin) => {
                 events.push(Event::EpochBegan(*begin));
@@ -323,6 +337,10 @@ impl Engine {
             Body::Standing(standing) => self.check_command_of_standing(standing),
             Body::Limits(limits) => self.check_command_of_risk(limits),
             Body::Receipts(act) => self.check_receipts(&command.envelope, act, time),
+            Body::Correction(correction) => {
+                let checked = self.check_correction(&command.envelope, correction, time);
+                checked.map(|_| ())
+            }
             Body::Tick
             | Body::AcceptClock(_)
             | Body::SessionsLost
@@ -410,6 +428,8 @@ impl Engine {
                 day,
                 timers: &mut self.timers,
                 scratch: &mut self.scratch,
+                sequence: self.sequence,
+                first_event: self.first_event,
                 events,
             },
         }

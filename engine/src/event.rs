@@ -8,6 +8,10 @@ mod receipts;
 
 pub use receipts::{ReceiptAct, ReceiptEnd, ReceiptReport, ReceiptStatus};
 
+mod correction;
+
+pub use correction::{CorrectionEvent, CorrectionSide, Repaid, TradeCorrection, TradeTerms};
+
 use crate::command::{
     Access, BeginEpoch, Direction, Party, Quarantine, Roles, Scope, SetRegistration, SetRiskLimits,
     Standing,
@@ -56,11 +60,18 @@ pub enum Event {
     Limits(SetRiskLimits),
     /// An act on a warehouse receipt.
     Receipt(ReceiptReport),
+    /// A trade was busted or corrected, or what is owed since was repaid.
+    Correction(CorrectionEvent),
     /// A new epoch began.
     EpochBegan(BeginEpoch),
     /// A command was not applied, since an operator quarantined it.
     Quarantined(Quarantine),
 }
+
+const _: () = assert!(
+    size_of::<Event>() <= 208,
+    "events are copied on the hot path"
+);
 
 /// What kind of report (FIX 150).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]

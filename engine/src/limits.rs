@@ -32,7 +32,8 @@ pub struct Limits {
     /// Positions: of an account in an asset, of a venue's fees, of a custodian. Default 5 x 2^20
     /// (capacity model: 1 M accounts with 5 assets each); a position is 32 bytes.
     pub positions_max: u32,
-    /// Different fee rates ever set, those of nothing apart. Default 4,096.
+    /// Different fee rates ever set, those of nothing apart. Default 4,096; never above
+    /// [`Limits::RATES_MAX`].
     pub rates_max: u32,
     /// Instructions that wait for their custodian. Default 65,536.
     pub instructions_max: u32,
@@ -47,6 +48,12 @@ pub struct Limits {
     /// Numbers of warehouse receipts ever used, ended ones included: they are never forgotten.
     /// Default 2^20, about 1,000 new ones a trading day for four years; a row is 176 bytes.
     pub receipt_numbers_max: u32,
+    /// Trades that can be busted or corrected. Default 2^20: half a million on each of the two
+    /// trading days they are kept; a row is 64 bytes. One more forgets the oldest earlier.
+    pub trades_kept_max: u32,
+    /// What accounts owe since busts and corrections, by account and asset. Default 1,024: each is
+    /// looked at after every command while there is one, and each is an operator's act.
+    pub receivables_max: u32,
     /// Sessions ever opened. Default 65,536.
     pub sessions_max: u32,
     /// Room for remembered requests. Default 2^20, about 17,000 unary requests a second that are
@@ -55,6 +62,8 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// The most different rates, whatever `rates_max` says: a kept trade has 16 bits for them.
+    pub const RATES_MAX: u32 = u16::MAX as u32;
     /// How many of the remembered requests only commands valid for at most
     /// [`Limits::REQUEST_SHORT_SECONDS`] may use, as a share of the whole: one in this many.
     pub const REQUESTS_RESERVED_SHARE: u32 = 4;
@@ -90,6 +99,8 @@ impl Default for Limits {
             risk_sets_max: 1 << 12,
             receipts_max: 1 << 18,
             receipt_numbers_max: 1 << 20,
+            trades_kept_max: 1 << 20,
+            receivables_max: 1 << 10,
             sessions_max: 1 << 16,
             requests_capacity: 1 << 20,
         }

@@ -72,6 +72,8 @@ reasons! {
     UnknownInstruction = 26, "UNKNOWN_INSTRUCTION";
     /// No such warehouse receipt, or it is held by another account.
     UnknownReceipt = 28, "UNKNOWN_RECEIPT";
+    /// No such trade.
+    UnknownTrade = 27, "UNKNOWN_TRADE";
     // -- phase -------------------------------------------------------------------------------
     /// The phase takes no new orders and no replaces.
     MarketClosed = 30, "MARKET_CLOSED";
@@ -180,6 +182,10 @@ reasons! {
     ReceiptEnded = 116, "RECEIPT_ENDED";
     /// The warehouse receipt is not encumbered, so there is nothing to lift.
     ReceiptNotEncumbered = 117, "RECEIPT_NOT_ENCUMBERED";
+    /// The trade is more than two trading days old, or too many came after it.
+    TradeTooOld = 107, "TRADE_TOO_OLD";
+    /// The trade was busted before.
+    AlreadyBusted = 108, "ALREADY_BUSTED";
 }
 
 impl RejectReason {

@@ -19,9 +19,9 @@ mod pairs;
 
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{BeginEpoch, Party, RiskLimits, RiskScope, Scope, SetRiskLimits};
-use crate::event::{CustodyReport, Event, StandingChanged , ReceiptReport};
+use crate::event::{CorrectionEvent, CustodyReport, Event, StandingChanged , ReceiptReport , TradeCorrection};
 use crate::reject::Reject;
-use crate::types::{InstrumentId, Price, Quantity, Sequence};
+use crate::types::{InstrumentId, Price, Quantity, Sequence, Side};
 use pairs::{Digest, Pairs};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -131,6 +131,7 @@ impl Event {
             | Self::Standing(_)
             | Self::Limits(_)
             | Self::Receipt(_)
+            | Self::Correction(_)
             | Self::EpochBegan(_)
             | Self::Quarantined(_) => {
                 let mut buffer = Buffer::new();
@@ -259,6 +260,7 @@ impl Buffer {
             Event::Standing(changed) => self.standing(changed),
             Event::Limits(set) => self.limits(set),
             Event::Receipt(report) => self.receipt(report),
+            Event::Correction(correction) => self.correction(correction),
             Event::EpochBegan(began) => self.epoch_began(began),
             Event::Quarantined(quarantine) => {
                 self.byte(15);
@@ -377,6 +379,54 @@ impl Buffer {
         }
         self.put(report.document);
         self.put(report.provenance);
+    }
+
+    fn correction(&mut self, correction: &CorrectionEvent) {
+        self.byte(25);
+        match correction {
+            CorrectionEvent::Busted(trade) => {
+                self.byte(1);
+                self.trade_correction(trade);
+            }
+            CorrectionEvent::Corrected(trade) => {
+                self.byte(2);
+                self.trade_correction(trade);
+            }
+            CorrectionEvent::Repaid(repaid) => {
+                self.byte(3);
+                self.u32(repaid.account.index());
+                self.u32(repaid.asset.index());
+                self.i64(repaid.amount);
+                self.i64(repaid.owed);
+            }
+        }
+    }
+
+    fn trade_correction(&mut self, trade: &TradeCorrection) {
+        self.u64(trade.sequence.value());
+        self.u32(trade.index);
+        self.instrument(trade.instrument);
+        self.byte(match trade.aggressor {
+            None => 0,
+            Some(Side::Buy) => 1,
+            Some(Side::Sell) => 2,
+        });
+        for terms in [trade.before, trade.after] {
+            self.i64(terms.price.ticks());
+            self.i64(terms.quantity.lots());
+            self.i64(terms.value);
+        }
+        self.i64(trade.goods);
+        self.i64(trade.goods_owed);
+        for (_, side) in trade.sides() {
+            self.u64(side.order);
+            self.u32(side.account.index());
+            self.i64(side.fee_before);
+            self.i64(side.fee);
+            self.i64(side.owed);
+            self.u64(side.counters.account);
+            self.u64(side.counters.participant);
+        }
     }
 
     fn epoch_began(&mut self, began: &BeginEpoch) {

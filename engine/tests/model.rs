@@ -6,6 +6,7 @@
 mod reference;
 mod model {
     pub mod cash;
+    pub mod correct;
     pub mod coverage;
     pub mod drive;
     pub mod duties;
@@ -165,6 +166,7 @@ fn a_fault_on_either_side_is_seen() {
         Fault::TokenKept,
         Fault::SuspensionForgotten,
         Fault::ReceiptsUnbacked,
+        Fault::BustKeepsFees,
     ];
     for fault in faults {
         assert!(

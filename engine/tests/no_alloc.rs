@@ -8,12 +8,13 @@
 use std::alloc::System;
 
 use sanjiang_engine::command::{
-    Access, AssetClass, Body, CancelOrder, Command, CreateAccount, CreateAsset, CreateCustodian,
-    CreateInstrument, CreateOwner, CreateParticipant, CreateVenue, CustodianKind, Demonstration,
-    Direction, Envelope, FeeRates, Identity, Instruct, InstrumentTerms, LimitsCommand, MassCancel,
-    OrderToTrade, Party, ReplaceOrder, RiskLimits, RiskScope, Roles, Sequenced, SetAccess,
+    Access, AssetClass, Authority, Body, CancelOrder, Command, CorrectionCommand, CreateAccount,
+    CreateAsset, CreateCustodian, CreateInstrument, CreateOwner, CreateParticipant, CreateVenue,
+    CustodianKind, Demonstration, Direction, Envelope, FeeRates, Identity, Instruct,
+    InstrumentTerms, LimitsCommand, MassCancel,
+    OrderToTrade, Party, ReplaceOrder, RiskLimits, RiskScope, Roles,  Sequenced, SetAccess,
     SetClearing, SetFees, SetPhase, SetRiskLimits, SetRoles, SetStanding, Standing,
-    StandingCommand, Throttle,
+    StandingCommand, Throttle, TradeRef,
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{Event, Events, ExecType};
@@ -67,6 +68,11 @@ struct Flow {
     short: u64,
     /// Orders and replaces of a suspended account, or without a token.
     stopped: u64,
+    /// The last trade, and the words of an operator who busts it; handed from act to act.
+    last_trade: Option<TradeRef>,
+    authority: Option<Box<Authority>>,
+    /// Trades busted and corrected.
+    corrected: u64,
 }
 
 fn name(text: &str) -> Name {
@@ -120,6 +126,9 @@ impl Flow {
             charged: 0,
             short: 0,
             stopped: 0,
+            last_trade: None,
+            authority: None,
+            corrected: 0,
         };
         flow.send(Body::CreateParticipant(CreateParticipant {
             name: name("firm"),
@@ -278,6 +287,26 @@ impl Flow {
         self.send(Body::SetPhase(SetPhase { venue, phase }));
     }
 
+    /// Busts or corrects the last trade.
+    fn correct(&mut self, number: u64) {
+        let Some(trade) = self.last_trade else { return };
+        let command = if number.is_multiple_of(2) {
+            CorrectionCommand::Bust { trade }
+        } else {
+            CorrectionCommand::Correct {
+                trade,
+                price: price(900 + self.random.below(200)),
+                quantity: None,
+            }
+        };
+        self.send(Body::Correction(command));
+        let events = self.events.as_slice();
+        let done = events
+            .iter()
+            .any(|event| matches!(event, Event::Correction(_)));
+        self.corrected += u64::from(done);
+    }
+
     fn send(&mut self, body: Body) {
         self.events.clear();
         let command = Sequenced {
@@ -288,13 +317,14 @@ impl Flow {
                     principal: PrincipalId::LOCAL,
                     identity: Identity::Internal,
                     valid_until: None,
-                    authority: None,
+                    authority: self.authority.take(),
                 },
                 body,
             },
         };
         self.engine.apply(&command, &mut self.events);
-        for event in self.events.as_slice() {
+        self.authority = command.value.envelope.authority;
+        for (index, event) in (0..).zip(self.events.as_slice()) {
             if let Event::Report(report) = event
                 && report.exec_type == ExecType::New
             {
@@ -302,6 +332,10 @@ impl Flow {
                 self.next = (self.next + 1) % KNOWN;
             }
             if let Event::Trade(trade) = event {
+                self.last_trade = Some(TradeRef {
+                    sequence: command.sequence,
+                    index,
+                });
                 self.trades += 1;
                 self.charged += u64::from(trade.buy.fee != 0 || trade.sell.fee != 0);
             }
@@ -325,6 +359,9 @@ impl Flow {
             .is_some_and(|due| due.nanoseconds() <= self.time)
         {
             self.send(Body::Tick);
+        }
+        if number % 40 == 39 {
+            return self.correct(number / 40);
         }
         match number % 20_000 {
             9_000 => return self.phase(Phase::VolatilityCall),
@@ -413,11 +450,16 @@ impl Flow {
 #[test]
 fn a_warmed_engine_allocates_nothing() {
     let mut flow = Flow::new();
+    flow.authority = Some(Box::new(Authority {
+        reason: "a test".to_owned(),
+        ..Authority::default()
+    }));
     for number in 0..WARM_UP {
         flow.step(number);
     }
     let before = (flow.trades, flow.charged, flow.short);
     let stopped = flow.stopped;
+    let corrected = flow.corrected;
     let region = Region::new(ALLOCATOR);
     for number in 0..MEASURED {
         flow.step(number);
@@ -436,6 +478,11 @@ fn a_warmed_engine_allocates_nothing() {
         "the mix pays: only {charged} trades with a fee, {short} orders short of funds"
     );
     assert!(stopped > 1_000, "the limits stop: only {stopped} messages");
+    let corrected = flow.corrected - corrected;
+    assert!(
+        corrected > MEASURED / 80,
+        "the mix is corrected: only {corrected} busts and corrections"
+    );
     let calls = [
         change.allocations,
         change.reallocations,

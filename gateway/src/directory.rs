@@ -342,6 +342,7 @@ impl Tables {
                 | Event::Standing(_)
                 | Event::Limits(_)
                 | Event::Receipt(_)
+                | Event::Correction(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_) => {}
             }

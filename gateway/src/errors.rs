@@ -54,6 +54,8 @@ pub enum Kind {
     Custodian,
     /// A warehouse receipt.
     Receipt,
+    /// A trade.
+    Trade,
 }
 
 impl Kind {
@@ -70,6 +72,7 @@ impl Kind {
             Self::Asset => "asset",
             Self::Custodian => "custodian",
             Self::Receipt => "receipt",
+            Self::Trade => "trade",
         }
     }
 
@@ -86,6 +89,7 @@ impl Kind {
             Self::Asset => RejectReason::UnknownAsset,
             Self::Custodian => RejectReason::UnknownCustodian,
             Self::Receipt => RejectReason::UnknownReceipt,
+            Self::Trade => RejectReason::UnknownTrade,
         }
     }
 }
@@ -257,6 +261,7 @@ impl From<Failure> for Status {
 /// What a person may do about a reject; shown as the `text` of a report.
 #[expect(clippy::too_many_lines, reason = "a table with an arm a reason")]
 #[allow(clippy::too_many_lines, reason = "a table, a line a reason")]
+#[expect(clippy::too_many_lines, reason = "a table, one entry a reason")]
 pub const fn advice(reason: RejectReason) -> &'static str {
     use RejectReason as R;
     match reason {
@@ -285,6 +290,7 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::UnknownCustodian => "no such custodian; Accounts.ListCustodians lists them",
         R::UnknownInstruction => "no such pending instruction; it may have been answered",
         R::UnknownReceipt => "no such warehouse receipt of this account; see Accounts.ListReceipts",
+        R::UnknownTrade => "no such trade; give the trade_id of its execution reports",
         R::MarketClosed => "the phase takes no new orders and no replaces; wait for the next",
         R::PhaseNoCancel => "the phase takes no cancels; wait for the next",
         R::Halted => "trading is halted or suspended; wait until it is resumed",
@@ -358,5 +364,9 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::ReceiptNumberUsed => "the warehouse has given the number before; use another",
         R::ReceiptEnded => "the receipt was split, merged, cancelled or pooled",
         R::ReceiptNotEncumbered => "nothing encumbers the receipt",
+        R::TradeTooOld => {
+            "the trade is of a trading day before the last, or too many were made since"
+        }
+        R::AlreadyBusted => "the trade was busted before; nothing of it is left",
     }
 }

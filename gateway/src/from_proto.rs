@@ -6,6 +6,7 @@
 //! so a retry is recognised. Not here: rules about what a command means (the engine), rights.
 
 mod clearing;
+mod correction;
 mod fields;
 mod limits;
 mod operations;
@@ -16,6 +17,7 @@ mod standing;
 mod timetable;
 
 pub use clearing::posting_place;
+pub use correction::trade_id;
 pub use fields::{Fields, Prefix, at};
 pub use operations::{Operation, operation};
 pub use orders::{OrderName, cancel, mass_cancel, order_id, order_name, replace, submit};

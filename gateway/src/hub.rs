@@ -77,6 +77,11 @@ impl Hub {
         let last_trade = |id| history.last_trade(id).ok().flatten().map(|row| row.trade);
         let market = Market::from_engine(engine, epoch, last_trade);
         let market = market.map_err(|error| error.to_string())?;
+        let past = history.clone();
+        let market = market.with_past(Box::new(move |trade| {
+            let row = past.trade(trade.sequence.value(), trade.index);
+            row.ok().flatten().map(|row| row.trade)
+        }));
         let words = self.outlets.last_words.clone();
         let fatal = Box::new(move |text: &str| words.end(text));
         Mirror::start(market, fatal).map_err(|error| error.to_string())

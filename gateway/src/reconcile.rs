@@ -10,9 +10,9 @@ use std::path::Path;
 
 use engine::clearing::postings::{self, Posting, PostingKind};
 use engine::clearing::{Clearing, Holder, business_date};
-use engine::command::{Command, Direction, Sequenced};
+use engine::command::{Command, {AssetClass, Direction, Sequenced} };
 use engine::engine::Engine;
-use engine::event::{CustodyReport, CustodyStatus, Event, ReceiptAct, ReceiptReport};
+use engine::event::{CorrectionEvent, CustodyReport, CustodyStatus, Event, ReceiptAct, ReceiptReport};
 use engine::limits::Limits;
 use engine::recovery::replay_from;
 use engine::runtime::{Released, StartError};
@@ -36,7 +36,8 @@ pub struct Account {
     /// Before the span, in minor units.
     pub opening: i64,
     /// What moved in the span, by kind: deposits, withdrawals, money of trades, goods of trades and
-    /// of receipts handed on, fees.
+    /// of receipts handed on, fees;
+    /// of busts and corrections and what is owed since with those of trades.
     pub moved: [i64; KINDS],
     /// What moved after the span.
     later: i64,
@@ -205,11 +206,14 @@ fn take(
                     };
                     let venue = engine.venues().venue_of(trade.instrument);
                     let moved = postings::of_trade(trade, cleared, venue);
-                    moved.for_each(|posting| post(accounts, when, &posting));
+                    moved.for_each(|posting| post(accounts, when, engine, &posting));
+                }
+                Event::Correction(correction) => {
+                    correct(accounts, when, engine, correction);
                 }
                 Event::Custody(report) => {
                     let moved = postings::of_custody(report);
-                    moved.for_each(|posting| post(accounts, when, &posting));
+                    moved.for_each(|posting| post(accounts, when, engine, &posting));
                     if when == When::Inside && report.status == CustodyStatus::Executed {
                         references.push(*report);
                     }
@@ -282,23 +286,44 @@ enum When {
     After,
 }
 
-fn post(accounts: &mut Accounts, when: When, posting: &Posting) {
+/// Takes in what a bust, a correction or a repayment moved.
+fn correct(accounts: &mut Accounts, when: When, engine: &Engine, event: &CorrectionEvent) {
+    let event = match event {
+        CorrectionEvent::Busted(event) | CorrectionEvent::Corrected(event) => event,
+        CorrectionEvent::Repaid(repaid) => {
+            let moved = postings::of_repaid(repaid);
+            return moved.for_each(|posting| post(accounts, when, engine, &posting));
+        }
+    };
+    if let Some(cleared) = engine.clearing().terms(event.instrument) {
+        let venue = engine.venues().venue_of(event.instrument);
+        let moved = postings::of_correction(event, cleared, venue);
+        moved.for_each(|posting| post(accounts, when, engine, &posting));
+    }
+}
+
+fn post(accounts: &mut Accounts, when: When, engine: &Engine, posting: &Posting) {
     let account = accounts.entry((posting.asset, posting.holder)).or_default();
     match when {
         When::Before => account.opening += posting.amount,
-        When::Inside => account.moved[kind(posting.kind)] += posting.amount,
+        When::Inside => account.moved[kind(engine, posting)] += posting.amount,
         When::After => account.later += posting.amount,
     }
 }
 
-/// A kind's place in [`Account::moved`].
-const fn kind(kind: PostingKind) -> usize {
-    match kind {
+/// A kind's place in [`Account::moved`]; corrections count with the trades they correct.
+fn kind(engine: &Engine, posting: &Posting) -> usize {
+    match posting.kind {
         PostingKind::Deposit => 0,
         PostingKind::Withdrawal => 1,
-        PostingKind::TradeMoney => 2,
-        PostingKind::TradeGoods | PostingKind::Receipt => 3,
-        PostingKind::Fee => 4,
+        PostingKind::TradeMoney | PostingKind::CorrectionMoney => 2,
+        PostingKind::TradeGoods | PostingKind::Receipt | PostingKind::CorrectionGoods => 3,
+        PostingKind::Fee | PostingKind::CorrectionFee => 4,
+        PostingKind::Owed | PostingKind::Repaid => {
+            let asset = engine.clearing().assets().asset(posting.asset);
+            let goods = asset.is_some_and(|asset| matches!(asset.class, AssetClass::Goods { .. }));
+            if goods { 3 } else { 2 }
+        }
     }
 }
 

@@ -105,12 +105,14 @@ fn print_asset(
 ) -> io::Result<()> {
     let words = Words { found, asset };
     let (mut accounts, mut fees, mut custody) = ([0; 2], [0; 2], [0; 2]);
+    let mut owed = [0; 2];
     let (mut moved_in, mut moved_out) = (0, 0);
     for (holder, account) in found.holders(asset) {
         let sums = match holder {
             Holder::Account(_) => &mut accounts,
             Holder::Venue(_) => &mut fees,
             Holder::Custodian(_) => &mut custody,
+            Holder::Receivable(_) => &mut owed,
         };
         sums[0] += account.opening;
         sums[1] += account.closing();
@@ -121,10 +123,17 @@ fn print_asset(
     }
     let references = found.references.iter();
     let references = references.filter(|one| one.asset == asset).count();
+    // What is owed since busts is in accounts and at no custodian.
+    let owed = if owed == [0, 0] {
+        String::new()
+    } else {
+        let [before, after] = owed.map(|owed| words.amount(-owed));
+        format!(" owed opening {before} closing {after};")
+    };
     writeln!(
         out,
         "{}: opening accounts {} fees {} custody {}; in {} out {} ({references} references); \
-         closing accounts {} fees {} custody {}; {}",
+         closing accounts {} fees {} custody {};{owed} {}",
         words.name(),
         words.amount(accounts[0]),
         words.amount(fees[0]),
@@ -178,6 +187,10 @@ impl Words<'_> {
             Holder::Custodian(id) => {
                 let custodian = engine.clearing().assets().custodian(id);
                 ("custodian", custodian.map(|custodian| custodian.name))
+            }
+            Holder::Receivable(id) => {
+                let account = engine.parties().account(id);
+                ("receivable", account.map(|account| account.name))
             }
         };
         let name = name.map_or_else(String::new, |name| name.as_str().to_owned());

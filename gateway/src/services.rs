@@ -6,6 +6,7 @@
 mod accounts;
 mod answers;
 mod balances;
+mod corrections;
 mod executions;
 mod follow;
 mod looks;

@@ -32,6 +32,8 @@ impl Clearing {
                         return Err("a custodian holds more than it received");
                     }
                 }
+                // Looked at by `audit_corrections`.
+                Holder::Receivable(_) => {}
                 Holder::Account(_) | Holder::Venue(_) => {
                     if position.available < 0 || position.held < 0 {
                         return Err("a position is below zero");
@@ -49,6 +51,7 @@ impl Clearing {
         }
         self.receipts.audit()?;
         self.audit_custody()?;
+        self.audit_corrections()?;
         self.audit_holds(live)
     }
 

@@ -161,7 +161,8 @@ impl Clearing {
         amount: Amount,
     ) -> Result<(), RejectReason> {
         let sum = self.ledger.circulation(asset).units() + amount.units();
-        Amount::new(sum)
+        // What is owed is in accounts too.
+        Amount::new(sum + self.ledger.owed(asset))
             .map(|_| ())
             .ok_or(RejectReason::AmountLimit)
     }

@@ -2,7 +2,8 @@
 //!
 //! Invariant: each call moves what it takes, so the positions of an asset always sum to zero; of
 //! an account or a venue, `available` and `held` are never below zero. Of a custodian `available`
-//! is minus what it holds outside, so what is in circulation bounds every sum. Rejected: a map
+//! is minus what it holds outside, of a receivable minus what the account owes, so what is in
+//! circulation and what is owed together bound every sum. Rejected: a map
 //! from (account, asset) to position (a hash on every order); an account's positions are a chain,
 //! a handful long, walked once when an order is entered, and the order's hold keeps both places.
 //! Not here: why something moves (`orders`, `custody`).
@@ -24,6 +25,8 @@ pub enum Holder {
     Venue(VenueId),
     /// A custodian, with the opposite sign.
     Custodian(CustodianId),
+    /// What an account owes since a bust or a correction, with the opposite sign.
+    Receivable(AccountId),
 }
 
 /// What a holder has of an asset, in minor units.
@@ -92,6 +95,8 @@ pub struct Ledger {
     others: BTreeMap<(Holder, AssetId), Place>,
     /// What all custodians hold, by asset.
     circulation: Vec<i64>,
+    /// What all accounts owe, by asset.
+    owed: Vec<i64>,
     max: u32,
 }
 
@@ -102,6 +107,7 @@ impl Ledger {
             accounts: Vec::with_capacity(limits.accounts_max as usize),
             others: BTreeMap::new(),
             circulation: Vec::new(),
+            owed: Vec::with_capacity(limits.assets_max as usize),
             max: limits.positions_max,
         }
     }
@@ -236,8 +242,10 @@ impl Ledger {
         let place = self.add(holder, asset);
         let position = &mut self.positions[place.0 as usize];
         (position.available, position.held) = (available, held);
-        if matches!(holder, Holder::Custodian(_)) {
-            self.circulate(asset, -available);
+        match holder {
+            Holder::Custodian(_) => self.circulate(asset, -available),
+            Holder::Receivable(_) => self.owe(asset, -available),
+            Holder::Account(_) | Holder::Venue(_) => {}
         }
     }
 
@@ -246,6 +254,13 @@ impl Ledger {
             self.circulation.resize(asset.place() + 1, 0);
         }
         self.circulation[asset.place()] += by;
+    }
+
+    fn owe(&mut self, asset: AssetId, by: i64) {
+        if asset.place() >= self.owed.len() {
+            self.owed.resize(asset.place() + 1, 0);
+        }
+        self.owed[asset.place()] += by;
     }
 
     /// Sets `amount` aside.
@@ -317,6 +332,39 @@ impl Ledger {
         target.held += amount;
     }
 
+    /// Moves `amount` of what is available to another position of the same asset.
+    pub(crate) fn give(&mut self, from: Place, amount: i64, to: Place) {
+        let source = &mut self.positions[from.0 as usize];
+        assert!(
+            (0..=source.available).contains(&amount),
+            "what is given was available: {amount} of {source:?}"
+        );
+        self.hand_over(from, amount, to);
+    }
+
+    /// An account owes `amount` to whom it goes.
+    pub(crate) fn lend(&mut self, receivable: Place, amount: i64, to: Place) {
+        assert!(amount >= 0, "nobody owes less than nothing");
+        self.hand_over(receivable, amount, to);
+        self.owe(self.position(to).asset, amount);
+    }
+
+    /// An account pays back `amount` of what it owes.
+    pub(crate) fn repay(&mut self, from: Place, amount: i64, receivable: Place) {
+        self.give(from, amount, receivable);
+        let after = self.position(receivable);
+        assert!(after.available <= 0, "no more is paid back than is owed");
+        self.owe(after.asset, -amount);
+    }
+
+    fn hand_over(&mut self, from: Place, amount: i64, to: Place) {
+        let asset = self.position(from).asset;
+        self.positions[from.0 as usize].available -= amount;
+        let target = &mut self.positions[to.0 as usize];
+        assert!(target.asset == asset, "an amount stays in its asset");
+        target.available += amount;
+    }
+
     /// A custodian received `amount` for an account.
     pub(crate) fn issue(&mut self, custodian: Place, amount: i64, to: Place) {
         assert!(amount > 0, "an amount above zero is issued");
@@ -334,6 +382,11 @@ impl Ledger {
         let asset = self.position(from).asset;
         self.capture_to(from, amount, custodian);
         self.circulate(asset, -amount);
+    }
+
+    /// What all accounts owe of an asset.
+    pub fn owed(&self, asset: AssetId) -> i64 {
+        self.owed.get(asset.place()).copied().unwrap_or(0)
     }
 
     /// What all custodians hold of an asset.

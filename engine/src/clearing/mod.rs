@@ -5,12 +5,13 @@
 //! only a custodian's acknowledgement changes what there is.
 //!
 //! Invariant: the positions of an asset sum to zero, those of accounts and venues are never below
-//! zero, and what positions hold is what live orders and pending withdrawals hold, each of which
-//! names its positions. Not here: which order trades with which (`matching`), the checks before
-//! (`market`).
+//! zero (what an account owes since a bust stands apart), and what positions hold is what live
+//! orders and pending withdrawals hold, each of which names its positions. Not here: which order
+//! trades with which (`matching`), the checks before (`market`).
 
 pub(crate) mod assets;
 pub(crate) mod audit;
+pub(crate) mod correction;
 pub(crate) mod custody;
 pub(crate) mod fee;
 pub(crate) mod hold;
@@ -21,18 +22,21 @@ pub mod postings;
 pub mod receipts;
 pub(crate) mod section;
 pub(crate) mod terms;
+pub(crate) mod trades;
 
 pub use assets::{Asset, Custodian};
 pub use custody::{Instruction, business_date};
 pub use ledger::{Holder, Position};
 pub use receipts::{Receipt, Receipts};
 pub use terms::{Cleared, factors};
+pub use trades::{KeptTrade, Trades};
 
 use crate::command::FeeRates;
 use crate::limits::Limits;
 use crate::tracked::Tracked;
 use crate::types::{InstrumentId, ParticipantId, VenueId};
 use assets::Assets;
+use correction::Debt;
 use custody::Custody;
 use fee::Fees;
 use hold::Hold;
@@ -46,6 +50,10 @@ pub struct Clearing {
     pub(crate) fees: Tracked<Fees>,
     pub(crate) custody: Custody,
     pub(crate) receipts: Receipts,
+    pub(crate) trades: Trades,
+    /// Who owes, in order of account and asset.
+    debts: Vec<Debt>,
+    debts_max: u32,
     /// By instrument handle; none without clearing.
     terms: Tracked<Vec<Option<Cleared>>>,
     /// By the order's slot; one of no order holds nothing.
@@ -61,6 +69,9 @@ impl Clearing {
             fees: Tracked::new(Fees::new(limits)),
             custody: Custody::new(limits),
             receipts: Receipts::new(limits),
+            trades: Trades::new(limits),
+            debts: Vec::with_capacity(limits.receivables_max as usize),
+            debts_max: limits.receivables_max,
             terms: Tracked::new(Vec::new()),
             holds: Vec::with_capacity(limits.orders_max as usize),
         }
@@ -102,6 +113,11 @@ impl Clearing {
     /// What there is.
     pub fn assets(&self) -> &Assets {
         &self.assets
+    }
+
+    /// The trades that can still be busted or corrected.
+    pub fn trades(&self) -> &Trades {
+        &self.trades
     }
 
     /// Pending instructions and open references.

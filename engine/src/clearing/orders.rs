@@ -153,6 +153,12 @@ impl Clearing {
         hold.is_cleared().then_some(hold.goods_at)
     }
 
+    /// The place of an order's rates.
+    #[inline]
+    pub(crate) fn rates_of(&self, slot: u32) -> u32 {
+        self.holds[slot as usize].rates
+    }
+
     /// Checks whether a live order could hold for another price or quantity.
     ///
     /// # Errors
@@ -322,11 +328,7 @@ impl Clearing {
     /// Cuts a rebate down to what the other side pays.
     #[cold]
     fn raise(&mut self, fees: [i64; 2], slots: [u32; 2], before: [fee::Accrued; 2]) -> [i64; 2] {
-        let raised = match fees.map(|fee| fee.max(0)) {
-            [0, 0] => [0, 0],
-            [0, other] => [-other, other],
-            [other, _] => [other, -other],
-        };
+        let raised = fee::raised(fees);
         for (place, slot) in slots.into_iter().enumerate() {
             let up = raised[place] - fees[place];
             if up > 0 {

@@ -6,7 +6,7 @@
 
 use super::{Cleared, Holder};
 use crate::command::Direction;
-use crate::event::{CustodyReport, CustodyStatus, ReceiptAct, ReceiptReport, Trade};
+use crate::event::{CustodyReport, CustodyStatus, ReceiptAct, ReceiptReport, Repaid, Trade, TradeCorrection};
 use crate::types::{AssetId, VenueId};
 
 /// Why an amount moved.
@@ -24,6 +24,16 @@ pub enum PostingKind {
     Fee,
     /// The goods of a receipt that went to another holder.
     Receipt,
+    /// The money of a trade, back or further, after a bust or a correction.
+    CorrectionMoney,
+    /// The goods of a trade, back after a bust or a correction.
+    CorrectionGoods,
+    /// What a trade charged, back or further, after a bust or a correction.
+    CorrectionFee,
+    /// What an account did not have to give back, and owes.
+    Owed,
+    /// What it paid of what it owed.
+    Repaid,
 }
 
 /// An amount that moved to a holder, or, below zero, away from it.
@@ -68,6 +78,68 @@ pub fn of_trade(trade: &Trade, cleared: &Cleared, venue: VenueId) -> impl Iterat
             amount,
             kind,
         })
+}
+
+/// What a bust or correction moved, the buyer's first; postings of nothing are left out. What an
+/// account owes stands beside what it should have given back.
+pub fn of_correction(
+    event: &TradeCorrection,
+    cleared: &Cleared,
+    venue: VenueId,
+) -> impl Iterator<Item = Posting> {
+    let (money, goods) = (cleared.money, cleared.goods);
+    let value = event.before.value - event.after.value;
+    let fees = event.sides().map(|(_, side)| side.fee_before - side.fee);
+    let accounts = event.sides().map(|(_, side)| side.account);
+    let side = |place: usize, value: i64, moved: i64, owed: i64, goods_owed: i64| {
+        let (own, owes) = (
+            Holder::Account(accounts[place]),
+            Holder::Receivable(accounts[place]),
+        );
+        [
+            (own, money, value, PostingKind::CorrectionMoney),
+            (own, goods, moved, PostingKind::CorrectionGoods),
+            (own, money, fees[place], PostingKind::CorrectionFee),
+            (own, money, owed, PostingKind::Owed),
+            (owes, money, -owed, PostingKind::Owed),
+            (own, goods, goods_owed, PostingKind::Owed),
+            (owes, goods, -goods_owed, PostingKind::Owed),
+        ]
+    };
+    let of_buyer = side(0, value, -event.goods, event.buy.owed, event.goods_owed);
+    let of_seller = side(1, -value, event.goods, event.sell.owed, 0);
+    let of_venue = (
+        Holder::Venue(venue),
+        money,
+        -(fees[0] + fees[1]),
+        PostingKind::CorrectionFee,
+    );
+    of_buyer
+        .into_iter()
+        .chain(of_seller)
+        .chain([of_venue])
+        .filter(|(_, _, amount, _)| *amount != 0)
+        .map(|(holder, asset, amount, kind)| Posting {
+            holder,
+            asset,
+            amount,
+            kind,
+        })
+}
+
+/// What a repayment moved.
+pub fn of_repaid(event: &Repaid) -> impl Iterator<Item = Posting> {
+    let of = |holder, amount| Posting {
+        holder,
+        asset: event.asset,
+        amount,
+        kind: PostingKind::Repaid,
+    };
+    let both = [
+        of(Holder::Account(event.account), -event.amount),
+        of(Holder::Receivable(event.account), event.amount),
+    ];
+    both.into_iter()
 }
 
 /// What an instruction moved, the account's first; nothing unless it was executed.

@@ -16,6 +16,9 @@ use crate::parties::Parties;
 use crate::types::{AccountId, Amount, AssetId, CustodianId, InstrumentId, VenueId};
 use crate::venue::Venues;
 
+/// The kind of a holder who owes; since the rules that know corrections.
+const RECEIVABLE: u8 = 36;
+
 impl Clearing {
     /// Writes all but what orders hold.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
@@ -26,6 +29,7 @@ impl Clearing {
                 Holder::Account(id) => (0, id.index()),
                 Holder::Venue(id) => (1, id.index()),
                 Holder::Custodian(id) => (2, id.index()),
+                Holder::Receivable(id) => (RECEIVABLE, id.index()),
             };
             bytes::put_u8(out, kind);
             bytes::put_varint(out, u64::from(handle));
@@ -86,10 +90,11 @@ impl Clearing {
                 0 => Holder::Account(AccountId::new(handle)),
                 1 => Holder::Venue(VenueId::new(handle)),
                 2 => Holder::Custodian(CustodianId::new(handle)),
+                RECEIVABLE => Holder::Receivable(AccountId::new(handle)),
                 _ => return Err(wrong()),
             };
             let known = match holder {
-                Holder::Account(id) => parties.owner_of(id).is_some(),
+                Holder::Account(id) | Holder::Receivable(id) => parties.owner_of(id).is_some(),
                 Holder::Venue(id) => venues.venue(id).is_some(),
                 Holder::Custodian(id) => self.assets.custodian(id).is_some(),
             };
@@ -98,13 +103,17 @@ impl Clearing {
             let bound = -Amount::MAX_UNITS..=Amount::MAX_UNITS;
             let within = bound.contains(&available) && bound.contains(&held);
             let fresh = known && ledger.find(holder, asset).is_none();
-            if !fresh || !within || self.assets.asset(asset).is_none() {
+            let owes = matches!(holder, Holder::Receivable(_));
+            let owed = available <= 0 && held == 0;
+            let sum = ledger.owed(asset) - available.min(0);
+            let fits = !owes || (owed && Amount::new(sum).is_some());
+            if !fresh || !within || !fits || self.assets.asset(asset).is_none() {
                 return Err(wrong());
             }
             ledger.restore(holder, asset, available, held);
         }
         self.ledger = ledger;
-        Ok(())
+        self.restore_debts()
     }
 
     fn decode_terms(

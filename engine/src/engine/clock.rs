@@ -80,6 +80,9 @@ impl Engine {
         match self.venues.fire(due) {
             Fired::DayRolled(rolled) => {
                 events.push(Event::DayRolled(rolled));
+                let trades = &mut self.clearing.trades;
+                trades.day_rolled(rolled.venue, self.sequence);
+                trades.forget_old(&self.venues);
                 self.day_ends
                     .fall_due(rolled.venue, due.deadline, self.sequence);
             }

@@ -373,6 +373,7 @@ impl Engine {
             | Body::Standing(_)
             | Body::Limits(_)
             | Body::Receipts(_)
+            | Body::Correction(_)
             | Body::AcceptClock(_)
             | Body::Tick
             | Body::SessionsLost

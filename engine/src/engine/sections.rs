@@ -10,6 +10,7 @@ use crate::SEMANTICS_VERSION;
 use crate::book::arena::Arena;
 use crate::bytes::{self, BytesError, Reader};
 use crate::clearing::Clearing;
+use crate::clearing::trades::KnownTo;
 use crate::limits::Limits;
 use crate::market::Market;
 use crate::market::contents::Target;
@@ -49,11 +50,13 @@ pub enum SectionId {
     Limits = 11,
     /// Warehouse receipts. Since semantics version 3.
     Receipts = 15,
+    /// Trades that can be busted or corrected. Since semantics version 3.
+    Corrections = 14,
 }
 
 impl SectionId {
     /// All sections in their order.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Clock,
         Self::Parties,
         Self::Venues,
@@ -65,7 +68,9 @@ impl SectionId {
         Self::Standing,
         Self::Limits,
         Self::Receipts,
+        Self::Corrections,
     ];
+
     /// The rules version whose snapshots have the section for the first time. One written before
     /// does without it: what the section would hold is as in a new engine.
     const fn since(self) -> u32 {
@@ -79,6 +84,7 @@ impl SectionId {
             Self::Clearing | Self::Holds => 2,
             Self::Standing | Self::Limits => 3,
             Self::Receipts => 3,
+            Self::Corrections => 3,
         }
     }
 
@@ -177,6 +183,7 @@ impl Engine {
                 SectionId::Standing => self.standings.encode(&mut out),
                 SectionId::Limits => self.risk.encode(&mut out),
                 SectionId::Receipts => self.clearing.encode_receipts(&mut out),
+                SectionId::Corrections => self.clearing.trades.encode(&mut out),
             }
             (*section, out)
         });
@@ -210,6 +217,10 @@ impl Engine {
         }
         if sections.iter().all(|(id, _)| *id != SectionId::Holds) {
             engine.clearing.hold_nothing(engine.arena.used());
+        }
+        if sections.iter().all(|(id, _)| *id != SectionId::Corrections) {
+            let last = engine.sequence;
+            engine.clearing.trades.forget_through(last);
         }
         if rest.next().is_some() {
             return Err(SectionsError::Unsound("there are more sections than known"));
@@ -245,6 +256,16 @@ impl Engine {
             SectionId::Receipts => {
                 let known = (&self.parties, self.sequence);
                 self.clearing.decode_receipts(input, &self.limits, known)?;
+            }
+            SectionId::Corrections => {
+                let known = KnownTo {
+                    venues: &self.venues,
+                    sequence: self.sequence,
+                };
+                let parties = &self.parties;
+                let is_account = |account| parties.owner_of(account).is_some();
+                self.clearing
+                    .decode_trades(input, &self.limits, &known, is_account)?;
             }
         }
         Ok(())

@@ -110,6 +110,14 @@ pub struct Usage {
     pub risk_sets: u32,
     /// See `Limits::risk_sets_max`.
     pub risk_sets_max: u32,
+    /// Trades that are kept to be busted or corrected.
+    pub trades_kept: u32,
+    /// See `Limits::trades_kept_max`.
+    pub trades_kept_max: u32,
+    /// Accounts and assets in which something is owed since.
+    pub receivables: u32,
+    /// See `Limits::receivables_max`.
+    pub receivables_max: u32,
 }
 
 impl Engine {
@@ -168,6 +176,10 @@ impl Engine {
             references_max: self.limits.references_max,
             risk_sets: self.risk.sets().0,
             risk_sets_max: self.limits.risk_sets_max,
+            trades_kept: self.clearing.trades().kept(),
+            trades_kept_max: self.limits.trades_kept_max,
+            receivables: self.clearing.debts() as u32,
+            receivables_max: self.limits.receivables_max,
         }
     }
 

@@ -16,6 +16,7 @@
 
 mod clearing;
 mod limits;
+mod correction;
 mod operations;
 mod orders;
 mod standing;
@@ -91,6 +92,7 @@ types! {
     Standing = 31,
     Limits = 33,
     Receipts = 37,
+    Correction = 36,
 }
 
 impl Type {
@@ -129,6 +131,7 @@ impl Type {
             Body::Standing(_) => Self::Standing,
             Body::Limits(_) => Self::Limits,
             Body::Receipts(_) => Self::Receipts,
+            Body::Correction(_) => Self::Correction,
         }
     }
 
@@ -475,6 +478,7 @@ fn get_body(input: &mut Reader<'_>, time: Time, kind: Type) -> Result<Body, Byte
         Type::Standing => standing::get(input).map(Body::Standing),
         Type::Limits => limits::get(input).map(Body::Limits),
         Type::Receipts => receipts::get(input),
+        Type::Correction => correction::get(input).map(Body::Correction),
     }
 }
 

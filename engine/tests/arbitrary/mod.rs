@@ -580,6 +580,25 @@ fn receipts_body() -> impl Strategy<Value = Body> {
     act.prop_map(|act| Body::Receipts(Box::new(act)))
 }
 
+fn correction_body() -> impl Strategy<Value = Body> {
+    let trade = || {
+        (number(), any::<u32>()).prop_map(|(sequence, index)| TradeRef {
+            sequence: Sequence::new(sequence),
+            index,
+        })
+    };
+    let correct = (trade(), price(), option::of(quantity()));
+    prop_oneof![
+        trade().prop_map(|trade| CorrectionCommand::Bust { trade }),
+        correct.prop_map(|(trade, price, quantity)| CorrectionCommand::Correct {
+            trade,
+            price,
+            quantity,
+        }),
+    ]
+    .prop_map(Body::Correction)
+}
+
 /// A body.
 pub fn body() -> impl Strategy<Value = Body> {
     prop_oneof![
@@ -590,5 +609,6 @@ pub fn body() -> impl Strategy<Value = Body> {
         2 => money_body(),
         1 => duty_body(),
         1 => receipts_body(),
+        1 => correction_body(),
     ]
 }

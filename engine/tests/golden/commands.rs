@@ -469,3 +469,28 @@ fn custody() -> Vec<Body> {
         }),
     ]
 }
+
+/// Busts and corrections, which joined version 1 with the rules of version 3.
+pub fn corrections() -> Vec<(Time, Command)> {
+    let trade = |sequence, index| TradeRef {
+        sequence: Sequence::new(sequence),
+        index,
+    };
+    let correct = |trade, ticks, lots: Option<i64>| CorrectionCommand::Correct {
+        trade,
+        price: Price::new(ticks).expect("in bounds"),
+        quantity: lots.map(|lots| Quantity::new(lots).expect("in bounds")),
+    };
+    let bodies = [
+        CorrectionCommand::Bust { trade: trade(1, 0) },
+        correct(trade(1 << 43, u32::MAX), -Price::MAX_TICKS, None),
+        correct(trade(300, 2), 100, Some(Quantity::MAX_LOTS)),
+    ];
+    let mut commands = Vec::new();
+    for (place, body) in (0..).zip(bodies) {
+        let time = at(i64::from(place) * 1_234_567);
+        let (envelope, body) = (envelope(place, time), Body::Correction(body));
+        commands.push((time, Command { envelope, body }));
+    }
+    commands
+}

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use sanjiang_engine::command::{
     Body, CancelOrder, InstrumentTerms, MassCancel, ReplaceOrder, Scope, SetReferencePrice,
-    SetSchedule, SetTradingStatus,
+    SetSchedule, SetTradingStatus, TradeRef,
 };
 use sanjiang_engine::event::Event;
 use sanjiang_engine::limits::Limits;
@@ -38,6 +38,7 @@ pub struct Stage {
     terms: InstrumentTerms,
     names: Names,
     orders: BTreeMap<String, (AccountId, OrderId)>,
+    trades: Vec<TradeRef>,
     ready: bool,
     /// Decimals of money and goods, where the instrument has clearing.
     clears: Option<(u8, u8)>,
@@ -57,6 +58,7 @@ impl Stage {
             terms: desk::terms(),
             names: Names::default(),
             orders: BTreeMap::new(),
+            trades: Vec::new(),
             ready: false,
             clears: None,
         }
@@ -78,7 +80,9 @@ impl Stage {
                 self.clears = Some((decimals("money"), decimals("goods")));
             }
             "used" => return vec![duties::used(&self.desk.engine, words[1])],
-            "has" | "venue" => return money::tell(&self.desk.engine, &words).into_iter().collect(),
+            "has" | "owes" | "venue" => {
+                return money::tell(&self.desk.engine, &words).into_iter().collect();
+            }
             "receipt" => {
                 return papers::tell(&self.desk.engine, &words)
                     .into_iter()
@@ -107,11 +111,17 @@ impl Stage {
         let mut events = self.desk.ticks();
         if words[0] != "ticks" {
             let (body, authority) = papers::body(&self.desk.engine, words)
+                .or_else(|| money::correction(words, &self.trades))
                 .unwrap_or_else(|| (self.body(words), None));
             let dry = self.desk.dry(authority.clone(), &body);
             let sent = self.desk.send_for(authority, body);
             let real = sent.iter().find_map(reject_of);
             assert_eq!(dry, real, "the dry run and the answer: {words:?}");
+            let sequence = self.desk.engine.sequence();
+            let made = (0..).zip(&sent);
+            let made = made.filter(|(_, event)| matches!(event, Event::Trade(_)));
+            let made = made.map(|(index, _)| TradeRef { sequence, index });
+            self.trades.extend(made);
             if let Some(name) = words[0].strip_suffix(':') {
                 self.name(name, &sent);
             }

@@ -7,6 +7,7 @@ use sanjiang_engine::command::*;
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::types::*;
 
+use super::correct;
 use super::rng::Rng;
 use super::world::{HOUR, lots_of, name, price_at};
 use crate::reference::{Holder, Reference};
@@ -38,7 +39,7 @@ pub fn limits(rng: &mut Rng, limits: Limits) -> Limits {
         instructions_max: rng.pick(&[1, 3, 6]),
         references_max: rng.pick(&[2, 8, 8]),
         risk_sets_max: 16,
-        ..limits
+        ..correct::limits(rng, limits)
     }
 }
 
@@ -366,11 +367,12 @@ pub fn turn(
 ) -> Option<Body> {
     let waiting = !world.money.pending.is_empty();
     let pending = if waiting { 300 } else { 0 };
-    match rng.weighted(&[(500, 0), (pending, 1), (50, 2), (250, 3)]) {
+    match rng.weighted(&[(500, 0), (pending, 1), (50, 2), (250, 3), (250, 4)]) {
         0 => Some(instruct(rng, world)),
         1 => acknowledge(rng, world, places, time),
         2 => Some(close(rng, world, time)),
-        _ => Some(administer(rng)),
+        3 => Some(administer(rng)),
+        _ => correct::turn(rng, world, places),
     }
 }
 
@@ -378,6 +380,7 @@ pub fn turn(
 /// receipt, a reason too.
 pub fn approve(rng: &mut Rng, command: &mut Command) {
     let receipts = matches!(command.body, Body::Receipts(_));
+    correct::approve(rng, command);
     if !receipts && !matches!(command.body, Body::Acknowledge(_)) {
         return;
     }

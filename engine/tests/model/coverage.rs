@@ -104,7 +104,7 @@ const REPORTS: [&str; 9] = [
     "RESTATED",
 ];
 const BOOK: [&str; 3] = ["ADD", "CHANGE", "DELETE"];
-const EVENTS: [&str; 17] = [
+const EVENTS: [&str; 18] = [
     "Report",
     "Trade",
     "Book",
@@ -122,6 +122,7 @@ const EVENTS: [&str; 17] = [
     "Standing",
     "Limits",
     "Receipt",
+    "Correction",
 ];
 
 const FIRED: [&str; 4] = ["day roll", "end of day", "timetable", "good till date"];
@@ -211,6 +212,7 @@ fn event_of(event: &Event) -> usize {
         Event::Standing(_) => 14,
         Event::Limits(_) => 15,
         Event::Receipt(_) => 14,
+        Event::Correction(_) => 14,
         // Only the tools on a stopped folder cause them: `tests/acts`.
         Event::EpochBegan(_) | Event::Quarantined(_) => unreachable!("not generated"),
     }
@@ -263,6 +265,7 @@ pub fn reject_of(event: &Event) -> Option<RejectReason> {
         | Event::Standing(_)
         | Event::Limits(_)
         | Event::Receipt(_)
+        | Event::Correction(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => None,
     };
@@ -375,6 +378,7 @@ impl Coverage {
                 | Event::Standing(_)
                 | Event::Limits(_)
                 | Event::Receipt(_)
+                | Event::Correction(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_) => {}
             }

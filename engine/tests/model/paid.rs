@@ -3,12 +3,12 @@
 //!
 //! Invariant: as in `coverage`. Not here: reject reasons, which are all in one group there.
 
-use sanjiang_engine::command::{Body, Direction};
+use sanjiang_engine::command::{Body, CorrectionCommand, Direction};
 use sanjiang_engine::event::{CustodyReport, CustodyStatus};
 
 use super::coverage::Cell;
 
-const COMMANDS: [&str; 8] = [
+const COMMANDS: [&str; 10] = [
     "CreateAsset",
     "CreateCustodian",
     "SetClearing",
@@ -17,6 +17,8 @@ const COMMANDS: [&str; 8] = [
     "Instruct",
     "Acknowledge",
     "CloseCustodyDate",
+    "Bust",
+    "Correct",
 ];
 
 const CUSTODY: [&str; 6] = [
@@ -48,6 +50,16 @@ const REACHED: [&str; 16] = [
     "replace lowers a hold",
 ];
 
+/// What the reference says of busts and corrections.
+const CORRECTED: [&str; 6] = [
+    "money is owed",
+    "goods are owed",
+    "repaid a part",
+    "repaid all",
+    "a live order traded less",
+    "corrected rebate raised",
+];
+
 /// The name of a command about money or goods.
 pub fn command(body: &Body) -> Option<&'static str> {
     let name = match body {
@@ -59,6 +71,8 @@ pub fn command(body: &Body) -> Option<&'static str> {
         Body::Instruct(_) => 5,
         Body::Acknowledge(_) => 6,
         Body::CloseCustodyDate(_) => 7,
+        Body::Correction(CorrectionCommand::Bust { .. }) => 8,
+        Body::Correction(CorrectionCommand::Correct { .. }) => 9,
         Body::NewOrder(_)
         | Body::CancelOrder(_)
         | Body::ReplaceOrder(_)
@@ -116,5 +130,6 @@ pub fn required() -> Vec<(&'static str, Vec<Cell>)> {
             CUSTODY.map(Cell::Custody).to_vec(),
         ),
         ("fees and holds", REACHED.map(Cell::Money).to_vec()),
+        ("busts and corrections", CORRECTED.map(Cell::Money).to_vec()),
     ]
 }

@@ -150,6 +150,7 @@ fn fold_body(body: &mut Body, shard: &Shard) {
         | Body::CloseCustodyDate(_) => fold_money(body, shard),
         Body::Standing(_) | Body::Limits(_) => fold_duty(body),
         Body::Receipts(act) => fold_receipts(act),
+        Body::Correction(correction) => fold_correction(correction, shard),
         Body::SetLimits(_)
         | Body::AcceptClock(_)
         | Body::Tick
@@ -261,6 +262,7 @@ fn fold_market(body: &mut Body) {
         | Body::Standing(_)
         | Body::Limits(_)
         | Body::Receipts(_)
+        | Body::Correction(_)
         | Body::Tick
         | Body::SessionsLost
         | Body::SemanticsVersion(_)
@@ -300,6 +302,27 @@ fn fold_duty(body: &mut Body) {
         }
         _ => unreachable!("another part folds it: {body:?}"),
     }
+}
+
+/// Corrections find a trade now and then: one of the last commands, among its first events.
+fn fold_correction(correction: &mut CorrectionCommand, shard: &Shard) {
+    let named = correction.trade();
+    let back = named.sequence.value() % 9;
+    let sequence = shard.sequence().value().saturating_sub(back);
+    let trade = TradeRef {
+        sequence: Sequence::new(sequence),
+        index: named.index % 3,
+    };
+    *correction = match *correction {
+        CorrectionCommand::Bust { .. } => CorrectionCommand::Bust { trade },
+        CorrectionCommand::Correct {
+            price, quantity, ..
+        } => CorrectionCommand::Correct {
+            trade,
+            price: near(price),
+            quantity,
+        },
+    };
 }
 
 /// Money and goods meet too: few assets and custodians, small amounts, recent instructions.

@@ -32,6 +32,8 @@ pub const LIMITS: Limits = Limits {
     risk_sets_max: 16,
     receipts_max: 8,
     receipt_numbers_max: 32,
+    trades_kept_max: 16,
+    receivables_max: 4,
     sessions_max: 8,
     requests_capacity: 2_048,
 };
@@ -238,6 +240,7 @@ fn reject_of(event: &Event) -> Option<sanjiang_engine::reject::Reject> {
         | Event::Standing(_)
         | Event::Limits(_)
         | Event::Receipt(_)
+        | Event::Correction(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => None,
     }

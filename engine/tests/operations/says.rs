@@ -62,6 +62,7 @@ fn line(event: &Event) -> String {
             format!("receipt {id} {amount} {:?}", report.act)
         }
         Event::Trade(_)
+        | Event::Correction(_)
         | Event::Indicative(_)
         | Event::Uncrossed(_)
         | Event::EpochBegan(_)

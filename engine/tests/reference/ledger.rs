@@ -23,6 +23,7 @@ pub enum Holder {
     Account(usize),
     Venue(usize),
     Custodian(usize),
+    Receivable(usize),
 }
 
 /// A position gains or loses.
@@ -134,7 +135,7 @@ impl Reference {
             .max(i128::from(rates.minimum))
     }
 
-    fn capped(&self, rates: &FeeRates, accrued: i128) -> i128 {
+    pub(super) fn capped(&self, rates: &FeeRates, accrued: i128) -> i128 {
         let charged = self.charged(rates, accrued);
         rates
             .cap
@@ -422,6 +423,13 @@ impl Reference {
                 }
                 Holder::Venue(_) => assert!(amount >= 0, "{holder:?} lost {amount}"),
                 Holder::Custodian(_) => assert!(amount <= 0, "{holder:?} owes {amount}"),
+                Holder::Receivable(account) => {
+                    let has = self.available(account, asset);
+                    assert!(
+                        amount <= 0 && (amount == 0 || has == 0),
+                        "{holder:?} has {has}"
+                    );
+                }
             }
             sums[asset] += amount;
             carried.push(Posting {

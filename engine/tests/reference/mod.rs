@@ -24,7 +24,7 @@ use sanjiang_engine::types::*;
 use sanjiang_engine::venue::*;
 
 pub use ledger::Holder;
-use registry::{Account, Calendar, Instrument, Request, Session, Venue};
+use registry::{Account, Calendar, Instrument, Request, Session, Trades, Venue};
 pub use registry::{Limited, Money, Stands, code_is_right};
 
 /// A fault put in on purpose, to prove that the comparison sees it.
@@ -50,6 +50,8 @@ pub enum Fault {
     SuspensionForgotten,
     /// A warehouse hands out goods that a receipt stands for.
     ReceiptsUnbacked,
+    /// A bust leaves the fees with the venue.
+    BustKeepsFees,
 }
 
 /// What an order is now. A stop becomes `Market` or `Limit` when it is elected.
@@ -118,6 +120,7 @@ pub struct Reference {
     pub money: Money,
     pub stands: Stands,
     pub limited: Limited,
+    pub trades: Trades,
     requests: Vec<Request>,
     requests_max: u32,
     requests_reserved: u32,
@@ -194,6 +197,7 @@ impl Reference {
             money: Money::default(),
             stands: Stands::default(),
             limited: Limited::default(),
+            trades: Trades::default(),
             requests: Vec::new(),
             requests_max: limits.requests_capacity,
             requests_reserved: limits.requests_capacity / 4,
@@ -211,6 +215,7 @@ impl Reference {
         (self.sequence, self.time) = (command.sequence, command.time);
         self.meetings.clear();
         self.reached.clear();
+        self.date();
         let body = &command.value.body;
         match self.admit(&command.value) {
             Err(reason) => self.refuse(body, reason.into(), false),
@@ -222,6 +227,7 @@ impl Reference {
                 }
             }
         }
+        self.repay();
         self.conserved();
         std::mem::take(&mut self.out)
     }

@@ -76,6 +76,7 @@ impl Reference {
                 self.set_status(set)?;
                 None
             }
+            Body::Correction(command) => self.correction(envelope, command)?,
             Body::SetReferencePrice(set) => {
                 let known = self.instruments.get_mut(set.instrument.place());
                 let known = known.ok_or(R::UnknownInstrument)?;

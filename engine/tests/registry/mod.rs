@@ -5,6 +5,7 @@
 //! looking at all there is. Not here: orders (`reference`).
 
 mod admin;
+mod correction;
 mod law;
 mod money;
 mod phases;
@@ -17,6 +18,7 @@ mod time;
 
 use super::*;
 use money::Instruction;
+pub use correction::Trades;
 pub use money::{Cleared, Money};
 pub use phases::call;
 pub use risk::{Deed, Limited};

@@ -226,7 +226,8 @@ impl Reference {
     }
 
     fn above_limit(&self, one: &Instruction) -> Result<(), R> {
-        let more = self.circulation(one.asset) + one.amount > CIRCULATION_MAX;
+        let sum = self.circulation(one.asset) + self.owed_of(one.asset) + one.amount;
+        let more = sum > CIRCULATION_MAX;
         fails(more && one.direction == Direction::Deposit, R::AmountLimit)
     }
 

@@ -111,6 +111,8 @@ impl Reference {
             day,
             index: index as u32,
         }));
+        self.trades.rolls.push((v, self.sequence));
+        self.sweep();
         self.day_ends(v, at);
     }
 

@@ -171,6 +171,8 @@ pub fn limits() -> Limits {
         risk_sets_max: 16,
         receipts_max: 16,
         receipt_numbers_max: 64,
+        trades_kept_max: 64,
+        receivables_max: 8,
         sessions_max: 16,
         requests_capacity: 1_024,
     }

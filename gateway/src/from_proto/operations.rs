@@ -110,6 +110,8 @@ pub(super) trait Asks {
 }
 
 context!(
+    BustTradeRequest,
+    CorrectTradeRequest,
     CreateParticipantRequest,
     CreateBeneficialOwnerRequest,
     CreateAccountRequest,

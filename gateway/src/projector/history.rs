@@ -501,11 +501,23 @@ impl History {
         let index = store.family(Family::TradesByInstrument)?;
         let end = store::trade_key(instrument, u64::MAX, u32::MAX);
         let mode = IteratorMode::From(&end, Direction::Reverse);
-        let Some(entry) = store.db().iterator_cf(&index, mode).next() else {
-            return Ok(None);
-        };
-        let (key, _) = entry.map_err(StoreError::from)?;
-        Ok(self.indexed_trade(&key, instrument)?)
+        for entry in store.db().iterator_cf(&index, mode) {
+            let (key, _) = entry.map_err(StoreError::from)?;
+            let row = self.indexed_trade(&key, instrument)?;
+            // What became of a trade later is no trade.
+            if row.is_none_or(|row| row.corrects.is_none()) {
+                return Ok(row);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The trade at this place.
+    ///
+    /// # Errors
+    /// [`HistoryError::Store`].
+    pub fn trade(&self, sequence: u64, index: u32) -> Result<Option<TradeRow>, HistoryError> {
+        Ok(self.shared.store.trade(sequence, index)?)
     }
 
     /// The trade that an index entry speaks of; none when it is of another instrument.

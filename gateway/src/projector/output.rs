@@ -16,6 +16,8 @@ pub trait Rows {
     type Error;
     /// An order as last written, if it was.
     fn read_order(&mut self, sequence: u64) -> Result<Option<OrderRow>, Self::Error>;
+    /// A trade as written, if it was.
+    fn read_trade(&mut self, sequence: u64, index: u32) -> Result<Option<TradeRow>, Self::Error>;
     /// An order as it stands.
     fn put_order(&mut self, row: &OrderRow) -> Result<(), Self::Error>;
     /// A new order of an account, for the indexes.

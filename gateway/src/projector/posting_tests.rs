@@ -10,7 +10,7 @@ use engine::types::{
 };
 use rocksdb::{DB, Options};
 
-use super::postings::{PostingCause, PostingPlace, PostingRow, TradePart};
+use super::postings::{CorrectionPart, PostingCause, PostingPlace, PostingRow, TradePart};
 use super::row_tests::{hex, unhex};
 use super::rows::RowError;
 use super::testing::{ACCOUNTS, Exchange};
@@ -58,7 +58,24 @@ fn a_posting_of_version_2() {
             slot: 2,
         },
     });
+    let corrected = row(PostingCause::Correction {
+        part: CorrectionPart::Owed,
+        trade: TradeId {
+            shard: 1,
+            epoch: 2,
+            sequence: 1_001,
+            index: 3,
+        },
+        instrument: InstrumentId::new(4),
+        order: OrderId {
+            sequence: 1_000,
+            slot: 2,
+        },
+    });
+    let repaid = row(PostingCause::Repaid);
     for (row, golden) in [
+        (corrected, "0206e9071d0301d704270102e9070304e80702000000"),
+        (repaid, "0206e9071d0301d70428"),
         (custody, "0206e9071d0301d70402e80702026237"),
         (trade, "0206e9071d0301d704050102e9070304e80702000000"),
     ] {

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use engine::bytes::{self, BytesError, Reader};
 use engine::clearing::Holder;
 use engine::command::Direction;
-use engine::event::{CustodyReport, Fill, ReceiptAct, ReceiptReport, Trade};
+use engine::event::{CustodyReport, Fill, ReceiptAct, ReceiptReport, Repaid, Trade, TradeCorrection};
 use engine::types::{
     AccountId, AssetId, CustodianId, InstrumentId, Name, OrderId, ReceiptId, Sequence, Side, Time,
     TradeId,
@@ -70,6 +70,19 @@ pub enum TradePart {
     Fee,
 }
 
+/// A part of what a bust or a correction moved; amounts are minor units.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CorrectionPart {
+    /// Goods that went back.
+    Goods,
+    /// Money that went back or further.
+    Money,
+    /// What was charged, back or further.
+    Fee,
+    /// What was not there to go back, and is owed.
+    Owed,
+}
+
 /// Why an amount moved.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PostingCause {
@@ -117,6 +130,19 @@ pub enum ReceiptMove {
     Cancelled,
     /// To the account, or from it.
     Transferred,
+    /// A bust or a correction of a trade.
+    Correction {
+        /// Which part of it.
+        part: CorrectionPart,
+        /// The trade.
+        trade: TradeId,
+        /// The instrument.
+        instrument: InstrumentId,
+        /// The account's order.
+        order: OrderId,
+    },
+    /// What was owed was repaid.
+    Repaid,
 }
 
 /// One amount that moved on an account.
@@ -128,7 +154,7 @@ pub struct PostingRow {
     pub account: AccountId,
     /// The asset.
     pub asset: AssetId,
-    /// How much, below zero when it went away: minor units; lots, of a trade's goods.
+    /// How much, below zero when it went away: minor units; lots, of a trade's own goods.
     pub amount: i64,
     /// Why.
     pub cause: PostingCause,
@@ -238,6 +264,56 @@ pub(super) fn of_side(
     })
 }
 
+/// What a bust or correction posts on one side: nothing for a part of zero. `place` is that of the
+/// side's first part; the event after it posts nothing, so its places are free too.
+pub(super) fn of_correction(
+    place: PostingPlace,
+    (event, trade, order): (&TradeCorrection, TradeId, OrderId),
+    side: Side,
+    (money, goods): (AssetId, AssetId),
+) -> impl Iterator<Item = PostingRow> {
+    let value = event.before.value - event.after.value;
+    let (own, received, paid, goods_owed) = match side {
+        Side::Buy => (&event.buy, -event.goods, value, event.goods_owed),
+        Side::Sell => (&event.sell, event.goods, -value, 0),
+    };
+    let parts = [
+        (CorrectionPart::Goods, goods, received),
+        (CorrectionPart::Money, money, paid),
+        (CorrectionPart::Fee, money, own.fee_before - own.fee),
+        (CorrectionPart::Owed, money, own.owed),
+        (CorrectionPart::Owed, goods, goods_owed),
+    ];
+    let (account, instrument) = (own.account, event.instrument);
+    let moved = (0..).zip(parts).filter(|(_, (_, _, amount))| *amount != 0);
+    moved.map(move |(index, (part, asset, amount))| PostingRow {
+        place: PostingPlace {
+            index: place.index + index,
+            ..place
+        },
+        account,
+        asset,
+        amount,
+        cause: PostingCause::Correction {
+            part,
+            trade,
+            instrument,
+            order,
+        },
+    })
+}
+
+/// What a repayment posts.
+pub(super) const fn of_repaid(place: PostingPlace, event: &Repaid) -> PostingRow {
+    PostingRow {
+        place,
+        account: event.account,
+        asset: event.asset,
+        amount: -event.amount,
+        cause: PostingCause::Repaid,
+    }
+}
+
 /// The index of the first part of an event's side among a command's postings.
 pub(super) const fn index_of(event: u32, side: Side) -> u32 {
     let side = match side {
@@ -303,6 +379,23 @@ impl PostingRow {
                 bytes::put_varint(out, warehouse.index().into());
                 bytes::put_text(out, number);
             }
+            PostingCause::Correction {
+                part,
+                trade,
+                instrument,
+                order,
+            } => {
+                out.push(match part {
+                    CorrectionPart::Money => 36,
+                    CorrectionPart::Goods => 37,
+                    CorrectionPart::Fee => 38,
+                    CorrectionPart::Owed => 39,
+                });
+                put_trade_id(out, *trade);
+                bytes::put_varint(out, instrument.index().into());
+                put_order(out, *order);
+            }
+            PostingCause::Repaid => out.push(40),
         }
     }
 
@@ -338,6 +431,11 @@ impl PostingRow {
             4 => (None, TradePart::Goods),
             5 => (None, TradePart::Fee),
             RECEIPT => return Self::decode_receipt(input),
+            36 => return Self::correction(CorrectionPart::Money, input),
+            37 => return Self::correction(CorrectionPart::Goods, input),
+            38 => return Self::correction(CorrectionPart::Fee, input),
+            39 => return Self::correction(CorrectionPart::Owed, input),
+            40 => return Ok(PostingCause::Repaid),
             _ => return Err(BytesError::range("kind of posting")),
         };
         let Some(direction) = direction else {
@@ -367,6 +465,18 @@ impl PostingRow {
             receipt: ReceiptId::new(input.varint32("receipt")?),
             warehouse: CustodianId::new(input.varint32("warehouse")?),
             number: input.text()?,
+        })
+    }
+
+    fn correction(
+        part: CorrectionPart,
+        input: &mut Reader<'_>,
+    ) -> Result<PostingCause, BytesError> {
+        Ok(PostingCause::Correction {
+            part,
+            trade: get_trade_id(input)?,
+            instrument: InstrumentId::new(input.varint32("instrument")?),
+            order: get_order(input)?,
         })
     }
 }

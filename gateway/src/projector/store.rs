@@ -334,6 +334,18 @@ impl Store {
             .transpose()
     }
 
+    /// A trade, or what was told of one at this place, as written.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn trade(&self, sequence: u64, index: u32) -> Result<Option<TradeRow>, StoreError> {
+        let family = self.family(Family::Trades)?;
+        let value = self.db.get_pinned_cf(&family, key_64_32(sequence, index))?;
+        value
+            .map(|value| TradeRow::decode(&value).map_err(StoreError::row(Family::Trades)))
+            .transpose()
+    }
+
     /// An empty batch.
     ///
     /// # Errors
@@ -435,6 +447,10 @@ impl Rows for Batch<'_> {
 
     fn read_order(&mut self, sequence: u64) -> Result<Option<OrderRow>, StoreError> {
         self.store.order(sequence)
+    }
+
+    fn read_trade(&mut self, sequence: u64, index: u32) -> Result<Option<TradeRow>, StoreError> {
+        self.store.trade(sequence, index)
     }
 
     fn put_order(&mut self, row: &OrderRow) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@
 
 use crossbeam::channel::Sender;
 use engine::command::{Body, Command, Identity, Sequenced, SetClearing};
-use engine::event::{CustodyStatus, Event};
+use engine::event::{CorrectionEvent, CustodyStatus, Event};
 use engine::runtime::Released;
 use engine::types::{NewOrder, ParticipantId, Sequence, Time};
 
@@ -71,14 +71,14 @@ impl Piece {
         let mut piece = None;
         let mut count = 0;
         for (command, _, events) in released.iter() {
-            let current = piece.get_or_insert_with(|| Self {
-                shard: released.shard,
-                epoch: released.epoch,
-                last: command.sequence,
-                steps: Vec::new(),
-                events: Vec::new(),
-                settled: None,
-            });
+            // A correction looks up what was written before it, so it begins a piece.
+            if corrects(events)
+                && let Some(before) = piece.take()
+            {
+                count = 0;
+                take(before);
+            }
+            let current = piece.get_or_insert_with(|| Self::begin(released, command));
             current.push(command, events);
             count += 1;
             if count == PIECE_COMMANDS_MAX {
@@ -91,6 +91,24 @@ impl Piece {
         if let Some(piece) = piece {
             take(piece);
         }
+    }
+
+    fn begin(released: &Released<'_>, command: &Sequenced<Command>) -> Self {
+        Self {
+            shard: released.shard,
+            epoch: released.epoch,
+            last: command.sequence,
+            steps: Vec::new(),
+            events: Vec::new(),
+            settled: None,
+        }
+    }
+
+    /// Whether it begins with a correction: what came before must be written first.
+    pub fn looks_back(&self) -> bool {
+        let first = self.steps.first().map_or(0, |step| step.end);
+        let events = self.events.get(..first).unwrap_or_default();
+        events.iter().any(|(_, event)| is_correction(event))
     }
 
     /// An empty piece after everything up to `last`, whose writing is told.
@@ -107,7 +125,7 @@ impl Piece {
 
     /// The last command that made a trade.
     pub fn last_trade(&self) -> Option<Sequence> {
-        self.last_with(|event| matches!(event, Event::Trade(_)))
+        self.last_with(is_print)
     }
 
     /// The last command that moved an amount.
@@ -115,7 +133,7 @@ impl Piece {
         self.last_with(|event| {
             matches!(
                 event,
-                Event::Trade(_) | Event::Custody(_) | Event::Receipt(_)
+                Event::Trade(_) | Event::Custody(_) | Event::Receipt(_ | Event::Correction(_)
             )
         })
     }
@@ -145,15 +163,33 @@ impl Piece {
     }
 }
 
+fn is_correction(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Correction(CorrectionEvent::Busted(_) | CorrectionEvent::Corrected(_))
+    )
+}
+
+fn corrects(events: &[Event]) -> bool {
+    events.iter().any(is_correction)
+}
+
+/// Whether the public tape tells of it.
+fn is_print(event: &Event) -> bool {
+    matches!(event, Event::Trade(_)) || is_correction(event)
+}
+
 fn is_history(event: &Event) -> bool {
     match event {
         // What is pending or was refused moved nothing.
         Event::Custody(report) => report.status == CustodyStatus::Executed,
         Event::Report(_)
         | Event::Trade(_)
-        | Event::Receipt(_)
+        |
+        Event::Receipt(_)
         | Event::MassCancel(_)
-        | Event::Operation(_) => true,
+        | Event::Operation(_)
+        | Event::Correction(_) => true,
         Event::Book(_)
         | Event::Indicative(_)
         | Event::Uncrossed(_)
@@ -197,6 +233,7 @@ fn ask(body: &Body) -> Ask {
         | Body::Standing(_)
         | Body::Limits(_)
         | Body::Receipts(_)
+        | Body::Correction(_)
         | Body::AcceptClock(_) => Ask::Operation,
         Body::OpenSession(_)
         | Body::Tick

@@ -85,15 +85,17 @@ pub async fn balances(
         (account, payer(&tables, account))
     };
     let (sequence, seen) = look(exchange, payer, move |engine| {
-        let positions = engine.clearing().ledger().of_account_from(account, from);
-        Seen::of(
-            positions.map(|(number, position)| (number, *position)),
-            limit,
-        )
+        let clearing = engine.clearing();
+        let positions = clearing.ledger().of_account_from(account, from);
+        let with_owed = positions.map(|(number, position)| {
+            let owed = clearing.owed(account, position.asset());
+            (number, (*position, owed))
+        });
+        Seen::of(with_owed, limit)
     })
     .await?;
     let tables = exchange.directory.read();
-    let balances = seen.entries.iter().filter_map(|position| {
+    let balances = seen.entries.iter().filter_map(|(position, owed)| {
         let asset = tables.asset(position.asset())?;
         Some(v1::Balance {
             asset_id: asset.name.as_str().to_owned(),
@@ -101,6 +103,10 @@ pub async fn balances(
             held: to_proto::amount_text(asset, position.held),
             balance: to_proto::amount_text(asset, position.balance()),
             demonstration: to_proto::asset_is_demonstration(asset),
+            owed: match owed {
+                0 => String::new(),
+                owed => to_proto::amount_text(asset, *owed),
+            },
         })
     });
     Ok(v1::GetBalancesResponse {
@@ -205,7 +211,7 @@ fn cleared(tables: &Tables, name: &str) -> Result<(InstrumentId, VenueId, Cleare
     Ok((id, venue, cleared))
 }
 
-/// What venues and custodians have, in order of holder and asset.
+/// What venues and custodians have and what accounts owe, in order of holder and asset.
 ///
 /// # Errors
 /// As [`balances`].
@@ -243,10 +249,11 @@ pub async fn positions(
     })
 }
 
-/// Which holders are wanted; venues come before custodians.
+/// Which holders are wanted; venues come before custodians, and those before receivables.
 #[derive(Clone, Copy)]
 enum Wanted {
     Venues,
+    Custodians,
     FromThere,
 }
 
@@ -254,6 +261,7 @@ impl Wanted {
     const fn takes(self, holder: Holder) -> bool {
         match self {
             Self::Venues => matches!(holder, Holder::Venue(_)),
+            Self::Custodians => matches!(holder, Holder::Custodian(_)),
             Self::FromThere => true,
         }
     }
@@ -263,15 +271,19 @@ type OtherPlace = (Holder, AssetId);
 
 const FIRST_VENUE: OtherPlace = (Holder::Venue(VenueId::new(0)), AssetId::new(0));
 const FIRST_CUSTODIAN: OtherPlace = (Holder::Custodian(CustodianId::new(0)), AssetId::new(0));
+const FIRST_DEBT: OtherPlace = (Holder::Receivable(AccountId::new(0)), AssetId::new(0));
 
 /// Where the holders of a kind begin.
 fn holders(kind: i32) -> Result<(OtherPlace, Wanted), Failure> {
     match v1::HolderKind::try_from(kind) {
         Ok(v1::HolderKind::Unspecified) => Ok((FIRST_VENUE, Wanted::FromThere)),
         Ok(v1::HolderKind::Venue) => Ok((FIRST_VENUE, Wanted::Venues)),
-        Ok(v1::HolderKind::Custodian) => Ok((FIRST_CUSTODIAN, Wanted::FromThere)),
+        Ok(v1::HolderKind::Custodian) => Ok((FIRST_CUSTODIAN, Wanted::Custodians)),
+        Ok(v1::HolderKind::Receivable) => Ok((FIRST_DEBT, Wanted::FromThere)),
         Err(_) => {
-            let right = format!("{kind} is no kind of holder; 0 (both), 1 (VENUE), 2 (CUSTODIAN)");
+            let right = format!(
+                "{kind} is no kind of holder; 0 (all), 1 (VENUE), 2 (CUSTODIAN), 3 (RECEIVABLE)"
+            );
             Err(Failure::field("holder_kind", right))
         }
     }
@@ -283,6 +295,7 @@ fn place_text((holder, asset): OtherPlace) -> String {
         Holder::Account(account) => ('a', account.index()),
         Holder::Venue(venue) => ('v', venue.index()),
         Holder::Custodian(custodian) => ('c', custodian.index()),
+        Holder::Receivable(account) => ('r', account.index()),
     };
     format!("{kind}-{handle}-{}", asset.index())
 }
@@ -294,6 +307,7 @@ fn place(token: &str) -> Option<OtherPlace> {
     let holder = match kind {
         "v" => Holder::Venue(VenueId::new(handle)),
         "c" => Holder::Custodian(CustodianId::new(handle)),
+        "r" => Holder::Receivable(AccountId::new(handle)),
         _ => return None,
     };
     let end = parts.next().is_none();
@@ -315,6 +329,10 @@ fn holder(tables: &Tables, holder: Holder) -> (v1::HolderKind, String) {
             v1::HolderKind::Custodian,
             to_proto::custodian_name(tables, custodian),
         ),
+        Holder::Receivable(account) => (
+            v1::HolderKind::Receivable,
+            to_proto::account_name(tables, account),
+        ),
     }
 }
 
@@ -327,6 +345,7 @@ mod tests {
         for there in [
             FIRST_VENUE,
             FIRST_CUSTODIAN,
+            FIRST_DEBT,
             (Holder::Custodian(CustodianId::new(7)), AssetId::new(41)),
         ] {
             assert_eq!(place(&place_text(there)), Some(there));

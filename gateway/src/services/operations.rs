@@ -14,6 +14,7 @@ use tonic::{Request, Response, Status};
 
 use super::accounts::find;
 use super::answers::{Answered, Question};
+use super::corrections;
 use super::pages::page;
 use super::standing;
 use crate::admission::Payer;
@@ -117,6 +118,14 @@ impl Operations for OperationsService {
 
     async fn set_risk_limits(&self, request: Request<v1::SetRiskLimitsRequest>) -> Reported {
         Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn bust_trade(&self, request: Request<v1::BustTradeRequest>) -> Reported {
+        Ok(corrections::bust(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn correct_trade(&self, request: Request<v1::CorrectTradeRequest>) -> Reported {
+        Ok(corrections::correct(&self.exchange, request.get_ref()).await?)
     }
 
     async fn accept_clock(&self, request: Request<v1::AcceptClockRequest>) -> Reported {
@@ -295,6 +304,7 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         | Body::SetLimits(_)
         | Body::SetTier(_)
         | Body::Standing(StandingCommand::SetStanding(_) | StandingCommand::SetRegistration(_))
+        | Body::Correction(_)
         | Body::AcceptClock(_)
         | Body::Tick
         | Body::SessionsLost

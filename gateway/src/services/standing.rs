@@ -114,6 +114,12 @@ fn of_the_engine(usage: &Usage) -> Vec<v1::Limit> {
             "orders that may still trade; one more is rejected with OPEN_ORDERS",
         ),
         limit(
+            ("receivables", Kept::Fixed),
+            (usage.receivables_max, usage.receivables),
+            "accounts and assets in which something is owed since a bust; one more is rejected \
+             with TOO_MANY",
+        ),
+        limit(
             ("sessions", Kept::Fixed),
             (usage.sessions_max, usage.sessions),
             "sessions ever opened; one more is closed with TOO_MANY_SESSIONS",
@@ -154,6 +160,12 @@ fn of_the_engine(usage: &Usage) -> Vec<v1::Limit> {
             ("risk_limit_sets", Kept::Fixed),
             (usage.risk_sets_max, usage.risk_sets),
             "different sets of risk limits ever set; one more is rejected with TOO_MANY",
+        ),
+        limit(
+            ("trades_kept", Kept::Fixed),
+            (usage.trades_kept_max, usage.trades_kept),
+            "trades that can be busted or corrected, for two trading days; once full each new \
+             trade makes the oldest TRADE_TOO_OLD earlier",
         ),
         limit(
             ("venues", Kept::Fixed),

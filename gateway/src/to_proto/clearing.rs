@@ -4,12 +4,14 @@
 
 use engine::clearing::{Asset, Custodian, Instruction};
 use engine::command::{AssetClass, CustodianKind, Demonstration, Direction, FeeRates};
-use engine::types::{AssetId, CustodianId, InstrumentId, Sequence};
+use engine::types::{AssetId, CustodianId, InstrumentId, OrderId, Sequence, TradeId};
 use proto::v1;
 
 use super::{account_name, decimal_text, instrument_name, order_id_text, timestamp, trade_id_text};
 use crate::directory::Tables;
-use crate::projector::postings::{PostingCause, PostingPlace, PostingRow, ReceiptMove, TradePart};
+use crate::projector::postings::{
+    CorrectionPart, PostingCause, PostingPlace, PostingRow, ReceiptMove, TradePart,
+};
 
 /// Minor units of an asset, in its own units.
 pub fn amount_text(asset: &Asset, units: i64) -> String {
@@ -143,13 +145,21 @@ pub fn posting(tables: &Tables, row: &PostingRow) -> v1::Posting {
                 TradePart::Money => v1::PostingKind::TradeMoney,
                 TradePart::Fee => v1::PostingKind::Fee,
             };
-            v1::Posting {
-                kind: kind.into(),
-                trade_id: trade_id_text(trade),
-                instrument_id: instrument_name(tables, instrument),
-                order_id: order_id_text(order),
-                ..wire
-            }
+            of_trade(tables, (kind, trade, instrument, order), wire)
+        }
+        PostingCause::Correction {
+            part,
+            trade,
+            instrument,
+            order,
+        } => {
+            let kind = match part {
+                CorrectionPart::Goods => v1::PostingKind::CorrectionGoods,
+                CorrectionPart::Money => v1::PostingKind::CorrectionMoney,
+                CorrectionPart::Fee => v1::PostingKind::CorrectionFee,
+                CorrectionPart::Owed => v1::PostingKind::Owed,
+            };
+            of_trade(tables, (kind, trade, instrument, order), wire)
         }
         PostingCause::Receipt {
             moved,
@@ -170,6 +180,24 @@ pub fn posting(tables: &Tables, row: &PostingRow) -> v1::Posting {
                 ..wire
             }
         }
+        PostingCause::Repaid => v1::Posting {
+            kind: v1::PostingKind::Repaid.into(),
+            ..wire
+        },
+    }
+}
+
+fn of_trade(
+    tables: &Tables,
+    (kind, trade, instrument, order): (v1::PostingKind, TradeId, InstrumentId, OrderId),
+    wire: v1::Posting,
+) -> v1::Posting {
+    v1::Posting {
+        kind: kind.into(),
+        trade_id: trade_id_text(trade),
+        instrument_id: instrument_name(tables, instrument),
+        order_id: order_id_text(order),
+        ..wire
     }
 }
 
@@ -187,7 +215,9 @@ fn posted_units(tables: &Tables, row: &PostingRow) -> i128 {
         }
         PostingCause::Trade { .. }
         | PostingCause::Custody { .. }
-        | PostingCause::Receipt { .. } => amount,
+        | PostingCause::Receipt { .. }
+        | PostingCause::Correction { .. }
+        | PostingCause::Repaid => amount,
     }
 }
 

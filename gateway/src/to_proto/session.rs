@@ -80,6 +80,7 @@ pub fn session_reports(
             | Event::Standing(_)
             | Event::Limits(_)
             | Event::Receipt(_)
+            | Event::Correction(_)
             | Event::EpochBegan(_)
             | Event::Quarantined(_) => {}
         }

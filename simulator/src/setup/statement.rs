@@ -82,6 +82,11 @@ fn lines(postings: &[Posting]) -> Result<(Vec<String>, BTreeMap<String, Decimal>
             PostingKind::TradeGoods => "trade, goods",
             PostingKind::Fee => "fee",
             PostingKind::Receipt => "receipt",
+            PostingKind::CorrectionMoney => "trade corrected, money",
+            PostingKind::CorrectionGoods => "trade corrected, goods",
+            PostingKind::CorrectionFee => "trade corrected, fee",
+            PostingKind::Owed => "owed",
+            PostingKind::Repaid => "repaid",
         };
         let of = if posting.trade_id.is_empty() {
             &posting.reference
