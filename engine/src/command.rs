@@ -6,10 +6,16 @@
 //! rules (`engine`, `market`, `venue`).
 
 mod clearing;
+mod credit;
 
 pub use clearing::{
     Acknowledge, AssetClass, CloseCustodyDate, CreateAsset, CreateCustodian, CustodianKind,
     Direction, FeeRates, Instruct, Outcome, SetClearing, SetFees, SetTier,
+};
+
+pub use credit::{
+    CreditCommand, Half, MoveCollateral, Pledging, SetCreditLine, SetHaircut, SetScore, Transfer,
+    TransferHalf,
 };
 
 use crate::types::{
@@ -137,6 +143,8 @@ pub enum Body {
     Acknowledge(Acknowledge),
     /// A custodian's date is closed.
     CloseCustodyDate(CloseCustodyDate),
+    /// Credit lines, collateral, transfers.
+    Credit(CreditCommand),
     /// Time passes: the sequencer puts one before any command at or past the next deadline.
     Tick,
     /// Start-up: connections of the time before are gone.
@@ -180,6 +188,7 @@ impl Body {
             | Self::Instruct(_)
             | Self::Acknowledge(_)
             | Self::CloseCustodyDate(_)
+            | Self::Credit(_)
             | Self::Tick
             | Self::SessionsLost
             | Self::SemanticsVersion(_)

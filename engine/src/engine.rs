@@ -6,6 +6,7 @@
 
 mod clearing;
 mod clock;
+mod credit;
 mod day_ends;
 mod operations;
 mod orders;
@@ -102,6 +103,7 @@ impl Engine {
             }
         }
         self.timers.tidy(&self.arena);
+        self.clearing.repay(events);
         self.hasher.add(self.sequence, &events.as_slice()[first..]);
     }
 
@@ -263,6 +265,7 @@ impl Engine {
             | Body::Instruct(_)
             | Body::Acknowledge(_)
             | Body::CloseCustodyDate(_) => self.clear(command, events),
+            Body::Credit(credit) => self.credit(credit, &command.envelope, events),
             Body::Tick => self.tick(events),
             Body::BeginEpoch(begin) => {
                 events.push(Event::EpochBegan(*begin));
@@ -305,6 +308,7 @@ impl Engine {
             | Body::Instruct(_)
             | Body::Acknowledge(_)
             | Body::CloseCustodyDate(_) => self.check_clear(command),
+            Body::Credit(credit) => self.check_credit(credit, &command.envelope),
             Body::Tick
             | Body::AcceptClock(_)
             | Body::SessionsLost

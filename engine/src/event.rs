@@ -4,6 +4,10 @@
 //! enough to write every report, the public book and the history without asking the engine.
 //! Not here: wire forms (`gateway::to_proto`), bytes for the running hash (`state_hash`).
 
+mod credit;
+
+pub use credit::{CollateralReport, CreditEvent, CreditMoved, TransferReport, Transferred};
+
 use crate::command::{BeginEpoch, Direction, Quarantine, Scope};
 use crate::reject::Reject;
 use crate::types::{
@@ -43,6 +47,8 @@ pub enum Event {
     DayRolled(DayRolled),
     /// What became of an instruction to a custodian.
     Custody(CustodyReport),
+    /// What became of credit, collateral or a transfer.
+    Credit(CreditEvent),
     /// A new epoch began.
     EpochBegan(BeginEpoch),
     /// A command was not applied, since an operator quarantined it.

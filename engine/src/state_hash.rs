@@ -11,8 +11,8 @@
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{BeginEpoch, Scope};
 use crate::event::{
-    BookAction, BookChange, Cause, Counters, CustodyReport, Event, ExecType, Fill, OrderReport,
-    Trade,
+    BookAction, BookChange, Cause, Counters, CreditEvent, CustodyReport, Event, ExecType, Fill,
+    OrderReport, Trade,
 };
 use crate::reject::Reject;
 use crate::types::{InstrumentId, OrderId, OrderStatus, Price, Sequence, Side};
@@ -125,6 +125,7 @@ impl Event {
             | Self::ReferencePrice(_)
             | Self::DayRolled(_)
             | Self::Custody(_)
+            | Self::Credit(_)
             | Self::EpochBegan(_)
             | Self::Quarantined(_) => {
                 buffer.rare_event(self);
@@ -343,6 +344,7 @@ impl Buffer {
                 self.i64(set.price.ticks());
             }
             Event::Custody(report) => self.custody(report),
+            Event::Credit(event) => self.credit(event),
             Event::EpochBegan(began) => self.epoch_began(began),
             Event::Quarantined(quarantine) => {
                 self.byte(15);
@@ -372,6 +374,46 @@ impl Buffer {
             self.byte(byte);
         }
         self.put(report.business_date.to_le_bytes());
+    }
+
+    fn credit(&mut self, event: &CreditEvent) {
+        self.byte(23);
+        match event {
+            CreditEvent::Moved(moved) => {
+                self.byte(1);
+                self.u32(moved.account.index());
+                self.u32(moved.asset.index());
+                self.i64(moved.change);
+                self.i64(moved.drawn.units());
+            }
+            CreditEvent::Collateral(report) => {
+                self.byte(2);
+                self.u32(report.account.index());
+                self.u32(report.money.index());
+                self.u32(report.goods.index());
+                self.byte(report.pledging as u8);
+                self.i64(report.amount.units());
+                self.i64(report.pledged.units());
+            }
+            CreditEvent::Half(report) => {
+                self.byte(3);
+                self.byte(report.half as u8);
+                for word in report.transfer.words() {
+                    self.u64(word);
+                }
+                self.u32(report.account.index());
+                self.u32(report.asset.index());
+                self.i64(report.amount.units());
+                self.u32(report.shard.index());
+            }
+            CreditEvent::Transferred(moved) => {
+                self.byte(4);
+                self.u32(moved.from.index());
+                self.u32(moved.to.index());
+                self.u32(moved.asset.index());
+                self.i64(moved.amount.units());
+            }
+        }
     }
 
     fn epoch_began(&mut self, began: &BeginEpoch) {

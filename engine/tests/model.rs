@@ -9,6 +9,7 @@ mod model {
     pub mod coverage;
     pub mod drive;
     pub mod generate;
+    pub mod lend;
     pub mod operate;
     pub mod paid;
     pub mod rng;
@@ -160,6 +161,7 @@ fn a_fault_on_either_side_is_seen() {
         Fault::ReleaseForgotten,
         Fault::FeeDown,
         Fault::DecrementKeepsHold,
+        Fault::NeverRepaid,
     ];
     for fault in faults {
         let found = (0..50).find_map(|at| Some((at, run(SEED + at, STEPS, Some(fault)).err()?)));

@@ -11,6 +11,8 @@
 
 pub(crate) mod assets;
 pub(crate) mod audit;
+pub(crate) mod credit;
+pub(crate) mod credit_section;
 pub(crate) mod custody;
 pub(crate) mod fee;
 pub(crate) mod hold;
@@ -19,8 +21,10 @@ pub(crate) mod orders;
 pub mod postings;
 pub(crate) mod section;
 pub(crate) mod terms;
+pub(crate) mod transfer;
 
 pub use assets::{Asset, Custodian};
+pub use credit::{Credit, CreditView, Haircut};
 pub use custody::Instruction;
 pub use ledger::{Holder, Position};
 pub use terms::{Cleared, factors};
@@ -41,6 +45,7 @@ pub struct Clearing {
     pub(crate) ledger: Ledger,
     pub(crate) fees: Fees,
     pub(crate) custody: Custody,
+    pub(crate) credit: Credit,
     /// By instrument handle; none without clearing.
     terms: Vec<Option<Cleared>>,
     /// By the order's slot; one of no order holds nothing.
@@ -55,6 +60,7 @@ impl Clearing {
             ledger: Ledger::new(limits),
             fees: Fees::new(limits),
             custody: Custody::new(limits),
+            credit: Credit::new(limits),
             terms: Vec::new(),
             holds: Vec::with_capacity(limits.orders_max as usize),
         }

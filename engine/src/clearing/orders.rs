@@ -81,7 +81,8 @@ impl Clearing {
             entering.quantity,
         );
         let available = at.map(|place| place.map_or(0, |at| self.ledger.position(at).available));
-        if needed.money > available[0] {
+        let short = needed.money - available[0];
+        if short > 0 && !self.may_draw(at[0], short) {
             return Err(RejectReason::InsufficientFunds);
         }
         if needed.goods > available[1] {
@@ -120,7 +121,7 @@ impl Clearing {
             *place = known.unwrap_or_else(|| self.ledger.open(holder, asset));
         }
         let Needed { money, goods } = entered.needed;
-        self.ledger.hold(at[0], money);
+        self.take(at[0], money);
         if goods > 0 {
             self.ledger.hold(at[1], goods);
         }
@@ -155,7 +156,8 @@ impl Clearing {
         let hold = &self.holds[slot as usize];
         let needed = self.needed(cleared, hold, side, price, leaves);
         let available = |place| self.ledger.position(place).available;
-        if needed.money - hold.money > available(hold.money_at) {
+        let short = needed.money - hold.money - available(hold.money_at);
+        if short > 0 && !self.may_draw(Some(hold.money_at), short) {
             return Err(RejectReason::InsufficientFunds);
         }
         if needed.goods - hold.goods > available(hold.goods_at) {
@@ -187,7 +189,7 @@ impl Clearing {
         (hold.money, hold.goods) = (needed.money, needed.goods);
         for (place, more) in moves {
             if more >= 0 {
-                self.ledger.hold(place, more);
+                self.take(place, more);
             } else {
                 self.ledger.release(place, -more);
             }

@@ -5,8 +5,8 @@
 //! Not here: holds, which move nothing from one holder to another.
 
 use super::{Cleared, Holder};
-use crate::command::Direction;
-use crate::event::{CustodyReport, CustodyStatus, Trade};
+use crate::command::{Direction, Half};
+use crate::event::{CreditEvent, CustodyReport, CustodyStatus, Trade};
 use crate::types::{AssetId, VenueId};
 
 /// Why an amount moved.
@@ -22,6 +22,12 @@ pub enum PostingKind {
     TradeGoods,
     /// What a trade charged, or a rebate.
     Fee,
+    /// What an account drew of its credit.
+    Draw,
+    /// What it repaid.
+    Repayment,
+    /// A transfer, between shards or inside one.
+    Transfer,
 }
 
 /// An amount that moved to a holder, or, below zero, away from it.
@@ -87,4 +93,49 @@ pub fn of_custody(report: &CustodyReport) -> impl Iterator<Item = Posting> {
     ];
     both.into_iter()
         .filter(|_| report.status == CustodyStatus::Executed)
+}
+
+/// What credit and transfers moved, the account's first; nothing for collateral, which is only
+/// held.
+pub fn of_credit(event: &CreditEvent) -> impl Iterator<Item = Posting> {
+    let (asset, kind, amount, holders) = match event {
+        CreditEvent::Moved(moved) => {
+            let kind = match moved.change > 0 {
+                true => PostingKind::Draw,
+                false => PostingKind::Repayment,
+            };
+            let account = moved.account;
+            let holders = [Holder::Account(account), Holder::Credit(account)];
+            (moved.asset, kind, moved.change, holders)
+        }
+        CreditEvent::Collateral(report) => {
+            let account = Holder::Account(report.account);
+            (report.money, PostingKind::Transfer, 0, [account; 2])
+        }
+        CreditEvent::Half(report) => {
+            let units = report.amount.units();
+            let amount = match report.half {
+                Half::Out => -units,
+                Half::In => units,
+            };
+            let holders = [
+                Holder::Account(report.account),
+                Holder::Transit(report.shard),
+            ];
+            (report.asset, PostingKind::Transfer, amount, holders)
+        }
+        CreditEvent::Transferred(moved) => {
+            let holders = [Holder::Account(moved.from), Holder::Account(moved.to)];
+            let amount = -moved.amount.units();
+            (moved.asset, PostingKind::Transfer, amount, holders)
+        }
+    };
+    let both = holders.into_iter().zip([amount, -amount]);
+    both.filter(|(_, amount)| *amount != 0)
+        .map(move |(holder, amount)| Posting {
+            holder,
+            asset,
+            amount,
+            kind,
+        })
 }

@@ -13,7 +13,7 @@ use crate::bytes::{self, BytesError, Reader};
 use crate::command::{Direction, SetClearing};
 use crate::limits::Limits;
 use crate::parties::Parties;
-use crate::types::{AccountId, Amount, AssetId, CustodianId, InstrumentId, VenueId};
+use crate::types::{AccountId, Amount, AssetId, CustodianId, InstrumentId, ShardId, VenueId};
 use crate::venue::Venues;
 
 impl Clearing {
@@ -26,6 +26,8 @@ impl Clearing {
                 Holder::Account(id) => (0, id.index()),
                 Holder::Venue(id) => (1, id.index()),
                 Holder::Custodian(id) => (2, id.index()),
+                Holder::Credit(id) => (3, id.index()),
+                Holder::Transit(id) => (4, id.index()),
             };
             bytes::put_u8(out, kind);
             bytes::put_varint(out, u64::from(handle));
@@ -86,12 +88,15 @@ impl Clearing {
                 0 => Holder::Account(AccountId::new(handle)),
                 1 => Holder::Venue(VenueId::new(handle)),
                 2 => Holder::Custodian(CustodianId::new(handle)),
+                3 => Holder::Credit(AccountId::new(handle)),
+                4 => Holder::Transit(ShardId::new(handle)),
                 _ => return Err(wrong()),
             };
             let known = match holder {
-                Holder::Account(id) => parties.owner_of(id).is_some(),
+                Holder::Account(id) | Holder::Credit(id) => parties.owner_of(id).is_some(),
                 Holder::Venue(id) => venues.venue(id).is_some(),
                 Holder::Custodian(id) => self.assets.custodian(id).is_some(),
+                Holder::Transit(_) => true,
             };
             let asset = AssetId::new(input.varint32("a position's asset")?);
             let (available, held) = (input.zigzag()?, input.zigzag()?);
@@ -101,7 +106,9 @@ impl Clearing {
             if !fresh || !within || self.assets.asset(asset).is_none() {
                 return Err(wrong());
             }
-            ledger.restore(holder, asset, available, held);
+            if !ledger.restore((holder, asset), available, held) {
+                return Err(wrong());
+            }
         }
         self.ledger = ledger;
         Ok(())

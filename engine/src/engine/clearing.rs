@@ -143,7 +143,7 @@ impl Engine {
 }
 
 /// Whether another principal than the sender approved a command.
-fn approved(envelope: &Envelope) -> Approved {
+pub(super) fn approved(envelope: &Envelope) -> Approved {
     let authority = envelope.authority.as_deref();
     match authority.and_then(|authority| authority.approver) {
         Some(approver) if approver != envelope.principal => Approved::Yes,

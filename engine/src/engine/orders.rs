@@ -270,6 +270,7 @@ impl Engine {
             | Body::Instruct(_)
             | Body::Acknowledge(_)
             | Body::CloseCustodyDate(_)
+            | Body::Credit(_)
             | Body::AcceptClock(_)
             | Body::Tick
             | Body::SessionsLost

@@ -41,11 +41,13 @@ pub enum SectionId {
     Clearing = 7,
     /// What live orders hold. Since semantics version 2.
     Holds = 8,
+    /// Credit lines, scores, collateral, ids of transfers. Since semantics version 3.
+    Credit = 12,
 }
 
 impl SectionId {
     /// All sections in their order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Clock,
         Self::Parties,
         Self::Venues,
@@ -54,7 +56,9 @@ impl SectionId {
         Self::Orders,
         Self::Clearing,
         Self::Holds,
+        Self::Credit,
     ];
+
     /// The rules version whose snapshots have the section for the first time. One written before
     /// does without it: what the section would hold is as in a new engine.
     const fn since(self) -> u32 {
@@ -66,6 +70,7 @@ impl SectionId {
             | Self::Requests
             | Self::Orders => 1,
             Self::Clearing | Self::Holds => 2,
+            Self::Credit => 3,
         }
     }
 
@@ -157,6 +162,7 @@ impl Engine {
                 SectionId::Orders => self.encode_orders(&mut out),
                 SectionId::Clearing => self.clearing.encode(&mut out),
                 SectionId::Holds => self.clearing.encode_holds(&mut out),
+                SectionId::Credit => self.clearing.encode_credit(&mut out),
             }
             (*section, out)
         });
@@ -217,6 +223,10 @@ impl Engine {
                 self.clearing = Clearing::decode(input, &self.limits, known)?;
             }
             SectionId::Holds => self.decode_holds(input)?,
+            SectionId::Credit => {
+                self.clearing
+                    .decode_credit(input, &self.limits, &self.parties)?;
+            }
         }
         Ok(())
     }

@@ -15,6 +15,7 @@
 //! batches and checksums (`record`), whether a command makes sense (`engine`).
 
 mod clearing;
+mod credit;
 mod operations;
 mod orders;
 
@@ -85,6 +86,7 @@ types! {
     Instruct = 28,
     Acknowledge = 29,
     CloseCustodyDate = 30,
+    Credit = 34,
 }
 
 impl Type {
@@ -120,6 +122,7 @@ impl Type {
             Body::Instruct(_) => Self::Instruct,
             Body::Acknowledge(_) => Self::Acknowledge,
             Body::CloseCustodyDate(_) => Self::CloseCustodyDate,
+            Body::Credit(_) => Self::Credit,
         }
     }
 
@@ -463,6 +466,7 @@ fn get_body(input: &mut Reader<'_>, time: Time, kind: Type) -> Result<Body, Byte
         Type::Instruct => clearing::instruct(input),
         Type::Acknowledge => clearing::acknowledge(input),
         Type::CloseCustodyDate => clearing::close_custody_date(input),
+        Type::Credit => credit::get(input).map(Body::Credit),
     }
 }
 

@@ -14,6 +14,7 @@ use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::{OrderType, SelfTradePrevention, Time, TimeInForce};
 use sanjiang_engine::venue::{Action, Phase, TradingStatus};
 
+use super::lend;
 use super::paid;
 use crate::reference::Reference;
 
@@ -97,7 +98,7 @@ const REPORTS: [&str; 9] = [
     "RESTATED",
 ];
 const BOOK: [&str; 3] = ["ADD", "CHANGE", "DELETE"];
-const EVENTS: [&str; 14] = [
+const EVENTS: [&str; 15] = [
     "Report",
     "Trade",
     "Book",
@@ -112,6 +113,7 @@ const EVENTS: [&str; 14] = [
     "ReferencePrice",
     "DayRolled",
     "Custody",
+    "Credit",
 ];
 
 const FIRED: [&str; 4] = ["day roll", "end of day", "timetable", "good till date"];
@@ -198,6 +200,7 @@ fn event_of(event: &Event) -> usize {
         Event::ReferencePrice(_) => 11,
         Event::DayRolled(_) => 12,
         Event::Custody(_) => 13,
+        Event::Credit(_) => 14,
         // Only the tools on a stopped folder cause them: `tests/acts`.
         Event::EpochBegan(_) | Event::Quarantined(_) => unreachable!("not generated"),
     }
@@ -247,6 +250,7 @@ pub fn reject_of(event: &Event) -> Option<RejectReason> {
         | Event::ReferencePrice(_)
         | Event::DayRolled(_)
         | Event::Custody(_)
+        | Event::Credit(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => None,
     };
@@ -326,6 +330,7 @@ impl Coverage {
                 }
                 Event::Trade(_) => self.trades += 1,
                 Event::Custody(report) => self.hit(Cell::Custody(paid::custody(report))),
+                Event::Credit(_) => self.cells_of_credit(event),
                 Event::Book(change) => {
                     let later = &events[at..];
                     let uncrossing = later.iter().any(|event| {
@@ -379,6 +384,12 @@ impl Coverage {
         }
         for mark in &world.reached {
             self.hit(Cell::Money(mark));
+        }
+    }
+
+    fn cells_of_credit(&mut self, event: &Event) {
+        if let Some(said) = lend::said(event) {
+            self.hit(Cell::Custody(said));
         }
     }
 
@@ -519,5 +530,6 @@ fn required() -> Vec<(&'static str, Vec<Cell>)> {
         ),
     ];
     groups.extend(paid::required());
+    groups.extend(lend::required());
     groups
 }

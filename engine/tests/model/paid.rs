@@ -7,6 +7,7 @@ use sanjiang_engine::command::{Body, Direction};
 use sanjiang_engine::event::{CustodyReport, CustodyStatus};
 
 use super::coverage::Cell;
+use super::lend;
 
 const COMMANDS: [&str; 8] = [
     "CreateAsset",
@@ -59,6 +60,7 @@ pub fn command(body: &Body) -> Option<&'static str> {
         Body::Instruct(_) => 5,
         Body::Acknowledge(_) => 6,
         Body::CloseCustodyDate(_) => 7,
+        Body::Credit(credit) => return Some(lend::command(credit)),
         Body::NewOrder(_)
         | Body::CancelOrder(_)
         | Body::ReplaceOrder(_)

@@ -18,6 +18,7 @@ use sanjiang_engine::types::{
 use sanjiang_engine::venue::{Model, Phase, Regime};
 
 use super::cash;
+use super::lend;
 use super::rng::Rng;
 
 pub const SECOND: i64 = 1_000_000_000;
@@ -46,6 +47,7 @@ pub fn lots(lots: i64) -> Quantity {
 pub fn limits(rng: &mut Rng) -> Limits {
     let small = small_limits(rng);
     let small = cash::limits(rng, small);
+    let small = lend::limits(rng, small);
     if !rng.permille(30) {
         return small;
     }

@@ -9,6 +9,7 @@
 #![allow(clippy::wildcard_imports, clippy::wildcard_enum_match_arm)]
 
 mod auction;
+mod credit;
 pub mod ledger;
 mod matching;
 mod orders;
@@ -24,7 +25,7 @@ use sanjiang_engine::types::*;
 use sanjiang_engine::venue::*;
 
 pub use ledger::Holder;
-pub use registry::Money;
+pub use registry::{Money, Pledge};
 use registry::{Account, Calendar, Instrument, Request, Session, Venue};
 
 /// A fault put in on purpose, to prove that the comparison sees it.
@@ -44,6 +45,8 @@ pub enum Fault {
     FeeDown,
     /// Self-trade prevention that decrements leaves the holds as they were.
     DecrementKeepsHold,
+    /// What becomes available is not repaid.
+    NeverRepaid,
 }
 
 /// What an order is now. A stop becomes `Market` or `Limit` when it is elected.
@@ -201,6 +204,7 @@ impl Reference {
         (self.sequence, self.time) = (command.sequence, command.time);
         self.meetings.clear();
         self.reached.clear();
+        let drawn = self.all_drawn();
         let body = &command.value.body;
         match self.admit(&command.value) {
             Err(reason) => self.refuse(body, reason.into(), false),
@@ -212,6 +216,7 @@ impl Reference {
                 }
             }
         }
+        self.repay(&drawn);
         self.conserved();
         std::mem::take(&mut self.out)
     }

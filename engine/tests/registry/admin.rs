@@ -102,6 +102,7 @@ impl Reference {
             | Body::SemanticsVersion(_)
             | Body::BeginEpoch(_)
             | Body::Quarantine(_) => None,
+            Body::Credit(credit) => self.credit(envelope, credit)?,
             _ => self.clear(envelope, body)?,
         };
         self.answer(None, handle);

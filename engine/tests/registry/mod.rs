@@ -5,6 +5,7 @@
 //! looking at all there is. Not here: orders (`reference`).
 
 mod admin;
+mod credit;
 mod law;
 mod money;
 mod phases;
@@ -13,6 +14,7 @@ mod rules;
 mod time;
 
 use super::*;
+pub use credit::Pledge;
 pub use money::{Cleared, Money};
 pub use phases::call;
 pub use rules::{asked, fails};
