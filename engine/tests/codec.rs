@@ -158,6 +158,7 @@ proptest! {
 const GOLDEN: &[u8] = include_bytes!("golden/commands_v1.bin");
 const GOLDEN_ACTS: &[u8] = include_bytes!("golden/acts_v1.bin");
 const GOLDEN_CLEARING: &[u8] = include_bytes!("golden/clearing_v1.bin");
+const GOLDEN_CREDIT: &[u8] = include_bytes!("golden/credit_v1.bin");
 
 #[test]
 fn bytes_of_version_1_still_read_as_the_same_commands() {
@@ -165,6 +166,7 @@ fn bytes_of_version_1_still_read_as_the_same_commands() {
         (golden::commands(), GOLDEN, 20),
         (golden::acts(), GOLDEN_ACTS, 2),
         (golden::clearing(), GOLDEN_CLEARING, 8),
+        (golden::credit(), GOLDEN_CREDIT, 1),
     ];
     for (commands, bytes, kinds) in all {
         still_read(batch(Sequence::new(1), commands), bytes, kinds);

@@ -9,9 +9,10 @@ use std::alloc::System;
 
 use sanjiang_engine::command::{
     AssetClass, Body, CancelOrder, Command, CreateAccount, CreateAsset, CreateCustodian,
-    CreateInstrument, CreateOwner, CreateParticipant, CreateVenue, CustodianKind, Demonstration,
-    Direction, Envelope, FeeRates, Identity, Instruct, InstrumentTerms, MassCancel, ReplaceOrder,
-    Sequenced, SetClearing, SetFees, SetPhase,
+    CreateInstrument, CreateOwner, CreateParticipant, CreateVenue, CreditCommand, CustodianKind,
+    Demonstration, Direction, Envelope, FeeRates, Identity, Instruct, InstrumentTerms, MassCancel,
+    MoveCollateral, Pledging, ReplaceOrder, Sequenced, SetClearing, SetCreditLine, SetFees,
+    SetHaircut, SetPhase, SetScore,
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{Event, Events, ExecType};
@@ -63,6 +64,8 @@ struct Flow {
     charged: u64,
     /// Orders refused for want of money or goods.
     short: u64,
+    /// Draws of credit, and repayments.
+    lent: u64,
 }
 
 fn name(text: &str) -> Name {
@@ -115,6 +118,7 @@ impl Flow {
             trades: 0,
             charged: 0,
             short: 0,
+            lent: 0,
         };
         flow.send(Body::CreateParticipant(CreateParticipant {
             name: name("firm"),
@@ -185,6 +189,7 @@ impl Flow {
                 }));
             }
         }
+        self.lend();
         for instrument in 0..CLEARED {
             let instrument = InstrumentId::new(instrument);
             self.send(Body::SetClearing(SetClearing {
@@ -206,6 +211,40 @@ impl Flow {
                     cap: Some(1_000),
                 },
             })));
+        }
+    }
+
+    /// The poor account may draw, by its score and against some of its goods.
+    fn lend(&mut self) {
+        let account = AccountId::new(ACCOUNTS as u32 - 1);
+        let (money, goods) = (AssetId::new(0), AssetId::new(1));
+        let amount = |units| Amount::new(units).expect("in bounds");
+        for command in [
+            CreditCommand::SetLine(SetCreditLine {
+                asset: money,
+                band: 1,
+                line: amount(30_000),
+            }),
+            CreditCommand::SetScore(SetScore {
+                account,
+                asset: money,
+                band: 1,
+            }),
+            CreditCommand::SetHaircut(SetHaircut {
+                goods,
+                money,
+                price: amount(900),
+                basis_points: 5_000,
+            }),
+            CreditCommand::MoveCollateral(MoveCollateral {
+                account,
+                money,
+                goods,
+                pledging: Pledging::Pledge,
+                amount: amount(10),
+            }),
+        ] {
+            self.send(Body::Credit(command));
         }
     }
 
@@ -237,6 +276,7 @@ impl Flow {
                 self.known[self.next] = (report.account, report.order);
                 self.next = (self.next + 1) % KNOWN;
             }
+            self.lent += u64::from(matches!(event, Event::Credit(_)));
             if let Event::Trade(trade) = event {
                 self.trades += 1;
                 self.charged += u64::from(trade.buy.fee != 0 || trade.sell.fee != 0);
@@ -348,7 +388,7 @@ fn a_warmed_engine_allocates_nothing() {
     for number in 0..WARM_UP {
         flow.step(number);
     }
-    let before = (flow.trades, flow.charged, flow.short);
+    let before = (flow.trades, flow.charged, flow.short, flow.lent);
     let region = Region::new(ALLOCATOR);
     for number in 0..MEASURED {
         flow.step(number);
@@ -356,6 +396,7 @@ fn a_warmed_engine_allocates_nothing() {
     let change = region.change();
     let trades = flow.trades - before.0;
     let (charged, short) = (flow.charged - before.1, flow.short - before.2);
+    let lent = flow.lent - before.3;
     assert_eq!(flow.engine.audit(), Ok(()));
     assert!(
         trades > MEASURED / 10,
@@ -365,6 +406,10 @@ fn a_warmed_engine_allocates_nothing() {
         charged > trades / 4 && short > 1_000,
         "the mix pays: only {charged} trades with a fee, {short} orders short of funds"
     );
+    assert!(
+        lent > 500,
+        "the mix borrows: only {lent} draws and repayments"
+    );
     let calls = [
         change.allocations,
         change.reallocations,
@@ -372,7 +417,7 @@ fn a_warmed_engine_allocates_nothing() {
     ];
     println!(
         "{MEASURED} commands, {trades} trades, {charged} with a fee, {short} orders short of \
-         funds, {calls:?} calls to the allocator"
+         funds, {lent} draws and repayments, {calls:?} calls to the allocator"
     );
     assert_eq!(calls, [0; 3], "allocations, reallocations, deallocations");
 }

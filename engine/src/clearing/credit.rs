@@ -10,7 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Clearing;
 use super::ledger::{Holder, Place};
-use crate::command::{AssetClass, Half, MoveCollateral, Pledging, SetCreditLine, SetHaircut, SetScore};
+use crate::command::{
+    AssetClass, Half, MoveCollateral, Pledging, SetCreditLine, SetHaircut, SetScore,
+};
 use crate::event::{CollateralReport, CreditEvent, CreditMoved, Event, Events};
 use crate::limits::Limits;
 use crate::reject::{Reject, RejectReason};

@@ -51,7 +51,11 @@ fn asset(input: &mut Reader<'_>) -> Result<AssetId, BytesError> {
 }
 
 /// Keys come in rising order, each once.
-fn rises<K: Ord + Copy>(last: &mut Option<K>, key: K, what: &'static str) -> Result<(), BytesError> {
+fn rises<K: Ord + Copy>(
+    last: &mut Option<K>,
+    key: K,
+    what: &'static str,
+) -> Result<(), BytesError> {
     if *last >= Some(key) {
         return Err(BytesError::range(what));
     }

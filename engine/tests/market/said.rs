@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use sanjiang_engine::event::{BookAction, Cause, Event, ExecType, Fill, OrderReport, Trade};
 use sanjiang_engine::types::{OrderId, Price, Quantity, Side};
 
+use crate::credit;
+
 /// The names a scenario gave to orders.
 #[derive(Default)]
 pub struct Names(BTreeMap<OrderId, String>);
@@ -66,6 +68,7 @@ impl Names {
                 let (amount, status) = (report.amount.units(), report.status);
                 format!("custody {:?} {amount} {status:?}", report.direction)
             }
+            Event::Credit(event) => credit::said(event),
             Event::DayRolled(rolled) => format!("day {} begins", rolled.day),
         }
     }

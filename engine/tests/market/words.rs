@@ -4,7 +4,8 @@
 //! `on=ACCOUNT tif=IOC until=TIME post show=N min=N stp=MODE protect=PRICE`; `cancel NAME`,
 //! `replace NAME [@PRICE] [x=QUANTITY] [trigger=PRICE]`, `mass ACCOUNT [buy|sell]`, `phase P`,
 //! `status venue|instrument S`, `reference PRICE`, `terms KEY=VALUE..`, `accounts OWNER..`,
-//! `schedule OFFSET=PHASE..`, `time NANOSECONDS`, `ticks`; those about money are in `money`.
+//! `schedule OFFSET=PHASE..`, `time NANOSECONDS`, `ticks`; those about money are in `money`, those
+//! about credit in `credit`.
 //! Account 0 trades unless `on=` says otherwise. Times are counted from the begin of day 1.
 //!
 //! Invariant: a line that is not understood stops the test. Not here: comparing.
@@ -22,6 +23,7 @@ use sanjiang_engine::types::{
 };
 use sanjiang_engine::venue::{Phase, TradingStatus};
 
+use crate::credit;
 use crate::desk::{self, DAY, Desk, INSTRUMENT, VENUE, small_limits};
 use crate::money;
 use crate::said::Names;
@@ -67,6 +69,11 @@ impl Stage {
                 self.clears = Some((decimals("money"), decimals("goods")));
             }
             "has" | "venue" => return money::tell(&self.desk.engine, &words).into_iter().collect(),
+            "owes" | "transit" => {
+                return credit::tell(&self.desk.engine, &words)
+                    .into_iter()
+                    .collect();
+            }
             _ => return self.act(&words),
         }
         Vec::new()
@@ -152,7 +159,10 @@ impl Stage {
                 venue: VENUE,
                 entries: words[1..].iter().map(|word| entry(word)).collect(),
             })),
-            _ => money::body(words).unwrap_or_else(|| Body::NewOrder(new_order(&words[1..]))),
+            _ => {
+                let known = money::body(words).or_else(|| credit::body(words));
+                known.unwrap_or_else(|| Body::NewOrder(new_order(&words[1..])))
+            }
         }
     }
 

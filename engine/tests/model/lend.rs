@@ -115,7 +115,11 @@ fn band(rng: &mut Rng) -> u8 {
 
 fn odd(rng: &mut Rng, asset: AssetId) -> AssetId {
     let wrong = rng.pick(&[0, 1, 2, 3, 4, 50]);
-    if rng.permille(40) { AssetId::new(wrong) } else { asset }
+    if rng.permille(40) {
+        AssetId::new(wrong)
+    } else {
+        asset
+    }
 }
 
 /// A credit the reference knows, mostly.
@@ -167,7 +171,11 @@ fn collateral(rng: &mut Rng, world: &Reference) -> Option<CreditCommand> {
 
 fn half(rng: &mut Rng, world: &Reference) -> Option<CreditCommand> {
     let (money, goods, value, units) = worth(rng, world)?;
-    let (asset, many) = if rng.permille(500) { (money, value) } else { (goods, units) };
+    let (asset, many) = if rng.permille(500) {
+        (money, value)
+    } else {
+        (goods, units)
+    };
     let account = account(rng);
     let asset = odd(rng, asset);
     let half = rng.pick(&[Half::Out, Half::In]);
@@ -194,7 +202,11 @@ fn half(rng: &mut Rng, world: &Reference) -> Option<CreditCommand> {
 
 fn transfer(rng: &mut Rng, world: &Reference) -> Option<CreditCommand> {
     let (money, goods, value, units) = worth(rng, world)?;
-    let (asset, many) = if rng.permille(500) { (money, value) } else { (goods, units) };
+    let (asset, many) = if rng.permille(500) {
+        (money, value)
+    } else {
+        (goods, units)
+    };
     let from = account(rng);
     let mut to = account(rng);
     let asset = odd(rng, asset);

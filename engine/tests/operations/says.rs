@@ -56,6 +56,7 @@ fn line(event: &Event) -> String {
             )
         }
         Event::Trade(_)
+        | Event::Credit(_)
         | Event::Indicative(_)
         | Event::Uncrossed(_)
         | Event::EpochBegan(_)

@@ -35,7 +35,9 @@ impl Reference {
         let mut known = known.filter(|known| (known.0, known.1) == (account, asset));
         let band = known.next()?.2;
         let lines = &self.money.lines;
-        let line = lines.iter().find(|known| (known.0, known.1) == (asset, band));
+        let line = lines
+            .iter()
+            .find(|known| (known.0, known.1) == (asset, band));
         let line = line.map_or(0, |known| known.2);
         Some((line + self.collateral(account, asset)).min(MOST))
     }
@@ -89,10 +91,16 @@ impl Reference {
             if back > 0 && self.fault != Some(Fault::NeverRepaid) {
                 self.post(Holder::Account(account), asset, -back);
                 self.post(Holder::Credit(account), asset, back);
-                let all = if back == drawn { "repaid" } else { "repaid in part" };
+                let all = if back == drawn {
+                    "repaid"
+                } else {
+                    "repaid in part"
+                };
                 self.reached.push(all);
             }
-            let known = before.iter().find(|known| (known.0, known.1) == (account, asset));
+            let known = before
+                .iter()
+                .find(|known| (known.0, known.1) == (account, asset));
             let now = self.drawn(account, asset);
             let change = now - known.map_or(0, |known| known.2);
             if change != 0 {

@@ -421,7 +421,10 @@ impl Reference {
                     assert!(amount <= 0, "{holder:?} owes {amount}");
                     let left = self.available(account, asset);
                     let eager = left == 0 || self.fault == Some(Fault::NeverRepaid);
-                    assert!(amount == 0 || eager, "{holder:?} lends {amount}, {left} is left");
+                    assert!(
+                        amount == 0 || eager,
+                        "{holder:?} lends {amount}, {left} is left"
+                    );
                 }
                 Holder::Transit(_) => assert!(amount.abs() <= CIRCULATION_MAX),
             }

@@ -25,8 +25,8 @@ use sanjiang_engine::types::*;
 use sanjiang_engine::venue::*;
 
 pub use ledger::Holder;
-pub use registry::{Money, Pledge};
 use registry::{Account, Calendar, Instrument, Request, Session, Venue};
+pub use registry::{Money, Pledge};
 
 /// A fault put in on purpose, to prove that the comparison sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -106,19 +106,35 @@ impl Reference {
         let amount = i128::from(one.amount.units());
         fails(amount == 0, R::InvalidField)?;
         let scores = &self.money.scores;
-        let lent = scores.iter().find(|known| (known.0, known.1) == (account, money));
+        let lent = scores
+            .iter()
+            .find(|known| (known.0, known.1) == (account, money));
         let band = lent.ok_or(R::NoCredit)?.2;
         let own = |pledge: &Pledge| (pledge.account, pledge.money) == (account, money);
         let pledges = &self.money.pledges;
-        let at = pledges.iter().position(|pledge| own(pledge) && pledge.goods == goods);
+        let at = pledges
+            .iter()
+            .position(|pledge| own(pledge) && pledge.goods == goods);
         let pledged = at.map_or(0, |at| pledges[at].amount);
-        let counts = self.money.haircuts.iter().any(|known| known.0 == (money, goods));
+        let counts = self
+            .money
+            .haircuts
+            .iter()
+            .any(|known| known.0 == (money, goods));
         let kinds = pledges.iter().filter(|pledge| own(pledge)).count();
         fails(at.is_none() && (!counts || kinds >= 16), R::NotCollateral)?;
         let pledge = one.pledging == Pledging::Pledge;
-        let has = if pledge { self.available(account, goods) } else { pledged };
+        let has = if pledge {
+            self.available(account, goods)
+        } else {
+            pledged
+        };
         fails(amount > has, R::InsufficientGoods)?;
-        let after = if pledge { pledged + amount } else { pledged - amount };
+        let after = if pledge {
+            pledged + amount
+        } else {
+            pledged - amount
+        };
         let whole = Pledge {
             account,
             money,
@@ -139,14 +155,15 @@ impl Reference {
             return Err(R::CreditInUse.into());
         }
         self.money.pledges.retain(|pledge| pledge.amount > 0);
-        self.out.push(Event::Credit(CreditEvent::Collateral(CollateralReport {
-            account: one.account,
-            money: one.money,
-            goods: one.goods,
-            pledging: one.pledging,
-            amount: one.amount,
-            pledged: Amount::new(small(after)).expect("within bounds"),
-        })));
+        self.out
+            .push(Event::Credit(CreditEvent::Collateral(CollateralReport {
+                account: one.account,
+                money: one.money,
+                goods: one.goods,
+                pledging: one.pledging,
+                amount: one.amount,
+                pledged: Amount::new(small(after)).expect("within bounds"),
+            })));
         Ok(None)
     }
 
@@ -192,14 +209,15 @@ impl Reference {
         self.post(Holder::Account(account), asset, signed);
         self.post(transit, asset, -signed);
         self.money.halves.push(key);
-        self.out.push(Event::Credit(CreditEvent::Half(TransferReport {
-            half: one.half,
-            transfer: one.transfer,
-            account: one.account,
-            asset: one.asset,
-            amount: one.amount,
-            shard: one.shard,
-        })));
+        self.out
+            .push(Event::Credit(CreditEvent::Half(TransferReport {
+                half: one.half,
+                transfer: one.transfer,
+                account: one.account,
+                asset: one.asset,
+                amount: one.amount,
+                shard: one.shard,
+            })));
         Ok(None)
     }
 
@@ -217,12 +235,13 @@ impl Reference {
         self.need(target.0, asset);
         self.post(Holder::Account(from), asset, -amount);
         self.post(Holder::Account(to), asset, amount);
-        self.out.push(Event::Credit(CreditEvent::Transferred(Transferred {
-            from: one.from,
-            to: one.to,
-            asset: one.asset,
-            amount: one.amount,
-        })));
+        self.out
+            .push(Event::Credit(CreditEvent::Transferred(Transferred {
+                from: one.from,
+                to: one.to,
+                asset: one.asset,
+                amount: one.amount,
+            })));
         Ok(None)
     }
 }
