@@ -8,11 +8,13 @@ mod clearing;
 mod clock;
 mod credit;
 mod day_ends;
+mod holds;
 mod operations;
 mod orders;
 mod sections;
 mod views;
 
+pub use holds::{Held, HeldFor};
 pub use sections::{SectionId, SectionsError};
 pub use views::{LiveOrder, LivePlace, Usage};
 

@@ -7,7 +7,7 @@
 
 use sanjiang_engine::clearing::Holder;
 use sanjiang_engine::command::*;
-use sanjiang_engine::engine::{Engine, SectionId};
+use sanjiang_engine::engine::{Engine, Held, HeldFor, SectionId};
 use sanjiang_engine::event::{CreditEvent, Event, Events};
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::reject::RejectReason;
@@ -374,6 +374,59 @@ fn a_deposit_to_an_account_without_debts_tells_of_no_credit() {
         .iter()
         .any(|event| matches!(event, Event::Credit(CreditEvent::Moved(_))));
     assert!(!told && events.len() == 2, "{events:?}");
+}
+
+#[test]
+fn holds_are_listed_by_what_holds_them_and_sum_to_what_is_held() {
+    let mut shard = Shard::new(Limits::default(), 2, Demonstration::Real);
+    let answer = |instruction: u64| {
+        Body::Acknowledge(Acknowledge {
+            instruction: Sequence::new(instruction),
+            outcome: Outcome::Executed,
+            reference: name(&format!("r{instruction}")),
+            business_date: 20_000,
+        })
+    };
+    for asset in [MONEY, goods(0)] {
+        assert_eq!(shard.deposit(0, asset, 100), None);
+        let instruction = shard.engine.sequence().value();
+        shard.done(answer(instruction));
+    }
+    let mut withdrawals = Vec::new();
+    for units in [30, 20] {
+        shard.done(Body::Instruct(Instruct {
+            account: account(0),
+            asset: MONEY,
+            custodian: BANK,
+            direction: Direction::Withdrawal,
+            amount: amount(units),
+        }));
+        withdrawals.push(shard.engine.sequence());
+    }
+    // A deposit that waits holds nothing.
+    assert_eq!(shard.deposit(0, MONEY, 5), None);
+    assert_eq!(shard.score(0), None);
+    assert_eq!(shard.haircut(0, 1), None);
+    assert_eq!(shard.collateral(0, Pledging::Pledge, 7), None);
+    let held = |by, asset, units| Held {
+        by,
+        asset,
+        amount: amount(units),
+        instrument: None,
+    };
+    let all = [
+        held(HeldFor::Withdrawal(withdrawals[0]), MONEY, 30),
+        held(HeldFor::Withdrawal(withdrawals[1]), MONEY, 20),
+        held(HeldFor::Collateral(MONEY), goods(0), 7),
+    ];
+    assert_eq!(shard.engine.holds_of(account(0), None, 9), all);
+    let after = Some((all[0].by, all[0].asset));
+    assert_eq!(shard.engine.holds_of(account(0), after, 1), all[1..2]);
+    assert_eq!(shard.engine.holds_of(account(1), None, 9), []);
+    let ledger = shard.engine.clearing().ledger();
+    let positions = ledger.of_account(account(0));
+    let sums: Vec<_> = positions.map(|one| (one.asset(), one.held)).collect();
+    assert_eq!(sums, [(goods(0), 7), (MONEY, 50)]);
 }
 
 /// A shard with something in every list of the section of credit.

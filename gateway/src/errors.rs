@@ -317,5 +317,13 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::CustodyDateClosed => "the custodian's business_date is closed; use a later one",
         R::ReferenceUsed => "the custodian's reference was used on that date; use another",
         R::AmountLimit => "more than 2^60 smallest units of the asset would be in circulation",
+        R::TransferUsed => "this half of the transfer was done before; there is nothing to do",
+        R::CreditInUse => {
+            "what is drawn would not be covered by the line and the collateral left; repay first"
+        }
+        R::NoCredit => "the account has no credit in that currency; see Accounts.GetCredit",
+        R::NotCollateral => {
+            "the goods have no haircut for that currency, or 16 kinds of goods are pledged for it"
+        }
     }
 }

@@ -6,6 +6,7 @@
 //! so a retry is recognised. Not here: rules about what a command means (the engine), rights.
 
 mod clearing;
+mod credit;
 mod fields;
 mod operations;
 mod orders;
@@ -13,6 +14,7 @@ mod session;
 mod timetable;
 
 pub use clearing::posting_place;
+pub use credit::{Collateral, HalfOf};
 pub use fields::{Fields, Prefix, at};
 pub use operations::{Operation, operation};
 pub use orders::{OrderName, cancel, mass_cancel, order_id, order_name, replace, submit};

@@ -27,15 +27,26 @@ pub struct Span {
     pub until: Option<Time>,
 }
 
+/// Business dates are those of UTC+8.
+const EAST_NANOSECONDS: i64 = 8 * 3_600 * 1_000_000_000;
+/// A day.
+pub const DAY_NANOSECONDS: i64 = 24 * 3_600 * 1_000_000_000;
+
+/// When a business date begins, given in days from 1970-01-01, if that can be told.
+pub fn begins(days: i64) -> Option<Time> {
+    Time::new(days.checked_mul(DAY_NANOSECONDS)? - EAST_NANOSECONDS)
+}
+
 /// How many kinds of posting there are.
-const KINDS: usize = 5;
+const KINDS: usize = 8;
 
 /// What one holder had of one asset, what moved, and what it has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Account {
     /// Before the span, in minor units.
     pub opening: i64,
-    /// What moved in the span, by kind: deposits, withdrawals, money and goods of trades, fees.
+    /// What moved in the span, by kind: deposits, withdrawals, money and goods of trades, fees,
+    /// draws and repayments of credit, transfers.
     pub moved: [i64; KINDS],
     /// What moved after the span.
     later: i64,
@@ -213,6 +224,10 @@ fn take(
                         references.push(*report);
                     }
                 }
+                Event::Credit(event) => {
+                    let moved = postings::of_credit(event);
+                    moved.for_each(|posting| post(accounts, when, &posting));
+                }
                 // Nothing of these moves anything.
                 Event::Report(_)
                 | Event::Book(_)
@@ -258,6 +273,9 @@ const fn kind(kind: PostingKind) -> usize {
         PostingKind::TradeMoney => 2,
         PostingKind::TradeGoods => 3,
         PostingKind::Fee => 4,
+        PostingKind::Draw => 5,
+        PostingKind::Repayment => 6,
+        PostingKind::Transfer => 7,
     }
 }
 
@@ -275,7 +293,7 @@ mod tests {
     fn agreeing() -> Reconciliation {
         let account = |opening, deposit, ledger| Account {
             opening,
-            moved: [deposit, 0, 0, 0, 0],
+            moved: [deposit, 0, 0, 0, 0, 0, 0, 0],
             later: 0,
             ledger,
         };

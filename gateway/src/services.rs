@@ -6,6 +6,7 @@
 mod accounts;
 mod answers;
 mod balances;
+mod credit;
 mod executions;
 mod looks;
 mod market_data;
@@ -14,6 +15,7 @@ mod order_entry;
 mod pages;
 mod postings;
 mod standing;
+mod statements;
 mod streams;
 mod trades;
 pub mod unread;

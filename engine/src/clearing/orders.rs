@@ -141,6 +141,12 @@ impl Clearing {
         self.holds[slot as usize].money
     }
 
+    /// The money and the goods an order holds.
+    pub(crate) fn holds(&self, slot: u32) -> [i64; 2] {
+        let hold = &self.holds[slot as usize];
+        [hold.money, hold.goods]
+    }
+
     /// Checks whether a live order could hold for another price or quantity.
     ///
     /// # Errors

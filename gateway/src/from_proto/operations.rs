@@ -127,6 +127,10 @@ context!(
     SetClearingRequest,
     SetFeesRequest,
     SetTierRequest,
+    SetCreditLineRequest,
+    SetCreditScoreRequest,
+    SetHaircutRequest,
+    TransferRequest,
     InstructRequest,
     AcknowledgeInstructionRequest,
     CloseCustodyDateRequest

@@ -150,6 +150,13 @@ impl LiveOrders {
                 let posting = postings::of_custody(at.posting(Side::Buy), report);
                 Ok(rows.put_posting(&posting)?)
             }
+            Event::Credit(event) => {
+                let places = [Side::Buy, Side::Sell].map(|side| at.posting(side));
+                for posting in postings::of_credit(places, event).into_iter().flatten() {
+                    rows.put_posting(&posting)?;
+                }
+                Ok(())
+            }
             Event::Book(_)
             | Event::Indicative(_)
             | Event::Uncrossed(_)

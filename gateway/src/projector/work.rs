@@ -7,7 +7,7 @@
 
 use crossbeam::channel::Sender;
 use engine::command::{Body, Command, Identity, Sequenced, SetClearing};
-use engine::event::{CustodyStatus, Event};
+use engine::event::{CreditEvent, CustodyStatus, Event};
 use engine::runtime::Released;
 use engine::types::{NewOrder, ParticipantId, Sequence, Time};
 
@@ -112,7 +112,10 @@ impl Piece {
 
     /// The last command that moved an amount.
     pub fn last_posting(&self) -> Option<Sequence> {
-        self.last_with(|event| matches!(event, Event::Trade(_) | Event::Custody(_)))
+        self.last_with(|event| {
+            let credit = matches!(event, Event::Credit(event) if moves(event));
+            credit || matches!(event, Event::Trade(_) | Event::Custody(_))
+        })
     }
 
     fn last_with(&self, wanted: impl Fn(&Event) -> bool) -> Option<Sequence> {
@@ -140,11 +143,20 @@ impl Piece {
     }
 }
 
+/// Whether it moved an amount from one holder to another; collateral is only held.
+const fn moves(event: &CreditEvent) -> bool {
+    match event {
+        CreditEvent::Moved(_) | CreditEvent::Half(_) | CreditEvent::Transferred(_) => true,
+        CreditEvent::Collateral(_) => false,
+    }
+}
+
 fn is_history(event: &Event) -> bool {
     match event {
         // What is pending or was refused moved nothing.
         Event::Custody(report) => report.status == CustodyStatus::Executed,
         Event::Report(_) | Event::Trade(_) | Event::MassCancel(_) | Event::Operation(_) => true,
+        Event::Credit(event) => moves(event),
         Event::Book(_)
         | Event::Indicative(_)
         | Event::Uncrossed(_)
@@ -183,6 +195,7 @@ fn ask(body: &Body) -> Ask {
         | Body::Instruct(_)
         | Body::Acknowledge(_)
         | Body::CloseCustodyDate(_)
+        | Body::Credit(_)
         | Body::AcceptClock(_) => Ask::Operation,
         Body::OpenSession(_)
         | Body::Tick

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use engine::command::{Body, Command, Demonstration};
+use engine::command::{Body, Command, CreditCommand, Demonstration};
 use engine::types::{PrincipalId, Sequence};
 use proto::v1;
 use proto::v1::operations_server::Operations;
@@ -17,6 +17,7 @@ use super::answers::{Answered, Question};
 use super::pages::page;
 use super::standing;
 use crate::admission::Payer;
+use crate::directory::Tables;
 use crate::errors::{Failure, Kind};
 use crate::exchange::Exchange;
 use crate::from_proto::{self, Operation};
@@ -96,6 +97,18 @@ impl Operations for OperationsService {
     }
 
     async fn set_tier(&self, request: Request<v1::SetTierRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_credit_line(&self, request: Request<v1::SetCreditLineRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_credit_score(&self, request: Request<v1::SetCreditScoreRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_haircut(&self, request: Request<v1::SetHaircutRequest>) -> Reported {
         Ok(self.change(request.get_ref()).await?)
     }
 
@@ -242,6 +255,7 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         Body::SetFees(set) => of_venue(set.venue),
         Body::Instruct(instruct) => of_custodian(instruct.custodian),
         Body::CloseCustodyDate(close) => of_custodian(close.custodian),
+        Body::Credit(credit) => of_credit(&tables, credit),
         // A demonstration's custodian leaves nothing to be acknowledged.
         Body::Acknowledge(_) => false,
         Body::NewOrder(_)
@@ -268,4 +282,19 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         String::new()
     };
     (demonstration, hash)
+}
+
+/// Whether a change of credit is about a demonstration's asset.
+fn of_credit(tables: &Tables, command: &CreditCommand) -> bool {
+    let asset = match command {
+        CreditCommand::SetLine(set) => set.asset,
+        CreditCommand::SetScore(set) => set.asset,
+        CreditCommand::SetHaircut(set) => set.money,
+        CreditCommand::MoveCollateral(one) => one.money,
+        CreditCommand::Half(one) => one.asset,
+        CreditCommand::Transfer(one) => one.asset,
+    };
+    tables
+        .asset(asset)
+        .is_some_and(to_proto::asset_is_demonstration)
 }

@@ -4,7 +4,7 @@
 
 use engine::clearing::{Asset, Custodian, Instruction};
 use engine::command::{AssetClass, CustodianKind, Demonstration, Direction, FeeRates};
-use engine::types::{AssetId, CustodianId, InstrumentId, Sequence};
+use engine::types::{AssetId, CustodianId, InstrumentId, Sequence, TransferId};
 use proto::v1;
 
 use super::{account_name, decimal_text, instrument_name, order_id_text, timestamp, trade_id_text};
@@ -151,11 +151,37 @@ pub fn posting(tables: &Tables, row: &PostingRow) -> v1::Posting {
                 ..wire
             }
         }
+        PostingCause::Credit => {
+            let kind = match row.amount > 0 {
+                true => v1::PostingKind::CreditDrawn,
+                false => v1::PostingKind::CreditRepaid,
+            };
+            v1::Posting {
+                kind: kind.into(),
+                ..wire
+            }
+        }
+        PostingCause::Half { transfer, shard } => v1::Posting {
+            kind: v1::PostingKind::Transfer.into(),
+            transfer_id: transfer_text(transfer),
+            other_shard: shard.index(),
+            ..wire
+        },
+        PostingCause::Transfer { other } => v1::Posting {
+            kind: v1::PostingKind::Transfer.into(),
+            other_account_id: account_name(tables, other),
+            ..wire
+        },
     }
 }
 
+/// A transfer's id: 32 hexadecimal digits.
+fn transfer_text(transfer: TransferId) -> String {
+    format!("{:032x}", transfer.bits())
+}
+
 /// The amount of a posting in minor units: goods of a trade are kept in lots.
-fn posted_units(tables: &Tables, row: &PostingRow) -> i128 {
+pub fn posted_units(tables: &Tables, row: &PostingRow) -> i128 {
     let amount = i128::from(row.amount);
     match row.cause {
         PostingCause::Trade {
@@ -166,7 +192,11 @@ fn posted_units(tables: &Tables, row: &PostingRow) -> i128 {
             let cleared = tables.cleared.get(&instrument);
             amount * cleared.map_or(0, |cleared| i128::from(cleared.lot_units))
         }
-        PostingCause::Trade { .. } | PostingCause::Custody { .. } => amount,
+        PostingCause::Trade { .. }
+        | PostingCause::Custody { .. }
+        | PostingCause::Credit
+        | PostingCause::Half { .. }
+        | PostingCause::Transfer { .. } => amount,
     }
 }
 

@@ -81,6 +81,9 @@ fn lines(postings: &[Posting]) -> Result<(Vec<String>, BTreeMap<String, Decimal>
             PostingKind::TradeMoney => "trade, money",
             PostingKind::TradeGoods => "trade, goods",
             PostingKind::Fee => "fee",
+            PostingKind::CreditDrawn => "credit drawn",
+            PostingKind::CreditRepaid => "credit repaid",
+            PostingKind::Transfer => "transfer",
         };
         let of = if posting.trade_id.is_empty() {
             &posting.reference
