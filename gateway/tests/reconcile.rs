@@ -19,6 +19,7 @@ use engine::snapshot::{self, Snapshot, Stamp};
 use engine::types::{PrincipalId, Sequence, Time};
 use folders::contents;
 use proto::v1;
+use sanjiang_gateway::to_proto::date_text;
 use support::clearing::{deposit, make_clearing, withdrawal};
 use support::{House, limit};
 
@@ -142,6 +143,15 @@ fn keep_one_of_older_rules(data: &Path) {
     snapshot::write(&folder, &Snapshot::of(&engine, &stamp)).expect("written");
 }
 
+/// The business date of the newest snapshot's last command.
+fn last_day(data: &Path) -> String {
+    let kept = snapshot::list(&data.join("snapshots")).expect("a folder");
+    let (_, newest) = kept.last().expect("a snapshot");
+    let time = snapshot::load(newest).expect("whole").header.time;
+    let days = (time.nanoseconds() + 8 * 3_600_000_000_000) / 86_400_000_000_000;
+    date_text(i32::try_from(days).expect("in bounds"))
+}
+
 #[tokio::test]
 async fn a_day_wholly_before_the_rules_of_this_build_is_refused() {
     let mut house = traded().await;
@@ -157,8 +167,14 @@ async fn a_day_wholly_before_the_rules_of_this_build_is_refused() {
             && said.contains("reconcile it with the build that wrote it"),
         "{said}"
     );
-    // A day that reaches over the place is reconciled from there on, and says so; without a date
-    // nothing of older rules is in the way.
+    // The day of the last command begins before the place: it is reconciled from there on, and that
+    // is said. For a later day, or without one, nothing of older rules is in the way.
+    let (status, said) = reconcile(&data, &["--date", &last_day(&data)]);
+    assert_eq!(status, 0, "{said}");
+    assert!(
+        said.contains("what can be replayed begins after command"),
+        "{said}"
+    );
     let (status, said) = reconcile(&data, &["--date", "2099-12-31"]);
     assert_eq!(status, 0, "{said}");
     let (status, said) = reconcile(&data, &[]);

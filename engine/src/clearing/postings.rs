@@ -100,9 +100,10 @@ pub fn of_custody(report: &CustodyReport) -> impl Iterator<Item = Posting> {
 pub fn of_credit(event: &CreditEvent) -> impl Iterator<Item = Posting> {
     let (asset, kind, amount, holders) = match event {
         CreditEvent::Moved(moved) => {
-            let kind = match moved.change > 0 {
-                true => PostingKind::Draw,
-                false => PostingKind::Repayment,
+            let kind = if moved.change > 0 {
+                PostingKind::Draw
+            } else {
+                PostingKind::Repayment
             };
             let account = moved.account;
             let holders = [Holder::Account(account), Holder::Credit(account)];

@@ -21,9 +21,10 @@ impl Engine {
         self.known(one.from)?;
         self.known(one.to)?;
         let owners = [one.from, one.to].map(|account| self.parties.owner_of(account));
-        Ok(match owners[0] == owners[1] {
-            true => Owners::One,
-            false => Owners::Two,
+        Ok(if owners[0] == owners[1] {
+            Owners::One
+        } else {
+            Owners::Two
         })
     }
 

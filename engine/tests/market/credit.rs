@@ -132,9 +132,10 @@ pub fn said(event: &CreditEvent) -> String {
     match event {
         CreditEvent::Moved(moved) => {
             let (account, drawn) = (moved.account.index(), moved.drawn.units());
-            match moved.change > 0 {
-                true => format!("credit {account} draws {}, owes {drawn}", moved.change),
-                false => format!("credit {account} repays {}, owes {drawn}", -moved.change),
+            if moved.change > 0 {
+                format!("credit {account} draws {}, owes {drawn}", moved.change)
+            } else {
+                format!("credit {account} repays {}, owes {drawn}", -moved.change)
             }
         }
         CreditEvent::Collateral(report) => {

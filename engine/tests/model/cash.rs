@@ -256,9 +256,12 @@ pub fn payer(rng: &mut Rng, world: &Reference, new: &NewOrder) -> AccountId {
     let begin = rng.below(8);
     let all = (0..world.accounts.len().min(8)).map(|at| (begin + at) % world.accounts.len());
     let lent = rng.permille(500);
-    let able = |account: &usize| match lent {
-        true => world.drawn(*account, asset) > 0 || short(world, *account, asset, amount),
-        false => world.available(*account, asset) >= amount,
+    let able = |account: &usize| {
+        if lent {
+            world.drawn(*account, asset) > 0 || short(world, *account, asset, amount)
+        } else {
+            world.available(*account, asset) >= amount
+        }
     };
     let found = all.into_iter().find(able);
     found.map_or(new.account, |account| AccountId::new(account as u32))

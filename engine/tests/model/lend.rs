@@ -156,9 +156,10 @@ fn collateral(rng: &mut Rng, world: &Reference) -> Option<CreditCommand> {
     if !fits.is_empty() && rng.permille(900) {
         goods = AssetId::new(rng.pick(&fits) as u32);
     }
-    let has = match account.place() < world.accounts.len() {
-        true => world.available(account.place(), goods.place()),
-        false => 0,
+    let has = if account.place() < world.accounts.len() {
+        world.available(account.place(), goods.place())
+    } else {
+        0
     };
     Some(CreditCommand::MoveCollateral(MoveCollateral {
         account,
@@ -179,9 +180,10 @@ fn half(rng: &mut Rng, world: &Reference) -> Option<CreditCommand> {
     let account = account(rng);
     let asset = odd(rng, asset);
     let half = rng.pick(&[Half::Out, Half::In]);
-    let has = match account.place() < world.accounts.len() {
-        true => world.available(account.place(), asset.place()),
-        false => 0,
+    let has = if account.place() < world.accounts.len() {
+        world.available(account.place(), asset.place())
+    } else {
+        0
     };
     let mut units = match half {
         Half::Out => rng.pick(&[has, has / 2, has / 3, has + 1, many, 0]),

@@ -151,16 +151,10 @@ pub fn posting(tables: &Tables, row: &PostingRow) -> v1::Posting {
                 ..wire
             }
         }
-        PostingCause::Credit => {
-            let kind = match row.amount > 0 {
-                true => v1::PostingKind::CreditDrawn,
-                false => v1::PostingKind::CreditRepaid,
-            };
-            v1::Posting {
-                kind: kind.into(),
-                ..wire
-            }
-        }
+        PostingCause::Credit => v1::Posting {
+            kind: credit_kind(row.amount).into(),
+            ..wire
+        },
         PostingCause::Half { transfer, shard } => v1::Posting {
             kind: v1::PostingKind::Transfer.into(),
             transfer_id: transfer_text(transfer),
@@ -172,6 +166,15 @@ pub fn posting(tables: &Tables, row: &PostingRow) -> v1::Posting {
             other_account_id: account_name(tables, other),
             ..wire
         },
+    }
+}
+
+/// What is above zero was drawn.
+const fn credit_kind(amount: i64) -> v1::PostingKind {
+    if amount > 0 {
+        v1::PostingKind::CreditDrawn
+    } else {
+        v1::PostingKind::CreditRepaid
     }
 }
 
