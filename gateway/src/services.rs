@@ -8,6 +8,7 @@ mod answers;
 mod balances;
 mod credit;
 mod executions;
+mod follow;
 mod looks;
 mod market_data;
 mod operations;

@@ -182,11 +182,11 @@ impl Clearing {
 
     /// Whether an account can draw what it is short of.
     #[cold]
-    pub(super) fn may_draw(&self, place: Option<Place>, short: i64) -> bool {
-        let position = place.map(|place| self.ledger.position(place));
-        let Some(position) = position.filter(|position| position.has_credit()) else {
+    pub(super) fn may_draw(&self, place: Place, short: i64) -> bool {
+        if place.is_none() || !self.ledger.position(place).has_credit() {
             return false;
-        };
+        }
+        let position = self.ledger.position(place);
         let Holder::Account(account) = position.holder() else {
             unreachable!("only accounts have credit");
         };
@@ -209,7 +209,7 @@ impl Clearing {
     }
 
     #[cold]
-    fn draw(&mut self, place: Place, short: i64) {
+    pub(super) fn draw(&mut self, place: Place, short: i64) {
         let position = self.ledger.position(place);
         let Holder::Account(account) = position.holder() else {
             unreachable!("only accounts have credit");

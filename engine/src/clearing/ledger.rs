@@ -200,7 +200,36 @@ impl Ledger {
         &self.positions[place.0 as usize]
     }
 
+    /// What is free to use at a place; nothing at none.
+    #[inline]
+    pub(crate) fn available(&self, place: Place) -> i64 {
+        let position = self.positions.get(place.0 as usize);
+        position.map_or(0, |position| position.available)
+    }
+
+    /// Where an account has two assets, by one walk; none where it never had.
+    #[inline]
+    pub(crate) fn find_pair(&self, account: AccountId, one: AssetId, other: AssetId) -> [Place; 2] {
+        let mut found = [Place::NONE; 2];
+        let mut next = self
+            .accounts
+            .get(account.place())
+            .map_or(NIL, |first| *first);
+        while found.contains(&Place::NONE)
+            && let Some(position) = self.positions.get(next as usize)
+        {
+            if position.asset == one {
+                found[0] = Place(next);
+            } else if position.asset == other {
+                found[1] = Place(next);
+            }
+            next = position.next;
+        }
+        found
+    }
+
     /// How many more positions there may be.
+    #[inline]
     pub(crate) fn room(&self) -> u32 {
         self.max - self.positions.len() as u32
     }
@@ -292,7 +321,7 @@ impl Ledger {
     }
 
     /// Changes what somebody outside has, and with it what is in circulation.
-    fn shift(&mut self, outside: Place, by: i64) {
+    fn change_outside(&mut self, outside: Place, by: i64) {
         let position = &mut self.positions[outside.0 as usize];
         assert!(
             position.holder().is_outside(),
@@ -372,6 +401,24 @@ impl Ledger {
         }
     }
 
+    /// Sets `more` aside, or frees what it is below zero.
+    #[inline]
+    pub(crate) fn shift(&mut self, place: Place, more: i64) {
+        if more == 0 {
+            return;
+        }
+        let position = &mut self.positions[place.0 as usize];
+        position.available -= more;
+        position.held += more;
+        assert!(
+            position.available >= 0 && position.held >= 0,
+            "what is held was available, what is released was held: {more} gives {position:?}"
+        );
+        if position.marks != 0 {
+            self.touch(place);
+        }
+    }
+
     /// Moves `amount` of what was set aside to another position of the same asset.
     #[inline]
     pub(crate) fn capture_to(&mut self, from: Place, amount: i64, to: Place) {
@@ -401,7 +448,7 @@ impl Ledger {
         if target.marks != 0 {
             self.touch(to);
         }
-        self.shift(outside, -amount);
+        self.change_outside(outside, -amount);
     }
 
     /// A custodian handed out `amount` of what was set aside.
@@ -415,7 +462,7 @@ impl Ledger {
             "what is retired was held: {amount} of {source:?}"
         );
         source.held -= amount;
-        self.shift(custodian, amount);
+        self.change_outside(custodian, amount);
     }
 
     /// Takes `amount` of what is available out of an account, to somebody outside.
