@@ -5,7 +5,7 @@
 
 #![allow(clippy::wildcard_enum_match_arm)] // each helper looks for one kind of event
 
-use sanjiang_engine::clearing::Holder;
+use sanjiang_engine::clearing::{Holder, Position};
 use sanjiang_engine::command::*;
 use sanjiang_engine::engine::{Engine, Held, HeldFor, SectionId};
 use sanjiang_engine::event::{CreditEvent, Event, Events};
@@ -117,7 +117,8 @@ impl Shard {
     }
 
     fn done(&mut self, body: Body) {
-        assert_eq!(self.answer(body.clone()), None, "{body:?}");
+        let said = format!("{body:?}");
+        assert_eq!(self.answer(body), None, "{said}");
     }
 
     fn credit(&mut self, command: CreditCommand) -> Option<RejectReason> {
@@ -186,7 +187,7 @@ impl Shard {
         let mut positions = self.engine.clearing().ledger().positions().iter();
         let found =
             positions.find(|position| position.holder() == holder && position.asset() == MONEY);
-        found.map_or(0, |position| position.balance())
+        found.map_or(0, Position::balance)
     }
 
     fn collateral_counts(&self) -> i64 {

@@ -159,9 +159,9 @@ fn posting(line: &v1::StatementLine) -> &v1::Posting {
     line.posting.as_ref().expect("a posting")
 }
 
-#[tokio::test]
-async fn what_is_short_is_drawn_and_the_statement_adds_up_with_it() {
-    let mut house = lending().await;
+/// A buys 100 t at 50.00 of B, and then has 100 yuan more.
+async fn bought() -> House {
+    let house = lending().await;
     // 100 t at 50.00 hold 5,000 yuan and a taker's 2.50; 1,000 are there.
     let answer = submit(&house, "buy", ("A", v1::Side::Buy), "50.00", "100").await;
     assert_eq!(answer, "");
@@ -170,6 +170,12 @@ async fn what_is_short_is_drawn_and_the_statement_adds_up_with_it() {
     let answer = submit(&house, "sell", ("B", v1::Side::Sell), "50.00", "100").await;
     assert_eq!(answer, "");
     told(&house, deposit("more-A", "A", "CNY", "100.00")).await;
+    house
+}
+
+#[tokio::test]
+async fn what_is_short_is_drawn_and_the_statement_adds_up_with_it() {
+    let house = bought().await;
     let known = credit(&house).await;
     assert_eq!(
         (known.line.as_str(), known.drawn.as_str(), known.band),
@@ -197,7 +203,12 @@ async fn what_is_short_is_drawn_and_the_statement_adds_up_with_it() {
             (CreditRepaid, "-100.00"),
         ]
     );
+}
 
+#[tokio::test]
+async fn a_statement_of_a_part_opens_with_what_was_before() {
+    let house = bought().await;
+    let (_, lines, _) = statement(&house, &statement_of("A", "CNY")).await;
     // From the trade on, up to and with it: what was before is the opening.
     let trade = posting(&lines[2]).engine_sequence;
     let part = v1::GetStatementRequest {
@@ -238,8 +249,11 @@ async fn what_is_short_is_drawn_and_the_statement_adds_up_with_it() {
         (&opening, lines.len(), &closing),
         (&has["CNY"].0, 0, &has["CNY"].0)
     );
+}
 
-    // The stopped folder agrees, and says what is lent.
+#[tokio::test]
+async fn a_folder_with_credit_reconciles_and_says_what_is_lent() {
+    let mut house = bought().await;
     house.stop().await;
     let data = house.folder.path().join("data");
     let csv = house.folder.path().join("accounts.csv");

@@ -1,7 +1,8 @@
 //! Postings: every amount that moved on an account, from trades and custodians' answers alone.
 //!
 //! A trade of a cleared instrument posts goods, money and fee on each side; an executed instruction
-//! posts its amount, and so do a draw, a repayment and a transfer. What orders hold is no posting: it moves inside an account.
+//! posts its amount, and so do a draw, a repayment and a transfer. What orders hold is no posting:
+//! it moves inside an account.
 //!
 //! Invariant: the postings of an account and an asset sum to its balance, and depend on released
 //! commands and events alone. Goods of a trade are kept in lots, as everywhere in the history, and
