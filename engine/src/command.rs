@@ -10,6 +10,7 @@ mod limits;
 mod standing;
 mod receipts;
 mod correction;
+mod credit;
 
 pub use clearing::{
     Acknowledge, AssetClass, CloseCustodyDate, CreateAsset, CreateCustodian, CustodianKind,
@@ -25,6 +26,11 @@ pub use receipts::{
     ReceiptCommand, ReceiptPart, SplitReceipt, TransferReceipt,
 };
 pub use correction::{CorrectionCommand, TradeRef};
+
+pub use credit::{
+    CreditCommand, Half, MoveCollateral, Pledging, SetCreditLine, SetHaircut, SetScore, Transfer,
+    TransferHalf,
+};
 
 use crate::types::{
     AccountId, CalendarId, ClientId, InstrumentId, Name, Nanoseconds, NewOrder, OrderId, OwnerId,
@@ -159,6 +165,8 @@ pub enum Body {
     Receipts(Box<ReceiptCommand>),
     /// A trade is busted or corrected.
     Correction(CorrectionCommand),
+    /// Credit lines, collateral, transfers.
+    Credit(CreditCommand),
     /// Time passes: the sequencer puts one before any command at or past the next deadline.
     Tick,
     /// Start-up: connections of the time before are gone.
@@ -206,6 +214,7 @@ impl Body {
             | Self::Limits(_)
             | Self::Receipts(_)
             | Self::Correction(_)
+            | Self::Credit(_)
             | Self::Tick
             | Self::SessionsLost
             | Self::SemanticsVersion(_)

@@ -7,7 +7,9 @@
 mod clearing;
 mod clock;
 mod correction;
+mod credit;
 mod day_ends;
+mod holds;
 mod operations;
 mod orders;
 mod risk;
@@ -17,6 +19,7 @@ mod settings;
 mod standing;
 mod views;
 
+pub use holds::{Held, HeldFor};
 pub use sections::{SectionId, SectionsError};
 pub use views::{LiveOrder, LivePlace, Usage};
 
@@ -124,6 +127,7 @@ impl Engine {
             self.clearing.repay_debts(events);
         }
         self.timers.tidy(&self.arena);
+        self.clearing.repay(events);
         self.hasher.add(self.sequence, &events.as_slice()[first..]);
     }
 
@@ -292,6 +296,7 @@ impl Engine {
             Body::Correction(correction) => {
                 self.correct(&command.envelope, correction, events);
             }
+            Body::Credit(credit) => self.credit(credit, &command.envelope, events),
             Body::Tick => self.tick(events),
             Body::BeginEpoch(begin) => {
                 events.push(Event::EpochBegan(*begin));
@@ -341,6 +346,7 @@ impl Engine {
                 let checked = self.check_correction(&command.envelope, correction, time);
                 checked.map(|_| ())
             }
+            Body::Credit(credit) => self.check_credit(credit, &command.envelope),
             Body::Tick
             | Body::AcceptClock(_)
             | Body::SessionsLost

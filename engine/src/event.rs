@@ -12,6 +12,10 @@ mod correction;
 
 pub use correction::{CorrectionEvent, CorrectionSide, Repaid, TradeCorrection, TradeTerms};
 
+mod credit;
+
+pub use credit::{CollateralReport, CreditEvent, CreditMoved, TransferReport, Transferred};
+
 use crate::command::{
     Access, BeginEpoch, Direction, Party, Quarantine, Roles, Scope, SetRegistration, SetRiskLimits,
     Standing,
@@ -62,6 +66,8 @@ pub enum Event {
     Receipt(ReceiptReport),
     /// A trade was busted or corrected, or what is owed since was repaid.
     Correction(CorrectionEvent),
+    /// What became of credit, collateral or a transfer.
+    Credit(CreditEvent),
     /// A new epoch began.
     EpochBegan(BeginEpoch),
     /// A command was not applied, since an operator quarantined it.

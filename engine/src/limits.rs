@@ -54,6 +54,14 @@ pub struct Limits {
     /// What accounts owe since busts and corrections, by account and asset. Default 1,024: each is
     /// looked at after every command while there is one, and each is an operator's act.
     pub receivables_max: u32,
+    /// Accounts with credit, one for each currency. Default 2^17: credit is given to traders, an
+    /// eighth of the accounts.
+    pub credits_max: u32,
+    /// Kinds of goods taken as collateral, one for each currency. Default 4,096.
+    pub haircuts_max: u32,
+    /// Halves of transfers ever done: their ids stay used for ever. Default 2^20, 17 MB: an hour
+    /// at 300 a second, or ten years at 290 a day.
+    pub transfers_max: u32,
     /// Sessions ever opened. Default 65,536.
     pub sessions_max: u32,
     /// Room for remembered requests. Default 2^20, about 17,000 unary requests a second that are
@@ -71,6 +79,9 @@ impl Limits {
     pub const REQUEST_WINDOW_HOURS: i64 = 48;
     /// What counts as short near the bound.
     pub const REQUEST_SHORT_SECONDS: i64 = 60;
+    /// How many kinds of goods one account pledges for one currency at most: each draw looks at
+    /// all of them.
+    pub const PLEDGES_PER_CREDIT_MAX: usize = 16;
     /// How many expiries one tick fires at most; the next tick goes on.
     pub const EXPIRIES_PER_TICK_MAX: usize = 1_024;
     /// How many receipts one command splits a receipt into, or merges: it bounds its events, and
@@ -101,6 +112,9 @@ impl Default for Limits {
             receipt_numbers_max: 1 << 20,
             trades_kept_max: 1 << 20,
             receivables_max: 1 << 10,
+            credits_max: 1 << 17,
+            haircuts_max: 1 << 12,
+            transfers_max: 1 << 20,
             sessions_max: 1 << 16,
             requests_capacity: 1 << 20,
         }

@@ -186,6 +186,14 @@ reasons! {
     TradeTooOld = 107, "TRADE_TOO_OLD";
     /// The trade was busted before.
     AlreadyBusted = 108, "ALREADY_BUSTED";
+    /// The transfer's id was used by this half before.
+    TransferUsed = 112, "TRANSFER_USED";
+    /// What is drawn would not be covered any more.
+    CreditInUse = 113, "CREDIT_IN_USE";
+    /// The account has no credit in that currency.
+    NoCredit = 114, "NO_CREDIT";
+    /// The goods are not taken as collateral for that currency, or not so many kinds of them.
+    NotCollateral = 115, "NOT_COLLATERAL";
 }
 
 impl RejectReason {

@@ -19,7 +19,7 @@ mod pairs;
 
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{BeginEpoch, Party, RiskLimits, RiskScope, Scope, SetRiskLimits};
-use crate::event::{CorrectionEvent, CustodyReport, Event, StandingChanged , ReceiptReport , TradeCorrection};
+use crate::event::{CorrectionEvent, CreditEvent, CustodyReport, Event, StandingChanged , ReceiptReport , TradeCorrection};
 use crate::reject::Reject;
 use crate::types::{InstrumentId, Price, Quantity, Sequence, Side};
 use pairs::{Digest, Pairs};
@@ -132,6 +132,7 @@ impl Event {
             | Self::Limits(_)
             | Self::Receipt(_)
             | Self::Correction(_)
+            | Self::Credit(_)
             | Self::EpochBegan(_)
             | Self::Quarantined(_) => {
                 let mut buffer = Buffer::new();
@@ -261,6 +262,7 @@ impl Buffer {
             Event::Limits(set) => self.limits(set),
             Event::Receipt(report) => self.receipt(report),
             Event::Correction(correction) => self.correction(correction),
+            Event::Credit(event) => self.credit(event),
             Event::EpochBegan(began) => self.epoch_began(began),
             Event::Quarantined(quarantine) => {
                 self.byte(15);
@@ -426,6 +428,46 @@ impl Buffer {
             self.i64(side.owed);
             self.u64(side.counters.account);
             self.u64(side.counters.participant);
+        }
+    }
+
+    fn credit(&mut self, event: &CreditEvent) {
+        self.byte(23);
+        match event {
+            CreditEvent::Moved(moved) => {
+                self.byte(1);
+                self.u32(moved.account.index());
+                self.u32(moved.asset.index());
+                self.i64(moved.change);
+                self.i64(moved.drawn.units());
+            }
+            CreditEvent::Collateral(report) => {
+                self.byte(2);
+                self.u32(report.account.index());
+                self.u32(report.money.index());
+                self.u32(report.goods.index());
+                self.byte(report.pledging as u8);
+                self.i64(report.amount.units());
+                self.i64(report.pledged.units());
+            }
+            CreditEvent::Half(report) => {
+                self.byte(3);
+                self.byte(report.half as u8);
+                for word in report.transfer.words() {
+                    self.u64(word);
+                }
+                self.u32(report.account.index());
+                self.u32(report.asset.index());
+                self.i64(report.amount.units());
+                self.u32(report.shard.index());
+            }
+            CreditEvent::Transferred(moved) => {
+                self.byte(4);
+                self.u32(moved.from.index());
+                self.u32(moved.to.index());
+                self.u32(moved.asset.index());
+                self.i64(moved.amount.units());
+            }
         }
     }
 

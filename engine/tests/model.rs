@@ -11,6 +11,7 @@ mod model {
     pub mod drive;
     pub mod duties;
     pub mod generate;
+    pub mod lend;
     pub mod operate;
     pub mod paid;
     pub mod papers;
@@ -167,6 +168,7 @@ fn a_fault_on_either_side_is_seen() {
         Fault::SuspensionForgotten,
         Fault::ReceiptsUnbacked,
         Fault::BustKeepsFees,
+        Fault::NeverRepaid,
     ];
     for fault in faults {
         assert!(

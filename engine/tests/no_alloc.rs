@@ -10,11 +10,14 @@ use std::alloc::System;
 use sanjiang_engine::command::{
     Access, AssetClass, Authority, Body, CancelOrder, Command, CorrectionCommand, CreateAccount,
     CreateAsset, CreateCustodian, CreateInstrument, CreateOwner, CreateParticipant, CreateVenue,
-    CustodianKind, Demonstration, Direction, Envelope, FeeRates, Identity, Instruct,
+    CreditCommand, CustodianKind,
+    Demonstration, Direction, Envelope, FeeRates, Identity, Instruct,
     InstrumentTerms, LimitsCommand, MassCancel,
-    OrderToTrade, Party, ReplaceOrder, RiskLimits, RiskScope, Roles,  Sequenced, SetAccess,
-    SetClearing, SetFees, SetPhase, SetRiskLimits, SetRoles, SetStanding, Standing,
-    StandingCommand, Throttle, TradeRef,
+    OrderToTrade, Party,
+    MoveCollateral, Pledging, ReplaceOrder, RiskLimits, RiskScope, Roles,   Sequenced, SetAccess,
+    SetClearing, SetCreditLine, SetFees,
+    SetHaircut, SetPhase, SetRiskLimits, SetRoles, SetStanding, Standing,
+    StandingCommand, Throttle, TradeRef, SetScore,
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{Event, Events, ExecType};
@@ -73,6 +76,8 @@ struct Flow {
     authority: Option<Box<Authority>>,
     /// Trades busted and corrected.
     corrected: u64,
+    /// Draws of credit, and repayments.
+    lent: u64,
 }
 
 fn name(text: &str) -> Name {
@@ -129,6 +134,7 @@ impl Flow {
             last_trade: None,
             authority: None,
             corrected: 0,
+            lent: 0,
         };
         flow.send(Body::CreateParticipant(CreateParticipant {
             name: name("firm"),
@@ -200,6 +206,7 @@ impl Flow {
                 }));
             }
         }
+        self.lend();
         for instrument in 0..CLEARED {
             let instrument = InstrumentId::new(instrument);
             self.send(Body::SetClearing(SetClearing {
@@ -282,6 +289,40 @@ impl Flow {
         self.send(Body::Standing(StandingCommand::SetStanding(set)));
     }
 
+    /// The poor account may draw, by its score and against some of its goods.
+    fn lend(&mut self) {
+        let account = AccountId::new(ACCOUNTS as u32 - 1);
+        let (money, goods) = (AssetId::new(0), AssetId::new(1));
+        let amount = |units| Amount::new(units).expect("in bounds");
+        for command in [
+            CreditCommand::SetLine(SetCreditLine {
+                asset: money,
+                band: 1,
+                line: amount(30_000),
+            }),
+            CreditCommand::SetScore(SetScore {
+                account,
+                asset: money,
+                band: 1,
+            }),
+            CreditCommand::SetHaircut(SetHaircut {
+                goods,
+                money,
+                price: amount(900),
+                basis_points: 5_000,
+            }),
+            CreditCommand::MoveCollateral(MoveCollateral {
+                account,
+                money,
+                goods,
+                pledging: Pledging::Pledge,
+                amount: amount(10),
+            }),
+        ] {
+            self.send(Body::Credit(command));
+        }
+    }
+
     fn phase(&mut self, phase: Phase) {
         let venue = VenueId::new(0);
         self.send(Body::SetPhase(SetPhase { venue, phase }));
@@ -331,6 +372,7 @@ impl Flow {
                 self.known[self.next] = (report.account, report.order);
                 self.next = (self.next + 1) % KNOWN;
             }
+            self.lent += u64::from(matches!(event, Event::Credit(_)));
             if let Event::Trade(trade) = event {
                 self.last_trade = Some(TradeRef {
                     sequence: command.sequence,
@@ -457,7 +499,7 @@ fn a_warmed_engine_allocates_nothing() {
     for number in 0..WARM_UP {
         flow.step(number);
     }
-    let before = (flow.trades, flow.charged, flow.short);
+    let before = (flow.trades, flow.charged, flow.short, flow.lent);
     let stopped = flow.stopped;
     let corrected = flow.corrected;
     let region = Region::new(ALLOCATOR);
@@ -468,6 +510,7 @@ fn a_warmed_engine_allocates_nothing() {
     let trades = flow.trades - before.0;
     let stopped = flow.stopped - stopped;
     let (charged, short) = (flow.charged - before.1, flow.short - before.2);
+    let lent = flow.lent - before.3;
     assert_eq!(flow.engine.audit(), Ok(()));
     assert!(
         trades > MEASURED / 10,
@@ -483,6 +526,10 @@ fn a_warmed_engine_allocates_nothing() {
         corrected > MEASURED / 80,
         "the mix is corrected: only {corrected} busts and corrections"
     );
+    assert!(
+        lent > 500,
+        "the mix borrows: only {lent} draws and repayments"
+    );
     let calls = [
         change.allocations,
         change.reallocations,
@@ -490,7 +537,7 @@ fn a_warmed_engine_allocates_nothing() {
     ];
     println!(
         "{MEASURED} commands, {trades} trades, {charged} with a fee, {short} orders short of \
-         funds, {calls:?} calls to the allocator"
+         funds, {lent} draws and repayments, {calls:?} calls to the allocator"
     );
     assert_eq!(calls, [0; 3], "allocations, reallocations, deallocations");
 }

@@ -343,6 +343,7 @@ impl Tables {
                 | Event::Limits(_)
                 | Event::Receipt(_)
                 | Event::Correction(_)
+                | Event::Credit(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_) => {}
             }

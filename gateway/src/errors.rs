@@ -262,6 +262,10 @@ impl From<Failure> for Status {
 #[expect(clippy::too_many_lines, reason = "a table with an arm a reason")]
 #[allow(clippy::too_many_lines, reason = "a table, a line a reason")]
 #[expect(clippy::too_many_lines, reason = "a table, one entry a reason")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "an arm a reason, which is what it says"
+)]
 pub const fn advice(reason: RejectReason) -> &'static str {
     use RejectReason as R;
     match reason {
@@ -368,5 +372,13 @@ pub const fn advice(reason: RejectReason) -> &'static str {
             "the trade is of a trading day before the last, or too many were made since"
         }
         R::AlreadyBusted => "the trade was busted before; nothing of it is left",
+        R::TransferUsed => "this half of the transfer was done before; there is nothing to do",
+        R::CreditInUse => {
+            "what is drawn would not be covered by the line and the collateral left; repay first"
+        }
+        R::NoCredit => "the account has no credit in that currency; see Accounts.GetCredit",
+        R::NotCollateral => {
+            "the goods have no haircut for that currency, or 16 kinds of goods are pledged for it"
+        }
     }
 }

@@ -7,6 +7,7 @@
 
 mod clearing;
 mod correction;
+mod credit;
 mod fields;
 mod limits;
 mod operations;
@@ -18,6 +19,7 @@ mod timetable;
 
 pub use clearing::posting_place;
 pub use correction::trade_id;
+pub use credit::{Collateral, HalfOf};
 pub use fields::{Fields, Prefix, at};
 pub use operations::{Operation, operation};
 pub use orders::{OrderName, cancel, mass_cancel, order_id, order_name, replace, submit};

@@ -27,8 +27,18 @@ pub struct Span {
     pub until: Option<Time>,
 }
 
+/// Business dates are those of UTC+8.
+const EAST_NANOSECONDS: i64 = 8 * 3_600 * 1_000_000_000;
+/// A day.
+pub const DAY_NANOSECONDS: i64 = 24 * 3_600 * 1_000_000_000;
+
+/// When a business date begins, given in days from 1970-01-01, if that can be told.
+pub fn begins(days: i64) -> Option<Time> {
+    Time::new(days.checked_mul(DAY_NANOSECONDS)? - EAST_NANOSECONDS)
+}
+
 /// How many kinds of posting there are.
-const KINDS: usize = 5;
+const KINDS: usize = 8;
 
 /// What one holder had of one asset, what moved, and what it has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -37,7 +47,8 @@ pub struct Account {
     pub opening: i64,
     /// What moved in the span, by kind: deposits, withdrawals, money of trades, goods of trades and
     /// of receipts handed on, fees;
-    /// of busts and corrections and what is owed since with those of trades.
+    /// of busts and corrections and what is owed since with those of trades ,
+    /// draws and repayments of credit, transfers.
     pub moved: [i64; KINDS],
     /// What moved after the span.
     later: i64,
@@ -224,6 +235,10 @@ fn take(
                     let reference = receipt_reference(command, report);
                     references.extend(reference.filter(|_| when == When::Inside));
                 }
+                Event::Credit(event) => {
+                    let moved = postings::of_credit(event);
+                    moved.for_each(|posting| post(accounts, when, &posting));
+                }
                 // Nothing of these moves anything.
                 Event::Report(_)
                 | Event::Book(_)
@@ -324,6 +339,9 @@ fn kind(engine: &Engine, posting: &Posting) -> usize {
             let goods = asset.is_some_and(|asset| matches!(asset.class, AssetClass::Goods { .. }));
             if goods { 3 } else { 2 }
         }
+        PostingKind::Draw => 5,
+        PostingKind::Repayment => 6,
+        PostingKind::Transfer => 7,
     }
 }
 
@@ -341,7 +359,7 @@ mod tests {
     fn agreeing() -> Reconciliation {
         let account = |opening, deposit, ledger| Account {
             opening,
-            moved: [deposit, 0, 0, 0, 0],
+            moved: [deposit, 0, 0, 0, 0, 0, 0, 0],
             later: 0,
             ledger,
         };

@@ -31,6 +31,16 @@ pub struct Instruction {
     pub amount: Amount,
 }
 
+impl Instruction {
+    /// What it holds of the account while it is pending: a withdrawal all of it.
+    pub const fn held(&self) -> Amount {
+        match self.direction {
+            Direction::Deposit => Amount::ZERO,
+            Direction::Withdrawal => self.amount,
+        }
+    }
+}
+
 /// Pending instructions and the references of open dates.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Custody {

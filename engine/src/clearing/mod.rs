@@ -12,6 +12,8 @@
 pub(crate) mod assets;
 pub(crate) mod audit;
 pub(crate) mod correction;
+pub(crate) mod credit;
+pub(crate) mod credit_section;
 pub(crate) mod custody;
 pub(crate) mod fee;
 pub(crate) mod hold;
@@ -23,8 +25,10 @@ pub mod receipts;
 pub(crate) mod section;
 pub(crate) mod terms;
 pub(crate) mod trades;
+pub(crate) mod transfer;
 
 pub use assets::{Asset, Custodian};
+pub use credit::{Credit, CreditView, Haircut};
 pub use custody::{Instruction, business_date};
 pub use ledger::{Holder, Position};
 pub use receipts::{Receipt, Receipts};
@@ -54,6 +58,7 @@ pub struct Clearing {
     /// Who owes, in order of account and asset.
     debts: Vec<Debt>,
     debts_max: u32,
+    pub(crate) credit: Credit,
     /// By instrument handle; none without clearing.
     terms: Tracked<Vec<Option<Cleared>>>,
     /// By the order's slot; one of no order holds nothing.
@@ -72,6 +77,7 @@ impl Clearing {
             trades: Trades::new(limits),
             debts: Vec::with_capacity(limits.receivables_max as usize),
             debts_max: limits.receivables_max,
+            credit: Credit::new(limits),
             terms: Tracked::new(Vec::new()),
             holds: Vec::with_capacity(limits.orders_max as usize),
         }

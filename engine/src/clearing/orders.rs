@@ -81,7 +81,8 @@ impl Clearing {
             entering.price,
             entering.quantity,
         );
-        if needed.money > self.ledger.available(money_at) {
+        let short = needed.money - self.ledger.available(money_at);
+        if short > 0 && !self.may_draw(money_at, short) {
             return Err(RejectReason::InsufficientFunds);
         }
         if needed.goods > self.ledger.available(goods_at) {
@@ -126,7 +127,7 @@ impl Clearing {
             goods_at = self.ledger.open(holder, cleared.goods);
         }
         let Needed { money, goods } = entered.needed;
-        self.ledger.hold(money_at, money);
+        self.take(money_at, money);
         if goods > 0 {
             self.ledger.hold(goods_at, goods);
         }
@@ -159,6 +160,12 @@ impl Clearing {
         self.holds[slot as usize].rates
     }
 
+    /// The money and the goods an order holds.
+    pub(crate) fn holds(&self, slot: u32) -> [i64; 2] {
+        let hold = &self.holds[slot as usize];
+        [hold.money, hold.goods]
+    }
+
     /// Checks whether a live order could hold for another price or quantity.
     ///
     /// # Errors
@@ -174,7 +181,8 @@ impl Clearing {
         let hold = &self.holds[slot as usize];
         let needed = self.needed(cleared, hold, side, price, leaves);
         let available = |place| self.ledger.position(place).available;
-        if needed.money - hold.money > available(hold.money_at) {
+        let short = needed.money - hold.money - available(hold.money_at);
+        if short > 0 && !self.may_draw(hold.money_at, short) {
             return Err(RejectReason::InsufficientFunds);
         }
         if needed.goods - hold.goods > available(hold.goods_at) {
@@ -203,8 +211,13 @@ impl Clearing {
         let money = needed.money - hold.money;
         let goods = needed.goods - hold.goods;
         (hold.money, hold.goods) = (needed.money, needed.goods);
-        self.ledger.shift(hold.money_at, money);
-        self.ledger.shift(hold.goods_at, goods);
+        let (money_at, goods_at) = (hold.money_at, hold.goods_at);
+        let short = money - self.ledger.position(money_at).available;
+        if short > 0 {
+            self.draw(money_at, short);
+        }
+        self.ledger.shift(money_at, money);
+        self.ledger.shift(goods_at, goods);
     }
 
     /// An order shrank or has a better price for its owner: it holds less, never more.

@@ -5,8 +5,8 @@
 //! Not here: holds, which move nothing from one holder to another.
 
 use super::{Cleared, Holder};
-use crate::command::Direction;
-use crate::event::{CustodyReport, CustodyStatus, ReceiptAct, ReceiptReport, Repaid, Trade, TradeCorrection};
+use crate::command::{Direction, Half};
+use crate::event::{CreditEvent, CustodyReport, CustodyStatus, ReceiptAct, ReceiptReport, Repaid, Trade, TradeCorrection};
 use crate::types::{AssetId, VenueId};
 
 /// Why an amount moved.
@@ -34,6 +34,12 @@ pub enum PostingKind {
     Owed,
     /// What it paid of what it owed.
     Repaid,
+    /// What an account drew of its credit.
+    Draw,
+    /// What it repaid.
+    Repayment,
+    /// A transfer, between shards or inside one.
+    Transfer,
 }
 
 /// An amount that moved to a holder, or, below zero, away from it.
@@ -189,6 +195,52 @@ pub fn of_receipt(report: &ReceiptReport) -> impl Iterator<Item = Posting> {
     let both = [(holder, amount), (other, -amount)];
     both.into_iter()
         .filter(|(_, amount)| *amount != 0)
+        .map(move |(holder, amount)| Posting {
+            holder,
+            asset,
+            amount,
+            kind,
+        })
+}
+
+/// What credit and transfers moved, the account's first; nothing for collateral, which is only
+/// held.
+pub fn of_credit(event: &CreditEvent) -> impl Iterator<Item = Posting> {
+    let (asset, kind, amount, holders) = match event {
+        CreditEvent::Moved(moved) => {
+            let kind = if moved.change > 0 {
+                PostingKind::Draw
+            } else {
+                PostingKind::Repayment
+            };
+            let account = moved.account;
+            let holders = [Holder::Account(account), Holder::Credit(account)];
+            (moved.asset, kind, moved.change, holders)
+        }
+        CreditEvent::Collateral(report) => {
+            let account = Holder::Account(report.account);
+            (report.money, PostingKind::Transfer, 0, [account; 2])
+        }
+        CreditEvent::Half(report) => {
+            let units = report.amount.units();
+            let amount = match report.half {
+                Half::Out => -units,
+                Half::In => units,
+            };
+            let holders = [
+                Holder::Account(report.account),
+                Holder::Transit(report.shard),
+            ];
+            (report.asset, PostingKind::Transfer, amount, holders)
+        }
+        CreditEvent::Transferred(moved) => {
+            let holders = [Holder::Account(moved.from), Holder::Account(moved.to)];
+            let amount = -moved.amount.units();
+            (moved.asset, PostingKind::Transfer, amount, holders)
+        }
+    };
+    let both = holders.into_iter().zip([amount, -amount]);
+    both.filter(|(_, amount)| *amount != 0)
         .map(move |(holder, amount)| Posting {
             holder,
             asset,

@@ -13,7 +13,7 @@ use crate::bytes::{self, BytesError, Reader};
 use crate::command::{Direction, SetClearing};
 use crate::limits::Limits;
 use crate::parties::Parties;
-use crate::types::{AccountId, Amount, AssetId, CustodianId, InstrumentId, VenueId};
+use crate::types::{AccountId, Amount, AssetId, CustodianId, InstrumentId, ShardId, VenueId};
 use crate::venue::Venues;
 
 /// The kind of a holder who owes; since the rules that know corrections.
@@ -30,6 +30,8 @@ impl Clearing {
                 Holder::Venue(id) => (1, id.index()),
                 Holder::Custodian(id) => (2, id.index()),
                 Holder::Receivable(id) => (RECEIVABLE, id.index()),
+                Holder::Credit(id) => (3, id.index()),
+                Holder::Transit(id) => (4, id.index()),
             };
             bytes::put_u8(out, kind);
             bytes::put_varint(out, u64::from(handle));
@@ -91,12 +93,15 @@ impl Clearing {
                 1 => Holder::Venue(VenueId::new(handle)),
                 2 => Holder::Custodian(CustodianId::new(handle)),
                 RECEIVABLE => Holder::Receivable(AccountId::new(handle)),
+                3 => Holder::Credit(AccountId::new(handle)),
+                4 => Holder::Transit(ShardId::new(handle)),
                 _ => return Err(wrong()),
             };
             let known = match holder {
-                Holder::Account(id) | Holder::Receivable(id) => parties.owner_of(id).is_some(),
+                Holder::Account(id) | Holder::Receivable (id) | Holder::Credit(id) => parties.owner_of(id).is_some(),
                 Holder::Venue(id) => venues.venue(id).is_some(),
                 Holder::Custodian(id) => self.assets.custodian(id).is_some(),
+                Holder::Transit(_) => true,
             };
             let asset = AssetId::new(input.varint32("a position's asset")?);
             let (available, held) = (input.zigzag()?, input.zigzag()?);
@@ -110,7 +115,9 @@ impl Clearing {
             if !fresh || !within || !fits || self.assets.asset(asset).is_none() {
                 return Err(wrong());
             }
-            ledger.restore(holder, asset, available, held);
+            if !ledger.restore((holder, asset), available, held) {
+                return Err(wrong());
+            }
         }
         self.ledger = ledger;
         self.restore_debts()

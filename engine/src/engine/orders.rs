@@ -374,6 +374,7 @@ impl Engine {
             | Body::Limits(_)
             | Body::Receipts(_)
             | Body::Correction(_)
+            | Body::Credit(_)
             | Body::AcceptClock(_)
             | Body::Tick
             | Body::SessionsLost

@@ -52,11 +52,13 @@ pub enum SectionId {
     Receipts = 15,
     /// Trades that can be busted or corrected. Since semantics version 3.
     Corrections = 14,
+    /// Credit lines, scores, collateral, ids of transfers. Since semantics version 3.
+    Credit = 12,
 }
 
 impl SectionId {
     /// All sections in their order.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Clock,
         Self::Parties,
         Self::Venues,
@@ -69,6 +71,7 @@ impl SectionId {
         Self::Limits,
         Self::Receipts,
         Self::Corrections,
+        Self::Credit,
     ];
 
     /// The rules version whose snapshots have the section for the first time. One written before
@@ -85,6 +88,7 @@ impl SectionId {
             Self::Standing | Self::Limits => 3,
             Self::Receipts => 3,
             Self::Corrections => 3,
+            Self::Credit => 3,
         }
     }
 
@@ -184,6 +188,7 @@ impl Engine {
                 SectionId::Limits => self.risk.encode(&mut out),
                 SectionId::Receipts => self.clearing.encode_receipts(&mut out),
                 SectionId::Corrections => self.clearing.trades.encode(&mut out),
+                SectionId::Credit => self.clearing.encode_credit(&mut out),
             }
             (*section, out)
         });
@@ -266,6 +271,10 @@ impl Engine {
                 let is_account = |account| parties.owner_of(account).is_some();
                 self.clearing
                     .decode_trades(input, &self.limits, &known, is_account)?;
+            }
+            SectionId::Credit => {
+                self.clearing
+                    .decode_credit(input, &self.limits, &self.parties)?;
             }
         }
         Ok(())

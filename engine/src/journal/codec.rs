@@ -17,6 +17,7 @@
 mod clearing;
 mod limits;
 mod correction;
+mod credit;
 mod operations;
 mod orders;
 mod standing;
@@ -93,6 +94,7 @@ types! {
     Limits = 33,
     Receipts = 37,
     Correction = 36,
+    Credit = 34,
 }
 
 impl Type {
@@ -132,6 +134,7 @@ impl Type {
             Body::Limits(_) => Self::Limits,
             Body::Receipts(_) => Self::Receipts,
             Body::Correction(_) => Self::Correction,
+            Body::Credit(_) => Self::Credit,
         }
     }
 
@@ -479,6 +482,7 @@ fn get_body(input: &mut Reader<'_>, time: Time, kind: Type) -> Result<Body, Byte
         Type::Limits => limits::get(input).map(Body::Limits),
         Type::Receipts => receipts::get(input),
         Type::Correction => correction::get(input).map(Body::Correction),
+        Type::Credit => credit::get(input).map(Body::Credit),
     }
 }
 

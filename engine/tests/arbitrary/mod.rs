@@ -599,6 +599,71 @@ fn correction_body() -> impl Strategy<Value = Body> {
     .prop_map(Body::Correction)
 }
 
+/// A command about credit, collateral or a transfer.
+fn credit_body() -> impl Strategy<Value = Body> {
+    let most = Amount::MAX_UNITS;
+    let amount = || {
+        prop_oneof![0..1_000_i64, 0..=most, Just(most)]
+            .prop_map(|units| Amount::new(units).expect("in bounds"))
+    };
+    let pledging = select(vec![Pledging::Pledge, Pledging::Release]);
+    let half = (select(vec![Half::Out, Half::In]), any::<u128>(), index());
+    let command = prop_oneof![
+        (asset(), any::<u8>(), amount()).prop_map(|(asset, band, line)| {
+            CreditCommand::SetLine(SetCreditLine { asset, band, line })
+        }),
+        (account(), asset(), any::<u8>()).prop_map(|(account, asset, band)| {
+            CreditCommand::SetScore(SetScore {
+                account,
+                asset,
+                band,
+            })
+        }),
+        (asset(), asset(), amount(), any::<u16>()).prop_map(
+            |(goods, money, price, basis_points)| {
+                CreditCommand::SetHaircut(SetHaircut {
+                    goods,
+                    money,
+                    price,
+                    basis_points,
+                })
+            }
+        ),
+        (account(), asset(), asset(), pledging, amount()).prop_map(
+            |(account, money, goods, pledging, amount)| {
+                CreditCommand::MoveCollateral(MoveCollateral {
+                    account,
+                    money,
+                    goods,
+                    pledging,
+                    amount,
+                })
+            }
+        ),
+        (half, account(), asset(), amount()).prop_map(
+            |((half, transfer, shard), account, asset, amount)| {
+                CreditCommand::Half(TransferHalf {
+                    half,
+                    transfer: TransferId::new(transfer),
+                    account,
+                    asset,
+                    amount,
+                    shard: ShardId::new(shard),
+                })
+            }
+        ),
+        (account(), account(), asset(), amount()).prop_map(|(from, to, asset, amount)| {
+            CreditCommand::Transfer(Transfer {
+                from,
+                to,
+                asset,
+                amount,
+            })
+        }),
+    ];
+    command.prop_map(Body::Credit)
+}
+
 /// A body.
 pub fn body() -> impl Strategy<Value = Body> {
     prop_oneof![
@@ -610,5 +675,6 @@ pub fn body() -> impl Strategy<Value = Body> {
         1 => duty_body(),
         1 => receipts_body(),
         1 => correction_body(),
+        1 => credit_body(),
     ]
 }

@@ -4,6 +4,10 @@ use sanjiang_engine::command::*;
 use sanjiang_engine::types::*;
 use sanjiang_engine::venue::{Model, Phase, Regime, TradingStatus};
 
+#[path = "credit.rs"]
+mod credit;
+pub use credit::credit;
+
 /// The time of the command before the first.
 pub fn base() -> Time {
     at(0)

@@ -22,9 +22,9 @@ use sanjiang_engine::types::{AccountId, Amount, AssetId, CustodianId, Participan
 use crate::desk::{self, INSTRUMENT, VENUE, name};
 
 /// The currency, held by the bank.
-const MONEY: AssetId = AssetId::new(0);
+pub const MONEY: AssetId = AssetId::new(0);
 /// The goods, held by the warehouse.
-const GOODS: AssetId = AssetId::new(1);
+pub const GOODS: AssetId = AssetId::new(1);
 
 /// What gives the instrument its clearing.
 pub fn clear(money: u8, goods: u8) -> [Body; 5] {

@@ -12,6 +12,8 @@ use sanjiang_engine::types::{OrderId, Price, Quantity, Side};
 
 use crate::duties;
 
+use crate::credit;
+
 /// The names a scenario gave to orders.
 #[derive(Default)]
 pub struct Names(BTreeMap<OrderId, String>);
@@ -76,6 +78,7 @@ impl Names {
                 format!("receipt {number} {amount} of {account} {:?}", report.act)
             }
             Event::Correction(one) => self.correction(one),
+            Event::Credit(event) => credit::said(event),
             Event::DayRolled(rolled) => format!("day {} begins", rolled.day),
             Event::Standing(changed) => duties::standing_line(changed),
             Event::Limits(set) => format!("limits of {:?}", set.scope),

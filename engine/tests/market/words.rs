@@ -6,7 +6,8 @@
 //! `status venue|instrument S`, `reference PRICE`, `terms KEY=VALUE..`, `accounts OWNER..`,
 //! `schedule OFFSET=PHASE..`, `time NANOSECONDS`, `ticks`; those about money are in `money`, those
 //! about parties and limits in `duties` , those
-//! about warehouse receipts in `papers`.
+//! about warehouse receipts in `papers` , those
+//! about credit in `credit`.
 //! Account 0 trades unless `on=` says otherwise. Times are counted from the begin of day 1.
 //!
 //! Invariant: a line that is not understood stops the test. Not here: comparing.
@@ -26,6 +27,7 @@ use sanjiang_engine::types::{
 };
 use sanjiang_engine::venue::{Phase, TradingStatus};
 
+use crate::credit;
 use crate::desk::{self, DAY, Desk, INSTRUMENT, VENUE, small_limits};
 use crate::duties;
 use crate::money;
@@ -85,6 +87,11 @@ impl Stage {
             }
             "receipt" => {
                 return papers::tell(&self.desk.engine, &words)
+                    .into_iter()
+                    .collect();
+            }
+            "owes" | "transit" => {
+                return credit::tell(&self.desk.engine, &words)
                     .into_iter()
                     .collect();
             }
@@ -184,9 +191,12 @@ impl Stage {
                 venue: VENUE,
                 entries: words[1..].iter().map(|word| entry(word)).collect(),
             })),
-            _ => money::body(words)
+            _ => {
+                let known = money::body(words)
                 .or_else(|| duties::body(words))
-                .unwrap_or_else(|| Body::NewOrder(new_order(&words[1..]))),
+                .or_else(|| credit::body(words));
+                known.unwrap_or_else(|| Body::NewOrder(new_order(&words[1..])))
+            }
         }
     }
 

@@ -14,6 +14,7 @@ use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::{OrderType, SelfTradePrevention, Time, TimeInForce};
 use sanjiang_engine::venue::{Action, Phase, TradingStatus};
 
+use super::lend;
 use super::{duties, {paid} , papers};
 use crate::reference::Reference;
 
@@ -104,7 +105,7 @@ const REPORTS: [&str; 9] = [
     "RESTATED",
 ];
 const BOOK: [&str; 3] = ["ADD", "CHANGE", "DELETE"];
-const EVENTS: [&str; 18] = [
+const EVENTS: [&str; 19] = [
     "Report",
     "Trade",
     "Book",
@@ -123,6 +124,7 @@ const EVENTS: [&str; 18] = [
     "Limits",
     "Receipt",
     "Correction",
+    "Credit",
 ];
 
 const FIRED: [&str; 4] = ["day roll", "end of day", "timetable", "good till date"];
@@ -213,6 +215,7 @@ fn event_of(event: &Event) -> usize {
         Event::Limits(_) => 15,
         Event::Receipt(_) => 14,
         Event::Correction(_) => 14,
+        Event::Credit(_) => 14,
         // Only the tools on a stopped folder cause them: `tests/acts`.
         Event::EpochBegan(_) | Event::Quarantined(_) => unreachable!("not generated"),
     }
@@ -266,6 +269,7 @@ pub fn reject_of(event: &Event) -> Option<RejectReason> {
         | Event::Limits(_)
         | Event::Receipt(_)
         | Event::Correction(_)
+        | Event::Credit(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => None,
     };
@@ -344,6 +348,7 @@ impl Coverage {
                 }
                 Event::Trade(_) => self.trades += 1,
                 Event::Custody(report) => self.hit(Cell::Custody(paid::custody(report))),
+                Event::Credit(_) => self.cells_of_credit(event),
                 Event::Book(change) => {
                     let later = &events[at..];
                     let uncrossing = later.iter().any(|event| {
@@ -422,6 +427,12 @@ impl Coverage {
         }
         for mark in &world.reached {
             self.hit(Cell::Money(mark));
+        }
+    }
+
+    fn cells_of_credit(&mut self, event: &Event) {
+        if let Some(said) = lend::said(event) {
+            self.hit(Cell::Custody(said));
         }
     }
 
@@ -569,5 +580,6 @@ fn required() -> Vec<(&'static str, Vec<Cell>)> {
     groups.extend(paid::required());
     groups.extend(duties::required());
     groups.extend(papers::required());
+    groups.extend(lend::required());
     groups
 }

@@ -241,6 +241,7 @@ impl Driver {
                 | Event::Limits(_)
                 | Event::Receipt(_)
                 | Event::Correction(_)
+                | Event::Credit(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_) => plain.push(event),
             }

@@ -7,6 +7,7 @@ use sanjiang_engine::command::{Body, CorrectionCommand, Direction};
 use sanjiang_engine::event::{CustodyReport, CustodyStatus};
 
 use super::coverage::Cell;
+use super::lend;
 
 const COMMANDS: [&str; 10] = [
     "CreateAsset",
@@ -73,6 +74,7 @@ pub fn command(body: &Body) -> Option<&'static str> {
         Body::CloseCustodyDate(_) => 7,
         Body::Correction(CorrectionCommand::Bust { .. }) => 8,
         Body::Correction(CorrectionCommand::Correct { .. }) => 9,
+        Body::Credit(credit) => return Some(lend::command(credit)),
         Body::NewOrder(_)
         | Body::CancelOrder(_)
         | Body::ReplaceOrder(_)

@@ -20,6 +20,7 @@ use sanjiang_engine::venue::{Model, Phase, Regime};
 use super::cash;
 use super::duties;
 use super::papers;
+use super::lend;
 use super::rng::Rng;
 
 pub const SECOND: i64 = 1_000_000_000;
@@ -50,6 +51,7 @@ pub fn limits(rng: &mut Rng) -> Limits {
     let small = cash::limits(rng, small);
     let small = duties::limits(rng, small);
     let small = papers::limits(rng, small);
+    let small = lend::limits(rng, small);
     if !rng.permille(30) {
         return small;
     }

@@ -151,6 +151,7 @@ fn fold_body(body: &mut Body, shard: &Shard) {
         Body::Standing(_) | Body::Limits(_) => fold_duty(body),
         Body::Receipts(act) => fold_receipts(act),
         Body::Correction(correction) => fold_correction(correction, shard),
+        Body::Credit(credit) => fold_credit(credit),
         Body::SetLimits(_)
         | Body::AcceptClock(_)
         | Body::Tick
@@ -263,6 +264,7 @@ fn fold_market(body: &mut Body) {
         | Body::Limits(_)
         | Body::Receipts(_)
         | Body::Correction(_)
+        | Body::Credit(_)
         | Body::Tick
         | Body::SessionsLost
         | Body::SemanticsVersion(_)
@@ -421,6 +423,43 @@ fn fold_receipts(act: &mut ReceiptCommand) {
         ReceiptCommand::Cancel(held) | ReceiptCommand::Pool(held) => {
             held.receipt = receipt(held.receipt);
             held.account = account(held.account);
+        }
+    }
+}
+
+/// Credit meets orders: few accounts and assets, small amounts, ids that come again.
+fn fold_credit(command: &mut CreditCommand) {
+    let asset = |id: AssetId| AssetId::new(id.index() % 3);
+    let some = |amount: Amount| Amount::new(amount.units() % 1_000).expect("in bounds");
+    match command {
+        CreditCommand::SetLine(set) => {
+            set.asset = asset(set.asset);
+            set.band %= 9;
+            set.line = some(set.line);
+        }
+        CreditCommand::SetScore(set) => {
+            (set.account, set.asset) = (account(set.account), asset(set.asset));
+            set.band %= 9;
+        }
+        CreditCommand::SetHaircut(set) => {
+            (set.goods, set.money) = (asset(set.goods), asset(set.money));
+            set.price = some(set.price);
+            set.basis_points %= 10_001;
+        }
+        CreditCommand::MoveCollateral(one) => {
+            one.account = account(one.account);
+            (one.money, one.goods) = (asset(one.money), asset(one.goods));
+            one.amount = some(one.amount);
+        }
+        CreditCommand::Half(one) => {
+            (one.account, one.asset) = (account(one.account), asset(one.asset));
+            one.transfer = TransferId::new(one.transfer.bits() % 8);
+            one.amount = some(one.amount);
+        }
+        CreditCommand::Transfer(one) => {
+            (one.from, one.to) = (account(one.from), account(one.to));
+            one.asset = asset(one.asset);
+            one.amount = some(one.amount);
         }
     }
 }

@@ -26,6 +26,9 @@ pub const LIMITS: Limits = Limits {
     assets_max: 8,
     custodians_max: 8,
     positions_max: 64,
+    credits_max: 4,
+    haircuts_max: 4,
+    transfers_max: 8,
     rates_max: 8,
     instructions_max: 8,
     references_max: 16,
@@ -241,6 +244,7 @@ fn reject_of(event: &Event) -> Option<sanjiang_engine::reject::Reject> {
         | Event::Limits(_)
         | Event::Receipt(_)
         | Event::Correction(_)
+        | Event::Credit(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => None,
     }

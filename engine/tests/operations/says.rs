@@ -63,6 +63,7 @@ fn line(event: &Event) -> String {
         }
         Event::Trade(_)
         | Event::Correction(_)
+        | Event::Credit(_)
         | Event::Indicative(_)
         | Event::Uncrossed(_)
         | Event::EpochBegan(_)

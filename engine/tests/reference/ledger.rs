@@ -24,6 +24,8 @@ pub enum Holder {
     Venue(usize),
     Custodian(usize),
     Receivable(usize),
+    Credit(usize),
+    Transit(usize),
 }
 
 /// A position gains or loses.
@@ -79,7 +81,10 @@ impl Reference {
             .filter(|one| one.live() && (one.account, one.asset) == (account, asset));
         let lost = self.money.forgotten.iter();
         let lost = lost.filter(|lost| (lost.0, lost.1) == (account, asset));
+        let own = |pledge: &&registry::Pledge| (pledge.account, pledge.goods) == (account, asset);
+        let pledged = self.money.pledges.iter().filter(own);
         orders.sum::<i128>()
+            + pledged.map(|pledge| pledge.amount).sum::<i128>()
             + waiting.map(|one| one.amount).sum::<i128>()
             + stored.map(|one| one.amount).sum::<i128>()
             + lost.map(|lost| lost.2).sum::<i128>()
@@ -89,13 +94,11 @@ impl Reference {
         self.balance(Holder::Account(account), asset) - self.held(account, asset)
     }
 
-    /// What all custodians hold of an asset.
+    /// What is in circulation of an asset: all that lies below zero.
     pub fn circulation(&self, asset: usize) -> i128 {
-        let outside = |posting: &&Posting| {
-            posting.asset == asset && matches!(posting.holder, Holder::Custodian(_))
-        };
-        let postings = self.money.postings.iter().filter(outside);
-        -postings.map(|posting| posting.amount).sum::<i128>()
+        let own = self.money.positions.iter().filter(|known| known.1 == asset);
+        let amounts = own.map(|&(holder, asset)| self.balance(holder, asset));
+        -amounts.map(|amount| amount.min(0)).sum::<i128>()
     }
 
     /// Whether these positions are there or may come into being.
@@ -207,10 +210,8 @@ impl Reference {
         let account = order.account.place();
         let after = self.hold(order);
         let lacks = |more: i128, asset| more > 0 && more > self.available(account, asset);
-        fails(
-            lacks(after.0 - before.0, cleared.money),
-            R::InsufficientFunds,
-        )?;
+        let affords = self.affords(account, cleared.money, after.0 - before.0);
+        fails(!affords, R::InsufficientFunds)?;
         fails(
             lacks(after.1 - before.1, cleared.goods),
             R::InsufficientGoods,
@@ -430,6 +431,16 @@ impl Reference {
                         "{holder:?} has {has}"
                     );
                 }
+                Holder::Credit(account) => {
+                    assert!(amount <= 0, "{holder:?} owes {amount}");
+                    let left = self.available(account, asset);
+                    let eager = left == 0 || self.fault == Some(Fault::NeverRepaid);
+                    assert!(
+                        amount == 0 || eager,
+                        "{holder:?} lends {amount}, {left} is left"
+                    );
+                }
+                Holder::Transit(_) => assert!(amount.abs() <= CIRCULATION_MAX),
             }
             sums[asset] += amount;
             carried.push(Posting {

@@ -9,6 +9,7 @@
 #![allow(clippy::wildcard_imports, clippy::wildcard_enum_match_arm)]
 
 mod auction;
+mod credit;
 pub mod ledger;
 mod matching;
 mod orders;
@@ -26,6 +27,7 @@ use sanjiang_engine::venue::*;
 pub use ledger::Holder;
 use registry::{Account, Calendar, Instrument, Request, Session, Trades, Venue};
 pub use registry::{Limited, Money, Stands, code_is_right};
+pub use registry::{Money, Pledge};
 
 /// A fault put in on purpose, to prove that the comparison sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,6 +54,8 @@ pub enum Fault {
     ReceiptsUnbacked,
     /// A bust leaves the fees with the venue.
     BustKeepsFees,
+    /// What becomes available is not repaid.
+    NeverRepaid,
 }
 
 /// What an order is now. A stop becomes `Market` or `Limit` when it is elected.
@@ -216,6 +220,7 @@ impl Reference {
         self.meetings.clear();
         self.reached.clear();
         self.date();
+        let drawn = self.all_drawn();
         let body = &command.value.body;
         match self.admit(&command.value) {
             Err(reason) => self.refuse(body, reason.into(), false),
@@ -228,6 +233,7 @@ impl Reference {
             }
         }
         self.repay();
+        self.repay(&drawn);
         self.conserved();
         std::mem::take(&mut self.out)
     }

@@ -115,7 +115,13 @@ impl Reference {
         for (holder, asset) in self.two(&order).into_iter().flatten() {
             self.need(holder, asset);
         }
-        order.held = self.hold(&order).0;
+        let money = self.hold(&order).0;
+        let why = match order.side {
+            Side::Buy => "draw for a buyer",
+            Side::Sell => "draw for a seller",
+        };
+        self.draw(&order, money, why);
+        order.held = money;
         if order.held > 0 && order.side == Side::Sell {
             self.reached.push("seller with money held");
         }
@@ -247,6 +253,7 @@ impl Reference {
         if self.fault != Some(Fault::TokenKept) {
             self.was_sent(replace.account, i);
         }
+        self.draw(&order, held - order.held, "draw for a replace");
         let now = self.get_mut(id);
         (now.price, now.stop, now.quantity) = new;
         (now.leaves, now.held) = (priced.leaves, held);

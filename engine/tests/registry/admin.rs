@@ -105,6 +105,7 @@ impl Reference {
             | Body::Quarantine(_) => None,
             Body::Standing(command) => self.stand(command)?,
             Body::Limits(LimitsCommand::SetRiskLimits(set)) => self.set_risk_limits(set)?,
+            Body::Credit(credit) => self.credit(envelope, credit)?,
             _ => self.clear(envelope, body)?,
         };
         self.answer(None, handle);

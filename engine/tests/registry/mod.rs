@@ -6,6 +6,7 @@
 
 mod admin;
 mod correction;
+mod credit;
 mod law;
 mod money;
 mod phases;
@@ -19,6 +20,7 @@ mod time;
 use super::*;
 use money::Instruction;
 pub use correction::Trades;
+pub use credit::Pledge;
 pub use money::{Cleared, Money};
 pub use phases::call;
 pub use risk::{Deed, Limited};

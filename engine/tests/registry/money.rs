@@ -62,6 +62,15 @@ pub struct Money {
     pub pending: Vec<Instruction>,
     pub references: Vec<(usize, i32, Name)>,
     pub receipts: Vec<super::receipts::Receipt>,
+    /// Currency, band, line.
+    pub lines: Vec<(usize, u8, i128)>,
+    /// Account, currency, band.
+    pub scores: Vec<(usize, usize, u8)>,
+    /// Money and goods, price, basis points.
+    pub haircuts: Vec<((usize, usize), i128, i128)>,
+    pub pledges: Vec<Pledge>,
+    /// Whether it came in, and which transfer.
+    pub halves: Vec<(bool, TransferId)>,
     /// Holds that a fault put in on purpose did not release.
     pub forgotten: Vec<(usize, usize, i128)>,
 }

@@ -185,6 +185,7 @@ fn item(body: &Body, index: u32, event: &Event) -> Option<Item> {
         | Event::Limits(_)
         | Event::Receipt(_)
         | Event::Correction(CorrectionEvent::Repaid(_))
+        | Event::Credit(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => return None,
     })

@@ -169,6 +169,13 @@ impl LiveOrders {
                 self.emit(at, &buy, &mut FirstAnswerDue::None, rows)?;
                 self.emit(at, &sell, &mut FirstAnswerDue::None, rows)
             }
+            Event::Credit(event) => {
+                let places = [Side::Buy, Side::Sell].map(|side| at.posting(side));
+                for posting in postings::of_credit(places, event).into_iter().flatten() {
+                    rows.put_posting(&posting)?;
+                }
+                Ok(())
+            }
             Event::Book(_)
             | Event::Indicative(_)
             | Event::Uncrossed(_)

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use engine::command::Direction;
 use engine::event::{CustodyStatus, Event};
 use engine::types::{
-    AccountId, AssetId, CustodianId, InstrumentId, Name, OrderId, Sequence, Time, TradeId,
+    AccountId, AssetId, CustodianId, InstrumentId, Name, OrderId, Sequence, ShardId, Time, TradeId,
+    TransferId,
 };
 use rocksdb::{DB, Options};
 
@@ -73,9 +74,22 @@ fn a_posting_of_version_2() {
         },
     });
     let repaid = row(PostingCause::Repaid);
+    let half = row(PostingCause::Half {
+        transfer: TransferId::new(0x0102),
+        shard: ShardId::new(5),
+    });
+    let transfer = row(PostingCause::Transfer {
+        other: AccountId::new(300),
+    });
     for (row, golden) in [
         (corrected, "0206e9071d0301d704270102e9070304e80702000000"),
         (repaid, "0206e9071d0301d70428"),
+        (row(PostingCause::Credit), "0206e9071d0301d70406"),
+        (
+            half,
+            "0206e9071d0301d704070201000000000000000000000000000005",
+        ),
+        (transfer, "0206e9071d0301d70408ac02"),
         (custody, "0206e9071d0301d70402e80702026237"),
         (trade, "0206e9071d0301d704050102e9070304e80702000000"),
     ] {

@@ -1,7 +1,8 @@
 //! Postings: every amount that moved on an account, from trades and custodians' answers alone.
 //!
 //! A trade of a cleared instrument posts goods, money and fee on each side; an executed instruction
-//! posts its amount. What orders hold is no posting: it moves inside an account.
+//! posts its amount, and so do a draw, a repayment and a transfer. What orders hold is no posting:
+//! it moves inside an account.
 //!
 //! Invariant: the postings of an account and an asset sum to its balance, and depend on released
 //! commands and events alone. Goods of a trade are kept in lots, as everywhere in the history, and
@@ -12,11 +13,11 @@ use std::collections::HashMap;
 
 use engine::bytes::{self, BytesError, Reader};
 use engine::clearing::Holder;
-use engine::command::Direction;
-use engine::event::{CustodyReport, Fill, ReceiptAct, ReceiptReport, Repaid, Trade, TradeCorrection};
+use engine::command::{Direction, Half};
+use engine::event::{CreditEvent, CustodyReport, Fill, ReceiptAct, ReceiptReport, Repaid, Trade, TradeCorrection};
 use engine::types::{
-    AccountId, AssetId, CustodianId, InstrumentId, Name, OrderId, ReceiptId, Sequence, Side, Time,
-    TradeId,
+    AccountId, AssetId, CustodianId, InstrumentId, Name, OrderId, ReceiptId, Sequence, ShardId, Side, Time,
+    TradeId, TransferId,
 };
 
 use super::row_codec::{get_order, get_trade_id, open, put_order, put_trade_id};
@@ -143,6 +144,20 @@ pub enum ReceiptMove {
     },
     /// What was owed was repaid.
     Repaid,
+    /// Drawn of the account's credit, or repaid.
+    Credit,
+    /// A half of a transfer between shards.
+    Half {
+        /// The transfer.
+        transfer: TransferId,
+        /// The other shard.
+        shard: ShardId,
+    },
+    /// A transfer inside the shard.
+    Transfer {
+        /// The other account.
+        other: AccountId,
+    },
 }
 
 /// One amount that moved on an account.
@@ -225,6 +240,51 @@ pub(super) fn of_receipt(
             cause,
         })
     })
+}
+
+/// What credit and transfers post: one row, and another of the account that receives a transfer
+/// inside the shard.
+pub(super) fn of_credit(
+    [first, second]: [PostingPlace; 2],
+    event: &CreditEvent,
+) -> [Option<PostingRow>; 2] {
+    let row = |place, account, asset, amount, cause| {
+        Some(PostingRow {
+            place,
+            account,
+            asset,
+            amount,
+            cause,
+        })
+    };
+    match event {
+        CreditEvent::Collateral(_) => [None, None],
+        CreditEvent::Moved(moved) => {
+            let (account, amount) = (moved.account, moved.change);
+            let moved = row(first, account, moved.asset, amount, PostingCause::Credit);
+            [moved, None]
+        }
+        CreditEvent::Half(half) => {
+            let units = half.amount.units();
+            let amount = match half.half {
+                Half::Out => -units,
+                Half::In => units,
+            };
+            let cause = PostingCause::Half {
+                transfer: half.transfer,
+                shard: half.shard,
+            };
+            [row(first, half.account, half.asset, amount, cause), None]
+        }
+        CreditEvent::Transferred(moved) => {
+            let (asset, units) = (moved.asset, moved.amount.units());
+            let to = |other| PostingCause::Transfer { other };
+            [
+                row(first, moved.from, asset, -units, to(moved.to)),
+                row(second, moved.to, asset, units, to(moved.from)),
+            ]
+        }
+    }
 }
 
 /// What a trade of a cleared instrument posts on one side: nothing for a part of zero. `place` is
@@ -396,6 +456,16 @@ impl PostingRow {
                 put_order(out, *order);
             }
             PostingCause::Repaid => out.push(40),
+            PostingCause::Credit => out.push(6),
+            PostingCause::Half { transfer, shard } => {
+                out.push(7);
+                bytes::put_u128(out, transfer.bits());
+                bytes::put_varint(out, shard.index().into());
+            }
+            PostingCause::Transfer { other } => {
+                out.push(8);
+                bytes::put_varint(out, other.index().into());
+            }
         }
     }
 
@@ -436,6 +506,18 @@ impl PostingRow {
             38 => return Self::correction(CorrectionPart::Fee, input),
             39 => return Self::correction(CorrectionPart::Owed, input),
             40 => return Ok(PostingCause::Repaid),
+            6 => return Ok(PostingCause::Credit),
+            7 => {
+                return Ok(PostingCause::Half {
+                    transfer: TransferId::new(input.u128()?),
+                    shard: ShardId::new(input.varint32("shard")?),
+                });
+            }
+            8 => {
+                return Ok(PostingCause::Transfer {
+                    other: AccountId::new(input.varint32("other account")?),
+                });
+            }
             _ => return Err(BytesError::range("kind of posting")),
         };
         let Some(direction) = direction else {

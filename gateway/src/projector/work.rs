@@ -7,7 +7,7 @@
 
 use crossbeam::channel::Sender;
 use engine::command::{Body, Command, Identity, Sequenced, SetClearing};
-use engine::event::{CorrectionEvent, CustodyStatus, Event};
+use engine::event::{CorrectionEvent, CreditEvent, CustodyStatus, Event};
 use engine::runtime::Released;
 use engine::types::{NewOrder, ParticipantId, Sequence, Time};
 
@@ -131,10 +131,13 @@ impl Piece {
     /// The last command that moved an amount.
     pub fn last_posting(&self) -> Option<Sequence> {
         self.last_with(|event| {
+            let credit = matches!(event, Event::Credit(event) if moves(event));
+            credit || {
             matches!(
                 event,
                 Event::Trade(_) | Event::Custody(_) | Event::Receipt(_ | Event::Correction(_)
             )
+        }
         })
     }
 
@@ -179,6 +182,14 @@ fn is_print(event: &Event) -> bool {
     matches!(event, Event::Trade(_)) || is_correction(event)
 }
 
+/// Whether it moved an amount from one holder to another; collateral is only held.
+const fn moves(event: &CreditEvent) -> bool {
+    match event {
+        CreditEvent::Moved(_) | CreditEvent::Half(_) | CreditEvent::Transferred(_) => true,
+        CreditEvent::Collateral(_) => false,
+    }
+}
+
 fn is_history(event: &Event) -> bool {
     match event {
         // What is pending or was refused moved nothing.
@@ -190,6 +201,7 @@ fn is_history(event: &Event) -> bool {
         | Event::MassCancel(_)
         | Event::Operation(_)
         | Event::Correction(_) => true,
+        Event::Credit(event) => moves(event),
         Event::Book(_)
         | Event::Indicative(_)
         | Event::Uncrossed(_)
@@ -234,6 +246,7 @@ fn ask(body: &Body) -> Ask {
         | Body::Limits(_)
         | Body::Receipts(_)
         | Body::Correction(_)
+        | Body::Credit(_)
         | Body::AcceptClock(_) => Ask::Operation,
         Body::OpenSession(_)
         | Body::Tick

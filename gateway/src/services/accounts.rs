@@ -6,19 +6,22 @@
 
 use std::sync::Arc;
 
+use engine::command::{Half, Pledging};
 use proto::v1;
 use proto::v1::accounts_server::Accounts;
 use tonic::{Request, Response, Status};
 
 use super::balances;
+use super::credit;
 use super::operations::{Reported, change};
 use super::pages::page;
 use super::{parties, postings};
 use super::receipts;
+use super::statements;
 use crate::directory::{AccountEntry, Tables};
 use crate::errors::{Failure, Kind};
 use crate::exchange::Exchange;
-use crate::from_proto::{Fields, Prefix};
+use crate::from_proto::{Collateral, Fields, HalfOf, Prefix};
 use crate::to_proto;
 
 /// The service.
@@ -312,5 +315,66 @@ impl Accounts for AccountsService {
     ) -> Result<Response<v1::ListReceiptActsResponse>, Status> {
         let answer = receipts::acts(&self.exchange, request.get_ref()).await?;
         Ok(Response::new(answer))
+    }
+
+    async fn pledge_collateral(&self, request: Request<v1::CollateralRequest>) -> Reported {
+        self.collateral(request.get_ref(), Pledging::Pledge).await
+    }
+
+    async fn release_collateral(&self, request: Request<v1::CollateralRequest>) -> Reported {
+        self.collateral(request.get_ref(), Pledging::Release).await
+    }
+
+    async fn transfer_out(&self, request: Request<v1::TransferHalfRequest>) -> Reported {
+        self.half(request.get_ref(), Half::Out).await
+    }
+
+    async fn transfer_in(&self, request: Request<v1::TransferHalfRequest>) -> Reported {
+        self.half(request.get_ref(), Half::In).await
+    }
+
+    async fn transfer(&self, request: Request<v1::TransferRequest>) -> Reported {
+        Ok(change(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn get_credit(
+        &self,
+        request: Request<v1::GetCreditRequest>,
+    ) -> Result<Response<v1::GetCreditResponse>, Status> {
+        let answer = credit::credit(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn list_holds(
+        &self,
+        request: Request<v1::ListHoldsRequest>,
+    ) -> Result<Response<v1::ListHoldsResponse>, Status> {
+        let answer = credit::holds(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn get_statement(
+        &self,
+        request: Request<v1::GetStatementRequest>,
+    ) -> Result<Response<v1::GetStatementResponse>, Status> {
+        let answer = statements::statement(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+}
+
+impl AccountsService {
+    async fn collateral(&self, request: &v1::CollateralRequest, pledging: Pledging) -> Reported {
+        let asked = Collateral { request, pledging };
+        Ok(change(&self.exchange, &asked).await?)
+    }
+
+    async fn half(&self, request: &v1::TransferHalfRequest, half: Half) -> Reported {
+        let shard = self.exchange.handle.status().shard;
+        let asked = HalfOf {
+            request,
+            half,
+            shard,
+        };
+        Ok(change(&self.exchange, &asked).await?)
     }
 }

@@ -6,7 +6,7 @@
 
 use engine::clearing::{Holder, Instruction};
 use engine::engine::Engine;
-use engine::types::{AccountId, AssetId, CustodianId, InstrumentId, Sequence, VenueId};
+use engine::types::{AccountId, AssetId, CustodianId, InstrumentId, Sequence, ShardId, VenueId};
 use proto::v1;
 
 use super::executions::{account, instrument};
@@ -249,44 +249,61 @@ pub async fn positions(
     })
 }
 
-/// Which holders are wanted; venues come before custodians, and those before receivables.
+/// Which holders are wanted, from the first of them on; the kinds come one after the other.
 #[derive(Clone, Copy)]
 enum Wanted {
-    Venues,
-    Custodians,
-    FromThere,
+    All,
+    Only(v1::HolderKind),
 }
 
 impl Wanted {
-    const fn takes(self, holder: Holder) -> bool {
+    fn takes(self, holder: Holder) -> bool {
         match self {
-            Self::Venues => matches!(holder, Holder::Venue(_)),
-            Self::Custodians => matches!(holder, Holder::Custodian(_)),
-            Self::FromThere => true,
+            Self::All => true,
+            Self::Only(kind) => kind_of(holder) == kind,
         }
+    }
+}
+
+const fn kind_of(holder: Holder) -> v1::HolderKind {
+    match holder {
+        Holder::Account(_) => v1::HolderKind::Unspecified,
+        Holder::Venue(_) => v1::HolderKind::Venue,
+        Holder::Custodian(_) => v1::HolderKind::Custodian,
+        Holder::Receivable(_) => v1::HolderKind::Receivable,
+        Holder::Credit(_) => v1::HolderKind::Credit,
+        Holder::Transit(_) => v1::HolderKind::Transit,
     }
 }
 
 type OtherPlace = (Holder, AssetId);
 
-const FIRST_VENUE: OtherPlace = (Holder::Venue(VenueId::new(0)), AssetId::new(0));
-const FIRST_CUSTODIAN: OtherPlace = (Holder::Custodian(CustodianId::new(0)), AssetId::new(0));
-const FIRST_DEBT: OtherPlace = (Holder::Receivable(AccountId::new(0)), AssetId::new(0));
+const FIRST_ASSET: AssetId = AssetId::new(0);
+const FIRST_VENUE: OtherPlace = (Holder::Venue(VenueId::new(0)), FIRST_ASSET);
+const FIRST_CUSTODIAN: OtherPlace = (Holder::Custodian(CustodianId::new(0)), FIRST_ASSET);
+const FIRST_CREDIT: OtherPlace = (Holder::Credit(AccountId::new(0)), FIRST_ASSET);
+const FIRST_DEBT: OtherPlace = (Holder::Receivable(AccountId::new(0)), FIRST_ASSET);
+const FIRST_TRANSIT: OtherPlace = (Holder::Transit(ShardId::new(0)), FIRST_ASSET);
 
 /// Where the holders of a kind begin.
 fn holders(kind: i32) -> Result<(OtherPlace, Wanted), Failure> {
-    match v1::HolderKind::try_from(kind) {
-        Ok(v1::HolderKind::Unspecified) => Ok((FIRST_VENUE, Wanted::FromThere)),
-        Ok(v1::HolderKind::Venue) => Ok((FIRST_VENUE, Wanted::Venues)),
-        Ok(v1::HolderKind::Custodian) => Ok((FIRST_CUSTODIAN, Wanted::Custodians)),
-        Ok(v1::HolderKind::Receivable) => Ok((FIRST_DEBT, Wanted::FromThere)),
+    let known = v1::HolderKind::try_from(kind);
+    let first = match known {
+        Ok(v1::HolderKind::Unspecified) => return Ok((FIRST_VENUE, Wanted::All)),
+        Ok(v1::HolderKind::Venue) => FIRST_VENUE,
+        Ok(v1::HolderKind::Custodian) => FIRST_CUSTODIAN,
+        Ok(v1::HolderKind::Receivable) => FIRST_DEBT,
+        Ok(v1::HolderKind::Credit) => FIRST_CREDIT,
+        Ok(v1::HolderKind::Transit) => FIRST_TRANSIT,
         Err(_) => {
             let right = format!(
-                "{kind} is no kind of holder; 0 (all), 1 (VENUE), 2 (CUSTODIAN), 3 (RECEIVABLE)"
+                "{kind} is no kind of holder; 0 (all), 1 (VENUE), 2 (CUSTODIAN), 3 (RECEIVABLE), 4 \
+                 (CREDIT), 5 (TRANSIT)"
             );
-            Err(Failure::field("holder_kind", right))
+            return Err(Failure::field("holder_kind", right));
         }
-    }
+    };
+    Ok((first, Wanted::Only(kind_of(first.0))))
 }
 
 /// A token: the kind's letter, the holder's handle, the asset's.
@@ -296,6 +313,8 @@ fn place_text((holder, asset): OtherPlace) -> String {
         Holder::Venue(venue) => ('v', venue.index()),
         Holder::Custodian(custodian) => ('c', custodian.index()),
         Holder::Receivable(account) => ('r', account.index()),
+        Holder::Credit(account) => ('l', account.index()),
+        Holder::Transit(shard) => ('t', shard.index()),
     };
     format!("{kind}-{handle}-{}", asset.index())
 }
@@ -308,6 +327,8 @@ fn place(token: &str) -> Option<OtherPlace> {
         "v" => Holder::Venue(VenueId::new(handle)),
         "c" => Holder::Custodian(CustodianId::new(handle)),
         "r" => Holder::Receivable(AccountId::new(handle)),
+        "l" => Holder::Credit(AccountId::new(handle)),
+        "t" => Holder::Transit(ShardId::new(handle)),
         _ => return None,
     };
     let end = parts.next().is_none();
@@ -315,25 +336,18 @@ fn place(token: &str) -> Option<OtherPlace> {
 }
 
 fn holder(tables: &Tables, holder: Holder) -> (v1::HolderKind, String) {
-    match holder {
-        Holder::Account(account) => (
-            v1::HolderKind::Unspecified,
-            to_proto::account_name(tables, account),
-        ),
+    let name = match holder {
+        Holder::Account(account) | Holder::Receivable(account) | Holder::Credit(account) => {
+            to_proto::account_name(tables, account)
+        }
         Holder::Venue(venue) => {
             let venue = tables.venue(venue);
-            let name = venue.map_or_else(String::new, |venue| venue.name.as_str().to_owned());
-            (v1::HolderKind::Venue, name)
+            venue.map_or_else(String::new, |venue| venue.name.as_str().to_owned())
         }
-        Holder::Custodian(custodian) => (
-            v1::HolderKind::Custodian,
-            to_proto::custodian_name(tables, custodian),
-        ),
-        Holder::Receivable(account) => (
-            v1::HolderKind::Receivable,
-            to_proto::account_name(tables, account),
-        ),
-    }
+        Holder::Custodian(custodian) => to_proto::custodian_name(tables, custodian),
+        Holder::Transit(shard) => shard.index().to_string(),
+    };
+    (kind_of(holder), name)
 }
 
 #[cfg(test)]
@@ -347,6 +361,8 @@ mod tests {
             FIRST_CUSTODIAN,
             FIRST_DEBT,
             (Holder::Custodian(CustodianId::new(7)), AssetId::new(41)),
+            (Holder::Credit(AccountId::new(3)), AssetId::new(2)),
+            (Holder::Transit(ShardId::new(1)), AssetId::new(0)),
         ] {
             assert_eq!(place(&place_text(there)), Some(there));
         }

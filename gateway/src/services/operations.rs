@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use engine::command::{Body, Command, Demonstration, LimitsCommand, RiskScope, StandingCommand , ReceiptCommand};
+use engine::command::{Body, Command, CreditCommand, Demonstration, LimitsCommand, RiskScope, StandingCommand , ReceiptCommand};
 use engine::types::{PrincipalId, Sequence};
 use proto::v1;
 use proto::v1::operations_server::Operations;
@@ -18,6 +18,7 @@ use super::corrections;
 use super::pages::page;
 use super::standing;
 use crate::admission::Payer;
+use crate::directory::Tables;
 use crate::errors::{Failure, Kind};
 use crate::exchange::Exchange;
 use crate::from_proto::{self, Operation};
@@ -126,6 +127,18 @@ impl Operations for OperationsService {
 
     async fn correct_trade(&self, request: Request<v1::CorrectTradeRequest>) -> Reported {
         Ok(corrections::correct(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn set_credit_line(&self, request: Request<v1::SetCreditLineRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_credit_score(&self, request: Request<v1::SetCreditScoreRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_haircut(&self, request: Request<v1::SetHaircutRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
     }
 
     async fn accept_clock(&self, request: Request<v1::AcceptClockRequest>) -> Reported {
@@ -290,6 +303,7 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
             | ReceiptCommand::Cancel(_)
             | ReceiptCommand::Pool(_) => tables.all_demonstration(),
         },
+        Body::Credit(credit) => of_credit(&tables, credit),
         // A demonstration's custodian leaves nothing to be acknowledged.
         Body::Acknowledge(_) => false,
         Body::NewOrder(_)
@@ -318,4 +332,19 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         String::new()
     };
     (demonstration, hash)
+}
+
+/// Whether a change of credit is about a demonstration's asset.
+fn of_credit(tables: &Tables, command: &CreditCommand) -> bool {
+    let asset = match command {
+        CreditCommand::SetLine(set) => set.asset,
+        CreditCommand::SetScore(set) => set.asset,
+        CreditCommand::SetHaircut(set) => set.money,
+        CreditCommand::MoveCollateral(one) => one.money,
+        CreditCommand::Half(one) => one.asset,
+        CreditCommand::Transfer(one) => one.asset,
+    };
+    tables
+        .asset(asset)
+        .is_some_and(to_proto::asset_is_demonstration)
 }

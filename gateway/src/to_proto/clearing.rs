@@ -4,7 +4,7 @@
 
 use engine::clearing::{Asset, Custodian, Instruction};
 use engine::command::{AssetClass, CustodianKind, Demonstration, Direction, FeeRates};
-use engine::types::{AssetId, CustodianId, InstrumentId, OrderId, Sequence, TradeId};
+use engine::types::{AssetId, CustodianId, InstrumentId, OrderId, Sequence, TradeId , TransferId};
 use proto::v1;
 
 use super::{account_name, decimal_text, instrument_name, order_id_text, timestamp, trade_id_text};
@@ -198,11 +198,40 @@ fn of_trade(
         instrument_id: instrument_name(tables, instrument),
         order_id: order_id_text(order),
         ..wire
+        PostingCause::Credit => v1::Posting {
+            kind: credit_kind(row.amount).into(),
+            ..wire
+        },
+        PostingCause::Half { transfer, shard } => v1::Posting {
+            kind: v1::PostingKind::Transfer.into(),
+            transfer_id: transfer_text(transfer),
+            other_shard: shard.index(),
+            ..wire
+        },
+        PostingCause::Transfer { other } => v1::Posting {
+            kind: v1::PostingKind::Transfer.into(),
+            other_account_id: account_name(tables, other),
+            ..wire
+        },
     }
 }
 
+/// What is above zero was drawn.
+const fn credit_kind(amount: i64) -> v1::PostingKind {
+    if amount > 0 {
+        v1::PostingKind::CreditDrawn
+    } else {
+        v1::PostingKind::CreditRepaid
+    }
+}
+
+/// A transfer's id: 32 hexadecimal digits.
+fn transfer_text(transfer: TransferId) -> String {
+    format!("{:032x}", transfer.bits())
+}
+
 /// The amount of a posting in minor units: goods of a trade are kept in lots.
-fn posted_units(tables: &Tables, row: &PostingRow) -> i128 {
+pub fn posted_units(tables: &Tables, row: &PostingRow) -> i128 {
     let amount = i128::from(row.amount);
     match row.cause {
         PostingCause::Trade {
@@ -215,6 +244,9 @@ fn posted_units(tables: &Tables, row: &PostingRow) -> i128 {
         }
         PostingCause::Trade { .. }
         | PostingCause::Custody { .. }
+        | PostingCause::Credit
+        | PostingCause::Half { .. }
+        | PostingCause::Transfer { .. }
         | PostingCause::Receipt { .. }
         | PostingCause::Correction { .. }
         | PostingCause::Repaid => amount,

@@ -81,6 +81,7 @@ pub fn session_reports(
             | Event::Limits(_)
             | Event::Receipt(_)
             | Event::Correction(_)
+            | Event::Credit(_)
             | Event::EpochBegan(_)
             | Event::Quarantined(_) => {}
         }

@@ -87,6 +87,9 @@ fn lines(postings: &[Posting]) -> Result<(Vec<String>, BTreeMap<String, Decimal>
             PostingKind::CorrectionFee => "trade corrected, fee",
             PostingKind::Owed => "owed",
             PostingKind::Repaid => "repaid",
+            PostingKind::CreditDrawn => "credit drawn",
+            PostingKind::CreditRepaid => "credit repaid",
+            PostingKind::Transfer => "transfer",
         };
         let of = if posting.trade_id.is_empty() {
             &posting.reference

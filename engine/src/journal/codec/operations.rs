@@ -3,7 +3,7 @@
 //! Invariant: as in `codec`. Terms that are also state (calendars, timetables, instruments) are
 //! written by the modules that hold them.
 
-use super::{clearing, limits, correction, orders, standing , receipts};
+use super::{clearing, limits, correction, credit, orders, standing , receipts};
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{
     AcceptClock, BeginEpoch, Body, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant,
@@ -74,6 +74,7 @@ pub(super) fn put(out: &mut Vec<u8>, time: Time, body: &Body) {
         Body::Limits(command) => limits::put(out, command),
         Body::Receipts(act) => receipts::put(out, act),
         Body::Correction(command) => correction::put(out, command),
+        Body::Credit(command) => credit::put(out, command),
         Body::Tick | Body::SessionsLost => {}
     }
 }
