@@ -6,11 +6,13 @@
 //! rules (`engine`, `market`, `venue`).
 
 mod clearing;
+mod settlement;
 
 pub use clearing::{
     Acknowledge, AssetClass, CloseCustodyDate, CreateAsset, CreateCustodian, CustodianKind,
     Direction, FeeRates, Instruct, Outcome, SetClearing, SetFees, SetTier,
 };
+pub use settlement::{HolderCount, SetSettlement, SettlementCommand};
 
 use crate::types::{
     AccountId, CalendarId, ClientId, InstrumentId, Name, Nanoseconds, NewOrder, OrderId, OwnerId,
@@ -137,6 +139,8 @@ pub enum Body {
     Acknowledge(Acknowledge),
     /// A custodian's date is closed.
     CloseCustodyDate(CloseCustodyDate),
+    /// An instrument's settlement.
+    Settlement(Box<SettlementCommand>),
     /// Time passes: the sequencer puts one before any command at or past the next deadline.
     Tick,
     /// Start-up: connections of the time before are gone.
@@ -180,6 +184,7 @@ impl Body {
             | Self::Instruct(_)
             | Self::Acknowledge(_)
             | Self::CloseCustodyDate(_)
+            | Self::Settlement(_)
             | Self::Tick
             | Self::SessionsLost
             | Self::SemanticsVersion(_)

@@ -10,6 +10,7 @@ mod day_ends;
 mod operations;
 mod orders;
 mod sections;
+mod settlement;
 mod views;
 
 pub use sections::{SectionId, SectionsError};
@@ -263,6 +264,10 @@ impl Engine {
             | Body::Instruct(_)
             | Body::Acknowledge(_)
             | Body::CloseCustodyDate(_) => self.clear(command, events),
+            Body::Settlement(settlement) => {
+                let done = self.settlement(&command.envelope, settlement);
+                operation(events, done.map(|()| None));
+            }
             Body::Tick => self.tick(events),
             Body::BeginEpoch(begin) => {
                 events.push(Event::EpochBegan(*begin));
@@ -278,7 +283,10 @@ impl Engine {
     /// The checks after the duplicate group, changing nothing.
     fn check(&self, command: &Command, time: Time) -> Result<(), Reject> {
         match &command.body {
-            Body::NewOrder(order) => Ok(self.check_new(order, time).map(|_| ())?),
+            Body::NewOrder(order) => {
+                let checked = self.check_new(order, time).map(|_| ());
+                checked.map_err(|reason| self.with_basis(order.instrument, reason))
+            }
             Body::CancelOrder(cancel) => Ok(self.check_cancel(cancel).map(|_| ())?),
             Body::ReplaceOrder(replace) => Ok(self.check_replace(replace).map(|_| ())?),
             Body::MassCancel(mass_cancel) => Ok(self.check_mass_cancel(mass_cancel)?),
@@ -305,6 +313,10 @@ impl Engine {
             | Body::Instruct(_)
             | Body::Acknowledge(_)
             | Body::CloseCustodyDate(_) => self.check_clear(command),
+            Body::Settlement(settlement) => {
+                let checked = self.check_settlement(&command.envelope, settlement);
+                checked.map(|_| ())
+            }
             Body::Tick
             | Body::AcceptClock(_)
             | Body::SessionsLost

@@ -43,6 +43,8 @@ pub enum Event {
     DayRolled(DayRolled),
     /// What became of an instruction to a custodian.
     Custody(CustodyReport),
+    /// What waited for its settlement is free.
+    Settlement(Settled),
     /// A new epoch began.
     EpochBegan(BeginEpoch),
     /// A command was not applied, since an operator quarantined it.
@@ -353,6 +355,21 @@ pub struct CustodyReport {
     pub reference: Name,
     /// The custodian's business date, in days from 1970-01-01; 0 while pending.
     pub business_date: i32,
+}
+
+/// What an account bought and sold of an instrument on one trading day has settled, both legs in
+/// one event: it was held and is available. Nothing moved from one holder to another: that did the
+/// trades.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Settled {
+    /// The instrument.
+    pub instrument: InstrumentId,
+    /// The account.
+    pub account: AccountId,
+    /// The goods it bought, in minor units.
+    pub goods: i64,
+    /// The proceeds of what it sold less their fees, in minor units of the money.
+    pub money: i64,
 }
 
 /// The events of one or more commands, in order. Reused: `clear` keeps the room.

@@ -84,6 +84,12 @@ reasons! {
     LicenceRequired = 42, "LICENCE_REQUIRED";
     /// The venue does not offer the model, or the model is not built yet.
     ModelNotAvailable = 43, "MODEL_NOT_AVAILABLE";
+    /// Too few trading days since the owner's trade of the other side, or it has a live order there
+    /// (FIX 103 = 99).
+    TPlusN = 45, "T_PLUS_N";
+    /// The goods have as many holders as they may, places that live buys hold included (FIX 103 =
+    /// 99).
+    MaxHolders = 46, "MAX_HOLDERS";
     // -- tick, lot, quantity -----------------------------------------------------------------
     /// Order type, time in force and instructions do not go together.
     InvalidCombination = 50, "INVALID_COMBINATION";
@@ -147,6 +153,10 @@ reasons! {
     ReferenceUsed = 105, "REFERENCE_USED";
     /// More of the asset would be in circulation than there may be.
     AmountLimit = 106, "AMOUNT_LIMIT";
+    /// As many accounts trade with rules of settlement, or wait for it, as may (FIX 103 = 99).
+    UnsettledFull = 126, "UNSETTLED_FULL";
+    /// As many owners are remembered for reverse trades and as holders as may be (FIX 103 = 99).
+    InvestorsFull = 127, "INVESTORS_FULL";
 }
 
 impl RejectReason {

@@ -21,6 +21,8 @@ fn small() -> Limits {
         rates_max: 4,
         instructions_max: 4,
         references_max: 8,
+        unsettled_max: 4,
+        investors_max: 4,
         sessions_max: 2,
         requests_capacity: 8,
     }

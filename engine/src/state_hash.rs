@@ -12,7 +12,7 @@ use crate::bytes::{self, BytesError, Reader};
 use crate::command::{BeginEpoch, Scope};
 use crate::event::{
     BookAction, BookChange, Cause, Counters, CustodyReport, Event, ExecType, Fill, OrderReport,
-    Trade,
+    Settled, Trade,
 };
 use crate::reject::Reject;
 use crate::types::{InstrumentId, OrderId, OrderStatus, Price, Sequence, Side};
@@ -125,6 +125,7 @@ impl Event {
             | Self::ReferencePrice(_)
             | Self::DayRolled(_)
             | Self::Custody(_)
+            | Self::Settlement(_)
             | Self::EpochBegan(_)
             | Self::Quarantined(_) => {
                 buffer.rare_event(self);
@@ -343,6 +344,7 @@ impl Buffer {
                 self.i64(set.price.ticks());
             }
             Event::Custody(report) => self.custody(report),
+            Event::Settlement(settled) => self.settled(settled),
             Event::EpochBegan(began) => self.epoch_began(began),
             Event::Quarantined(quarantine) => {
                 self.byte(15);
@@ -372,6 +374,15 @@ impl Buffer {
             self.byte(byte);
         }
         self.put(report.business_date.to_le_bytes());
+    }
+
+    fn settled(&mut self, settled: &Settled) {
+        self.byte(24);
+        self.byte(1);
+        self.instrument(settled.instrument);
+        self.u32(settled.account.index());
+        self.i64(settled.goods);
+        self.i64(settled.money);
     }
 
     fn epoch_began(&mut self, began: &BeginEpoch) {

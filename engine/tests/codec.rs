@@ -116,7 +116,7 @@ proptest! {
 
     #[test]
     fn no_bytes_panic(
-        kind in 0..=31_u8,
+        kind in 0..=39_u8,
         version in 0..=2_u8,
         body in prop::collection::vec(any::<u8>(), 0..200),
         marks in 0..16_u8,
@@ -158,6 +158,7 @@ proptest! {
 const GOLDEN: &[u8] = include_bytes!("golden/commands_v1.bin");
 const GOLDEN_ACTS: &[u8] = include_bytes!("golden/acts_v1.bin");
 const GOLDEN_CLEARING: &[u8] = include_bytes!("golden/clearing_v1.bin");
+const GOLDEN_SETTLEMENT: &[u8] = include_bytes!("golden/settlement_v1.bin");
 
 #[test]
 fn bytes_of_version_1_still_read_as_the_same_commands() {
@@ -165,6 +166,7 @@ fn bytes_of_version_1_still_read_as_the_same_commands() {
         (golden::commands(), GOLDEN, 20),
         (golden::acts(), GOLDEN_ACTS, 2),
         (golden::clearing(), GOLDEN_CLEARING, 8),
+        (golden::settlement(), GOLDEN_SETTLEMENT, 1),
     ];
     for (commands, bytes, kinds) in all {
         still_read(batch(Sequence::new(1), commands), bytes, kinds);

@@ -13,6 +13,7 @@ mod model {
     pub mod paid;
     pub mod rng;
     pub mod script;
+    pub mod settle;
     pub mod shrink;
     pub mod subject;
     pub mod world;
@@ -160,6 +161,8 @@ fn a_fault_on_either_side_is_seen() {
         Fault::ReleaseForgotten,
         Fault::FeeDown,
         Fault::DecrementKeepsHold,
+        Fault::SettledEarly,
+        Fault::ReverseShort,
     ];
     for fault in faults {
         let found = (0..50).find_map(|at| Some((at, run(SEED + at, STEPS, Some(fault)).err()?)));

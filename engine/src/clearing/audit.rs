@@ -86,6 +86,7 @@ impl Clearing {
                 add(place, one.amount.units());
             }
         }
+        self.settlement.held(&mut add);
         let same = self.ledger.positions().iter().zip(&held);
         if same
             .into_iter()

@@ -258,6 +258,14 @@ impl Ledger {
         target.available += amount;
     }
 
+    /// Moves `amount` of what was set aside to another position of the same asset, where it stays
+    /// set aside until it settles.
+    #[inline]
+    pub(crate) fn capture_to_held(&mut self, from: Place, amount: i64, to: Place) {
+        self.capture_to(from, amount, to);
+        self.hold(to, amount);
+    }
+
     /// A custodian received `amount` for an account.
     pub(crate) fn issue(&mut self, custodian: Place, amount: i64, to: Place) {
         assert!(amount > 0, "an amount above zero is issued");

@@ -18,21 +18,24 @@ pub(crate) mod ledger;
 pub(crate) mod orders;
 pub mod postings;
 pub(crate) mod section;
+pub(crate) mod settlement;
 pub(crate) mod terms;
 
 pub use assets::{Asset, Custodian};
 pub use custody::Instruction;
 pub use ledger::{Holder, Position};
+pub use settlement::{InstrumentSettlement, Unsettled};
 pub use terms::{Cleared, factors};
 
 use crate::command::FeeRates;
 use crate::limits::Limits;
-use crate::types::{InstrumentId, VenueId};
+use crate::types::{AccountId, InstrumentId, VenueId};
 use assets::Assets;
 use custody::Custody;
 use fee::Fees;
 use hold::Hold;
 use ledger::Ledger;
+use settlement::Settlement;
 
 /// All money and goods of a shard.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,6 +44,7 @@ pub struct Clearing {
     pub(crate) ledger: Ledger,
     pub(crate) fees: Fees,
     pub(crate) custody: Custody,
+    pub(crate) settlement: Settlement,
     /// By instrument handle; none without clearing.
     terms: Vec<Option<Cleared>>,
     /// By the order's slot; one of no order holds nothing.
@@ -55,6 +59,7 @@ impl Clearing {
             ledger: Ledger::new(limits),
             fees: Fees::new(limits),
             custody: Custody::new(limits),
+            settlement: Settlement::new(limits),
             terms: Vec::new(),
             holds: Vec::with_capacity(limits.orders_max as usize),
         }
@@ -72,6 +77,16 @@ impl Clearing {
             let place = self.fees.choose_for(venue, instrument, tier as u8);
             *self.fees.rates(place)
         })
+    }
+
+    /// An instrument's settlement, if it has one.
+    pub fn settlement(&self, instrument: InstrumentId) -> Option<InstrumentSettlement> {
+        self.settlement.of(instrument)
+    }
+
+    /// What of an account's trades waits for its settlement.
+    pub fn unsettled(&self, account: AccountId) -> Vec<Unsettled> {
+        self.settlement.unsettled(account)
     }
 
     /// Who has what.

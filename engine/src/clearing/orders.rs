@@ -6,10 +6,12 @@
 use super::fee::{self, Liquidity};
 use super::hold::{Hold, Needed, needed};
 use super::ledger::{Holder, Place};
+use super::settlement::{Joining, StakeRef, Traded};
+use super::terms::Settles;
 use super::{Cleared, Clearing};
 use crate::reject::RejectReason;
 use crate::types::{
-    AccountId, AssetId, InstrumentId, ParticipantId, Price, Quantity, Side, VenueId,
+    AccountId, AssetId, InstrumentId, OwnerId, ParticipantId, Price, Quantity, Side, VenueId,
 };
 
 /// A new order as its hold sees it.
@@ -17,6 +19,7 @@ use crate::types::{
 pub(crate) struct Entering {
     pub(crate) account: AccountId,
     pub(crate) participant: ParticipantId,
+    pub(crate) owner: OwnerId,
     pub(crate) venue: VenueId,
     pub(crate) instrument: InstrumentId,
     pub(crate) side: Side,
@@ -33,6 +36,8 @@ pub(crate) struct Entered {
     at: [Option<Place>; 2],
     assets: [AssetId; 2],
     account: AccountId,
+    /// For the rules of settlement, where there are any.
+    joining: Option<Joining>,
 }
 
 /// One side of a trade, its row already as after it.
@@ -60,7 +65,7 @@ impl Clearing {
     /// Checks whether a new order can hold what it must, and changes nothing.
     ///
     /// # Errors
-    /// INSUFFICIENT_FUNDS, INSUFFICIENT_GOODS, POSITIONS.
+    /// INSUFFICIENT_FUNDS, INSUFFICIENT_GOODS, POSITIONS, UNSETTLED_FULL, INVESTORS_FULL.
     #[inline]
     pub(crate) fn check_entry(
         &self,
@@ -91,12 +96,22 @@ impl Clearing {
         if missing > self.ledger.room() {
             return Err(RejectReason::Positions);
         }
+        let joining = cleared.is_ruled().then_some(Joining {
+            instrument: entering.instrument,
+            account,
+            owner: entering.owner,
+            side: entering.side,
+        });
+        if let Some(joining) = &joining {
+            self.settlement.check_room(joining)?;
+        }
         Ok(Entered {
             needed,
             rates,
             at,
             assets,
             account,
+            joining,
         })
     }
 
@@ -124,12 +139,15 @@ impl Clearing {
         if goods > 0 {
             self.ledger.hold(at[1], goods);
         }
+        let joining = entered.joining.as_ref();
+        let stake = joining.map(|joining| self.settlement.join(joining, at));
         Hold {
             money,
             goods,
             money_at: at[0],
             goods_at: at[1],
             rates: entered.rates,
+            stake: stake.unwrap_or(StakeRef::NONE),
             ..Hold::NONE
         }
     }
@@ -231,6 +249,9 @@ impl Clearing {
         if hold.is_cleared() {
             self.ledger.release(hold.money_at, hold.money);
             self.ledger.release(hold.goods_at, hold.goods);
+            if !hold.stake.is_none() {
+                self.settlement.leave(hold.stake);
+            }
         }
     }
 
@@ -248,13 +269,27 @@ impl Clearing {
         let fees = self.charge(value, quantity, aggressor, parties.map(|party| party.slot));
         let [buy, sell] = parties.map(|party| self.holds[party.slot as usize]);
         let goods = quantity.lots() * cleared.lot_units;
-        self.ledger.capture_to(sell.goods_at, goods, buy.goods_at);
-        let paid = self.pay([buy.money_at, sell.money_at], value, fees, cleared.fees);
+        let later = cleared.settles == Settles::Later;
+        if later {
+            let ledger = &mut self.ledger;
+            ledger.capture_to_held(sell.goods_at, goods, buy.goods_at);
+        } else {
+            self.ledger.capture_to(sell.goods_at, goods, buy.goods_at);
+        }
+        let paid = self.pay([buy.money_at, sell.money_at], value, fees, cleared);
         self.holds[parties[0].slot as usize].money -= paid[0];
         let seller = &mut self.holds[parties[1].slot as usize];
         seller.money -= paid[1];
         seller.goods -= goods;
-        let received = [-(value + fees[0]), value - fees[1]].map(|sum| sum.max(0));
+        let mut received = [-(value + fees[0]), value - fees[1]].map(|sum| sum.max(0));
+        if cleared.is_ruled() {
+            let proceeds = received[1];
+            let traded = Traded { goods, proceeds };
+            self.settlement.trade([buy.stake, sell.stake], traded);
+            if later {
+                received = [0, 0];
+            }
+        }
         for (side, (party, sum)) in [Side::Buy, Side::Sell]
             .into_iter()
             .zip(parties.into_iter().zip(received))
@@ -327,11 +362,14 @@ impl Clearing {
         [buyer, seller]: [Place; 2],
         value: i64,
         fees: [i64; 2],
-        venue: Place,
+        cleared: &Cleared,
     ) -> [i64; 2] {
         let (pays, receives) = (value + fees[0], value - fees[1]);
-        let ledger = &mut self.ledger;
-        if pays >= 0 && receives >= 0 {
+        let (ledger, venue) = (&mut self.ledger, cleared.fees);
+        if cleared.settles == Settles::Later && receives >= 0 {
+            ledger.capture_to_held(buyer, receives, seller);
+            ledger.capture_to(buyer, pays - receives, venue);
+        } else if pays >= 0 && receives >= 0 {
             ledger.capture_to(buyer, receives, seller);
             ledger.capture_to(buyer, pays - receives, venue);
         } else if pays >= 0 {

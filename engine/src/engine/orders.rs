@@ -34,13 +34,19 @@ impl Engine {
         let setting = setting(&self.venues, &self.clearing, &self.limits, order.instrument);
         let market = self.market(order.instrument);
         let entry = Entry::new(order, owner);
-        let price = entry.check(market, &self.arena, &setting, time)?;
+        let lawful = if setting.clears.is_ruled() {
+            self.check_ruled(order, owner)?
+        } else {
+            Ok(())
+        };
+        let price = entry.check(market, &self.arena, &setting, (time, lawful))?;
         let entered = match setting.clears.cleared() {
             None => None,
             Some(cleared) => {
                 let entering = Entering {
                     account: order.account,
                     participant,
+                    owner,
                     venue: self.venues.venue_of(order.instrument),
                     instrument: order.instrument,
                     side: order.side,
@@ -60,7 +66,10 @@ impl Engine {
     pub(super) fn new_order(&mut self, order: &NewOrder, events: &mut Events) {
         let checked = match self.check_new(order, self.time) {
             Ok(checked) => checked,
-            Err(reason) => return self.refuse_new(order, reason.into(), Counted::Yes, events),
+            Err(reason) => {
+                let reject = self.with_basis(order.instrument, reason);
+                return self.refuse_new(order, reject, Counted::Yes, events);
+            }
         };
         // Nothing below can fail.
         let sequence = self.sequence;
@@ -270,6 +279,7 @@ impl Engine {
             | Body::Instruct(_)
             | Body::Acknowledge(_)
             | Body::CloseCustodyDate(_)
+            | Body::Settlement(_)
             | Body::AcceptClock(_)
             | Body::Tick
             | Body::SessionsLost

@@ -41,11 +41,13 @@ pub enum SectionId {
     Clearing = 7,
     /// What live orders hold. Since semantics version 2.
     Holds = 8,
+    /// Days, rules, what waits, owners remembered. Since semantics version 3.
+    Settlement = 13,
 }
 
 impl SectionId {
     /// All sections in their order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Clock,
         Self::Parties,
         Self::Venues,
@@ -54,6 +56,7 @@ impl SectionId {
         Self::Orders,
         Self::Clearing,
         Self::Holds,
+        Self::Settlement,
     ];
     /// The rules version whose snapshots have the section for the first time. One written before
     /// does without it: what the section would hold is as in a new engine.
@@ -66,12 +69,17 @@ impl SectionId {
             | Self::Requests
             | Self::Orders => 1,
             Self::Clearing | Self::Holds => 2,
+            Self::Settlement => 3,
         }
     }
 
     /// The sections of a snapshot that has so many of them.
     fn of_count(count: usize) -> impl Iterator<Item = Self> {
-        let of = |rules: u32| Self::ALL.into_iter().filter(move |one| one.since() <= rules);
+        let of = |rules: u32| {
+            Self::ALL
+                .into_iter()
+                .filter(move |one| one.since() <= rules)
+        };
         let rules = (1..=SEMANTICS_VERSION).find(|rules| of(*rules).count() == count);
         of(rules.unwrap_or(SEMANTICS_VERSION))
     }
@@ -157,6 +165,7 @@ impl Engine {
                 SectionId::Orders => self.encode_orders(&mut out),
                 SectionId::Clearing => self.clearing.encode(&mut out),
                 SectionId::Holds => self.clearing.encode_holds(&mut out),
+                SectionId::Settlement => self.clearing.settlement.encode(&mut out),
             }
             (*section, out)
         });
@@ -217,6 +226,7 @@ impl Engine {
                 self.clearing = Clearing::decode(input, &self.limits, known)?;
             }
             SectionId::Holds => self.decode_holds(input)?,
+            SectionId::Settlement => self.decode_settlement(input)?,
         }
         Ok(())
     }

@@ -17,6 +17,7 @@
 mod clearing;
 mod operations;
 mod orders;
+pub(crate) mod settlement;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -85,6 +86,7 @@ types! {
     Instruct = 28,
     Acknowledge = 29,
     CloseCustodyDate = 30,
+    Settlement = 35,
 }
 
 impl Type {
@@ -120,6 +122,7 @@ impl Type {
             Body::Instruct(_) => Self::Instruct,
             Body::Acknowledge(_) => Self::Acknowledge,
             Body::CloseCustodyDate(_) => Self::CloseCustodyDate,
+            Body::Settlement(_) => Self::Settlement,
         }
     }
 
@@ -463,6 +466,7 @@ fn get_body(input: &mut Reader<'_>, time: Time, kind: Type) -> Result<Body, Byte
         Type::Instruct => clearing::instruct(input),
         Type::Acknowledge => clearing::acknowledge(input),
         Type::CloseCustodyDate => clearing::close_custody_date(input),
+        Type::Settlement => settlement::command(input),
     }
 }
 

@@ -107,7 +107,8 @@ impl<'a> Entry<'a> {
     }
 
     /// Makes all checks after those of the phase table and answers the price the order comes
-    /// with: limit, given protection or computed protection.
+    /// with: limit, given protection or computed protection. `lawful` is what the rules of
+    /// settlement say.
     ///
     /// # Errors
     /// The first check that fails.
@@ -117,12 +118,13 @@ impl<'a> Entry<'a> {
         market: &Market,
         arena: &Arena,
         setting: &Setting<'_>,
-        time: Time,
+        (time, lawful): (Time, Check),
     ) -> Result<Option<Price>, RejectReason> {
         self.check_phase(setting)?;
         if matches!(setting.clears, Clears::Missing) {
             return Err(RejectReason::NotCleared);
         }
+        lawful?;
         self.check_combination()?;
         let price = self.effective_price(market, setting);
         self.check_prices(setting, price)?;

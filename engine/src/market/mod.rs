@@ -65,6 +65,14 @@ impl Clears {
     }
 }
 
+impl Clears {
+    /// Whether the instrument has rules of settlement.
+    #[inline]
+    pub(crate) fn is_ruled(&self) -> bool {
+        self.cleared().is_some_and(Cleared::is_ruled)
+    }
+}
+
 impl Setting<'_> {
     /// Whether orders are matched as they come.
     #[inline]

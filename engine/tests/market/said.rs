@@ -66,6 +66,12 @@ impl Names {
                 let (amount, status) = (report.amount.units(), report.status);
                 format!("custody {:?} {amount} {status:?}", report.direction)
             }
+            Event::Settlement(settled) => format!(
+                "settled {} goods {} money {}",
+                settled.account.index(),
+                settled.goods,
+                settled.money
+            ),
             Event::DayRolled(rolled) => format!("day {} begins", rolled.day),
         }
     }

@@ -8,6 +8,7 @@ use sanjiang_engine::limits::Limits;
 use sanjiang_engine::types::*;
 
 use super::rng::Rng;
+use super::settle;
 use super::world::{HOUR, lots_of, name, price_at};
 use crate::reference::{Holder, Reference};
 
@@ -37,6 +38,8 @@ pub fn limits(rng: &mut Rng, limits: Limits) -> Limits {
         rates_max: rng.pick(&[4, 8, 16]),
         instructions_max: rng.pick(&[1, 3, 6]),
         references_max: rng.pick(&[2, 8, 8]),
+        unsettled_max: rng.pick(&[2, 6, 40, 40]),
+        investors_max: rng.pick(&[2, 5, 40, 40, 40]),
         ..limits
     }
 }
@@ -97,6 +100,7 @@ pub fn opening(rng: &mut Rng, all: &[InstrumentTerms]) -> Vec<Body> {
     for _ in 0..rng.pick(&[0, 2, 5]) {
         list.push(fees(rng));
     }
+    settle::opening(rng, all.len() as u32, &mut list);
     for account in 0..8 {
         for which in 0..3 {
             list.push(first(rng, all, account, which));
@@ -364,17 +368,18 @@ pub fn turn(
 ) -> Option<Body> {
     let waiting = !world.money.pending.is_empty();
     let pending = if waiting { 300 } else { 0 };
-    match rng.weighted(&[(500, 0), (pending, 1), (50, 2), (250, 3)]) {
+    match rng.weighted(&[(500, 0), (pending, 1), (50, 2), (250, 3), (120, 4)]) {
         0 => Some(instruct(rng, world)),
         1 => acknowledge(rng, world, places, time),
         2 => Some(close(rng, world, time)),
+        4 => Some(settle::turn(rng, world)),
         _ => Some(administer(rng)),
     }
 }
 
 /// An acknowledgement gets who approves it: mostly another principal, as must be.
 pub fn approve(rng: &mut Rng, command: &mut Command) {
-    if !matches!(command.body, Body::Acknowledge(_)) {
+    if !matches!(command.body, Body::Acknowledge(_) | Body::Settlement(_)) {
         return;
     }
     let approver = rng.weighted(&[

@@ -97,7 +97,7 @@ const REPORTS: [&str; 9] = [
     "RESTATED",
 ];
 const BOOK: [&str; 3] = ["ADD", "CHANGE", "DELETE"];
-const EVENTS: [&str; 14] = [
+const EVENTS: [&str; 15] = [
     "Report",
     "Trade",
     "Book",
@@ -112,9 +112,16 @@ const EVENTS: [&str; 14] = [
     "ReferencePrice",
     "DayRolled",
     "Custody",
+    "Settlement",
 ];
 
-const FIRED: [&str; 4] = ["day roll", "end of day", "timetable", "good till date"];
+const FIRED: [&str; 5] = [
+    "day roll",
+    "end of day",
+    "timetable",
+    "good till date",
+    "settlement",
+];
 
 /// The orders that end at an instant of their own.
 fn dated(world: &Reference) -> Vec<u64> {
@@ -198,6 +205,7 @@ fn event_of(event: &Event) -> usize {
         Event::ReferencePrice(_) => 11,
         Event::DayRolled(_) => 12,
         Event::Custody(_) => 13,
+        Event::Settlement(_) => 14,
         // Only the tools on a stopped folder cause them: `tests/acts`.
         Event::EpochBegan(_) | Event::Quarantined(_) => unreachable!("not generated"),
     }
@@ -247,6 +255,7 @@ pub fn reject_of(event: &Event) -> Option<RejectReason> {
         | Event::ReferencePrice(_)
         | Event::DayRolled(_)
         | Event::Custody(_)
+        | Event::Settlement(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => None,
     };
@@ -357,6 +366,7 @@ impl Coverage {
                 | Event::StatusChanged(_)
                 | Event::ReferencePrice(_)
                 | Event::DayRolled(_)
+                | Event::Settlement(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_) => {}
             }
@@ -392,6 +402,9 @@ impl Coverage {
             }
             if matches!(event, Event::DayRolled(_)) {
                 self.hit(Cell::Fired(FIRED[0]));
+            }
+            if matches!(event, Event::Settlement(_)) {
+                self.hit(Cell::Fired(FIRED[4]));
             }
             if matches!(event, Event::PhaseChanged(_)) {
                 self.hit(Cell::Fired(FIRED[2]));

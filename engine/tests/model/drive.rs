@@ -205,6 +205,7 @@ impl Driver {
                 | Event::StatusChanged(_)
                 | Event::ReferencePrice(_)
                 | Event::DayRolled(_)
+                | Event::Settlement(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_) => plain.push(event),
             }

@@ -8,7 +8,7 @@ use sanjiang_engine::event::{CustodyReport, CustodyStatus};
 
 use super::coverage::Cell;
 
-const COMMANDS: [&str; 8] = [
+const COMMANDS: [&str; 9] = [
     "CreateAsset",
     "CreateCustodian",
     "SetClearing",
@@ -17,6 +17,7 @@ const COMMANDS: [&str; 8] = [
     "Instruct",
     "Acknowledge",
     "CloseCustodyDate",
+    "SetSettlement",
 ];
 
 const CUSTODY: [&str; 6] = [
@@ -29,7 +30,7 @@ const CUSTODY: [&str; 6] = [
 ];
 
 /// What the reference says of fees and holds.
-const REACHED: [&str; 16] = [
+const REACHED: [&str; 18] = [
     "maker fee",
     "taker fee",
     "auction fee",
@@ -46,6 +47,8 @@ const REACHED: [&str; 16] = [
     "decrement lowers a hold",
     "replace raises a hold",
     "replace lowers a hold",
+    "a trade waits",
+    "both legs wait in one row",
 ];
 
 /// The name of a command about money or goods.
@@ -59,6 +62,7 @@ pub fn command(body: &Body) -> Option<&'static str> {
         Body::Instruct(_) => 5,
         Body::Acknowledge(_) => 6,
         Body::CloseCustodyDate(_) => 7,
+        Body::Settlement(_) => 8,
         Body::NewOrder(_)
         | Body::CancelOrder(_)
         | Body::ReplaceOrder(_)

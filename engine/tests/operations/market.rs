@@ -29,6 +29,8 @@ pub const LIMITS: Limits = Limits {
     rates_max: 8,
     instructions_max: 8,
     references_max: 16,
+    unsettled_max: 8,
+    investors_max: 8,
     sessions_max: 8,
     requests_capacity: 2_048,
 };
@@ -232,6 +234,7 @@ fn reject_of(event: &Event) -> Option<sanjiang_engine::reject::Reject> {
         | Event::ReferencePrice(_)
         | Event::DayRolled(_)
         | Event::Custody(_)
+        | Event::Settlement(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => None,
     }

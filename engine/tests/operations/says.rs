@@ -55,6 +55,13 @@ fn line(event: &Event) -> String {
                 report.direction, report.status
             )
         }
+        Event::Settlement(settled) => format!(
+            "settled {} {} {} {}",
+            settled.instrument.index(),
+            settled.account.index(),
+            settled.goods,
+            settled.money
+        ),
         Event::Trade(_)
         | Event::Indicative(_)
         | Event::Uncrossed(_)

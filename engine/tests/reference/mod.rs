@@ -24,8 +24,8 @@ use sanjiang_engine::types::*;
 use sanjiang_engine::venue::*;
 
 pub use ledger::Holder;
-pub use registry::Money;
 use registry::{Account, Calendar, Instrument, Request, Session, Venue};
+pub use registry::{Money, Settling};
 
 /// A fault put in on purpose, to prove that the comparison sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,6 +44,10 @@ pub enum Fault {
     FeeDown,
     /// Self-trade prevention that decrements leaves the holds as they were.
     DecrementKeepsHold,
+    /// What was bought is free a day early.
+    SettledEarly,
+    /// A sell is remembered for one day less than a buy.
+    ReverseShort,
 }
 
 /// What an order is now. A stop becomes `Market` or `Limit` when it is elected.
@@ -110,6 +114,7 @@ pub struct Reference {
     pub sessions: Vec<Session>,
     pub orders: Vec<Order>,
     pub money: Money,
+    pub settling: Settling,
     requests: Vec<Request>,
     requests_max: u32,
     requests_reserved: u32,
@@ -184,6 +189,7 @@ impl Reference {
             sessions: Vec::new(),
             orders: Vec::new(),
             money: Money::default(),
+            settling: Settling::default(),
             requests: Vec::new(),
             requests_max: limits.requests_capacity,
             requests_reserved: limits.requests_capacity / 4,

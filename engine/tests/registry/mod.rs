@@ -10,12 +10,14 @@ mod money;
 mod phases;
 mod requests;
 mod rules;
+mod settlement;
 mod time;
 
 use super::*;
 pub use money::{Cleared, Money};
 pub use phases::call;
 pub use rules::{asked, fails};
+pub use settlement::Settling;
 
 pub struct Account {
     pub name: Name,
@@ -44,6 +46,9 @@ pub struct Venue {
     pub rolled: i128,
     /// Timetable entries later than this are still to come.
     pub passed: i128,
+    pub regimes: Vec<Regime>,
+    /// How often its day rolled.
+    pub days: u32,
 }
 
 pub struct Instrument {

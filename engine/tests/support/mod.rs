@@ -168,6 +168,8 @@ pub fn limits() -> Limits {
         rates_max: 16,
         instructions_max: 16,
         references_max: 64,
+        unsettled_max: 64,
+        investors_max: 64,
         sessions_max: 16,
         requests_capacity: 1_024,
     }
