@@ -12,6 +12,7 @@ mod money;
 mod properties;
 mod said;
 mod scenarios;
+mod settle;
 mod shanghai;
 mod suites;
 mod words;

@@ -4,7 +4,8 @@
 //! `on=ACCOUNT tif=IOC until=TIME post show=N min=N stp=MODE protect=PRICE`; `cancel NAME`,
 //! `replace NAME [@PRICE] [x=QUANTITY] [trigger=PRICE]`, `mass ACCOUNT [buy|sell]`, `phase P`,
 //! `status venue|instrument S`, `reference PRICE`, `terms KEY=VALUE..`, `accounts OWNER..`,
-//! `schedule OFFSET=PHASE..`, `time NANOSECONDS`, `ticks`; those about money are in `money`.
+//! `schedule OFFSET=PHASE..`, `time NANOSECONDS`, `ticks`; those about money are in `money`, about
+//! settlement and days in `settle`.
 //! Account 0 trades unless `on=` says otherwise. Times are counted from the begin of day 1.
 //!
 //! Invariant: a line that is not understood stops the test. Not here: comparing.
@@ -25,6 +26,7 @@ use sanjiang_engine::venue::{Phase, TradingStatus};
 use crate::desk::{self, DAY, Desk, INSTRUMENT, VENUE, small_limits};
 use crate::money;
 use crate::said::Names;
+use crate::settle;
 
 /// One scenario on its way.
 pub struct Stage {
@@ -62,9 +64,15 @@ impl Stage {
                 }
             }
             "time" => self.desk.time = at(number(words[1])),
+            "day" => self.desk.time = at((number(words[1]) - 1) * 24 * 3_600 * 1_000_000_000),
             "clear" => {
                 let decimals = |key| value(&words, key).map_or(0, |word| number(word) as u8);
                 self.clears = Some((decimals("money"), decimals("goods")));
+            }
+            "waits" | "holders" => {
+                return settle::tell(&self.desk.engine, &words)
+                    .into_iter()
+                    .collect();
             }
             "has" | "venue" => return money::tell(&self.desk.engine, &words).into_iter().collect(),
             _ => return self.act(&words),
@@ -152,7 +160,9 @@ impl Stage {
                 venue: VENUE,
                 entries: words[1..].iter().map(|word| entry(word)).collect(),
             })),
-            _ => money::body(words).unwrap_or_else(|| Body::NewOrder(new_order(&words[1..]))),
+            _ => money::body(words)
+                .or_else(|| settle::body(words))
+                .unwrap_or_else(|| Body::NewOrder(new_order(&words[1..]))),
         }
     }
 

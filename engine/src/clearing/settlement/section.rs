@@ -215,7 +215,9 @@ impl Clearing {
             one.last_sell = input.option(day)?;
             let kept = all.kept(instrument).ok_or_else(wrong)?;
             let days = [one.last_buy, one.last_sell];
-            let past = days.iter().flatten().all(|day| *day <= all.day(kept.venue));
+            let today = all.day(kept.venue);
+            let past = days.iter().flatten().all(|day| *day <= today);
+            let past = past && kept.near(&one, today) == days;
             let told = one.ever || days != [None, None];
             let fits = (kept.set.max_holders.is_some() || !one.ever)
                 && (kept.set.reverse_trade_days > 0 || days == [None, None]);
