@@ -339,6 +339,7 @@ impl Tables {
                 | Event::Operation(_)
                 | Event::Duplicate(_)
                 | Event::Custody(_)
+                | Event::Settlement(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_) => {}
             }

@@ -284,6 +284,14 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::RegimeConflict => "these regimes cannot stand on one venue",
         R::LicenceRequired => "the regime asks for a licence; give it, or a demonstration venue",
         R::ModelNotAvailable => "the venue does not offer this way of trading",
+        R::TPlusN => {
+            "too few trading days lie between this and the owner's trade of the other side, or it has a \
+             live order there; see Accounts.GetSettlement"
+        }
+        R::MaxHolders => {
+            "as many owners hold the goods, or may, as the law or the operator allows; see \
+             Accounts.GetSettlement"
+        }
         R::InvalidCombination => "order type, time in force and instructions do not go together",
         R::PriceSign => "a price has a sign the instrument does not allow, or one is missing",
         R::Quantity => "the quantity must be above zero",
@@ -317,5 +325,9 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::CustodyDateClosed => "the custodian's business_date is closed; use a later one",
         R::ReferenceUsed => "the custodian's reference was used on that date; use another",
         R::AmountLimit => "more than 2^60 smallest units of the asset would be in circulation",
+        R::UnsettledFull => {
+            "as many accounts wait for settlement, or may, as the exchange has rows for"
+        }
+        R::InvestorsFull => "the exchange remembers as many owners' trades and holdings as it may",
     }
 }

@@ -10,6 +10,7 @@ mod fields;
 mod operations;
 mod orders;
 mod session;
+mod settlement;
 mod timetable;
 
 pub use clearing::posting_place;

@@ -226,6 +226,7 @@ fn take(
                 | Event::StatusChanged(_)
                 | Event::ReferencePrice(_)
                 | Event::DayRolled(_)
+                | Event::Settlement(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_) => {}
             }

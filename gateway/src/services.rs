@@ -13,6 +13,7 @@ mod operations;
 mod order_entry;
 mod pages;
 mod postings;
+mod settlement;
 mod standing;
 mod streams;
 mod trades;

@@ -7,6 +7,7 @@
 mod clearing;
 mod history;
 mod session;
+mod settlement;
 mod venue;
 
 use engine::command::{InstrumentTerms, Scope};
@@ -27,6 +28,7 @@ pub use clearing::{
 };
 pub use history::{client_order_id, execution_report, order};
 pub use session::session_reports;
+pub use settlement::{settlement, unsettled};
 pub use venue::venue;
 
 /// Where in the exchange's history an event stands.

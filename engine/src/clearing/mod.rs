@@ -29,7 +29,7 @@ pub use terms::{Cleared, factors};
 
 use crate::command::FeeRates;
 use crate::limits::Limits;
-use crate::types::{AccountId, InstrumentId, VenueId};
+use crate::types::{AccountId, AssetId, InstrumentId, VenueId};
 use assets::Assets;
 use custody::Custody;
 use fee::Fees;
@@ -87,6 +87,15 @@ impl Clearing {
     /// What of an account's trades waits for its settlement.
     pub fn unsettled(&self, account: AccountId) -> Vec<Unsettled> {
         self.settlement.unsettled(account)
+    }
+
+    /// What of an account's position waits for its settlement, in minor units; it is held.
+    pub fn unsettled_of(&self, account: AccountId, asset: AssetId) -> i64 {
+        self.settlement.unsettled_at(account, |instrument| {
+            let cleared = self.terms(instrument);
+            let cleared = cleared.expect("what waits is of an instrument with clearing");
+            [cleared.money == asset, cleared.goods == asset]
+        })
     }
 
     /// Who has what.

@@ -140,6 +140,7 @@ fn item(body: &Body, index: u32, event: &Event) -> Option<Item> {
         | Event::ReferencePrice(_)
         | Event::DayRolled(_)
         | Event::Custody(_)
+        | Event::Settlement(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => return None,
     })

@@ -125,6 +125,7 @@ context!(
     CreateAssetRequest,
     CreateCustodianRequest,
     SetClearingRequest,
+    SetSettlementRequest,
     SetFeesRequest,
     SetTierRequest,
     InstructRequest,

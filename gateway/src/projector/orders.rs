@@ -159,6 +159,7 @@ impl LiveOrders {
             | Event::StatusChanged(_)
             | Event::ReferencePrice(_)
             | Event::DayRolled(_)
+            | Event::Settlement(_)
             | Event::EpochBegan(_)
             | Event::Quarantined(_) => Ok(()),
         }

@@ -154,6 +154,8 @@ fn is_history(event: &Event) -> bool {
         | Event::StatusChanged(_)
         | Event::ReferencePrice(_)
         | Event::DayRolled(_)
+        // What it frees was moved by the trades.
+        | Event::Settlement(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => false,
     }
@@ -183,6 +185,7 @@ fn ask(body: &Body) -> Ask {
         | Body::Instruct(_)
         | Body::Acknowledge(_)
         | Body::CloseCustodyDate(_)
+        | Body::Settlement(_)
         | Body::AcceptClock(_) => Ask::Operation,
         Body::OpenSession(_)
         | Body::Tick

@@ -22,14 +22,14 @@ use crate::to_proto;
 const INSTRUCTIONS_SCANNED_MAX: usize = SIZE_MAX as usize;
 
 /// Some of a list, and where the next page begins.
-struct Seen<T, N> {
-    entries: Vec<T>,
-    next: Option<N>,
+pub(super) struct Seen<T, N> {
+    pub(super) entries: Vec<T>,
+    pub(super) next: Option<N>,
 }
 
 impl<T, N> Seen<T, N> {
     /// At most `limit` entries of a list, each with where it stands.
-    fn of(list: impl Iterator<Item = (N, T)>, limit: usize) -> Self {
+    pub(super) fn of(list: impl Iterator<Item = (N, T)>, limit: usize) -> Self {
         let mut entries = Vec::with_capacity(limit);
         for (place, entry) in list {
             if entries.len() == limit {
@@ -43,7 +43,7 @@ impl<T, N> Seen<T, N> {
     }
 }
 
-fn wrong_token() -> Failure {
+pub(super) fn wrong_token() -> Failure {
     Failure::field(
         "page_token",
         "is no token of this list; copy next_page_token",
@@ -51,7 +51,7 @@ fn wrong_token() -> Failure {
 }
 
 /// The number a token is, if one is given.
-fn number<T: std::str::FromStr>(token: &str) -> Result<Option<T>, Failure> {
+pub(super) fn number<T: std::str::FromStr>(token: &str) -> Result<Option<T>, Failure> {
     if token.is_empty() {
         return Ok(None);
     }
@@ -63,7 +63,7 @@ fn token<T: ToString>(next: Option<T>) -> String {
 }
 
 /// Who is charged for a look at an account.
-fn payer(tables: &Tables, account: AccountId) -> Payer {
+pub(super) fn payer(tables: &Tables, account: AccountId) -> Payer {
     tables
         .account(account)
         .map_or(Payer::Reader, |entry| Payer::Participant(entry.participant))
@@ -87,19 +87,23 @@ pub async fn balances(
     let (sequence, seen) = look(exchange, payer, move |engine| {
         let positions = engine.clearing().ledger().of_account_from(account, from);
         Seen::of(
-            positions.map(|(number, position)| (number, *position)),
+            positions.map(|(number, position)| {
+                let unsettled = engine.clearing().unsettled_of(account, position.asset());
+                (number, (*position, unsettled))
+            }),
             limit,
         )
     })
     .await?;
     let tables = exchange.directory.read();
-    let balances = seen.entries.iter().filter_map(|position| {
+    let balances = seen.entries.iter().filter_map(|(position, unsettled)| {
         let asset = tables.asset(position.asset())?;
         Some(v1::Balance {
             asset_id: asset.name.as_str().to_owned(),
             available: to_proto::amount_text(asset, position.available),
             held: to_proto::amount_text(asset, position.held),
             balance: to_proto::amount_text(asset, position.balance()),
+            unsettled: to_proto::amount_text(asset, *unsettled),
             demonstration: to_proto::asset_is_demonstration(asset),
         })
     });
@@ -196,7 +200,11 @@ pub async fn clearing(
     })
 }
 
-fn cleared(tables: &Tables, name: &str) -> Result<(InstrumentId, VenueId, ClearedEntry), Failure> {
+/// The instrument, its venue and its clearing.
+pub(super) fn cleared(
+    tables: &Tables,
+    name: &str,
+) -> Result<(InstrumentId, VenueId, ClearedEntry), Failure> {
     let id = instrument(tables, name)?;
     let cleared = tables.cleared.get(&id).copied();
     let venue = tables.instrument(id).map(|entry| entry.venue);

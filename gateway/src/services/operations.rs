@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use engine::command::{Body, Command, Demonstration};
+use engine::command::{Body, Command, Demonstration, SettlementCommand};
 use engine::types::{PrincipalId, Sequence};
 use proto::v1;
 use proto::v1::operations_server::Operations;
@@ -88,6 +88,10 @@ impl Operations for OperationsService {
     }
 
     async fn set_clearing(&self, request: Request<v1::SetClearingRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_settlement(&self, request: Request<v1::SetSettlementRequest>) -> Reported {
         Ok(self.change(request.get_ref()).await?)
     }
 
@@ -242,6 +246,10 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         Body::SetFees(set) => of_venue(set.venue),
         Body::Instruct(instruct) => of_custodian(instruct.custodian),
         Body::CloseCustodyDate(close) => of_custodian(close.custodian),
+        Body::Settlement(command) => {
+            let SettlementCommand::Set(set) = command.as_ref();
+            tables.is_demonstration(set.instrument)
+        }
         // A demonstration's custodian leaves nothing to be acknowledged.
         Body::Acknowledge(_) => false,
         Body::NewOrder(_)

@@ -77,6 +77,7 @@ pub fn session_reports(
             | Event::ReferencePrice(_)
             | Event::DayRolled(_)
             | Event::Custody(_)
+            | Event::Settlement(_)
             | Event::EpochBegan(_)
             | Event::Quarantined(_) => {}
         }

@@ -256,6 +256,24 @@ impl Settlement {
         stakes.any(|(_, stake)| stake.instrument == instrument && stake.waits())
     }
 
+    /// What of an account waits, where `counts` says of an instrument's money and goods whether
+    /// they are what is asked about.
+    pub(super) fn unsettled_at(
+        &self,
+        account: AccountId,
+        counts: impl Fn(InstrumentId) -> [bool; 2],
+    ) -> i64 {
+        let mut sum = 0;
+        for at in self.stakes.of(account.index()) {
+            let stake = self.stakes.row(at);
+            let [money, goods] = counts(stake.instrument);
+            for due in &stake.due {
+                sum += i64::from(money) * due.money + i64::from(goods) * due.goods;
+            }
+        }
+        sum
+    }
+
     /// What of an account waits, instrument by instrument in order of the handles, the nearest
     /// first.
     pub(crate) fn unsettled(&self, account: AccountId) -> Vec<Unsettled> {
