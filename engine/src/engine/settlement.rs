@@ -229,7 +229,7 @@ impl Engine {
 
     pub(super) fn decode_settlement(&mut self, input: &mut Reader<'_>) -> Result<(), BytesError> {
         let live: Vec<_> = self.joined().collect();
-        let known = (&self.parties, &self.venues);
+        let known = (&self.parties, &*self.venues);
         let clearing = &mut self.clearing;
         clearing.decode_settlement(input, &self.limits, known, live.into_iter())
     }
