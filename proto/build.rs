@@ -9,7 +9,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 use prost::Message as _;
 
 /// The files of the contract, in order of dependency.
-const FILES: [&str; 12] = [
+const FILES: [&str; 13] = [
     "sanjiang/v1/types.proto",
     "sanjiang/v1/session.proto",
     "sanjiang/v1/order_entry.proto",
@@ -19,6 +19,7 @@ const FILES: [&str; 12] = [
     "sanjiang/v1/limits.proto",
     "sanjiang/v1/receipts.proto",
     "sanjiang/v1/credit.proto",
+    "sanjiang/v1/settlement.proto",
     "sanjiang/v1/accounts.proto",
     "sanjiang/v1/correction.proto",
     "sanjiang/v1/operations.proto",

@@ -68,7 +68,9 @@ impl Engine {
             let units = cleared.map(|cleared| cleared.lot_units);
             (slot, row.flags.side(), row.leaves.lots(), units)
         });
-        self.clearing().audit(live)
+        self.clearing().audit(live)?;
+        self.clearing()
+            .audit_settlement(self.joined(), self.parties())
     }
 
     fn audit_market(

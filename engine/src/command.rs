@@ -11,6 +11,7 @@ mod standing;
 mod receipts;
 mod correction;
 mod credit;
+mod settlement;
 
 pub use clearing::{
     Acknowledge, AssetClass, CloseCustodyDate, CreateAsset, CreateCustodian, CustodianKind,
@@ -31,6 +32,7 @@ pub use credit::{
     CreditCommand, Half, MoveCollateral, Pledging, SetCreditLine, SetHaircut, SetScore, Transfer,
     TransferHalf,
 };
+pub use settlement::{HolderCount, SetSettlement, SettlementCommand};
 
 use crate::types::{
     AccountId, CalendarId, ClientId, InstrumentId, Name, Nanoseconds, NewOrder, OrderId, OwnerId,
@@ -167,6 +169,8 @@ pub enum Body {
     Correction(CorrectionCommand),
     /// Credit lines, collateral, transfers.
     Credit(CreditCommand),
+    /// An instrument's settlement.
+    Settlement(Box<SettlementCommand>),
     /// Time passes: the sequencer puts one before any command at or past the next deadline.
     Tick,
     /// Start-up: connections of the time before are gone.
@@ -215,6 +219,7 @@ impl Body {
             | Self::Receipts(_)
             | Self::Correction(_)
             | Self::Credit(_)
+            | Self::Settlement(_)
             | Self::Tick
             | Self::SessionsLost
             | Self::SemanticsVersion(_)

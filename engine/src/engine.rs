@@ -17,6 +17,7 @@ mod receipts;
 mod sections;
 mod settings;
 mod standing;
+mod settlement;
 mod views;
 
 pub use holds::{Held, HeldFor};
@@ -297,6 +298,10 @@ impl Engine {
                 self.correct(&command.envelope, correction, events);
             }
             Body::Credit(credit) => self.credit(credit, &command.envelope, events),
+            Body::Settlement(settlement) => {
+                let done = self.settlement(&command.envelope, settlement);
+                operation(events, done.map(|()| None));
+            }
             Body::Tick => self.tick(events),
             Body::BeginEpoch(begin) => {
                 events.push(Event::EpochBegan(*begin));
@@ -347,6 +352,10 @@ impl Engine {
                 checked.map(|_| ())
             }
             Body::Credit(credit) => self.check_credit(credit, &command.envelope),
+            Body::Settlement(settlement) => {
+                let checked = self.check_settlement(&command.envelope, settlement);
+                checked.map(|_| ())
+            }
             Body::Tick
             | Body::AcceptClock(_)
             | Body::SessionsLost

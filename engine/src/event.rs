@@ -68,6 +68,8 @@ pub enum Event {
     Correction(CorrectionEvent),
     /// What became of credit, collateral or a transfer.
     Credit(CreditEvent),
+    /// What waited for its settlement is free.
+    Settlement(Settled),
     /// A new epoch began.
     EpochBegan(BeginEpoch),
     /// A command was not applied, since an operator quarantined it.
@@ -419,6 +421,21 @@ const _: () = assert!(
     size_of::<Event>() == size_of::<Trade>(),
     "an event is copied on the hot path: none is larger than a trade"
 );
+
+/// What an account bought and sold of an instrument on one trading day has settled, both legs in
+/// one event: it was held and is available. Nothing moved from one holder to another: that did the
+/// trades.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Settled {
+    /// The instrument.
+    pub instrument: InstrumentId,
+    /// The account.
+    pub account: AccountId,
+    /// The goods it bought, in minor units.
+    pub goods: i64,
+    /// The proceeds of what it sold less their fees, in minor units of the money.
+    pub money: i64,
+}
 
 /// The events of one or more commands, in order. Reused: `clear` keeps the room.
 #[derive(Default, Debug)]

@@ -62,6 +62,14 @@ pub struct Limits {
     /// Halves of transfers ever done: their ids stay used for ever. Default 2^20, 17 MB: an hour
     /// at 300 a second, or ten years at 290 a day.
     pub transfers_max: u32,
+    /// Pairs of an account and an instrument with rules of settlement that have live orders or
+    /// trades waiting. Default 2^18: each has a place for every day it can wait, 240 bytes in all,
+    /// so that no trade can fail for want of one.
+    pub unsettled_max: u32,
+    /// Pairs of a beneficial owner and an instrument that are remembered for reverse trades or as
+    /// holders. Default 2^20: holders are at most 200 a security under the law, and a trade is
+    /// forgotten after at most 20 trading days.
+    pub investors_max: u32,
     /// Sessions ever opened. Default 65,536.
     pub sessions_max: u32,
     /// Room for remembered requests. Default 2^20, about 17,000 unary requests a second that are
@@ -115,6 +123,8 @@ impl Default for Limits {
             credits_max: 1 << 17,
             haircuts_max: 1 << 12,
             transfers_max: 1 << 20,
+            unsettled_max: 1 << 18,
+            investors_max: 1 << 20,
             sessions_max: 1 << 16,
             requests_capacity: 1 << 20,
         }

@@ -98,6 +98,12 @@ reasons! {
     ModelNotAvailable = 43, "MODEL_NOT_AVAILABLE";
     /// The venue admits qualified investors only.
     NotQualified = 44, "NOT_QUALIFIED";
+    /// Too few trading days since the owner's trade of the other side, or it has a live order there
+    /// (FIX 103 = 99).
+    TPlusN = 45, "T_PLUS_N";
+    /// The goods have as many holders as they may, places that live buys hold included (FIX 103 =
+    /// 99).
+    MaxHolders = 46, "MAX_HOLDERS";
     // -- tick, lot, quantity -----------------------------------------------------------------
     /// Order type, time in force and instructions do not go together.
     InvalidCombination = 50, "INVALID_COMBINATION";
@@ -194,6 +200,10 @@ reasons! {
     NoCredit = 114, "NO_CREDIT";
     /// The goods are not taken as collateral for that currency, or not so many kinds of them.
     NotCollateral = 115, "NOT_COLLATERAL";
+    /// As many accounts trade with rules of settlement, or wait for it, as may (FIX 103 = 99).
+    UnsettledFull = 126, "UNSETTLED_FULL";
+    /// As many owners are remembered for reverse trades and as holders as may be (FIX 103 = 99).
+    InvestorsFull = 127, "INVESTORS_FULL";
 }
 
 impl RejectReason {

@@ -29,6 +29,8 @@ fn small() -> Limits {
         receipt_numbers_max: 32,
         trades_kept_max: 8,
         receivables_max: 4,
+        unsettled_max: 4,
+        investors_max: 4,
         sessions_max: 2,
         requests_capacity: 8,
     }

@@ -19,7 +19,7 @@ mod pairs;
 
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{BeginEpoch, Party, RiskLimits, RiskScope, Scope, SetRiskLimits};
-use crate::event::{CorrectionEvent, CreditEvent, CustodyReport, Event, StandingChanged , ReceiptReport , TradeCorrection};
+use crate::event::{CorrectionEvent, CreditEvent, CustodyReport, Event, StandingChanged , ReceiptReport , TradeCorrection , Settled};
 use crate::reject::Reject;
 use crate::types::{InstrumentId, Price, Quantity, Sequence, Side};
 use pairs::{Digest, Pairs};
@@ -133,6 +133,7 @@ impl Event {
             | Self::Receipt(_)
             | Self::Correction(_)
             | Self::Credit(_)
+            | Self::Settlement(_)
             | Self::EpochBegan(_)
             | Self::Quarantined(_) => {
                 let mut buffer = Buffer::new();
@@ -263,6 +264,7 @@ impl Buffer {
             Event::Receipt(report) => self.receipt(report),
             Event::Correction(correction) => self.correction(correction),
             Event::Credit(event) => self.credit(event),
+            Event::Settlement(settled) => self.settled(settled),
             Event::EpochBegan(began) => self.epoch_began(began),
             Event::Quarantined(quarantine) => {
                 self.byte(15);
@@ -469,6 +471,15 @@ impl Buffer {
                 self.i64(moved.amount.units());
             }
         }
+    }
+
+    fn settled(&mut self, settled: &Settled) {
+        self.byte(24);
+        self.byte(1);
+        self.instrument(settled.instrument);
+        self.u32(settled.account.index());
+        self.i64(settled.goods);
+        self.i64(settled.money);
     }
 
     fn epoch_began(&mut self, began: &BeginEpoch) {

@@ -17,6 +17,7 @@ mod model {
     pub mod papers;
     pub mod rng;
     pub mod script;
+    pub mod settle;
     pub mod shrink;
     pub mod subject;
     pub mod world;
@@ -169,6 +170,8 @@ fn a_fault_on_either_side_is_seen() {
         Fault::ReceiptsUnbacked,
         Fault::BustKeepsFees,
         Fault::NeverRepaid,
+        Fault::SettledEarly,
+        Fault::ReverseShort,
     ];
     for fault in faults {
         assert!(

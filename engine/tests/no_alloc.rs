@@ -1,5 +1,5 @@
 //! In steady state a command allocates nothing: books, stops, timers, phases' memories, events,
-//! holds, fees and positions, standings and limits of risk.
+//! holds, fees, positions, and settlement over days, standings and limits of risk.
 //!
 //! Invariant: after a warm-up of the same mix, 200,000 commands make no call to the allocator. The
 //! harness runs one test here, so nothing else allocates beside it. Not here: growth (an engine's
@@ -11,22 +11,24 @@ use sanjiang_engine::command::{
     Access, AssetClass, Authority, Body, CancelOrder, Command, CorrectionCommand, CreateAccount,
     CreateAsset, CreateCustodian, CreateInstrument, CreateOwner, CreateParticipant, CreateVenue,
     CreditCommand, CustodianKind,
-    Demonstration, Direction, Envelope, FeeRates, Identity, Instruct,
+    Demonstration, Direction, Envelope, FeeRates, HolderCount, Identity, Instruct,
     InstrumentTerms, LimitsCommand, MassCancel,
     OrderToTrade, Party,
-    MoveCollateral, Pledging, ReplaceOrder, RiskLimits, RiskScope, Roles,   Sequenced, SetAccess,
+    MoveCollateral, Pledging,
+    ReplaceOrder, RiskLimits, RiskScope, Roles,    Sequenced, SetCalendar, SetAccess,
     SetClearing, SetCreditLine, SetFees,
     SetHaircut, SetPhase, SetRiskLimits, SetRoles, SetStanding, Standing,
-    StandingCommand, Throttle, TradeRef, SetScore,
+    StandingCommand, Throttle, TradeRef, SetScore, SetSettlement,
+    SettlementCommand,
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{Event, Events, ExecType};
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::{
-    AccountId, Amount, AssetId, CustodianId, InstrumentId, LimitTerms, Name, Nanoseconds, NewOrder,
-    OrderId, OrderType, OwnerId, ParticipantId, Posting, Price, PriceSign, PrincipalId, Quantity,
-    SelfTradePrevention, Side, Time, TimeInForce, Title, VenueId,
+    AccountId, Amount, AssetId, CalendarId, CustodianId, InstrumentId, LimitTerms, Name,
+    Nanoseconds, NewOrder, OrderId, OrderType, OwnerId, ParticipantId, Posting, Price, PriceSign,
+    PrincipalId, Quantity, SelfTradePrevention, Side, Time, TimeInForce, Title, VenueId,
 };
 use sanjiang_engine::venue::{Model, Phase, Regime};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -38,6 +40,10 @@ const ACCOUNTS: u64 = 16;
 const INSTRUMENTS: u64 = 4;
 /// How many of them settle in money and goods; the others trade without.
 const CLEARED: u32 = 3;
+/// The one of them that settles a day later and whose holders are counted.
+const LATER: u32 = 2;
+/// After so many commands a day passes, the first one in the busiest hour.
+const DAY_EVERY: u64 = 60_000;
 /// At first only new orders come: the busiest hour, to which every list grows.
 const BUSY: u64 = 30_000;
 const WARM_UP: u64 = 400_000;
@@ -78,6 +84,8 @@ struct Flow {
     corrected: u64,
     /// Draws of credit, and repayments.
     lent: u64,
+    /// Rows of settlement that became free.
+    settled: u64,
 }
 
 fn name(text: &str) -> Name {
@@ -135,6 +143,7 @@ impl Flow {
             authority: None,
             corrected: 0,
             lent: 0,
+            settled: 0,
         };
         flow.send(Body::CreateParticipant(CreateParticipant {
             name: name("firm"),
@@ -148,6 +157,12 @@ impl Flow {
                 owner: OwnerId::new(index as u32),
             }));
         }
+        flow.send(Body::SetCalendar(Box::new(SetCalendar {
+            name: name("calendar"),
+            utc_offset_seconds: 0,
+            roll_time: Nanoseconds(0),
+            days: (0..30).collect(),
+        })));
         flow.send(Body::CreateVenue(Box::new(CreateVenue {
             name: name("venue"),
             title: Title::EMPTY,
@@ -155,7 +170,7 @@ impl Flow {
             models: vec![Model::Clob, Model::CallAuction],
             demonstration: Demonstration::Demonstration,
             licence: None,
-            calendar: None,
+            calendar: Some(CalendarId::new(0)),
         })));
         for index in 0..INSTRUMENTS {
             flow.send(Body::CreateInstrument(Box::new(CreateInstrument {
@@ -167,6 +182,7 @@ impl Flow {
         }
         flow.clear();
         flow.limit();
+        flow.settle_later();
         flow.phase(Phase::Continuous);
         flow
     }
@@ -176,9 +192,13 @@ impl Flow {
         let money = AssetClass::Currency { decimals: 2 };
         let unit = name("t");
         let goods = AssetClass::Goods { unit, decimals: 0 };
-        let keepers = [CustodianKind::Bank, CustodianKind::Warehouse];
+        let keepers = [
+            CustodianKind::Bank,
+            CustodianKind::Warehouse,
+            CustodianKind::Warehouse,
+        ];
         let demonstration = Demonstration::Demonstration;
-        for (at, (class, kind)) in [money, goods].into_iter().zip(keepers).enumerate() {
+        for (at, (class, kind)) in [money, goods, goods].into_iter().zip(keepers).enumerate() {
             let name = name(&format!("asset{at}"));
             self.send(Body::CreateAsset(CreateAsset {
                 name,
@@ -195,7 +215,7 @@ impl Flow {
                 let units = if rich {
                     1_000_000_000_000
                 } else {
-                    [20_000, 50][at]
+                    [20_000, 50, 50][at]
                 };
                 self.send(Body::Instruct(Instruct {
                     account: AccountId::new(account as u32),
@@ -212,7 +232,7 @@ impl Flow {
             self.send(Body::SetClearing(SetClearing {
                 instrument,
                 money: AssetId::new(0),
-                goods: AssetId::new(1),
+                goods: AssetId::new(1 + u32::from(instrument.index() == LATER)),
             }));
             let dear = i64::from(instrument.index() == 1);
             self.send(Body::SetFees(Box::new(SetFees {
@@ -323,6 +343,20 @@ impl Flow {
         }
     }
 
+    fn settle_later(&mut self) {
+        let set = SetSettlement {
+            instrument: InstrumentId::new(LATER),
+            days: 1,
+            reverse_trade_days: 0,
+            max_holders: Some(ACCOUNTS as u32),
+            holder_count: HolderCount::Current,
+            reference: name("letter"),
+        };
+        self.send(Body::Settlement(Box::new(SettlementCommand::Set(set))));
+        let done = self.engine.clearing().settlement(set.instrument);
+        assert_eq!(done.map(|known| known.set), Some(set));
+    }
+
     fn phase(&mut self, phase: Phase) {
         let venue = VenueId::new(0);
         self.send(Body::SetPhase(SetPhase { venue, phase }));
@@ -381,6 +415,7 @@ impl Flow {
                 self.trades += 1;
                 self.charged += u64::from(trade.buy.fee != 0 || trade.sell.fee != 0);
             }
+            self.settled += u64::from(matches!(event, Event::Settlement(_)));
             if let Event::Report(report) = event
                 && let Some(reject) = report.reject
             {
@@ -395,6 +430,9 @@ impl Flow {
 
     fn step(&mut self, number: u64) {
         self.time += 1_000;
+        if number % DAY_EVERY == BUSY - 1 {
+            self.time += 24 * 3_600 * 1_000_000_000;
+        }
         while self
             .engine
             .next_deadline()
@@ -466,6 +504,7 @@ impl Flow {
                 posting: Posting::MayTake,
             }),
         };
+        let resting = !matches!(order_type, OrderType::Market { .. });
         let until = Time::new(self.time).expect("in bounds");
         NewOrder {
             account: AccountId::new(random.below(ACCOUNTS) as u32),
@@ -475,6 +514,8 @@ impl Flow {
             order_type,
             time_in_force: match random.below(4) {
                 0 => TimeInForce::GoodTillDate(until.after(Nanoseconds(1_000_000))),
+                // What rests outlives the days, so that they leave the books as they are.
+                _ if resting => TimeInForce::GoodTillCancel,
                 _ => TimeInForce::Day,
             },
             min_quantity: None,
@@ -499,7 +540,7 @@ fn a_warmed_engine_allocates_nothing() {
     for number in 0..WARM_UP {
         flow.step(number);
     }
-    let before = (flow.trades, flow.charged, flow.short, flow.lent);
+    let before = (flow.trades, flow.charged, flow.short, flow.lent , flow.settled);
     let stopped = flow.stopped;
     let corrected = flow.corrected;
     let region = Region::new(ALLOCATOR);
@@ -530,6 +571,8 @@ fn a_warmed_engine_allocates_nothing() {
         lent > 500,
         "the mix borrows: only {lent} draws and repayments"
     );
+    let settled = flow.settled - before.3;
+    assert!(settled > 40, "days pass: only {settled} rows settled");
     let calls = [
         change.allocations,
         change.reallocations,
@@ -537,7 +580,7 @@ fn a_warmed_engine_allocates_nothing() {
     ];
     println!(
         "{MEASURED} commands, {trades} trades, {charged} with a fee, {short} orders short of \
-         funds, {lent} draws and repayments, {calls:?} calls to the allocator"
+         funds, {lent} draws and repayments , {settled} rows settled, {calls:?} calls to the allocator"
     );
     assert_eq!(calls, [0; 3], "allocations, reallocations, deallocations");
 }

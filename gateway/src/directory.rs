@@ -344,6 +344,7 @@ impl Tables {
                 | Event::Receipt(_)
                 | Event::Correction(_)
                 | Event::Credit(_)
+                | Event::Settlement(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_) => {}
             }

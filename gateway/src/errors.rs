@@ -311,6 +311,14 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::NotQualified => {
             "the venue admits qualified investors only; an operator gives the role with SetRoles"
         }
+        R::TPlusN => {
+            "too few trading days lie between this and the owner's trade of the other side, or it has a \
+             live order there; see Accounts.GetSettlement"
+        }
+        R::MaxHolders => {
+            "as many owners hold the goods, or may, as the law or the operator allows; see \
+             Accounts.GetSettlement"
+        }
         R::InvalidCombination => "order type, time in force and instructions do not go together",
         R::PriceSign => "a price has a sign the instrument does not allow, or one is missing",
         R::Quantity => "the quantity must be above zero",
@@ -380,5 +388,9 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::NotCollateral => {
             "the goods have no haircut for that currency, or 16 kinds of goods are pledged for it"
         }
+        R::UnsettledFull => {
+            "as many accounts wait for settlement, or may, as the exchange has rows for"
+        }
+        R::InvestorsFull => "the exchange remembers as many owners' trades and holdings as it may",
     }
 }

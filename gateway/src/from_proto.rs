@@ -15,6 +15,7 @@ mod orders;
 mod receipts;
 mod session;
 mod standing;
+mod settlement;
 mod timetable;
 
 pub use clearing::posting_place;

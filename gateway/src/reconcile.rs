@@ -254,6 +254,7 @@ fn take(
                 | Event::DayRolled(_)
                 | Event::Standing(_)
                 | Event::Limits(_)
+                | Event::Settlement(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_) => {}
             }

@@ -18,6 +18,7 @@ mod pages;
 mod parties;
 mod postings;
 mod receipts;
+mod settlement;
 mod standing;
 mod statements;
 mod streams;

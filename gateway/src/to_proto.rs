@@ -10,6 +10,7 @@ mod limits;
 mod receipts;
 mod session;
 mod standing;
+mod settlement;
 mod venue;
 
 use engine::command::{InstrumentTerms, Scope};
@@ -33,6 +34,7 @@ pub use limits::{risk_limits, risk_usage};
 pub use receipts::{receipt, receipt_act};
 pub use session::session_reports;
 pub use standing::{standing, venue_roles};
+pub use settlement::{settlement, unsettled};
 pub use venue::venue;
 
 /// Where in the exchange's history an event stands.

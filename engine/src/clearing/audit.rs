@@ -161,6 +161,7 @@ impl Clearing {
             let place = self.ledger.find(Holder::Account(*account), *goods);
             add(place.ok_or("collateral has no position")?, amount.units());
         }
+        self.settlement.held(&mut add);
         let same = self.ledger.positions().iter().zip(&held);
         if same
             .into_iter()

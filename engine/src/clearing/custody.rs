@@ -101,12 +101,17 @@ pub fn business_date(time: Time) -> i32 {
 }
 
 impl Clearing {
-    /// Checks an instruction of a known account and changes nothing.
+    /// Checks an instruction of a known account and changes nothing; `lawful` is what the rules of
+    /// settlement say.
     ///
     /// # Errors
-    /// UNKNOWN_ASSET, UNKNOWN_CUSTODIAN, INVALID_FIELD, TOO_MANY, INSUFFICIENT_FUNDS,
-    /// INSUFFICIENT_GOODS, AMOUNT_LIMIT.
-    pub(crate) fn check_instruct(&self, command: &Instruct) -> Result<Known, Reject> {
+    /// UNKNOWN_ASSET, UNKNOWN_CUSTODIAN, INVALID_FIELD, MAX_HOLDERS, TOO_MANY,
+    /// INSUFFICIENT_FUNDS, INSUFFICIENT_GOODS, AMOUNT_LIMIT.
+    pub(crate) fn check_instruct(
+        &self,
+        command: &Instruct,
+        lawful: Result<(), Reject>,
+    ) -> Result<Known, Reject> {
         let asset = self.assets.asset(command.asset);
         let asset = asset.ok_or(RejectReason::UnknownAsset)?;
         let custodian = self.assets.custodian(command.custodian);
@@ -114,6 +119,7 @@ impl Clearing {
         if command.amount.is_zero() || !keeps(custodian, asset) {
             return Err(RejectReason::InvalidField.into());
         }
+        lawful?;
         let holders = [
             Holder::Account(command.account),
             Holder::Custodian(command.custodian),

@@ -100,6 +100,18 @@ impl Accrued {
         };
         charged - self.charged_uncapped(rates)
     }
+
+    /// The most that `lots` more can be charged beyond what they bring in, none of which is there
+    /// yet: what is charged for each lot, and the minimum once. A rate is at most 10 % of a value,
+    /// so that part is always paid out of the proceeds of the same trade.
+    pub(crate) fn fixed(self, lots: i64, rates: &FeeRates) -> i64 {
+        let minimum = if rates.minimum > 0 {
+            (rates.minimum - self.charged_uncapped(rates)).max(0)
+        } else {
+            0
+        };
+        lots * rates.per_lot + minimum
+    }
 }
 
 /// The rate of a kind of fill.

@@ -5,7 +5,8 @@
 
 use super::fee::Accrued;
 use super::ledger::Place;
-use super::terms::Cleared;
+use super::settlement::StakeRef;
+use super::terms::{Cleared, Settles};
 use crate::command::FeeRates;
 use crate::types::{Price, Quantity, Side};
 
@@ -24,7 +25,11 @@ pub(crate) struct Hold {
     pub(crate) goods_at: Place,
     /// Its rates.
     pub(crate) rates: u32,
+    /// Its account's row of settlement, where its instrument has one.
+    pub(crate) stake: StakeRef,
 }
+
+const _: () = assert!(size_of::<Hold>() == 48, "as small as without a stake");
 
 impl Hold {
     /// Of no order, or of one without clearing.
@@ -38,6 +43,7 @@ impl Hold {
         money_at: Place::NONE,
         goods_at: Place::NONE,
         rates: 0,
+        stake: StakeRef::NONE,
     };
 
     /// Whether there is an order with clearing.
@@ -81,7 +87,10 @@ pub(crate) fn needed(
         },
         // More goods than an amount can be are never available.
         Side::Sell => Needed {
-            money: worst.of_sell(price, leaves),
+            money: match cleared.settles {
+                Settles::Later => accrued.fixed(lots, rates),
+                Settles::Plainly | Settles::AtOnce => worst.of_sell(price, leaves),
+            },
             goods: lots.saturating_mul(cleared.lot_units),
         },
     }

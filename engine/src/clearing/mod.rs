@@ -23,6 +23,7 @@ pub(crate) mod orders;
 pub mod postings;
 pub mod receipts;
 pub(crate) mod section;
+pub(crate) mod settlement;
 pub(crate) mod terms;
 pub(crate) mod trades;
 pub(crate) mod transfer;
@@ -32,19 +33,21 @@ pub use credit::{Credit, CreditView, Haircut};
 pub use custody::{Instruction, business_date};
 pub use ledger::{Holder, Position};
 pub use receipts::{Receipt, Receipts};
+pub use settlement::{InstrumentSettlement, Unsettled};
 pub use terms::{Cleared, factors};
 pub use trades::{KeptTrade, Trades};
 
 use crate::command::FeeRates;
 use crate::limits::Limits;
 use crate::tracked::Tracked;
-use crate::types::{InstrumentId, ParticipantId, VenueId};
+use crate::types::{AccountId, AssetId, InstrumentId, ParticipantId, VenueId};
 use assets::Assets;
 use correction::Debt;
 use custody::Custody;
 use fee::Fees;
 use hold::Hold;
 use ledger::Ledger;
+use settlement::Settlement;
 
 /// All money and goods of a shard.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -59,6 +62,7 @@ pub struct Clearing {
     debts: Vec<Debt>,
     debts_max: u32,
     pub(crate) credit: Credit,
+    pub(crate) settlement: Settlement,
     /// By instrument handle; none without clearing.
     terms: Tracked<Vec<Option<Cleared>>>,
     /// By the order's slot; one of no order holds nothing.
@@ -78,6 +82,7 @@ impl Clearing {
             debts: Vec::with_capacity(limits.receivables_max as usize),
             debts_max: limits.receivables_max,
             credit: Credit::new(limits),
+            settlement: Settlement::new(limits),
             terms: Tracked::new(Vec::new()),
             holds: Vec::with_capacity(limits.orders_max as usize),
         }
@@ -109,6 +114,25 @@ impl Clearing {
     /// How many different rates were ever set, those of nothing apart.
     pub fn rates_used(&self) -> u32 {
         self.fees.used()
+    }
+
+    /// An instrument's settlement, if it has one.
+    pub fn settlement(&self, instrument: InstrumentId) -> Option<InstrumentSettlement> {
+        self.settlement.of(instrument)
+    }
+
+    /// What of an account's trades waits for its settlement.
+    pub fn unsettled(&self, account: AccountId) -> Vec<Unsettled> {
+        self.settlement.unsettled(account)
+    }
+
+    /// What of an account's position waits for its settlement, in minor units; it is held.
+    pub fn unsettled_of(&self, account: AccountId, asset: AssetId) -> i64 {
+        self.settlement.unsettled_at(account, |instrument| {
+            let cleared = self.terms(instrument);
+            let cleared = cleared.expect("what waits is of an instrument with clearing");
+            [cleared.money == asset, cleared.goods == asset]
+        })
     }
 
     /// Who has what.

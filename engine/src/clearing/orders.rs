@@ -6,14 +6,18 @@
 use super::fee::{self, Liquidity};
 use super::hold::{Hold, Needed, needed};
 use super::ledger::{Holder, Ledger, Place};
+use super::settlement::{Joining, StakeRef, Traded};
+use super::terms::Settles;
 use super::{Cleared, Clearing};
 use crate::reject::RejectReason;
-use crate::types::{AccountId, Price, Quantity, Side};
+use crate::types::{AccountId, InstrumentId, OwnerId, Price, Quantity, Side};
 
 /// A new order as its hold sees it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entering {
     pub(crate) account: AccountId,
+    pub(crate) owner: OwnerId,
+    pub(crate) instrument: InstrumentId,
     /// The place of its rates.
     pub(crate) rates: u32,
     pub(crate) side: Side,
@@ -29,6 +33,8 @@ pub(crate) struct Entered {
     /// The account's positions; none where it never had of the asset.
     money_at: Place,
     goods_at: Place,
+    /// For the rules of settlement, where there are any.
+    joining: Option<Joining>,
 }
 
 impl Entered {
@@ -64,7 +70,7 @@ impl Clearing {
     /// Checks whether a new order can hold what it must, and changes nothing.
     ///
     /// # Errors
-    /// INSUFFICIENT_FUNDS, INSUFFICIENT_GOODS, POSITIONS.
+    /// INSUFFICIENT_FUNDS, INSUFFICIENT_GOODS, POSITIONS, UNSETTLED_FULL, INVESTORS_FULL.
     #[inline]
     pub(crate) fn check_entry(
         &self,
@@ -93,9 +99,18 @@ impl Clearing {
             rates,
             money_at,
             goods_at,
+            joining: cleared.is_ruled().then_some(Joining {
+                instrument: entering.instrument,
+                account,
+                owner: entering.owner,
+                side: entering.side,
+            }),
         };
         if entered.missing() > self.ledger.room() {
             return Err(RejectReason::Positions);
+        }
+        if let Some(joining) = &entered.joining {
+            self.settlement.check_room(joining)?;
         }
         Ok(entered)
     }
@@ -131,12 +146,15 @@ impl Clearing {
         if goods > 0 {
             self.ledger.hold(goods_at, goods);
         }
+        let joining = entered.joining.as_ref();
+        let stake = joining.map(|one| self.settlement.join(one, [money_at, goods_at]));
         Hold {
             money,
             goods,
             money_at,
             goods_at,
             rates: entered.rates,
+            stake: stake.unwrap_or(StakeRef::NONE),
             ..Hold::NONE
         }
     }
@@ -259,7 +277,11 @@ impl Clearing {
         if hold.is_cleared() {
             self.ledger.shift(hold.money_at, -hold.money);
             self.ledger.shift(hold.goods_at, -hold.goods);
+            let stake = hold.stake;
             *hold = Hold::NONE;
+            if !stake.is_none() {
+                self.settlement.leave(stake);
+            }
         }
     }
 
@@ -279,18 +301,30 @@ impl Clearing {
         let fees = self.charge(value, quantity, aggressor, slots);
         let goods = quantity.lots() * cleared.lot_units;
         let buyer = &self.holds[buy.slot as usize];
-        let (money_to, goods_to) = (buyer.money_at, buyer.goods_at);
+        let (money_to, goods_to, joined) = (buyer.money_at, buyer.goods_at, buyer.stake);
         let seller = &mut self.holds[sell.slot as usize];
+        let stakes = [joined, seller.stake];
         self.ledger.capture_to(seller.goods_at, goods, goods_to);
         let places = [money_to, seller.money_at];
         let paid = pay(&mut self.ledger, places, value, fees, cleared.fees);
         seller.money -= paid[1];
         seller.goods -= goods;
         self.holds[buy.slot as usize].money -= paid[0];
-        let received = [-(value + fees[0]), value - fees[1]];
+        let mut received = [-(value + fees[0]), value - fees[1]].map(|sum| sum.max(0));
+        if cleared.is_ruled() {
+            let proceeds = received[1];
+            let traded = Traded { goods, proceeds };
+            self.settlement.trade(stakes, traded);
+            if cleared.settles == Settles::Later {
+                // Nothing of it is there yet.
+                self.ledger.hold(goods_to, goods);
+                self.ledger.hold(places[1], proceeds);
+                received = [0, 0];
+            }
+        }
         let held = [
-            self.lower_after(cleared, buy, Side::Buy, received[0].max(0)),
-            self.lower_after(cleared, sell, Side::Sell, received[1].max(0)),
+            self.lower_after(cleared, buy, Side::Buy, received[0]),
+            self.lower_after(cleared, sell, Side::Sell, received[1]),
         ];
         Settled {
             value,

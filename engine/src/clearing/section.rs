@@ -8,6 +8,7 @@ use super::custody::{Custody, Instruction};
 use super::fee::{Accrued, Fees};
 use super::hold::Hold;
 use super::ledger::{Holder, Ledger, Place};
+use super::settlement::StakeRef;
 use super::{Cleared, Clearing};
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{Direction, SetClearing};
@@ -261,6 +262,7 @@ impl Clearing {
             money_at: Place::new(input.varint32("a hold's money")?),
             goods_at: Place::new(input.varint32("a hold's goods")?),
             rates: input.varint32("a hold's rates")?,
+            stake: StakeRef::NONE,
         };
         let bounded = accrued.whole.abs() <= Amount::MAX_UNITS && accrued.millionths < 1_000_000;
         if !bounded || !self.fees.has(hold.rates) {

@@ -1,7 +1,8 @@
 //! Ticks: deadlines fire in order of (instant, kind, id), and only here.
 //!
 //! Invariant: what is due first fires first, whatever its kind; one tick ends at most
-//! `Limits::EXPIRIES_PER_TICK_MAX` orders and then stops before the next one. Not here: when a
+//! `Limits::EXPIRIES_PER_TICK_MAX` orders, or frees as many rows of settlement, and then stops
+//! before the next one. Not here: when a
 //! tick is sent (`runtime::sequencer`).
 
 use super::Engine;
@@ -17,6 +18,8 @@ pub(super) enum Deadline {
     Venue(Due),
     /// The end of the day for a venue's orders (kind 1).
     DayEnd(Time, VenueId),
+    /// What is due to settle at a venue (after kind 1, before kind 2).
+    Settlement(Time, VenueId),
     /// The end of a GTD order (kind 3).
     Order(Time, OrderId),
 }
@@ -26,10 +29,13 @@ impl Deadline {
     pub(super) fn deadline(&self) -> Time {
         match self {
             Self::Venue(due) => due.deadline,
-            Self::DayEnd(deadline, _) | Self::Order(deadline, _) => *deadline,
+            Self::DayEnd(deadline, _)
+            | Self::Settlement(deadline, _)
+            | Self::Order(deadline, _) => *deadline,
         }
     }
 
+    /// Its place among those of one instant.
     fn kind(&self) -> u8 {
         match self {
             Self::Venue(Due {
@@ -40,8 +46,9 @@ impl Deadline {
             Self::Venue(Due {
                 kind: DueKind::Timetable,
                 ..
-            }) => 2,
-            Self::Order(..) => 3,
+            }) => 3,
+            Self::Settlement(..) => 2,
+            Self::Order(..) => 4,
         }
     }
 }
@@ -55,7 +62,9 @@ impl Engine {
         let day_end = day_end.map(|(deadline, venue)| Deadline::DayEnd(deadline, venue));
         let order = self.timers.first();
         let order = order.map(|(deadline, id)| Deadline::Order(deadline, id));
-        let all = [venue, day_end, order].into_iter().flatten();
+        let settlement = self.clearing.settlement.first();
+        let settlement = settlement.map(|(deadline, venue)| Deadline::Settlement(deadline, venue));
+        let all = [venue, day_end, settlement, order].into_iter().flatten();
         all.min_by_key(|due| (due.deadline(), due.kind()))
     }
 
@@ -64,8 +73,16 @@ impl Engine {
         while let Some(due) = self.next_due().filter(|due| due.deadline() <= self.time) {
             match due {
                 Deadline::Venue(due) => self.fire(due, events),
-                Deadline::DayEnd(..) | Deadline::Order(..) if left == 0 => break,
+                Deadline::DayEnd(..) | Deadline::Settlement(..) | Deadline::Order(..)
+                    if left == 0 =>
+                {
+                    break;
+                }
                 Deadline::DayEnd(_, venue) => self.end_day(venue, &mut left, events),
+                Deadline::Settlement(..) => {
+                    left -= 1;
+                    events.push(Event::Settlement(self.clearing.settle_next()));
+                }
                 Deadline::Order(_, id) => {
                     left -= 1;
                     self.expire(id.slot, events);
@@ -85,6 +102,7 @@ impl Engine {
                 trades.forget_old(&self.venues);
                 self.day_ends
                     .fall_due(rolled.venue, due.deadline, self.sequence);
+                self.clearing.settlement.roll(rolled.venue, due.deadline);
             }
             Fired::Phase(venue, phase) => self.enter_phase(venue, phase, due.deadline, events),
             Fired::Passed => {}

@@ -46,10 +46,16 @@ impl Engine {
         let setting = self.setting_in(order.instrument, &mut spare);
         let setting = setting.ok_or(RejectReason::UnknownInstrument)?;
         setting.permits(Action::New)?;
+        let lawful = if setting.clears.is_ruled() {
+            self.check_ruled(order, owner)?
+        } else {
+            Ok(())
+        };
         let market = self.market(order.instrument);
         let entry = Entry::new(order, owner);
         entry.check_phase(setting)?;
         self.check_qualified(&trader)?;
+        lawful.map_err(|reason| self.with_basis(order.instrument, reason))?;
         let price = entry.check_terms(market, setting, time)?;
         let gate = self.gate(order.account, participant, order.instrument);
         if let Some(gate) = &gate {
@@ -69,6 +75,8 @@ impl Engine {
             Some(cleared) => {
                 let entering = Entering {
                     account: order.account,
+                    owner,
+                    instrument: order.instrument,
                     rates: setting.rates[usize::from(self.clearing.fees.tier(participant))],
                     side: order.side,
                     price,
@@ -375,6 +383,7 @@ impl Engine {
             | Body::Receipts(_)
             | Body::Correction(_)
             | Body::Credit(_)
+            | Body::Settlement(_)
             | Body::AcceptClock(_)
             | Body::Tick
             | Body::SessionsLost

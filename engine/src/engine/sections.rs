@@ -54,11 +54,13 @@ pub enum SectionId {
     Corrections = 14,
     /// Credit lines, scores, collateral, ids of transfers. Since semantics version 3.
     Credit = 12,
+    /// Days, rules, what waits, owners remembered. Since semantics version 3.
+    Settlement = 13,
 }
 
 impl SectionId {
     /// All sections in their order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Clock,
         Self::Parties,
         Self::Venues,
@@ -72,6 +74,7 @@ impl SectionId {
         Self::Receipts,
         Self::Corrections,
         Self::Credit,
+        Self::Settlement,
     ];
 
     /// The rules version whose snapshots have the section for the first time. One written before
@@ -89,6 +92,7 @@ impl SectionId {
             Self::Receipts => 3,
             Self::Corrections => 3,
             Self::Credit => 3,
+            Self::Settlement => 3,
         }
     }
 
@@ -189,6 +193,7 @@ impl Engine {
                 SectionId::Receipts => self.clearing.encode_receipts(&mut out),
                 SectionId::Corrections => self.clearing.trades.encode(&mut out),
                 SectionId::Credit => self.clearing.encode_credit(&mut out),
+                SectionId::Settlement => self.clearing.settlement.encode(&mut out),
             }
             (*section, out)
         });
@@ -276,6 +281,7 @@ impl Engine {
                 self.clearing
                     .decode_credit(input, &self.limits, &self.parties)?;
             }
+            SectionId::Settlement => self.decode_settlement(input)?,
         }
         Ok(())
     }

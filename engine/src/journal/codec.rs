@@ -22,6 +22,7 @@ mod operations;
 mod orders;
 mod standing;
 mod receipts;
+pub(crate) mod settlement;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -95,6 +96,7 @@ types! {
     Receipts = 37,
     Correction = 36,
     Credit = 34,
+    Settlement = 35,
 }
 
 impl Type {
@@ -135,6 +137,7 @@ impl Type {
             Body::Receipts(_) => Self::Receipts,
             Body::Correction(_) => Self::Correction,
             Body::Credit(_) => Self::Credit,
+            Body::Settlement(_) => Self::Settlement,
         }
     }
 
@@ -483,6 +486,7 @@ fn get_body(input: &mut Reader<'_>, time: Time, kind: Type) -> Result<Body, Byte
         Type::Receipts => receipts::get(input),
         Type::Correction => correction::get(input).map(Body::Correction),
         Type::Credit => credit::get(input).map(Body::Credit),
+        Type::Settlement => settlement::command(input),
     }
 }
 

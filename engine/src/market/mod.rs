@@ -73,6 +73,14 @@ impl Clears {
     }
 }
 
+impl Clears {
+    /// Whether the instrument has rules of settlement.
+    #[inline]
+    pub(crate) fn is_ruled(&self) -> bool {
+        self.cleared().is_some_and(Cleared::is_ruled)
+    }
+}
+
 impl Setting {
     /// The clearing, if there is one.
     #[inline]

@@ -664,6 +664,22 @@ fn credit_body() -> impl Strategy<Value = Body> {
     command.prop_map(Body::Credit)
 }
 
+fn settlement_body() -> impl Strategy<Value = Body> {
+    let counts = select(vec![HolderCount::Cumulative, HolderCount::Current]);
+    let days = (any::<u8>(), any::<u8>());
+    let parts = (instrument(), days, option::of(any::<u32>()), counts, text());
+    parts.prop_map(|(instrument, days, max_holders, holder_count, reference)| {
+        Body::Settlement(Box::new(SettlementCommand::Set(SetSettlement {
+            instrument,
+            days: days.0,
+            reverse_trade_days: days.1,
+            max_holders,
+            holder_count,
+            reference,
+        })))
+    })
+}
+
 /// A body.
 pub fn body() -> impl Strategy<Value = Body> {
     prop_oneof![
@@ -676,5 +692,6 @@ pub fn body() -> impl Strategy<Value = Body> {
         1 => receipts_body(),
         1 => correction_body(),
         1 => credit_body(),
+        1 => settlement_body(),
     ]
 }

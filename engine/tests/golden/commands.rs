@@ -80,6 +80,34 @@ pub fn clearing() -> Vec<(Time, Command)> {
     commands
 }
 
+/// The commands about settlement, which later joined version 1.
+pub fn settlement() -> Vec<(Time, Command)> {
+    let plain = SetSettlement {
+        instrument: InstrumentId::new(0),
+        days: 0,
+        reverse_trade_days: 0,
+        max_holders: None,
+        holder_count: HolderCount::Cumulative,
+        reference: Name::EMPTY,
+    };
+    let full = SetSettlement {
+        instrument: InstrumentId::new(19_999),
+        days: 10,
+        reverse_trade_days: 20,
+        max_holders: Some(200),
+        holder_count: HolderCount::Current,
+        reference: name("甬金办 2026-7"),
+    };
+    let bodies = [plain, full].map(|set| Body::Settlement(Box::new(SettlementCommand::Set(set))));
+    let mut commands = Vec::new();
+    for (place, body) in bodies.into_iter().enumerate() {
+        let time = at(place as i64 * 7_654_321);
+        let envelope = envelope(place as u32, time);
+        commands.push((time, Command { envelope, body }));
+    }
+    commands
+}
+
 /// Nanoseconds after 2026-11-23 01:30 UTC.
 pub fn at(nanoseconds: i64) -> Time {
     Time::new(1_795_397_400_000_000_000 + nanoseconds).expect("in bounds")

@@ -16,6 +16,7 @@ mod properties;
 mod rejects;
 mod said;
 mod scenarios;
+mod settle;
 mod shanghai;
 mod suites;
 mod words;

@@ -79,6 +79,12 @@ impl Names {
             }
             Event::Correction(one) => self.correction(one),
             Event::Credit(event) => credit::said(event),
+            Event::Settlement(settled) => format!(
+                "settled {} goods {} money {}",
+                settled.account.index(),
+                settled.goods,
+                settled.money
+            ),
             Event::DayRolled(rolled) => format!("day {} begins", rolled.day),
             Event::Standing(changed) => duties::standing_line(changed),
             Event::Limits(set) => format!("limits of {:?}", set.scope),

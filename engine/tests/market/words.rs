@@ -7,7 +7,8 @@
 //! `schedule OFFSET=PHASE..`, `time NANOSECONDS`, `ticks`; those about money are in `money`, those
 //! about parties and limits in `duties` , those
 //! about warehouse receipts in `papers` , those
-//! about credit in `credit`.
+//! about credit in `credit` , about
+//! settlement and days in `settle`.
 //! Account 0 trades unless `on=` says otherwise. Times are counted from the begin of day 1.
 //!
 //! Invariant: a line that is not understood stops the test. Not here: comparing.
@@ -33,6 +34,7 @@ use crate::duties;
 use crate::money;
 use crate::papers;
 use crate::said::Names;
+use crate::settle;
 
 /// One scenario on its way.
 pub struct Stage {
@@ -77,9 +79,15 @@ impl Stage {
                 }
             }
             "time" => self.desk.time = at(number(words[1])),
+            "day" => self.desk.time = at((number(words[1]) - 1) * 24 * 3_600 * 1_000_000_000),
             "clear" => {
                 let decimals = |key| value(&words, key).map_or(0, |word| number(word) as u8);
                 self.clears = Some((decimals("money"), decimals("goods")));
+            }
+            "waits" | "holders" => {
+                return settle::tell(&self.desk.engine, &words)
+                    .into_iter()
+                    .collect();
             }
             "used" => return vec![duties::used(&self.desk.engine, words[1])],
             "has" | "owes" | "venue" => {
@@ -195,7 +203,9 @@ impl Stage {
                 let known = money::body(words)
                 .or_else(|| duties::body(words))
                 .or_else(|| credit::body(words));
-                known.unwrap_or_else(|| Body::NewOrder(new_order(&words[1..])))
+                known
+                .or_else(|| settle::body(words))
+                .unwrap_or_else(|| Body::NewOrder(new_order(&words[1..])))
             }
         }
     }

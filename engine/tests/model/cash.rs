@@ -10,6 +10,7 @@ use sanjiang_engine::types::*;
 use super::correct;
 use super::lend;
 use super::rng::Rng;
+use super::settle;
 use super::world::{HOUR, lots_of, name, price_at};
 use crate::reference::{Holder, Reference};
 
@@ -40,6 +41,8 @@ pub fn limits(rng: &mut Rng, limits: Limits) -> Limits {
         instructions_max: rng.pick(&[1, 3, 6]),
         references_max: rng.pick(&[2, 8, 8]),
         risk_sets_max: 16,
+        unsettled_max: rng.pick(&[2, 6, 40, 40]),
+        investors_max: rng.pick(&[2, 5, 40, 40, 40]),
         ..correct::limits(rng, limits)
     }
 }
@@ -102,6 +105,7 @@ pub fn opening(rng: &mut Rng, all: &[InstrumentTerms], poor: impl Fn(u32) -> boo
         list.push(fees(rng));
     }
     list.extend(lend::opening(rng, all));
+    settle::opening(rng, all.len() as u32, &mut list);
     for account in (0..8).filter(|account| !poor(*account)) {
         for which in 0..3 {
             list.push(first(rng, all, account, which));
@@ -382,11 +386,12 @@ pub fn turn(
 ) -> Option<Body> {
     let waiting = !world.money.pending.is_empty();
     let pending = if waiting { 300 } else { 0 };
-    match rng.weighted(&[(500, 0), (pending, 1), (50, 2), (250, 3), (250, 4) , (450, 4)]) {
+    match rng.weighted(&[(500, 0), (pending, 1), (50, 2), (250, 3), (250, 4) , (450, 4) , (120, 4)]) {
         0 => Some(instruct(rng, world)),
         1 => acknowledge(rng, world, places, time),
         2 => Some(close(rng, world, time)),
-        34 => lend::turn(rng, world),
+        344 => Some(settle::turn(rng, world)),
+         => lend::turn(rng, world),
          => Some(administer(rng)),
         _ => correct::turn(rng, world, places),
     }
@@ -397,7 +402,7 @@ pub fn turn(
 pub fn approve(rng: &mut Rng, command: &mut Command) {
     let receipts = matches!(command.body, Body::Receipts(_));
     correct::approve(rng, command);
-    if !receipts && !matches!(command.body, Body::Acknowledge(_)) && !lend::needs_approver(&command.body) {
+    if !receipts && !matches!(command.body, Body::Acknowledge(_) | Body::Settlement(_)) && !lend::needs_approver(&command.body) {
         return;
     }
     let approver = rng.weighted(&[

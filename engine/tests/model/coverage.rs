@@ -105,7 +105,7 @@ const REPORTS: [&str; 9] = [
     "RESTATED",
 ];
 const BOOK: [&str; 3] = ["ADD", "CHANGE", "DELETE"];
-const EVENTS: [&str; 19] = [
+const EVENTS: [&str; 20] = [
     "Report",
     "Trade",
     "Book",
@@ -125,9 +125,16 @@ const EVENTS: [&str; 19] = [
     "Receipt",
     "Correction",
     "Credit",
+    "Settlement",
 ];
 
-const FIRED: [&str; 4] = ["day roll", "end of day", "timetable", "good till date"];
+const FIRED: [&str; 5] = [
+    "day roll",
+    "end of day",
+    "timetable",
+    "good till date",
+    "settlement",
+];
 
 /// The orders that end at an instant of their own.
 fn dated(world: &Reference) -> Vec<u64> {
@@ -216,6 +223,7 @@ fn event_of(event: &Event) -> usize {
         Event::Receipt(_) => 14,
         Event::Correction(_) => 14,
         Event::Credit(_) => 14,
+        Event::Settlement(_) => 14,
         // Only the tools on a stopped folder cause them: `tests/acts`.
         Event::EpochBegan(_) | Event::Quarantined(_) => unreachable!("not generated"),
     }
@@ -270,6 +278,7 @@ pub fn reject_of(event: &Event) -> Option<RejectReason> {
         | Event::Receipt(_)
         | Event::Correction(_)
         | Event::Credit(_)
+        | Event::Settlement(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => None,
     };
@@ -384,6 +393,7 @@ impl Coverage {
                 | Event::Limits(_)
                 | Event::Receipt(_)
                 | Event::Correction(_)
+                | Event::Settlement(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_) => {}
             }
@@ -446,6 +456,9 @@ impl Coverage {
             }
             if matches!(event, Event::DayRolled(_)) {
                 self.hit(Cell::Fired(FIRED[0]));
+            }
+            if matches!(event, Event::Settlement(_)) {
+                self.hit(Cell::Fired(FIRED[4]));
             }
             if matches!(event, Event::PhaseChanged(_)) {
                 self.hit(Cell::Fired(FIRED[2]));

@@ -242,6 +242,7 @@ impl Driver {
                 | Event::Receipt(_)
                 | Event::Correction(_)
                 | Event::Credit(_)
+                | Event::Settlement(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_) => plain.push(event),
             }

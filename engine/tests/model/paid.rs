@@ -9,7 +9,7 @@ use sanjiang_engine::event::{CustodyReport, CustodyStatus};
 use super::coverage::Cell;
 use super::lend;
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "CreateAsset",
     "CreateCustodian",
     "SetClearing",
@@ -20,6 +20,7 @@ const COMMANDS: [&str; 10] = [
     "CloseCustodyDate",
     "Bust",
     "Correct",
+    "SetSettlement",
 ];
 
 const CUSTODY: [&str; 6] = [
@@ -32,7 +33,7 @@ const CUSTODY: [&str; 6] = [
 ];
 
 /// What the reference says of fees and holds.
-const REACHED: [&str; 16] = [
+const REACHED: [&str; 18] = [
     "maker fee",
     "taker fee",
     "auction fee",
@@ -49,6 +50,8 @@ const REACHED: [&str; 16] = [
     "decrement lowers a hold",
     "replace raises a hold",
     "replace lowers a hold",
+    "a trade waits",
+    "both legs wait in one row",
 ];
 
 /// What the reference says of busts and corrections.
@@ -75,6 +78,7 @@ pub fn command(body: &Body) -> Option<&'static str> {
         Body::Correction(CorrectionCommand::Bust { .. }) => 8,
         Body::Correction(CorrectionCommand::Correct { .. }) => 9,
         Body::Credit(credit) => return Some(lend::command(credit)),
+        Body::Settlement(_) => 8,
         Body::NewOrder(_)
         | Body::CancelOrder(_)
         | Body::ReplaceOrder(_)

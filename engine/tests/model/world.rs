@@ -213,6 +213,17 @@ fn licensed() -> CreateVenue {
     }
 }
 
+/// A venue of local rights, whose law binds holders and reverse trades.
+fn of_rights(rng: &mut Rng) -> CreateVenue {
+    let rights = [Regime::LocalRightsVenue, Regime::RegionalEquity];
+    CreateVenue {
+        regimes: vec![rng.pick(&rights)],
+        demonstration: Demonstration::Real,
+        licence: Some(title("a licence")),
+        ..venue("R", &[Model::Negotiated], Some(0))
+    }
+}
+
 fn parties() -> Vec<Body> {
     let mut list = Vec::new();
     for text in ["P0", "P1", "P2"] {
@@ -247,8 +258,11 @@ pub fn opening(rng: &mut Rng, limits: &Limits) -> Vec<Body> {
     list.push(Body::CreateVenue(Box::new(venue("V0", &both, Some(0)))));
     list.push(Body::CreateVenue(Box::new(venue("V1", &both, second))));
     let real = rng.permille(700);
+    let rights = !real && rng.permille(700);
     if real {
         list.push(Body::CreateVenue(Box::new(licensed())));
+    } else if rights {
+        list.push(Body::CreateVenue(Box::new(of_rights(rng))));
     }
     let mut terms = [terms(rng), terms(rng), terms(rng), terms(rng)];
     for terms in terms.iter_mut().filter(|_| deep(limits)) {
@@ -257,7 +271,7 @@ pub fn opening(rng: &mut Rng, limits: &Limits) -> Vec<Body> {
         terms.max_notional = None;
     }
     let names = [("I0", 0), ("I1", 1), ("I2", 0), ("I3", 2)];
-    let count = if real { 4 } else { 3 };
+    let count = if real || rights { 4 } else { 3 };
     for (terms, (text, at)) in terms.into_iter().zip(names).take(count) {
         list.push(Body::CreateInstrument(Box::new(CreateInstrument {
             name: name(text),

@@ -147,7 +147,8 @@ fn fold_body(body: &mut Body, shard: &Shard) {
         | Body::SetTier(_)
         | Body::Instruct(_)
         | Body::Acknowledge(_)
-        | Body::CloseCustodyDate(_) => fold_money(body, shard),
+        | Body::CloseCustodyDate(_)
+        | Body::Settlement(_) => fold_money(body, shard),
         Body::Standing(_) | Body::Limits(_) => fold_duty(body),
         Body::Receipts(act) => fold_receipts(act),
         Body::Correction(correction) => fold_correction(correction, shard),
@@ -265,6 +266,7 @@ fn fold_market(body: &mut Body) {
         | Body::Receipts(_)
         | Body::Correction(_)
         | Body::Credit(_)
+        | Body::Settlement(_)
         | Body::Tick
         | Body::SessionsLost
         | Body::SemanticsVersion(_)
@@ -372,6 +374,13 @@ fn fold_money(body: &mut Body, shard: &Shard) {
         Body::CloseCustodyDate(close) => {
             close.custodian = CustodianId::new(close.custodian.index() % 2);
             close.date %= 30_000;
+        }
+        Body::Settlement(command) => {
+            let SettlementCommand::Set(set) = command.as_mut();
+            set.instrument = InstrumentId::new(set.instrument.index() % 3);
+            set.days %= 12;
+            set.reverse_trade_days %= 22;
+            set.max_holders = set.max_holders.map(|most| most % 6);
         }
         _ => unreachable!("another part folds it: {body:?}"),
     }

@@ -37,6 +37,8 @@ pub const LIMITS: Limits = Limits {
     receipt_numbers_max: 32,
     trades_kept_max: 16,
     receivables_max: 4,
+    unsettled_max: 8,
+    investors_max: 8,
     sessions_max: 8,
     requests_capacity: 2_048,
 };
@@ -245,6 +247,7 @@ fn reject_of(event: &Event) -> Option<sanjiang_engine::reject::Reject> {
         | Event::Receipt(_)
         | Event::Correction(_)
         | Event::Credit(_)
+        | Event::Settlement(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => None,
     }

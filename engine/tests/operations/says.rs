@@ -61,6 +61,13 @@ fn line(event: &Event) -> String {
             let (id, amount) = (report.receipt.index(), report.amount.units());
             format!("receipt {id} {amount} {:?}", report.act)
         }
+        Event::Settlement(settled) => format!(
+            "settled {} {} {} {}",
+            settled.instrument.index(),
+            settled.account.index(),
+            settled.goods,
+            settled.money
+        ),
         Event::Trade(_)
         | Event::Correction(_)
         | Event::Credit(_)

@@ -87,6 +87,7 @@ impl Reference {
             + pledged.map(|pledge| pledge.amount).sum::<i128>()
             + waiting.map(|one| one.amount).sum::<i128>()
             + stored.map(|one| one.amount).sum::<i128>()
+            + self.unsettled(account, asset)
             + lost.map(|lost| lost.2).sum::<i128>()
     }
 
@@ -166,7 +167,12 @@ impl Reference {
             charged - self.charged(rates, order.accrued)
         };
         let whole = p * q * v;
-        if order.side == Side::Sell {
+        if order.side == Side::Sell && self.days_to_settle(order.instrument) > 0 {
+            let minimum = i128::from(rates.minimum);
+            let once = (minimum - self.charged(rates, order.accrued)).max(0);
+            let once = if minimum > 0 && q > 0 { once } else { 0 };
+            (q * i128::from(rates.per_lot) + once, q * cleared.lot_units)
+        } else if order.side == Side::Sell {
             let first = more(p, 1) - p * v;
             let all = more(p, q) - whole;
             let money = if q == 0 { 0 } else { first.max(all).max(0) };
@@ -342,6 +348,8 @@ impl Reference {
         let goods = quantity * cleared.lot_units;
         let pays = [value + charges[0].fee, charges[1].fee - value];
         let gets = [goods, -goods];
+        let later = self.days_to_settle(instrument) > 0;
+        self.traded(sides, goods, -pays[1]);
         let mut answer = [(0, 0); 2];
         for at in 0..2 {
             let Charge {
@@ -352,7 +360,7 @@ impl Reference {
             self.post(holder, cleared.goods, gets[at]);
             let order = self.get_mut(id);
             order.accrued = accrued;
-            order.held -= pays[at];
+            order.held -= if later { pays[at].max(0) } else { pays[at] };
             assert!(
                 order.held >= 0,
                 "an order pays more than it holds: {order:?} {pays:?} {fee}"

@@ -28,6 +28,7 @@ pub use ledger::Holder;
 use registry::{Account, Calendar, Instrument, Request, Session, Trades, Venue};
 pub use registry::{Limited, Money, Stands, code_is_right};
 pub use registry::{Money, Pledge};
+pub use registry::{Money, Settling};
 
 /// A fault put in on purpose, to prove that the comparison sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,6 +57,10 @@ pub enum Fault {
     BustKeepsFees,
     /// What becomes available is not repaid.
     NeverRepaid,
+    /// What was bought is free a day early.
+    SettledEarly,
+    /// A sell is remembered for one day less than a buy.
+    ReverseShort,
 }
 
 /// What an order is now. A stop becomes `Market` or `Limit` when it is elected.
@@ -125,6 +130,7 @@ pub struct Reference {
     pub stands: Stands,
     pub limited: Limited,
     pub trades: Trades,
+    pub settling: Settling,
     requests: Vec<Request>,
     requests_max: u32,
     requests_reserved: u32,
@@ -202,6 +208,7 @@ impl Reference {
             stands: Stands::default(),
             limited: Limited::default(),
             trades: Trades::default(),
+            settling: Settling::default(),
             requests: Vec::new(),
             requests_max: limits.requests_capacity,
             requests_reserved: limits.requests_capacity / 4,

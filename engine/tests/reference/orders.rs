@@ -77,6 +77,7 @@ impl Reference {
         self.funded(&order, (0, 0))?;
         let two = self.two(&order);
         fails(two.is_some_and(|two| !self.room_for(&two)), R::Positions)?;
+        self.room_to_settle(new)?;
         Ok(order)
     }
 
@@ -110,7 +111,8 @@ impl Reference {
     }
 
     pub(super) fn new_order(&mut self, new: &NewOrder) -> Result<(), Reject> {
-        let mut order = self.check(new)?;
+        let order = self.check(new);
+        let mut order = order.map_err(|reason| self.founded(new.instrument.place(), reason))?;
         let id = order.id;
         for (holder, asset) in self.two(&order).into_iter().flatten() {
             self.need(holder, asset);

@@ -220,6 +220,8 @@ impl Reference {
             entries: Vec::new(),
             rolled: now,
             passed: now,
+            regimes: regimes.clone(),
+            days: 0,
         });
         Ok(Some(handle))
     }

@@ -15,6 +15,7 @@ mod requests;
 mod risk;
 mod rules;
 mod standing;
+mod settlement;
 mod time;
 
 use super::*;
@@ -26,6 +27,7 @@ pub use phases::call;
 pub use risk::{Deed, Limited};
 pub use rules::{asked, fails};
 pub use standing::{Stands, code_is_right};
+pub use settlement::Settling;
 
 pub struct Account {
     pub name: Name,
@@ -55,6 +57,9 @@ pub struct Venue {
     pub rolled: i128,
     /// Timetable entries later than this are still to come.
     pub passed: i128,
+    pub regimes: Vec<Regime>,
+    /// How often its day rolled.
+    pub days: u32,
 }
 
 pub struct Instrument {

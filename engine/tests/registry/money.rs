@@ -95,6 +95,7 @@ impl Reference {
             Body::Acknowledge(acknowledge) => self.acknowledge(envelope, acknowledge),
             Body::CloseCustodyDate(close) => self.close_date(*close),
             Body::Receipts(act) => self.receipts(envelope, act),
+            Body::Settlement(ask) => self.settlement(envelope, ask),
             _ => unreachable!("another part carries it out"),
         }
     }
@@ -157,8 +158,10 @@ impl Reference {
         let cleared = cleared.ok_or(R::InvalidField)?;
         let fees = (Holder::Venue(known.venue), money);
         fails(!self.room_for(&[fees]), R::TooMany)?;
+        self.law_of_goods(i, goods)?;
         self.need(fees.0, fees.1);
         self.instruments[i].clearing = Some(cleared);
+        self.settle_by_law(i);
         Ok(None)
     }
 
@@ -218,6 +221,7 @@ impl Reference {
         let amount = sign * one.amount;
         self.post(Holder::Account(one.account), one.asset, amount);
         self.post(Holder::Custodian(one.custodian), one.asset, -amount);
+        self.brought(one);
     }
 
     fn custody(&mut self, one: &Instruction, status: CustodyStatus, said: (Name, i32)) {
@@ -278,6 +282,7 @@ impl Reference {
         let mixed = currency != (custodian.kind == CustodianKind::Bank)
             || asset.demonstration != custodian.demonstration;
         fails(one.amount == 0 || mixed, R::InvalidField)?;
+        self.may_be_brought(&one)?;
         let alone = custodian.demonstration == Demonstration::Demonstration;
         let holders = [
             Holder::Account(one.account),
@@ -295,6 +300,7 @@ impl Reference {
         if alone {
             self.above_limit(&one)?;
         }
+        self.room_for_owner(&one)?;
         for (holder, asset) in positions {
             self.need(holder, asset);
         }

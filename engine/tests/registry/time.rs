@@ -31,6 +31,16 @@ impl Reference {
         days.max().map_or(i64::MIN, |day| i64::from(*day))
     }
 
+    /// Whether the venue is in a trading day.
+    pub(super) fn has_day(&self, v: usize) -> bool {
+        let venue = &self.venues[v];
+        venue.calendar.is_some_and(|at| {
+            let calendar = &self.calendars[at];
+            let mut days = calendar.days.iter();
+            days.any(|day| Self::begins(calendar, *day) <= venue.rolled)
+        })
+    }
+
     /// All that is to come: instant, kind, id.
     fn deadlines(&self) -> Vec<(i128, u8, u64)> {
         let mut list = Vec::new();
@@ -47,12 +57,14 @@ impl Reference {
                 .into_iter()
                 .flat_map(|at| entries.clone().map(move |by| at + by));
             let next = instants.find(|&at| at > venue.passed);
-            list.extend(next.map(|at| (at, 2, v as u64)));
+            list.extend(next.map(|at| (at, 3, v as u64)));
         }
         list.extend(self.due.iter().map(|&(at, v)| (at, 1, v as u64)));
+        let settling = self.settling.due.iter();
+        list.extend(settling.map(|&(at, v)| (at, 2, v as u64)));
         for order in &self.orders {
             if let TimeInForce::GoodTillDate(end) = order.tif {
-                list.push((i128::from(end.nanoseconds()), 3, order.id));
+                list.push((i128::from(end.nanoseconds()), 4, order.id));
             }
         }
         list
@@ -63,18 +75,19 @@ impl Reference {
         Time::new(i64::try_from(first.0).ok()?)
     }
 
-    /// Everything that is due, in order; at most so many expiries.
+    /// Everything that is due, in order; at most so many expiries and settlements.
     pub(super) fn tick(&mut self) {
         let mut expiries = Limits::EXPIRIES_PER_TICK_MAX;
         let now = i128::from(self.time.nanoseconds());
         while let Some((at, kind, id)) = self.deadlines().into_iter().min() {
-            if at > now || (expiries == 0 && kind % 2 == 1) {
+            if at > now || (expiries == 0 && matches!(kind, 1 | 2 | 4)) {
                 break;
             }
             match kind {
                 0 => self.roll(id as usize, at),
-                2 => self.timetable(id as usize, at),
-                3 => {
+                2 => self.settle_day(id as usize, at, &mut expiries),
+                3 => self.timetable(id as usize, at),
+                4 => {
                     expiries -= 1;
                     self.end(id, ExecType::Expired, Cause::TimeOver);
                 }
@@ -114,6 +127,7 @@ impl Reference {
         self.trades.rolls.push((v, self.sequence));
         self.sweep();
         self.day_ends(v, at);
+        self.settlement_rolls(v, at);
     }
 
     pub(in crate::reference) fn day_ends(&mut self, v: usize, at: i128) {

@@ -176,6 +176,8 @@ pub fn limits() -> Limits {
         receipt_numbers_max: 64,
         trades_kept_max: 64,
         receivables_max: 8,
+        unsettled_max: 64,
+        investors_max: 64,
         sessions_max: 16,
         requests_capacity: 1_024,
     }

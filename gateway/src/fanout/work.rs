@@ -186,6 +186,7 @@ fn item(body: &Body, index: u32, event: &Event) -> Option<Item> {
         | Event::Receipt(_)
         | Event::Correction(CorrectionEvent::Repaid(_))
         | Event::Credit(_)
+        | Event::Settlement(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => return None,
     })

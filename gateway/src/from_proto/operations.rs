@@ -127,6 +127,7 @@ context!(
     CreateAssetRequest,
     CreateCustodianRequest,
     SetClearingRequest,
+    SetSettlementRequest,
     SetFeesRequest,
     SetTierRequest,
     SetCreditLineRequest,

@@ -187,6 +187,7 @@ impl LiveOrders {
             | Event::DayRolled(_)
             | Event::Standing(_)
             | Event::Limits(_)
+            | Event::Settlement(_)
             | Event::EpochBegan(_)
             | Event::Quarantined(_) => Ok(()),
         }

@@ -213,6 +213,8 @@ fn is_history(event: &Event) -> bool {
         | Event::DayRolled(_)
         | Event::Standing(_)
         | Event::Limits(_)
+        // What it frees was moved by the trades.
+        | Event::Settlement(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => false,
     }
@@ -247,6 +249,7 @@ fn ask(body: &Body) -> Ask {
         | Body::Receipts(_)
         | Body::Correction(_)
         | Body::Credit(_)
+        | Body::Settlement(_)
         | Body::AcceptClock(_) => Ask::Operation,
         Body::OpenSession(_)
         | Body::Tick

@@ -18,6 +18,7 @@ use super::pages::page;
 use super::{parties, postings};
 use super::receipts;
 use super::statements;
+use super::settlement;
 use crate::directory::{AccountEntry, Tables};
 use crate::errors::{Failure, Kind};
 use crate::exchange::Exchange;
@@ -228,6 +229,22 @@ impl Accounts for AccountsService {
         request: Request<v1::GetClearingRequest>,
     ) -> Result<Response<v1::GetClearingResponse>, Status> {
         let answer = balances::clearing(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn get_settlement(
+        &self,
+        request: Request<v1::GetSettlementRequest>,
+    ) -> Result<Response<v1::GetSettlementResponse>, Status> {
+        let answer = settlement::settlement(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn list_unsettled(
+        &self,
+        request: Request<v1::ListUnsettledRequest>,
+    ) -> Result<Response<v1::ListUnsettledResponse>, Status> {
+        let answer = settlement::unsettled(&self.exchange, request.get_ref()).await?;
         Ok(Response::new(answer))
     }
 

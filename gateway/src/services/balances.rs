@@ -51,7 +51,7 @@ pub(super) fn wrong_token() -> Failure {
 }
 
 /// The number a token is, if one is given.
-fn number<T: std::str::FromStr>(token: &str) -> Result<Option<T>, Failure> {
+pub(super) fn number<T: std::str::FromStr>(token: &str) -> Result<Option<T>, Failure> {
     if token.is_empty() {
         return Ok(None);
     }
@@ -89,19 +89,23 @@ pub async fn balances(
         let positions = clearing.ledger().of_account_from(account, from);
         let with_owed = positions.map(|(number, position)| {
             let owed = clearing.owed(account, position.asset());
-            (number, (*position, owed))
+            {
+                let unsettled = engine.clearing().unsettled_of(account, position.asset());
+                (number, (*position, owed , unsettled))
+            })
         });
         Seen::of(with_owed, limit)
     })
     .await?;
     let tables = exchange.directory.read();
-    let balances = seen.entries.iter().filter_map(|(position, owed)| {
+    let balances = seen.entries.iter().filter_map(|(position, owed) , unsettled)| {
         let asset = tables.asset(position.asset())?;
         Some(v1::Balance {
             asset_id: asset.name.as_str().to_owned(),
             available: to_proto::amount_text(asset, position.available),
             held: to_proto::amount_text(asset, position.held),
             balance: to_proto::amount_text(asset, position.balance()),
+            unsettled: to_proto::amount_text(asset, *unsettled),
             demonstration: to_proto::asset_is_demonstration(asset),
             owed: match owed {
                 0 => String::new(),
@@ -202,7 +206,11 @@ pub async fn clearing(
     })
 }
 
-fn cleared(tables: &Tables, name: &str) -> Result<(InstrumentId, VenueId, ClearedEntry), Failure> {
+/// The instrument, its venue and its clearing.
+pub(super) fn cleared(
+    tables: &Tables,
+    name: &str,
+) -> Result<(InstrumentId, VenueId, ClearedEntry), Failure> {
     let id = instrument(tables, name)?;
     let cleared = tables.cleared.get(&id).copied();
     let venue = tables.instrument(id).map(|entry| entry.venue);

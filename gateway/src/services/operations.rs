@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use engine::command::{Body, Command, CreditCommand, Demonstration, LimitsCommand, RiskScope, StandingCommand , ReceiptCommand};
+use engine::command::{Body, Command, CreditCommand, Demonstration, LimitsCommand, RiskScope, StandingCommand , ReceiptCommand , SettlementCommand};
 use engine::types::{PrincipalId, Sequence};
 use proto::v1;
 use proto::v1::operations_server::Operations;
@@ -90,6 +90,10 @@ impl Operations for OperationsService {
     }
 
     async fn set_clearing(&self, request: Request<v1::SetClearingRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_settlement(&self, request: Request<v1::SetSettlementRequest>) -> Reported {
         Ok(self.change(request.get_ref()).await?)
     }
 
@@ -304,6 +308,10 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
             | ReceiptCommand::Pool(_) => tables.all_demonstration(),
         },
         Body::Credit(credit) => of_credit(&tables, credit),
+        Body::Settlement(command) => {
+            let SettlementCommand::Set(set) = command.as_ref();
+            tables.is_demonstration(set.instrument)
+        }
         // A demonstration's custodian leaves nothing to be acknowledged.
         Body::Acknowledge(_) => false,
         Body::NewOrder(_)

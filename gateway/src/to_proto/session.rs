@@ -82,6 +82,7 @@ pub fn session_reports(
             | Event::Receipt(_)
             | Event::Correction(_)
             | Event::Credit(_)
+            | Event::Settlement(_)
             | Event::EpochBegan(_)
             | Event::Quarantined(_) => {}
         }

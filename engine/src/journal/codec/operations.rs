@@ -3,7 +3,7 @@
 //! Invariant: as in `codec`. Terms that are also state (calendars, timetables, instruments) are
 //! written by the modules that hold them.
 
-use super::{clearing, limits, correction, credit, orders, standing , receipts};
+use super::{clearing, limits, correction, credit, orders, standing , receipts , settlement};
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{
     AcceptClock, BeginEpoch, Body, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant,
@@ -75,6 +75,7 @@ pub(super) fn put(out: &mut Vec<u8>, time: Time, body: &Body) {
         Body::Receipts(act) => receipts::put(out, act),
         Body::Correction(command) => correction::put(out, command),
         Body::Credit(command) => credit::put(out, command),
+        Body::Settlement(command) => settlement::put(out, command),
         Body::Tick | Body::SessionsLost => {}
     }
 }
