@@ -6,10 +6,15 @@
 //! rules (`engine`, `market`, `venue`).
 
 mod clearing;
+mod switch;
 
 pub use clearing::{
     Acknowledge, AssetClass, CloseCustodyDate, CreateAsset, CreateCustodian, CustodianKind,
     Direction, FeeRates, Instruct, Outcome, SetClearing, SetFees, SetTier,
+};
+pub use switch::{
+    ArmDeadMan, KillScope, OnDisconnect, Position, SetDisconnectPolicy, SetKillSwitch,
+    SwitchCommand,
 };
 
 use crate::types::{
@@ -149,6 +154,8 @@ pub enum Body {
     /// One command is never applied again. Written only by the tool on a stopped folder, as the
     /// only command of its record.
     Quarantine(Quarantine),
+    /// Kill switches, cancel on disconnect, dead-man timers.
+    Switch(SwitchCommand),
 }
 
 impl Body {
@@ -184,7 +191,8 @@ impl Body {
             | Self::SessionsLost
             | Self::SemanticsVersion(_)
             | Self::BeginEpoch(_)
-            | Self::Quarantine(_) => None,
+            | Self::Quarantine(_)
+            | Self::Switch(_) => None,
         }
     }
 }

@@ -10,6 +10,7 @@ mod day_ends;
 mod operations;
 mod orders;
 mod sections;
+mod switch;
 mod views;
 
 pub use sections::{SectionId, SectionsError};
@@ -29,9 +30,11 @@ use crate::reject::{Reject, RejectReason};
 use crate::requests::{Request, RequestScope, Requests};
 use crate::sessions::{Refusal, Sessions};
 use crate::state_hash::{EventHash, EventHasher};
+use crate::switch::Switches;
 use crate::types::{InstrumentId, Price, Sequence, Time};
 use crate::venue::Venues;
 use day_ends::DayEnds;
+use switch::session_of;
 
 /// All of a shard's contents: parties, venues, books, and what is needed to recognise retries.
 #[derive(Debug)]
@@ -44,6 +47,7 @@ pub struct Engine {
     parties: Parties,
     venues: Venues,
     clearing: Clearing,
+    switches: Switches,
     arena: Arena,
     /// By instrument handle; made at the instrument's first order.
     markets: Vec<Option<Box<Market>>>,
@@ -76,6 +80,7 @@ impl Engine {
             parties: Parties::new(&limits),
             venues: Venues::new(&limits),
             clearing: Clearing::new(&limits),
+            switches: Switches::new(&limits),
             arena: Arena::new(limits.orders_max, limits.accounts_max),
             markets: Vec::new(),
             vacant: Box::new(Market::new()),
@@ -219,9 +224,13 @@ impl Engine {
 
     fn carry_out(&mut self, command: &Command, events: &mut Events) {
         match &command.body {
-            Body::NewOrder(order) => self.new_order(order, events),
+            Body::NewOrder(order) => {
+                self.new_order(order, session_of(&command.envelope), events);
+            }
             Body::CancelOrder(cancel) => self.cancel_order(cancel, events),
-            Body::ReplaceOrder(replace) => self.replace_order(replace, events),
+            Body::ReplaceOrder(replace) => {
+                self.replace_order(replace, session_of(&command.envelope), events);
+            }
             Body::MassCancel(mass_cancel) => self.mass_cancel(mass_cancel, events),
             Body::OpenSession(open) => {
                 self.open_session(command.envelope.principal, open, events);
@@ -268,19 +277,26 @@ impl Engine {
                 events.push(Event::EpochBegan(*begin));
                 operation(events, Ok(None));
             }
-            Body::AcceptClock(_)
-            | Body::SessionsLost
-            | Body::SemanticsVersion(_)
-            | Body::Quarantine(_) => operation(events, Ok(None)),
+            Body::SessionsLost => self.lose_sessions(events),
+            Body::AcceptClock(_) | Body::SemanticsVersion(_) | Body::Quarantine(_) => {
+                operation(events, Ok(None));
+            }
+            Body::Switch(switch) => self.switch(command.envelope.principal, switch, events),
         }
     }
 
     /// The checks after the duplicate group, changing nothing.
     fn check(&self, command: &Command, time: Time) -> Result<(), Reject> {
         match &command.body {
-            Body::NewOrder(order) => Ok(self.check_new(order, time).map(|_| ())?),
+            Body::NewOrder(order) => {
+                let session = session_of(&command.envelope);
+                Ok(self.check_new(order, session, time).map(|_| ())?)
+            }
             Body::CancelOrder(cancel) => Ok(self.check_cancel(cancel).map(|_| ())?),
-            Body::ReplaceOrder(replace) => Ok(self.check_replace(replace).map(|_| ())?),
+            Body::ReplaceOrder(replace) => {
+                let session = session_of(&command.envelope);
+                Ok(self.check_replace(replace, session).map(|_| ())?)
+            }
             Body::MassCancel(mass_cancel) => Ok(self.check_mass_cancel(mass_cancel)?),
             Body::OpenSession(open) => {
                 let known = self.sessions.check_open(command.envelope.principal, open);
@@ -305,6 +321,7 @@ impl Engine {
             | Body::Instruct(_)
             | Body::Acknowledge(_)
             | Body::CloseCustodyDate(_) => self.check_clear(command),
+            Body::Switch(switch) => self.check_switch(command.envelope.principal, switch),
             Body::Tick
             | Body::AcceptClock(_)
             | Body::SessionsLost

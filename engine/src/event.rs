@@ -4,6 +4,10 @@
 //! enough to write every report, the public book and the history without asking the engine.
 //! Not here: wire forms (`gateway::to_proto`), bytes for the running hash (`state_hash`).
 
+mod switch;
+
+pub use switch::{DeadManArmed, KillSwitchTurned, SweepOf, Swept, SwitchEvent};
+
 use crate::command::{BeginEpoch, Direction, Quarantine, Scope};
 use crate::reject::Reject;
 use crate::types::{
@@ -47,6 +51,8 @@ pub enum Event {
     EpochBegan(BeginEpoch),
     /// A command was not applied, since an operator quarantined it.
     Quarantined(Quarantine),
+    /// Something about a kill switch, a lost session or a dead-man timer.
+    Switch(SwitchEvent),
 }
 
 /// What kind of report (FIX 150).
@@ -91,6 +97,12 @@ pub enum Cause {
     PriceSet,
     /// An elected stop could not be placed (band, post-only rules, bounds of the book).
     NotPlaced,
+    /// A kill switch was engaged (FIX 378 = 99; CME 106).
+    KillSwitch,
+    /// Its session's connection ended (FIX 378 = 99, 18 = o).
+    Disconnected,
+    /// Its session's dead-man timer fired (FIX 378 = 99).
+    DeadMan,
 }
 
 /// The counters of the private streams: each rises by one with every report.

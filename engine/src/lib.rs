@@ -46,6 +46,7 @@ pub mod sessions;
 #[allow(clippy::disallowed_methods, reason = "the impure corner: files")]
 pub mod snapshot;
 pub mod state_hash;
+pub mod switch;
 pub mod types;
 pub mod venue;
 

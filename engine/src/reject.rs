@@ -47,6 +47,8 @@ reasons! {
     UnknownParticipant = 11, "UNKNOWN_PARTICIPANT";
     /// No such beneficial owner.
     UnknownOwner = 12, "UNKNOWN_OWNER";
+    /// A kill switch stops the session, the account, the participant or the venue.
+    KillSwitch = 17, "KILL_SWITCH";
     // -- instrument --------------------------------------------------------------------------
     /// No such instrument.
     UnknownInstrument = 20, "UNKNOWN_INSTRUMENT";

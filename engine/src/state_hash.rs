@@ -8,6 +8,8 @@
 //! Invariant: the layout of an event never changes within one semantics version. Not here: bytes
 //! of commands (`journal::codec`), of contents (`engine::sections`).
 
+mod switch;
+
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{BeginEpoch, Scope};
 use crate::event::{
@@ -126,7 +128,8 @@ impl Event {
             | Self::DayRolled(_)
             | Self::Custody(_)
             | Self::EpochBegan(_)
-            | Self::Quarantined(_) => {
+            | Self::Quarantined(_)
+            | Self::Switch(_) => {
                 buffer.rare_event(self);
                 out.extend_from_slice(buffer.used());
             }
@@ -343,6 +346,7 @@ impl Buffer {
                 self.i64(set.price.ticks());
             }
             Event::Custody(report) => self.custody(report),
+            Event::Switch(event) => self.switch(event),
             Event::EpochBegan(began) => self.epoch_began(began),
             Event::Quarantined(quarantine) => {
                 self.byte(15);
@@ -429,5 +433,8 @@ fn cause_code(cause: Cause) -> u8 {
         Cause::TimeOver => 6,
         Cause::PriceSet => 7,
         Cause::NotPlaced => 8,
+        Cause::KillSwitch => 9,
+        Cause::Disconnected => 10,
+        Cause::DeadMan => 11,
     }
 }

@@ -5,9 +5,10 @@
 //! tick is sent (`runtime::sequencer`).
 
 use super::Engine;
+use super::switch::Ended;
 use crate::event::{Cause, Event, Events, ExecType};
-use crate::limits::Limits;
-use crate::types::{OrderId, Time, VenueId};
+use crate::switch::sweeps::Budget;
+use crate::types::{OrderId, SessionId, Time, VenueId};
 use crate::venue::{Due, DueKind, Fired};
 
 /// What is due, in the order in which deadlines fire.
@@ -19,6 +20,10 @@ pub(super) enum Deadline {
     DayEnd(Time, VenueId),
     /// The end of a GTD order (kind 3).
     Order(Time, OrderId),
+    /// A session's dead-man timer (kind 4).
+    DeadMan(Time, SessionId),
+    /// The next part of a sweep (kind 5).
+    Sweep(Time),
 }
 
 impl Deadline {
@@ -26,7 +31,10 @@ impl Deadline {
     pub(super) fn deadline(&self) -> Time {
         match self {
             Self::Venue(due) => due.deadline,
-            Self::DayEnd(deadline, _) | Self::Order(deadline, _) => *deadline,
+            Self::DayEnd(deadline, _)
+            | Self::Order(deadline, _)
+            | Self::DeadMan(deadline, _)
+            | Self::Sweep(deadline) => *deadline,
         }
     }
 
@@ -42,6 +50,8 @@ impl Deadline {
                 ..
             }) => 2,
             Self::Order(..) => 3,
+            Self::DeadMan(..) => 4,
+            Self::Sweep(_) => 5,
         }
     }
 }
@@ -55,20 +65,34 @@ impl Engine {
         let day_end = day_end.map(|(deadline, venue)| Deadline::DayEnd(deadline, venue));
         let order = self.timers.first();
         let order = order.map(|(deadline, id)| Deadline::Order(deadline, id));
-        let all = [venue, day_end, order].into_iter().flatten();
+        let dead_man = self.switches.first_dead_man();
+        let dead_man = dead_man.map(|(deadline, session)| Deadline::DeadMan(deadline, session));
+        let sweep = self.switches.sweeps.first();
+        let sweep = sweep.map(|sweep| Deadline::Sweep(sweep.deadline));
+        let all = [venue, day_end, order, dead_man, sweep];
+        let all = all.into_iter().flatten();
         all.min_by_key(|due| (due.deadline(), due.kind()))
     }
 
     pub(super) fn tick(&mut self, events: &mut Events) {
-        let mut left = Limits::EXPIRIES_PER_TICK_MAX;
+        let mut left = Budget::of(&self.limits);
         while let Some(due) = self.next_due().filter(|due| due.deadline() <= self.time) {
             match due {
                 Deadline::Venue(due) => self.fire(due, events),
-                Deadline::DayEnd(..) | Deadline::Order(..) if left == 0 => break,
-                Deadline::DayEnd(_, venue) => self.end_day(venue, &mut left, events),
+                _ if left.orders == 0 => break,
+                Deadline::DayEnd(_, venue) => self.end_day(venue, &mut left.orders, events),
                 Deadline::Order(_, id) => {
-                    left -= 1;
+                    left.orders -= 1;
                     self.expire(id.slot, events);
+                }
+                Deadline::DeadMan(_, session) => {
+                    left.orders -= 1;
+                    self.fire_dead_man(session, events);
+                }
+                Deadline::Sweep(_) => {
+                    if self.sweep(&mut left, events) == Ended::InPart {
+                        break;
+                    }
                 }
             }
             self.timers.tidy(&self.arena);

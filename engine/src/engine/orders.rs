@@ -14,7 +14,9 @@ use crate::market::checks::{Entry, Prices};
 use crate::market::replace::Replacement;
 use crate::matching::live_report;
 use crate::reject::{Reject, RejectReason};
-use crate::types::{AccountId, InstrumentId, NewOrder, OrderId, OrderStatus, Quantity, Time};
+use crate::types::{
+    AccountId, InstrumentId, NewOrder, OrderId, OrderStatus, Quantity, SessionId, Time,
+};
 use crate::venue::Action;
 
 /// Whether a refusal is counted in the private streams.
@@ -27,9 +29,15 @@ enum Counted {
 impl Engine {
     /// All checks of a new order after the duplicate group: its owner, the price it comes with and
     /// what it will hold.
-    pub(super) fn check_new(&self, order: &NewOrder, time: Time) -> Result<Checked, RejectReason> {
+    pub(super) fn check_new(
+        &self,
+        order: &NewOrder,
+        session: Option<SessionId>,
+        time: Time,
+    ) -> Result<Checked, RejectReason> {
         let link = self.parties.link(order.account);
         let (participant, owner) = link.ok_or(RejectReason::UnknownAccount)?;
+        self.check_switches(session, order.account, order.instrument)?;
         self.venues.permits(order.instrument, Action::New)?;
         let setting = setting(&self.venues, &self.clearing, &self.limits, order.instrument);
         let market = self.market(order.instrument);
@@ -57,13 +65,19 @@ impl Engine {
         })
     }
 
-    pub(super) fn new_order(&mut self, order: &NewOrder, events: &mut Events) {
-        let checked = match self.check_new(order, self.time) {
+    pub(super) fn new_order(
+        &mut self,
+        order: &NewOrder,
+        session: Option<SessionId>,
+        events: &mut Events,
+    ) {
+        let checked = match self.check_new(order, session, self.time) {
             Ok(checked) => checked,
             Err(reason) => return self.refuse_new(order, reason.into(), Counted::Yes, events),
         };
         // Nothing below can fail.
         let sequence = self.sequence;
+        self.switches.note_origin(self.arena.next_slot(), session);
         let mut floor = self.floor(order.instrument, events);
         let Floor {
             market,
@@ -82,7 +96,7 @@ impl Engine {
         own_order(&self.arena, account, order).ok_or(RejectReason::UnknownOrder)
     }
 
-    fn instrument_of(&self, slot: u32) -> InstrumentId {
+    pub(super) fn instrument_of(&self, slot: u32) -> InstrumentId {
         InstrumentId::new(self.arena.row(slot).instrument)
     }
 
@@ -114,8 +128,11 @@ impl Engine {
     pub(super) fn check_replace(
         &self,
         command: &ReplaceOrder,
+        session: Option<SessionId>,
     ) -> Result<(u32, Replacement, Option<Needed>), RejectReason> {
-        let slot = self.find(command.account, command.order)?;
+        let found = self.find(command.account, command.order);
+        self.check_replace_switches(session, command, found.ok())?;
+        let slot = found?;
         let instrument = self.instrument_of(slot);
         self.venues.permits(instrument, Action::Replace)?;
         let setting = setting(&self.venues, &self.clearing, &self.limits, instrument);
@@ -134,8 +151,13 @@ impl Engine {
         Ok((slot, replacement, needed))
     }
 
-    pub(super) fn replace_order(&mut self, command: &ReplaceOrder, events: &mut Events) {
-        let (slot, replacement, needed) = match self.check_replace(command) {
+    pub(super) fn replace_order(
+        &mut self,
+        command: &ReplaceOrder,
+        session: Option<SessionId>,
+        events: &mut Events,
+    ) {
+        let (slot, replacement, needed) = match self.check_replace(command, session) {
             Ok(checked) => checked,
             Err(reason) => {
                 let refusal = (ExecType::ReplaceRejected, reason.into());
@@ -275,7 +297,8 @@ impl Engine {
             | Body::SessionsLost
             | Body::SemanticsVersion(_)
             | Body::BeginEpoch(_)
-            | Body::Quarantine(_) => operation(events, Err(reject)),
+            | Body::Quarantine(_)
+            | Body::Switch(_) => operation(events, Err(reject)),
         }
     }
 

@@ -18,6 +18,8 @@ use crate::parties::Parties;
 use crate::requests::Requests;
 use crate::sessions::Sessions;
 use crate::state_hash::{EventHasher, StateHash};
+use crate::switch::Switches;
+use crate::switch::section::Known;
 use crate::types::{AccountId, InstrumentId, Sequence, Time, VenueId};
 use crate::venue::Venues;
 
@@ -41,11 +43,13 @@ pub enum SectionId {
     Clearing = 7,
     /// What live orders hold. Since semantics version 2.
     Holds = 8,
+    /// Kill switches, dead-man timers, sweeps, sessions of orders. Since semantics version 3.
+    Switch = 10,
 }
 
 impl SectionId {
     /// All sections in their order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Clock,
         Self::Parties,
         Self::Venues,
@@ -54,6 +58,7 @@ impl SectionId {
         Self::Orders,
         Self::Clearing,
         Self::Holds,
+        Self::Switch,
     ];
     /// The rules version whose snapshots have the section for the first time. One written before
     /// does without it: what the section would hold is as in a new engine.
@@ -66,6 +71,7 @@ impl SectionId {
             | Self::Requests
             | Self::Orders => 1,
             Self::Clearing | Self::Holds => 2,
+            Self::Switch => 3,
         }
     }
 
@@ -157,6 +163,7 @@ impl Engine {
                 SectionId::Orders => self.encode_orders(&mut out),
                 SectionId::Clearing => self.clearing.encode(&mut out),
                 SectionId::Holds => self.clearing.encode_holds(&mut out),
+                SectionId::Switch => self.encode_switches(&mut out),
             }
             (*section, out)
         });
@@ -217,6 +224,7 @@ impl Engine {
                 self.clearing = Clearing::decode(input, &self.limits, known)?;
             }
             SectionId::Holds => self.decode_holds(input)?,
+            SectionId::Switch => self.decode_switches(input)?,
         }
         Ok(())
     }
@@ -232,6 +240,25 @@ impl Engine {
             ))
         };
         self.clearing.decode_holds(input, arena.used(), live)
+    }
+
+    fn encode_switches(&self, out: &mut Vec<u8>) {
+        self.switches
+            .encode(out, |slot| self.arena.row(slot).sequence != 0);
+    }
+
+    fn decode_switches(&mut self, input: &mut Reader<'_>) -> Result<(), BytesError> {
+        let arena = &self.arena;
+        let known = Known {
+            has: &|scope| self.has(scope),
+            lives: &|slot| slot < arena.used() && arena.row(slot).sequence != 0,
+            sessions: self.sessions.used(),
+            rows: arena.used(),
+            now: (self.sequence, self.time),
+        };
+        let switches = Switches::decode(input, &self.limits, &known)?;
+        self.switches = switches;
+        Ok(())
     }
 
     fn encode_clock(&self, out: &mut Vec<u8>) {

@@ -17,6 +17,9 @@
 mod clearing;
 mod operations;
 mod orders;
+mod switch;
+
+pub(crate) use switch::{put_scope, scope};
 
 use std::cell::RefCell;
 use std::fmt;
@@ -85,6 +88,7 @@ types! {
     Instruct = 28,
     Acknowledge = 29,
     CloseCustodyDate = 30,
+    Switch = 32,
 }
 
 impl Type {
@@ -120,6 +124,7 @@ impl Type {
             Body::Instruct(_) => Self::Instruct,
             Body::Acknowledge(_) => Self::Acknowledge,
             Body::CloseCustodyDate(_) => Self::CloseCustodyDate,
+            Body::Switch(_) => Self::Switch,
         }
     }
 
@@ -463,6 +468,7 @@ fn get_body(input: &mut Reader<'_>, time: Time, kind: Type) -> Result<Body, Byte
         Type::Instruct => clearing::instruct(input),
         Type::Acknowledge => clearing::acknowledge(input),
         Type::CloseCustodyDate => clearing::close_custody_date(input),
+        Type::Switch => switch::get(input),
     }
 }
 

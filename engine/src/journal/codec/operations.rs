@@ -3,7 +3,7 @@
 //! Invariant: as in `codec`. Terms that are also state (calendars, timetables, instruments) are
 //! written by the modules that hold them.
 
-use super::{clearing, orders};
+use super::{clearing, orders, switch};
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{
     AcceptClock, BeginEpoch, Body, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant,
@@ -70,6 +70,7 @@ pub(super) fn put(out: &mut Vec<u8>, time: Time, body: &Body) {
         Body::Instruct(instruct) => clearing::put_instruct(out, instruct),
         Body::Acknowledge(acknowledge) => clearing::put_acknowledge(out, acknowledge),
         Body::CloseCustodyDate(close) => clearing::put_close_custody_date(out, *close),
+        Body::Switch(command) => switch::put(out, command),
         Body::Tick | Body::SessionsLost => {}
     }
 }

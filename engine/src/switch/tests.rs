@@ -1,0 +1,1 @@
+//! Unit tests of switches: rooms, timers, sections.
