@@ -23,6 +23,8 @@ fn small() -> Limits {
         references_max: 8,
         sessions_max: 2,
         requests_capacity: 8,
+        switches_max: 2,
+        sweep_rows_max: 8,
     }
 }
 

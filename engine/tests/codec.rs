@@ -10,6 +10,8 @@
 mod arbitrary;
 #[path = "golden/commands.rs"]
 mod golden;
+#[path = "golden/switch.rs"]
+mod golden_switch;
 
 use proptest::prelude::*;
 use sanjiang_engine::bytes::Reader;
@@ -158,6 +160,7 @@ proptest! {
 const GOLDEN: &[u8] = include_bytes!("golden/commands_v1.bin");
 const GOLDEN_ACTS: &[u8] = include_bytes!("golden/acts_v1.bin");
 const GOLDEN_CLEARING: &[u8] = include_bytes!("golden/clearing_v1.bin");
+const GOLDEN_SWITCH: &[u8] = include_bytes!("golden/switch_v1.bin");
 
 #[test]
 fn bytes_of_version_1_still_read_as_the_same_commands() {
@@ -165,6 +168,7 @@ fn bytes_of_version_1_still_read_as_the_same_commands() {
         (golden::commands(), GOLDEN, 20),
         (golden::acts(), GOLDEN_ACTS, 2),
         (golden::clearing(), GOLDEN_CLEARING, 8),
+        (golden_switch::switches(), GOLDEN_SWITCH, 1),
     ];
     for (commands, bytes, kinds) in all {
         still_read(batch(Sequence::new(1), commands), bytes, kinds);

@@ -15,6 +15,7 @@ mod model {
     pub mod script;
     pub mod shrink;
     pub mod subject;
+    pub mod switch;
     pub mod world;
 }
 
@@ -160,6 +161,7 @@ fn a_fault_on_either_side_is_seen() {
         Fault::ReleaseForgotten,
         Fault::FeeDown,
         Fault::DecrementKeepsHold,
+        Fault::SweepLeavesStops,
     ];
     for fault in faults {
         let found = (0..50).find_map(|at| Some((at, run(SEED + at, STEPS, Some(fault)).err()?)));

@@ -77,7 +77,11 @@ impl SectionId {
 
     /// The sections of a snapshot that has so many of them.
     fn of_count(count: usize) -> impl Iterator<Item = Self> {
-        let of = |rules: u32| Self::ALL.into_iter().filter(move |one| one.since() <= rules);
+        let of = |rules: u32| {
+            Self::ALL
+                .into_iter()
+                .filter(move |one| one.since() <= rules)
+        };
         let rules = (1..=SEMANTICS_VERSION).find(|rules| of(*rules).count() == count);
         of(rules.unwrap_or(SEMANTICS_VERSION))
     }

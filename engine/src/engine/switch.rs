@@ -216,12 +216,16 @@ impl Engine {
         self.switches.arm(session, None);
         events.push(Event::Switch(SwitchEvent::Fired(session)));
         let what = SweepOf::DeadMan(session);
-        self.switches.sweeps.fall_due(what, self.time, self.sequence);
+        self.switches
+            .sweeps
+            .fall_due(what, self.time, self.sequence);
     }
 
     /// A sweep falls due, and does its first part at once if it need not wait for another.
     fn begin_sweep(&mut self, what: SweepOf, events: &mut Events) {
-        self.switches.sweeps.fall_due(what, self.time, self.sequence);
+        self.switches
+            .sweeps
+            .fall_due(what, self.time, self.sequence);
         let first = self.switches.sweeps.first();
         if first.is_some_and(|first| first.what == what) {
             self.sweep(&mut Budget::of(&self.limits), events);
@@ -272,11 +276,7 @@ impl Engine {
     }
 
     /// The orders of a sweep in some rows that it has not dealt with, as (sequence, slot).
-    fn found(
-        &self,
-        sweep: &Sweep,
-        rows: std::ops::Range<u32>,
-    ) -> impl Iterator<Item = (u64, u32)> {
+    fn found(&self, sweep: &Sweep, rows: std::ops::Range<u32>) -> impl Iterator<Item = (u64, u32)> {
         let (what, passed, cutoff) = (sweep.what, sweep.passed, sweep.cutoff);
         let own = rows.filter(move |slot| self.is_swept(what, *slot));
         own.filter_map(move |slot| {

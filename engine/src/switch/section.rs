@@ -102,7 +102,9 @@ impl Switches {
                 switches.arm(session, Some(input.time("a dead-man timer")?));
             }
         }
-        let most = most.saturating_add(known.sessions.saturating_mul(2)).saturating_add(1);
+        let most = most
+            .saturating_add(known.sessions.saturating_mul(2))
+            .saturating_add(1);
         for _ in 0..input.count(most, 8, "the count of sweeps")? {
             switches.sweeps.restore(sweep(input, known)?);
         }

@@ -77,11 +77,11 @@ pub fn clearing() -> Vec<(Time, Command)> {
 }
 
 /// Nanoseconds after 2026-11-23 01:30 UTC.
-fn at(nanoseconds: i64) -> Time {
+pub fn at(nanoseconds: i64) -> Time {
     Time::new(1_795_397_400_000_000_000 + nanoseconds).expect("in bounds")
 }
 
-fn envelope(place: u32, time: Time) -> Envelope {
+pub fn envelope(place: u32, time: Time) -> Envelope {
     let authority = Authority {
         on_behalf_of: place.is_multiple_of(2).then(|| PrincipalId::new(77)),
         reason: "审批 2026-11".to_owned(),

@@ -14,4 +14,5 @@ mod said;
 mod scenarios;
 mod shanghai;
 mod suites;
+mod switches;
 mod words;

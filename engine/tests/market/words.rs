@@ -4,7 +4,8 @@
 //! `on=ACCOUNT tif=IOC until=TIME post show=N min=N stp=MODE protect=PRICE`; `cancel NAME`,
 //! `replace NAME [@PRICE] [x=QUANTITY] [trigger=PRICE]`, `mass ACCOUNT [buy|sell]`, `phase P`,
 //! `status venue|instrument S`, `reference PRICE`, `terms KEY=VALUE..`, `accounts OWNER..`,
-//! `schedule OFFSET=PHASE..`, `time NANOSECONDS`, `ticks`; those about money are in `money`.
+//! `schedule OFFSET=PHASE..`, `time NANOSECONDS`, `ticks`; those about money are in
+//! `money`, those about switches in `switches`.
 //! Account 0 trades unless `on=` says otherwise. Times are counted from the begin of day 1.
 //!
 //! Invariant: a line that is not understood stops the test. Not here: comparing.
@@ -25,6 +26,7 @@ use sanjiang_engine::venue::{Phase, TradingStatus};
 use crate::desk::{self, DAY, Desk, INSTRUMENT, VENUE, small_limits};
 use crate::money;
 use crate::said::Names;
+use crate::switches;
 
 /// One scenario on its way.
 pub struct Stage {
@@ -66,6 +68,10 @@ impl Stage {
                 let decimals = |key| value(&words, key).map_or(0, |word| number(word) as u8);
                 self.clears = Some((decimals("money"), decimals("goods")));
             }
+            "armed" => {
+                let told = switches::tell(&self.desk.engine, &words);
+                return told.into_iter().collect();
+            }
             "has" | "venue" => return money::tell(&self.desk.engine, &words).into_iter().collect(),
             _ => return self.act(&words),
         }
@@ -90,7 +96,8 @@ impl Stage {
         let mut events = self.desk.ticks();
         if words[0] != "ticks" {
             let body = self.body(words);
-            let sent = self.desk.send(body);
+            let identity = switches::identity(&self.desk.engine, words);
+            let sent = self.desk.send_as(identity, body).to_vec();
             if let Some(name) = words[0].strip_suffix(':') {
                 self.name(name, &sent);
             }
@@ -152,7 +159,9 @@ impl Stage {
                 venue: VENUE,
                 entries: words[1..].iter().map(|word| entry(word)).collect(),
             })),
-            _ => money::body(words).unwrap_or_else(|| Body::NewOrder(new_order(&words[1..]))),
+            _ => money::body(words)
+                .or_else(|| switches::body(words))
+                .unwrap_or_else(|| Body::NewOrder(new_order(&words[1..]))),
         }
     }
 

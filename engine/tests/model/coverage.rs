@@ -9,12 +9,12 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use sanjiang_engine::command::{Body, Command};
-use sanjiang_engine::event::{BookAction, Cause, Event, ExecType};
+use sanjiang_engine::event::{BookAction, Cause, Event, ExecType, SwitchEvent};
 use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::{OrderType, SelfTradePrevention, Time, TimeInForce};
 use sanjiang_engine::venue::{Action, Phase, TradingStatus};
 
-use super::paid;
+use super::{paid, switch};
 use crate::reference::Reference;
 
 /// One thing that has to happen at least once.
@@ -36,6 +36,10 @@ pub enum Cell {
     Custody(&'static str),
     /// What the reference says of fees and holds.
     Money(&'static str),
+    /// What a switch says.
+    Switch(&'static str),
+    /// What a sweep does.
+    Swept(&'static str),
     /// A command so many nanoseconds after the next deadline.
     Deadline(i64),
 }
@@ -75,7 +79,7 @@ const MODES: [&str; 5] = [
     "CANCEL_BOTH",
     "DECREMENT",
 ];
-const CAUSES: [&str; 8] = [
+const CAUSES: [&str; 11] = [
     "REQUEST",
     "MASS_CANCEL",
     "SELF_TRADE",
@@ -84,6 +88,9 @@ const CAUSES: [&str; 8] = [
     "TIME_OVER",
     "PRICE_SET",
     "NOT_PLACED",
+    "KILL_SWITCH",
+    "DISCONNECTED",
+    "DEAD_MAN",
 ];
 const REPORTS: [&str; 9] = [
     "NEW",
@@ -97,7 +104,7 @@ const REPORTS: [&str; 9] = [
     "RESTATED",
 ];
 const BOOK: [&str; 3] = ["ADD", "CHANGE", "DELETE"];
-const EVENTS: [&str; 14] = [
+const EVENTS: [&str; 15] = [
     "Report",
     "Trade",
     "Book",
@@ -112,9 +119,17 @@ const EVENTS: [&str; 14] = [
     "ReferencePrice",
     "DayRolled",
     "Custody",
+    "Switch",
 ];
 
-const FIRED: [&str; 4] = ["day roll", "end of day", "timetable", "good till date"];
+const FIRED: [&str; 6] = [
+    "day roll",
+    "end of day",
+    "timetable",
+    "good till date",
+    "dead-man timer",
+    "sweep",
+];
 
 /// The orders that end at an instant of their own.
 fn dated(world: &Reference) -> Vec<u64> {
@@ -165,6 +180,9 @@ fn cause_of(cause: Cause) -> usize {
         Cause::TimeOver => 5,
         Cause::PriceSet => 6,
         Cause::NotPlaced => 7,
+        Cause::KillSwitch => 8,
+        Cause::Disconnected => 9,
+        Cause::DeadMan => 10,
     }
 }
 
@@ -198,6 +216,7 @@ fn event_of(event: &Event) -> usize {
         Event::ReferencePrice(_) => 11,
         Event::DayRolled(_) => 12,
         Event::Custody(_) => 13,
+        Event::Switch(_) => 14,
         // Only the tools on a stopped folder cause them: `tests/acts`.
         Event::EpochBegan(_) | Event::Quarantined(_) => unreachable!("not generated"),
     }
@@ -248,7 +267,8 @@ pub fn reject_of(event: &Event) -> Option<RejectReason> {
         | Event::DayRolled(_)
         | Event::Custody(_)
         | Event::EpochBegan(_)
-        | Event::Quarantined(_) => None,
+        | Event::Quarantined(_)
+        | Event::Switch(_) => None,
     };
     reject.map(|reject| reject.reason)
 }
@@ -348,6 +368,11 @@ impl Coverage {
                     let old = std::mem::replace(known, changed.phase);
                     self.hit(Cell::PhaseChange(old, changed.phase));
                 }
+                Event::Switch(event) => {
+                    for cell in switch::said(event) {
+                        self.hit(cell);
+                    }
+                }
                 Event::Indicative(_)
                 | Event::Uncrossed(_)
                 | Event::MassCancel(_)
@@ -377,8 +402,12 @@ impl Coverage {
         if let (Some(name), Some(taken)) = (paid::command(&command.body), taken) {
             self.hit(Cell::Command(name, taken));
         }
-        for mark in &world.reached {
-            self.hit(Cell::Money(mark));
+        for &mark in &world.reached {
+            self.hit(if mark == switch::IN_PARTS {
+                Cell::Swept(mark)
+            } else {
+                Cell::Money(mark)
+            });
         }
     }
 
@@ -395,6 +424,12 @@ impl Coverage {
             }
             if matches!(event, Event::PhaseChanged(_)) {
                 self.hit(Cell::Fired(FIRED[2]));
+            }
+            if matches!(event, Event::Switch(SwitchEvent::Fired(_))) {
+                self.hit(Cell::Fired(FIRED[4]));
+            }
+            if matches!(event, Event::Switch(SwitchEvent::Swept(_))) {
+                self.hit(Cell::Fired(FIRED[5]));
             }
         }
     }
@@ -519,5 +554,6 @@ fn required() -> Vec<(&'static str, Vec<Cell>)> {
         ),
     ];
     groups.extend(paid::required());
+    groups.extend(switch::required());
     groups
 }

@@ -206,7 +206,8 @@ impl Driver {
                 | Event::ReferencePrice(_)
                 | Event::DayRolled(_)
                 | Event::EpochBegan(_)
-                | Event::Quarantined(_) => plain.push(event),
+                | Event::Quarantined(_)
+                | Event::Switch(_) => plain.push(event),
             }
         }
         Ok(plain)

@@ -14,6 +14,7 @@ use super::cash;
 use super::operate;
 use super::rng::Rng;
 use super::script::{Step, internal};
+use super::switch;
 use super::world::{HOUR, SECOND, deep, lots, lots_of, price_at, ticks};
 use crate::reference::{Kind, Order, Reference};
 
@@ -53,6 +54,7 @@ impl Generator {
             (if shut { 150 } else { 40 }, 4),
             (30, 5),
             (if deep { 20 } else { 70 }, 6),
+            (if switch::engaged(world) { 120 } else { 25 }, 7),
         ]);
         let body = match action {
             0 => Some(Body::NewOrder(self.new_order(world, time))),
@@ -61,6 +63,7 @@ impl Generator {
             3 => Some(self.mass_cancel(world)),
             4 => Some(operate::turn(rng, world)),
             5 => Some(operate::administer(rng, world, time)),
+            7 => Some(switch::turn(rng, world)),
             _ => cash::turn(rng, world, places, time),
         };
         let body = body.unwrap_or_else(|| Body::NewOrder(self.new_order(world, time)));
@@ -105,6 +108,9 @@ impl Generator {
         if matches!(command.body, Body::OpenSession(_)) {
             command.envelope.principal = PrincipalId::new(self.rng.pick(&[0, 0, 0, 1]));
             return command;
+        }
+        if let Some(sender) = switch::sender(&mut self.rng, world, &command.body) {
+            command.envelope.principal = sender;
         }
         let ends = |known: &Command| known.envelope.valid_until == Some(time);
         let ending = self

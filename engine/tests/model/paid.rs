@@ -81,6 +81,7 @@ pub fn command(body: &Body) -> Option<&'static str> {
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
         | Body::Quarantine(_) => return None,
+        Body::Switch(command) => return Some(super::switch::command(command)),
     };
     Some(COMMANDS[name])
 }

@@ -19,6 +19,7 @@ use sanjiang_engine::venue::{Model, Phase, Regime};
 
 use super::cash;
 use super::rng::Rng;
+use super::switch;
 
 pub const SECOND: i64 = 1_000_000_000;
 pub const HOUR: i64 = 3_600 * SECOND;
@@ -47,14 +48,15 @@ pub fn limits(rng: &mut Rng) -> Limits {
     let small = small_limits(rng);
     let small = cash::limits(rng, small);
     if !rng.permille(30) {
-        return small;
+        return switch::limits(rng, small);
     }
-    Limits {
+    let deep = Limits {
         orders_max: 500,
         levels_max: rng.pick(&[40, 300]),
         stops_max: 100,
         ..small
-    }
+    };
+    switch::limits(rng, deep)
 }
 
 /// Whether a world with these bounds is a deep one.

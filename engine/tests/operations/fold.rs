@@ -155,6 +155,28 @@ fn fold_body(body: &mut Body, shard: &Shard) {
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
         | Body::Quarantine(_) => {}
+        Body::Switch(command) => fold_switch(command),
+    }
+}
+
+/// Switches of what there is, and timeouts around their bounds.
+fn fold_switch(command: &mut SwitchCommand) {
+    let session = SessionId::new(0);
+    match command {
+        SwitchCommand::SetKillSwitch(set) => {
+            set.scope = match set.scope {
+                KillScope::Session(_) => KillScope::Session(session),
+                KillScope::Account(id) => KillScope::Account(account(id)),
+                KillScope::Participant(_) => KillScope::Participant(ParticipantId::new(0)),
+                KillScope::Venue(_) => KillScope::Venue(VenueId::new(0)),
+            };
+        }
+        SwitchCommand::SetDisconnectPolicy(set) => set.session = session,
+        SwitchCommand::ArmDeadMan(arm) => {
+            let around = |span: Nanoseconds| Nanoseconds(span.0 % (25 * HOUR));
+            (arm.session, arm.timeout) = (session, arm.timeout.map(around));
+        }
+        SwitchCommand::SessionDisconnected(id) => *id = session,
     }
 }
 
@@ -260,7 +282,8 @@ fn fold_market(body: &mut Body) {
         | Body::SessionsLost
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
-        | Body::Quarantine(_) => {}
+        | Body::Quarantine(_)
+        | Body::Switch(_) => {}
     }
 }
 

@@ -31,6 +31,8 @@ pub const LIMITS: Limits = Limits {
     references_max: 16,
     sessions_max: 8,
     requests_capacity: 2_048,
+    switches_max: 4,
+    sweep_rows_max: 1_024,
 };
 
 /// `hour` o'clock of day `day`.
@@ -233,7 +235,8 @@ fn reject_of(event: &Event) -> Option<sanjiang_engine::reject::Reject> {
         | Event::DayRolled(_)
         | Event::Custody(_)
         | Event::EpochBegan(_)
-        | Event::Quarantined(_) => None,
+        | Event::Quarantined(_)
+        | Event::Switch(_) => None,
     }
 }
 

@@ -24,8 +24,8 @@ use sanjiang_engine::types::*;
 use sanjiang_engine::venue::*;
 
 pub use ledger::Holder;
-pub use registry::Money;
 use registry::{Account, Calendar, Instrument, Request, Session, Venue};
+pub use registry::{Money, Sweep};
 
 /// A fault put in on purpose, to prove that the comparison sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,6 +44,8 @@ pub enum Fault {
     FeeDown,
     /// Self-trade prevention that decrements leaves the holds as they were.
     DecrementKeepsHold,
+    /// A sweep leaves waiting stops.
+    SweepLeavesStops,
 }
 
 /// What an order is now. A stop becomes `Market` or `Limit` when it is elected.
@@ -69,6 +71,8 @@ pub enum Place {
 pub struct Order {
     pub id: u64,
     pub account: AccountId,
+    /// The session through which it came.
+    pub session: Option<SessionId>,
     pub owner: OwnerId,
     pub instrument: usize,
     pub side: Side,
@@ -110,6 +114,12 @@ pub struct Reference {
     pub sessions: Vec<Session>,
     pub orders: Vec<Order>,
     pub money: Money,
+    pub engaged: Vec<KillScope>,
+    pub sweeps: Vec<Sweep>,
+    /// The most orders that ever lived at a time.
+    rows: usize,
+    /// The session through which the command under way came.
+    through: Option<SessionId>,
     requests: Vec<Request>,
     requests_max: u32,
     requests_reserved: u32,
@@ -184,6 +194,10 @@ impl Reference {
             sessions: Vec::new(),
             orders: Vec::new(),
             money: Money::default(),
+            engaged: Vec::new(),
+            sweeps: Vec::new(),
+            rows: 0,
+            through: None,
             requests: Vec::new(),
             requests_max: limits.requests_capacity,
             requests_reserved: limits.requests_capacity / 4,

@@ -18,6 +18,7 @@ impl Reference {
             .get(new.account.place())
             .ok_or(R::UnknownAccount)?;
         let (i, side, tif) = (new.instrument.place(), new.side, new.time_in_force);
+        self.stopped(new.account, [self.through, None], Some(i))?;
         fails(i >= self.instruments.len(), R::UnknownInstrument)?;
         let asked = asked(&new.order_type);
         self.entry(new, &asked)?;
@@ -48,6 +49,7 @@ impl Reference {
         let order = Order {
             id: self.sequence.value(),
             account: new.account,
+            session: self.through,
             owner: account.owner,
             instrument: i,
             side,
@@ -118,6 +120,7 @@ impl Reference {
             self.reached.push("seller with money held");
         }
         self.orders.push(order);
+        self.rows = self.rows.max(self.orders.len());
         self.report(id, ExecType::New, Cause::Request);
         self.place(id);
         Ok(())
@@ -162,7 +165,12 @@ impl Reference {
 
     pub(super) fn replace(&mut self, replace: &ReplaceOrder) -> Result<(), Reject> {
         self.known_account(replace.account)?;
-        let id = self.live(replace.order, replace.account)?;
+        let id = self.live(replace.order, replace.account);
+        let named = id.ok().map(|id| self.get(id));
+        let through = [self.through, named.and_then(|order| order.session)];
+        let at = named.map(|order| order.instrument);
+        self.stopped(replace.account, through, at)?;
+        let id = id?;
         let order = self.get(id).clone();
         let i = order.instrument;
         self.permits(i, Action::Replace)?;

@@ -38,6 +38,10 @@ impl Reference {
         envelope: &Envelope,
         body: &Body,
     ) -> Result<(), Reject> {
+        self.through = match envelope.identity {
+            Identity::Session { session, .. } => Some(session),
+            _ => None,
+        };
         let handle = match body {
             Body::NewOrder(new) => return self.new_order(new),
             Body::CancelOrder(cancel) => return self.cancel(cancel),
@@ -97,8 +101,15 @@ impl Reference {
                 self.requests_reserved = set.requests_reserved;
                 None
             }
+            Body::SessionsLost => {
+                self.sessions_lost();
+                None
+            }
+            Body::Switch(command) => {
+                self.switch(envelope.principal, command)?;
+                None
+            }
             Body::AcceptClock(_)
-            | Body::SessionsLost
             | Body::SemanticsVersion(_)
             | Body::BeginEpoch(_)
             | Body::Quarantine(_) => None,
@@ -121,6 +132,8 @@ impl Reference {
                 principal,
                 name: open.name,
                 watermark: 0,
+                cancels: false,
+                dead_man: None,
             });
         }
         let at = found.unwrap_or(self.sessions.len() - 1);

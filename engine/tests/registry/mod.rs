@@ -10,12 +10,14 @@ mod money;
 mod phases;
 mod requests;
 mod rules;
+mod switch;
 mod time;
 
 use super::*;
 pub use money::{Cleared, Money};
 pub use phases::call;
 pub use rules::{asked, fails};
+pub use switch::Sweep;
 
 pub struct Account {
     pub name: Name,
@@ -68,4 +70,7 @@ pub struct Session {
     pub principal: PrincipalId,
     pub name: Name,
     pub watermark: u64,
+    /// Its orders end with its connection.
+    pub cancels: bool,
+    pub dead_man: Option<Time>,
 }
