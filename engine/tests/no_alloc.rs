@@ -1,5 +1,5 @@
 //! In steady state a command allocates nothing: books, stops, timers, phases' memories, events,
-//! holds, fees and positions.
+//! holds, fees and positions; sessions with switches, timers and sweeps.
 //!
 //! Invariant: after a warm-up of the same mix, 200,000 commands make no call to the allocator. The
 //! harness runs one test here, so nothing else allocates beside it. Not here: growth (an engine's
@@ -8,19 +8,22 @@
 use std::alloc::System;
 
 use sanjiang_engine::command::{
+    ArmDeadMan, KillScope, OpenSession, Position, SetKillSwitch, SwitchCommand,
+};
+use sanjiang_engine::command::{
     AssetClass, Body, CancelOrder, Command, CreateAccount, CreateAsset, CreateCustodian,
     CreateInstrument, CreateOwner, CreateParticipant, CreateVenue, CustodianKind, Demonstration,
     Direction, Envelope, FeeRates, Identity, Instruct, InstrumentTerms, MassCancel, ReplaceOrder,
     Sequenced, SetClearing, SetFees, SetPhase,
 };
 use sanjiang_engine::engine::Engine;
-use sanjiang_engine::event::{Event, Events, ExecType};
+use sanjiang_engine::event::{Cause, Event, Events, ExecType};
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::{
     AccountId, Amount, AssetId, CustodianId, InstrumentId, LimitTerms, Name, Nanoseconds, NewOrder,
     OrderId, OrderType, OwnerId, ParticipantId, Posting, Price, PriceSign, PrincipalId, Quantity,
-    SelfTradePrevention, Side, Time, TimeInForce, Title, VenueId,
+    SelfTradePrevention, SessionId, Side, Time, TimeInForce, Title, VenueId,
 };
 use sanjiang_engine::venue::{Model, Phase, Regime};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -30,6 +33,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const ACCOUNTS: u64 = 16;
 const INSTRUMENTS: u64 = 4;
+const SESSIONS: u64 = 4;
 /// How many of them settle in money and goods; the others trade without.
 const CLEARED: u32 = 3;
 /// At first only new orders come: the busiest hour, to which every list grows.
@@ -63,6 +67,9 @@ struct Flow {
     charged: u64,
     /// Orders refused for want of money or goods.
     short: u64,
+    /// Orders that a sweep ended, and those that a switch refused.
+    swept: u64,
+    stopped: u64,
 }
 
 fn name(text: &str) -> Name {
@@ -115,6 +122,8 @@ impl Flow {
             trades: 0,
             charged: 0,
             short: 0,
+            swept: 0,
+            stopped: 0,
         };
         flow.send(Body::CreateParticipant(CreateParticipant {
             name: name("firm"),
@@ -146,8 +155,42 @@ impl Flow {
             })));
         }
         flow.clear();
+        for index in 0..SESSIONS {
+            flow.send(Body::OpenSession(OpenSession {
+                name: name(&format!("s{index}")),
+                last_client_sequence: 0,
+            }));
+        }
         flow.phase(Phase::Continuous);
         flow
+    }
+
+    /// Switches are turned, and timers armed; the last session's fires now and then.
+    fn switch(&mut self, number: u64) {
+        let scope = match number / 5_000 % 4 {
+            0 => KillScope::Session(SessionId::new(0)),
+            1 => KillScope::Account(AccountId::new(3)),
+            2 => KillScope::Participant(ParticipantId::new(0)),
+            _ => KillScope::Venue(VenueId::new(0)),
+        };
+        let kill = |position| {
+            let set = SetKillSwitch { scope, position };
+            Body::Switch(SwitchCommand::SetKillSwitch(set))
+        };
+        match number % 5_000 {
+            700 => self.send(kill(Position::Engaged)),
+            720 => self.send(kill(Position::Released)),
+            at if at % 1_000 == 0 => {
+                let late = number % 100_000 == 0;
+                let session = SessionId::new((number / 1_000 % SESSIONS) as u32);
+                let timeout = Some(Limits::DEAD_MAN_MIN);
+                let arm = SwitchCommand::ArmDeadMan(ArmDeadMan { session, timeout });
+                self.send(Body::Switch(arm));
+                // A second passes, and all timers fire.
+                self.time += if late { 1_000_000_000 } else { 0 };
+            }
+            _ => {}
+        }
     }
 
     /// Money, goods and fees; the last account has little, so that its orders are often refused.
@@ -215,6 +258,22 @@ impl Flow {
     }
 
     fn send(&mut self, body: Body) {
+        self.send_as(Identity::Internal, body);
+    }
+
+    /// Sends an order, every second one through a session.
+    fn send_order(&mut self) {
+        let body = Body::NewOrder(self.order());
+        let session = SessionId::new(self.random.below(2 * SESSIONS) as u32);
+        let known = self.engine.sessions().session(session);
+        let identity = known.map_or(Identity::Internal, |known| Identity::Session {
+            session,
+            client_sequence: known.watermark + 1,
+        });
+        self.send_as(identity, body);
+    }
+
+    fn send_as(&mut self, identity: Identity, body: Body) {
         self.events.clear();
         let command = Sequenced {
             sequence: self.engine.sequence().next(),
@@ -222,7 +281,7 @@ impl Flow {
             value: Command {
                 envelope: Envelope {
                     principal: PrincipalId::LOCAL,
-                    identity: Identity::Internal,
+                    identity,
                     valid_until: None,
                     authority: None,
                 },
@@ -237,6 +296,10 @@ impl Flow {
                 self.known[self.next] = (report.account, report.order);
                 self.next = (self.next + 1) % KNOWN;
             }
+            if let Event::Report(report) = event {
+                let swept = matches!(report.cause, Cause::KillSwitch | Cause::DeadMan);
+                self.swept += u64::from(swept);
+            }
             if let Event::Trade(trade) = event {
                 self.trades += 1;
                 self.charged += u64::from(trade.buy.fee != 0 || trade.sell.fee != 0);
@@ -245,6 +308,7 @@ impl Flow {
                 && let Some(reject) = report.reject
             {
                 let reason = reject.reason;
+                self.stopped += u64::from(reason == RejectReason::KillSwitch);
                 let funds = reason == RejectReason::InsufficientFunds;
                 self.short += u64::from(funds || reason == RejectReason::InsufficientGoods);
             }
@@ -260,6 +324,7 @@ impl Flow {
         {
             self.send(Body::Tick);
         }
+        self.switch(number);
         match number % 20_000 {
             9_000 => return self.phase(Phase::VolatilityCall),
             9_500 => return self.phase(Phase::Continuous),
@@ -268,10 +333,7 @@ impl Flow {
         let (account, order) = self.known[self.random.below(KNOWN as u64) as usize];
         let kinds = if number < BUSY { 500 } else { 1_000 };
         match self.random.below(kinds) {
-            0..=499 => {
-                let order = self.order();
-                self.send(Body::NewOrder(order));
-            }
+            0..=499 => self.send_order(),
             500..=899 => self.send(Body::CancelOrder(CancelOrder { account, order })),
             900..=998 => {
                 let ticks = 900 + self.random.below(200);
@@ -349,6 +411,7 @@ fn a_warmed_engine_allocates_nothing() {
         flow.step(number);
     }
     let before = (flow.trades, flow.charged, flow.short);
+    let switched = (flow.swept, flow.stopped);
     let region = Region::new(ALLOCATOR);
     for number in 0..MEASURED {
         flow.step(number);
@@ -364,6 +427,11 @@ fn a_warmed_engine_allocates_nothing() {
     assert!(
         charged > trades / 4 && short > 1_000,
         "the mix pays: only {charged} trades with a fee, {short} orders short of funds"
+    );
+    let (swept, stopped) = (flow.swept - switched.0, flow.stopped - switched.1);
+    assert!(
+        swept > 1_000 && stopped > 100,
+        "switches are used: only {swept} orders swept, {stopped} refused"
     );
     let calls = [
         change.allocations,

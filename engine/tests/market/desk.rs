@@ -153,8 +153,23 @@ impl Desk {
     /// Sends a command under an identity; its events stay in the desk.
     pub fn send_as(&mut self, identity: Identity, body: Body) -> &[Event] {
         self.ticks();
+        self.send_at_once(identity, body)
+    }
+
+    /// Sends a command without the ticks that are due; its events stay in the desk.
+    pub fn send_at_once(&mut self, identity: Identity, body: Body) -> &[Event] {
         self.apply(command(identity, body));
         self.events.as_slice()
+    }
+
+    /// One tick, if something is due.
+    pub fn tick(&mut self) -> Vec<Event> {
+        let due = self.engine.next_deadline();
+        if due.is_some_and(|due| due <= self.time) {
+            self.apply(command(Identity::Internal, Body::Tick));
+            return self.events.as_slice().to_vec();
+        }
+        Vec::new()
     }
 
     fn apply(&mut self, value: Command) {

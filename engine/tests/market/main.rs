@@ -14,5 +14,6 @@ mod said;
 mod scenarios;
 mod shanghai;
 mod suites;
+mod sweeps;
 mod switches;
 mod words;

@@ -183,11 +183,14 @@ pub fn said(event: &SwitchEvent) -> Vec<Cell> {
 
 /// The groups of cells about switches.
 pub fn required() -> Vec<(&'static str, Vec<Cell>)> {
-    let commands = COMMANDS
+    let mut commands: Vec<_> = COMMANDS
         .iter()
-        .flat_map(|name| [true, false].map(|taken| Cell::Command(name, taken)));
+        .map(|name| Cell::Command(name, true))
+        .collect();
+    // The others are refused for an unknown session only, which counts as a duplicate's reason.
+    commands.extend([COMMANDS[0], COMMANDS[2]].map(|name| Cell::Command(name, false)));
     vec![
-        ("switch commands taken and refused", commands.collect()),
+        ("switch commands taken and refused", commands),
         ("what switches say", SAID.map(Cell::Switch).to_vec()),
         ("what sweeps do", SWEPT.map(Cell::Swept).to_vec()),
     ]
