@@ -185,7 +185,7 @@ impl Engine {
 
     fn turn(&mut self, set: SetKillSwitch, events: &mut Events) {
         let SetKillSwitch { scope, position } = set;
-        if self.switches.turn(scope, position) {
+        if self.switches.turn(scope, position, self.time) {
             let turned = KillSwitchTurned { scope, position };
             events.push(Event::Switch(SwitchEvent::Turned(turned)));
         }
@@ -213,7 +213,7 @@ impl Engine {
 
     /// A dead-man timer fires: it is disarmed, and its session's orders are to end.
     pub(super) fn fire_dead_man(&mut self, session: SessionId, events: &mut Events) {
-        self.switches.arm(session, None);
+        self.switches.fire(session, self.time);
         events.push(Event::Switch(SwitchEvent::Fired(session)));
         let what = SweepOf::DeadMan(session);
         self.switches
@@ -256,6 +256,7 @@ impl Engine {
             self.switches.sweeps.pass(passed);
         }
         let swept = self.switches.sweeps.finish();
+        self.switches.note_swept(&swept);
         events.push(Event::Switch(SwitchEvent::Swept(swept)));
         Ended::Wholly
     }

@@ -10,6 +10,7 @@ pub(crate) mod section;
 pub(crate) mod sweeps;
 
 use crate::command::{KillScope, OnDisconnect, Position};
+use crate::event::{SweepOf, Swept};
 use crate::limits::Limits;
 use crate::reject::RejectReason;
 use crate::requests::expiry::{Entry, Expiry};
@@ -22,8 +23,8 @@ const NO_SESSION: u32 = u32::MAX;
 /// All switches of a shard.
 #[derive(Clone, Debug)]
 pub struct Switches {
-    /// In order.
-    engaged: Vec<KillScope>,
+    /// In the order of their scopes.
+    engaged: Vec<Engaged>,
     /// What each session chose, by its handle; those beyond the end chose nothing.
     sessions: Vec<Chosen>,
     /// The armed timers, by session.
@@ -35,12 +36,28 @@ pub struct Switches {
     max: u32,
 }
 
-/// What a session chose.
+/// An engaged kill switch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Engaged {
+    /// What it stops.
+    pub scope: KillScope,
+    /// Since when.
+    pub since: Time,
+    /// How many orders its last sweep has cancelled.
+    pub canceled: u32,
+    /// How many it left, since their phase or status takes no cancels.
+    pub kept: u32,
+}
+
+/// What a session chose, and what came of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-struct Chosen {
-    on_disconnect: OnDisconnect,
-    /// When its dead-man timer fires.
-    dead_man: Option<Time>,
+pub struct Chosen {
+    /// What the end of its connection does.
+    pub on_disconnect: OnDisconnect,
+    /// When its dead-man timer fires, if it is armed.
+    pub dead_man: Option<Time>,
+    /// When its dead-man timer fired last.
+    pub fired: Option<Time>,
 }
 
 impl Switches {
@@ -64,29 +81,63 @@ impl Switches {
 
     /// Whether the kill switch of a scope is engaged.
     pub fn is_engaged(&self, scope: KillScope) -> bool {
-        self.engaged.binary_search(&scope).is_ok()
+        self.place(scope).is_ok()
     }
 
     /// All engaged kill switches, in the order of their scopes.
-    pub fn engaged(&self) -> &[KillScope] {
+    pub fn engaged(&self) -> &[Engaged] {
         &self.engaged
+    }
+
+    /// The kill switch of a scope, if it is engaged.
+    pub fn find(&self, scope: KillScope) -> Option<&Engaged> {
+        let place = self.place(scope).ok()?;
+        Some(&self.engaged[place])
+    }
+
+    /// Whether a kill switch still sweeps.
+    pub fn is_sweeping(&self, scope: KillScope) -> bool {
+        let what = SweepOf::Kill(scope);
+        self.sweeps.pending().any(|sweep| sweep.what == what)
+    }
+
+    fn place(&self, scope: KillScope) -> Result<usize, usize> {
+        self.engaged.binary_search_by_key(&scope, |one| one.scope)
+    }
+
+    /// A sweep is over; its switch keeps the count.
+    pub(crate) fn note_swept(&mut self, swept: &Swept) {
+        if let SweepOf::Kill(scope) = swept.what
+            && let Ok(place) = self.place(scope)
+        {
+            let engaged = &mut self.engaged[place];
+            (engaged.canceled, engaged.kept) = (swept.canceled, swept.kept);
+        }
     }
 
     /// Whether one more switch may be engaged. Each venue has its own place: the widest switch must
     /// not fail for the sake of narrow ones.
     pub(crate) fn check_room(&self, scope: KillScope) -> Result<(), RejectReason> {
-        let counted = |scope: &KillScope| !matches!(scope, KillScope::Venue(_));
-        let used = self.engaged.iter().filter(|scope| counted(scope)).count();
-        if counted(&scope) && !self.is_engaged(scope) && used >= self.max as usize {
+        let counted = |scope: KillScope| !matches!(scope, KillScope::Venue(_));
+        let used = self.engaged.iter().filter(|one| counted(one.scope)).count();
+        if counted(scope) && !self.is_engaged(scope) && used >= self.max as usize {
             return Err(RejectReason::TooMany);
         }
         Ok(())
     }
 
     /// Turns a switch; whether it stood otherwise.
-    pub(crate) fn turn(&mut self, scope: KillScope, position: Position) -> bool {
-        match (self.engaged.binary_search(&scope), position) {
-            (Err(place), Position::Engaged) => self.engaged.insert(place, scope),
+    pub(crate) fn turn(&mut self, scope: KillScope, position: Position, since: Time) -> bool {
+        match (self.place(scope), position) {
+            (Err(place), Position::Engaged) => {
+                let engaged = Engaged {
+                    scope,
+                    since,
+                    canceled: 0,
+                    kept: 0,
+                };
+                self.engaged.insert(place, engaged);
+            }
             (Ok(place), Position::Released) => {
                 self.engaged.remove(place);
             }
@@ -115,6 +166,12 @@ impl Switches {
         self.chosen(session).dead_man
     }
 
+    /// The timer of a session fires at `now`.
+    pub(crate) fn fire(&mut self, session: SessionId, now: Time) {
+        self.arm(session, None);
+        self.chosen_mut(session).fired = Some(now);
+    }
+
     /// Arms a session's timer anew, or disarms it.
     pub(crate) fn arm(&mut self, session: SessionId, deadline: Option<Time>) {
         let chosen = self.chosen_mut(session);
@@ -137,17 +194,15 @@ impl Switches {
         Some((first.expires, SessionId::new(first.row)))
     }
 
-    /// The sessions that chose something: what a disconnect does, and when the timer fires.
-    pub fn sessions(&self) -> impl Iterator<Item = (SessionId, OnDisconnect, Option<Time>)> {
+    /// The sessions that chose something, in order of their handles.
+    pub fn sessions(&self) -> impl Iterator<Item = (SessionId, Chosen)> {
         let all = self.sessions.iter().enumerate();
         let chosen = all.filter(|(_, chosen)| **chosen != Chosen::default());
-        chosen.map(|(place, chosen)| {
-            let session = SessionId::new(place as u32);
-            (session, chosen.on_disconnect, chosen.dead_man)
-        })
+        chosen.map(|(place, chosen)| (SessionId::new(place as u32), *chosen))
     }
 
-    fn chosen(&self, session: SessionId) -> Chosen {
+    /// What a session chose.
+    pub fn chosen(&self, session: SessionId) -> Chosen {
         let chosen = self.sessions.get(session.place());
         chosen.copied().unwrap_or_default()
     }
@@ -186,7 +241,10 @@ impl Switches {
     /// # Errors
     /// The first thing that does not hold.
     pub(crate) fn audit(&self, sessions: u32, rows: u32) -> Result<(), &'static str> {
-        if !self.engaged.is_sorted_by(|one, next| one < next) {
+        if !self
+            .engaged
+            .is_sorted_by(|one, next| one.scope < next.scope)
+        {
             return Err("engaged switches are out of order");
         }
         let armed = |chosen: &&Chosen| chosen.dead_man.is_some();

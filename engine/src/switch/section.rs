@@ -1,8 +1,9 @@
 //! Switches in a snapshot.
 //!
 //! ```text
-//! count, engaged scopes in order
-//! count, sessions that chose something, rising: session | marks u8 (1 cancels, 2 armed) | deadline
+//! count, engaged switches in order: scope | since | canceled | kept
+//! count, sessions that chose something, rising: session | marks u8 (1 cancels, 2 armed, 4 fired) |
+//!     deadline if armed | instant if fired
 //! count, pending sweeps, the first one first: deadline | kind u8 | scope or session | cutoff |
 //!     cursor | passed | canceled | kept
 //! count, live orders that came through a session, slots rising: slot | session
@@ -14,13 +15,14 @@ use super::Switches;
 use super::sweeps::Sweep;
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{KillScope, OnDisconnect, Position};
-use crate::event::SweepOf;
+use crate::event::{SweepOf, Swept};
 use crate::journal::codec::{put_scope, scope};
 use crate::limits::Limits;
 use crate::types::{Sequence, SessionId, Time};
 
 const CANCELS: u8 = 1;
 const ARMED: u8 = 2;
+const FIRED: u8 = 4;
 
 /// What a section must agree with.
 pub(crate) struct Known<'a> {
@@ -40,17 +42,22 @@ impl Switches {
     /// Writes all switches; `lives` says in which rows orders live.
     pub(crate) fn encode(&self, out: &mut Vec<u8>, lives: impl Fn(u32) -> bool) {
         bytes::put_varint(out, self.engaged().len() as u64);
-        for scope in self.engaged() {
-            put_scope(out, *scope);
+        for engaged in self.engaged() {
+            put_scope(out, engaged.scope);
+            bytes::put_time(out, engaged.since);
+            bytes::put_varint(out, u64::from(engaged.canceled));
+            bytes::put_varint(out, u64::from(engaged.kept));
         }
         bytes::put_varint(out, self.sessions().count() as u64);
-        for (session, on_disconnect, deadline) in self.sessions() {
+        for (session, chosen) in self.sessions() {
             put_session(out, session);
-            let cancels = on_disconnect == OnDisconnect::Cancel;
-            let marks = u8::from(cancels) * CANCELS + u8::from(deadline.is_some()) * ARMED;
+            let cancels = chosen.on_disconnect == OnDisconnect::Cancel;
+            let marks = u8::from(cancels) * CANCELS
+                + u8::from(chosen.dead_man.is_some()) * ARMED
+                + u8::from(chosen.fired.is_some()) * FIRED;
             bytes::put_u8(out, marks);
-            if let Some(deadline) = deadline {
-                bytes::put_time(out, deadline);
+            for instant in [chosen.dead_man, chosen.fired].into_iter().flatten() {
+                bytes::put_time(out, instant);
             }
         }
         bytes::put_varint(out, self.sweeps.pending().len() as u64);
@@ -79,28 +86,43 @@ impl Switches {
         let mut switches = Self::new(limits);
         let wrong = |field| BytesError::range(field);
         let most = limits.switches_max.saturating_add(limits.venues_max);
-        for _ in 0..input.count(most, 2, "the count of kill switches")? {
+        for _ in 0..input.count(most, 5, "the count of kill switches")? {
             let scope = scope(input)?;
-            let rises = switches.engaged().last().is_none_or(|last| *last < scope);
-            if !rises || !(known.has)(scope) || switches.check_room(scope).is_err() {
+            let since = input.time("when a switch was engaged")?;
+            let last = switches.engaged().last();
+            let rises = last.is_none_or(|last| last.scope < scope);
+            let room = switches.check_room(scope).is_ok();
+            if !rises || !room || !(known.has)(scope) || since > known.now.1 {
                 return Err(wrong("a kill switch"));
             }
-            switches.turn(scope, Position::Engaged);
+            switches.turn(scope, Position::Engaged, since);
+            switches.note_swept(&Swept {
+                what: SweepOf::Kill(scope),
+                canceled: input.varint32("what a switch cancelled")?,
+                kept: input.varint32("what a switch left")?,
+            });
         }
         let mut last = None;
         for _ in 0..input.count(known.sessions, 2, "the count of sessions' choices")? {
             let session = session(input, known)?;
             let marks = input.u8()?;
-            if last >= Some(session) || marks == 0 || marks & !(CANCELS | ARMED) != 0 {
+            if last >= Some(session) || marks == 0 || marks & !(CANCELS | ARMED | FIRED) != 0 {
                 return Err(wrong("a session's choice"));
             }
             last = Some(session);
             if marks & CANCELS != 0 {
                 switches.set_on_disconnect(session, OnDisconnect::Cancel);
             }
-            if marks & ARMED != 0 {
-                switches.arm(session, Some(input.time("a dead-man timer")?));
+            let deadline = (marks & ARMED != 0).then(|| input.time("a dead-man timer"));
+            let deadline = deadline.transpose()?;
+            if marks & FIRED != 0 {
+                let fired = input.time("when a dead-man timer fired")?;
+                if fired > known.now.1 {
+                    return Err(wrong("when a dead-man timer fired"));
+                }
+                switches.fire(session, fired);
             }
+            switches.arm(session, deadline);
         }
         let most = most
             .saturating_add(known.sessions.saturating_mul(2))

@@ -3,7 +3,7 @@
 use super::section::Known;
 use super::*;
 use crate::bytes::{BytesError, Reader};
-use crate::event::SweepOf;
+use crate::event::{SweepOf, Swept};
 use crate::types::{AccountId, ParticipantId, Sequence, VenueId};
 
 fn limits() -> Limits {
@@ -35,7 +35,7 @@ fn a_venue_has_its_place_however_many_others_are_engaged() {
     let participant = KillScope::Participant(ParticipantId::new(0));
     for scope in [participant, account(7)] {
         assert_eq!(switches.check_room(scope), Ok(()));
-        assert!(switches.turn(scope, Position::Engaged));
+        assert!(switches.turn(scope, Position::Engaged, at(1)));
     }
     let full = Err(RejectReason::TooMany);
     assert_eq!(switches.check_room(account(8)), full);
@@ -43,12 +43,15 @@ fn a_venue_has_its_place_however_many_others_are_engaged() {
     for venue in [0, 1] {
         let venue = KillScope::Venue(VenueId::new(venue));
         assert_eq!(switches.check_room(venue), Ok(()));
-        assert!(switches.turn(venue, Position::Engaged));
-        assert!(!switches.turn(venue, Position::Engaged), "it stood so");
+        assert!(switches.turn(venue, Position::Engaged, at(1)));
+        assert!(
+            !switches.turn(venue, Position::Engaged, at(1)),
+            "it stood so"
+        );
     }
     assert_eq!(switches.check_room(account(8)), full);
-    assert!(switches.turn(participant, Position::Released));
-    assert!(!switches.turn(participant, Position::Released));
+    assert!(switches.turn(participant, Position::Released, at(1)));
+    assert!(!switches.turn(participant, Position::Released, at(1)));
     assert_eq!(switches.check_room(account(8)), Ok(()));
     assert_eq!(switches.engaged().len(), 3);
 }
@@ -86,8 +89,15 @@ fn a_row_forgets_the_session_of_the_order_before() {
 /// Something of everything.
 fn filled() -> Switches {
     let mut switches = Switches::new(&limits());
-    switches.turn(account(7), Position::Engaged);
-    switches.turn(KillScope::Venue(VenueId::new(1)), Position::Engaged);
+    switches.turn(account(7), Position::Engaged, at(3));
+    let venue = KillScope::Venue(VenueId::new(1));
+    switches.turn(venue, Position::Engaged, at(4));
+    switches.note_swept(&Swept {
+        what: SweepOf::Kill(venue),
+        canceled: 300,
+        kept: 2,
+    });
+    switches.fire(session(1), at(2));
     switches.set_on_disconnect(session(0), OnDisconnect::Cancel);
     switches.set_on_disconnect(session(2), OnDisconnect::Cancel);
     switches.arm(session(2), Some(at(1_000)));
@@ -136,6 +146,11 @@ fn bytes_read_back_without_the_orders_that_ended() {
     let read = read(&bytes(&switches), &|_| true).expect("whole");
     assert_eq!(bytes(&read), bytes(&switches));
     assert_eq!(read.engaged(), switches.engaged());
+    assert_eq!(
+        (read.engaged()[1].canceled, read.engaged()[1].kept),
+        (300, 2)
+    );
+    assert_eq!(read.chosen(session(1)).fired, Some(at(2)));
     assert_eq!(read.dead_man(session(2)), Some(at(1_000)));
     assert_eq!(read.origin(3), Some(session(0)));
     assert_eq!(read.origin(6), None, "its order has ended");
