@@ -52,6 +52,8 @@ pub enum Kind {
     Asset,
     /// A custodian.
     Custodian,
+    /// A session.
+    Session,
 }
 
 impl Kind {
@@ -67,6 +69,7 @@ impl Kind {
             Self::Order => "order",
             Self::Asset => "asset",
             Self::Custodian => "custodian",
+            Self::Session => "session",
         }
     }
 
@@ -82,6 +85,7 @@ impl Kind {
             Self::Order => RejectReason::UnknownOrder,
             Self::Asset => RejectReason::UnknownAsset,
             Self::Custodian => RejectReason::UnknownCustodian,
+            Self::Session => RejectReason::UnknownSession,
         }
     }
 }
@@ -264,6 +268,10 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::UnknownAccount => "no such account; create it through Operations",
         R::UnknownParticipant => "no such participant; create it through Operations",
         R::UnknownOwner => "no such beneficial owner; create it through Operations",
+        R::KillSwitch => {
+            "an operator stopped the session, the account, the participant or the venue; cancels \
+             pass, and Operations.ListKillSwitches says what is engaged"
+        }
         R::UnknownInstrument => "no such instrument; MarketData.ListInstruments lists them",
         R::UnknownVenue => "no such venue; Operations.ListVenues lists them",
         R::UnknownCalendar => "no such calendar; create it with SetCalendar",

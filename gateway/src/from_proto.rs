@@ -10,6 +10,7 @@ mod fields;
 mod operations;
 mod orders;
 mod session;
+mod switch;
 mod timetable;
 
 pub use clearing::posting_place;
@@ -17,4 +18,5 @@ pub use fields::{Fields, Prefix, at};
 pub use operations::{Operation, operation};
 pub use orders::{OrderName, cancel, mass_cancel, order_id, order_name, replace, submit};
 pub use session::{open_session, session_batch};
+pub use switch::{arm_dead_man, disconnect_policy, session_disconnected, session_named};
 pub use timetable::{calendar_hash, date};

@@ -227,7 +227,8 @@ fn take(
                 | Event::ReferencePrice(_)
                 | Event::DayRolled(_)
                 | Event::EpochBegan(_)
-                | Event::Quarantined(_) => {}
+                | Event::Quarantined(_)
+                | Event::Switch(_) => {}
             }
         }
     }

@@ -15,6 +15,7 @@ mod pages;
 mod postings;
 mod standing;
 mod streams;
+mod switches;
 mod trades;
 pub mod unread;
 

@@ -7,6 +7,7 @@
 mod clearing;
 mod history;
 mod session;
+mod switch;
 mod venue;
 
 use engine::command::{InstrumentTerms, Scope};
@@ -27,6 +28,7 @@ pub use clearing::{
 };
 pub use history::{client_order_id, execution_report, order};
 pub use session::session_reports;
+pub use switch::{engaged, fired, released};
 pub use venue::venue;
 
 /// Where in the exchange's history an event stands.
@@ -181,6 +183,9 @@ pub const fn cause(cause: Cause) -> v1::Cause {
         Cause::TimeOver => v1::Cause::TimeOver,
         Cause::PriceSet => v1::Cause::PriceSet,
         Cause::NotPlaced => v1::Cause::NotPlaced,
+        Cause::KillSwitch => v1::Cause::KillSwitch,
+        Cause::Disconnected => v1::Cause::Disconnected,
+        Cause::DeadMan => v1::Cause::DeadMan,
     }
 }
 

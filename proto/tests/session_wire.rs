@@ -9,11 +9,11 @@ use std::fmt::Debug;
 use prost::Message;
 use sanjiang_proto::v1::{
     Cause, ExecType, Liquidity, OpenSession, OrderStatus, OrderType, SelfTradePrevention,
-    SessionBatch, SessionCancel, SessionClosed, SessionCommand, SessionCredit, SessionDuplicate,
-    SessionMassCancel, SessionMassCancelReport, SessionNewOrder, SessionOpened, SessionRefused,
-    SessionRejectWords, SessionReplace, SessionReport, SessionReports, SessionRequest,
-    SessionResponse, Side, TimeInForce, session_command::Command, session_request::Request,
-    session_response::Response,
+    SessionArmDeadMan, SessionBatch, SessionCancel, SessionClosed, SessionCommand, SessionCredit,
+    SessionDeadMan, SessionDuplicate, SessionMassCancel, SessionMassCancelReport, SessionNewOrder,
+    SessionOpened, SessionRefused, SessionRejectWords, SessionReplace, SessionReport,
+    SessionReports, SessionRequest, SessionResponse, Side, TimeInForce, session_command::Command,
+    session_request::Request, session_response::Response,
 };
 
 /// 2026-11-23T01:30:00Z, a Monday's opening in Shanghai.
@@ -184,10 +184,15 @@ fn every_request_comes_back_as_it_went() {
             }),
             0,
         ),
+        command(
+            Command::ArmDeadMan(SessionArmDeadMan { timeout_ms: 60_000 }),
+            0,
+        ),
     ];
     let open = OpenSession {
         session_id: "desk-1".into(),
         last_client_sequence: CLIENT_SEQUENCE,
+        cancel_on_disconnect: Some(false),
     };
     for request in [
         Request::Open(open),
@@ -226,6 +231,14 @@ fn every_response_comes_back_as_it_went() {
             canceled_count: 12,
             kept_count: 1,
             ..SessionMassCancelReport::default()
+        }],
+        dead_man: vec![SessionDeadMan {
+            engine_sequence: ENGINE_SEQUENCE,
+            client_sequence: CLIENT_SEQUENCE,
+            deadline_ns: 1_795_397_400_000_000_000,
+            fired: true,
+            reject_code: 102,
+            reject_reason: "INVALID_FIELD".into(),
         }],
     };
     let opened = SessionOpened {

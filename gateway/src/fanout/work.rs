@@ -141,7 +141,8 @@ fn item(body: &Body, index: u32, event: &Event) -> Option<Item> {
         | Event::DayRolled(_)
         | Event::Custody(_)
         | Event::EpochBegan(_)
-        | Event::Quarantined(_) => return None,
+        | Event::Quarantined(_)
+        | Event::Switch(_) => return None,
     })
 }
 

@@ -129,7 +129,8 @@ context!(
     SetTierRequest,
     InstructRequest,
     AcknowledgeInstructionRequest,
-    CloseCustodyDateRequest
+    CloseCustodyDateRequest,
+    SetKillSwitchRequest
 );
 
 impl Asks for v1::CreateParticipantRequest {

@@ -160,7 +160,8 @@ impl LiveOrders {
             | Event::ReferencePrice(_)
             | Event::DayRolled(_)
             | Event::EpochBegan(_)
-            | Event::Quarantined(_) => Ok(()),
+            | Event::Quarantined(_)
+            | Event::Switch(_) => Ok(()),
         }
     }
 

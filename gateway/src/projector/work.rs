@@ -6,7 +6,7 @@
 //! events (`orders`), the queue and its thread (`mod.rs`).
 
 use crossbeam::channel::Sender;
-use engine::command::{Body, Command, Identity, Sequenced, SetClearing};
+use engine::command::{Body, Command, Identity, Sequenced, SetClearing, SwitchCommand};
 use engine::event::{CustodyStatus, Event};
 use engine::runtime::Released;
 use engine::types::{NewOrder, ParticipantId, Sequence, Time};
@@ -155,7 +155,8 @@ fn is_history(event: &Event) -> bool {
         | Event::ReferencePrice(_)
         | Event::DayRolled(_)
         | Event::EpochBegan(_)
-        | Event::Quarantined(_) => false,
+        | Event::Quarantined(_)
+        | Event::Switch(_) => false,
     }
 }
 
@@ -183,12 +184,14 @@ fn ask(body: &Body) -> Ask {
         | Body::Instruct(_)
         | Body::Acknowledge(_)
         | Body::CloseCustodyDate(_)
-        | Body::AcceptClock(_) => Ask::Operation,
+        | Body::AcceptClock(_)
+        | Body::Switch(SwitchCommand::SetKillSwitch(_)) => Ask::Operation,
         Body::OpenSession(_)
         | Body::Tick
         | Body::SessionsLost
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
-        | Body::Quarantine(_) => Ask::Silent,
+        | Body::Quarantine(_)
+        | Body::Switch(_) => Ask::Silent,
     }
 }

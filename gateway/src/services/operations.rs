@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use engine::command::{Body, Command, Demonstration};
+use engine::command::{Body, Command, Demonstration, KillScope, SetKillSwitch, SwitchCommand};
 use engine::types::{PrincipalId, Sequence};
 use proto::v1;
 use proto::v1::operations_server::Operations;
@@ -15,7 +15,7 @@ use tonic::{Request, Response, Status};
 use super::accounts::find;
 use super::answers::{Answered, Question};
 use super::pages::page;
-use super::standing;
+use super::{standing, switches};
 use crate::admission::Payer;
 use crate::errors::{Failure, Kind};
 use crate::exchange::Exchange;
@@ -97,6 +97,22 @@ impl Operations for OperationsService {
 
     async fn set_tier(&self, request: Request<v1::SetTierRequest>) -> Reported {
         Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_kill_switch(
+        &self,
+        request: Request<v1::SetKillSwitchRequest>,
+    ) -> Result<Response<v1::SetKillSwitchResponse>, Status> {
+        let answer = switches::set(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn list_kill_switches(
+        &self,
+        request: Request<v1::ListKillSwitchesRequest>,
+    ) -> Result<Response<v1::ListKillSwitchesResponse>, Status> {
+        let answer = switches::list(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
     }
 
     async fn accept_clock(&self, request: Request<v1::AcceptClockRequest>) -> Reported {
@@ -200,7 +216,11 @@ pub(super) async fn change(
     Ok(Response::new(submit(exchange, command).await?))
 }
 
-fn decode(exchange: &Exchange, request: &impl Operation) -> Result<Command, Failure> {
+/// The command a change asks for.
+///
+/// # Errors
+/// Malformed fields; something named that does not exist.
+pub(super) fn decode(exchange: &Exchange, request: &impl Operation) -> Result<Command, Failure> {
     from_proto::operation(request, &exchange.directory.read(), PrincipalId::LOCAL)
 }
 
@@ -242,6 +262,10 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         Body::SetFees(set) => of_venue(set.venue),
         Body::Instruct(instruct) => of_custodian(instruct.custodian),
         Body::CloseCustodyDate(close) => of_custodian(close.custodian),
+        Body::Switch(SwitchCommand::SetKillSwitch(SetKillSwitch {
+            scope: KillScope::Venue(venue),
+            ..
+        })) => of_venue(*venue),
         // A demonstration's custodian leaves nothing to be acknowledged.
         Body::Acknowledge(_) => false,
         Body::NewOrder(_)
@@ -260,7 +284,8 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         | Body::SessionsLost
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
-        | Body::Quarantine(_) => tables.all_demonstration(),
+        | Body::Quarantine(_)
+        | Body::Switch(_) => tables.all_demonstration(),
     };
     let hash = if let Body::SetCalendar(calendar) = body {
         from_proto::calendar_hash(calendar)
