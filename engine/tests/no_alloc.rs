@@ -181,7 +181,7 @@ impl Flow {
             700 => self.send(kill(Position::Engaged)),
             720 => self.send(kill(Position::Released)),
             at if at % 1_000 == 0 => {
-                let late = number % 100_000 == 0;
+                let late = number.is_multiple_of(100_000);
                 let session = SessionId::new((number / 1_000 % SESSIONS) as u32);
                 let timeout = Some(Limits::DEAD_MAN_MIN);
                 let arm = SwitchCommand::ArmDeadMan(ArmDeadMan { session, timeout });

@@ -112,9 +112,12 @@ fn fired(command: &Sequenced<Command>, events: &[Event]) -> impl Iterator<Item =
     let sequence = command.sequence;
     let ticked = command.value.body == Body::Tick;
     let events = events.iter().filter(move |_| ticked);
-    events.filter_map(move |event| match event {
-        Event::Switch(SwitchEvent::Fired(session)) => Some(Delivery::Fired(*session, sequence)),
-        _ => None,
+    events.filter_map(move |event| {
+        if let Event::Switch(SwitchEvent::Fired(session)) = event {
+            Some(Delivery::Fired(*session, sequence))
+        } else {
+            None
+        }
     })
 }
 

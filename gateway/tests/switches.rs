@@ -122,7 +122,7 @@ async fn a_switch_at_each_scope_stops_orders_and_says_so_in_a_dry_run() {
         assert_eq!((switch.canceled_count, switch.kept_count), (1, 0));
         assert_eq!(switch.position(), on);
         assert!(!switch.sweep_pending && switch.engage_time.is_some());
-        assert_eq!(engaged(&house).await, [switch.clone()]);
+        assert_eq!(engaged(&house).await, std::slice::from_ref(&switch));
         assert_eq!(live(&mut orders).await, []);
         let dry = orders.validate_order(buy(&id("dry"))).await;
         let dry = dry.expect("an answer").into_inner();

@@ -204,6 +204,17 @@ fn every_request_comes_back_as_it_went() {
     }
 }
 
+fn dead_man() -> SessionDeadMan {
+    SessionDeadMan {
+        engine_sequence: ENGINE_SEQUENCE,
+        client_sequence: CLIENT_SEQUENCE,
+        deadline_ns: TIME_NS,
+        fired: true,
+        reject_code: 102,
+        reject_reason: "INVALID_FIELD".into(),
+    }
+}
+
 #[test]
 fn every_response_comes_back_as_it_went() {
     let rejected = SessionReport {
@@ -232,14 +243,7 @@ fn every_response_comes_back_as_it_went() {
             kept_count: 1,
             ..SessionMassCancelReport::default()
         }],
-        dead_man: vec![SessionDeadMan {
-            engine_sequence: ENGINE_SEQUENCE,
-            client_sequence: CLIENT_SEQUENCE,
-            deadline_ns: 1_795_397_400_000_000_000,
-            fired: true,
-            reject_code: 102,
-            reject_reason: "INVALID_FIELD".into(),
-        }],
+        dead_man: vec![dead_man()],
     };
     let opened = SessionOpened {
         watermark: CLIENT_SEQUENCE,

@@ -65,12 +65,22 @@ impl Engine {
         let day_end = day_end.map(|(deadline, venue)| Deadline::DayEnd(deadline, venue));
         let order = self.timers.first();
         let order = order.map(|(deadline, id)| Deadline::Order(deadline, id));
+        let all = [venue, day_end, order].into_iter().flatten();
+        let first = all.min_by_key(|due| (due.deadline(), due.kind()));
+        if self.switches.is_anything_due() {
+            return self.next_switch_due(first);
+        }
+        first
+    }
+
+    /// What fires next, of what else does and of what switches have to do.
+    #[cold]
+    fn next_switch_due(&self, first: Option<Deadline>) -> Option<Deadline> {
         let dead_man = self.switches.first_dead_man();
         let dead_man = dead_man.map(|(deadline, session)| Deadline::DeadMan(deadline, session));
         let sweep = self.switches.sweeps.first();
         let sweep = sweep.map(|sweep| Deadline::Sweep(sweep.deadline));
-        let all = [venue, day_end, order, dead_man, sweep];
-        let all = all.into_iter().flatten();
+        let all = [first, dead_man, sweep].into_iter().flatten();
         all.min_by_key(|due| (due.deadline(), due.kind()))
     }
 

@@ -118,12 +118,17 @@ impl Switches {
     /// Whether one more switch may be engaged. Each venue has its own place: the widest switch must
     /// not fail for the sake of narrow ones.
     pub(crate) fn check_room(&self, scope: KillScope) -> Result<(), RejectReason> {
-        let counted = |scope: KillScope| !matches!(scope, KillScope::Venue(_));
-        let used = self.engaged.iter().filter(|one| counted(one.scope)).count();
-        if counted(scope) && !self.is_engaged(scope) && used >= self.max as usize {
+        let counted = !matches!(scope, KillScope::Venue(_));
+        if counted && !self.is_engaged(scope) && self.counted() >= self.max {
             return Err(RejectReason::TooMany);
         }
         Ok(())
+    }
+
+    /// How many switches of other scopes than venues are engaged: venues stand last.
+    pub(crate) fn counted(&self) -> u32 {
+        let narrow = |one: &Engaged| !matches!(one.scope, KillScope::Venue(_));
+        self.engaged.partition_point(narrow) as u32
     }
 
     /// Turns a switch; whether it stood otherwise.
@@ -187,8 +192,13 @@ impl Switches {
         }
     }
 
-    /// The timer that fires next.
+    /// Whether a timer is armed or a sweep pending: all that a command asks while none is.
     #[inline]
+    pub(crate) fn is_anything_due(&self) -> bool {
+        self.timers.len() > 0 || self.sweeps.first().is_some()
+    }
+
+    /// The timer that fires next.
     pub(crate) fn first_dead_man(&self) -> Option<(Time, SessionId)> {
         let first = self.timers.first()?;
         Some((first.expires, SessionId::new(first.row)))

@@ -59,9 +59,12 @@ fn canceled(events: &[Event]) -> Vec<u64> {
 
 /// What a sweep says at its end.
 fn swept(events: &[Event]) -> Option<Swept> {
-    events.iter().find_map(|event| match event {
-        Event::Switch(SwitchEvent::Swept(swept)) => Some(*swept),
-        _ => None,
+    events.iter().find_map(|event| {
+        if let Event::Switch(SwitchEvent::Swept(swept)) = event {
+            Some(*swept)
+        } else {
+            None
+        }
     })
 }
 

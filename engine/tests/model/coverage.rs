@@ -368,11 +368,7 @@ impl Coverage {
                     let old = std::mem::replace(known, changed.phase);
                     self.hit(Cell::PhaseChange(old, changed.phase));
                 }
-                Event::Switch(event) => {
-                    for cell in switch::said(event) {
-                        self.hit(cell);
-                    }
-                }
+                Event::Switch(event) => self.count_switch(event),
                 Event::Indicative(_)
                 | Event::Uncrossed(_)
                 | Event::MassCancel(_)
@@ -394,6 +390,12 @@ impl Coverage {
                 Trading::Continuous
             };
             self.hit(Cell::SelfTrade(MODES[mode_of(mode)], how, larger));
+        }
+    }
+
+    fn count_switch(&mut self, event: &SwitchEvent) {
+        for cell in switch::said(event) {
+            self.hit(cell);
         }
     }
 

@@ -109,9 +109,7 @@ impl Generator {
             command.envelope.principal = PrincipalId::new(self.rng.pick(&[0, 0, 0, 1]));
             return command;
         }
-        if let Some(sender) = switch::sender(&mut self.rng, world, &command.body) {
-            command.envelope.principal = sender;
-        }
+        switch::send(&mut self.rng, world, &mut command);
         let ends = |known: &Command| known.envelope.valid_until == Some(time);
         let ending = self
             .retries

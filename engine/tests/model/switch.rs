@@ -120,18 +120,20 @@ fn position(rng: &mut Rng) -> Position {
 }
 
 /// A session's own commands come mostly from its principal.
-pub fn sender(rng: &mut Rng, world: &Reference, body: &Body) -> Option<PrincipalId> {
-    let Body::Switch(command) = body else {
-        return None;
+pub fn send(rng: &mut Rng, world: &Reference, command: &mut Command) {
+    let Body::Switch(body) = &command.body else {
+        return;
     };
-    let session = match command {
-        SwitchCommand::SetKillSwitch(_) => return None,
+    let session = match body {
+        SwitchCommand::SetKillSwitch(_) => return,
         SwitchCommand::SetDisconnectPolicy(set) => set.session,
         SwitchCommand::ArmDeadMan(arm) => arm.session,
         SwitchCommand::SessionDisconnected(session) => *session,
     };
-    let known = world.sessions.get(session.place())?;
-    rng.permille(950).then_some(known.principal)
+    let known = world.sessions.get(session.place());
+    if let Some(known) = known.filter(|_| rng.permille(950)) {
+        command.envelope.principal = known.principal;
+    }
 }
 
 /// The name of a command about switches.

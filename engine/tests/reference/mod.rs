@@ -216,6 +216,10 @@ impl Reference {
         self.meetings.clear();
         self.reached.clear();
         let body = &command.value.body;
+        self.through = match command.value.envelope.identity {
+            Identity::Session { session, .. } => Some(session),
+            _ => None,
+        };
         match self.admit(&command.value) {
             Err(reason) => self.refuse(body, reason.into(), false),
             Ok(Some(duplicate)) => self.out.push(Event::Duplicate(duplicate)),

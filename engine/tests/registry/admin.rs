@@ -38,10 +38,6 @@ impl Reference {
         envelope: &Envelope,
         body: &Body,
     ) -> Result<(), Reject> {
-        self.through = match envelope.identity {
-            Identity::Session { session, .. } => Some(session),
-            _ => None,
-        };
         let handle = match body {
             Body::NewOrder(new) => return self.new_order(new),
             Body::CancelOrder(cancel) => return self.cancel(cancel),
@@ -101,14 +97,8 @@ impl Reference {
                 self.requests_reserved = set.requests_reserved;
                 None
             }
-            Body::SessionsLost => {
-                self.sessions_lost();
-                None
-            }
-            Body::Switch(command) => {
-                self.switch(envelope.principal, command)?;
-                None
-            }
+            Body::SessionsLost => self.sessions_lost(),
+            Body::Switch(command) => self.switch(envelope.principal, command)?,
             Body::AcceptClock(_)
             | Body::SemanticsVersion(_)
             | Body::BeginEpoch(_)

@@ -42,7 +42,7 @@ impl Reference {
         &mut self,
         who: PrincipalId,
         command: &SwitchCommand,
-    ) -> Result<(), Reject> {
+    ) -> Result<Option<u32>, Reject> {
         match *command {
             SwitchCommand::SetKillSwitch(set) => self.turn(set)?,
             SwitchCommand::SetDisconnectPolicy(set) => {
@@ -68,13 +68,14 @@ impl Reference {
                 }
             }
         }
-        Ok(())
+        Ok(None)
     }
 
-    pub(super) fn sessions_lost(&mut self) {
+    pub(super) fn sessions_lost(&mut self) -> Option<u32> {
         if self.sessions.iter().any(|session| session.cancels) {
             self.begin(SweepOf::SessionsLost);
         }
+        None
     }
 
     fn turn(&mut self, set: SetKillSwitch) -> Result<(), R> {

@@ -87,11 +87,15 @@ pub async fn list(
     let kill_switches = switches
         .iter()
         .map(|(switch, sweeps)| to_proto::engaged(&tables, switch, *sweeps));
-    let next = from.saturating_add(limit);
+    let next_page_token = if more {
+        from.saturating_add(limit).to_string()
+    } else {
+        String::new()
+    };
     Ok(v1::ListKillSwitchesResponse {
         kill_switches: kill_switches.collect(),
         engine_sequence: sequence.value(),
-        next_page_token: more.then(|| next.to_string()).unwrap_or_default(),
+        next_page_token,
     })
 }
 
