@@ -78,7 +78,7 @@ impl Engine {
         market: &crate::market::Market,
     ) -> Result<u32, &'static str> {
         let arena = self.arena();
-        let setting = self.setting(instrument);
+        let setting = self.setting_row(instrument);
         if setting.is_continuous() && setting.trading && market.book.is_crossed() {
             return Err("the book is crossed in continuous trading");
         }

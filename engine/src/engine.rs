@@ -10,6 +10,7 @@ mod day_ends;
 mod operations;
 mod orders;
 mod sections;
+mod settings;
 mod switch;
 mod views;
 
@@ -23,7 +24,7 @@ use crate::event::{Event, Events};
 use crate::journal::codec;
 use crate::limits::Limits;
 use crate::market::timers::Timers;
-use crate::market::{Clears, Market, Setting};
+use crate::market::{Market, Setting};
 use crate::matching::{Desk, Scratch};
 use crate::parties::Parties;
 use crate::reject::{Reject, RejectReason};
@@ -31,9 +32,11 @@ use crate::requests::{Request, RequestScope, Requests};
 use crate::sessions::{Refusal, Sessions};
 use crate::state_hash::{EventHash, EventHasher};
 use crate::switch::Switches;
+use crate::tracked::Tracked;
 use crate::types::{InstrumentId, Price, Sequence, Time};
 use crate::venue::Venues;
 use day_ends::DayEnds;
+use settings::Settings;
 use switch::session_of;
 
 /// All of a shard's contents: parties, venues, books, and what is needed to recognise retries.
@@ -45,12 +48,13 @@ pub struct Engine {
     requests: Requests,
     sessions: Sessions,
     parties: Parties,
-    venues: Venues,
+    venues: Tracked<Venues>,
     clearing: Clearing,
     switches: Switches,
     arena: Arena,
     /// By instrument handle; made at the instrument's first order.
     markets: Vec<Option<Box<Market>>>,
+    settings: Settings,
     /// A market where nothing happened, for questions about instruments that have none yet.
     vacant: Box<Market>,
     timers: Timers,
@@ -64,7 +68,7 @@ pub struct Engine {
 /// One instrument's market and everything matching needs beside it, borrowed at once.
 struct Floor<'a> {
     market: &'a mut Market,
-    setting: Setting<'a>,
+    setting: &'a Setting,
     desk: Desk<'a>,
 }
 
@@ -78,11 +82,12 @@ impl Engine {
             requests: Requests::new(&limits),
             sessions: Sessions::new(&limits),
             parties: Parties::new(&limits),
-            venues: Venues::new(&limits),
+            venues: Tracked::new(Venues::new(&limits)),
             clearing: Clearing::new(&limits),
             switches: Switches::new(&limits),
             arena: Arena::new(limits.orders_max, limits.accounts_max),
             markets: Vec::new(),
+            settings: Settings::default(),
             vacant: Box::new(Market::new()),
             timers: Timers::new(limits.orders_max),
             day_ends: DayEnds::default(),
@@ -331,21 +336,73 @@ impl Engine {
         }
     }
 
-    /// Everything one instrument's orders can change, borrowed at once. The instrument is known.
-    fn floor<'a>(&'a mut self, instrument: InstrumentId, events: &'a mut Events) -> Floor<'a> {
-        let place = instrument.place();
-        if place >= self.markets.len() {
-            self.markets.resize_with(place + 1, || None);
+    /// How often what settings are made from may have changed.
+    #[inline]
+    fn changes(&self) -> u64 {
+        self.venues.changes() + self.clearing.changes()
+    }
+
+    /// Makes sure that an instrument's row is kept, if it is known.
+    #[inline]
+    fn keep_setting(&mut self, id: InstrumentId) {
+        if self.settings.get(id, self.changes()).is_none() {
+            self.make_setting(id);
         }
-        let market = self.markets[place].get_or_insert_with(|| Box::new(Market::new()));
-        let setting = setting(&self.venues, &self.clearing, &self.limits, instrument);
-        let cleared = setting.clears.cleared().copied();
+    }
+
+    #[cold]
+    fn make_setting(&mut self, id: InstrumentId) {
+        if self.venues.instrument(id).is_some() {
+            let row = self.setting_row(id);
+            self.settings.put(id, self.changes(), row);
+        }
+    }
+
+    /// An instrument's setting: the row that is kept, else one made in `spare`.
+    #[inline]
+    fn setting_in<'a>(
+        &'a self,
+        id: InstrumentId,
+        spare: &'a mut Option<Setting>,
+    ) -> Option<&'a Setting> {
+        if let Some(row) = self.settings.get(id, self.changes()) {
+            return Some(row);
+        }
+        self.spare_setting(id, spare)
+    }
+
+    #[cold]
+    fn spare_setting<'a>(
+        &'a self,
+        id: InstrumentId,
+        spare: &'a mut Option<Setting>,
+    ) -> Option<&'a Setting> {
+        self.venues.instrument(id)?;
+        Some(spare.insert(self.setting_row(id)))
+    }
+
+    /// Everything one instrument's orders can change, borrowed at once. The instrument is known.
+    #[inline]
+    fn floor<'a>(&'a mut self, instrument: InstrumentId, events: &'a mut Events) -> Floor<'a> {
+        self.keep_setting(instrument);
+        self.kept_floor(instrument, events)
+    }
+
+    /// As [`Engine::floor`], right after the instrument's row was kept.
+    #[inline]
+    fn kept_floor<'a>(&'a mut self, instrument: InstrumentId, events: &'a mut Events) -> Floor<'a> {
+        let place = instrument.place();
+        if self.markets.get(place).is_none_or(Option::is_none) {
+            self.open_market(place);
+        }
+        let setting = self.settings.kept(instrument);
+        let market = self.markets[place].as_deref_mut();
         Floor {
-            market,
+            market: market.expect("it was made"),
             setting,
             desk: Desk {
                 clearing: &mut self.clearing,
-                cleared,
+                cleared: setting.cleared(),
                 arena: &mut self.arena,
                 parties: &mut self.parties,
                 timers: &mut self.timers,
@@ -353,6 +410,14 @@ impl Engine {
                 events,
             },
         }
+    }
+
+    #[cold]
+    fn open_market(&mut self, place: usize) {
+        if place >= self.markets.len() {
+            self.markets.resize_with(place + 1, || None);
+        }
+        self.markets[place] = Some(Box::new(Market::new()));
     }
 
     /// The market of an instrument, made or not.
@@ -370,31 +435,6 @@ impl Engine {
     /// The price of an instrument's last trade, if it has traded.
     pub fn last_trade(&self, instrument: InstrumentId) -> Option<Price> {
         self.market(instrument).last_trade
-    }
-}
-
-/// What a known instrument's market must know for one command.
-fn setting<'a>(
-    venues: &'a Venues,
-    clearing: &Clearing,
-    limits: &Limits,
-    id: InstrumentId,
-) -> Setting<'a> {
-    let instrument = venues.instrument(id).expect("the instrument is known");
-    let clears = match clearing.terms(id) {
-        Some(cleared) => Clears::With(*cleared),
-        None if venues.is_demonstration(id) => Clears::Demonstration,
-        None => Clears::Missing,
-    };
-    Setting {
-        instrument: id,
-        terms: &instrument.terms,
-        phase: venues.phase_of(id),
-        trading: venues.is_trading(id),
-        clears,
-        band: instrument.static_limits(),
-        levels_max: limits.levels_max,
-        stops_max: limits.stops_max,
     }
 }
 

@@ -382,6 +382,7 @@ impl Events {
     }
 
     /// Adds one event.
+    #[inline]
     pub fn push(&mut self, event: Event) {
         self.list.push(event);
     }

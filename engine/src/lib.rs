@@ -47,6 +47,7 @@ pub mod sessions;
 pub mod snapshot;
 pub mod state_hash;
 pub mod switch;
+mod tracked;
 pub mod types;
 pub mod venue;
 

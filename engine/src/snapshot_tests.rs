@@ -99,16 +99,6 @@ fn the_bytes_of_format_1_never_change() {
     assert_eq!(Snapshot::decode(golden), Ok(fixed()));
 }
 
-fn golden_stamp(semantics: u32) -> Stamp {
-    Stamp {
-        shard: 0,
-        epoch: 1,
-        chain: Chain([9; 32]),
-        semantics,
-        build: format!("golden, rules {semantics}"),
-    }
-}
-
 /// A build whose engine had six sections wrote the file; it knew no money and held nothing.
 #[test]
 fn a_snapshot_of_the_rules_without_money_is_restored() {

@@ -7,6 +7,7 @@ mod accounts;
 mod answers;
 mod balances;
 mod executions;
+mod follow;
 mod looks;
 mod market_data;
 mod operations;

@@ -39,10 +39,23 @@ impl Accrued {
     #[inline]
     #[must_use]
     pub(crate) fn plus(self, value: i64, ppm: i32, lots: i64, per_lot: i64) -> Self {
+        // Narrow where it can be: below 2^40 x 10^5 + 10^6.
+        if per_lot == 0 && value.unsigned_abs() < 1 << 40 {
+            let sum = value.abs() * i64::from(ppm) + i64::from(self.millionths);
+            return Self {
+                whole: self.whole + sum.div_euclid(MILLION),
+                millionths: sum.rem_euclid(MILLION) as u32,
+            };
+        }
+        self.plus_wide(value, ppm, lots, per_lot)
+    }
+
+    #[inline(never)]
+    fn plus_wide(self, value: i64, ppm: i32, lots: i64, per_lot: i64) -> Self {
         let by_value = i128::from(value.unsigned_abs()) * i128::from(ppm);
         let by_lots = i128::from(lots) * i128::from(per_lot) * i128::from(MILLION);
         let sum = by_value + by_lots + i128::from(self.millionths);
-        // Narrow where it can be: a division of 128 bits costs more than the rest of a fee.
+        // A division of 128 bits costs more than the rest of a fee.
         if let Ok(narrow) = i64::try_from(sum) {
             return Self {
                 whole: self.whole + narrow.div_euclid(MILLION),
@@ -141,32 +154,26 @@ impl Fees {
     }
 
     /// The tier of a participant.
+    #[inline]
     pub(crate) fn tier(&self, participant: ParticipantId) -> u8 {
         let tier = self.participants.get(participant.place());
         tier.copied().unwrap_or(0)
     }
 
-    /// The rates of an order entered now.
-    #[inline]
-    pub(crate) fn choose(
+    /// The rates of an order entered now, by its participant's tier.
+    pub(crate) fn choose_all(
         &self,
         venue: VenueId,
         instrument: InstrumentId,
-        participant: ParticipantId,
-    ) -> u32 {
-        self.choose_for(venue, instrument, self.tier(participant))
-    }
-
-    /// The rates of an order entered now by a participant of a tier below [`FeeRates::TIERS`].
-    #[inline]
-    pub(crate) fn choose_for(&self, venue: VenueId, instrument: InstrumentId, tier: u8) -> u32 {
-        let tier = usize::from(tier);
+    ) -> [u32; FeeRates::TIERS] {
         let own = self.instruments.get(instrument.place());
         let general = self.venues.get(venue.place());
         let of = |tiers: Option<&Tiers>, tier: usize| tiers.map_or(0, |tiers| tiers[tier]);
-        let choices = [of(own, tier), of(general, tier), of(own, 0), of(general, 0)];
-        let found = choices.into_iter().find(|place| *place != 0);
-        found.map_or(0, |place| place - 1)
+        std::array::from_fn(|tier| {
+            let choices = [of(own, tier), of(general, tier), of(own, 0), of(general, 0)];
+            let found = choices.into_iter().find(|place| *place != 0);
+            found.map_or(0, |place| place - 1)
+        })
     }
 
     /// Checks new rates of a known venue and changes nothing.

@@ -95,11 +95,7 @@ struct Worst<'a> {
 }
 
 impl Worst<'_> {
-    fn value(&self, price: Price, quantity: Quantity) -> i64 {
-        let value = self.cleared.value(price, quantity);
-        value as i64
-    }
-
+    #[inline]
     fn more(&self, value: i64, quantity: Quantity) -> i64 {
         self.accrued.more(value, quantity.lots(), self.rates)
     }
@@ -108,7 +104,7 @@ impl Worst<'_> {
     /// when it trades at nothing and only the fee is left to pay.
     #[inline]
     fn of_buy(&self, price: Price, leaves: Quantity) -> i64 {
-        let value = self.value(price, leaves);
+        let value = self.cleared.worth(price, leaves);
         let at_price = value + self.more(value, leaves);
         if price > Price::ZERO {
             return at_price;
@@ -122,9 +118,13 @@ impl Worst<'_> {
     /// fee.
     #[inline]
     fn of_sell(&self, price: Price, leaves: Quantity) -> i64 {
+        // At most 10 % of what is worth at least 1, rounded up, and nothing beside it.
+        if price > Price::ZERO && self.rates.minimum == 0 && self.rates.per_lot == 0 {
+            return 0;
+        }
         let one = Quantity::new(1).expect("in bounds");
         let short = |quantity| {
-            let value = self.value(price, quantity);
+            let value = self.cleared.worth(price, quantity);
             self.more(value, quantity) - value
         };
         short(one).max(short(leaves)).max(0)

@@ -149,7 +149,36 @@ impl Ledger {
         &self.positions[place.0 as usize]
     }
 
+    /// What is free to use at a place; nothing at none.
+    #[inline]
+    pub(crate) fn available(&self, place: Place) -> i64 {
+        let position = self.positions.get(place.0 as usize);
+        position.map_or(0, |position| position.available)
+    }
+
+    /// Where an account has two assets, by one walk; none where it never had.
+    #[inline]
+    pub(crate) fn find_pair(&self, account: AccountId, one: AssetId, other: AssetId) -> [Place; 2] {
+        let mut found = [Place::NONE; 2];
+        let mut next = self
+            .accounts
+            .get(account.place())
+            .map_or(NIL, |first| *first);
+        while found.contains(&Place::NONE)
+            && let Some(position) = self.positions.get(next as usize)
+        {
+            if position.asset == one {
+                found[0] = Place(next);
+            } else if position.asset == other {
+                found[1] = Place(next);
+            }
+            next = position.next;
+        }
+        found
+    }
+
     /// How many more positions there may be.
+    #[inline]
     pub(crate) fn room(&self) -> u32 {
         self.max - self.positions.len() as u32
     }
@@ -241,6 +270,21 @@ impl Ledger {
         );
         position.held -= amount;
         position.available += amount;
+    }
+
+    /// Sets `more` aside, or frees what it is below zero.
+    #[inline]
+    pub(crate) fn shift(&mut self, place: Place, more: i64) {
+        if more == 0 {
+            return;
+        }
+        let position = &mut self.positions[place.0 as usize];
+        position.available -= more;
+        position.held += more;
+        assert!(
+            position.available >= 0 && position.held >= 0,
+            "what is held was available, what is released was held: {more} gives {position:?}"
+        );
     }
 
     /// Moves `amount` of what was set aside to another position of the same asset.

@@ -27,6 +27,7 @@ pub use terms::{Cleared, factors};
 
 use crate::command::FeeRates;
 use crate::limits::Limits;
+use crate::tracked::Tracked;
 use crate::types::{InstrumentId, VenueId};
 use assets::Assets;
 use custody::Custody;
@@ -39,10 +40,10 @@ use ledger::Ledger;
 pub struct Clearing {
     pub(crate) assets: Assets,
     pub(crate) ledger: Ledger,
-    pub(crate) fees: Fees,
+    pub(crate) fees: Tracked<Fees>,
     pub(crate) custody: Custody,
     /// By instrument handle; none without clearing.
-    terms: Vec<Option<Cleared>>,
+    terms: Tracked<Vec<Option<Cleared>>>,
     /// By the order's slot; one of no order holds nothing.
     holds: Vec<Hold>,
 }
@@ -53,9 +54,9 @@ impl Clearing {
         Self {
             assets: Assets::new(limits),
             ledger: Ledger::new(limits),
-            fees: Fees::new(limits),
+            fees: Tracked::new(Fees::new(limits)),
             custody: Custody::new(limits),
-            terms: Vec::new(),
+            terms: Tracked::new(Vec::new()),
             holds: Vec::with_capacity(limits.orders_max as usize),
         }
     }
@@ -66,12 +67,16 @@ impl Clearing {
         self.terms.get(instrument.place())?.as_ref()
     }
 
+    /// How often what instruments' settings are made from may have changed.
+    #[inline]
+    pub(crate) fn changes(&self) -> u64 {
+        self.fees.changes() + self.terms.changes()
+    }
+
     /// What an order entered now is charged, by its participant's tier.
     pub fn rates(&self, venue: VenueId, instrument: InstrumentId) -> [FeeRates; FeeRates::TIERS] {
-        std::array::from_fn(|tier| {
-            let place = self.fees.choose_for(venue, instrument, tier as u8);
-            *self.fees.rates(place)
-        })
+        let places = self.fees.choose_all(venue, instrument);
+        places.map(|place| *self.fees.rates(place))
     }
 
     /// Who has what.

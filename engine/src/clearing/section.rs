@@ -66,7 +66,7 @@ impl Clearing {
         clearing.assets = Assets::decode(input, limits)?;
         clearing.decode_positions(input, limits, (parties, venues))?;
         clearing.decode_terms(input, limits, venues)?;
-        clearing.fees = Fees::decode(input, limits)?;
+        *clearing.fees = Fees::decode(input, limits)?;
         clearing.custody = clearing.decode_custody(input, limits)?;
         Ok(clearing)
     }

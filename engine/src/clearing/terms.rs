@@ -7,7 +7,7 @@ use super::Clearing;
 use super::ledger::{Holder, Place};
 use crate::command::{AssetClass, InstrumentTerms, SetClearing};
 use crate::reject::{Reject, RejectReason};
-use crate::types::{AssetId, InstrumentId, Price, PriceSign, Quantity, VenueId};
+use crate::types::{AssetId, InstrumentId, Price, Quantity, VenueId};
 use crate::venue::Venue;
 
 /// An instrument's clearing.
@@ -22,7 +22,7 @@ pub struct Cleared {
     /// Minor units of the goods in one lot; at least 1.
     pub lot_units: i64,
     /// The lowest price the instrument's sign allows, for what an order holds.
-    pub(super) floor: i64,
+    pub(super) floor: Price,
     /// Where its venue's fees in this money go.
     pub(super) fees: Place,
 }
@@ -43,10 +43,25 @@ impl Cleared {
         i128::from(price.ticks()) * lots
     }
 
+    /// As [`Cleared::value`] of what an order may be worth, in one word; almost always without a
+    /// wide product.
+    #[inline]
+    pub(crate) fn worth(&self, price: Price, quantity: Quantity) -> i64 {
+        let tick_lots = price.ticks().checked_mul(quantity.lots());
+        let narrow = tick_lots.and_then(|tick_lots| tick_lots.checked_mul(self.tick_value));
+        narrow.unwrap_or_else(|| self.wide(price, quantity))
+    }
+
+    #[cold]
+    fn wide(&self, price: Price, quantity: Quantity) -> i64 {
+        let value = self.value(price, quantity);
+        value as i64
+    }
+
     /// The price at which an order holds: no trade is below it for want of a lower one.
     #[inline]
     pub(crate) fn hold_price(&self, price: Price) -> Price {
-        Price::new(price.ticks().max(self.floor)).expect("between a price and the bound")
+        price.max(self.floor)
     }
 
     /// Whether its venue's fee position is there.
@@ -57,10 +72,17 @@ impl Cleared {
     /// ORDER_VALUE.
     #[inline]
     pub(crate) fn check_value(&self, price: Price, quantity: Quantity) -> Result<(), RejectReason> {
-        if self.value(price, quantity).abs() > Self::VALUE_MAX {
-            return Err(RejectReason::OrderValue);
+        let tick_lots = price.ticks().checked_mul(quantity.lots());
+        let narrow = tick_lots.and_then(|tick_lots| tick_lots.checked_mul(self.tick_value));
+        let within = match narrow {
+            Some(value) => value.unsigned_abs() <= Self::VALUE_MAX as u64,
+            None => self.value(price, quantity).abs() <= Self::VALUE_MAX,
+        };
+        if within {
+            Ok(())
+        } else {
+            Err(RejectReason::OrderValue)
         }
-        Ok(())
     }
 }
 
@@ -124,11 +146,7 @@ impl Clearing {
             goods: command.goods,
             tick_value,
             lot_units,
-            floor: match terms.price_sign {
-                PriceSign::Positive => 1,
-                PriceSign::NonNegative => 0,
-                PriceSign::Any => -Price::MAX_TICKS,
-            },
+            floor: terms.price_sign.lowest(),
             fees: fees.unwrap_or(Place::NONE),
         })
     }

@@ -3,12 +3,13 @@
 //! Invariant: a refused command changes no order; every command is answered. Not here: what a
 //! taken order does (`market::book`).
 
-use super::{Engine, Floor, operation, setting};
+use super::{Engine, Floor, operation};
 use crate::book::arena::Arena;
 use crate::clearing::hold::Needed;
 use crate::clearing::orders::Entering;
 use crate::command::{Body, CancelOrder, Command, MassCancel, ReplaceOrder};
 use crate::event::{Cause, Counters, Event, Events, ExecType, MassCancelReport, OrderReport};
+use crate::market::Setting;
 use crate::market::book::Checked;
 use crate::market::checks::{Entry, Prices};
 use crate::market::replace::Replacement;
@@ -29,6 +30,7 @@ enum Counted {
 impl Engine {
     /// All checks of a new order after the duplicate group: its owner, the price it comes with and
     /// what it will hold.
+    #[inline(never)]
     pub(super) fn check_new(
         &self,
         order: &NewOrder,
@@ -38,19 +40,19 @@ impl Engine {
         let link = self.parties.link(order.account);
         let (participant, owner) = link.ok_or(RejectReason::UnknownAccount)?;
         self.check_switches(session, order.account, order.instrument)?;
-        self.venues.permits(order.instrument, Action::New)?;
-        let setting = setting(&self.venues, &self.clearing, &self.limits, order.instrument);
+        let mut spare = None;
+        let setting = self.setting_in(order.instrument, &mut spare);
+        let setting = setting.ok_or(RejectReason::UnknownInstrument)?;
+        setting.permits(Action::New)?;
         let market = self.market(order.instrument);
         let entry = Entry::new(order, owner);
-        let price = entry.check(market, &self.arena, &setting, time)?;
-        let entered = match setting.clears.cleared() {
+        let price = entry.check(market, &self.arena, setting, time)?;
+        let entered = match setting.cleared() {
             None => None,
             Some(cleared) => {
                 let entering = Entering {
                     account: order.account,
-                    participant,
-                    venue: self.venues.venue_of(order.instrument),
-                    instrument: order.instrument,
+                    rates: setting.rates[usize::from(self.clearing.fees.tier(participant))],
                     side: order.side,
                     price,
                     quantity: order.quantity,
@@ -65,12 +67,14 @@ impl Engine {
         })
     }
 
+    #[inline(never)]
     pub(super) fn new_order(
         &mut self,
         order: &NewOrder,
         session: Option<SessionId>,
         events: &mut Events,
     ) {
+        self.keep_setting(order.instrument);
         let checked = match self.check_new(order, session, self.time) {
             Ok(checked) => checked,
             Err(reason) => return self.refuse_new(order, reason.into(), Counted::Yes, events),
@@ -78,7 +82,7 @@ impl Engine {
         // Nothing below can fail.
         let sequence = self.sequence;
         self.switches.note_origin(self.arena.next_slot(), session);
-        let mut floor = self.floor(order.instrument, events);
+        let mut floor = self.kept_floor(order.instrument, events);
         let Floor {
             market,
             setting,
@@ -96,18 +100,37 @@ impl Engine {
         own_order(&self.arena, account, order).ok_or(RejectReason::UnknownOrder)
     }
 
+    /// Makes sure that the row of the order's instrument is kept, if the order lives.
+    #[inline]
+    fn keep_setting_of(&mut self, order: OrderId) {
+        if let Some(slot) = self.arena.find(order) {
+            self.keep_setting(self.instrument_of(slot));
+        }
+    }
+
+    /// The setting of a live order's instrument.
+    #[inline]
+    fn setting_of<'a>(&'a self, slot: u32, spare: &'a mut Option<Setting>) -> &'a Setting {
+        let setting = self.setting_in(self.instrument_of(slot), spare);
+        setting.expect("a live order's instrument is known")
+    }
+
+    #[inline]
     pub(super) fn instrument_of(&self, slot: u32) -> InstrumentId {
         InstrumentId::new(self.arena.row(slot).instrument)
     }
 
     pub(super) fn check_cancel(&self, command: &CancelOrder) -> Result<u32, RejectReason> {
         let slot = self.find(command.account, command.order)?;
-        self.venues
-            .permits(self.instrument_of(slot), Action::Cancel)?;
+        let mut spare = None;
+        let setting = self.setting_of(slot, &mut spare);
+        setting.permits(Action::Cancel)?;
         Ok(slot)
     }
 
+    #[inline(never)]
     pub(super) fn cancel_order(&mut self, command: &CancelOrder, events: &mut Events) {
+        self.keep_setting_of(command.order);
         let slot = match self.check_cancel(command) {
             Ok(slot) => slot,
             Err(reason) => {
@@ -117,7 +140,7 @@ impl Engine {
             }
         };
         // Nothing below can fail.
-        let mut floor = self.floor(self.instrument_of(slot), events);
+        let mut floor = self.kept_floor(self.instrument_of(slot), events);
         let cause = Cause::Request;
         floor
             .market
@@ -133,12 +156,12 @@ impl Engine {
         let found = self.find(command.account, command.order);
         self.check_replace_switches(session, command, found.ok())?;
         let slot = found?;
-        let instrument = self.instrument_of(slot);
-        self.venues.permits(instrument, Action::Replace)?;
-        let setting = setting(&self.venues, &self.clearing, &self.limits, instrument);
-        let market = self.market(instrument);
-        let replacement = market.check_replace(&self.arena, &setting, slot, command)?;
-        let needed = match (&replacement, setting.clears.cleared()) {
+        let mut spare = None;
+        let setting = self.setting_of(slot, &mut spare);
+        setting.permits(Action::Replace)?;
+        let market = self.market(setting.instrument);
+        let replacement = market.check_replace(&self.arena, setting, slot, command)?;
+        let needed = match (&replacement, setting.cleared()) {
             (Replacement::Change(values), Some(cleared)) => {
                 let row = self.arena.row(slot);
                 let (side, leaves) = (row.flags.side(), values.leaves(row.cumulative()));
@@ -151,12 +174,14 @@ impl Engine {
         Ok((slot, replacement, needed))
     }
 
+    #[inline(never)]
     pub(super) fn replace_order(
         &mut self,
         command: &ReplaceOrder,
         session: Option<SessionId>,
         events: &mut Events,
     ) {
+        self.keep_setting_of(command.order);
         let (slot, replacement, needed) = match self.check_replace(command, session) {
             Ok(checked) => checked,
             Err(reason) => {
@@ -169,7 +194,7 @@ impl Engine {
         if let Some(needed) = needed {
             self.clearing.change(slot, needed);
         }
-        let mut floor = self.floor(self.instrument_of(slot), events);
+        let mut floor = self.kept_floor(self.instrument_of(slot), events);
         let Floor {
             market,
             setting,
@@ -376,8 +401,9 @@ impl Engine {
 
 impl Floor<'_> {
     /// Publishes the indicative, where the instrument is in a call phase.
+    #[inline]
     fn publish(&mut self) {
-        if self.setting.phase.auction().is_some() {
+        if self.setting.auction.is_some() {
             self.market
                 .publish_indicative(&mut self.desk, self.setting.instrument);
         }

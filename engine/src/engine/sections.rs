@@ -4,8 +4,8 @@
 //! accepts goes on exactly as the engine that wrote it. Not here: files and their headers
 //! (`snapshot`).
 
+use super::Engine;
 use super::day_ends::{DayEnd, DayEnds};
-use super::{Engine, setting};
 use crate::SEMANTICS_VERSION;
 use crate::book::arena::Arena;
 use crate::bytes::{self, BytesError, Reader};
@@ -219,12 +219,12 @@ impl Engine {
         match section {
             SectionId::Clock => self.decode_clock(input)?,
             SectionId::Parties => self.parties = Parties::decode(input, &self.limits)?,
-            SectionId::Venues => self.venues = Venues::decode(input, &self.limits)?,
+            SectionId::Venues => *self.venues = Venues::decode(input, &self.limits)?,
             SectionId::Sessions => self.sessions = Sessions::decode(input, &self.limits)?,
             SectionId::Requests => self.requests = Requests::decode(input, &self.limits)?,
             SectionId::Orders => self.decode_orders(input)?,
             SectionId::Clearing => {
-                let known = (&self.parties, &self.venues);
+                let known = (&self.parties, &*self.venues);
                 self.clearing = Clearing::decode(input, &self.limits, known)?;
             }
             SectionId::Holds => self.decode_holds(input)?,
@@ -329,10 +329,11 @@ impl Engine {
             if instrument.index() >= instruments || !fresh {
                 return Err(BytesError::range("a market's instrument"));
             }
+            let row = self.setting_row(instrument);
             let mut target = Target {
                 arena: &mut arena,
                 parties: &self.parties,
-                setting: setting(&self.venues, &self.clearing, &self.limits, instrument),
+                setting: &row,
                 sequence: self.sequence.value(),
                 timed: &mut timed,
             };

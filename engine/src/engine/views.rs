@@ -2,7 +2,8 @@
 //!
 //! Invariant: looking changes nothing. Not here: history, which the projections hold.
 
-use super::{Engine, setting};
+use super::Engine;
+use super::settings::row_of;
 use crate::book::arena::{Arena, Force, Place};
 use crate::event::Indicative;
 use crate::limits::Limits;
@@ -193,8 +194,9 @@ impl Engine {
         &self.timers
     }
 
-    pub(crate) fn setting(&self, instrument: InstrumentId) -> Setting<'_> {
-        setting(&self.venues, &self.clearing, &self.limits, instrument)
+    /// What a known instrument's market must know now.
+    pub(crate) fn setting_row(&self, instrument: InstrumentId) -> Setting {
+        row_of(&self.venues, &self.clearing, &self.limits, instrument)
     }
 
     /// The markets that have had an order.

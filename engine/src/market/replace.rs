@@ -58,7 +58,7 @@ impl Market {
     pub(crate) fn check_replace(
         &self,
         arena: &Arena,
-        setting: &Setting<'_>,
+        setting: &Setting,
         slot: u32,
         command: &ReplaceOrder,
     ) -> Result<Replacement, RejectReason> {
@@ -104,7 +104,7 @@ impl Market {
     pub(crate) fn replace(
         &mut self,
         desk: &mut Desk<'_>,
-        setting: &Setting<'_>,
+        setting: &Setting,
         slot: u32,
         replacement: Replacement,
     ) {
@@ -141,7 +141,7 @@ impl Market {
     }
 
     /// Takes an order out of the book and enters it again with its new values.
-    fn requeue(&mut self, desk: &mut Desk<'_>, setting: &Setting<'_>, slot: u32, values: &Values) {
+    fn requeue(&mut self, desk: &mut Desk<'_>, setting: &Setting, slot: u32, values: &Values) {
         let before = desk.shown(slot);
         self.book.remove(desk.arena, slot);
         write(desk.arena, slot, values);
@@ -153,7 +153,7 @@ impl Market {
     fn replace_stop(
         &mut self,
         desk: &mut Desk<'_>,
-        setting: &Setting<'_>,
+        setting: &Setting,
         slot: u32,
         values: &Values,
         queue: Queue,

@@ -24,7 +24,7 @@ struct Pair {
 }
 
 /// Uncrosses one book.
-pub(crate) fn uncross(market: &mut Market, desk: &mut Desk<'_>, setting: &Setting<'_>) {
+pub(crate) fn uncross(market: &mut Market, desk: &mut Desk<'_>, setting: &Setting) {
     let balance = loop {
         let balance = equilibrium(&market.book, &mut desk.scratch.points);
         let pair = balance.and_then(|balance| first_own_pair(&market.book, desk.arena, balance));

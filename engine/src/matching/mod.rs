@@ -53,7 +53,7 @@ pub(crate) struct Desk<'a> {
     pub(crate) timers: &'a mut Timers,
     pub(crate) clearing: &'a mut Clearing,
     /// The clearing of the instrument whose orders these are.
-    pub(crate) cleared: Option<Cleared>,
+    pub(crate) cleared: Option<&'a Cleared>,
     pub(crate) scratch: &'a mut Scratch,
     pub(crate) events: &'a mut Events,
 }
@@ -106,28 +106,32 @@ impl Desk<'_> {
     /// Reports about a live order as its row stands.
     #[inline]
     pub(crate) fn report(&mut self, slot: u32, exec_type: ExecType, cause: Cause) {
-        let mut report = live_report(self.arena, slot, exec_type, cause);
-        report.held = self.clearing.held(slot);
-        self.push_report(report);
+        let account = AccountId::new(self.arena.row(slot).account);
+        let counters = self.parties.count(account);
+        let held = self.clearing.held(slot);
+        self.events.push(Event::Report(OrderReport {
+            held,
+            counters,
+            ..live_report(self.arena, slot, exec_type, cause)
+        }));
     }
 
     /// Reports that an order ends unfilled; its row is freed by `end`.
+    #[inline]
     pub(crate) fn report_end(&mut self, slot: u32, exec_type: ExecType, cause: Cause) {
-        let mut report = live_report(self.arena, slot, exec_type, cause);
-        report.leaves = Quantity::ZERO;
-        report.status = if exec_type == ExecType::Expired {
+        let account = AccountId::new(self.arena.row(slot).account);
+        let counters = self.parties.count(account);
+        let status = if exec_type == ExecType::Expired {
             OrderStatus::Expired
         } else {
             OrderStatus::Canceled
         };
-        self.push_report(report);
-    }
-
-    /// Adds the counters to a report and writes it.
-    #[inline]
-    pub(crate) fn push_report(&mut self, mut report: OrderReport) {
-        report.counters = self.parties.count(report.account);
-        self.events.push(Event::Report(report));
+        self.events.push(Event::Report(OrderReport {
+            leaves: Quantity::ZERO,
+            status,
+            counters,
+            ..live_report(self.arena, slot, exec_type, cause)
+        }));
     }
 
     /// Frees the row of an order that has ended and is in no queue.
@@ -143,7 +147,7 @@ impl Desk<'_> {
     /// An order shrank or took a better price: what it need not hold any more is free.
     #[inline]
     pub(crate) fn lower_hold(&mut self, slot: u32) {
-        if let Some(cleared) = &self.cleared {
+        if let Some(cleared) = self.cleared {
             let row = self.arena.row(slot);
             let (side, price, leaves) = (row.flags.side(), row.price(), row.leaves);
             self.clearing.lower(cleared, slot, side, price, leaves);
@@ -182,7 +186,7 @@ impl Desk<'_> {
         aggressor: Option<Side>,
         slots: [u32; 2],
     ) -> Settled {
-        let Some(cleared) = &self.cleared else {
+        let Some(cleared) = self.cleared else {
             return Settled::default();
         };
         let parties = slots.map(|slot| {
