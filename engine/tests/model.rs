@@ -16,6 +16,7 @@ mod model {
     pub mod shrink;
     pub mod subject;
     pub mod switch;
+    pub mod terms;
     pub mod world;
 }
 

@@ -54,8 +54,8 @@ impl Engine {
         self.check_engaged([session, None], account, Some(instrument))
     }
 
-    /// KILL_SWITCH of a replace that comes through `session`: it comes within what the command names
-    /// and within what its order is, where there is one.
+    /// KILL_SWITCH of a replace that comes through `session`: it comes within what the command
+    /// names and within what its order is, where there is one.
     #[inline]
     pub(super) fn check_replace_switches(
         &self,

@@ -29,8 +29,8 @@ pub struct Switches {
     sessions: Vec<Chosen>,
     /// The armed timers, by session.
     timers: Expiry,
-    /// The session of the order in each row. Apart from the rows, which are full: of an engine whose
-    /// orders come without sessions it stays empty, else it costs one store an order.
+    /// The session of the order in each row. Apart from the rows, which are full: of an engine
+    /// whose orders come without sessions it stays empty, else it costs one store an order.
     origins: Vec<u32>,
     pub(crate) sweeps: Sweeps,
     max: u32,

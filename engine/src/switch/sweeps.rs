@@ -1,9 +1,10 @@
 //! Sweeps: orders that a switch or a lost session ends, a bounded part a command.
 //!
 //! A sweep first looks at all rows in use, some at a time, and then ends what it found in id order,
-//! some at a time. Rejected: a chain of each session's orders beside the account's, which would cost
-//! every order two writes in other rows for something that happens seldom; a sorted list, since
-//! sorting two million orders is 150 ms in one command, where a heap takes each in its turn.
+//! some at a time. Rejected: a chain of each session's orders beside the account's, which would
+//! cost every order two writes in other rows for something that happens seldom; a sorted list,
+//! since all of two million orders would be sorted in one command, where a heap takes each in its
+//! turn.
 //!
 //! Invariant: sweeps are done one after the other, so only the first one has begun. The list of
 //! orders is only a cache of what (sweep, cursor, passed) says; it is found again after a restart.
@@ -195,7 +196,8 @@ impl Sweeps {
         }
     }
 
-    /// Whether only the first one has begun, none is there twice, and switches that sweep are engaged.
+    /// Whether only the first one has begun, none is there twice, and switches that sweep are
+    /// engaged.
     pub(crate) fn audit(
         &self,
         rows: u32,

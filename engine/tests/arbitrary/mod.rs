@@ -473,7 +473,7 @@ fn switch_body() -> impl Strategy<Value = Body> {
 /// A body.
 pub fn body() -> impl Strategy<Value = Body> {
     prop_oneof![
-        3 => order_body(),
+        6 => order_body(),
         1 => party_body(),
         2 => market_body(),
         1 => state_body(),

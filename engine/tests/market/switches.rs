@@ -1,9 +1,10 @@
 //! The words of scenario tables about switches.
 //!
 //! `open NAME` opens a session; they count from 0. `kill|release session|account|participant|venue
-//! N` turns a kill switch, `policy SESSION cancel|keep` chooses what a disconnect does, `arm SESSION
-//! SECONDS|off` arms a dead-man timer, `gone SESSION` ends its connection, `lost` is a start-up. An
-//! order or replace with `through=SESSION` comes through that session. `armed SESSION` asks.
+//! N` turns a kill switch, `policy SESSION cancel|keep` chooses what a disconnect does, `arm
+//! SESSION SECONDS|off` arms a dead-man timer, `gone SESSION` ends its connection, `lost` is a
+//! start-up. An order or replace with `through=SESSION` comes through that session. `armed SESSION`
+//! asks.
 //!
 //! Invariant: as in `words`. Not here: orders.
 

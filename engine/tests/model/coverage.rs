@@ -11,9 +11,10 @@ use std::collections::BTreeMap;
 use sanjiang_engine::command::{Body, Command};
 use sanjiang_engine::event::{BookAction, Cause, Event, ExecType, SwitchEvent};
 use sanjiang_engine::reject::RejectReason;
-use sanjiang_engine::types::{OrderType, SelfTradePrevention, Time, TimeInForce};
+use sanjiang_engine::types::{SelfTradePrevention, Time, TimeInForce};
 use sanjiang_engine::venue::{Action, Phase, TradingStatus};
 
+use super::terms::{TIMES, TYPES, impossible, time_of, type_of};
 use super::{paid, switch};
 use crate::reference::Reference;
 
@@ -70,8 +71,6 @@ pub struct Coverage {
     pub restored: u64,
 }
 
-const TYPES: [&str; 5] = ["LIMIT", "MARKET", "MARKET_TO_LIMIT", "STOP", "STOP_LIMIT"];
-const TIMES: [&str; 7] = ["DAY", "GTC", "GTD", "IOC", "FOK", "OPENING", "CLOSING"];
 const MODES: [&str; 5] = [
     "NONE",
     "CANCEL_TAKER",
@@ -138,28 +137,6 @@ fn dated(world: &Reference) -> Vec<u64> {
     orders.map(|order| order.id).collect()
 }
 
-fn type_of(order_type: &OrderType) -> usize {
-    match order_type {
-        OrderType::Limit(_) => 0,
-        OrderType::Market { .. } => 1,
-        OrderType::MarketToLimit { .. } => 2,
-        OrderType::Stop { .. } => 3,
-        OrderType::StopLimit { .. } => 4,
-    }
-}
-
-fn time_of(time_in_force: TimeInForce) -> usize {
-    match time_in_force {
-        TimeInForce::Day => 0,
-        TimeInForce::GoodTillCancel => 1,
-        TimeInForce::GoodTillDate(_) => 2,
-        TimeInForce::ImmediateOrCancel => 3,
-        TimeInForce::FillOrKill => 4,
-        TimeInForce::Opening => 5,
-        TimeInForce::Closing => 6,
-    }
-}
-
 fn mode_of(mode: SelfTradePrevention) -> usize {
     match mode {
         SelfTradePrevention::None => 0,
@@ -220,33 +197,6 @@ fn event_of(event: &Event) -> usize {
         // Only the tools on a stopped folder cause them: `tests/acts`.
         Event::EpochBegan(_) | Event::Quarantined(_) => unreachable!("not generated"),
     }
-}
-
-/// The reject an order of this type and time in force must meet in this phase; none if it can
-/// be accepted.
-fn impossible(order_type: usize, time: usize, phase: Phase) -> Option<RejectReason> {
-    let call = matches!(
-        phase,
-        Phase::PreOpen
-            | Phase::PreOpenNoCancel
-            | Phase::VolatilityCall
-            | Phase::ClosingCall
-            | Phase::ClosingCallNoCancel
-    );
-    if !call && phase != Phase::Continuous {
-        return Some(RejectReason::MarketClosed);
-    }
-    let opening = matches!(phase, Phase::PreOpen | Phase::PreOpenNoCancel);
-    if (TIMES[time] == "OPENING" && !opening) || (call && matches!(TIMES[time], "IOC" | "FOK")) {
-        return Some(RejectReason::PhaseTimeInForce);
-    }
-    let taken: &[&str] = match TYPES[order_type] {
-        "LIMIT" => &TIMES,
-        "MARKET" => &["DAY", "IOC", "FOK", "OPENING", "CLOSING"],
-        "MARKET_TO_LIMIT" => &["DAY", "GTC", "GTD", "OPENING", "CLOSING"],
-        _ => &["DAY", "GTC", "GTD"],
-    };
-    (!taken.contains(&TIMES[time])).then_some(RejectReason::InvalidCombination)
 }
 
 /// The reject of an event, if it is one.

@@ -58,13 +58,17 @@ fn fold_envelope(envelope: &mut Envelope, shard: &Shard) {
     };
 }
 
-/// Changes of phase and status go to where orders trade, and orders are such as rest or take.
+/// Changes of phase, status and switches go to where orders trade, and orders are such as rest or
+/// take.
 fn keep_trading(body: &mut Body) {
     if let Body::SetPhase(set) = body {
         set.phase = Phase::Continuous;
     }
     if let Body::SetTradingStatus(set) = body {
         set.status = TradingStatus::Trading;
+    }
+    if let Body::Switch(SwitchCommand::SetKillSwitch(set)) = body {
+        set.position = Position::Released;
     }
     if let Body::NewOrder(new) = body {
         new.time_in_force = TimeInForce::Day;

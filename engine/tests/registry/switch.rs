@@ -113,7 +113,8 @@ impl Reference {
         Ok(())
     }
 
-    /// KILL_SWITCH of what an account does through these sessions, at an instrument if one is known.
+    /// KILL_SWITCH of what an account does through these sessions, at an instrument if one is
+    /// known.
     pub(in crate::reference) fn stopped(
         &self,
         account: AccountId,
