@@ -51,6 +51,8 @@ impl Engine {
         }
         self.audit_rows(placed).map_err(whole)?;
         self.audit_clearing().map_err(whole)?;
+        self.audit_standings().map_err(whole)?;
+        self.audit_risk().map_err(whole)?;
         let (sessions, rows) = (self.sessions().used(), self.arena().used());
         let switches = self.switches().audit(sessions, rows);
         switches.map_err(whole)?;

@@ -9,8 +9,10 @@ mod clock;
 mod day_ends;
 mod operations;
 mod orders;
+mod risk;
 mod sections;
 mod settings;
+mod standing;
 mod switch;
 mod views;
 
@@ -29,7 +31,9 @@ use crate::matching::{Desk, Scratch};
 use crate::parties::Parties;
 use crate::reject::{Reject, RejectReason};
 use crate::requests::{Request, RequestScope, Requests};
+use crate::risk::Risk;
 use crate::sessions::{Refusal, Sessions};
+use crate::standing::Standings;
 use crate::state_hash::{EventHash, EventHasher};
 use crate::switch::Switches;
 use crate::tracked::Tracked;
@@ -50,7 +54,9 @@ pub struct Engine {
     parties: Parties,
     venues: Tracked<Venues>,
     clearing: Clearing,
+    standings: Standings,
     switches: Switches,
+    risk: Risk,
     arena: Arena,
     /// By instrument handle; made at the instrument's first order.
     markets: Vec<Option<Box<Market>>>,
@@ -84,7 +90,9 @@ impl Engine {
             parties: Parties::new(&limits),
             venues: Tracked::new(Venues::new(&limits)),
             clearing: Clearing::new(&limits),
+            standings: Standings::new(&limits),
             switches: Switches::new(&limits),
+            risk: Risk::new(&limits),
             arena: Arena::new(limits.orders_max, limits.accounts_max),
             markets: Vec::new(),
             settings: Settings::default(),
@@ -246,9 +254,7 @@ impl Engine {
             Body::CreateOwner(create) => {
                 operation(events, self.parties.create_owner(create).map(Some));
             }
-            Body::CreateAccount(create) => {
-                operation(events, self.parties.create_account(create).map(Some));
-            }
+            Body::CreateAccount(create) => self.create_account(create, events),
             Body::SetCalendar(set) => {
                 operation(events, self.venues.set_calendar(set, self.time).map(Some));
             }
@@ -277,6 +283,8 @@ impl Engine {
             | Body::Instruct(_)
             | Body::Acknowledge(_)
             | Body::CloseCustodyDate(_) => self.clear(command, events),
+            Body::Standing(standing) => self.stand(standing, events),
+            Body::Limits(limits) => self.limit(limits, events),
             Body::Tick => self.tick(events),
             Body::BeginEpoch(begin) => {
                 events.push(Event::EpochBegan(*begin));
@@ -295,12 +303,12 @@ impl Engine {
         match &command.body {
             Body::NewOrder(order) => {
                 let session = session_of(&command.envelope);
-                Ok(self.check_new(order, session, time).map(|_| ())?)
+                self.check_new(order, session, time).map(|_| ())
             }
             Body::CancelOrder(cancel) => Ok(self.check_cancel(cancel).map(|_| ())?),
             Body::ReplaceOrder(replace) => {
                 let session = session_of(&command.envelope);
-                Ok(self.check_replace(replace, session).map(|_| ())?)
+                self.check_replace(replace, session, time).map(|_| ())
             }
             Body::MassCancel(mass_cancel) => Ok(self.check_mass_cancel(mass_cancel)?),
             Body::OpenSession(open) => {
@@ -309,7 +317,7 @@ impl Engine {
             }
             Body::CreateParticipant(create) => self.parties.check_participant(create),
             Body::CreateOwner(create) => self.parties.check_owner(create),
-            Body::CreateAccount(create) => self.parties.check_account(create),
+            Body::CreateAccount(create) => self.check_account(create),
             Body::SetCalendar(set) => self.venues.check_calendar(set),
             Body::CreateVenue(create) => self.venues.check_venue(create),
             Body::CreateInstrument(create) => self.venues.check_instrument(create),
@@ -326,7 +334,9 @@ impl Engine {
             | Body::Instruct(_)
             | Body::Acknowledge(_)
             | Body::CloseCustodyDate(_) => self.check_clear(command),
+            Body::Standing(standing) => self.check_command_of_standing(standing),
             Body::Switch(switch) => self.check_switch(command.envelope.principal, switch),
+            Body::Limits(limits) => self.check_command_of_risk(limits),
             Body::Tick
             | Body::AcceptClock(_)
             | Body::SessionsLost
@@ -395,6 +405,11 @@ impl Engine {
         if self.markets.get(place).is_none_or(Option::is_none) {
             self.open_market(place);
         }
+        let day = if self.risk.is_on() {
+            self.venues.trading_day(self.venues.venue_of(instrument))
+        } else {
+            0
+        };
         let setting = self.settings.kept(instrument);
         let market = self.markets[place].as_deref_mut();
         Floor {
@@ -405,6 +420,8 @@ impl Engine {
                 cleared: setting.cleared(),
                 arena: &mut self.arena,
                 parties: &mut self.parties,
+                risk: &mut self.risk,
+                day,
                 timers: &mut self.timers,
                 scratch: &mut self.scratch,
                 events,

@@ -8,11 +8,14 @@ mod switch;
 
 pub use switch::{DeadManArmed, KillSwitchTurned, SweepOf, Swept, SwitchEvent};
 
-use crate::command::{BeginEpoch, Direction, Quarantine, Scope};
+use crate::command::{
+    Access, BeginEpoch, Direction, Party, Quarantine, Roles, Scope, SetRegistration, SetRiskLimits,
+    Standing,
+};
 use crate::reject::Reject;
 use crate::types::{
     AccountId, Amount, AssetId, CalendarId, CustodianId, InstrumentId, Name, OrderId, OrderStatus,
-    Price, Quantity, Sequence, SessionId, Side, VenueId,
+    ParticipantId, Price, Quantity, Sequence, SessionId, Side, VenueId,
 };
 use crate::venue::{Phase, TradingStatus};
 
@@ -47,6 +50,10 @@ pub enum Event {
     DayRolled(DayRolled),
     /// What became of an instruction to a custodian.
     Custody(CustodyReport),
+    /// What a party may do changed.
+    Standing(StandingChanged),
+    /// Limits of risk changed.
+    Limits(SetRiskLimits),
     /// A new epoch began.
     EpochBegan(BeginEpoch),
     /// A command was not applied, since an operator quarantined it.
@@ -365,6 +372,36 @@ pub struct CustodyReport {
     pub reference: Name,
     /// The custodian's business date, in days from 1970-01-01; 0 while pending.
     pub business_date: i32,
+}
+
+/// What a party may do changed; told also when it is set to what it was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StandingChanged {
+    /// A party's standing.
+    Standing {
+        /// Whose.
+        party: Party,
+        /// What now.
+        standing: Standing,
+    },
+    /// A participant's roles at a venue.
+    Roles {
+        /// The venue.
+        venue: VenueId,
+        /// The participant.
+        participant: ParticipantId,
+        /// What now.
+        roles: Roles,
+    },
+    /// Whom a venue admits.
+    Access {
+        /// The venue.
+        venue: VenueId,
+        /// What now.
+        access: Access,
+    },
+    /// A participant's registration.
+    Registration(SetRegistration),
 }
 
 /// The events of one or more commands, in order. Reused: `clear` keeps the room.

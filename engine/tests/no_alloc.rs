@@ -1,5 +1,6 @@
 //! In steady state a command allocates nothing: books, stops, timers, phases' memories, events,
-//! holds, fees and positions; sessions with switches, timers and sweeps.
+//! holds, fees and positions, standings and limits of risk; sessions with switches, timers and
+//! sweeps.
 //!
 //! Invariant: after a warm-up of the same mix, 200,000 commands make no call to the allocator. The
 //! harness runs one test here, so nothing else allocates beside it. Not here: growth (an engine's
@@ -8,13 +9,15 @@
 use std::alloc::System;
 
 use sanjiang_engine::command::{
-    ArmDeadMan, KillScope, OpenSession, Position, SetKillSwitch, SwitchCommand,
+    Access, AssetClass, Body, CancelOrder, Command, CreateAccount, CreateAsset, CreateCustodian,
+    CreateInstrument, CreateOwner, CreateParticipant, CreateVenue, CustodianKind, Demonstration,
+    Direction, Envelope, FeeRates, Identity, Instruct, InstrumentTerms, LimitsCommand, MassCancel,
+    OrderToTrade, Party, ReplaceOrder, RiskLimits, RiskScope, Roles, Sequenced, SetAccess,
+    SetClearing, SetFees, SetPhase, SetRiskLimits, SetRoles, SetStanding, Standing,
+    StandingCommand, Throttle,
 };
 use sanjiang_engine::command::{
-    AssetClass, Body, CancelOrder, Command, CreateAccount, CreateAsset, CreateCustodian,
-    CreateInstrument, CreateOwner, CreateParticipant, CreateVenue, CustodianKind, Demonstration,
-    Direction, Envelope, FeeRates, Identity, Instruct, InstrumentTerms, MassCancel, ReplaceOrder,
-    Sequenced, SetClearing, SetFees, SetPhase,
+    ArmDeadMan, KillScope, OpenSession, Position, SetKillSwitch, SwitchCommand,
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{Cause, Event, Events, ExecType};
@@ -69,6 +72,8 @@ struct Flow {
     short: u64,
     /// Orders that a sweep ended, and those that a switch refused.
     swept: u64,
+    killed: u64,
+    /// Orders and replaces of a suspended account, or without a token.
     stopped: u64,
 }
 
@@ -123,6 +128,7 @@ impl Flow {
             charged: 0,
             short: 0,
             swept: 0,
+            killed: 0,
             stopped: 0,
         };
         flow.send(Body::CreateParticipant(CreateParticipant {
@@ -161,6 +167,7 @@ impl Flow {
                 last_client_sequence: 0,
             }));
         }
+        flow.limit();
         flow.phase(Phase::Continuous);
         flow
     }
@@ -252,6 +259,64 @@ impl Flow {
         }
     }
 
+    /// A venue for members, wide limits for all and a narrow throttle for one account.
+    fn limit(&mut self) {
+        let (venue, participant) = (VenueId::new(0), ParticipantId::new(0));
+        let access = Access {
+            members_only: true,
+            qualified_only: true,
+        };
+        let roles = Roles::from_bits(15).expect("four bits");
+        let wide = RiskLimits {
+            throttle: Some(Throttle {
+                rate: 1_000_000,
+                burst: 1_000_000,
+            }),
+            order_to_trade: Some(OrderToTrade {
+                ratio: 1_000,
+                allowance: 1_000_000_000,
+            }),
+            open_orders: Some(1_000_000),
+            position: Some(quantity(1 << 40)),
+        };
+        let joint = RiskLimits {
+            order_to_trade: None,
+            position: None,
+            ..wide
+        };
+        let narrow = RiskLimits {
+            throttle: Some(Throttle {
+                rate: 10_000,
+                burst: 5,
+            }),
+            ..RiskLimits::NONE
+        };
+        self.send(Body::Standing(StandingCommand::SetAccess(SetAccess {
+            venue,
+            access,
+        })));
+        self.send(Body::Standing(StandingCommand::SetRoles(SetRoles {
+            venue,
+            participant,
+            roles,
+        })));
+        for (scope, limits) in [
+            (RiskScope::Venue(venue), wide),
+            (RiskScope::Participant(participant), joint),
+            (RiskScope::Account(AccountId::new(5)), narrow),
+        ] {
+            let set = SetRiskLimits { scope, limits };
+            let set = LimitsCommand::SetRiskLimits(Box::new(set));
+            self.send(Body::Limits(set));
+        }
+    }
+
+    fn stand(&mut self, standing: Standing) {
+        let party = Party::Account(AccountId::new(3));
+        let set = SetStanding { party, standing };
+        self.send(Body::Standing(StandingCommand::SetStanding(set)));
+    }
+
     fn phase(&mut self, phase: Phase) {
         let venue = VenueId::new(0);
         self.send(Body::SetPhase(SetPhase { venue, phase }));
@@ -308,9 +373,11 @@ impl Flow {
                 && let Some(reject) = report.reject
             {
                 let reason = reject.reason;
-                self.stopped += u64::from(reason == RejectReason::KillSwitch);
+                self.killed += u64::from(reason == RejectReason::KillSwitch);
                 let funds = reason == RejectReason::InsufficientFunds;
                 self.short += u64::from(funds || reason == RejectReason::InsufficientGoods);
+                let throttled = reason == RejectReason::Throttled;
+                self.stopped += u64::from(throttled || reason == RejectReason::AccountSuspended);
             }
         }
     }
@@ -328,6 +395,8 @@ impl Flow {
         match number % 20_000 {
             9_000 => return self.phase(Phase::VolatilityCall),
             9_500 => return self.phase(Phase::Continuous),
+            15_000 => return self.stand(Standing::Suspended),
+            16_000 => return self.stand(Standing::Open),
             _ => {}
         }
         let (account, order) = self.known[self.random.below(KNOWN as u64) as usize];
@@ -411,13 +480,15 @@ fn a_warmed_engine_allocates_nothing() {
         flow.step(number);
     }
     let before = (flow.trades, flow.charged, flow.short);
-    let switched = (flow.swept, flow.stopped);
+    let switched = (flow.swept, flow.killed);
+    let stopped = flow.stopped;
     let region = Region::new(ALLOCATOR);
     for number in 0..MEASURED {
         flow.step(number);
     }
     let change = region.change();
     let trades = flow.trades - before.0;
+    let stopped = flow.stopped - stopped;
     let (charged, short) = (flow.charged - before.1, flow.short - before.2);
     assert_eq!(flow.engine.audit(), Ok(()));
     assert!(
@@ -428,11 +499,12 @@ fn a_warmed_engine_allocates_nothing() {
         charged > trades / 4 && short > 1_000,
         "the mix pays: only {charged} trades with a fee, {short} orders short of funds"
     );
-    let (swept, stopped) = (flow.swept - switched.0, flow.stopped - switched.1);
+    let (swept, killed) = (flow.swept - switched.0, flow.killed - switched.1);
     assert!(
-        swept > 1_000 && stopped > 100,
-        "switches are used: only {swept} orders swept, {stopped} refused"
+        swept > 1_000 && killed > 100,
+        "switches are used: only {swept} orders swept, {killed} refused"
     );
+    assert!(stopped > 1_000, "the limits stop: only {stopped} messages");
     let calls = [
         change.allocations,
         change.reallocations,

@@ -3,6 +3,7 @@
 //! Invariant: a refused command changes no order; every command is answered. Not here: what a
 //! taken order does (`market::book`).
 
+use super::standing::Trader;
 use super::{Engine, Floor, operation};
 use crate::book::arena::Arena;
 use crate::clearing::hold::Needed;
@@ -12,11 +13,12 @@ use crate::event::{Cause, Counters, Event, Events, ExecType, MassCancelReport, O
 use crate::market::Setting;
 use crate::market::book::Checked;
 use crate::market::checks::{Entry, Prices};
-use crate::market::replace::Replacement;
+use crate::market::replace::{Replacement, Risks};
 use crate::matching::live_report;
 use crate::reject::{Reject, RejectReason};
 use crate::types::{
-    AccountId, InstrumentId, NewOrder, OrderId, OrderStatus, Quantity, SessionId, Time,
+    AccountId, InstrumentId, NewOrder, OrderId, OrderStatus, ParticipantId, Quantity, SessionId,
+    Side, Time,
 };
 use crate::venue::Action;
 
@@ -36,9 +38,16 @@ impl Engine {
         order: &NewOrder,
         session: Option<SessionId>,
         time: Time,
-    ) -> Result<Checked, RejectReason> {
+    ) -> Result<Checked, Reject> {
         let link = self.parties.link(order.account);
         let (participant, owner) = link.ok_or(RejectReason::UnknownAccount)?;
+        let trader = Trader {
+            account: order.account,
+            participant,
+            instrument: order.instrument,
+            side: order.side,
+        };
+        self.check_trader(&trader)?;
         self.check_switches(session, order.account, order.instrument)?;
         let mut spare = None;
         let setting = self.setting_in(order.instrument, &mut spare);
@@ -46,7 +55,22 @@ impl Engine {
         setting.permits(Action::New)?;
         let market = self.market(order.instrument);
         let entry = Entry::new(order, owner);
-        let price = entry.check(market, &self.arena, setting, time)?;
+        entry.check_phase(setting)?;
+        self.check_qualified(&trader)?;
+        let price = entry.check_terms(market, setting, time)?;
+        let gate = self.gate(order.account, participant, order.instrument);
+        if let Some(gate) = &gate {
+            gate.check_flow(time)?;
+        }
+        entry.check_room(market, &self.arena, setting, price)?;
+        if let Some(gate) = &gate {
+            gate.check_open()?;
+            if order.side == Side::Buy {
+                let cleared = setting.cleared();
+                self.check_position(gate, order.account, cleared, order.quantity)?;
+            }
+        }
+        entry.check_taking(market, &self.arena, setting, price)?;
         let entered = match setting.cleared() {
             None => None,
             Some(cleared) => {
@@ -77,9 +101,10 @@ impl Engine {
         self.keep_setting(order.instrument);
         let checked = match self.check_new(order, session, self.time) {
             Ok(checked) => checked,
-            Err(reason) => return self.refuse_new(order, reason.into(), Counted::Yes, events),
+            Err(reject) => return self.refuse_new(order, reject, Counted::Yes, events),
         };
         // Nothing below can fail.
+        self.count_sent(order.account, order.instrument);
         let sequence = self.sequence;
         self.switches.note_origin(self.arena.next_slot(), session);
         let mut floor = self.kept_floor(order.instrument, events);
@@ -148,19 +173,65 @@ impl Engine {
         floor.publish();
     }
 
+    /// What parties may do is checked before the order is looked for; without an order nothing is
+    /// known of its venue.
+    fn check_owner(
+        &self,
+        command: &ReplaceOrder,
+        session: Option<SessionId>,
+        participant: ParticipantId,
+    ) -> Result<(u32, Trader), RejectReason> {
+        let account = command.account;
+        let found = own_order(&self.arena, account, command.order);
+        let Some(slot) = found else {
+            self.check_party(account, participant)?;
+            self.check_replace_switches(session, command, None)?;
+            return Err(RejectReason::UnknownOrder);
+        };
+        let trader = Trader {
+            account,
+            participant,
+            instrument: self.instrument_of(slot),
+            side: self.arena.row(slot).flags.side(),
+        };
+        self.check_trader(&trader)?;
+        self.check_replace_switches(session, command, Some(slot))?;
+        Ok((slot, trader))
+    }
+
     pub(super) fn check_replace(
         &self,
         command: &ReplaceOrder,
         session: Option<SessionId>,
-    ) -> Result<(u32, Replacement, Option<Needed>), RejectReason> {
-        let found = self.find(command.account, command.order);
-        self.check_replace_switches(session, command, found.ok())?;
-        let slot = found?;
+        time: Time,
+    ) -> Result<(u32, Replacement, Option<Needed>), Reject> {
+        let link = self.parties.link(command.account);
+        let (participant, _) = link.ok_or(RejectReason::UnknownAccount)?;
+        let (slot, trader) = self.check_owner(command, session, participant)?;
+        let instrument = trader.instrument;
         let mut spare = None;
         let setting = self.setting_of(slot, &mut spare);
         setting.permits(Action::Replace)?;
-        let market = self.market(setting.instrument);
-        let replacement = market.check_replace(&self.arena, setting, slot, command)?;
+        self.check_qualified(&trader)?;
+        let market = self.market(instrument);
+        let gate = self.gate(command.account, participant, instrument);
+        let row = self.arena.row(slot);
+        let replacement = match &gate {
+            None => market.check_replace(&self.arena, setting, slot, command, None)?,
+            Some(gate) => {
+                let cleared = setting.cleared();
+                let more = |leaves: Quantity| {
+                    if trader.side == Side::Sell || leaves <= row.leaves {
+                        return Ok(());
+                    }
+                    let more = leaves.minus(row.leaves);
+                    self.check_position(gate, command.account, cleared, more)
+                };
+                let flow = gate.check_flow(time);
+                let risk = Risks { flow, more: &more };
+                market.check_replace(&self.arena, setting, slot, command, Some(&risk))?
+            }
+        };
         let needed = match (&replacement, setting.cleared()) {
             (Replacement::Change(values), Some(cleared)) => {
                 let row = self.arena.row(slot);
@@ -182,10 +253,10 @@ impl Engine {
         events: &mut Events,
     ) {
         self.keep_setting_of(command.order);
-        let (slot, replacement, needed) = match self.check_replace(command, session) {
+        let (slot, replacement, needed) = match self.check_replace(command, session, self.time) {
             Ok(checked) => checked,
-            Err(reason) => {
-                let refusal = (ExecType::ReplaceRejected, reason.into());
+            Err(reject) => {
+                let refusal = (ExecType::ReplaceRejected, reject);
                 let named = (command.account, command.order);
                 return self.refuse_change(named, refusal, Counted::Yes, events);
             }
@@ -193,6 +264,10 @@ impl Engine {
         // Nothing below can fail.
         if let Some(needed) = needed {
             self.clearing.change(slot, needed);
+        }
+        if let Replacement::Change(values) = &replacement {
+            let leaves = values.leaves(self.arena.row(slot).cumulative());
+            self.count_replaced(slot, leaves);
         }
         let mut floor = self.kept_floor(self.instrument_of(slot), events);
         let Floor {
@@ -317,6 +392,8 @@ impl Engine {
             | Body::Instruct(_)
             | Body::Acknowledge(_)
             | Body::CloseCustodyDate(_)
+            | Body::Standing(_)
+            | Body::Limits(_)
             | Body::AcceptClock(_)
             | Body::Tick
             | Body::SessionsLost

@@ -16,7 +16,9 @@ use crate::market::contents::Target;
 use crate::market::timers::Timers;
 use crate::parties::Parties;
 use crate::requests::Requests;
+use crate::risk::Risk;
 use crate::sessions::Sessions;
+use crate::standing::Standings;
 use crate::state_hash::{EventHasher, StateHash};
 use crate::switch::Switches;
 use crate::switch::section::Known;
@@ -43,13 +45,17 @@ pub enum SectionId {
     Clearing = 7,
     /// What live orders hold. Since semantics version 2.
     Holds = 8,
+    /// What parties may do. Since semantics version 3.
+    Standing = 9,
     /// Kill switches, dead-man timers, sweeps, sessions of orders. Since semantics version 3.
     Switch = 10,
+    /// Limits of risk and what is counted. Since semantics version 3.
+    Limits = 11,
 }
 
 impl SectionId {
     /// All sections in their order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Clock,
         Self::Parties,
         Self::Venues,
@@ -58,7 +64,9 @@ impl SectionId {
         Self::Orders,
         Self::Clearing,
         Self::Holds,
+        Self::Standing,
         Self::Switch,
+        Self::Limits,
     ];
     /// The rules version whose snapshots have the section for the first time. One written before
     /// does without it: what the section would hold is as in a new engine.
@@ -71,7 +79,7 @@ impl SectionId {
             | Self::Requests
             | Self::Orders => 1,
             Self::Clearing | Self::Holds => 2,
-            Self::Switch => 3,
+            Self::Standing | Self::Switch | Self::Limits => 3,
         }
     }
 
@@ -167,7 +175,9 @@ impl Engine {
                 SectionId::Orders => self.encode_orders(&mut out),
                 SectionId::Clearing => self.clearing.encode(&mut out),
                 SectionId::Holds => self.clearing.encode_holds(&mut out),
+                SectionId::Standing => self.standings.encode(&mut out),
                 SectionId::Switch => self.encode_switches(&mut out),
+                SectionId::Limits => self.risk.encode(&mut out),
             }
             (*section, out)
         });
@@ -228,7 +238,12 @@ impl Engine {
                 self.clearing = Clearing::decode(input, &self.limits, known)?;
             }
             SectionId::Holds => self.decode_holds(input)?,
+            SectionId::Standing => {
+                let known: (&Parties, &Venues) = (&self.parties, &self.venues);
+                self.standings = Standings::decode(input, &self.limits, known)?;
+            }
             SectionId::Switch => self.decode_switches(input)?,
+            SectionId::Limits => self.decode_risk(input)?,
         }
         Ok(())
     }
@@ -262,6 +277,17 @@ impl Engine {
         };
         let switches = Switches::decode(input, &self.limits, &known)?;
         self.switches = switches;
+        Ok(())
+    }
+
+    /// Live orders and what they hold are known before: they are counted anew.
+    fn decode_risk(&mut self, input: &mut Reader<'_>) -> Result<(), BytesError> {
+        let known: (&Parties, &Venues) = (&self.parties, &self.venues);
+        self.risk = Risk::decode(input, &self.limits, known, self.time)?;
+        if self.risk.is_on() {
+            let counted = self.recount();
+            self.risk.start(&counted);
+        }
         Ok(())
     }
 

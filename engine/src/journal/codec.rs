@@ -15,8 +15,10 @@
 //! batches and checksums (`record`), whether a command makes sense (`engine`).
 
 mod clearing;
+mod limits;
 mod operations;
 mod orders;
+mod standing;
 mod switch;
 
 pub(crate) use switch::{put_scope, scope};
@@ -88,7 +90,9 @@ types! {
     Instruct = 28,
     Acknowledge = 29,
     CloseCustodyDate = 30,
+    Standing = 31,
     Switch = 32,
+    Limits = 33,
 }
 
 impl Type {
@@ -124,7 +128,9 @@ impl Type {
             Body::Instruct(_) => Self::Instruct,
             Body::Acknowledge(_) => Self::Acknowledge,
             Body::CloseCustodyDate(_) => Self::CloseCustodyDate,
+            Body::Standing(_) => Self::Standing,
             Body::Switch(_) => Self::Switch,
+            Body::Limits(_) => Self::Limits,
         }
     }
 
@@ -468,7 +474,9 @@ fn get_body(input: &mut Reader<'_>, time: Time, kind: Type) -> Result<Body, Byte
         Type::Instruct => clearing::instruct(input),
         Type::Acknowledge => clearing::acknowledge(input),
         Type::CloseCustodyDate => clearing::close_custody_date(input),
+        Type::Standing => standing::get(input).map(Body::Standing),
         Type::Switch => switch::get(input),
+        Type::Limits => limits::get(input).map(Body::Limits),
     }
 }
 

@@ -115,31 +115,24 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// Makes all checks after those of the phase table and answers the price the order comes
-    /// with: limit, given protection or computed protection.
+    /// Makes the checks of what the order says, after those of phase and regime, and answers the
+    /// price it comes with: limit, given protection or computed protection.
     ///
     /// # Errors
     /// The first check that fails.
     #[inline]
-    pub(crate) fn check(
+    pub(crate) fn check_terms(
         &self,
         market: &Market,
-        arena: &Arena,
         setting: &Setting,
         time: Time,
     ) -> Result<Option<Price>, RejectReason> {
-        self.check_phase(setting)?;
-        if matches!(setting.clears, Clears::Missing) {
-            return Err(RejectReason::NotCleared);
-        }
         self.check_combination()?;
         let price = self.effective_price(market, setting);
         self.check_prices(setting, price)?;
         self.check_quantities(setting, time)?;
         self.check_notional(setting, price)?;
         self.check_bands(market, setting)?;
-        self.check_room(market, arena, setting, price)?;
-        self.check_taking(market, arena, setting, price)?;
         Ok(price)
     }
 
@@ -148,14 +141,14 @@ impl<'a> Entry<'a> {
         matches!(self.kind, Kind::Stop | Kind::StopLimit)
     }
 
-    /// PHASE_TIME_IN_FORCE.
+    /// PHASE_TIME_IN_FORCE, NOT_CLEARED.
     #[inline(always)]
-    fn check_phase(&self, setting: &Setting) -> Check {
+    pub(crate) fn check_phase(&self, setting: &Setting) -> Check {
         if setting.is_continuous() {
             if self.force == Force::Opening {
                 return Err(RejectReason::PhaseTimeInForce);
             }
-            return Ok(());
+            return Self::check_cleared(setting);
         }
         let auction = setting.auction;
         let at_once = matches!(self.force, Force::ImmediateOrCancel | Force::FillOrKill);
@@ -169,6 +162,15 @@ impl<'a> Entry<'a> {
         };
         if wrong {
             return Err(RejectReason::PhaseTimeInForce);
+        }
+        Self::check_cleared(setting)
+    }
+
+    /// NOT_CLEARED.
+    #[inline(always)]
+    fn check_cleared(setting: &Setting) -> Check {
+        if matches!(setting.clears, Clears::Missing) {
+            return Err(RejectReason::NotCleared);
         }
         Ok(())
     }
@@ -313,7 +315,7 @@ impl<'a> Entry<'a> {
 
     /// OPEN_ORDERS, STOP_ORDERS, PRICE_LEVELS.
     #[inline(always)]
-    fn check_room(
+    pub(crate) fn check_room(
         &self,
         market: &Market,
         arena: &Arena,
@@ -339,7 +341,7 @@ impl<'a> Entry<'a> {
 
     /// POST_ONLY_WOULD_TAKE, FOK_UNFILLABLE, MIN_QUANTITY.
     #[inline(always)]
-    fn check_taking(
+    pub(crate) fn check_taking(
         &self,
         market: &Market,
         arena: &Arena,

@@ -15,7 +15,7 @@ use sanjiang_engine::types::{SelfTradePrevention, Time, TimeInForce};
 use sanjiang_engine::venue::{Action, Phase, TradingStatus};
 
 use super::terms::{TIMES, TYPES, impossible, time_of, type_of};
-use super::{paid, switch};
+use super::{duties, paid, switch};
 use crate::reference::Reference;
 
 /// One thing that has to happen at least once.
@@ -34,6 +34,8 @@ pub enum Cell {
     Fired(&'static str),
     /// A command about money, taken or refused.
     Command(&'static str, bool),
+    /// A new order or a replace, refused.
+    Refused(&'static str, RejectReason),
     Custody(&'static str),
     /// What the reference says of fees and holds.
     Money(&'static str),
@@ -103,7 +105,7 @@ const REPORTS: [&str; 9] = [
     "RESTATED",
 ];
 const BOOK: [&str; 3] = ["ADD", "CHANGE", "DELETE"];
-const EVENTS: [&str; 15] = [
+const EVENTS: [&str; 17] = [
     "Report",
     "Trade",
     "Book",
@@ -118,6 +120,8 @@ const EVENTS: [&str; 15] = [
     "ReferencePrice",
     "DayRolled",
     "Custody",
+    "Standing",
+    "Limits",
     "Switch",
 ];
 
@@ -193,7 +197,9 @@ fn event_of(event: &Event) -> usize {
         Event::ReferencePrice(_) => 11,
         Event::DayRolled(_) => 12,
         Event::Custody(_) => 13,
-        Event::Switch(_) => 14,
+        Event::Standing(_) => 14,
+        Event::Limits(_) => 15,
+        Event::Switch(_) => 16,
         // Only the tools on a stopped folder cause them: `tests/acts`.
         Event::EpochBegan(_) | Event::Quarantined(_) => unreachable!("not generated"),
     }
@@ -216,6 +222,8 @@ pub fn reject_of(event: &Event) -> Option<RejectReason> {
         | Event::ReferencePrice(_)
         | Event::DayRolled(_)
         | Event::Custody(_)
+        | Event::Standing(_)
+        | Event::Limits(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_)
         | Event::Switch(_) => None,
@@ -328,6 +336,8 @@ impl Coverage {
                 | Event::StatusChanged(_)
                 | Event::ReferencePrice(_)
                 | Event::DayRolled(_)
+                | Event::Standing(_)
+                | Event::Limits(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_) => {}
             }
@@ -351,7 +361,8 @@ impl Coverage {
 
     /// What is about money; `taken` says whether the command was, if it was looked at.
     fn count_money(&mut self, command: &Command, taken: Option<bool>, world: &Reference) {
-        if let (Some(name), Some(taken)) = (paid::command(&command.body), taken) {
+        let name = paid::command(&command.body).or(duties::command(&command.body));
+        if let (Some(name), Some(taken)) = (name, taken) {
             self.hit(Cell::Command(name, taken));
         }
         for &mark in &world.reached {
@@ -393,6 +404,11 @@ impl Coverage {
         reject: Option<RejectReason>,
         duplicate: bool,
     ) {
+        match (&command.body, reject) {
+            (Body::NewOrder(_), Some(reason)) => self.hit(Cell::Refused("NEW", reason)),
+            (Body::ReplaceOrder(_), Some(reason)) => self.hit(Cell::Refused("REPLACE", reason)),
+            _ => {}
+        }
         let Some((action, phase, statuses)) = before.action else {
             return;
         };
@@ -506,6 +522,7 @@ fn required() -> Vec<(&'static str, Vec<Cell>)> {
         ),
     ];
     groups.extend(paid::required());
+    groups.extend(duties::required());
     groups.extend(switch::required());
     groups
 }

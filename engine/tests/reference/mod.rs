@@ -25,7 +25,7 @@ use sanjiang_engine::venue::*;
 
 pub use ledger::Holder;
 use registry::{Account, Calendar, Instrument, Request, Session, Venue};
-pub use registry::{Money, Sweep};
+pub use registry::{Limited, Money, Stands, Sweep, code_is_right};
 
 /// A fault put in on purpose, to prove that the comparison sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,6 +44,10 @@ pub enum Fault {
     FeeDown,
     /// Self-trade prevention that decrements leaves the holds as they were.
     DecrementKeepsHold,
+    /// A replace takes no token.
+    TokenKept,
+    /// A suspended account may still replace its orders.
+    SuspensionForgotten,
     /// A sweep leaves waiting stops.
     SweepLeavesStops,
 }
@@ -114,6 +118,8 @@ pub struct Reference {
     pub sessions: Vec<Session>,
     pub orders: Vec<Order>,
     pub money: Money,
+    pub stands: Stands,
+    pub limited: Limited,
     pub engaged: Vec<KillScope>,
     pub sweeps: Vec<Sweep>,
     /// The most orders that ever lived at a time.
@@ -194,6 +200,8 @@ impl Reference {
             sessions: Vec::new(),
             orders: Vec::new(),
             money: Money::default(),
+            stands: Stands::default(),
+            limited: Limited::default(),
             engaged: Vec::new(),
             sweeps: Vec::new(),
             rows: 0,

@@ -130,6 +130,11 @@ context!(
     InstructRequest,
     AcknowledgeInstructionRequest,
     CloseCustodyDateRequest,
+    SetStandingRequest,
+    SetRolesRequest,
+    SetAccessRequest,
+    SetRegistrationRequest,
+    SetRiskLimitsRequest,
     SetKillSwitchRequest
 );
 

@@ -82,6 +82,8 @@ pub fn session_reports(
             | Event::ReferencePrice(_)
             | Event::DayRolled(_)
             | Event::Custody(_)
+            | Event::Standing(_)
+            | Event::Limits(_)
             | Event::EpochBegan(_)
             | Event::Quarantined(_)
             | Event::Switch(_) => {}
