@@ -9,8 +9,9 @@ use std::{env, error::Error, fs, path::PathBuf};
 use prost::Message as _;
 
 /// The files of the contract, in order of dependency.
-const FILES: [&str; 13] = [
+const FILES: [&str; 14] = [
     "sanjiang/v1/types.proto",
+    "sanjiang/v1/switch.proto",
     "sanjiang/v1/session.proto",
     "sanjiang/v1/order_entry.proto",
     "sanjiang/v1/market_data.proto",

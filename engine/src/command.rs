@@ -12,6 +12,7 @@ mod receipts;
 mod correction;
 mod credit;
 mod settlement;
+mod switch;
 
 pub use clearing::{
     Acknowledge, AssetClass, CloseCustodyDate, CreateAsset, CreateCustodian, CustodianKind,
@@ -33,6 +34,10 @@ pub use credit::{
     TransferHalf,
 };
 pub use settlement::{HolderCount, SetSettlement, SettlementCommand};
+pub use switch::{
+    ArmDeadMan, KillScope, OnDisconnect, Position, SetDisconnectPolicy, SetKillSwitch,
+    SwitchCommand,
+};
 
 use crate::types::{
     AccountId, CalendarId, ClientId, InstrumentId, Name, Nanoseconds, NewOrder, OrderId, OwnerId,
@@ -183,6 +188,8 @@ pub enum Body {
     /// One command is never applied again. Written only by the tool on a stopped folder, as the
     /// only command of its record.
     Quarantine(Quarantine),
+    /// Kill switches, cancel on disconnect, dead-man timers.
+    Switch(SwitchCommand),
 }
 
 impl Body {
@@ -224,7 +231,8 @@ impl Body {
             | Self::SessionsLost
             | Self::SemanticsVersion(_)
             | Self::BeginEpoch(_)
-            | Self::Quarantine(_) => None,
+            | Self::Quarantine(_)
+            | Self::Switch(_) => None,
         }
     }
 }

@@ -18,6 +18,7 @@ mod sections;
 mod settings;
 mod standing;
 mod settlement;
+mod switch;
 mod views;
 
 pub use holds::{Held, HeldFor};
@@ -40,11 +41,13 @@ use crate::risk::Risk;
 use crate::sessions::{Refusal, Sessions};
 use crate::standing::Standings;
 use crate::state_hash::{EventHash, EventHasher};
+use crate::switch::Switches;
 use crate::tracked::Tracked;
 use crate::types::{InstrumentId, Price, Sequence, Time};
 use crate::venue::Venues;
 use day_ends::DayEnds;
 use settings::Settings;
+use switch::session_of;
 
 /// All of a shard's contents: parties, venues, books, and what is needed to recognise retries.
 #[derive(Debug)]
@@ -58,6 +61,7 @@ pub struct Engine {
     venues: Tracked<Venues>,
     clearing: Clearing,
     standings: Standings,
+    switches: Switches,
     risk: Risk,
     arena: Arena,
     /// By instrument handle; made at the instrument's first order.
@@ -95,6 +99,7 @@ impl Engine {
             venues: Tracked::new(Venues::new(&limits)),
             clearing: Clearing::new(&limits),
             standings: Standings::new(&limits),
+            switches: Switches::new(&limits),
             risk: Risk::new(&limits),
             arena: Arena::new(limits.orders_max, limits.accounts_max),
             markets: Vec::new(),
@@ -249,9 +254,13 @@ impl Engine {
 
     fn carry_out(&mut self, command: &Command, events: &mut Events) {
         match &command.body {
-            Body::NewOrder(order) => self.new_order(order, events),
+            Body::NewOrder(order) => {
+                self.new_order(order, session_of(&command.envelope), events);
+            }
             Body::CancelOrder(cancel) => self.cancel_order(cancel, events),
-            Body::ReplaceOrder(replace) => self.replace_order(replace, events),
+            Body::ReplaceOrder(replace) => {
+                self.replace_order(replace, session_of(&command.envelope), events);
+            }
             Body::MassCancel(mass_cancel) => self.mass_cancel(mass_cancel, events),
             Body::OpenSession(open) => {
                 self.open_session(command.envelope.principal, open, events);
@@ -307,19 +316,26 @@ impl Engine {
                 events.push(Event::EpochBegan(*begin));
                 operation(events, Ok(None));
             }
-            Body::AcceptClock(_)
-            | Body::SessionsLost
-            | Body::SemanticsVersion(_)
-            | Body::Quarantine(_) => operation(events, Ok(None)),
+            Body::SessionsLost => self.lose_sessions(events),
+            Body::AcceptClock(_) | Body::SemanticsVersion(_) | Body::Quarantine(_) => {
+                operation(events, Ok(None));
+            }
+            Body::Switch(switch) => self.switch(command.envelope.principal, switch, events),
         }
     }
 
     /// The checks after the duplicate group, changing nothing.
     fn check(&self, command: &Command, time: Time) -> Result<(), Reject> {
         match &command.body {
-            Body::NewOrder(order) => self.check_new(order, time).map(|_| ()),
+            Body::NewOrder(order) => {
+                let session = session_of(&command.envelope);
+                self.check_new(order, session, time).map(|_| ())
+            }
             Body::CancelOrder(cancel) => Ok(self.check_cancel(cancel).map(|_| ())?),
-            Body::ReplaceOrder(replace) => self.check_replace(replace, time).map(|_| ()),
+            Body::ReplaceOrder(replace) => {
+                let session = session_of(&command.envelope);
+                self.check_replace(replace, session, time).map(|_| ())
+            }
             Body::MassCancel(mass_cancel) => Ok(self.check_mass_cancel(mass_cancel)?),
             Body::OpenSession(open) => {
                 let known = self.sessions.check_open(command.envelope.principal, open);
@@ -345,6 +361,7 @@ impl Engine {
             | Body::Acknowledge(_)
             | Body::CloseCustodyDate(_) => self.check_clear(command),
             Body::Standing(standing) => self.check_command_of_standing(standing),
+            Body::Switch(switch) => self.check_switch(command.envelope.principal, switch),
             Body::Limits(limits) => self.check_command_of_risk(limits),
             Body::Receipts(act) => self.check_receipts(&command.envelope, act, time),
             Body::Correction(correction) => {

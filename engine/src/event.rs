@@ -16,6 +16,10 @@ mod credit;
 
 pub use credit::{CollateralReport, CreditEvent, CreditMoved, TransferReport, Transferred};
 
+mod switch;
+
+pub use switch::{DeadManArmed, KillSwitchTurned, SweepOf, Swept, SwitchEvent};
+
 use crate::command::{
     Access, BeginEpoch, Direction, Party, Quarantine, Roles, Scope, SetRegistration, SetRiskLimits,
     Standing,
@@ -74,6 +78,8 @@ pub enum Event {
     EpochBegan(BeginEpoch),
     /// A command was not applied, since an operator quarantined it.
     Quarantined(Quarantine),
+    /// Something about a kill switch, a lost session or a dead-man timer.
+    Switch(SwitchEvent),
 }
 
 const _: () = assert!(
@@ -123,6 +129,12 @@ pub enum Cause {
     PriceSet,
     /// An elected stop could not be placed (band, post-only rules, bounds of the book).
     NotPlaced,
+    /// A kill switch was engaged (FIX 378 = 99; CME 106).
+    KillSwitch,
+    /// Its session's connection ended (FIX 378 = 99, 18 = o).
+    Disconnected,
+    /// Its session's dead-man timer fired (FIX 378 = 99).
+    DeadMan,
 }
 
 /// The counters of the private streams: each rises by one with every report.

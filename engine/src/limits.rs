@@ -3,6 +3,8 @@
 //! Invariant: nothing in the engine grows past a number on this page. Not here: bounds of
 //! connections and queues (the gateway's).
 
+use crate::types::Nanoseconds;
+
 /// Bounds fixed when an engine is built. Room is reserved at once but only touched when used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
@@ -75,6 +77,12 @@ pub struct Limits {
     /// Room for remembered requests. Default 2^20, about 17,000 unary requests a second that are
     /// valid for 60 s.
     pub requests_capacity: u32,
+    /// Engaged kill switches of sessions, accounts and participants; each venue has its own place.
+    /// Default 4,096: who has more to stop engages a wider one.
+    pub switches_max: u32,
+    /// Rows of orders that one command looks at for a sweep; the next tick goes on. Default 16,384,
+    /// a third of a millisecond where every row belongs to it.
+    pub sweep_rows_max: u32,
 }
 
 impl Limits {
@@ -95,6 +103,10 @@ impl Limits {
     /// How many receipts one command splits a receipt into, or merges: it bounds its events, and
     /// the hashes a holder checks for it.
     pub const RECEIPT_PARTS_MAX: usize = 16;
+    /// The shortest timeout of a dead-man timer: what a slow line may delay a beat.
+    pub const DEAD_MAN_MIN: Nanoseconds = Nanoseconds(1_000_000_000);
+    /// The longest timeout of a dead-man timer: a day; longer it protects from nothing.
+    pub const DEAD_MAN_MAX: Nanoseconds = Nanoseconds(24 * 3_600 * 1_000_000_000);
 }
 
 impl Default for Limits {
@@ -127,6 +139,8 @@ impl Default for Limits {
             investors_max: 1 << 20,
             sessions_max: 1 << 16,
             requests_capacity: 1 << 20,
+            switches_max: 4_096,
+            sweep_rows_max: 1 << 14,
         }
     }
 }

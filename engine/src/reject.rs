@@ -55,6 +55,8 @@ reasons! {
     AccountClosed = 15, "ACCOUNT_CLOSED";
     /// The venue admits members only, and the participant's roles there do not cover this side.
     NotPermitted = 16, "NOT_PERMITTED";
+    /// A kill switch stops the session, the account, the participant or the venue.
+    KillSwitch = 17, "KILL_SWITCH";
     // -- instrument --------------------------------------------------------------------------
     /// No such instrument.
     UnknownInstrument = 20, "UNKNOWN_INSTRUMENT";

@@ -16,6 +16,7 @@
 //! of commands (`journal::codec`), of contents (`engine::sections`).
 
 mod pairs;
+mod switch;
 
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{BeginEpoch, Party, RiskLimits, RiskScope, Scope, SetRiskLimits};
@@ -135,7 +136,8 @@ impl Event {
             | Self::Credit(_)
             | Self::Settlement(_)
             | Self::EpochBegan(_)
-            | Self::Quarantined(_) => {
+            | Self::Quarantined(_)
+            | Self::Switch(_) => {
                 let mut buffer = Buffer::new();
                 buffer.rare_event(self);
                 pairs::rare(buffer.used(), out);
@@ -260,6 +262,7 @@ impl Buffer {
             }
             Event::Custody(report) => self.custody(report),
             Event::Standing(changed) => self.standing(changed),
+            Event::Switch(event) => self.switch(event),
             Event::Limits(set) => self.limits(set),
             Event::Receipt(report) => self.receipt(report),
             Event::Correction(correction) => self.correction(correction),

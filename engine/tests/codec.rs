@@ -14,6 +14,8 @@ mod duties;
 mod golden;
 #[path = "golden/receipts.rs"]
 mod golden_receipts;
+#[path = "golden/switch.rs"]
+mod golden_switch;
 
 use proptest::prelude::*;
 use sanjiang_engine::bytes::Reader;
@@ -163,6 +165,7 @@ const GOLDEN: &[u8] = include_bytes!("golden/commands_v1.bin");
 const GOLDEN_ACTS: &[u8] = include_bytes!("golden/acts_v1.bin");
 const GOLDEN_CLEARING: &[u8] = include_bytes!("golden/clearing_v1.bin");
 const GOLDEN_STANDING: &[u8] = include_bytes!("golden/standing_v1.bin");
+const GOLDEN_SWITCH: &[u8] = include_bytes!("golden/switch_v1.bin");
 const GOLDEN_LIMITS: &[u8] = include_bytes!("golden/limits_v1.bin");
 const GOLDEN_RECEIPTS: &[u8] = include_bytes!("golden/receipts_v1.bin");
 const GOLDEN_CORRECTIONS: &[u8] = include_bytes!("golden/corrections_v1.bin");
@@ -176,6 +179,7 @@ fn bytes_of_version_1_still_read_as_the_same_commands() {
         (golden::acts(), GOLDEN_ACTS, 2),
         (golden::clearing(), GOLDEN_CLEARING, 8),
         (duties::standing(golden::base()), GOLDEN_STANDING, 1),
+        (golden_switch::switches(), GOLDEN_SWITCH, 1),
         (duties::limits(golden::base()), GOLDEN_LIMITS, 1),
         (golden_receipts::commands(), GOLDEN_RECEIPTS, 1),
         (golden::corrections(), GOLDEN_CORRECTIONS, 1),

@@ -1,5 +1,6 @@
 //! In steady state a command allocates nothing: books, stops, timers, phases' memories, events,
-//! holds, fees, positions, and settlement over days, standings and limits of risk.
+//! holds, fees, positions, and settlement over days, standings and limits of risk; sessions with switches, timers and
+//! sweeps.
 //!
 //! Invariant: after a warm-up of the same mix, 200,000 commands make no call to the allocator. The
 //! harness runs one test here, so nothing else allocates beside it. Not here: growth (an engine's
@@ -21,14 +22,17 @@ use sanjiang_engine::command::{
     StandingCommand, Throttle, TradeRef, SetScore, SetSettlement,
     SettlementCommand,
 };
+use sanjiang_engine::command::{
+    ArmDeadMan, KillScope, OpenSession, Position, SetKillSwitch, SwitchCommand,
+};
 use sanjiang_engine::engine::Engine;
-use sanjiang_engine::event::{Event, Events, ExecType};
+use sanjiang_engine::event::{Cause, Event, Events, ExecType};
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::{
     AccountId, Amount, AssetId, CalendarId, CustodianId, InstrumentId, LimitTerms, Name,
     Nanoseconds, NewOrder, OrderId, OrderType, OwnerId, ParticipantId, Posting, Price, PriceSign,
-    PrincipalId, Quantity, SelfTradePrevention, Side, Time, TimeInForce, Title, VenueId,
+    PrincipalId, Quantity, SelfTradePrevention, SessionId, Side, Time, TimeInForce, Title, VenueId,
 };
 use sanjiang_engine::venue::{Model, Phase, Regime};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -38,6 +42,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const ACCOUNTS: u64 = 16;
 const INSTRUMENTS: u64 = 4;
+const SESSIONS: u64 = 4;
 /// How many of them settle in money and goods; the others trade without.
 const CLEARED: u32 = 3;
 /// The one of them that settles a day later and whose holders are counted.
@@ -75,6 +80,9 @@ struct Flow {
     charged: u64,
     /// Orders refused for want of money or goods.
     short: u64,
+    /// Orders that a sweep ended, and those that a switch refused.
+    swept: u64,
+    killed: u64,
     /// Orders and replaces of a suspended account, or without a token.
     stopped: u64,
     /// The last trade, and the words of an operator who busts it; handed from act to act.
@@ -138,6 +146,8 @@ impl Flow {
             trades: 0,
             charged: 0,
             short: 0,
+            swept: 0,
+            killed: 0,
             stopped: 0,
             last_trade: None,
             authority: None,
@@ -181,10 +191,44 @@ impl Flow {
             })));
         }
         flow.clear();
+        for index in 0..SESSIONS {
+            flow.send(Body::OpenSession(OpenSession {
+                name: name(&format!("s{index}")),
+                last_client_sequence: 0,
+            }));
+        }
         flow.limit();
         flow.settle_later();
         flow.phase(Phase::Continuous);
         flow
+    }
+
+    /// Switches are turned, and timers armed; the last session's fires now and then.
+    fn switch(&mut self, number: u64) {
+        let scope = match number / 5_000 % 4 {
+            0 => KillScope::Session(SessionId::new(0)),
+            1 => KillScope::Account(AccountId::new(3)),
+            2 => KillScope::Participant(ParticipantId::new(0)),
+            _ => KillScope::Venue(VenueId::new(0)),
+        };
+        let kill = |position| {
+            let set = SetKillSwitch { scope, position };
+            Body::Switch(SwitchCommand::SetKillSwitch(set))
+        };
+        match number % 5_000 {
+            700 => self.send(kill(Position::Engaged)),
+            720 => self.send(kill(Position::Released)),
+            at if at % 1_000 == 0 => {
+                let late = number.is_multiple_of(100_000);
+                let session = SessionId::new((number / 1_000 % SESSIONS) as u32);
+                let timeout = Some(Limits::DEAD_MAN_MIN);
+                let arm = SwitchCommand::ArmDeadMan(ArmDeadMan { session, timeout });
+                self.send(Body::Switch(arm));
+                // A second passes, and all timers fire.
+                self.time += if late { 1_000_000_000 } else { 0 };
+            }
+            _ => {}
+        }
     }
 
     /// Money, goods and fees; the last account has little, so that its orders are often refused.
@@ -383,6 +427,22 @@ impl Flow {
     }
 
     fn send(&mut self, body: Body) {
+        self.send_as(Identity::Internal, body);
+    }
+
+    /// Sends an order, every second one through a session.
+    fn send_order(&mut self) {
+        let body = Body::NewOrder(self.order());
+        let session = SessionId::new(self.random.below(2 * SESSIONS) as u32);
+        let known = self.engine.sessions().session(session);
+        let identity = known.map_or(Identity::Internal, |known| Identity::Session {
+            session,
+            client_sequence: known.watermark + 1,
+        });
+        self.send_as(identity, body);
+    }
+
+    fn send_as(&mut self, identity: Identity, body: Body) {
         self.events.clear();
         let command = Sequenced {
             sequence: self.engine.sequence().next(),
@@ -390,7 +450,7 @@ impl Flow {
             value: Command {
                 envelope: Envelope {
                     principal: PrincipalId::LOCAL,
-                    identity: Identity::Internal,
+                    identity,
                     valid_until: None,
                     authority: self.authority.take(),
                 },
@@ -407,6 +467,10 @@ impl Flow {
                 self.next = (self.next + 1) % KNOWN;
             }
             self.lent += u64::from(matches!(event, Event::Credit(_)));
+            if let Event::Report(report) = event {
+                let swept = matches!(report.cause, Cause::KillSwitch | Cause::DeadMan);
+                self.swept += u64::from(swept);
+            }
             if let Event::Trade(trade) = event {
                 self.last_trade = Some(TradeRef {
                     sequence: command.sequence,
@@ -420,6 +484,7 @@ impl Flow {
                 && let Some(reject) = report.reject
             {
                 let reason = reject.reason;
+                self.killed += u64::from(reason == RejectReason::KillSwitch);
                 let funds = reason == RejectReason::InsufficientFunds;
                 self.short += u64::from(funds || reason == RejectReason::InsufficientGoods);
                 let throttled = reason == RejectReason::Throttled;
@@ -443,6 +508,7 @@ impl Flow {
         if number % 40 == 39 {
             return self.correct(number / 40);
         }
+        self.switch(number);
         match number % 20_000 {
             9_000 => return self.phase(Phase::VolatilityCall),
             9_500 => return self.phase(Phase::Continuous),
@@ -453,10 +519,7 @@ impl Flow {
         let (account, order) = self.known[self.random.below(KNOWN as u64) as usize];
         let kinds = if number < BUSY { 500 } else { 1_000 };
         match self.random.below(kinds) {
-            0..=499 => {
-                let order = self.order();
-                self.send(Body::NewOrder(order));
-            }
+            0..=499 => self.send_order(),
             500..=899 => self.send(Body::CancelOrder(CancelOrder { account, order })),
             900..=998 => {
                 let ticks = 900 + self.random.below(200);
@@ -541,6 +604,7 @@ fn a_warmed_engine_allocates_nothing() {
         flow.step(number);
     }
     let before = (flow.trades, flow.charged, flow.short, flow.lent , flow.settled);
+    let switched = (flow.swept, flow.killed);
     let stopped = flow.stopped;
     let corrected = flow.corrected;
     let region = Region::new(ALLOCATOR);
@@ -560,6 +624,11 @@ fn a_warmed_engine_allocates_nothing() {
     assert!(
         charged > trades / 4 && short > 1_000,
         "the mix pays: only {charged} trades with a fee, {short} orders short of funds"
+    );
+    let (swept, killed) = (flow.swept - switched.0, flow.killed - switched.1);
+    assert!(
+        swept > 1_000 && killed > 100,
+        "switches are used: only {swept} orders swept, {killed} refused"
     );
     assert!(stopped > 1_000, "the limits stop: only {stopped} messages");
     let corrected = flow.corrected - corrected;

@@ -56,6 +56,8 @@ pub enum Kind {
     Receipt,
     /// A trade.
     Trade,
+    /// A session.
+    Session,
 }
 
 impl Kind {
@@ -73,6 +75,7 @@ impl Kind {
             Self::Custodian => "custodian",
             Self::Receipt => "receipt",
             Self::Trade => "trade",
+            Self::Session => "session",
         }
     }
 
@@ -90,6 +93,7 @@ impl Kind {
             Self::Custodian => RejectReason::UnknownCustodian,
             Self::Receipt => RejectReason::UnknownReceipt,
             Self::Trade => RejectReason::UnknownTrade,
+            Self::Session => RejectReason::UnknownSession,
         }
     }
 }
@@ -285,6 +289,10 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::NotPermitted => {
             "the venue admits members only, and the participant's roles there do not cover this \
              side; see Accounts.GetStanding"
+        }
+        R::KillSwitch => {
+            "an operator stopped the session, the account, the participant or the venue; cancels \
+             pass, and Operations.ListKillSwitches says what is engaged"
         }
         R::UnknownInstrument => "no such instrument; MarketData.ListInstruments lists them",
         R::UnknownVenue => "no such venue; Operations.ListVenues lists them",

@@ -16,6 +16,7 @@ mod receipts;
 mod session;
 mod standing;
 mod settlement;
+mod switch;
 mod timetable;
 
 pub use clearing::posting_place;
@@ -26,4 +27,5 @@ pub use operations::{Operation, operation};
 pub use orders::{OrderName, cancel, mass_cancel, order_id, order_name, replace, submit};
 pub use receipts::receipt;
 pub use session::{open_session, session_batch};
+pub use switch::{arm_dead_man, disconnect_policy, session_disconnected, session_named};
 pub use timetable::{calendar_hash, date};

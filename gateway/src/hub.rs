@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 
 use engine::command::{Body, Command, Identity, Sequenced};
 use engine::engine::Engine;
-use engine::event::Event;
+use engine::event::{Event, SwitchEvent};
 use engine::runtime::{Released, Sink};
 use engine::types::Sequence;
 
@@ -93,7 +93,10 @@ impl Hub {
         let tables = directory.read();
         let mut sessions: BTreeMap<u64, SessionDelivery> = BTreeMap::new();
         for (command, ticket, events) in released.iter() {
-            let Some(ticket) = ticket else { continue };
+            let Some(ticket) = ticket else {
+                self.deliveries.extend(fired(command, events));
+                continue;
+            };
             if let Some(number) = session_of(ticket) {
                 let delivery = sessions.entry(number).or_default();
                 delivery.reports.durable_sequence = released.durable.value();
@@ -107,6 +110,20 @@ impl Hub {
             .map(|(number, delivery)| Delivery::Session(number, delivery));
         self.deliveries.extend(sessions);
     }
+}
+
+/// Word for the sessions whose dead-man timers a tick fired.
+fn fired(command: &Sequenced<Command>, events: &[Event]) -> impl Iterator<Item = Delivery> {
+    let sequence = command.sequence;
+    let ticked = command.value.body == Body::Tick;
+    let events = events.iter().filter(move |_| ticked);
+    events.filter_map(move |event| {
+        if let Event::Switch(SwitchEvent::Fired(session)) = event {
+            Some(Delivery::Fired(*session, sequence))
+        } else {
+            None
+        }
+    })
 }
 
 /// Adds a session command's reports to its connection's delivery.

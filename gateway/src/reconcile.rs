@@ -256,7 +256,8 @@ fn take(
                 | Event::Limits(_)
                 | Event::Settlement(_)
                 | Event::EpochBegan(_)
-                | Event::Quarantined(_) => {}
+                | Event::Quarantined(_)
+                | Event::Switch(_) => {}
             }
         }
     }

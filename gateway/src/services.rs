@@ -22,6 +22,7 @@ mod settlement;
 mod standing;
 mod statements;
 mod streams;
+mod switches;
 mod trades;
 pub mod unread;
 

@@ -11,6 +11,7 @@ mod receipts;
 mod session;
 mod standing;
 mod settlement;
+mod switch;
 mod venue;
 
 use engine::command::{InstrumentTerms, Scope};
@@ -35,6 +36,7 @@ pub use receipts::{receipt, receipt_act};
 pub use session::session_reports;
 pub use standing::{standing, venue_roles};
 pub use settlement::{settlement, unsettled};
+pub use switch::{engaged, fired, released};
 pub use venue::venue;
 
 /// Where in the exchange's history an event stands.
@@ -189,6 +191,9 @@ pub const fn cause(cause: Cause) -> v1::Cause {
         Cause::TimeOver => v1::Cause::TimeOver,
         Cause::PriceSet => v1::Cause::PriceSet,
         Cause::NotPlaced => v1::Cause::NotPlaced,
+        Cause::KillSwitch => v1::Cause::KillSwitch,
+        Cause::Disconnected => v1::Cause::Disconnected,
+        Cause::DeadMan => v1::Cause::DeadMan,
     }
 }
 

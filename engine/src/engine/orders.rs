@@ -17,7 +17,8 @@ use crate::market::replace::{Replacement, Risks};
 use crate::matching::live_report;
 use crate::reject::{Reject, RejectReason};
 use crate::types::{
-    AccountId, InstrumentId, NewOrder, OrderId, OrderStatus, ParticipantId, Quantity, Side, Time,
+    AccountId, InstrumentId, NewOrder, OrderId, OrderStatus, ParticipantId, Quantity, SessionId,
+    Side, Time,
 };
 use crate::venue::Action;
 
@@ -32,7 +33,12 @@ impl Engine {
     /// All checks of a new order after the duplicate group: its owner, the price it comes with and
     /// what it will hold.
     #[inline(never)]
-    pub(super) fn check_new(&self, order: &NewOrder, time: Time) -> Result<Checked, Reject> {
+    pub(super) fn check_new(
+        &self,
+        order: &NewOrder,
+        session: Option<SessionId>,
+        time: Time,
+    ) -> Result<Checked, Reject> {
         let link = self.parties.link(order.account);
         let (participant, owner) = link.ok_or(RejectReason::UnknownAccount)?;
         let trader = Trader {
@@ -42,6 +48,7 @@ impl Engine {
             side: order.side,
         };
         self.check_trader(&trader)?;
+        self.check_switches(session, order.account, order.instrument)?;
         let mut spare = None;
         let setting = self.setting_in(order.instrument, &mut spare);
         let setting = setting.ok_or(RejectReason::UnknownInstrument)?;
@@ -93,15 +100,21 @@ impl Engine {
     }
 
     #[inline(never)]
-    pub(super) fn new_order(&mut self, order: &NewOrder, events: &mut Events) {
+    pub(super) fn new_order(
+        &mut self,
+        order: &NewOrder,
+        session: Option<SessionId>,
+        events: &mut Events,
+    ) {
         self.keep_setting(order.instrument);
-        let checked = match self.check_new(order, self.time) {
+        let checked = match self.check_new(order, session, self.time) {
             Ok(checked) => checked,
             Err(reject) => return self.refuse_new(order, reject, Counted::Yes, events),
         };
         // Nothing below can fail.
         self.count_sent(order.account, order.instrument);
         let sequence = self.sequence;
+        self.switches.note_origin(self.arena.next_slot(), session);
         let mut floor = self.kept_floor(order.instrument, events);
         let Floor {
             market,
@@ -172,12 +185,15 @@ impl Engine {
     /// known of its venue.
     fn check_owner(
         &self,
-        account: AccountId,
+        command: &ReplaceOrder,
+        session: Option<SessionId>,
         participant: ParticipantId,
-        found: Option<u32>,
     ) -> Result<(u32, Trader), RejectReason> {
+        let account = command.account;
+        let found = own_order(&self.arena, account, command.order);
         let Some(slot) = found else {
             self.check_party(account, participant)?;
+            self.check_replace_switches(session, command, None)?;
             return Err(RejectReason::UnknownOrder);
         };
         let trader = Trader {
@@ -187,18 +203,19 @@ impl Engine {
             side: self.arena.row(slot).flags.side(),
         };
         self.check_trader(&trader)?;
+        self.check_replace_switches(session, command, Some(slot))?;
         Ok((slot, trader))
     }
 
     pub(super) fn check_replace(
         &self,
         command: &ReplaceOrder,
+        session: Option<SessionId>,
         time: Time,
     ) -> Result<(u32, Replacement, Option<Needed>), Reject> {
         let link = self.parties.link(command.account);
         let (participant, _) = link.ok_or(RejectReason::UnknownAccount)?;
-        let found = own_order(&self.arena, command.account, command.order);
-        let (slot, trader) = self.check_owner(command.account, participant, found)?;
+        let (slot, trader) = self.check_owner(command, session, participant)?;
         let instrument = trader.instrument;
         let mut spare = None;
         let setting = self.setting_of(slot, &mut spare);
@@ -237,9 +254,14 @@ impl Engine {
     }
 
     #[inline(never)]
-    pub(super) fn replace_order(&mut self, command: &ReplaceOrder, events: &mut Events) {
+    pub(super) fn replace_order(
+        &mut self,
+        command: &ReplaceOrder,
+        session: Option<SessionId>,
+        events: &mut Events,
+    ) {
         self.keep_setting_of(command.order);
-        let (slot, replacement, needed) = match self.check_replace(command, self.time) {
+        let (slot, replacement, needed) = match self.check_replace(command, session, self.time) {
             Ok(checked) => checked,
             Err(reject) => {
                 let refusal = (ExecType::ReplaceRejected, reject);
@@ -389,7 +411,8 @@ impl Engine {
             | Body::SessionsLost
             | Body::SemanticsVersion(_)
             | Body::BeginEpoch(_)
-            | Body::Quarantine(_) => operation(events, Err(reject)),
+            | Body::Quarantine(_)
+            | Body::Switch(_) => operation(events, Err(reject)),
         }
     }
 

@@ -21,6 +21,8 @@ use crate::risk::Risk;
 use crate::sessions::Sessions;
 use crate::standing::Standings;
 use crate::state_hash::{EventHasher, StateHash};
+use crate::switch::Switches;
+use crate::switch::section::Known;
 use crate::types::{AccountId, InstrumentId, Sequence, Time, VenueId};
 use crate::venue::Venues;
 
@@ -46,6 +48,8 @@ pub enum SectionId {
     Holds = 8,
     /// What parties may do. Since semantics version 3.
     Standing = 9,
+    /// Kill switches, dead-man timers, sweeps, sessions of orders. Since semantics version 3.
+    Switch = 10,
     /// Limits of risk and what is counted. Since semantics version 3.
     Limits = 11,
     /// Warehouse receipts. Since semantics version 3.
@@ -60,7 +64,7 @@ pub enum SectionId {
 
 impl SectionId {
     /// All sections in their order.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Clock,
         Self::Parties,
         Self::Venues,
@@ -70,6 +74,7 @@ impl SectionId {
         Self::Clearing,
         Self::Holds,
         Self::Standing,
+        Self::Switch,
         Self::Limits,
         Self::Receipts,
         Self::Corrections,
@@ -88,7 +93,7 @@ impl SectionId {
             | Self::Requests
             | Self::Orders => 1,
             Self::Clearing | Self::Holds => 2,
-            Self::Standing | Self::Limits => 3,
+            Self::Standing | Self::Switch | Self::Limits => 3,
             Self::Receipts => 3,
             Self::Corrections => 3,
             Self::Credit => 3,
@@ -189,6 +194,7 @@ impl Engine {
                 SectionId::Clearing => self.clearing.encode(&mut out),
                 SectionId::Holds => self.clearing.encode_holds(&mut out),
                 SectionId::Standing => self.standings.encode(&mut out),
+                SectionId::Switch => self.encode_switches(&mut out),
                 SectionId::Limits => self.risk.encode(&mut out),
                 SectionId::Receipts => self.clearing.encode_receipts(&mut out),
                 SectionId::Corrections => self.clearing.trades.encode(&mut out),
@@ -262,6 +268,7 @@ impl Engine {
                 let known: (&Parties, &Venues) = (&self.parties, &self.venues);
                 self.standings = Standings::decode(input, &self.limits, known)?;
             }
+            SectionId::Switch => self.decode_switches(input)?,
             SectionId::Limits => self.decode_risk(input)?,
             SectionId::Receipts => {
                 let known = (&self.parties, self.sequence);
@@ -297,6 +304,25 @@ impl Engine {
             ))
         };
         self.clearing.decode_holds(input, arena.used(), live)
+    }
+
+    fn encode_switches(&self, out: &mut Vec<u8>) {
+        self.switches
+            .encode(out, |slot| self.arena.row(slot).sequence != 0);
+    }
+
+    fn decode_switches(&mut self, input: &mut Reader<'_>) -> Result<(), BytesError> {
+        let arena = &self.arena;
+        let known = Known {
+            has: &|scope| self.has(scope),
+            lives: &|slot| slot < arena.used() && arena.row(slot).sequence != 0,
+            sessions: self.sessions.used(),
+            rows: arena.used(),
+            now: (self.sequence, self.time),
+        };
+        let switches = Switches::decode(input, &self.limits, &known)?;
+        self.switches = switches;
+        Ok(())
     }
 
     /// Live orders and what they hold are known before: they are counted anew.

@@ -82,6 +82,10 @@ pub struct Usage {
     pub venues: u32,
     /// See `Limits::venues_max`.
     pub venues_max: u32,
+    /// Engaged kill switches of sessions, accounts and participants.
+    pub switches: u32,
+    /// See `Limits::switches_max`.
+    pub switches_max: u32,
     /// Assets.
     pub assets: u32,
     /// See `Limits::assets_max`.
@@ -162,6 +166,8 @@ impl Engine {
             instruments_max: self.limits.instruments_max,
             venues: self.venues.venues().len() as u32,
             venues_max: self.limits.venues_max,
+            switches: self.switches.counted(),
+            switches_max: self.limits.switches_max,
             assets: clearing.assets().assets().len() as u32,
             assets_max: self.limits.assets_max,
             custodians: clearing.assets().custodians().len() as u32,

@@ -438,6 +438,38 @@ fn money_body() -> impl Strategy<Value = Body> {
     ]
 }
 
+fn kill_scope() -> impl Strategy<Value = KillScope> {
+    prop_oneof![
+        index().prop_map(|id| KillScope::Session(SessionId::new(id))),
+        account().prop_map(KillScope::Account),
+        index().prop_map(|id| KillScope::Participant(ParticipantId::new(id))),
+        venue().prop_map(KillScope::Venue),
+    ]
+}
+
+fn switch_body() -> impl Strategy<Value = Body> {
+    let session = || index().prop_map(SessionId::new);
+    let position = select(vec![Position::Engaged, Position::Released]);
+    let policy = select(vec![OnDisconnect::Keep, OnDisconnect::Cancel]);
+    let timeout = option::of(signed().prop_map(Nanoseconds));
+    let command = prop_oneof![
+        (kill_scope(), position).prop_map(|(scope, position)| {
+            SwitchCommand::SetKillSwitch(SetKillSwitch { scope, position })
+        }),
+        (session(), policy).prop_map(|(session, on_disconnect)| {
+            SwitchCommand::SetDisconnectPolicy(SetDisconnectPolicy {
+                session,
+                on_disconnect,
+            })
+        }),
+        (session(), timeout).prop_map(|(session, timeout)| {
+            SwitchCommand::ArmDeadMan(ArmDeadMan { session, timeout })
+        }),
+        session().prop_map(SwitchCommand::SessionDisconnected),
+    ];
+    command.prop_map(Body::Switch)
+}
+
 fn duty_body() -> impl Strategy<Value = Body> {
     let (participant, venue) = (
         || index().prop_map(ParticipantId::new),
@@ -683,11 +715,12 @@ fn settlement_body() -> impl Strategy<Value = Body> {
 /// A body.
 pub fn body() -> impl Strategy<Value = Body> {
     prop_oneof![
-        3 => order_body(),
+        6 => order_body(),
         1 => party_body(),
         2 => market_body(),
         1 => state_body(),
         2 => money_body(),
+        1 => switch_body(),
         1 => duty_body(),
         1 => receipts_body(),
         1 => correction_body(),

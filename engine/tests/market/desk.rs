@@ -146,19 +146,8 @@ impl Desk {
     }
 
     /// What the engine says such a command would be answered, when nothing is due before it.
-    pub fn dry(&self, authority: Option<Box<Authority>>, body: &Body) -> Option<Reject> {
-        let mut command = command(Identity::Internal, body.clone());
-        command.envelope.authority = authority;
-        self.engine.validate(&command, self.time).err()
-    }
-
-    /// Sends a command with the words that go with an operator's act, and returns its events.
-    pub fn send_for(&mut self, authority: Option<Box<Authority>>, body: Body) -> Vec<Event> {
-        self.ticks();
-        let mut value = command(Identity::Internal, body);
-        value.envelope.authority = authority;
-        self.apply(value);
-        self.events.as_slice().to_vec()
+    pub fn dry(&self, command: &Command) -> Option<Reject> {
+        self.engine.validate(command, self.time).err()
     }
 
     /// Sends ticks until nothing is due at the time of the next command.
@@ -178,8 +167,23 @@ impl Desk {
     /// Sends a command under an identity; its events stay in the desk.
     pub fn send_as(&mut self, identity: Identity, body: Body) -> &[Event] {
         self.ticks();
+        self.send_at_once(identity, body)
+    }
+
+    /// Sends a command without the ticks that are due; its events stay in the desk.
+    pub fn send_at_once(&mut self, identity: Identity, body: Body) -> &[Event] {
         self.apply(command(identity, body));
         self.events.as_slice()
+    }
+
+    /// One tick, if something is due.
+    pub fn tick(&mut self) -> Vec<Event> {
+        let due = self.engine.next_deadline();
+        if due.is_some_and(|due| due <= self.time) {
+            self.apply(command(Identity::Internal, Body::Tick));
+            return self.events.as_slice().to_vec();
+        }
+        Vec::new()
     }
 
     fn apply(&mut self, value: Command) {

@@ -19,4 +19,6 @@ mod scenarios;
 mod settle;
 mod shanghai;
 mod suites;
+mod sweeps;
+mod switches;
 mod words;

@@ -68,6 +68,7 @@ impl Names {
             Event::StatusChanged(changed) => format!("status {:?}", changed.status),
             Event::ReferencePrice(set) => format!("reference {}", set.price.ticks()),
             Event::EpochBegan(_) | Event::Quarantined(_) => format!("{event:?}"),
+            Event::Switch(event) => crate::switches::told(event),
             Event::Custody(report) => {
                 let (amount, status) = (report.amount.units(), report.status);
                 format!("custody {:?} {amount} {status:?}", report.direction)

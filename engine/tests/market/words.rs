@@ -8,7 +8,7 @@
 //! about parties and limits in `duties` , those
 //! about warehouse receipts in `papers` , those
 //! about credit in `credit` , about
-//! settlement and days in `settle`.
+//! settlement and days in `settle` , those about switches in `switches`.
 //! Account 0 trades unless `on=` says otherwise. Times are counted from the begin of day 1.
 //!
 //! Invariant: a line that is not understood stops the test. Not here: comparing.
@@ -35,6 +35,7 @@ use crate::money;
 use crate::papers;
 use crate::said::Names;
 use crate::settle;
+use crate::switches;
 
 /// One scenario on its way.
 pub struct Stage {
@@ -89,6 +90,10 @@ impl Stage {
                     .into_iter()
                     .collect();
             }
+            "armed" => {
+                let told = switches::tell(&self.desk.engine, &words);
+                return told.into_iter().collect();
+            }
             "used" => return vec![duties::used(&self.desk.engine, words[1])],
             "has" | "owes" | "venue" => {
                 return money::tell(&self.desk.engine, &words).into_iter().collect();
@@ -128,8 +133,11 @@ impl Stage {
             let (body, authority) = papers::body(&self.desk.engine, words)
                 .or_else(|| money::correction(words, &self.trades))
                 .unwrap_or_else(|| (self.body(words), None));
-            let dry = self.desk.dry(authority.clone(), &body);
-            let sent = self.desk.send_for(authority, body);
+            let identity = switches::identity(&self.desk.engine, words);
+            let mut command = desk::command(identity, body);
+            command.envelope.authority = authority;
+            let dry = self.desk.dry(&command);
+            let sent = self.desk.send_command(command);
             let real = sent.iter().find_map(reject_of);
             assert_eq!(dry, real, "the dry run and the answer: {words:?}");
             let sequence = self.desk.engine.sequence();
@@ -201,6 +209,7 @@ impl Stage {
             })),
             _ => {
                 let known = money::body(words)
+                .or_else(|| switches::body(words))
                 .or_else(|| duties::body(words))
                 .or_else(|| credit::body(words));
                 known

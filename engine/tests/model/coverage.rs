@@ -9,13 +9,14 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use sanjiang_engine::command::{Body, Command};
-use sanjiang_engine::event::{BookAction, Cause, Event, ExecType};
+use sanjiang_engine::event::{BookAction, Cause, Event, ExecType, SwitchEvent};
 use sanjiang_engine::reject::RejectReason;
-use sanjiang_engine::types::{OrderType, SelfTradePrevention, Time, TimeInForce};
+use sanjiang_engine::types::{SelfTradePrevention, Time, TimeInForce};
 use sanjiang_engine::venue::{Action, Phase, TradingStatus};
 
 use super::lend;
-use super::{duties, {paid} , papers};
+use super::terms::{TIMES, TYPES, impossible, time_of, type_of};
+use super::{duties, {paid} , papers , switch};
 use crate::reference::Reference;
 
 /// One thing that has to happen at least once.
@@ -43,6 +44,10 @@ pub enum Cell {
     ReceiptAct(u8, u8),
     /// What the reference says of fees and holds.
     Money(&'static str),
+    /// What a switch says.
+    Switch(&'static str),
+    /// What a sweep does.
+    Swept(&'static str),
     /// A command so many nanoseconds after the next deadline.
     Deadline(i64),
 }
@@ -74,8 +79,6 @@ pub struct Coverage {
     pub restored: u64,
 }
 
-const TYPES: [&str; 5] = ["LIMIT", "MARKET", "MARKET_TO_LIMIT", "STOP", "STOP_LIMIT"];
-const TIMES: [&str; 7] = ["DAY", "GTC", "GTD", "IOC", "FOK", "OPENING", "CLOSING"];
 const MODES: [&str; 5] = [
     "NONE",
     "CANCEL_TAKER",
@@ -83,7 +86,7 @@ const MODES: [&str; 5] = [
     "CANCEL_BOTH",
     "DECREMENT",
 ];
-const CAUSES: [&str; 8] = [
+const CAUSES: [&str; 11] = [
     "REQUEST",
     "MASS_CANCEL",
     "SELF_TRADE",
@@ -92,6 +95,9 @@ const CAUSES: [&str; 8] = [
     "TIME_OVER",
     "PRICE_SET",
     "NOT_PLACED",
+    "KILL_SWITCH",
+    "DISCONNECTED",
+    "DEAD_MAN",
 ];
 const REPORTS: [&str; 9] = [
     "NEW",
@@ -105,7 +111,7 @@ const REPORTS: [&str; 9] = [
     "RESTATED",
 ];
 const BOOK: [&str; 3] = ["ADD", "CHANGE", "DELETE"];
-const EVENTS: [&str; 20] = [
+const EVENTS: [&str; 21] = [
     "Report",
     "Trade",
     "Book",
@@ -126,14 +132,18 @@ const EVENTS: [&str; 20] = [
     "Correction",
     "Credit",
     "Settlement",
+    "Switch",
 ];
 
-const FIRED: [&str; 5] = [
+const FIRED: [&str; 7] = [
     "day roll",
     "end of day",
     "timetable",
     "good till date",
     "settlement",
+,
+    "dead-man timer",
+    "sweep",
 ];
 
 /// The orders that end at an instant of their own.
@@ -141,28 +151,6 @@ fn dated(world: &Reference) -> Vec<u64> {
     let own = |tif| matches!(tif, TimeInForce::GoodTillDate(_));
     let orders = world.orders.iter().filter(|order| own(order.tif));
     orders.map(|order| order.id).collect()
-}
-
-fn type_of(order_type: &OrderType) -> usize {
-    match order_type {
-        OrderType::Limit(_) => 0,
-        OrderType::Market { .. } => 1,
-        OrderType::MarketToLimit { .. } => 2,
-        OrderType::Stop { .. } => 3,
-        OrderType::StopLimit { .. } => 4,
-    }
-}
-
-fn time_of(time_in_force: TimeInForce) -> usize {
-    match time_in_force {
-        TimeInForce::Day => 0,
-        TimeInForce::GoodTillCancel => 1,
-        TimeInForce::GoodTillDate(_) => 2,
-        TimeInForce::ImmediateOrCancel => 3,
-        TimeInForce::FillOrKill => 4,
-        TimeInForce::Opening => 5,
-        TimeInForce::Closing => 6,
-    }
 }
 
 fn mode_of(mode: SelfTradePrevention) -> usize {
@@ -185,6 +173,9 @@ fn cause_of(cause: Cause) -> usize {
         Cause::TimeOver => 5,
         Cause::PriceSet => 6,
         Cause::NotPlaced => 7,
+        Cause::KillSwitch => 8,
+        Cause::Disconnected => 9,
+        Cause::DeadMan => 10,
     }
 }
 
@@ -224,36 +215,10 @@ fn event_of(event: &Event) -> usize {
         Event::Correction(_) => 14,
         Event::Credit(_) => 14,
         Event::Settlement(_) => 14,
+        Event::Switch(_) => 16,
         // Only the tools on a stopped folder cause them: `tests/acts`.
         Event::EpochBegan(_) | Event::Quarantined(_) => unreachable!("not generated"),
     }
-}
-
-/// The reject an order of this type and time in force must meet in this phase; none if it can
-/// be accepted.
-fn impossible(order_type: usize, time: usize, phase: Phase) -> Option<RejectReason> {
-    let call = matches!(
-        phase,
-        Phase::PreOpen
-            | Phase::PreOpenNoCancel
-            | Phase::VolatilityCall
-            | Phase::ClosingCall
-            | Phase::ClosingCallNoCancel
-    );
-    if !call && phase != Phase::Continuous {
-        return Some(RejectReason::MarketClosed);
-    }
-    let opening = matches!(phase, Phase::PreOpen | Phase::PreOpenNoCancel);
-    if (TIMES[time] == "OPENING" && !opening) || (call && matches!(TIMES[time], "IOC" | "FOK")) {
-        return Some(RejectReason::PhaseTimeInForce);
-    }
-    let taken: &[&str] = match TYPES[order_type] {
-        "LIMIT" => &TIMES,
-        "MARKET" => &["DAY", "IOC", "FOK", "OPENING", "CLOSING"],
-        "MARKET_TO_LIMIT" => &["DAY", "GTC", "GTD", "OPENING", "CLOSING"],
-        _ => &["DAY", "GTC", "GTD"],
-    };
-    (!taken.contains(&TIMES[time])).then_some(RejectReason::InvalidCombination)
 }
 
 /// The reject of an event, if it is one.
@@ -280,7 +245,8 @@ pub fn reject_of(event: &Event) -> Option<RejectReason> {
         | Event::Credit(_)
         | Event::Settlement(_)
         | Event::EpochBegan(_)
-        | Event::Quarantined(_) => None,
+        | Event::Quarantined(_)
+        | Event::Switch(_) => None,
     };
     reject.map(|reject| reject.reason)
 }
@@ -380,6 +346,7 @@ impl Coverage {
                     let old = std::mem::replace(known, changed.phase);
                     self.hit(Cell::PhaseChange(old, changed.phase));
                 }
+                Event::Switch(event) => self.count_switch(event),
                 Event::Indicative(_)
                 | Event::Uncrossed(_)
                 | Event::MassCancel(_)
@@ -420,6 +387,12 @@ impl Coverage {
         }
     }
 
+    fn count_switch(&mut self, event: &SwitchEvent) {
+        for cell in switch::said(event) {
+            self.hit(cell);
+        }
+    }
+
     /// What is about money; `taken` says whether the command was, if it was looked at.
     fn count_money(
         &mut self,
@@ -435,8 +408,12 @@ impl Coverage {
         if let (Some(name), Some(taken)) = (name, taken) {
             self.hit(Cell::Command(name, taken));
         }
-        for mark in &world.reached {
-            self.hit(Cell::Money(mark));
+        for &mark in &world.reached {
+            self.hit(if mark == switch::IN_PARTS {
+                Cell::Swept(mark)
+            } else {
+                Cell::Money(mark)
+            });
         }
     }
 
@@ -462,6 +439,12 @@ impl Coverage {
             }
             if matches!(event, Event::PhaseChanged(_)) {
                 self.hit(Cell::Fired(FIRED[2]));
+            }
+            if matches!(event, Event::Switch(SwitchEvent::Fired(_))) {
+                self.hit(Cell::Fired(FIRED[4]));
+            }
+            if matches!(event, Event::Switch(SwitchEvent::Swept(_))) {
+                self.hit(Cell::Fired(FIRED[5]));
             }
         }
     }
@@ -594,5 +577,6 @@ fn required() -> Vec<(&'static str, Vec<Cell>)> {
     groups.extend(duties::required());
     groups.extend(papers::required());
     groups.extend(lend::required());
+    groups.extend(switch::required());
     groups
 }

@@ -244,7 +244,8 @@ impl Driver {
                 | Event::Credit(_)
                 | Event::Settlement(_)
                 | Event::EpochBegan(_)
-                | Event::Quarantined(_) => plain.push(event),
+                | Event::Quarantined(_)
+                | Event::Switch(_) => plain.push(event),
             }
         }
         Ok(plain)

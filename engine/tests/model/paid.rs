@@ -104,6 +104,7 @@ pub fn command(body: &Body) -> Option<&'static str> {
         | Body::BeginEpoch(_)
         | Body::Quarantine(_)
         | Body::Receipts(_) => return None,
+        Body::Switch(command) => return Some(super::switch::command(command)),
     };
     Some(COMMANDS[name])
 }

@@ -22,6 +22,7 @@ use super::duties;
 use super::papers;
 use super::lend;
 use super::rng::Rng;
+use super::switch;
 
 pub const SECOND: i64 = 1_000_000_000;
 pub const HOUR: i64 = 3_600 * SECOND;
@@ -53,14 +54,15 @@ pub fn limits(rng: &mut Rng) -> Limits {
     let small = papers::limits(rng, small);
     let small = lend::limits(rng, small);
     if !rng.permille(30) {
-        return small;
+        return switch::limits(rng, small);
     }
-    Limits {
+    let deep = Limits {
         orders_max: 500,
         levels_max: rng.pick(&[40, 300]),
         stops_max: 100,
         ..small
-    }
+    };
+    switch::limits(rng, deep)
 }
 
 /// Whether a world with these bounds is a deep one.

@@ -58,13 +58,17 @@ fn fold_envelope(envelope: &mut Envelope, shard: &Shard) {
     };
 }
 
-/// Changes of phase and status go to where orders trade, and orders are such as rest or take.
+/// Changes of phase, status and switches go to where orders trade, and orders are such as rest or
+/// take.
 fn keep_trading(body: &mut Body) {
     if let Body::SetPhase(set) = body {
         set.phase = Phase::Continuous;
     }
     if let Body::SetTradingStatus(set) = body {
         set.status = TradingStatus::Trading;
+    }
+    if let Body::Switch(SwitchCommand::SetKillSwitch(set)) = body {
+        set.position = Position::Released;
     }
     if let Body::NewOrder(new) = body {
         new.time_in_force = TimeInForce::Day;
@@ -160,6 +164,28 @@ fn fold_body(body: &mut Body, shard: &Shard) {
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
         | Body::Quarantine(_) => {}
+        Body::Switch(command) => fold_switch(command),
+    }
+}
+
+/// Switches of what there is, and timeouts around their bounds.
+fn fold_switch(command: &mut SwitchCommand) {
+    let session = SessionId::new(0);
+    match command {
+        SwitchCommand::SetKillSwitch(set) => {
+            set.scope = match set.scope {
+                KillScope::Session(_) => KillScope::Session(session),
+                KillScope::Account(id) => KillScope::Account(account(id)),
+                KillScope::Participant(_) => KillScope::Participant(ParticipantId::new(0)),
+                KillScope::Venue(_) => KillScope::Venue(VenueId::new(0)),
+            };
+        }
+        SwitchCommand::SetDisconnectPolicy(set) => set.session = session,
+        SwitchCommand::ArmDeadMan(arm) => {
+            let around = |span: Nanoseconds| Nanoseconds(span.0 % (25 * HOUR));
+            (arm.session, arm.timeout) = (session, arm.timeout.map(around));
+        }
+        SwitchCommand::SessionDisconnected(id) => *id = session,
     }
 }
 
@@ -271,7 +297,8 @@ fn fold_market(body: &mut Body) {
         | Body::SessionsLost
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
-        | Body::Quarantine(_) => {}
+        | Body::Quarantine(_)
+        | Body::Switch(_) => {}
     }
 }
 

@@ -41,6 +41,8 @@ pub const LIMITS: Limits = Limits {
     investors_max: 8,
     sessions_max: 8,
     requests_capacity: 2_048,
+    switches_max: 4,
+    sweep_rows_max: 1_024,
 };
 
 /// `hour` o'clock of day `day`.
@@ -249,7 +251,8 @@ fn reject_of(event: &Event) -> Option<sanjiang_engine::reject::Reject> {
         | Event::Credit(_)
         | Event::Settlement(_)
         | Event::EpochBegan(_)
-        | Event::Quarantined(_) => None,
+        | Event::Quarantined(_)
+        | Event::Switch(_) => None,
     }
 }
 

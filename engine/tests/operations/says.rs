@@ -74,7 +74,8 @@ fn line(event: &Event) -> String {
         | Event::Indicative(_)
         | Event::Uncrossed(_)
         | Event::EpochBegan(_)
-        | Event::Quarantined(_) => format!("{event:?}"),
+        | Event::Quarantined(_)
+        | Event::Switch(_) => format!("{event:?}"),
     }
 }
 

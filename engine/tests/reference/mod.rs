@@ -26,7 +26,7 @@ use sanjiang_engine::venue::*;
 
 pub use ledger::Holder;
 use registry::{Account, Calendar, Instrument, Request, Session, Trades, Venue};
-pub use registry::{Limited, Money, Stands, code_is_right};
+pub use registry::{Limited, Money, Stands, Sweep, code_is_right};
 pub use registry::{Money, Pledge};
 pub use registry::{Money, Settling};
 
@@ -61,6 +61,8 @@ pub enum Fault {
     SettledEarly,
     /// A sell is remembered for one day less than a buy.
     ReverseShort,
+    /// A sweep leaves waiting stops.
+    SweepLeavesStops,
 }
 
 /// What an order is now. A stop becomes `Market` or `Limit` when it is elected.
@@ -86,6 +88,8 @@ pub enum Place {
 pub struct Order {
     pub id: u64,
     pub account: AccountId,
+    /// The session through which it came.
+    pub session: Option<SessionId>,
     pub owner: OwnerId,
     pub instrument: usize,
     pub side: Side,
@@ -131,6 +135,12 @@ pub struct Reference {
     pub limited: Limited,
     pub trades: Trades,
     pub settling: Settling,
+    pub engaged: Vec<KillScope>,
+    pub sweeps: Vec<Sweep>,
+    /// The most orders that ever lived at a time.
+    rows: usize,
+    /// The session through which the command under way came.
+    through: Option<SessionId>,
     requests: Vec<Request>,
     requests_max: u32,
     requests_reserved: u32,
@@ -209,6 +219,10 @@ impl Reference {
             limited: Limited::default(),
             trades: Trades::default(),
             settling: Settling::default(),
+            engaged: Vec::new(),
+            sweeps: Vec::new(),
+            rows: 0,
+            through: None,
             requests: Vec::new(),
             requests_max: limits.requests_capacity,
             requests_reserved: limits.requests_capacity / 4,
@@ -229,6 +243,10 @@ impl Reference {
         self.date();
         let drawn = self.all_drawn();
         let body = &command.value.body;
+        self.through = match command.value.envelope.identity {
+            Identity::Session { session, .. } => Some(session),
+            _ => None,
+        };
         match self.admit(&command.value) {
             Err(reason) => self.refuse(body, reason.into(), false),
             Ok(Some(duplicate)) => self.out.push(Event::Duplicate(duplicate)),

@@ -48,6 +48,7 @@ impl Reference {
         let order = Order {
             id: self.sequence.value(),
             account: new.account,
+            session: self.through,
             owner: account.owner,
             instrument: i,
             side,
@@ -129,6 +130,7 @@ impl Reference {
         }
         self.was_sent(order.account, order.instrument);
         self.orders.push(order);
+        self.rows = self.rows.max(self.orders.len());
         self.report(id, ExecType::New, Cause::Request);
         self.place(id);
         Ok(())
@@ -171,13 +173,15 @@ impl Reference {
         fails(self.accounts.len() <= account.place(), R::UnknownAccount)
     }
 
-    /// Standing, the instrument, and the role at its venue.
+    /// Standing, the role at the instrument's venue, switches, and whether there is the instrument.
     fn may_trade(&self, account: AccountId, i: usize, side: Side) -> Result<(), R> {
         self.may_enter(account)?;
-        if i >= self.instruments.len() {
-            return Err(R::UnknownInstrument);
+        let known = i < self.instruments.len();
+        if known {
+            self.may_take_side(account, i, side)?;
         }
-        self.may_take_side(account, i, side)
+        self.stopped(account, [self.through, None], Some(i))?;
+        fails(!known, R::UnknownInstrument)
     }
 
     /// Limits of open orders and of the position.
@@ -195,9 +199,15 @@ impl Reference {
         if self.fault != Some(Fault::SuspensionForgotten) {
             self.may_enter(replace.account)?;
         }
-        let id = self.live(replace.order, replace.account)?;
-        let order = self.get(id).clone();
-        self.may_take_side(replace.account, order.instrument, order.side)?;
+        let id = self.live(replace.order, replace.account);
+        let named = id.ok().map(|id| self.get(id).clone());
+        if let Some(order) = &named {
+            self.may_take_side(replace.account, order.instrument, order.side)?;
+        }
+        let session = named.as_ref().and_then(|order| order.session);
+        let at = named.as_ref().map(|order| order.instrument);
+        self.stopped(replace.account, [self.through, session], at)?;
+        let order = named.ok_or(R::UnknownOrder)?;
         self.permits(order.instrument, Action::Replace)?;
         self.is_qualified(replace.account, order.instrument)?;
         Ok(order)

@@ -98,8 +98,9 @@ impl Reference {
                 self.requests_reserved = set.requests_reserved;
                 None
             }
+            Body::SessionsLost => self.sessions_lost(),
+            Body::Switch(command) => self.switch(envelope.principal, command)?,
             Body::AcceptClock(_)
-            | Body::SessionsLost
             | Body::SemanticsVersion(_)
             | Body::BeginEpoch(_)
             | Body::Quarantine(_) => None,
@@ -125,6 +126,8 @@ impl Reference {
                 principal,
                 name: open.name,
                 watermark: 0,
+                cancels: false,
+                dead_man: None,
             });
         }
         let at = found.unwrap_or(self.sessions.len() - 1);

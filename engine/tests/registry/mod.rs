@@ -16,6 +16,7 @@ mod risk;
 mod rules;
 mod standing;
 mod settlement;
+mod switch;
 mod time;
 
 use super::*;
@@ -28,6 +29,7 @@ pub use risk::{Deed, Limited};
 pub use rules::{asked, fails};
 pub use standing::{Stands, code_is_right};
 pub use settlement::Settling;
+pub use switch::Sweep;
 
 pub struct Account {
     pub name: Name,
@@ -84,4 +86,7 @@ pub struct Session {
     pub principal: PrincipalId,
     pub name: Name,
     pub watermark: u64,
+    /// Its orders end with its connection.
+    pub cancels: bool,
+    pub dead_man: Option<Time>,
 }

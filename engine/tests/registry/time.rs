@@ -67,6 +67,11 @@ impl Reference {
                 list.push((i128::from(end.nanoseconds()), 4, order.id));
             }
         }
+        for (s, session) in self.sessions.iter().enumerate() {
+            let dead_man = session.dead_man.map(|at| i128::from(at.nanoseconds()));
+            list.extend(dead_man.map(|at| (at, 5, s as u64)));
+        }
+        list.extend(self.sweeps.first().map(|sweep| (sweep.at, 6, 0)));
         list
     }
 
@@ -77,26 +82,35 @@ impl Reference {
 
     /// Everything that is due, in order; at most so many expiries and settlements.
     pub(super) fn tick(&mut self) {
-        let mut expiries = Limits::EXPIRIES_PER_TICK_MAX;
+        let mut left = self.whole();
         let now = i128::from(self.time.nanoseconds());
         while let Some((at, kind, id)) = self.deadlines().into_iter().min() {
-            if at > now || (expiries == 0 && matches!(kind, 1 | 2 | 4)) {
+            if at > now || (left.0 == 0 && !matches!(kind, 0 | 3)) {
                 break;
             }
             match kind {
                 0 => self.roll(id as usize, at),
-                2 => self.settle_day(id as usize, at, &mut expiries),
+                2 => self.settle_day(id as usize, at, &mut left.0),
                 3 => self.timetable(id as usize, at),
                 4 => {
-                    expiries -= 1;
+                    left.0 -= 1;
                     self.end(id, ExecType::Expired, Cause::TimeOver);
+                }
+                5 => {
+                    left.0 -= 1;
+                    self.fire(SessionId::new(id as u32));
+                }
+                6 => {
+                    if !self.part(&mut left) {
+                        break;
+                    }
                 }
                 _ => {
                     let v = id as usize;
                     let ends = |order: &&Order| self.ends_with_day(order, v);
                     let all: Vec<u64> = self.orders.iter().filter(ends).map(|o| o.id).collect();
-                    let part = &all[..all.len().min(expiries)];
-                    expiries -= part.len();
+                    let part = &all[..all.len().min(left.0)];
+                    left.0 -= part.len();
                     for &id in part {
                         self.end(id, ExecType::Expired, Cause::TimeOver);
                     }

@@ -180,6 +180,8 @@ pub fn limits() -> Limits {
         investors_max: 64,
         sessions_max: 16,
         requests_capacity: 1_024,
+        switches_max: 16,
+        sweep_rows_max: 1_024,
     }
 }
 

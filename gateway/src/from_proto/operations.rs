@@ -150,7 +150,8 @@ context!(
     MergeReceiptsRequest,
     TransferReceiptRequest,
     CancelReceiptRequest,
-    PoolReceiptRequest
+    PoolReceiptRequest ,
+    SetKillSwitchRequest
 );
 
 impl Asks for v1::CreateParticipantRequest {

@@ -189,7 +189,8 @@ impl LiveOrders {
             | Event::Limits(_)
             | Event::Settlement(_)
             | Event::EpochBegan(_)
-            | Event::Quarantined(_) => Ok(()),
+            | Event::Quarantined(_)
+            | Event::Switch(_) => Ok(()),
         }
     }
 

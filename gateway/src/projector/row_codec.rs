@@ -81,6 +81,9 @@ codes!(put_cause, get_cause, "cause", Cause {
     Cause::TimeOver = 6,
     Cause::PriceSet = 7,
     Cause::NotPlaced = 8,
+    Cause::KillSwitch = 9,
+    Cause::Disconnected = 10,
+    Cause::DeadMan = 11,
 });
 
 fn put_time_in_force(out: &mut Vec<u8>, value: TimeInForce) {

@@ -6,7 +6,7 @@
 //! events (`orders`), the queue and its thread (`mod.rs`).
 
 use crossbeam::channel::Sender;
-use engine::command::{Body, Command, Identity, Sequenced, SetClearing};
+use engine::command::{Body, Command, Identity, Sequenced, SetClearing, SwitchCommand};
 use engine::event::{CorrectionEvent, CreditEvent, CustodyStatus, Event};
 use engine::runtime::Released;
 use engine::types::{NewOrder, ParticipantId, Sequence, Time};
@@ -216,7 +216,8 @@ fn is_history(event: &Event) -> bool {
         // What it frees was moved by the trades.
         | Event::Settlement(_)
         | Event::EpochBegan(_)
-        | Event::Quarantined(_) => false,
+        | Event::Quarantined(_)
+        | Event::Switch(_) => false,
     }
 }
 
@@ -250,12 +251,14 @@ fn ask(body: &Body) -> Ask {
         | Body::Correction(_)
         | Body::Credit(_)
         | Body::Settlement(_)
-        | Body::AcceptClock(_) => Ask::Operation,
+        | Body::AcceptClock(_)
+        | Body::Switch(SwitchCommand::SetKillSwitch(_)) => Ask::Operation,
         Body::OpenSession(_)
         | Body::Tick
         | Body::SessionsLost
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
-        | Body::Quarantine(_) => Ask::Silent,
+        | Body::Quarantine(_)
+        | Body::Switch(_) => Ask::Silent,
     }
 }

@@ -6,7 +6,10 @@
 
 use std::sync::Arc;
 
-use engine::command::{Body, Command, CreditCommand, Demonstration, LimitsCommand, RiskScope, StandingCommand , ReceiptCommand , SettlementCommand};
+use engine::command::{
+    Body, Command, CreditCommand, Demonstration, KillScope, LimitsCommand, RiskScope, SetKillSwitch,
+    StandingCommand , ReceiptCommand , SettlementCommand , SwitchCommand,
+};
 use engine::types::{PrincipalId, Sequence};
 use proto::v1;
 use proto::v1::operations_server::Operations;
@@ -16,7 +19,7 @@ use super::accounts::find;
 use super::answers::{Answered, Question};
 use super::corrections;
 use super::pages::page;
-use super::standing;
+use super::{standing, switches};
 use crate::admission::Payer;
 use crate::directory::Tables;
 use crate::errors::{Failure, Kind};
@@ -145,6 +148,22 @@ impl Operations for OperationsService {
         Ok(self.change(request.get_ref()).await?)
     }
 
+    async fn set_kill_switch(
+        &self,
+        request: Request<v1::SetKillSwitchRequest>,
+    ) -> Result<Response<v1::SetKillSwitchResponse>, Status> {
+        let answer = switches::set(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn list_kill_switches(
+        &self,
+        request: Request<v1::ListKillSwitchesRequest>,
+    ) -> Result<Response<v1::ListKillSwitchesResponse>, Status> {
+        let answer = switches::list(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
     async fn accept_clock(&self, request: Request<v1::AcceptClockRequest>) -> Reported {
         Ok(self.change(request.get_ref()).await?)
     }
@@ -246,7 +265,11 @@ pub(super) async fn change(
     Ok(Response::new(submit(exchange, command).await?))
 }
 
-fn decode(exchange: &Exchange, request: &impl Operation) -> Result<Command, Failure> {
+/// The command a change asks for.
+///
+/// # Errors
+/// Malformed fields; something named that does not exist.
+pub(super) fn decode(exchange: &Exchange, request: &impl Operation) -> Result<Command, Failure> {
     from_proto::operation(request, &exchange.directory.read(), PrincipalId::LOCAL)
 }
 
@@ -312,6 +335,10 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
             let SettlementCommand::Set(set) = command.as_ref();
             tables.is_demonstration(set.instrument)
         }
+        Body::Switch(SwitchCommand::SetKillSwitch(SetKillSwitch {
+            scope: KillScope::Venue(venue),
+            ..
+        })) => of_venue(*venue),
         // A demonstration's custodian leaves nothing to be acknowledged.
         Body::Acknowledge(_) => false,
         Body::NewOrder(_)
@@ -332,7 +359,8 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         | Body::SessionsLost
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
-        | Body::Quarantine(_) => tables.all_demonstration(),
+        | Body::Quarantine(_)
+        | Body::Switch(_) => tables.all_demonstration(),
     };
     let hash = if let Body::SetCalendar(calendar) = body {
         from_proto::calendar_hash(calendar)

@@ -109,6 +109,12 @@ fn of_the_engine(usage: &Usage) -> Vec<v1::Limit> {
             "instruments; one more is rejected with TOO_MANY",
         ),
         limit(
+            ("kill_switches", Kept::Fixed),
+            (usage.switches_max, usage.switches),
+            "engaged kill switches of sessions, accounts and participants; one more is rejected \
+             with TOO_MANY, while each venue has a place of its own",
+        ),
+        limit(
             ("live_orders", Kept::Fixed),
             (usage.orders_max, usage.orders),
             "orders that may still trade; one more is rejected with OPEN_ORDERS",

@@ -188,7 +188,7 @@ fn session(tables: &Tables, identity: Identity) -> (String, u64) {
             session,
             client_sequence,
         } => {
-            let name = tables.sessions.get(session.place());
+            let name = tables.sessions.name(session);
             let name = name.map_or_else(String::new, |name| name.as_str().to_owned());
             (name, client_sequence)
         }

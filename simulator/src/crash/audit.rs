@@ -376,7 +376,10 @@ fn was_asked_for(report: &ExecutionReport) -> bool {
         | Cause::Unfilled
         | Cause::TimeOver
         | Cause::PriceSet
-        | Cause::NotPlaced => false,
+        | Cause::NotPlaced
+        | Cause::KillSwitch
+        | Cause::Disconnected
+        | Cause::DeadMan => false,
     }
 }
 

@@ -3,7 +3,7 @@
 //! Invariant: as in `codec`. Terms that are also state (calendars, timetables, instruments) are
 //! written by the modules that hold them.
 
-use super::{clearing, limits, correction, credit, orders, standing , receipts , settlement};
+use super::{clearing, limits, correction, credit, orders, standing , receipts , settlement , switch};
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{
     AcceptClock, BeginEpoch, Body, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant,
@@ -71,6 +71,7 @@ pub(super) fn put(out: &mut Vec<u8>, time: Time, body: &Body) {
         Body::Acknowledge(acknowledge) => clearing::put_acknowledge(out, acknowledge),
         Body::CloseCustodyDate(close) => clearing::put_close_custody_date(out, *close),
         Body::Standing(command) => standing::put(out, command),
+        Body::Switch(command) => switch::put(out, command),
         Body::Limits(command) => limits::put(out, command),
         Body::Receipts(act) => receipts::put(out, act),
         Body::Correction(command) => correction::put(out, command),
