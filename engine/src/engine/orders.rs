@@ -11,7 +11,7 @@ use crate::command::{Body, CancelOrder, Command, MassCancel, ReplaceOrder};
 use crate::event::{Cause, Counters, Event, Events, ExecType, MassCancelReport, OrderReport};
 use crate::market::Setting;
 use crate::market::book::Checked;
-use crate::market::checks::{Entry, Prices};
+use crate::market::checks::{Prices, check_entry};
 use crate::market::replace::Replacement;
 use crate::matching::live_report;
 use crate::reject::{Reject, RejectReason};
@@ -37,8 +37,7 @@ impl Engine {
         let setting = setting.ok_or(RejectReason::UnknownInstrument)?;
         setting.permits(Action::New)?;
         let market = self.market(order.instrument);
-        let entry = Entry::new(order, owner);
-        let price = entry.check(market, &self.arena, setting, time)?;
+        let price = check_entry((order, owner), market, &self.arena, setting, time)?;
         let entered = match setting.cleared() {
             None => None,
             Some(cleared) => {

@@ -3,7 +3,7 @@
 //! Invariant: nothing here changes anything, and an order that passed cannot fail afterwards.
 //! Not here: the duplicate group, who the account is, what the phase takes (`engine`, `venue`).
 
-use super::{Clears, Market, Setting};
+use super::{Clears, Market, Setting, plain};
 use crate::book::arena::{Arena, Force, Kind};
 use crate::matching::feasible::Probe;
 use crate::reject::RejectReason;
@@ -30,13 +30,8 @@ impl Prices {
     #[inline]
     pub(crate) fn of(order_type: &OrderType) -> Self {
         let mut prices = Self::default();
-        // First and by itself: a jump by a table is predicted badly.
-        if let OrderType::Limit(terms) = order_type {
-            prices.limit = Some(terms.price);
-            return prices;
-        }
         match *order_type {
-            OrderType::Limit(_) => {}
+            OrderType::Limit(terms) => prices.limit = Some(terms.price),
             OrderType::Market { protection } | OrderType::MarketToLimit { protection } => {
                 prices.protection = protection;
             }
@@ -89,8 +84,31 @@ pub(crate) fn force_of(time_in_force: TimeInForce) -> Force {
     }
 }
 
+/// Makes all checks of a new order after those of the phase table and answers the price it comes
+/// with: limit, given protection or computed protection. A plain order takes a short way to the
+/// same answer.
+///
+/// # Errors
+/// The first check that fails.
+#[inline]
+pub(crate) fn check_entry(
+    (order, owner): (&NewOrder, OwnerId),
+    market: &Market,
+    arena: &Arena,
+    setting: &Setting,
+    time: Time,
+) -> Result<Option<Price>, RejectReason> {
+    let all = || Entry::new(order, owner).check(market, arena, setting, time);
+    let Some(price) = plain::price(order, setting) else {
+        return all();
+    };
+    let checked = plain::check(order, price, market, arena, setting);
+    debug_assert_eq!(checked, all(), "the short way is right");
+    checked
+}
+
 /// A new order with what the checks need to know about it.
-pub(crate) struct Entry<'a> {
+struct Entry<'a> {
     order: &'a NewOrder,
     owner: OwnerId,
     kind: Kind,
@@ -98,14 +116,9 @@ pub(crate) struct Entry<'a> {
     prices: Prices,
 }
 
-#[expect(
-    clippy::inline_always,
-    reason = "one function a ladder: a call a check cost a quarter of it; measured"
-)]
 impl<'a> Entry<'a> {
     /// Reads an order.
-    #[inline]
-    pub(crate) fn new(order: &'a NewOrder, owner: OwnerId) -> Self {
+    fn new(order: &'a NewOrder, owner: OwnerId) -> Self {
         Self {
             order,
             owner,
@@ -115,13 +128,8 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// Makes all checks after those of the phase table and answers the price the order comes
-    /// with: limit, given protection or computed protection.
-    ///
-    /// # Errors
-    /// The first check that fails.
-    #[inline]
-    pub(crate) fn check(
+    #[inline(never)]
+    fn check(
         &self,
         market: &Market,
         arena: &Arena,
@@ -149,7 +157,7 @@ impl<'a> Entry<'a> {
     }
 
     /// PHASE_TIME_IN_FORCE.
-    #[inline(always)]
+    #[inline]
     fn check_phase(&self, setting: &Setting) -> Check {
         if setting.is_continuous() {
             if self.force == Force::Opening {
@@ -174,7 +182,7 @@ impl<'a> Entry<'a> {
     }
 
     /// INVALID_COMBINATION.
-    #[inline(always)]
+    #[inline]
     fn check_combination(&self) -> Check {
         let rests = matches!(
             self.force,
@@ -209,7 +217,7 @@ impl<'a> Entry<'a> {
     }
 
     /// The price the order comes with.
-    #[inline(always)]
+    #[inline]
     fn effective_price(&self, market: &Market, setting: &Setting) -> Option<Price> {
         let given = self.prices.limit.or(self.prices.protection);
         if given.is_some() {
@@ -246,7 +254,7 @@ impl<'a> Entry<'a> {
     }
 
     /// PRICE_SIGN.
-    #[inline(always)]
+    #[inline]
     fn check_prices(&self, setting: &Setting, price: Option<Price>) -> Check {
         let sign = setting.terms.price_sign;
         let missing = price.is_none() && self.waits_for_auction(setting);
@@ -257,7 +265,7 @@ impl<'a> Entry<'a> {
     }
 
     /// QUANTITY, MAX_QUANTITY, DISPLAY_QUANTITY, MIN_QUANTITY_INVALID, EXPIRE_TIME.
-    #[inline(always)]
+    #[inline]
     fn check_quantities(&self, setting: &Setting, time: Time) -> Check {
         let quantity = self.order.quantity;
         let part =
@@ -285,7 +293,7 @@ impl<'a> Entry<'a> {
     }
 
     /// MAX_NOTIONAL, ORDER_VALUE.
-    #[inline(always)]
+    #[inline]
     fn check_notional(&self, setting: &Setting, price: Option<Price>) -> Check {
         let given = self.prices.limit.or(self.prices.protection);
         let at = given.or(self.prices.stop).or(price);
@@ -294,7 +302,7 @@ impl<'a> Entry<'a> {
     }
 
     /// STATIC_BAND, DYNAMIC_BAND.
-    #[inline(always)]
+    #[inline]
     fn check_bands(&self, market: &Market, setting: &Setting) -> Check {
         if setting.band.is_some() {
             let outside = |price| check_static(setting, price).is_err();
@@ -312,7 +320,7 @@ impl<'a> Entry<'a> {
     }
 
     /// OPEN_ORDERS, STOP_ORDERS, PRICE_LEVELS.
-    #[inline(always)]
+    #[inline]
     fn check_room(
         &self,
         market: &Market,
@@ -338,7 +346,7 @@ impl<'a> Entry<'a> {
     }
 
     /// POST_ONLY_WOULD_TAKE, FOK_UNFILLABLE, MIN_QUANTITY.
-    #[inline(always)]
+    #[inline]
     fn check_taking(
         &self,
         market: &Market,
