@@ -28,7 +28,7 @@ enum Counted {
 impl Engine {
     /// All checks of a new order after the duplicate group: its owner, the price it comes with and
     /// what it will hold.
-    #[inline(never)]
+    #[inline]
     pub(super) fn check_new(&self, order: &NewOrder, time: Time) -> Result<Checked, RejectReason> {
         let link = self.parties.link(order.account);
         let (participant, owner) = link.ok_or(RejectReason::UnknownAccount)?;
@@ -60,14 +60,13 @@ impl Engine {
 
     #[inline(never)]
     pub(super) fn new_order(&mut self, order: &NewOrder, events: &mut Events) {
-        self.keep_setting(order.instrument);
         let checked = match self.check_new(order, self.time) {
             Ok(checked) => checked,
             Err(reason) => return self.refuse_new(order, reason.into(), Counted::Yes, events),
         };
         // Nothing below can fail.
         let sequence = self.sequence;
-        let mut floor = self.kept_floor(order.instrument, events);
+        let mut floor = self.floor(order.instrument, events);
         let Floor {
             market,
             setting,
@@ -83,14 +82,6 @@ impl Engine {
             return Err(RejectReason::UnknownAccount);
         }
         own_order(&self.arena, account, order).ok_or(RejectReason::UnknownOrder)
-    }
-
-    /// Makes sure that the row of the order's instrument is kept, if the order lives.
-    #[inline]
-    fn keep_setting_of(&mut self, order: OrderId) {
-        if let Some(slot) = self.arena.find(order) {
-            self.keep_setting(self.instrument_of(slot));
-        }
     }
 
     /// The setting of a live order's instrument.
@@ -115,7 +106,6 @@ impl Engine {
 
     #[inline(never)]
     pub(super) fn cancel_order(&mut self, command: &CancelOrder, events: &mut Events) {
-        self.keep_setting_of(command.order);
         let slot = match self.check_cancel(command) {
             Ok(slot) => slot,
             Err(reason) => {
@@ -125,7 +115,7 @@ impl Engine {
             }
         };
         // Nothing below can fail.
-        let mut floor = self.kept_floor(self.instrument_of(slot), events);
+        let mut floor = self.floor(self.instrument_of(slot), events);
         let cause = Cause::Request;
         floor
             .market
@@ -158,7 +148,6 @@ impl Engine {
 
     #[inline(never)]
     pub(super) fn replace_order(&mut self, command: &ReplaceOrder, events: &mut Events) {
-        self.keep_setting_of(command.order);
         let (slot, replacement, needed) = match self.check_replace(command) {
             Ok(checked) => checked,
             Err(reason) => {
@@ -171,7 +160,7 @@ impl Engine {
         if let Some(needed) = needed {
             self.clearing.change(slot, needed);
         }
-        let mut floor = self.kept_floor(self.instrument_of(slot), events);
+        let mut floor = self.floor(self.instrument_of(slot), events);
         let Floor {
             market,
             setting,
