@@ -51,6 +51,8 @@ impl Engine {
         }
         self.audit_rows(placed).map_err(whole)?;
         self.audit_clearing().map_err(whole)?;
+        self.audit_standings().map_err(whole)?;
+        self.audit_risk().map_err(whole)?;
         if !self.requests().is_sound() {
             return Err(whole("the table of requests is broken"));
         }

@@ -6,10 +6,17 @@
 //! rules (`engine`, `market`, `venue`).
 
 mod clearing;
+mod limits;
+mod standing;
 
 pub use clearing::{
     Acknowledge, AssetClass, CloseCustodyDate, CreateAsset, CreateCustodian, CustodianKind,
     Direction, FeeRates, Instruct, Outcome, SetClearing, SetFees, SetTier,
+};
+pub use limits::{LimitsCommand, OrderToTrade, RiskLimits, RiskScope, SetRiskLimits, Throttle};
+pub use standing::{
+    Access, Party, Roles, SetAccess, SetRegistration, SetRoles, SetStanding, Standing,
+    StandingCommand,
 };
 
 use crate::types::{
@@ -137,6 +144,10 @@ pub enum Body {
     Acknowledge(Acknowledge),
     /// A custodian's date is closed.
     CloseCustodyDate(CloseCustodyDate),
+    /// What parties may do.
+    Standing(StandingCommand),
+    /// Pre-trade risk.
+    Limits(LimitsCommand),
     /// Time passes: the sequencer puts one before any command at or past the next deadline.
     Tick,
     /// Start-up: connections of the time before are gone.
@@ -180,6 +191,8 @@ impl Body {
             | Self::Instruct(_)
             | Self::Acknowledge(_)
             | Self::CloseCustodyDate(_)
+            | Self::Standing(_)
+            | Self::Limits(_)
             | Self::Tick
             | Self::SessionsLost
             | Self::SemanticsVersion(_)

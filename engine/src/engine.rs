@@ -9,8 +9,10 @@ mod clock;
 mod day_ends;
 mod operations;
 mod orders;
+mod risk;
 mod sections;
 mod settings;
+mod standing;
 mod views;
 
 pub use sections::{SectionId, SectionsError};
@@ -28,7 +30,9 @@ use crate::matching::{Desk, Scratch};
 use crate::parties::Parties;
 use crate::reject::{Reject, RejectReason};
 use crate::requests::{Request, RequestScope, Requests};
+use crate::risk::Risk;
 use crate::sessions::{Refusal, Sessions};
+use crate::standing::Standings;
 use crate::state_hash::{EventHash, EventHasher};
 use crate::tracked::Tracked;
 use crate::types::{InstrumentId, Price, Sequence, Time};
@@ -47,6 +51,8 @@ pub struct Engine {
     parties: Parties,
     venues: Tracked<Venues>,
     clearing: Clearing,
+    standings: Standings,
+    risk: Risk,
     arena: Arena,
     /// By instrument handle; made at the instrument's first order.
     markets: Vec<Option<Box<Market>>>,
@@ -80,6 +86,8 @@ impl Engine {
             parties: Parties::new(&limits),
             venues: Tracked::new(Venues::new(&limits)),
             clearing: Clearing::new(&limits),
+            standings: Standings::new(&limits),
+            risk: Risk::new(&limits),
             arena: Arena::new(limits.orders_max, limits.accounts_max),
             markets: Vec::new(),
             settings: Settings::default(),
@@ -237,9 +245,7 @@ impl Engine {
             Body::CreateOwner(create) => {
                 operation(events, self.parties.create_owner(create).map(Some));
             }
-            Body::CreateAccount(create) => {
-                operation(events, self.parties.create_account(create).map(Some));
-            }
+            Body::CreateAccount(create) => self.create_account(create, events),
             Body::SetCalendar(set) => {
                 operation(events, self.venues.set_calendar(set, self.time).map(Some));
             }
@@ -268,6 +274,8 @@ impl Engine {
             | Body::Instruct(_)
             | Body::Acknowledge(_)
             | Body::CloseCustodyDate(_) => self.clear(command, events),
+            Body::Standing(standing) => self.stand(standing, events),
+            Body::Limits(limits) => self.limit(limits, events),
             Body::Tick => self.tick(events),
             Body::BeginEpoch(begin) => {
                 events.push(Event::EpochBegan(*begin));
@@ -283,9 +291,9 @@ impl Engine {
     /// The checks after the duplicate group, changing nothing.
     fn check(&self, command: &Command, time: Time) -> Result<(), Reject> {
         match &command.body {
-            Body::NewOrder(order) => Ok(self.check_new(order, time).map(|_| ())?),
+            Body::NewOrder(order) => self.check_new(order, time).map(|_| ()),
             Body::CancelOrder(cancel) => Ok(self.check_cancel(cancel).map(|_| ())?),
-            Body::ReplaceOrder(replace) => Ok(self.check_replace(replace).map(|_| ())?),
+            Body::ReplaceOrder(replace) => self.check_replace(replace, time).map(|_| ()),
             Body::MassCancel(mass_cancel) => Ok(self.check_mass_cancel(mass_cancel)?),
             Body::OpenSession(open) => {
                 let known = self.sessions.check_open(command.envelope.principal, open);
@@ -293,7 +301,7 @@ impl Engine {
             }
             Body::CreateParticipant(create) => self.parties.check_participant(create),
             Body::CreateOwner(create) => self.parties.check_owner(create),
-            Body::CreateAccount(create) => self.parties.check_account(create),
+            Body::CreateAccount(create) => self.check_account(create),
             Body::SetCalendar(set) => self.venues.check_calendar(set),
             Body::CreateVenue(create) => self.venues.check_venue(create),
             Body::CreateInstrument(create) => self.venues.check_instrument(create),
@@ -310,6 +318,8 @@ impl Engine {
             | Body::Instruct(_)
             | Body::Acknowledge(_)
             | Body::CloseCustodyDate(_) => self.check_clear(command),
+            Body::Standing(standing) => self.check_command_of_standing(standing),
+            Body::Limits(limits) => self.check_command_of_risk(limits),
             Body::Tick
             | Body::AcceptClock(_)
             | Body::SessionsLost
@@ -372,6 +382,11 @@ impl Engine {
         if self.markets.get(place).is_none_or(Option::is_none) {
             self.open_market(place);
         }
+        let day = if self.risk.is_on() {
+            self.venues.trading_day(self.venues.venue_of(instrument))
+        } else {
+            0
+        };
         let setting = self.settings.kept(instrument);
         let market = self.markets[place].as_deref_mut();
         Floor {
@@ -382,6 +397,8 @@ impl Engine {
                 cleared: setting.cleared(),
                 arena: &mut self.arena,
                 parties: &mut self.parties,
+                risk: &mut self.risk,
+                day,
                 timers: &mut self.timers,
                 scratch: &mut self.scratch,
                 events,

@@ -4,11 +4,14 @@
 //! enough to write every report, the public book and the history without asking the engine.
 //! Not here: wire forms (`gateway::to_proto`), bytes for the running hash (`state_hash`).
 
-use crate::command::{BeginEpoch, Direction, Quarantine, Scope};
+use crate::command::{
+    Access, BeginEpoch, Direction, Party, Quarantine, Roles, Scope, SetRegistration, SetRiskLimits,
+    Standing,
+};
 use crate::reject::Reject;
 use crate::types::{
     AccountId, Amount, AssetId, CalendarId, CustodianId, InstrumentId, Name, OrderId, OrderStatus,
-    Price, Quantity, Sequence, SessionId, Side, VenueId,
+    ParticipantId, Price, Quantity, Sequence, SessionId, Side, VenueId,
 };
 use crate::venue::{Phase, TradingStatus};
 
@@ -43,6 +46,10 @@ pub enum Event {
     DayRolled(DayRolled),
     /// What became of an instruction to a custodian.
     Custody(CustodyReport),
+    /// What a party may do changed.
+    Standing(StandingChanged),
+    /// Limits of risk changed.
+    Limits(SetRiskLimits),
     /// A new epoch began.
     EpochBegan(BeginEpoch),
     /// A command was not applied, since an operator quarantined it.
@@ -353,6 +360,36 @@ pub struct CustodyReport {
     pub reference: Name,
     /// The custodian's business date, in days from 1970-01-01; 0 while pending.
     pub business_date: i32,
+}
+
+/// What a party may do changed; told also when it is set to what it was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StandingChanged {
+    /// A party's standing.
+    Standing {
+        /// Whose.
+        party: Party,
+        /// What now.
+        standing: Standing,
+    },
+    /// A participant's roles at a venue.
+    Roles {
+        /// The venue.
+        venue: VenueId,
+        /// The participant.
+        participant: ParticipantId,
+        /// What now.
+        roles: Roles,
+    },
+    /// Whom a venue admits.
+    Access {
+        /// The venue.
+        venue: VenueId,
+        /// What now.
+        access: Access,
+    },
+    /// A participant's registration.
+    Registration(SetRegistration),
 }
 
 /// The events of one or more commands, in order. Reused: `clear` keeps the room.

@@ -8,9 +8,9 @@
 //! rules are written in `SEMANTICS.md`; `tests/reference` is a second, naive engine written from
 //! that page alone.
 //!
-//! Invariant: knowledge runs one way: `types` <- `book`, `clearing` <- `matching` <- `market` <-
-//! `engine` <- `journal`, `snapshot`, `recovery` <- `runtime`. Not here: wires, people,
-//! credentials.
+//! Invariant: knowledge runs one way: `types` <- `book`, `clearing`, `standing`, `risk` <-
+//! `matching` <- `market` <- `engine` <- `journal`, `snapshot`, `recovery` <- `runtime`. Not here:
+//! wires, people, credentials.
 
 pub mod audit;
 #[allow(clippy::disallowed_methods, reason = "the impure corner: files")]
@@ -37,6 +37,7 @@ pub mod parties;
 pub mod recovery;
 pub mod reject;
 pub mod requests;
+pub mod risk;
 #[allow(
     clippy::disallowed_methods,
     reason = "the impure corner: clocks, threads and the disk"
@@ -45,6 +46,7 @@ pub mod runtime;
 pub mod sessions;
 #[allow(clippy::disallowed_methods, reason = "the impure corner: files")]
 pub mod snapshot;
+pub mod standing;
 pub mod state_hash;
 mod tracked;
 pub mod types;

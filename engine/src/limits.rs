@@ -38,6 +38,9 @@ pub struct Limits {
     pub instructions_max: u32,
     /// References of dates that are not closed. Default 2^20: about ten a second over a day.
     pub references_max: u32,
+    /// Different sets of risk limits ever set, that of no limit apart. Default 4,096; a set is 64
+    /// bytes, and who has one names it by its number.
+    pub risk_sets_max: u32,
     /// Sessions ever opened. Default 65,536.
     pub sessions_max: u32,
     /// Room for remembered requests. Default 2^20, about 17,000 unary requests a second that are
@@ -75,6 +78,7 @@ impl Default for Limits {
             rates_max: 1 << 12,
             instructions_max: 1 << 16,
             references_max: 1 << 20,
+            risk_sets_max: 1 << 12,
             sessions_max: 1 << 16,
             requests_capacity: 1 << 20,
         }

@@ -47,6 +47,14 @@ reasons! {
     UnknownParticipant = 11, "UNKNOWN_PARTICIPANT";
     /// No such beneficial owner.
     UnknownOwner = 12, "UNKNOWN_OWNER";
+    /// The account's participant is suspended or closed (FIX 103 = 15, unknown account).
+    ParticipantSuspended = 13, "PARTICIPANT_SUSPENDED";
+    /// The account is suspended: only cancels and deposits are taken.
+    AccountSuspended = 14, "ACCOUNT_SUSPENDED";
+    /// The account is closed for ever.
+    AccountClosed = 15, "ACCOUNT_CLOSED";
+    /// The venue admits members only, and the participant's roles there do not cover this side.
+    NotPermitted = 16, "NOT_PERMITTED";
     // -- instrument --------------------------------------------------------------------------
     /// No such instrument.
     UnknownInstrument = 20, "UNKNOWN_INSTRUMENT";
@@ -84,6 +92,8 @@ reasons! {
     LicenceRequired = 42, "LICENCE_REQUIRED";
     /// The venue does not offer the model, or the model is not built yet.
     ModelNotAvailable = 43, "MODEL_NOT_AVAILABLE";
+    /// The venue admits qualified investors only.
+    NotQualified = 44, "NOT_QUALIFIED";
     // -- tick, lot, quantity -----------------------------------------------------------------
     /// Order type, time in force and instructions do not go together.
     InvalidCombination = 50, "INVALID_COMBINATION";
@@ -111,6 +121,12 @@ reasons! {
     StaticBand = 70, "STATIC_BAND";
     /// Outside the dynamic band around the last trade.
     DynamicBand = 71, "DYNAMIC_BAND";
+    // -- throttle ----------------------------------------------------------------------------
+    /// The account or its participant has no token left for a message (FIX 380 = 8).
+    Throttled = 75, "THROTTLED";
+    // -- order-to-trade ratio ----------------------------------------------------------------
+    /// The account would have sent more orders and replaces today than its trades allow.
+    OrderToTrade = 76, "ORDER_TO_TRADE";
     // -- open orders -------------------------------------------------------------------------
     /// The book of this shard holds as many orders as it may.
     OpenOrders = 80, "OPEN_ORDERS";
@@ -118,6 +134,11 @@ reasons! {
     StopOrders = 81, "STOP_ORDERS";
     /// The instrument's book holds as many price levels as it may.
     PriceLevels = 82, "PRICE_LEVELS";
+    /// The account or its participant has as many live orders as it may (FIX 103 = 3).
+    AccountOrders = 83, "ACCOUNT_OPEN_ORDERS";
+    // -- position ----------------------------------------------------------------------------
+    /// The account's goods and open buys would pass its limit (FIX 103 = 3, exceeds limit).
+    PositionLimit = 85, "POSITION_LIMIT";
     // -- self-trade and FOK ------------------------------------------------------------------
     /// A post-only order would take.
     PostOnlyWouldTake = 90, "POST_ONLY_WOULD_TAKE";
@@ -147,6 +168,8 @@ reasons! {
     ReferenceUsed = 105, "REFERENCE_USED";
     /// More of the asset would be in circulation than there may be.
     AmountLimit = 106, "AMOUNT_LIMIT";
+    /// What is to be closed still has orders, balances, instructions or open accounts.
+    NotEmpty = 111, "NOT_EMPTY";
 }
 
 impl RejectReason {
@@ -161,7 +184,10 @@ impl RejectReason {
         "tick, lot, quantity",
         "notional",
         "collar and band",
+        "throttle",
+        "order-to-trade ratio",
         "open orders",
+        "position",
         "self-trade and FOK",
         "buying power",
     ];

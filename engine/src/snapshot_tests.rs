@@ -21,6 +21,7 @@ fn small() -> Limits {
         rates_max: 4,
         instructions_max: 4,
         references_max: 8,
+        risk_sets_max: 4,
         sessions_max: 2,
         requests_capacity: 8,
     }

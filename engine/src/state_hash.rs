@@ -19,10 +19,10 @@
 mod pairs;
 
 use crate::bytes::{self, BytesError, Reader};
-use crate::command::{BeginEpoch, Scope};
-use crate::event::{CustodyReport, Event};
+use crate::command::{BeginEpoch, Party, RiskLimits, RiskScope, Scope, SetRiskLimits};
+use crate::event::{CustodyReport, Event, StandingChanged};
 use crate::reject::Reject;
-use crate::types::{InstrumentId, Price, Sequence};
+use crate::types::{InstrumentId, Price, Quantity, Sequence};
 use pairs::{Digest, Pairs};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -130,6 +130,8 @@ impl Event {
             | Self::ReferencePrice(_)
             | Self::DayRolled(_)
             | Self::Custody(_)
+            | Self::Standing(_)
+            | Self::Limits(_)
             | Self::EpochBegan(_)
             | Self::Quarantined(_) => {
                 let mut buffer = Buffer::new();
@@ -255,6 +257,8 @@ impl Buffer {
                 self.i64(set.price.ticks());
             }
             Event::Custody(report) => self.custody(report),
+            Event::Standing(changed) => self.standing(changed),
+            Event::Limits(set) => self.limits(set),
             Event::EpochBegan(began) => self.epoch_began(began),
             Event::Quarantined(quarantine) => {
                 self.byte(15);
@@ -284,6 +288,76 @@ impl Buffer {
             self.byte(byte);
         }
         self.put(report.business_date.to_le_bytes());
+    }
+
+    fn standing(&mut self, changed: &StandingChanged) {
+        self.byte(20);
+        match changed {
+            StandingChanged::Standing { party, standing } => {
+                self.byte(0);
+                let (kind, handle) = match party {
+                    Party::Participant(id) => (0, id.index()),
+                    Party::Account(id) => (1, id.index()),
+                };
+                self.byte(kind);
+                self.u32(handle);
+                self.byte(*standing as u8);
+            }
+            StandingChanged::Roles {
+                venue,
+                participant,
+                roles,
+            } => {
+                self.byte(1);
+                self.u32(venue.index());
+                self.u32(participant.index());
+                self.byte(roles.bits());
+            }
+            StandingChanged::Access { venue, access } => {
+                self.byte(2);
+                self.u32(venue.index());
+                self.byte(access.bits());
+            }
+            StandingChanged::Registration(set) => {
+                self.byte(3);
+                self.u32(set.participant.index());
+                self.byte(set.code.as_str().len() as u8);
+                for byte in set.code.as_str().bytes() {
+                    self.byte(byte);
+                }
+            }
+        }
+    }
+
+    fn limits(&mut self, set: &SetRiskLimits) {
+        self.byte(22);
+        self.byte(0);
+        let (kind, handle) = match set.scope {
+            RiskScope::Venue(id) => (0, id.index()),
+            RiskScope::Participant(id) => (1, id.index()),
+            RiskScope::Account(id) => (2, id.index()),
+        };
+        self.byte(kind);
+        self.u32(handle);
+        let RiskLimits {
+            throttle,
+            order_to_trade,
+            open_orders,
+            position,
+        } = set.limits;
+        let pairs = [
+            throttle.map(|throttle| (throttle.rate, throttle.burst)),
+            order_to_trade.map(|limit| (limit.ratio, limit.allowance)),
+            open_orders.map(|most| (most, 0)),
+        ];
+        for pair in pairs {
+            self.byte(u8::from(pair.is_some()));
+            let (one, other) = pair.unwrap_or((0, 0));
+            self.u32(one);
+            self.u32(other);
+        }
+        self.byte(u8::from(position.is_some()));
+        self.i64(position.map_or(0, Quantity::lots));
     }
 
     fn epoch_began(&mut self, began: &BeginEpoch) {

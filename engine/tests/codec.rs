@@ -8,6 +8,8 @@
 
 #[path = "arbitrary/mod.rs"]
 mod arbitrary;
+#[path = "golden/duties.rs"]
+mod duties;
 #[path = "golden/commands.rs"]
 mod golden;
 
@@ -116,7 +118,7 @@ proptest! {
 
     #[test]
     fn no_bytes_panic(
-        kind in 0..=31_u8,
+        kind in 0..=40_u8,
         version in 0..=2_u8,
         body in prop::collection::vec(any::<u8>(), 0..200),
         marks in 0..16_u8,
@@ -158,6 +160,8 @@ proptest! {
 const GOLDEN: &[u8] = include_bytes!("golden/commands_v1.bin");
 const GOLDEN_ACTS: &[u8] = include_bytes!("golden/acts_v1.bin");
 const GOLDEN_CLEARING: &[u8] = include_bytes!("golden/clearing_v1.bin");
+const GOLDEN_STANDING: &[u8] = include_bytes!("golden/standing_v1.bin");
+const GOLDEN_LIMITS: &[u8] = include_bytes!("golden/limits_v1.bin");
 
 #[test]
 fn bytes_of_version_1_still_read_as_the_same_commands() {
@@ -165,6 +169,8 @@ fn bytes_of_version_1_still_read_as_the_same_commands() {
         (golden::commands(), GOLDEN, 20),
         (golden::acts(), GOLDEN_ACTS, 2),
         (golden::clearing(), GOLDEN_CLEARING, 8),
+        (duties::standing(golden::base()), GOLDEN_STANDING, 1),
+        (duties::limits(golden::base()), GOLDEN_LIMITS, 1),
     ];
     for (commands, bytes, kinds) in all {
         still_read(batch(Sequence::new(1), commands), bytes, kinds);

@@ -8,6 +8,7 @@ mod model {
     pub mod cash;
     pub mod coverage;
     pub mod drive;
+    pub mod duties;
     pub mod generate;
     pub mod operate;
     pub mod paid;
@@ -160,6 +161,8 @@ fn a_fault_on_either_side_is_seen() {
         Fault::ReleaseForgotten,
         Fault::FeeDown,
         Fault::DecrementKeepsHold,
+        Fault::TokenKept,
+        Fault::SuspensionForgotten,
     ];
     for fault in faults {
         let found = (0..50).find_map(|at| Some((at, run(SEED + at, STEPS, Some(fault)).err()?)));

@@ -1,5 +1,5 @@
 //! In steady state a command allocates nothing: books, stops, timers, phases' memories, events,
-//! holds, fees and positions.
+//! holds, fees and positions, standings and limits of risk.
 //!
 //! Invariant: after a warm-up of the same mix, 200,000 commands make no call to the allocator. The
 //! harness runs one test here, so nothing else allocates beside it. Not here: growth (an engine's
@@ -8,10 +8,12 @@
 use std::alloc::System;
 
 use sanjiang_engine::command::{
-    AssetClass, Body, CancelOrder, Command, CreateAccount, CreateAsset, CreateCustodian,
+    Access, AssetClass, Body, CancelOrder, Command, CreateAccount, CreateAsset, CreateCustodian,
     CreateInstrument, CreateOwner, CreateParticipant, CreateVenue, CustodianKind, Demonstration,
-    Direction, Envelope, FeeRates, Identity, Instruct, InstrumentTerms, MassCancel, ReplaceOrder,
-    Sequenced, SetClearing, SetFees, SetPhase,
+    Direction, Envelope, FeeRates, Identity, Instruct, InstrumentTerms, LimitsCommand, MassCancel,
+    OrderToTrade, Party, ReplaceOrder, RiskLimits, RiskScope, Roles, Sequenced, SetAccess,
+    SetClearing, SetFees, SetPhase, SetRiskLimits, SetRoles, SetStanding, Standing,
+    StandingCommand, Throttle,
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{Event, Events, ExecType};
@@ -63,6 +65,8 @@ struct Flow {
     charged: u64,
     /// Orders refused for want of money or goods.
     short: u64,
+    /// Orders and replaces of a suspended account, or without a token.
+    stopped: u64,
 }
 
 fn name(text: &str) -> Name {
@@ -115,6 +119,7 @@ impl Flow {
             trades: 0,
             charged: 0,
             short: 0,
+            stopped: 0,
         };
         flow.send(Body::CreateParticipant(CreateParticipant {
             name: name("firm"),
@@ -146,6 +151,7 @@ impl Flow {
             })));
         }
         flow.clear();
+        flow.limit();
         flow.phase(Phase::Continuous);
         flow
     }
@@ -209,6 +215,64 @@ impl Flow {
         }
     }
 
+    /// A venue for members, wide limits for all and a narrow throttle for one account.
+    fn limit(&mut self) {
+        let (venue, participant) = (VenueId::new(0), ParticipantId::new(0));
+        let access = Access {
+            members_only: true,
+            qualified_only: true,
+        };
+        let roles = Roles::from_bits(15).expect("four bits");
+        let wide = RiskLimits {
+            throttle: Some(Throttle {
+                rate: 1_000_000,
+                burst: 1_000_000,
+            }),
+            order_to_trade: Some(OrderToTrade {
+                ratio: 1_000,
+                allowance: 1_000_000_000,
+            }),
+            open_orders: Some(1_000_000),
+            position: Some(quantity(1 << 40)),
+        };
+        let joint = RiskLimits {
+            order_to_trade: None,
+            position: None,
+            ..wide
+        };
+        let narrow = RiskLimits {
+            throttle: Some(Throttle {
+                rate: 10_000,
+                burst: 5,
+            }),
+            ..RiskLimits::NONE
+        };
+        self.send(Body::Standing(StandingCommand::SetAccess(SetAccess {
+            venue,
+            access,
+        })));
+        self.send(Body::Standing(StandingCommand::SetRoles(SetRoles {
+            venue,
+            participant,
+            roles,
+        })));
+        for (scope, limits) in [
+            (RiskScope::Venue(venue), wide),
+            (RiskScope::Participant(participant), joint),
+            (RiskScope::Account(AccountId::new(5)), narrow),
+        ] {
+            let set = SetRiskLimits { scope, limits };
+            let set = LimitsCommand::SetRiskLimits(Box::new(set));
+            self.send(Body::Limits(set));
+        }
+    }
+
+    fn stand(&mut self, standing: Standing) {
+        let party = Party::Account(AccountId::new(3));
+        let set = SetStanding { party, standing };
+        self.send(Body::Standing(StandingCommand::SetStanding(set)));
+    }
+
     fn phase(&mut self, phase: Phase) {
         let venue = VenueId::new(0);
         self.send(Body::SetPhase(SetPhase { venue, phase }));
@@ -247,6 +311,8 @@ impl Flow {
                 let reason = reject.reason;
                 let funds = reason == RejectReason::InsufficientFunds;
                 self.short += u64::from(funds || reason == RejectReason::InsufficientGoods);
+                let throttled = reason == RejectReason::Throttled;
+                self.stopped += u64::from(throttled || reason == RejectReason::AccountSuspended);
             }
         }
     }
@@ -263,6 +329,8 @@ impl Flow {
         match number % 20_000 {
             9_000 => return self.phase(Phase::VolatilityCall),
             9_500 => return self.phase(Phase::Continuous),
+            15_000 => return self.stand(Standing::Suspended),
+            16_000 => return self.stand(Standing::Open),
             _ => {}
         }
         let (account, order) = self.known[self.random.below(KNOWN as u64) as usize];
@@ -349,12 +417,14 @@ fn a_warmed_engine_allocates_nothing() {
         flow.step(number);
     }
     let before = (flow.trades, flow.charged, flow.short);
+    let stopped = flow.stopped;
     let region = Region::new(ALLOCATOR);
     for number in 0..MEASURED {
         flow.step(number);
     }
     let change = region.change();
     let trades = flow.trades - before.0;
+    let stopped = flow.stopped - stopped;
     let (charged, short) = (flow.charged - before.1, flow.short - before.2);
     assert_eq!(flow.engine.audit(), Ok(()));
     assert!(
@@ -365,6 +435,7 @@ fn a_warmed_engine_allocates_nothing() {
         charged > trades / 4 && short > 1_000,
         "the mix pays: only {charged} trades with a fee, {short} orders short of funds"
     );
+    assert!(stopped > 1_000, "the limits stop: only {stopped} messages");
     let calls = [
         change.allocations,
         change.reallocations,

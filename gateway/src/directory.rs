@@ -339,6 +339,8 @@ impl Tables {
                 | Event::Operation(_)
                 | Event::Duplicate(_)
                 | Event::Custody(_)
+                | Event::Standing(_)
+                | Event::Limits(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_) => {}
             }

@@ -251,6 +251,7 @@ impl From<Failure> for Status {
 }
 
 /// What a person may do about a reject; shown as the `text` of a report.
+#[expect(clippy::too_many_lines, reason = "a table with an arm a reason")]
 pub const fn advice(reason: RejectReason) -> &'static str {
     use RejectReason as R;
     match reason {
@@ -264,6 +265,13 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::UnknownAccount => "no such account; create it through Operations",
         R::UnknownParticipant => "no such participant; create it through Operations",
         R::UnknownOwner => "no such beneficial owner; create it through Operations",
+        R::ParticipantSuspended => "the participant is suspended or closed; cancels are taken",
+        R::AccountSuspended => "the account is suspended; cancels and deposits are taken",
+        R::AccountClosed => "the account is closed for ever; use another",
+        R::NotPermitted => {
+            "the venue admits members only, and the participant's roles there do not cover this \
+             side; see Accounts.GetStanding"
+        }
         R::UnknownInstrument => "no such instrument; MarketData.ListInstruments lists them",
         R::UnknownVenue => "no such venue; Operations.ListVenues lists them",
         R::UnknownCalendar => "no such calendar; create it with SetCalendar",
@@ -284,6 +292,9 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::RegimeConflict => "these regimes cannot stand on one venue",
         R::LicenceRequired => "the regime asks for a licence; give it, or a demonstration venue",
         R::ModelNotAvailable => "the venue does not offer this way of trading",
+        R::NotQualified => {
+            "the venue admits qualified investors only; an operator gives the role with SetRoles"
+        }
         R::InvalidCombination => "order type, time in force and instructions do not go together",
         R::PriceSign => "a price has a sign the instrument does not allow, or one is missing",
         R::Quantity => "the quantity must be above zero",
@@ -296,9 +307,24 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::OrderValue => "price x quantity is worth more than 2^52 smallest units of the money",
         R::StaticBand => "a price lies outside the band around the reference price",
         R::DynamicBand => "the price lies too far from the last trade",
+        R::Throttled => {
+            "more new orders and replaces than the account or its participant may send; cancels \
+             are taken; see Accounts.GetRiskLimits"
+        }
+        R::OrderToTrade => {
+            "more new orders and replaces today than the account's trades allow; cancels are \
+             taken; see Accounts.GetRiskLimits"
+        }
         R::OpenOrders => "the exchange holds as many orders as it may",
         R::StopOrders => "the instrument holds as many waiting stops as it may",
         R::PriceLevels => "the book holds as many price levels as it may",
+        R::AccountOrders => {
+            "the account or its participant has as many live orders as it may; see \
+             Accounts.GetRiskLimits"
+        }
+        R::PositionLimit => {
+            "the account's goods and live buys would pass its limit; see Accounts.GetRiskLimits"
+        }
         R::PostOnlyWouldTake => "the order would have traded at once, and is post-only",
         R::FokUnfillable => "the whole quantity could not trade at once",
         R::MinQuantity => "less than min_quantity could trade at once",
@@ -316,6 +342,9 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::ApproverRequired => "context.approver must name another principal than the sender",
         R::CustodyDateClosed => "the custodian's business_date is closed; use a later one",
         R::ReferenceUsed => "the custodian's reference was used on that date; use another",
+        R::NotEmpty => {
+            "there are live orders, balances or pending instructions, or accounts not closed"
+        }
         R::AmountLimit => "more than 2^60 smallest units of the asset would be in circulation",
     }
 }

@@ -7,9 +7,11 @@
 
 mod clearing;
 mod fields;
+mod limits;
 mod operations;
 mod orders;
 mod session;
+mod standing;
 mod timetable;
 
 pub use clearing::posting_place;

@@ -226,6 +226,8 @@ fn take(
                 | Event::StatusChanged(_)
                 | Event::ReferencePrice(_)
                 | Event::DayRolled(_)
+                | Event::Standing(_)
+                | Event::Limits(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_) => {}
             }

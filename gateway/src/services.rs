@@ -13,6 +13,7 @@ mod market_data;
 mod operations;
 mod order_entry;
 mod pages;
+mod parties;
 mod postings;
 mod standing;
 mod streams;

@@ -6,7 +6,9 @@
 
 mod clearing;
 mod history;
+mod limits;
 mod session;
+mod standing;
 mod venue;
 
 use engine::command::{InstrumentTerms, Scope};
@@ -26,7 +28,9 @@ pub use clearing::{
     fee_rates, instruction, money_name, money_text, posting, posting_place_text,
 };
 pub use history::{client_order_id, execution_report, order};
+pub use limits::{risk_limits, risk_usage};
 pub use session::session_reports;
+pub use standing::{standing, venue_roles};
 pub use venue::venue;
 
 /// Where in the exchange's history an event stands.

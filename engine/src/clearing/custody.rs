@@ -41,6 +41,16 @@ pub struct Custody {
 }
 
 impl Custody {
+    /// How many instructions wait for their custodian.
+    pub fn pending_used(&self) -> u32 {
+        self.pending.len() as u32
+    }
+
+    /// How many references of open dates are remembered.
+    pub fn references_used(&self) -> u32 {
+        self.references.len() as u32
+    }
+
     pub(super) const fn new(limits: &Limits) -> Self {
         Self {
             pending: BTreeMap::new(),

@@ -153,6 +153,11 @@ impl Fees {
         (place as usize) < self.table.len()
     }
 
+    /// How many different rates were ever set, those of nothing apart.
+    pub(crate) fn used(&self) -> u32 {
+        self.table.len() as u32 - 1
+    }
+
     /// The tier of a participant.
     #[inline]
     pub(crate) fn tier(&self, participant: ParticipantId) -> u8 {

@@ -28,7 +28,7 @@ pub use terms::{Cleared, factors};
 use crate::command::FeeRates;
 use crate::limits::Limits;
 use crate::tracked::Tracked;
-use crate::types::{InstrumentId, VenueId};
+use crate::types::{InstrumentId, ParticipantId, VenueId};
 use assets::Assets;
 use custody::Custody;
 use fee::Fees;
@@ -77,6 +77,16 @@ impl Clearing {
     pub fn rates(&self, venue: VenueId, instrument: InstrumentId) -> [FeeRates; FeeRates::TIERS] {
         let places = self.fees.choose_all(venue, instrument);
         places.map(|place| *self.fees.rates(place))
+    }
+
+    /// A participant's tier of fees.
+    pub fn tier(&self, participant: ParticipantId) -> u8 {
+        self.fees.tier(participant)
+    }
+
+    /// How many different rates were ever set, those of nothing apart.
+    pub fn rates_used(&self) -> u32 {
+        self.fees.used()
     }
 
     /// Who has what.

@@ -146,6 +146,13 @@ impl Clearing {
         self.holds[slot as usize].money
     }
 
+    /// Where an order's goods are, or are to come; none without clearing.
+    #[inline]
+    pub(crate) fn goods_at(&self, slot: u32) -> Option<Place> {
+        let hold = &self.holds[slot as usize];
+        hold.is_cleared().then_some(hold.goods_at)
+    }
+
     /// Checks whether a live order could hold for another price or quantity.
     ///
     /// # Errors

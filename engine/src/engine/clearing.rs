@@ -116,6 +116,7 @@ impl Engine {
         if self.parties.owner_of(instruct.account).is_none() {
             return Err(RejectReason::UnknownAccount.into());
         }
+        self.check_mover(instruct)?;
         self.clearing.check_instruct(instruct)
     }
 

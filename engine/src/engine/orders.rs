@@ -3,6 +3,7 @@
 //! Invariant: a refused command changes no order; every command is answered. Not here: what a
 //! taken order does (`market::book`).
 
+use super::standing::Trader;
 use super::{Engine, Floor, operation};
 use crate::book::arena::Arena;
 use crate::clearing::hold::Needed;
@@ -11,11 +12,13 @@ use crate::command::{Body, CancelOrder, Command, MassCancel, ReplaceOrder};
 use crate::event::{Cause, Counters, Event, Events, ExecType, MassCancelReport, OrderReport};
 use crate::market::Setting;
 use crate::market::book::Checked;
-use crate::market::checks::{Prices, check_entry};
-use crate::market::replace::Replacement;
+use crate::market::checks::{Entry, Prices};
+use crate::market::replace::{Replacement, Risks};
 use crate::matching::live_report;
 use crate::reject::{Reject, RejectReason};
-use crate::types::{AccountId, InstrumentId, NewOrder, OrderId, OrderStatus, Quantity, Time};
+use crate::types::{
+    AccountId, InstrumentId, NewOrder, OrderId, OrderStatus, ParticipantId, Quantity, Side, Time,
+};
 use crate::venue::Action;
 
 /// Whether a refusal is counted in the private streams.
@@ -28,16 +31,39 @@ enum Counted {
 impl Engine {
     /// All checks of a new order after the duplicate group: its owner, the price it comes with and
     /// what it will hold.
-    #[inline]
-    pub(super) fn check_new(&self, order: &NewOrder, time: Time) -> Result<Checked, RejectReason> {
+    #[inline(never)]
+    pub(super) fn check_new(&self, order: &NewOrder, time: Time) -> Result<Checked, Reject> {
         let link = self.parties.link(order.account);
         let (participant, owner) = link.ok_or(RejectReason::UnknownAccount)?;
+        let trader = Trader {
+            account: order.account,
+            participant,
+            instrument: order.instrument,
+            side: order.side,
+        };
+        self.check_trader(&trader)?;
         let mut spare = None;
         let setting = self.setting_in(order.instrument, &mut spare);
         let setting = setting.ok_or(RejectReason::UnknownInstrument)?;
         setting.permits(Action::New)?;
         let market = self.market(order.instrument);
-        let price = check_entry((order, owner), market, &self.arena, setting, time)?;
+        let entry = Entry::new(order, owner, setting);
+        entry.check_phase(setting)?;
+        self.check_qualified(&trader)?;
+        let price = entry.check_terms(market, setting, time)?;
+        let gate = self.gate(order.account, participant, order.instrument);
+        if let Some(gate) = &gate {
+            gate.check_flow(time)?;
+        }
+        entry.check_room(market, &self.arena, setting, price)?;
+        if let Some(gate) = &gate {
+            gate.check_open()?;
+            if order.side == Side::Buy {
+                let cleared = setting.cleared();
+                self.check_position(gate, order.account, cleared, order.quantity)?;
+            }
+        }
+        entry.check_taking(market, &self.arena, setting, price)?;
         let entered = match setting.cleared() {
             None => None,
             Some(cleared) => {
@@ -62,9 +88,10 @@ impl Engine {
     pub(super) fn new_order(&mut self, order: &NewOrder, events: &mut Events) {
         let checked = match self.check_new(order, self.time) {
             Ok(checked) => checked,
-            Err(reason) => return self.refuse_new(order, reason.into(), Counted::Yes, events),
+            Err(reject) => return self.refuse_new(order, reject, Counted::Yes, events),
         };
         // Nothing below can fail.
+        self.count_sent(order.account, order.instrument);
         let sequence = self.sequence;
         let mut floor = self.floor(order.instrument, events);
         let Floor {
@@ -92,7 +119,7 @@ impl Engine {
     }
 
     #[inline]
-    fn instrument_of(&self, slot: u32) -> InstrumentId {
+    pub(super) fn instrument_of(&self, slot: u32) -> InstrumentId {
         InstrumentId::new(self.arena.row(slot).instrument)
     }
 
@@ -123,16 +150,61 @@ impl Engine {
         floor.publish();
     }
 
+    /// What parties may do is checked before the order is looked for; without an order nothing is
+    /// known of its venue.
+    fn check_owner(
+        &self,
+        account: AccountId,
+        participant: ParticipantId,
+        found: Option<u32>,
+    ) -> Result<(u32, Trader), RejectReason> {
+        let Some(slot) = found else {
+            self.check_party(account, participant)?;
+            return Err(RejectReason::UnknownOrder);
+        };
+        let trader = Trader {
+            account,
+            participant,
+            instrument: self.instrument_of(slot),
+            side: self.arena.row(slot).flags.side(),
+        };
+        self.check_trader(&trader)?;
+        Ok((slot, trader))
+    }
+
     pub(super) fn check_replace(
         &self,
         command: &ReplaceOrder,
-    ) -> Result<(u32, Replacement, Option<Needed>), RejectReason> {
-        let slot = self.find(command.account, command.order)?;
+        time: Time,
+    ) -> Result<(u32, Replacement, Option<Needed>), Reject> {
+        let link = self.parties.link(command.account);
+        let (participant, _) = link.ok_or(RejectReason::UnknownAccount)?;
+        let found = own_order(&self.arena, command.account, command.order);
+        let (slot, trader) = self.check_owner(command.account, participant, found)?;
+        let instrument = trader.instrument;
         let mut spare = None;
         let setting = self.setting_of(slot, &mut spare);
         setting.permits(Action::Replace)?;
-        let market = self.market(setting.instrument);
-        let replacement = market.check_replace(&self.arena, setting, slot, command)?;
+        self.check_qualified(&trader)?;
+        let market = self.market(instrument);
+        let gate = self.gate(command.account, participant, instrument);
+        let row = self.arena.row(slot);
+        let replacement = match &gate {
+            None => market.check_replace(&self.arena, setting, slot, command, None)?,
+            Some(gate) => {
+                let cleared = setting.cleared();
+                let more = |leaves: Quantity| {
+                    if trader.side == Side::Sell || leaves <= row.leaves {
+                        return Ok(());
+                    }
+                    let more = leaves.minus(row.leaves);
+                    self.check_position(gate, command.account, cleared, more)
+                };
+                let flow = gate.check_flow(time);
+                let risk = Risks { flow, more: &more };
+                market.check_replace(&self.arena, setting, slot, command, Some(&risk))?
+            }
+        };
         let needed = match (&replacement, setting.cleared()) {
             (Replacement::Change(values), Some(cleared)) => {
                 let row = self.arena.row(slot);
@@ -148,10 +220,10 @@ impl Engine {
 
     #[inline(never)]
     pub(super) fn replace_order(&mut self, command: &ReplaceOrder, events: &mut Events) {
-        let (slot, replacement, needed) = match self.check_replace(command) {
+        let (slot, replacement, needed) = match self.check_replace(command, self.time) {
             Ok(checked) => checked,
-            Err(reason) => {
-                let refusal = (ExecType::ReplaceRejected, reason.into());
+            Err(reject) => {
+                let refusal = (ExecType::ReplaceRejected, reject);
                 let named = (command.account, command.order);
                 return self.refuse_change(named, refusal, Counted::Yes, events);
             }
@@ -159,6 +231,10 @@ impl Engine {
         // Nothing below can fail.
         if let Some(needed) = needed {
             self.clearing.change(slot, needed);
+        }
+        if let Replacement::Change(values) = &replacement {
+            let leaves = values.leaves(self.arena.row(slot).cumulative());
+            self.count_replaced(slot, leaves);
         }
         let mut floor = self.floor(self.instrument_of(slot), events);
         let Floor {
@@ -283,6 +359,8 @@ impl Engine {
             | Body::Instruct(_)
             | Body::Acknowledge(_)
             | Body::CloseCustodyDate(_)
+            | Body::Standing(_)
+            | Body::Limits(_)
             | Body::AcceptClock(_)
             | Body::Tick
             | Body::SessionsLost

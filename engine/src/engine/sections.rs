@@ -16,7 +16,9 @@ use crate::market::contents::Target;
 use crate::market::timers::Timers;
 use crate::parties::Parties;
 use crate::requests::Requests;
+use crate::risk::Risk;
 use crate::sessions::Sessions;
+use crate::standing::Standings;
 use crate::state_hash::{EventHasher, StateHash};
 use crate::types::{AccountId, InstrumentId, Sequence, Time, VenueId};
 use crate::venue::Venues;
@@ -41,11 +43,15 @@ pub enum SectionId {
     Clearing = 7,
     /// What live orders hold. Since semantics version 2.
     Holds = 8,
+    /// What parties may do. Since semantics version 3.
+    Standing = 9,
+    /// Limits of risk and what is counted. Since semantics version 3.
+    Limits = 11,
 }
 
 impl SectionId {
     /// All sections in their order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Clock,
         Self::Parties,
         Self::Venues,
@@ -54,6 +60,8 @@ impl SectionId {
         Self::Orders,
         Self::Clearing,
         Self::Holds,
+        Self::Standing,
+        Self::Limits,
     ];
     /// The rules version whose snapshots have the section for the first time. One written before
     /// does without it: what the section would hold is as in a new engine.
@@ -66,6 +74,7 @@ impl SectionId {
             | Self::Requests
             | Self::Orders => 1,
             Self::Clearing | Self::Holds => 2,
+            Self::Standing | Self::Limits => 3,
         }
     }
 
@@ -161,6 +170,8 @@ impl Engine {
                 SectionId::Orders => self.encode_orders(&mut out),
                 SectionId::Clearing => self.clearing.encode(&mut out),
                 SectionId::Holds => self.clearing.encode_holds(&mut out),
+                SectionId::Standing => self.standings.encode(&mut out),
+                SectionId::Limits => self.risk.encode(&mut out),
             }
             (*section, out)
         });
@@ -221,6 +232,11 @@ impl Engine {
                 self.clearing = Clearing::decode(input, &self.limits, known)?;
             }
             SectionId::Holds => self.decode_holds(input)?,
+            SectionId::Standing => {
+                let known: (&Parties, &Venues) = (&self.parties, &self.venues);
+                self.standings = Standings::decode(input, &self.limits, known)?;
+            }
+            SectionId::Limits => self.decode_risk(input)?,
         }
         Ok(())
     }
@@ -236,6 +252,17 @@ impl Engine {
             ))
         };
         self.clearing.decode_holds(input, arena.used(), live)
+    }
+
+    /// Live orders and what they hold are known before: they are counted anew.
+    fn decode_risk(&mut self, input: &mut Reader<'_>) -> Result<(), BytesError> {
+        let known: (&Parties, &Venues) = (&self.parties, &self.venues);
+        self.risk = Risk::decode(input, &self.limits, known, self.time)?;
+        if self.risk.is_on() {
+            let counted = self.recount();
+            self.risk.start(&counted);
+        }
+        Ok(())
     }
 
     fn encode_clock(&self, out: &mut Vec<u8>) {

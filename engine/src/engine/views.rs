@@ -82,6 +82,34 @@ pub struct Usage {
     pub venues: u32,
     /// See `Limits::venues_max`.
     pub venues_max: u32,
+    /// Assets.
+    pub assets: u32,
+    /// See `Limits::assets_max`.
+    pub assets_max: u32,
+    /// Custodians.
+    pub custodians: u32,
+    /// See `Limits::custodians_max`.
+    pub custodians_max: u32,
+    /// Positions in the ledger.
+    pub positions: u32,
+    /// See `Limits::positions_max`.
+    pub positions_max: u32,
+    /// Different fee rates ever set.
+    pub rates: u32,
+    /// See `Limits::rates_max`.
+    pub rates_max: u32,
+    /// Instructions that wait for their custodian.
+    pub instructions: u32,
+    /// See `Limits::instructions_max`.
+    pub instructions_max: u32,
+    /// References of custodians' open dates.
+    pub references: u32,
+    /// See `Limits::references_max`.
+    pub references_max: u32,
+    /// Different sets of risk limits ever set.
+    pub risk_sets: u32,
+    /// See `Limits::risk_sets_max`.
+    pub risk_sets_max: u32,
 }
 
 impl Engine {
@@ -112,6 +140,7 @@ impl Engine {
 
     /// How full the engine is.
     pub fn usage(&self) -> Usage {
+        let clearing = &self.clearing;
         Usage {
             orders: self.arena.live(),
             orders_max: self.limits.orders_max,
@@ -125,6 +154,20 @@ impl Engine {
             instruments_max: self.limits.instruments_max,
             venues: self.venues.venues().len() as u32,
             venues_max: self.limits.venues_max,
+            assets: clearing.assets().assets().len() as u32,
+            assets_max: self.limits.assets_max,
+            custodians: clearing.assets().custodians().len() as u32,
+            custodians_max: self.limits.custodians_max,
+            positions: clearing.ledger().positions().len() as u32,
+            positions_max: self.limits.positions_max,
+            rates: clearing.rates_used(),
+            rates_max: self.limits.rates_max,
+            instructions: clearing.custody().pending_used(),
+            instructions_max: self.limits.instructions_max,
+            references: clearing.custody().references_used(),
+            references_max: self.limits.references_max,
+            risk_sets: self.risk.sets().0,
+            risk_sets_max: self.limits.risk_sets_max,
         }
     }
 

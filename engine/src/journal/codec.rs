@@ -15,8 +15,10 @@
 //! batches and checksums (`record`), whether a command makes sense (`engine`).
 
 mod clearing;
+mod limits;
 mod operations;
 mod orders;
+mod standing;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -85,6 +87,8 @@ types! {
     Instruct = 28,
     Acknowledge = 29,
     CloseCustodyDate = 30,
+    Standing = 31,
+    Limits = 33,
 }
 
 impl Type {
@@ -120,6 +124,8 @@ impl Type {
             Body::Instruct(_) => Self::Instruct,
             Body::Acknowledge(_) => Self::Acknowledge,
             Body::CloseCustodyDate(_) => Self::CloseCustodyDate,
+            Body::Standing(_) => Self::Standing,
+            Body::Limits(_) => Self::Limits,
         }
     }
 
@@ -463,6 +469,8 @@ fn get_body(input: &mut Reader<'_>, time: Time, kind: Type) -> Result<Body, Byte
         Type::Instruct => clearing::instruct(input),
         Type::Acknowledge => clearing::acknowledge(input),
         Type::CloseCustodyDate => clearing::close_custody_date(input),
+        Type::Standing => standing::get(input).map(Body::Standing),
+        Type::Limits => limits::get(input).map(Body::Limits),
     }
 }
 

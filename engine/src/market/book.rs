@@ -35,6 +35,7 @@ impl Market {
         let slot = insert(desk, sequence, order, checked.owner, checked.price);
         let entered = setting.cleared().zip(checked.entered.as_ref());
         desk.clearing.enter(slot, order.account, entered);
+        desk.opened(slot);
         desk.report(slot, ExecType::New, Cause::Request);
         let flags = desk.arena.row(slot).flags;
         if matches!(flags.kind(), Kind::Stop | Kind::StopLimit) {

@@ -1,14 +1,14 @@
-//! The checks of a plain order: nine in ten orders need five of the ladder's twenty.
+//! The checks of a plain order: most orders need six of the ladder's twenty.
 //!
-//! Invariant: the answer is that of the whole ladder (`checks`), which is asked too where debug
+//! Invariant: the answers are those of the whole ladder (`checks`), which is asked too where debug
 //! assertions are on. A check that is added there is added here, or makes orders or settings that
-//! it looks at not plain. Not here: what comes before the ladder.
+//! it looks at not plain. Not here: parties and their limits, which come between (`engine`).
 
 use super::{Clears, Market, Setting};
 use crate::book::arena::Arena;
 use crate::command::InstrumentTerms;
 use crate::reject::RejectReason;
-use crate::types::{NewOrder, OrderType, Posting, Price, TimeInForce};
+use crate::types::{NewOrder, OrderType, Posting, Price, Side, TimeInForce};
 use crate::venue::Phase;
 
 /// Whether an instrument asks nothing of a plain order but its sign, quantity, value and room.
@@ -44,13 +44,11 @@ pub(super) fn price(order: &NewOrder, setting: &Setting) -> Option<Price> {
     plain.then_some(terms.price)
 }
 
-/// PRICE_SIGN, QUANTITY, MAX_QUANTITY, ORDER_VALUE, OPEN_ORDERS, PRICE_LEVELS.
+/// PRICE_SIGN, QUANTITY, MAX_QUANTITY, ORDER_VALUE.
 #[inline]
-pub(super) fn check(
+pub(super) fn check_terms(
     order: &NewOrder,
     price: Price,
-    market: &Market,
-    arena: &Arena,
     setting: &Setting,
 ) -> Result<Option<Price>, RejectReason> {
     let quantity = order.quantity;
@@ -66,11 +64,23 @@ pub(super) fn check(
     if let Some(cleared) = setting.cleared() {
         cleared.check_value(price, quantity)?;
     }
+    Ok(Some(price))
+}
+
+/// OPEN_ORDERS, PRICE_LEVELS.
+#[inline]
+pub(super) fn check_room(
+    side: Side,
+    price: Price,
+    market: &Market,
+    arena: &Arena,
+    setting: &Setting,
+) -> Result<(), RejectReason> {
     if arena.is_full() {
         return Err(RejectReason::OpenOrders);
     }
-    if market.lacks_level(order.side, price, setting) {
+    if market.lacks_level(side, price, setting) {
         return Err(RejectReason::PriceLevels);
     }
-    Ok(Some(price))
+    Ok(())
 }

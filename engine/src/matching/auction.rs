@@ -128,6 +128,7 @@ fn resolve(book: &mut Book, desk: &mut Desk<'_>, pair: Pair) {
                 desk.reduce_in_place(book, slot, pair.quantity);
                 let row = desk.arena.row_mut(slot);
                 row.order_quantity = row.order_quantity.minus(pair.quantity);
+                desk.shrunk(slot, pair.quantity);
                 report_decrement(desk, slot);
             }
             desk.settle_in_place(book, newer, before[0]);

@@ -18,6 +18,7 @@ use crate::clearing::{Cleared, Clearing};
 use crate::event::{Cause, Event, Events, ExecType, Fill, OrderReport, Trade};
 use crate::market::timers::Timers;
 use crate::parties::Parties;
+use crate::risk::Risk;
 use crate::types::{AccountId, InstrumentId, OrderStatus, Price, Quantity, Side};
 use equilibrium::Point;
 
@@ -50,6 +51,9 @@ impl Scratch {
 pub(crate) struct Desk<'a> {
     pub(crate) arena: &'a mut Arena,
     pub(crate) parties: &'a mut Parties,
+    pub(crate) risk: &'a mut Risk,
+    /// The venue's trading day, where risk is counted.
+    pub(crate) day: i32,
     pub(crate) timers: &'a mut Timers,
     pub(crate) clearing: &'a mut Clearing,
     /// The clearing of the instrument whose orders these are.
@@ -140,8 +144,58 @@ impl Desk<'_> {
         if self.arena.row(slot).flags.force() == Force::GoodTillDate {
             self.timers.forget_one();
         }
+        if self.risk.is_on() {
+            self.count_end(slot);
+        }
         self.clearing.end(slot);
         self.arena.free(slot);
+    }
+
+    /// A new order has its row and its hold.
+    #[inline]
+    pub(crate) fn opened(&mut self, slot: u32) {
+        if self.risk.is_on() {
+            let row = self.arena.row(slot);
+            let (account, leaves) = (AccountId::new(row.account), row.leaves.lots());
+            let (participant, _) = self.parties.link(account).expect("an order has an account");
+            self.risk.opened(account, participant);
+            self.buys_more(slot, leaves);
+        }
+    }
+
+    fn count_end(&mut self, slot: u32) {
+        let row = self.arena.row(slot);
+        let (account, leaves) = (AccountId::new(row.account), row.leaves.lots());
+        let (participant, _) = self.parties.link(account).expect("an order has an account");
+        self.risk.ended(account, participant);
+        self.buys_more(slot, -leaves);
+    }
+
+    /// Self-trade prevention took `by` off a live order.
+    #[inline]
+    pub(crate) fn shrunk(&mut self, slot: u32, by: Quantity) {
+        if self.risk.is_on() {
+            self.buys_more(slot, -by.lots());
+        }
+    }
+
+    fn count_trade(&mut self, quantity: Quantity, [buy, sell]: [u32; 2]) {
+        for slot in [buy, sell] {
+            let account = AccountId::new(self.arena.row(slot).account);
+            self.risk.traded(account, self.day);
+        }
+        self.buys_more(buy, -quantity.lots());
+    }
+
+    /// An order, if it is a buy that is cleared, brings so many lots more.
+    fn buys_more(&mut self, slot: u32, lots: i64) {
+        let side = self.arena.row(slot).flags.side();
+        if let (Side::Buy, Some(cleared)) = (side, &self.cleared)
+            && let Some(place) = self.clearing.goods_at(slot)
+        {
+            let units = i128::from(lots) * i128::from(cleared.lot_units);
+            self.risk.buys_more(place.index() as usize, units);
+        }
     }
 
     /// An order shrank or took a better price: what it need not hold any more is free.
@@ -163,6 +217,9 @@ impl Desk<'_> {
         aggressor: Option<Side>,
         [buy, sell]: [u32; 2],
     ) {
+        if self.risk.is_on() {
+            self.count_trade(quantity, [buy, sell]);
+        }
         let instrument = InstrumentId::new(self.arena.row(buy).instrument);
         let settled = self.settle((price, quantity), aggressor, [buy, sell]);
         let side = |index: usize| (settled.fees[index], settled.held[index]);

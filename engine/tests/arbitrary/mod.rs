@@ -438,6 +438,66 @@ fn money_body() -> impl Strategy<Value = Body> {
     ]
 }
 
+fn duty_body() -> impl Strategy<Value = Body> {
+    let (participant, venue) = (
+        || index().prop_map(ParticipantId::new),
+        || index().prop_map(VenueId::new),
+    );
+    let party = prop_oneof![
+        participant().prop_map(Party::Participant),
+        account().prop_map(Party::Account),
+    ];
+    let standing = (party, select(Standing::ALL.to_vec())).prop_map(|(party, standing)| {
+        StandingCommand::SetStanding(SetStanding { party, standing })
+    });
+    let roles = (0..16_u8).prop_map(|bits| Roles::from_bits(bits).expect("four bits"));
+    let roles = (venue(), participant(), roles).prop_map(|(venue, participant, roles)| {
+        StandingCommand::SetRoles(SetRoles {
+            venue,
+            participant,
+            roles,
+        })
+    });
+    let access = (0..4_u8).prop_map(|bits| Access::from_bits(bits).expect("two bits"));
+    let access = (venue(), access)
+        .prop_map(|(venue, access)| StandingCommand::SetAccess(SetAccess { venue, access }));
+    let registration = (participant(), text()).prop_map(|(participant, code)| {
+        StandingCommand::SetRegistration(SetRegistration { participant, code })
+    });
+    let throttle = (index(), index()).prop_map(|(rate, burst)| Throttle { rate, burst });
+    let ratio = (index(), index()).prop_map(|(ratio, allowance)| OrderToTrade { ratio, allowance });
+    let limits = (
+        option::of(throttle),
+        option::of(ratio),
+        option::of(index()),
+        option::of(quantity()),
+    );
+    let limits = limits.prop_map(
+        |(throttle, order_to_trade, open_orders, position)| RiskLimits {
+            throttle,
+            order_to_trade,
+            open_orders,
+            position,
+        },
+    );
+    let scope = prop_oneof![
+        venue().prop_map(RiskScope::Venue),
+        participant().prop_map(RiskScope::Participant),
+        account().prop_map(RiskScope::Account),
+    ];
+    let risk = (scope, limits).prop_map(|(scope, limits)| {
+        let set = SetRiskLimits { scope, limits };
+        Body::Limits(LimitsCommand::SetRiskLimits(Box::new(set)))
+    });
+    prop_oneof![
+        1 => standing.prop_map(Body::Standing),
+        1 => roles.prop_map(Body::Standing),
+        1 => access.prop_map(Body::Standing),
+        1 => registration.prop_map(Body::Standing),
+        2 => risk,
+    ]
+}
+
 /// A body.
 pub fn body() -> impl Strategy<Value = Body> {
     prop_oneof![
@@ -446,5 +506,6 @@ pub fn body() -> impl Strategy<Value = Body> {
         2 => market_body(),
         1 => state_body(),
         2 => money_body(),
+        1 => duty_body(),
     ]
 }

@@ -12,6 +12,7 @@ use sanjiang_engine::command::{
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{Event, Events};
 use sanjiang_engine::limits::Limits;
+use sanjiang_engine::reject::Reject;
 use sanjiang_engine::types::{
     AccountId, CalendarId, InstrumentId, LimitTerms, Name, Nanoseconds, NewOrder, OrderType,
     OwnerId, ParticipantId, Posting, Price, PriceSign, PrincipalId, Quantity, SelfTradePrevention,
@@ -134,6 +135,19 @@ impl Desk {
     pub fn send(&mut self, body: Body) -> Vec<Event> {
         self.send_as(Identity::Internal, body);
         self.events.as_slice().to_vec()
+    }
+
+    /// Sends a command with its envelope, ticks first, and returns its own events.
+    pub fn send_command(&mut self, command: Command) -> Vec<Event> {
+        self.ticks();
+        self.apply(command);
+        self.events.as_slice().to_vec()
+    }
+
+    /// What the engine says such a command would be answered, when nothing is due before it.
+    pub fn dry(&self, body: &Body) -> Option<Reject> {
+        let command = command(Identity::Internal, body.clone());
+        self.engine.validate(&command, self.time).err()
     }
 
     /// Sends ticks until nothing is due at the time of the next command.

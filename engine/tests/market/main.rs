@@ -8,8 +8,10 @@
 
 mod auction_vectors;
 mod desk;
+mod duties;
 mod money;
 mod properties;
+mod rejects;
 mod said;
 mod scenarios;
 mod shanghai;

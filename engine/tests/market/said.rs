@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use sanjiang_engine::event::{BookAction, Cause, Event, ExecType, Fill, OrderReport, Trade};
 use sanjiang_engine::types::{OrderId, Price, Quantity, Side};
 
+use crate::duties;
+
 /// The names a scenario gave to orders.
 #[derive(Default)]
 pub struct Names(BTreeMap<OrderId, String>);
@@ -67,6 +69,8 @@ impl Names {
                 format!("custody {:?} {amount} {status:?}", report.direction)
             }
             Event::DayRolled(rolled) => format!("day {} begins", rolled.day),
+            Event::Standing(changed) => duties::standing_line(changed),
+            Event::Limits(set) => format!("limits of {:?}", set.scope),
         }
     }
 

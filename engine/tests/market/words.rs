@@ -4,7 +4,8 @@
 //! `on=ACCOUNT tif=IOC until=TIME post show=N min=N stp=MODE protect=PRICE`; `cancel NAME`,
 //! `replace NAME [@PRICE] [x=QUANTITY] [trigger=PRICE]`, `mass ACCOUNT [buy|sell]`, `phase P`,
 //! `status venue|instrument S`, `reference PRICE`, `terms KEY=VALUE..`, `accounts OWNER..`,
-//! `schedule OFFSET=PHASE..`, `time NANOSECONDS`, `ticks`; those about money are in `money`.
+//! `schedule OFFSET=PHASE..`, `time NANOSECONDS`, `ticks`; those about money are in `money`, those
+//! about parties and limits in `duties`.
 //! Account 0 trades unless `on=` says otherwise. Times are counted from the begin of day 1.
 //!
 //! Invariant: a line that is not understood stops the test. Not here: comparing.
@@ -16,6 +17,8 @@ use sanjiang_engine::command::{
     SetSchedule, SetTradingStatus,
 };
 use sanjiang_engine::event::Event;
+use sanjiang_engine::limits::Limits;
+use sanjiang_engine::reject::Reject;
 use sanjiang_engine::types::{
     AccountId, LimitTerms, Nanoseconds, NewOrder, OrderId, OrderType, Posting, Price,
     SelfTradePrevention, Side, Time, TimeInForce,
@@ -23,6 +26,7 @@ use sanjiang_engine::types::{
 use sanjiang_engine::venue::{Phase, TradingStatus};
 
 use crate::desk::{self, DAY, Desk, INSTRUMENT, VENUE, small_limits};
+use crate::duties;
 use crate::money;
 use crate::said::Names;
 
@@ -39,7 +43,12 @@ pub struct Stage {
 
 impl Stage {
     pub fn new() -> Self {
-        let mut desk = Desk::new(small_limits());
+        Self::with(small_limits())
+    }
+
+    /// A scenario under other bounds.
+    pub fn with(limits: Limits) -> Self {
+        let mut desk = Desk::new(limits);
         desk.time = at(0);
         Self {
             desk,
@@ -66,6 +75,7 @@ impl Stage {
                 let decimals = |key| value(&words, key).map_or(0, |word| number(word) as u8);
                 self.clears = Some((decimals("money"), decimals("goods")));
             }
+            "used" => return vec![duties::used(&self.desk.engine, words[1])],
             "has" | "venue" => return money::tell(&self.desk.engine, &words).into_iter().collect(),
             _ => return self.act(&words),
         }
@@ -90,7 +100,10 @@ impl Stage {
         let mut events = self.desk.ticks();
         if words[0] != "ticks" {
             let body = self.body(words);
+            let dry = self.desk.dry(&body);
             let sent = self.desk.send(body);
+            let real = sent.iter().find_map(reject_of);
+            assert_eq!(dry, real, "the dry run and the answer: {words:?}");
             if let Some(name) = words[0].strip_suffix(':') {
                 self.name(name, &sent);
             }
@@ -120,7 +133,8 @@ impl Stage {
         }
     }
 
-    fn body(&self, words: &[&str]) -> Body {
+    /// The command of a line.
+    pub fn body(&self, words: &[&str]) -> Body {
         match words[0] {
             "cancel" => {
                 let (account, order) = self.orders[words[1]];
@@ -152,7 +166,9 @@ impl Stage {
                 venue: VENUE,
                 entries: words[1..].iter().map(|word| entry(word)).collect(),
             })),
-            _ => money::body(words).unwrap_or_else(|| Body::NewOrder(new_order(&words[1..]))),
+            _ => money::body(words)
+                .or_else(|| duties::body(words))
+                .unwrap_or_else(|| Body::NewOrder(new_order(&words[1..]))),
         }
     }
 
@@ -171,11 +187,26 @@ impl Stage {
     }
 }
 
-fn at(nanoseconds: i64) -> Time {
+/// The reject of an event, if it is one.
+pub fn reject_of(event: &Event) -> Option<Reject> {
+    if let Event::Report(report) = event {
+        return report.reject;
+    }
+    if let Event::MassCancel(report) = event {
+        return report.reject;
+    }
+    if let Event::Operation(report) = event {
+        return report.reject;
+    }
+    None
+}
+
+/// An instant counted from the begin of day 1.
+pub fn at(nanoseconds: i64) -> Time {
     DAY.after(Nanoseconds(nanoseconds))
 }
 
-fn number(word: &str) -> i64 {
+pub fn number(word: &str) -> i64 {
     word.parse()
         .unwrap_or_else(|_| panic!("not a number: {word}"))
 }
@@ -184,7 +215,8 @@ fn price(word: &str) -> Price {
     desk::price(number(word))
 }
 
-fn value<'a>(words: &[&'a str], key: &str) -> Option<&'a str> {
+/// The value of a word KEY=VALUE, if it is there.
+pub fn value<'a>(words: &[&'a str], key: &str) -> Option<&'a str> {
     let pairs = words.iter().filter_map(|word| word.split_once('='));
     pairs
         .into_iter()

@@ -37,6 +37,7 @@ pub fn limits(rng: &mut Rng, limits: Limits) -> Limits {
         rates_max: rng.pick(&[4, 8, 16]),
         instructions_max: rng.pick(&[1, 3, 6]),
         references_max: rng.pick(&[2, 8, 8]),
+        risk_sets_max: 16,
         ..limits
     }
 }
@@ -75,8 +76,9 @@ fn clearing(instrument: u32) -> SetClearing {
     }
 }
 
-/// The commands that bring money into a world whose instruments have these terms.
-pub fn opening(rng: &mut Rng, all: &[InstrumentTerms]) -> Vec<Body> {
+/// The commands that bring money into a world whose instruments have these terms, to all accounts
+/// but the poor ones.
+pub fn opening(rng: &mut Rng, all: &[InstrumentTerms], poor: impl Fn(u32) -> bool) -> Vec<Body> {
     let (bank, warehouse) = (CustodianKind::Bank, CustodianKind::Warehouse);
     let mut list = vec![
         asset("PLAY", currency(2), PLAIN),
@@ -97,7 +99,7 @@ pub fn opening(rng: &mut Rng, all: &[InstrumentTerms]) -> Vec<Body> {
     for _ in 0..rng.pick(&[0, 2, 5]) {
         list.push(fees(rng));
     }
-    for account in 0..8 {
+    for account in (0..8).filter(|account| !poor(*account)) {
         for which in 0..3 {
             list.push(first(rng, all, account, which));
         }

@@ -14,7 +14,7 @@ use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::{OrderType, SelfTradePrevention, Time, TimeInForce};
 use sanjiang_engine::venue::{Action, Phase, TradingStatus};
 
-use super::paid;
+use super::{duties, paid};
 use crate::reference::Reference;
 
 /// One thing that has to happen at least once.
@@ -33,6 +33,8 @@ pub enum Cell {
     Fired(&'static str),
     /// A command about money, taken or refused.
     Command(&'static str, bool),
+    /// A new order or a replace, refused.
+    Refused(&'static str, RejectReason),
     Custody(&'static str),
     /// What the reference says of fees and holds.
     Money(&'static str),
@@ -97,7 +99,7 @@ const REPORTS: [&str; 9] = [
     "RESTATED",
 ];
 const BOOK: [&str; 3] = ["ADD", "CHANGE", "DELETE"];
-const EVENTS: [&str; 14] = [
+const EVENTS: [&str; 16] = [
     "Report",
     "Trade",
     "Book",
@@ -112,6 +114,8 @@ const EVENTS: [&str; 14] = [
     "ReferencePrice",
     "DayRolled",
     "Custody",
+    "Standing",
+    "Limits",
 ];
 
 const FIRED: [&str; 4] = ["day roll", "end of day", "timetable", "good till date"];
@@ -198,6 +202,8 @@ fn event_of(event: &Event) -> usize {
         Event::ReferencePrice(_) => 11,
         Event::DayRolled(_) => 12,
         Event::Custody(_) => 13,
+        Event::Standing(_) => 14,
+        Event::Limits(_) => 15,
         // Only the tools on a stopped folder cause them: `tests/acts`.
         Event::EpochBegan(_) | Event::Quarantined(_) => unreachable!("not generated"),
     }
@@ -247,6 +253,8 @@ pub fn reject_of(event: &Event) -> Option<RejectReason> {
         | Event::ReferencePrice(_)
         | Event::DayRolled(_)
         | Event::Custody(_)
+        | Event::Standing(_)
+        | Event::Limits(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => None,
     };
@@ -357,6 +365,8 @@ impl Coverage {
                 | Event::StatusChanged(_)
                 | Event::ReferencePrice(_)
                 | Event::DayRolled(_)
+                | Event::Standing(_)
+                | Event::Limits(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_) => {}
             }
@@ -374,7 +384,8 @@ impl Coverage {
 
     /// What is about money; `taken` says whether the command was, if it was looked at.
     fn count_money(&mut self, command: &Command, taken: Option<bool>, world: &Reference) {
-        if let (Some(name), Some(taken)) = (paid::command(&command.body), taken) {
+        let name = paid::command(&command.body).or(duties::command(&command.body));
+        if let (Some(name), Some(taken)) = (name, taken) {
             self.hit(Cell::Command(name, taken));
         }
         for mark in &world.reached {
@@ -406,6 +417,11 @@ impl Coverage {
         reject: Option<RejectReason>,
         duplicate: bool,
     ) {
+        match (&command.body, reject) {
+            (Body::NewOrder(_), Some(reason)) => self.hit(Cell::Refused("NEW", reason)),
+            (Body::ReplaceOrder(_), Some(reason)) => self.hit(Cell::Refused("REPLACE", reason)),
+            _ => {}
+        }
         let Some((action, phase, statuses)) = before.action else {
             return;
         };
@@ -519,5 +535,6 @@ fn required() -> Vec<(&'static str, Vec<Cell>)> {
         ),
     ];
     groups.extend(paid::required());
+    groups.extend(duties::required());
     groups
 }

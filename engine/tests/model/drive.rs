@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sanjiang_engine::command::{Body, Command, Sequenced};
 use sanjiang_engine::event::{CustodyStatus, Event, Events, ExecType};
-use sanjiang_engine::types::{OrderId, Sequence, Side, Time};
+use sanjiang_engine::types::{AccountId, OrderId, Sequence, Side, Time};
 
 use super::coverage::{Coverage, reject_of};
 use super::script::{Script, Step, internal, renamed};
@@ -205,6 +205,8 @@ impl Driver {
                 | Event::StatusChanged(_)
                 | Event::ReferencePrice(_)
                 | Event::DayRolled(_)
+                | Event::Standing(_)
+                | Event::Limits(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_) => plain.push(event),
             }
@@ -269,6 +271,17 @@ impl Driver {
             return Err(format!(
                 "positions: the rules say {expected:#?}, the engine has {found:#?}"
             ));
+        }
+        for account in (0..self.reference.accounts.len() as u32).map(AccountId::new) {
+            let counted = (
+                self.reference.counted(account),
+                self.subject.counted(account),
+            );
+            if counted.0 != counted.1 {
+                return Err(format!(
+                    "{account:?}, the rules and the engine: {counted:?}"
+                ));
+            }
         }
         self.subject.restore()?;
         self.coverage.restored += 1;

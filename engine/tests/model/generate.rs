@@ -11,6 +11,7 @@ use sanjiang_engine::types::{
 use sanjiang_engine::venue::Phase;
 
 use super::cash;
+use super::duties;
 use super::operate;
 use super::rng::Rng;
 use super::script::{Step, internal};
@@ -53,6 +54,7 @@ impl Generator {
             (if shut { 150 } else { 40 }, 4),
             (30, 5),
             (if deep { 20 } else { 70 }, 6),
+            (duties::weight(&world.limits), 7),
         ]);
         let body = match action {
             0 => Some(Body::NewOrder(self.new_order(world, time))),
@@ -61,6 +63,7 @@ impl Generator {
             3 => Some(self.mass_cancel(world)),
             4 => Some(operate::turn(rng, world)),
             5 => Some(operate::administer(rng, world, time)),
+            7 => Some(duties::turn(rng, world)),
             _ => cash::turn(rng, world, places, time),
         };
         let body = body.unwrap_or_else(|| Body::NewOrder(self.new_order(world, time)));

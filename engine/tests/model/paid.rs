@@ -75,6 +75,8 @@ pub fn command(body: &Body) -> Option<&'static str> {
         | Body::SetTradingStatus(_)
         | Body::SetReferencePrice(_)
         | Body::SetLimits(_)
+        | Body::Standing(_)
+        | Body::Limits(_)
         | Body::AcceptClock(_)
         | Body::Tick
         | Body::SessionsLost

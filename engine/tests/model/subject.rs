@@ -118,6 +118,12 @@ impl Subject {
         (list, circulation.collect())
     }
 
+    /// What is counted of an account: live orders, messages and trades of its day.
+    pub fn counted(&self, account: AccountId) -> (u32, u64, u64) {
+        let (_, usage) = self.0.risk_of_account(account, None);
+        (usage.open_orders, usage.sent, usage.trades)
+    }
+
     /// The engine becomes one restored from its own sections, which must be the same.
     pub fn restore(&mut self) -> Result<(), String> {
         let limits = *self.0.limits();

@@ -18,6 +18,7 @@ use sanjiang_engine::types::{
 use sanjiang_engine::venue::{Model, Phase, Regime};
 
 use super::cash;
+use super::duties;
 use super::rng::Rng;
 
 pub const SECOND: i64 = 1_000_000_000;
@@ -46,6 +47,7 @@ pub fn lots(lots: i64) -> Quantity {
 pub fn limits(rng: &mut Rng) -> Limits {
     let small = small_limits(rng);
     let small = cash::limits(rng, small);
+    let small = duties::limits(rng, small);
     if !rng.permille(30) {
         return small;
     }
@@ -260,7 +262,8 @@ pub fn opening(rng: &mut Rng, limits: &Limits) -> Vec<Body> {
             terms,
         })));
     }
-    list.extend(cash::opening(rng, &terms[..count]));
+    let poor = |account| duties::poor(limits, account);
+    list.extend(cash::opening(rng, &terms[..count], poor));
     if rng.permille(700) {
         let instrument = InstrumentId::new(1);
         let away = i64::from(terms[1].price_sign == PriceSign::Any);

@@ -148,6 +148,7 @@ fn fold_body(body: &mut Body, shard: &Shard) {
         | Body::Instruct(_)
         | Body::Acknowledge(_)
         | Body::CloseCustodyDate(_) => fold_money(body, shard),
+        Body::Standing(_) | Body::Limits(_) => fold_duty(body),
         Body::SetLimits(_)
         | Body::AcceptClock(_)
         | Body::Tick
@@ -256,11 +257,46 @@ fn fold_market(body: &mut Body) {
         | Body::Instruct(_)
         | Body::Acknowledge(_)
         | Body::CloseCustodyDate(_)
+        | Body::Standing(_)
+        | Body::Limits(_)
         | Body::Tick
         | Body::SessionsLost
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
         | Body::Quarantine(_) => {}
+    }
+}
+
+/// Parties and limits meet too: few of them, limits within their bounds.
+fn fold_duty(body: &mut Body) {
+    let participant = |id: ParticipantId| ParticipantId::new(id.index() % 2);
+    let venue = |id: VenueId| VenueId::new(id.index() % 2);
+    match body {
+        Body::Standing(StandingCommand::SetStanding(set)) => match &mut set.party {
+            Party::Participant(id) => *id = participant(*id),
+            Party::Account(id) => *id = account(*id),
+        },
+        Body::Standing(StandingCommand::SetRoles(set)) => {
+            (set.venue, set.participant) = (venue(set.venue), participant(set.participant));
+        }
+        Body::Standing(StandingCommand::SetAccess(set)) => set.venue = venue(set.venue),
+        Body::Standing(StandingCommand::SetRegistration(set)) => {
+            set.participant = participant(set.participant);
+        }
+        Body::Limits(LimitsCommand::SetRiskLimits(set)) => {
+            match &mut set.scope {
+                RiskScope::Venue(id) => *id = venue(*id),
+                RiskScope::Participant(id) => *id = participant(*id),
+                RiskScope::Account(id) => *id = account(*id),
+            }
+            if let Some(throttle) = &mut set.limits.throttle {
+                (throttle.rate, throttle.burst) = (throttle.rate % 9, throttle.burst % 9);
+            }
+            if let Some(limit) = &mut set.limits.order_to_trade {
+                (limit.ratio, limit.allowance) = (limit.ratio % 3, limit.allowance % 50);
+            }
+        }
+        _ => unreachable!("another part folds it: {body:?}"),
     }
 }
 

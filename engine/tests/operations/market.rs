@@ -29,6 +29,7 @@ pub const LIMITS: Limits = Limits {
     rates_max: 8,
     instructions_max: 8,
     references_max: 16,
+    risk_sets_max: 16,
     sessions_max: 8,
     requests_capacity: 2_048,
 };
@@ -232,6 +233,8 @@ fn reject_of(event: &Event) -> Option<sanjiang_engine::reject::Reject> {
         | Event::ReferencePrice(_)
         | Event::DayRolled(_)
         | Event::Custody(_)
+        | Event::Standing(_)
+        | Event::Limits(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => None,
     }

@@ -55,6 +55,8 @@ fn line(event: &Event) -> String {
                 report.direction, report.status
             )
         }
+        Event::Standing(changed) => format!("standing {changed:?}"),
+        Event::Limits(set) => format!("limits {set:?}"),
         Event::Trade(_)
         | Event::Indicative(_)
         | Event::Uncrossed(_)

@@ -134,6 +134,9 @@ impl Reference {
         let buy = fill(self, sides[0], settled[0]);
         let sell = fill(self, sides[1], settled[1]);
         let instrument = self.get(ids[0]).instrument;
+        for id in sides {
+            self.did(self.get(id).account, instrument, registry::Deed::Trade);
+        }
         self.instruments[instrument].last = Some(at);
         self.run.push(at);
         let (instrument, price, quantity) = (handle(instrument), price(at), lots(quantity));

@@ -24,8 +24,8 @@ use sanjiang_engine::types::*;
 use sanjiang_engine::venue::*;
 
 pub use ledger::Holder;
-pub use registry::Money;
 use registry::{Account, Calendar, Instrument, Request, Session, Venue};
+pub use registry::{Limited, Money, Stands, code_is_right};
 
 /// A fault put in on purpose, to prove that the comparison sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,6 +44,10 @@ pub enum Fault {
     FeeDown,
     /// Self-trade prevention that decrements leaves the holds as they were.
     DecrementKeepsHold,
+    /// A replace takes no token.
+    TokenKept,
+    /// A suspended account may still replace its orders.
+    SuspensionForgotten,
 }
 
 /// What an order is now. A stop becomes `Market` or `Limit` when it is elected.
@@ -110,6 +114,8 @@ pub struct Reference {
     pub sessions: Vec<Session>,
     pub orders: Vec<Order>,
     pub money: Money,
+    pub stands: Stands,
+    pub limited: Limited,
     requests: Vec<Request>,
     requests_max: u32,
     requests_reserved: u32,
@@ -184,6 +190,8 @@ impl Reference {
             sessions: Vec::new(),
             orders: Vec::new(),
             money: Money::default(),
+            stands: Stands::default(),
+            limited: Limited::default(),
             requests: Vec::new(),
             requests_max: limits.requests_capacity,
             requests_reserved: limits.requests_capacity / 4,

@@ -12,13 +12,13 @@ impl Reference {
     }
 
     /// The ladder of section 2; the order, if it passes.
-    fn check(&self, new: &NewOrder) -> Result<Order, R> {
+    fn check(&self, new: &NewOrder) -> Result<Order, Reject> {
         let account = self
             .accounts
             .get(new.account.place())
             .ok_or(R::UnknownAccount)?;
         let (i, side, tif) = (new.instrument.place(), new.side, new.time_in_force);
-        fails(i >= self.instruments.len(), R::UnknownInstrument)?;
+        self.may_trade(new.account, i, side)?;
         let asked = asked(&new.order_type);
         self.entry(new, &asked)?;
         self.sign(i, &[asked.given, asked.stop])?;
@@ -68,7 +68,9 @@ impl Reference {
             accrued: 0,
             held: 0,
         };
+        self.may_send(new.account, i)?;
         self.room(&order, asked.kind == Kind::Limit || (waits && market))?;
+        self.may_have(&order)?;
         if self.phase(i) == Phase::Continuous && !waits && order.stop.is_none() {
             self.outcome(&order, new.min_quantity)?;
         }
@@ -117,6 +119,7 @@ impl Reference {
         if order.held > 0 && order.side == Side::Sell {
             self.reached.push("seller with money held");
         }
+        self.was_sent(order.account, order.instrument);
         self.orders.push(order);
         self.report(id, ExecType::New, Cause::Request);
         self.place(id);
@@ -160,12 +163,41 @@ impl Reference {
         fails(self.accounts.len() <= account.place(), R::UnknownAccount)
     }
 
-    pub(super) fn replace(&mut self, replace: &ReplaceOrder) -> Result<(), Reject> {
+    /// Standing, the instrument, and the role at its venue.
+    fn may_trade(&self, account: AccountId, i: usize, side: Side) -> Result<(), R> {
+        self.may_enter(account)?;
+        if i >= self.instruments.len() {
+            return Err(R::UnknownInstrument);
+        }
+        self.may_take_side(account, i, side)
+    }
+
+    /// Limits of open orders and of the position.
+    fn may_have(&self, order: &Order) -> Result<(), R> {
+        self.may_open(order.account, order.instrument)?;
+        if order.side == Side::Sell {
+            return Ok(());
+        }
+        self.may_buy(order.account, order.instrument, order.leaves)
+    }
+
+    /// The order of a replace, if its account may replace it now.
+    fn replaceable(&self, replace: &ReplaceOrder) -> Result<Order, Reject> {
         self.known_account(replace.account)?;
+        if self.fault != Some(Fault::SuspensionForgotten) {
+            self.may_enter(replace.account)?;
+        }
         let id = self.live(replace.order, replace.account)?;
         let order = self.get(id).clone();
-        let i = order.instrument;
-        self.permits(i, Action::Replace)?;
+        self.may_take_side(replace.account, order.instrument, order.side)?;
+        self.permits(order.instrument, Action::Replace)?;
+        self.is_qualified(replace.account, order.instrument)?;
+        Ok(order)
+    }
+
+    pub(super) fn replace(&mut self, replace: &ReplaceOrder) -> Result<(), Reject> {
+        let order = self.replaceable(replace)?;
+        let (id, i) = (order.id, order.instrument);
         let (limit, stop) = (
             replace.price.map(Price::ticks),
             replace.stop_price.map(Price::ticks),
@@ -194,8 +226,13 @@ impl Reference {
         self.static_band(i, &[limit, stop])?;
         let booked = order.place == Place::Book;
         self.dynamic_band(i, order.side, limit.filter(|_| order.place != Place::Stop))?;
+        self.may_send(replace.account, i)?;
         let no_level = limit.is_some_and(|at| self.no_level(i, order.side, at));
         fails(booked && no_level, R::PriceLevels)?;
+        let more = quantity - order.quantity;
+        if more > 0 && order.side == Side::Buy {
+            self.may_buy(replace.account, i, more)?;
+        }
         let takes = booked && self.phase(i) == Phase::Continuous && order.post_only;
         let priced = Order {
             price: new.0,
@@ -207,6 +244,9 @@ impl Reference {
         self.funded(&priced, (order.held, goods))?;
         let held = self.hold(&priced).0;
         self.note_replace(order.held, held);
+        if self.fault != Some(Fault::TokenKept) {
+            self.was_sent(replace.account, i);
+        }
         let now = self.get_mut(id);
         (now.price, now.stop, now.quantity) = new;
         (now.leaves, now.held) = (priced.leaves, held);

@@ -102,6 +102,8 @@ impl Reference {
             | Body::SemanticsVersion(_)
             | Body::BeginEpoch(_)
             | Body::Quarantine(_) => None,
+            Body::Standing(command) => self.stand(command)?,
+            Body::Limits(LimitsCommand::SetRiskLimits(set)) => self.set_risk_limits(set)?,
             _ => self.clear(envelope, body)?,
         };
         self.answer(None, handle);
@@ -137,6 +139,10 @@ impl Reference {
         }
         if create.owner.place() >= self.owners.len() {
             return Err(R::UnknownOwner.into());
+        }
+        let joined = self.standing(Party::Participant(create.participant));
+        if joined == Standing::Closed {
+            return Err(R::ParticipantSuspended.into());
         }
         new_name(&create.name, self.accounts.iter().map(|known| &known.name))?;
         let handle = next(self.accounts.len(), self.limits.accounts_max)?;
@@ -202,6 +208,7 @@ impl Reference {
         let now = i128::from(self.time.nanoseconds());
         self.venues.push(Venue {
             name: create.name,
+            regimes: regimes.clone(),
             models: models.clone(),
             demonstration: create.demonstration,
             calendar,

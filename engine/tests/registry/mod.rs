@@ -9,13 +9,18 @@ mod law;
 mod money;
 mod phases;
 mod requests;
+mod risk;
 mod rules;
+mod standing;
 mod time;
 
 use super::*;
+use money::Instruction;
 pub use money::{Cleared, Money};
 pub use phases::call;
+pub use risk::{Deed, Limited};
 pub use rules::{asked, fails};
+pub use standing::{Stands, code_is_right};
 
 pub struct Account {
     pub name: Name,
@@ -33,6 +38,7 @@ pub struct Calendar {
 
 pub struct Venue {
     pub name: Name,
+    pub regimes: Vec<Regime>,
     pub models: Vec<Model>,
     pub demonstration: Demonstration,
     pub calendar: Option<usize>,

@@ -20,6 +20,17 @@ impl Reference {
             + i128::from(calendar.roll.0)
     }
 
+    /// The date of the last day that began at an instrument's venue.
+    pub(in crate::reference) fn trading_day(&self, instrument: usize) -> i64 {
+        let venue = &self.venues[self.instruments[instrument].venue];
+        let calendar = venue.calendar.map(|at| &self.calendars[at]);
+        let days = calendar.into_iter().flat_map(|one| {
+            let begun = |day: &&i32| Self::begins(one, **day) <= venue.rolled;
+            one.days.iter().filter(begun)
+        });
+        days.max().map_or(i64::MIN, |day| i64::from(*day))
+    }
+
     /// All that is to come: instant, kind, id.
     fn deadlines(&self) -> Vec<(i128, u8, u64)> {
         let mut list = Vec::new();

@@ -168,6 +168,7 @@ pub fn limits() -> Limits {
         rates_max: 16,
         instructions_max: 16,
         references_max: 64,
+        risk_sets_max: 16,
         sessions_max: 16,
         requests_capacity: 1_024,
     }

@@ -140,6 +140,8 @@ fn item(body: &Body, index: u32, event: &Event) -> Option<Item> {
         | Event::ReferencePrice(_)
         | Event::DayRolled(_)
         | Event::Custody(_)
+        | Event::Standing(_)
+        | Event::Limits(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => return None,
     })

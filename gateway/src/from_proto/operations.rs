@@ -129,7 +129,12 @@ context!(
     SetTierRequest,
     InstructRequest,
     AcknowledgeInstructionRequest,
-    CloseCustodyDateRequest
+    CloseCustodyDateRequest,
+    SetStandingRequest,
+    SetRolesRequest,
+    SetAccessRequest,
+    SetRegistrationRequest,
+    SetRiskLimitsRequest
 );
 
 impl Asks for v1::CreateParticipantRequest {

@@ -159,6 +159,8 @@ impl LiveOrders {
             | Event::StatusChanged(_)
             | Event::ReferencePrice(_)
             | Event::DayRolled(_)
+            | Event::Standing(_)
+            | Event::Limits(_)
             | Event::EpochBegan(_)
             | Event::Quarantined(_) => Ok(()),
         }

@@ -154,6 +154,8 @@ fn is_history(event: &Event) -> bool {
         | Event::StatusChanged(_)
         | Event::ReferencePrice(_)
         | Event::DayRolled(_)
+        | Event::Standing(_)
+        | Event::Limits(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_) => false,
     }
@@ -183,6 +185,8 @@ fn ask(body: &Body) -> Ask {
         | Body::Instruct(_)
         | Body::Acknowledge(_)
         | Body::CloseCustodyDate(_)
+        | Body::Standing(_)
+        | Body::Limits(_)
         | Body::AcceptClock(_) => Ask::Operation,
         Body::OpenSession(_)
         | Body::Tick

@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status};
 use super::balances;
 use super::operations::{Reported, change};
 use super::pages::page;
-use super::postings;
+use super::{parties, postings};
 use crate::directory::{AccountEntry, Tables};
 use crate::errors::{Failure, Kind};
 use crate::exchange::Exchange;
@@ -115,15 +115,8 @@ impl Accounts for AccountsService {
         &self,
         request: Request<v1::GetParticipantRequest>,
     ) -> Result<Response<v1::Participant>, Status> {
-        let participant_id = request.into_inner().participant_id;
-        let tables = self.exchange.directory.read();
-        let kind = Kind::Participant;
-        let look = |tables: &Tables, name: &str| tables.participants.find(name);
-        let handle = find(&tables, "participant_id", &participant_id, kind, look)?;
-        Ok(Response::new(v1::Participant {
-            participant_id,
-            handle,
-        }))
+        let answer = parties::get_participant(&self.exchange, request.into_inner()).await?;
+        Ok(Response::new(answer))
     }
 
     async fn get_beneficial_owner(
@@ -145,6 +138,22 @@ impl Accounts for AccountsService {
             beneficial_owner_id,
             handle,
         }))
+    }
+
+    async fn get_standing(
+        &self,
+        request: Request<v1::GetStandingRequest>,
+    ) -> Result<Response<v1::GetStandingResponse>, Status> {
+        let answer = parties::get_standing(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn get_risk_limits(
+        &self,
+        request: Request<v1::GetRiskLimitsRequest>,
+    ) -> Result<Response<v1::GetRiskLimitsResponse>, Status> {
+        let answer = parties::get_risk_limits(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
     }
 
     async fn instruct(&self, request: Request<v1::InstructRequest>) -> Reported {

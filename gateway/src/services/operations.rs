@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use engine::command::{Body, Command, Demonstration};
+use engine::command::{Body, Command, Demonstration, LimitsCommand, RiskScope, StandingCommand};
 use engine::types::{PrincipalId, Sequence};
 use proto::v1;
 use proto::v1::operations_server::Operations;
@@ -96,6 +96,26 @@ impl Operations for OperationsService {
     }
 
     async fn set_tier(&self, request: Request<v1::SetTierRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_standing(&self, request: Request<v1::SetStandingRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_roles(&self, request: Request<v1::SetRolesRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_access(&self, request: Request<v1::SetAccessRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_registration(&self, request: Request<v1::SetRegistrationRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_risk_limits(&self, request: Request<v1::SetRiskLimitsRequest>) -> Reported {
         Ok(self.change(request.get_ref()).await?)
     }
 
@@ -242,6 +262,12 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         Body::SetFees(set) => of_venue(set.venue),
         Body::Instruct(instruct) => of_custodian(instruct.custodian),
         Body::CloseCustodyDate(close) => of_custodian(close.custodian),
+        Body::Standing(StandingCommand::SetRoles(set)) => of_venue(set.venue),
+        Body::Standing(StandingCommand::SetAccess(set)) => of_venue(set.venue),
+        Body::Limits(LimitsCommand::SetRiskLimits(set)) => match set.scope {
+            RiskScope::Venue(venue) => of_venue(venue),
+            RiskScope::Participant(_) | RiskScope::Account(_) => tables.all_demonstration(),
+        },
         // A demonstration's custodian leaves nothing to be acknowledged.
         Body::Acknowledge(_) => false,
         Body::NewOrder(_)
@@ -255,6 +281,7 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         | Body::SetCalendar(_)
         | Body::SetLimits(_)
         | Body::SetTier(_)
+        | Body::Standing(StandingCommand::SetStanding(_) | StandingCommand::SetRegistration(_))
         | Body::AcceptClock(_)
         | Body::Tick
         | Body::SessionsLost

@@ -119,6 +119,43 @@ fn of_the_engine(usage: &Usage) -> Vec<v1::Limit> {
             "sessions ever opened; one more is closed with TOO_MANY_SESSIONS",
         ),
         limit(
+            ("assets", Kept::Fixed),
+            (usage.assets_max, usage.assets),
+            "currencies and kinds of goods; one more is rejected with TOO_MANY",
+        ),
+        limit(
+            ("custodians", Kept::Fixed),
+            (usage.custodians_max, usage.custodians),
+            "banks and warehouses; one more is rejected with TOO_MANY",
+        ),
+        limit(
+            ("positions", Kept::Fixed),
+            (usage.positions_max, usage.positions),
+            "positions of accounts, venues and custodians; an order that needs one more is \
+             rejected with POSITIONS, an instruction with TOO_MANY",
+        ),
+        limit(
+            ("fee_rates", Kept::Fixed),
+            (usage.rates_max, usage.rates),
+            "different rates of fees ever set; one more is rejected with TOO_MANY",
+        ),
+        limit(
+            ("pending_instructions", Kept::Fixed),
+            (usage.instructions_max, usage.instructions),
+            "instructions no custodian has answered; one more is rejected with TOO_MANY",
+        ),
+        limit(
+            ("custody_references", Kept::Fixed),
+            (usage.references_max, usage.references),
+            "custodians' references of dates that are open; one more is rejected with TOO_MANY \
+             until a date is closed",
+        ),
+        limit(
+            ("risk_limit_sets", Kept::Fixed),
+            (usage.risk_sets_max, usage.risk_sets),
+            "different sets of risk limits ever set; one more is rejected with TOO_MANY",
+        ),
+        limit(
             ("venues", Kept::Fixed),
             (usage.venues_max, usage.venues),
             "venues; one more is rejected with TOO_MANY",

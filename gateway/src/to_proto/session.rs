@@ -77,6 +77,8 @@ pub fn session_reports(
             | Event::ReferencePrice(_)
             | Event::DayRolled(_)
             | Event::Custody(_)
+            | Event::Standing(_)
+            | Event::Limits(_)
             | Event::EpochBegan(_)
             | Event::Quarantined(_) => {}
         }
