@@ -431,12 +431,6 @@ impl Engine {
     #[inline]
     fn floor<'a>(&'a mut self, instrument: InstrumentId, events: &'a mut Events) -> Floor<'a> {
         self.keep_setting(instrument);
-        self.kept_floor(instrument, events)
-    }
-
-    /// As [`Engine::floor`], right after the instrument's row was kept.
-    #[inline]
-    fn kept_floor<'a>(&'a mut self, instrument: InstrumentId, events: &'a mut Events) -> Floor<'a> {
         let place = instrument.place();
         if self.markets.get(place).is_none_or(Option::is_none) {
             self.open_market(place);

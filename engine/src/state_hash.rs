@@ -6,11 +6,12 @@
 //! events), then the pairs of each event. So the value at a sequence does not depend on how
 //! commands were batched, and nothing is written that is only read back.
 //!
-//! One step takes a pair `(x, y)` into the two words `(a, b)` of the state: of the 128-bit product
-//! of `a ^ x` and `b ^ y` the high half is added to `b`; the new `a` is `a ^ x`, xored with the low
-//! half and that sum, so a product of nothing loses nothing. The value is `xxh3_128` of the state's
-//! sixteen bytes. It finds differences, not forgers, as the hash of 4 KiB blocks before it did, at
-//! a third of the instructions (callgrind).
+//! A step takes a pair `(x, y)` into the two words `(a, b)` of the state: `a ^ x` and `b ^ y` are
+//! each multiplied by an odd constant and rotated; after the pairs of an event each word is added
+//! to the other. Every step can be undone, so states that differ stay different as long as the
+//! same events follow. The value is `xxh3_128` of the state's sixteen bytes. It finds differences,
+//! not forgers, as the hash of 4 KiB blocks before it did, at a third of its instructions
+//! (callgrind).
 //!
 //! Invariant: the pairs of an event never change within one semantics version. Not here: bytes
 //! of commands (`journal::codec`), of contents (`engine::sections`).
@@ -61,6 +62,7 @@ impl EventHasher {
         state.pair(sequence.value(), events.len() as u64);
         for event in events {
             event.put_pairs(&mut state);
+            state.mix();
         }
         self.state = state;
     }

@@ -59,7 +59,7 @@ impl Engine {
             Ok(())
         };
         let market = self.market(order.instrument);
-        let entry = Entry::new(order, owner);
+        let entry = Entry::new(order, owner, setting);
         entry.check_phase(setting)?;
         self.check_qualified(&trader)?;
         lawful.map_err(|reason| self.with_basis(order.instrument, reason))?;
@@ -106,7 +106,6 @@ impl Engine {
         session: Option<SessionId>,
         events: &mut Events,
     ) {
-        self.keep_setting(order.instrument);
         let checked = match self.check_new(order, session, self.time) {
             Ok(checked) => checked,
             Err(reject) => return self.refuse_new(order, reject, Counted::Yes, events),
@@ -115,7 +114,7 @@ impl Engine {
         self.count_sent(order.account, order.instrument);
         let sequence = self.sequence;
         self.switches.note_origin(self.arena.next_slot(), session);
-        let mut floor = self.kept_floor(order.instrument, events);
+        let mut floor = self.floor(order.instrument, events);
         let Floor {
             market,
             setting,
@@ -131,14 +130,6 @@ impl Engine {
             return Err(RejectReason::UnknownAccount);
         }
         own_order(&self.arena, account, order).ok_or(RejectReason::UnknownOrder)
-    }
-
-    /// Makes sure that the row of the order's instrument is kept, if the order lives.
-    #[inline]
-    fn keep_setting_of(&mut self, order: OrderId) {
-        if let Some(slot) = self.arena.find(order) {
-            self.keep_setting(self.instrument_of(slot));
-        }
     }
 
     /// The setting of a live order's instrument.
@@ -163,7 +154,6 @@ impl Engine {
 
     #[inline(never)]
     pub(super) fn cancel_order(&mut self, command: &CancelOrder, events: &mut Events) {
-        self.keep_setting_of(command.order);
         let slot = match self.check_cancel(command) {
             Ok(slot) => slot,
             Err(reason) => {
@@ -173,7 +163,7 @@ impl Engine {
             }
         };
         // Nothing below can fail.
-        let mut floor = self.kept_floor(self.instrument_of(slot), events);
+        let mut floor = self.floor(self.instrument_of(slot), events);
         let cause = Cause::Request;
         floor
             .market
@@ -260,7 +250,6 @@ impl Engine {
         session: Option<SessionId>,
         events: &mut Events,
     ) {
-        self.keep_setting_of(command.order);
         let (slot, replacement, needed) = match self.check_replace(command, session, self.time) {
             Ok(checked) => checked,
             Err(reject) => {
@@ -277,7 +266,7 @@ impl Engine {
             let leaves = values.leaves(self.arena.row(slot).cumulative());
             self.count_replaced(slot, leaves);
         }
-        let mut floor = self.kept_floor(self.instrument_of(slot), events);
+        let mut floor = self.floor(self.instrument_of(slot), events);
         let Floor {
             market,
             setting,
