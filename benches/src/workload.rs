@@ -142,12 +142,15 @@ impl Player {
     pub fn play(&mut self, operation: &Operation) {
         let body = self.body(operation);
         self.world.apply(body);
-        let (Operation::Add { id, .. } | Operation::Cancel { id } | Operation::Replace { id, .. }) =
-            *operation;
-        self.learn(id);
+        match *operation {
+            Operation::Add { id, .. } | Operation::Replace { id, .. } => self.learn(id),
+            // Nothing trades and nothing is new.
+            Operation::Cancel { .. } => {}
+        }
     }
 
     /// The operation as a command's body, by the ids known now.
+    #[inline]
     pub fn body(&self, operation: &Operation) -> Body {
         match *operation {
             Operation::Add {

@@ -213,6 +213,7 @@ impl World {
     }
 
     /// Applies `body` as the next command; its events replace those of the one before.
+    #[inline]
     pub fn apply(&mut self, body: Body) -> Sequence {
         self.next.value.envelope.identity = self.identity();
         self.next.value.body = body;

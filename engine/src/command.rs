@@ -9,6 +9,11 @@ mod clearing;
 mod limits;
 mod margin;
 mod standing;
+mod receipts;
+mod correction;
+mod credit;
+mod settlement;
+mod switch;
 
 pub use clearing::{
     Acknowledge, AssetClass, CloseCustodyDate, CreateAsset, CreateCustodian, CustodianKind,
@@ -18,6 +23,21 @@ pub use limits::{LimitsCommand, OrderToTrade, RiskLimits, RiskScope, SetRiskLimi
 pub use standing::{
     Access, Party, Roles, SetAccess, SetRegistration, SetRoles, SetStanding, Standing,
     StandingCommand,
+};
+pub use receipts::{
+    EncumberReceipt, Encumbrance, HeldReceipt, IssueReceipt, LiftReceipt, MergeReceipts,
+    ReceiptCommand, ReceiptPart, SplitReceipt, TransferReceipt,
+};
+pub use correction::{CorrectionCommand, TradeRef};
+
+pub use credit::{
+    CreditCommand, Half, MoveCollateral, Pledging, SetCreditLine, SetHaircut, SetScore, Transfer,
+    TransferHalf,
+};
+pub use settlement::{HolderCount, SetSettlement, SettlementCommand};
+pub use switch::{
+    ArmDeadMan, KillScope, OnDisconnect, Position, SetDisconnectPolicy, SetKillSwitch,
+    SwitchCommand,
 };
 
 pub use margin::{MarginCommand, Mark, SetMargin, SetSettlementPrice};
@@ -151,6 +171,14 @@ pub enum Body {
     Standing(StandingCommand),
     /// Pre-trade risk.
     Limits(LimitsCommand),
+    /// An act on warehouse receipts.
+    Receipts(Box<ReceiptCommand>),
+    /// A trade is busted or corrected.
+    Correction(CorrectionCommand),
+    /// Credit lines, collateral, transfers.
+    Credit(CreditCommand),
+    /// An instrument's settlement.
+    Settlement(Box<SettlementCommand>),
     /// Margin forwards: their terms, prices and marks.
     Margin(MarginCommand),
     /// Time passes: the sequencer puts one before any command at or past the next deadline.
@@ -165,6 +193,8 @@ pub enum Body {
     /// One command is never applied again. Written only by the tool on a stopped folder, as the
     /// only command of its record.
     Quarantine(Quarantine),
+    /// Kill switches, cancel on disconnect, dead-man timers.
+    Switch(SwitchCommand),
 }
 
 impl Body {
@@ -198,12 +228,17 @@ impl Body {
             | Self::CloseCustodyDate(_)
             | Self::Standing(_)
             | Self::Limits(_)
+            | Self::Receipts(_)
+            | Self::Correction(_)
+            | Self::Credit(_)
+            | Self::Settlement(_)
             | Self::Margin(_)
             | Self::Tick
             | Self::SessionsLost
             | Self::SemanticsVersion(_)
             | Self::BeginEpoch(_)
-            | Self::Quarantine(_) => None,
+            | Self::Quarantine(_)
+            | Self::Switch(_) => None,
         }
     }
 }

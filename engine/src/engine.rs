@@ -6,16 +6,23 @@
 
 mod clearing;
 mod clock;
+mod correction;
+mod credit;
 mod day_ends;
+mod holds;
 mod margin;
 mod operations;
 mod orders;
 mod risk;
+mod receipts;
 mod sections;
 mod settings;
 mod standing;
+mod settlement;
+mod switch;
 mod views;
 
+pub use holds::{Held, HeldFor};
 pub use sections::{SectionId, SectionsError};
 pub use views::{LiveOrder, LivePlace, Usage};
 
@@ -35,11 +42,13 @@ use crate::risk::Risk;
 use crate::sessions::{Refusal, Sessions};
 use crate::standing::Standings;
 use crate::state_hash::{EventHash, EventHasher};
+use crate::switch::Switches;
 use crate::tracked::Tracked;
 use crate::types::{InstrumentId, Price, Sequence, Time};
 use crate::venue::Venues;
 use day_ends::DayEnds;
 use settings::Settings;
+use switch::session_of;
 
 /// All of a shard's contents: parties, venues, books, and what is needed to recognise retries.
 #[derive(Debug)]
@@ -53,6 +62,7 @@ pub struct Engine {
     venues: Tracked<Venues>,
     clearing: Clearing,
     standings: Standings,
+    switches: Switches,
     risk: Risk,
     arena: Arena,
     /// By instrument handle; made at the instrument's first order.
@@ -65,6 +75,8 @@ pub struct Engine {
     /// Instruments whose indicative may have changed in this command.
     touched: Vec<u32>,
     scratch: Scratch,
+    /// How many events there were before those of this command.
+    first_event: usize,
     hasher: EventHasher,
 }
 
@@ -88,6 +100,7 @@ impl Engine {
             venues: Tracked::new(Venues::new(&limits)),
             clearing: Clearing::new(&limits),
             standings: Standings::new(&limits),
+            switches: Switches::new(&limits),
             risk: Risk::new(&limits),
             arena: Arena::new(limits.orders_max, limits.accounts_max),
             markets: Vec::new(),
@@ -97,6 +110,7 @@ impl Engine {
             day_ends: DayEnds::default(),
             touched: Vec::new(),
             scratch: Scratch::new(),
+            first_event: 0,
             hasher: EventHasher::default(),
             limits,
         }
@@ -108,6 +122,7 @@ impl Engine {
     pub fn apply(&mut self, command: &Sequenced<Command>, events: &mut Events) {
         self.advance(command);
         let first = events.len();
+        self.first_event = first;
         match self.admit(&command.value) {
             Ok(()) => self.carry_out(&command.value, events),
             Err(Refusal::Duplicate(duplicate)) => events.push(Event::Duplicate(duplicate)),
@@ -115,7 +130,11 @@ impl Engine {
                 self.refuse(&command.value, reason.into(), events);
             }
         }
+        if self.clearing.has_debts() {
+            self.clearing.repay_debts(events);
+        }
         self.timers.tidy(&self.arena);
+        self.clearing.repay(events);
         self.hasher.add(self.sequence, &events.as_slice()[first..]);
     }
 
@@ -158,6 +177,9 @@ impl Engine {
         );
         self.sequence = command.sequence;
         self.time = command.time;
+        if self.clearing.trades.pass(self.sequence, self.time) {
+            self.clearing.trades.forget_old(&self.venues);
+        }
     }
 
     /// What the engine would answer to a command at `time`: the same ladder of checks, carried out
@@ -233,9 +255,13 @@ impl Engine {
 
     fn carry_out(&mut self, command: &Command, events: &mut Events) {
         match &command.body {
-            Body::NewOrder(order) => self.new_order(order, events),
+            Body::NewOrder(order) => {
+                self.new_order(order, session_of(&command.envelope), events);
+            }
             Body::CancelOrder(cancel) => self.cancel_order(cancel, events),
-            Body::ReplaceOrder(replace) => self.replace_order(replace, events),
+            Body::ReplaceOrder(replace) => {
+                self.replace_order(replace, session_of(&command.envelope), events);
+            }
             Body::MassCancel(mass_cancel) => self.mass_cancel(mass_cancel, events),
             Body::OpenSession(open) => {
                 self.open_session(command.envelope.principal, open, events);
@@ -277,25 +303,41 @@ impl Engine {
             | Body::CloseCustodyDate(_) => self.clear(command, events),
             Body::Standing(standing) => self.stand(standing, events),
             Body::Limits(limits) => self.limit(limits, events),
+            Body::Receipts(act) => self.act_on_receipts(&command.envelope, act, events),
+            Body::Correction(correction) => {
+                self.correct(&command.envelope, correction, events);
+            }
+            Body::Credit(credit) => self.credit(credit, &command.envelope, events),
+            Body::Settlement(settlement) => {
+                let done = self.settlement(&command.envelope, settlement);
+                operation(events, done.map(|()| None));
+            }
             Body::Margin(command) => self.change_margin(command, events),
             Body::Tick => self.tick(events),
             Body::BeginEpoch(begin) => {
                 events.push(Event::EpochBegan(*begin));
                 operation(events, Ok(None));
             }
-            Body::AcceptClock(_)
-            | Body::SessionsLost
-            | Body::SemanticsVersion(_)
-            | Body::Quarantine(_) => operation(events, Ok(None)),
+            Body::SessionsLost => self.lose_sessions(events),
+            Body::AcceptClock(_) | Body::SemanticsVersion(_) | Body::Quarantine(_) => {
+                operation(events, Ok(None));
+            }
+            Body::Switch(switch) => self.switch(command.envelope.principal, switch, events),
         }
     }
 
     /// The checks after the duplicate group, changing nothing.
     fn check(&self, command: &Command, time: Time) -> Result<(), Reject> {
         match &command.body {
-            Body::NewOrder(order) => self.check_new(order, time).map(|_| ()),
+            Body::NewOrder(order) => {
+                let session = session_of(&command.envelope);
+                self.check_new(order, session, time).map(|_| ())
+            }
             Body::CancelOrder(cancel) => Ok(self.check_cancel(cancel).map(|_| ())?),
-            Body::ReplaceOrder(replace) => self.check_replace(replace, time).map(|_| ()),
+            Body::ReplaceOrder(replace) => {
+                let session = session_of(&command.envelope);
+                self.check_replace(replace, session, time).map(|_| ())
+            }
             Body::MassCancel(mass_cancel) => Ok(self.check_mass_cancel(mass_cancel)?),
             Body::OpenSession(open) => {
                 let known = self.sessions.check_open(command.envelope.principal, open);
@@ -321,7 +363,18 @@ impl Engine {
             | Body::Acknowledge(_)
             | Body::CloseCustodyDate(_) => self.check_clear(command),
             Body::Standing(standing) => self.check_command_of_standing(standing),
+            Body::Switch(switch) => self.check_switch(command.envelope.principal, switch),
             Body::Limits(limits) => self.check_command_of_risk(limits),
+            Body::Receipts(act) => self.check_receipts(&command.envelope, act, time),
+            Body::Correction(correction) => {
+                let checked = self.check_correction(&command.envelope, correction, time);
+                checked.map(|_| ())
+            }
+            Body::Credit(credit) => self.check_credit(credit, &command.envelope),
+            Body::Settlement(settlement) => {
+                let checked = self.check_settlement(&command.envelope, settlement);
+                checked.map(|_| ())
+            }
             Body::Margin(command) => self.check_margin(command),
             Body::Tick
             | Body::AcceptClock(_)
@@ -381,12 +434,6 @@ impl Engine {
     #[inline]
     fn floor<'a>(&'a mut self, instrument: InstrumentId, events: &'a mut Events) -> Floor<'a> {
         self.keep_setting(instrument);
-        self.kept_floor(instrument, events)
-    }
-
-    /// As [`Engine::floor`], right after the instrument's row was kept.
-    #[inline]
-    fn kept_floor<'a>(&'a mut self, instrument: InstrumentId, events: &'a mut Events) -> Floor<'a> {
         let place = instrument.place();
         if self.markets.get(place).is_none_or(Option::is_none) {
             self.open_market(place);
@@ -411,6 +458,8 @@ impl Engine {
                 day,
                 timers: &mut self.timers,
                 scratch: &mut self.scratch,
+                sequence: self.sequence,
+                first_event: self.first_event,
                 events,
             },
         }

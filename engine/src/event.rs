@@ -4,6 +4,22 @@
 //! enough to write every report, the public book and the history without asking the engine.
 //! Not here: wire forms (`gateway::to_proto`), bytes for the running hash (`state_hash`).
 
+mod receipts;
+
+pub use receipts::{ReceiptAct, ReceiptEnd, ReceiptReport, ReceiptStatus};
+
+mod correction;
+
+pub use correction::{CorrectionEvent, CorrectionSide, Repaid, TradeCorrection, TradeTerms};
+
+mod credit;
+
+pub use credit::{CollateralReport, CreditEvent, CreditMoved, TransferReport, Transferred};
+
+mod switch;
+
+pub use switch::{DeadManArmed, KillSwitchTurned, SweepOf, Swept, SwitchEvent};
+
 use crate::command::{
     Access, BeginEpoch, Direction, Party, Quarantine, Roles, Scope, SetRegistration, SetRiskLimits,
     Standing,
@@ -50,13 +66,28 @@ pub enum Event {
     Standing(StandingChanged),
     /// Limits of risk changed.
     Limits(SetRiskLimits),
+    /// An act on a warehouse receipt.
+    Receipt(ReceiptReport),
+    /// A trade was busted or corrected, or what is owed since was repaid.
+    Correction(CorrectionEvent),
+    /// What became of credit, collateral or a transfer.
+    Credit(CreditEvent),
+    /// What waited for its settlement is free.
+    Settlement(Settled),
     /// Margin forwards: settlement prices, variation, calls.
     Margin(MarginEvent),
     /// A new epoch began.
     EpochBegan(BeginEpoch),
     /// A command was not applied, since an operator quarantined it.
     Quarantined(Quarantine),
+    /// Something about a kill switch, a lost session or a dead-man timer.
+    Switch(SwitchEvent),
 }
+
+const _: () = assert!(
+    size_of::<Event>() <= 208,
+    "events are copied on the hot path"
+);
 
 /// What kind of report (FIX 150).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -100,6 +131,12 @@ pub enum Cause {
     PriceSet,
     /// An elected stop could not be placed (band, post-only rules, bounds of the book).
     NotPlaced,
+    /// A kill switch was engaged (FIX 378 = 99; CME 106).
+    KillSwitch,
+    /// Its session's connection ended (FIX 378 = 99, 18 = o).
+    Disconnected,
+    /// Its session's dead-man timer fired (FIX 378 = 99).
+    DeadMan,
     /// A margin call was not met: the account's orders are cancelled, and the engine's own order
     /// closes its position (期货和衍生品法 41).
     ForcedReduction,
@@ -444,6 +481,26 @@ pub struct MarginCall {
     pub held: i64,
     /// By when; none when that has passed and the market is waited for.
     pub deadline: Option<Time>,
+}
+
+const _: () = assert!(
+    size_of::<Event>() == size_of::<Trade>(),
+    "an event is copied on the hot path: none is larger than a trade"
+);
+
+/// What an account bought and sold of an instrument on one trading day has settled, both legs in
+/// one event: it was held and is available. Nothing moved from one holder to another: that did the
+/// trades.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Settled {
+    /// The instrument.
+    pub instrument: InstrumentId,
+    /// The account.
+    pub account: AccountId,
+    /// The goods it bought, in minor units.
+    pub goods: i64,
+    /// The proceeds of what it sold less their fees, in minor units of the money.
+    pub money: i64,
 }
 
 /// The events of one or more commands, in order. Reused: `clear` keeps the room.

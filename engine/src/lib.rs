@@ -48,6 +48,7 @@ pub mod sessions;
 pub mod snapshot;
 pub mod standing;
 pub mod state_hash;
+pub mod switch;
 mod tracked;
 pub mod types;
 pub mod venue;

@@ -55,6 +55,8 @@ reasons! {
     AccountClosed = 15, "ACCOUNT_CLOSED";
     /// The venue admits members only, and the participant's roles there do not cover this side.
     NotPermitted = 16, "NOT_PERMITTED";
+    /// A kill switch stops the session, the account, the participant or the venue.
+    KillSwitch = 17, "KILL_SWITCH";
     // -- instrument --------------------------------------------------------------------------
     /// No such instrument.
     UnknownInstrument = 20, "UNKNOWN_INSTRUMENT";
@@ -70,6 +72,10 @@ reasons! {
     UnknownCustodian = 25, "UNKNOWN_CUSTODIAN";
     /// No such pending instruction.
     UnknownInstruction = 26, "UNKNOWN_INSTRUCTION";
+    /// No such warehouse receipt, or it is held by another account.
+    UnknownReceipt = 28, "UNKNOWN_RECEIPT";
+    /// No such trade.
+    UnknownTrade = 27, "UNKNOWN_TRADE";
     // -- phase -------------------------------------------------------------------------------
     /// The phase takes no new orders and no replaces.
     MarketClosed = 30, "MARKET_CLOSED";
@@ -94,6 +100,12 @@ reasons! {
     ModelNotAvailable = 43, "MODEL_NOT_AVAILABLE";
     /// The venue admits qualified investors only.
     NotQualified = 44, "NOT_QUALIFIED";
+    /// Too few trading days since the owner's trade of the other side, or it has a live order there
+    /// (FIX 103 = 99).
+    TPlusN = 45, "T_PLUS_N";
+    /// The goods have as many holders as they may, places that live buys hold included (FIX 103 =
+    /// 99).
+    MaxHolders = 46, "MAX_HOLDERS";
     // -- tick, lot, quantity -----------------------------------------------------------------
     /// Order type, time in force and instructions do not go together.
     InvalidCombination = 50, "INVALID_COMBINATION";
@@ -173,6 +185,30 @@ reasons! {
     AmountLimit = 106, "AMOUNT_LIMIT";
     /// What is to be closed still has orders, balances, instructions or open accounts.
     NotEmpty = 111, "NOT_EMPTY";
+    /// The warehouse receipt is listed, pledged, frozen or locked.
+    ReceiptEncumbered = 109, "RECEIPT_ENCUMBERED";
+    /// The number was given to another receipt of that warehouse.
+    ReceiptNumberUsed = 110, "RECEIPT_NUMBER_USED";
+    /// The warehouse receipt was split, merged, cancelled or pooled.
+    ReceiptEnded = 116, "RECEIPT_ENDED";
+    /// The warehouse receipt is not encumbered, so there is nothing to lift.
+    ReceiptNotEncumbered = 117, "RECEIPT_NOT_ENCUMBERED";
+    /// The trade is more than two trading days old, or too many came after it.
+    TradeTooOld = 107, "TRADE_TOO_OLD";
+    /// The trade was busted before.
+    AlreadyBusted = 108, "ALREADY_BUSTED";
+    /// The transfer's id was used by this half before.
+    TransferUsed = 112, "TRANSFER_USED";
+    /// What is drawn would not be covered any more.
+    CreditInUse = 113, "CREDIT_IN_USE";
+    /// The account has no credit in that currency.
+    NoCredit = 114, "NO_CREDIT";
+    /// The goods are not taken as collateral for that currency, or not so many kinds of them.
+    NotCollateral = 115, "NOT_COLLATERAL";
+    /// As many accounts trade with rules of settlement, or wait for it, as may (FIX 103 = 99).
+    UnsettledFull = 126, "UNSETTLED_FULL";
+    /// As many owners are remembered for reverse trades and as holders as may be (FIX 103 = 99).
+    InvestorsFull = 127, "INVESTORS_FULL";
     /// A mark of the instrument is not over.
     MarkRunning = 120, "MARK_RUNNING";
     /// The instrument is no margin forward.

@@ -12,6 +12,10 @@ mod arbitrary;
 mod duties;
 #[path = "golden/commands.rs"]
 mod golden;
+#[path = "golden/receipts.rs"]
+mod golden_receipts;
+#[path = "golden/switch.rs"]
+mod golden_switch;
 
 use proptest::prelude::*;
 use sanjiang_engine::bytes::Reader;
@@ -161,7 +165,12 @@ const GOLDEN: &[u8] = include_bytes!("golden/commands_v1.bin");
 const GOLDEN_ACTS: &[u8] = include_bytes!("golden/acts_v1.bin");
 const GOLDEN_CLEARING: &[u8] = include_bytes!("golden/clearing_v1.bin");
 const GOLDEN_STANDING: &[u8] = include_bytes!("golden/standing_v1.bin");
+const GOLDEN_SWITCH: &[u8] = include_bytes!("golden/switch_v1.bin");
 const GOLDEN_LIMITS: &[u8] = include_bytes!("golden/limits_v1.bin");
+const GOLDEN_RECEIPTS: &[u8] = include_bytes!("golden/receipts_v1.bin");
+const GOLDEN_CORRECTIONS: &[u8] = include_bytes!("golden/corrections_v1.bin");
+const GOLDEN_CREDIT: &[u8] = include_bytes!("golden/credit_v1.bin");
+const GOLDEN_SETTLEMENT: &[u8] = include_bytes!("golden/settlement_v1.bin");
 const GOLDEN_MARGIN: &[u8] = include_bytes!("golden/margin_v1.bin");
 
 #[test]
@@ -171,7 +180,12 @@ fn bytes_of_version_1_still_read_as_the_same_commands() {
         (golden::acts(), GOLDEN_ACTS, 2),
         (golden::clearing(), GOLDEN_CLEARING, 8),
         (duties::standing(golden::base()), GOLDEN_STANDING, 1),
+        (golden_switch::switches(), GOLDEN_SWITCH, 1),
         (duties::limits(golden::base()), GOLDEN_LIMITS, 1),
+        (golden_receipts::commands(), GOLDEN_RECEIPTS, 1),
+        (golden::corrections(), GOLDEN_CORRECTIONS, 1),
+        (golden::credit(), GOLDEN_CREDIT, 1),
+        (golden::settlement(), GOLDEN_SETTLEMENT, 1),
         (golden::margin(), GOLDEN_MARGIN, 1),
     ];
     for (commands, bytes, kinds) in all {

@@ -6,13 +6,17 @@
 //! events only. Not here: books, orders, prices of trades (`fanout`, `projector`), balances and
 //! fees (the engine is looked at).
 
+mod sessions;
+
+pub use sessions::SessionTable;
+
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use engine::clearing::{Asset, Clearing, Custodian, factors};
 use engine::command::{
     Body, Command, CreateAsset, CreateCustodian, CreateInstrument, CreateVenue, Demonstration,
-    InstrumentTerms, MarginCommand, Scope, Sequenced, SetCalendar, SetClearing,
+    InstrumentTerms, MarginCommand, Scope, Sequenced, SetCalendar, SetClearing, SwitchCommand,
 };
 use engine::engine::Engine;
 use engine::event::Event;
@@ -184,8 +188,8 @@ pub struct Tables {
     pub cleared: HashMap<InstrumentId, ClearedEntry>,
     /// What the margin forwards are settled in.
     pub margined: HashMap<InstrumentId, AssetId>,
-    /// Public ids of sessions, by handle; different principals may use the same one.
-    pub sessions: Vec<Name>,
+    /// Sessions.
+    pub sessions: SessionTable,
 }
 
 impl Tables {
@@ -242,8 +246,12 @@ impl Tables {
         tables.add_parties(engine.parties());
         tables.add_venues(engine.venues());
         tables.add_clearing(engine.clearing());
-        let sessions = engine.sessions().iter();
-        tables.sessions = sessions.map(|(_, session)| session.name).collect();
+        for (id, session) in engine.sessions().iter() {
+            tables.sessions.add(id, session.principal, session.name);
+        }
+        for (id, chosen) in engine.switches().sessions() {
+            tables.sessions.choose(id, chosen.on_disconnect);
+        }
         tables
     }
 
@@ -326,10 +334,9 @@ impl Tables {
                     }
                 }
                 Event::SessionOpened(opened) => {
-                    if let Body::OpenSession(open) = &command.body
-                        && self.sessions.len() == opened.session.place()
-                    {
-                        self.sessions.push(open.name);
+                    if let Body::OpenSession(open) = &command.body {
+                        let principal = command.envelope.principal;
+                        self.sessions.add(opened.session, principal, open.name);
                     }
                 }
                 Event::StatusChanged(changed) => self.set_status(changed.scope, changed.status),
@@ -349,9 +356,14 @@ impl Tables {
                 | Event::Custody(_)
                 | Event::Standing(_)
                 | Event::Limits(_)
+                | Event::Receipt(_)
+                | Event::Correction(_)
+                | Event::Credit(_)
+                | Event::Settlement(_)
                 | Event::Margin(_)
                 | Event::EpochBegan(_)
-                | Event::Quarantined(_) => {}
+                | Event::Quarantined(_)
+                | Event::Switch(_) => {}
             }
         }
     }
@@ -395,6 +407,9 @@ impl Tables {
                 if let Some(custodian) = self.custodians.get_mut(close.custodian.index()) {
                     custodian.closed_through = Some(close.date);
                 }
+            }
+            (Body::Switch(SwitchCommand::SetDisconnectPolicy(set)), _) => {
+                self.sessions.choose(set.session, set.on_disconnect);
             }
             (Body::SetSchedule(new), _) => {
                 if let Some(venue) = self.venues.get_mut(new.venue.index()) {

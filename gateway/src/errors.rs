@@ -52,6 +52,12 @@ pub enum Kind {
     Asset,
     /// A custodian.
     Custodian,
+    /// A warehouse receipt.
+    Receipt,
+    /// A trade.
+    Trade,
+    /// A session.
+    Session,
 }
 
 impl Kind {
@@ -67,6 +73,9 @@ impl Kind {
             Self::Order => "order",
             Self::Asset => "asset",
             Self::Custodian => "custodian",
+            Self::Receipt => "receipt",
+            Self::Trade => "trade",
+            Self::Session => "session",
         }
     }
 
@@ -82,6 +91,9 @@ impl Kind {
             Self::Order => RejectReason::UnknownOrder,
             Self::Asset => RejectReason::UnknownAsset,
             Self::Custodian => RejectReason::UnknownCustodian,
+            Self::Receipt => RejectReason::UnknownReceipt,
+            Self::Trade => RejectReason::UnknownTrade,
+            Self::Session => RejectReason::UnknownSession,
         }
     }
 }
@@ -261,6 +273,12 @@ impl From<Failure> for Status {
 
 /// What a person may do about a reject; shown as the `text` of a report.
 #[expect(clippy::too_many_lines, reason = "a table with an arm a reason")]
+#[allow(clippy::too_many_lines, reason = "a table, a line a reason")]
+#[expect(clippy::too_many_lines, reason = "a table, one entry a reason")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "an arm a reason, which is what it says"
+)]
 pub const fn advice(reason: RejectReason) -> &'static str {
     use RejectReason as R;
     match reason {
@@ -281,6 +299,10 @@ pub const fn advice(reason: RejectReason) -> &'static str {
             "the venue admits members only, and the participant's roles there do not cover this \
              side; see Accounts.GetStanding"
         }
+        R::KillSwitch => {
+            "an operator stopped the session, the account, the participant or the venue; cancels \
+             pass, and Operations.ListKillSwitches says what is engaged"
+        }
         R::UnknownInstrument => "no such instrument; MarketData.ListInstruments lists them",
         R::UnknownVenue => "no such venue; Operations.ListVenues lists them",
         R::UnknownCalendar => "no such calendar; create it with SetCalendar",
@@ -288,6 +310,8 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::UnknownAsset => "no such asset; Accounts.ListAssets lists them",
         R::UnknownCustodian => "no such custodian; Accounts.ListCustodians lists them",
         R::UnknownInstruction => "no such pending instruction; it may have been answered",
+        R::UnknownReceipt => "no such warehouse receipt of this account; see Accounts.ListReceipts",
+        R::UnknownTrade => "no such trade; give the trade_id of its execution reports",
         R::MarketClosed => "the phase takes no new orders and no replaces; wait for the next",
         R::PhaseNoCancel => "the phase takes no cancels; wait for the next",
         R::Halted => "trading is halted or suspended; wait until it is resumed",
@@ -303,6 +327,14 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::ModelNotAvailable => "the venue does not offer this way of trading",
         R::NotQualified => {
             "the venue admits qualified investors only; an operator gives the role with SetRoles"
+        }
+        R::TPlusN => {
+            "too few trading days lie between this and the owner's trade of the other side, or it has a \
+             live order there; see Accounts.GetSettlement"
+        }
+        R::MaxHolders => {
+            "as many owners hold the goods, or may, as the law or the operator allows; see \
+             Accounts.GetSettlement"
         }
         R::InvalidCombination => "order type, time in force and instructions do not go together",
         R::PriceSign => "a price has a sign the instrument does not allow, or one is missing",
@@ -360,6 +392,28 @@ pub const fn advice(reason: RejectReason) -> &'static str {
             "there are live orders, balances or pending instructions, or accounts not closed"
         }
         R::AmountLimit => "more than 2^60 smallest units of the asset would be in circulation",
+        R::ReceiptEncumbered => {
+            "the receipt is listed, pledged, frozen or locked; who may lift it must do so first"
+        }
+        R::ReceiptNumberUsed => "the warehouse has given the number before; use another",
+        R::ReceiptEnded => "the receipt was split, merged, cancelled or pooled",
+        R::ReceiptNotEncumbered => "nothing encumbers the receipt",
+        R::TradeTooOld => {
+            "the trade is of a trading day before the last, or too many were made since"
+        }
+        R::AlreadyBusted => "the trade was busted before; nothing of it is left",
+        R::TransferUsed => "this half of the transfer was done before; there is nothing to do",
+        R::CreditInUse => {
+            "what is drawn would not be covered by the line and the collateral left; repay first"
+        }
+        R::NoCredit => "the account has no credit in that currency; see Accounts.GetCredit",
+        R::NotCollateral => {
+            "the goods have no haircut for that currency, or 16 kinds of goods are pledged for it"
+        }
+        R::UnsettledFull => {
+            "as many accounts wait for settlement, or may, as the exchange has rows for"
+        }
+        R::InvestorsFull => "the exchange remembers as many owners' trades and holdings as it may",
         R::MarkRunning => "a mark of the instrument is not over; wait for it",
         R::NotMargin => "the instrument is no margin forward; make it one with SetMargin",
     }

@@ -6,6 +6,8 @@
 mod accounts;
 mod answers;
 mod balances;
+mod corrections;
+mod credit;
 mod executions;
 mod follow;
 mod looks;
@@ -16,8 +18,12 @@ mod order_entry;
 mod pages;
 mod parties;
 mod postings;
+mod receipts;
+mod settlement;
 mod standing;
+mod statements;
 mod streams;
+mod switches;
 mod trades;
 pub mod unread;
 

@@ -52,6 +52,16 @@ impl Arena {
         self.rows.len() as u32
     }
 
+    /// The slot that the next order takes, if there is room: the row freed last, else a new one.
+    #[inline]
+    pub(crate) fn next_slot(&self) -> u32 {
+        if self.free == NIL {
+            self.used()
+        } else {
+            self.free
+        }
+    }
+
     /// Makes a row live and returns its slot: the row freed last, else a new one.
     #[inline]
     pub(crate) fn insert(&mut self, row: &Row) -> u32 {

@@ -173,6 +173,12 @@ impl Ladder {
         (self.levels > 0).then(|| self.price(self.best))
     }
 
+    /// Whether the best price is at or better than `price` for this side's counterparty.
+    #[inline]
+    pub(crate) fn is_reached(&self, price: Price) -> bool {
+        self.levels > 0 && self.best >= self.rank(price)
+    }
+
     /// The level at a price.
     #[inline]
     pub(crate) fn level(&self, price: Price) -> Option<&Level> {

@@ -103,6 +103,18 @@ impl Accrued {
         };
         charged - self.charged_uncapped(rates)
     }
+
+    /// The most that `lots` more can be charged beyond what they bring in, none of which is there
+    /// yet: what is charged for each lot, and the minimum once. A rate is at most 10 % of a value,
+    /// so that part is always paid out of the proceeds of the same trade.
+    pub(crate) fn fixed(self, lots: i64, rates: &FeeRates) -> i64 {
+        let minimum = if rates.minimum > 0 {
+            (rates.minimum - self.charged_uncapped(rates)).max(0)
+        } else {
+            0
+        };
+        lots * rates.per_lot + minimum
+    }
 }
 
 /// The rate of a kind of fill.
@@ -113,6 +125,35 @@ pub(crate) fn ppm(rates: &FeeRates, liquidity: Liquidity) -> i32 {
         Liquidity::Taker => rates.taker_ppm,
         Liquidity::Auction => rates.auction_ppm,
     }
+}
+
+/// Fees of buyer and seller, raised until they sum to no less than nothing: the lower one, or both
+/// to nothing where both are rebates. So a venue never pays for a trade.
+#[inline]
+pub(crate) fn raised(fees: [i64; 2]) -> [i64; 2] {
+    match fees.map(|fee| fee.max(0)) {
+        [0, 0] => [0, 0],
+        [0, other] => [-other, other],
+        [other, _] => [other, -other],
+    }
+}
+
+/// What a fill is charged that was charged `fee` and is now of other value and lots: the
+/// difference of what either would be charged as an order's only fill, and never a rebate beyond
+/// that of the new one alone.
+pub(crate) fn corrected(
+    rates: &FeeRates,
+    liquidity: Liquidity,
+    fee: i64,
+    [before, after]: [(i64, i64); 2],
+) -> i64 {
+    let ppm = ppm(rates, liquidity);
+    let alone = |(value, lots): (i64, i64)| {
+        let accrued = Accrued::default().plus(value, ppm, lots, rates.per_lot);
+        accrued.charged(rates)
+    };
+    let now = alone(after);
+    (fee + now - alone(before)).max(now.min(0))
 }
 
 /// By tier the place in the table of rates, plus one; zero where none were set. Rates of nothing
@@ -141,7 +182,7 @@ impl Fees {
             venues: Vec::new(),
             instruments: Vec::new(),
             participants: Vec::new(),
-            max: limits.rates_max,
+            max: limits.rates_max.min(Limits::RATES_MAX),
         }
     }
 

@@ -5,8 +5,8 @@
 
 use super::fee::Accrued;
 use super::ledger::Place;
-use super::margin::rows::NIL;
-use super::terms::Cleared;
+use super::settlement::StakeRef;
+use super::terms::{Cleared, Settles};
 use crate::command::FeeRates;
 use crate::types::{Price, Quantity, Side};
 
@@ -25,15 +25,13 @@ pub(crate) struct Hold {
     pub(crate) goods_at: Place,
     /// Its rates.
     pub(crate) rates: u32,
-    /// Its row, of an order of a margin forward: then `money` is its fee and `goods` its open
-    /// lots, those of a sell below zero.
-    pub(crate) margin: u32,
+    /// Its account's row of settlement, where its instrument has one. Of an order of a margin
+    /// forward this says so: then `money` is its fee, `goods` its open lots, those of a sell below
+    /// zero, and `goods_at` names its row.
+    pub(crate) stake: StakeRef,
 }
 
-const _: () = assert!(
-    size_of::<Hold>() == 48,
-    "margin fits where the row had room"
-);
+const _: () = assert!(size_of::<Hold>() == 48, "as small as without a stake");
 
 impl Hold {
     /// Of no order, or of one without clearing and margin.
@@ -47,7 +45,7 @@ impl Hold {
         money_at: Place::NONE,
         goods_at: Place::NONE,
         rates: 0,
-        margin: NIL,
+        stake: StakeRef::NONE,
     };
 
     /// Whether there is an order with clearing or margin.
@@ -91,7 +89,10 @@ pub(crate) fn needed(
         },
         // More goods than an amount can be are never available.
         Side::Sell => Needed {
-            money: worst.of_sell(price, leaves),
+            money: match cleared.settles {
+                Settles::Later => accrued.fixed(lots, rates),
+                Settles::Plainly | Settles::AtOnce => worst.of_sell(price, leaves),
+            },
             goods: lots.saturating_mul(cleared.lot_units),
         },
     }

@@ -5,37 +5,51 @@
 //! only a custodian's acknowledgement changes what there is.
 //!
 //! Invariant: the positions of an asset sum to zero, those of accounts and venues are never below
-//! zero, and what positions hold is what live orders and pending withdrawals hold, each of which
-//! names its positions. Not here: which order trades with which (`matching`), the checks before
-//! (`market`).
+//! zero (what an account owes since a bust stands apart), and what positions hold is what live
+//! orders and pending withdrawals hold, each of which names its positions. Not here: which order
+//! trades with which (`matching`), the checks before (`market`).
 
 pub(crate) mod assets;
 pub(crate) mod audit;
+pub(crate) mod correction;
+pub(crate) mod credit;
+pub(crate) mod credit_section;
 pub(crate) mod custody;
 pub(crate) mod fee;
 pub(crate) mod hold;
+pub(crate) mod kept;
 pub(crate) mod ledger;
 pub mod margin;
 pub(crate) mod orders;
 pub mod postings;
+pub mod receipts;
 pub(crate) mod section;
+pub(crate) mod settlement;
 pub(crate) mod terms;
+pub(crate) mod trades;
+pub(crate) mod transfer;
 
 pub use assets::{Asset, Custodian};
-pub use custody::Instruction;
+pub use credit::{Credit, CreditView, Haircut};
+pub use custody::{Instruction, business_date};
 pub use ledger::{Holder, Position};
 pub use margin::{Contract, Margin, Margined};
+pub use receipts::{Receipt, Receipts};
+pub use settlement::{InstrumentSettlement, Unsettled};
 pub use terms::{Cleared, factors, tick_value};
+pub use trades::{KeptTrade, Trades};
 
 use crate::command::FeeRates;
 use crate::limits::Limits;
 use crate::tracked::Tracked;
-use crate::types::{InstrumentId, ParticipantId, VenueId};
+use crate::types::{AccountId, AssetId, InstrumentId, ParticipantId, VenueId};
 use assets::Assets;
+use correction::Debt;
 use custody::Custody;
 use fee::Fees;
 use hold::Hold;
 use ledger::Ledger;
+use settlement::Settlement;
 
 /// All money and goods of a shard.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,6 +58,13 @@ pub struct Clearing {
     pub(crate) ledger: Ledger,
     pub(crate) fees: Tracked<Fees>,
     pub(crate) custody: Custody,
+    pub(crate) receipts: Receipts,
+    pub(crate) trades: Trades,
+    /// Who owes, in order of account and asset.
+    debts: Vec<Debt>,
+    debts_max: u32,
+    pub(crate) credit: Credit,
+    pub(crate) settlement: Settlement,
     /// By instrument handle; none without clearing.
     terms: Tracked<Vec<Option<Cleared>>>,
     pub(crate) margin: Margin,
@@ -59,6 +80,12 @@ impl Clearing {
             ledger: Ledger::new(limits),
             fees: Tracked::new(Fees::new(limits)),
             custody: Custody::new(limits),
+            receipts: Receipts::new(limits),
+            trades: Trades::new(limits),
+            debts: Vec::with_capacity(limits.receivables_max as usize),
+            debts_max: limits.receivables_max,
+            credit: Credit::new(limits),
+            settlement: Settlement::new(limits),
             terms: Tracked::new(Vec::new()),
             margin: Margin::new(limits),
             holds: Vec::with_capacity(limits.orders_max as usize),
@@ -93,6 +120,25 @@ impl Clearing {
         self.fees.used()
     }
 
+    /// An instrument's settlement, if it has one.
+    pub fn settlement(&self, instrument: InstrumentId) -> Option<InstrumentSettlement> {
+        self.settlement.of(instrument)
+    }
+
+    /// What of an account's trades waits for its settlement.
+    pub fn unsettled(&self, account: AccountId) -> Vec<Unsettled> {
+        self.settlement.unsettled(account)
+    }
+
+    /// What of an account's position waits for its settlement, in minor units; it is held.
+    pub fn unsettled_of(&self, account: AccountId, asset: AssetId) -> i64 {
+        self.settlement.unsettled_at(account, |instrument| {
+            let cleared = self.terms(instrument);
+            let cleared = cleared.expect("what waits is of an instrument with clearing");
+            [cleared.money == asset, cleared.goods == asset]
+        })
+    }
+
     /// Who has what.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
@@ -108,8 +154,18 @@ impl Clearing {
         &self.margin
     }
 
+    /// The trades that can still be busted or corrected.
+    pub fn trades(&self) -> &Trades {
+        &self.trades
+    }
+
     /// Pending instructions and open references.
     pub fn custody(&self) -> &Custody {
         &self.custody
+    }
+
+    /// Warehouse receipts.
+    pub fn receipts(&self) -> &Receipts {
+        &self.receipts
     }
 }

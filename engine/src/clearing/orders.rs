@@ -6,14 +6,18 @@
 use super::fee::{self, Liquidity};
 use super::hold::{Hold, Needed, needed};
 use super::ledger::{Holder, Ledger, Place};
+use super::settlement::{Joining, StakeRef, Traded};
+use super::terms::Settles;
 use super::{Cleared, Clearing};
 use crate::reject::RejectReason;
-use crate::types::{AccountId, Price, Quantity, Side};
+use crate::types::{AccountId, InstrumentId, OwnerId, Price, Quantity, Side};
 
 /// A new order as its hold sees it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entering {
     pub(crate) account: AccountId,
+    pub(crate) owner: OwnerId,
+    pub(crate) instrument: InstrumentId,
     /// The place of its rates.
     pub(crate) rates: u32,
     pub(crate) side: Side,
@@ -29,6 +33,8 @@ pub(crate) struct Entered {
     /// The account's positions; none where it never had of the asset.
     money_at: Place,
     goods_at: Place,
+    /// For the rules of settlement, where there are any.
+    joining: Option<Joining>,
 }
 
 impl Entered {
@@ -66,7 +72,7 @@ impl Clearing {
     /// Checks whether a new order can hold what it must, and changes nothing.
     ///
     /// # Errors
-    /// INSUFFICIENT_FUNDS, INSUFFICIENT_GOODS, POSITIONS.
+    /// INSUFFICIENT_FUNDS, INSUFFICIENT_GOODS, POSITIONS, UNSETTLED_FULL, INVESTORS_FULL.
     #[inline]
     pub(crate) fn check_entry(
         &self,
@@ -83,7 +89,8 @@ impl Clearing {
             entering.price,
             entering.quantity,
         );
-        if needed.money > self.ledger.available(money_at) {
+        let short = needed.money - self.ledger.available(money_at);
+        if short > 0 && !self.may_draw(money_at, short) {
             return Err(RejectReason::InsufficientFunds);
         }
         if needed.goods > self.ledger.available(goods_at) {
@@ -94,9 +101,18 @@ impl Clearing {
             rates,
             money_at,
             goods_at,
+            joining: cleared.is_ruled().then_some(Joining {
+                instrument: entering.instrument,
+                account,
+                owner: entering.owner,
+                side: entering.side,
+            }),
         };
         if entered.missing() > self.ledger.room() {
             return Err(RejectReason::Positions);
+        }
+        if let Some(joining) = &entered.joining {
+            self.settlement.check_room(joining)?;
         }
         Ok(entered)
     }
@@ -128,16 +144,19 @@ impl Clearing {
             goods_at = self.ledger.open(holder, cleared.goods);
         }
         let Needed { money, goods } = entered.needed;
-        self.ledger.hold(money_at, money);
+        self.take(money_at, money);
         if goods > 0 {
             self.ledger.hold(goods_at, goods);
         }
+        let joining = entered.joining.as_ref();
+        let stake = joining.map(|one| self.settlement.join(one, [money_at, goods_at]));
         Hold {
             money,
             goods,
             money_at,
             goods_at,
             rates: entered.rates,
+            stake: stake.unwrap_or(StakeRef::NONE),
             ..Hold::NONE
         }
     }
@@ -155,6 +174,19 @@ impl Clearing {
         hold.is_cleared().then_some(hold.goods_at)
     }
 
+    /// The place of an order's rates.
+    #[inline]
+    pub(crate) fn rates_of(&self, slot: u32) -> u32 {
+        self.holds[slot as usize].rates
+    }
+
+    /// The money and the goods an order holds.
+    pub(crate) fn holds(&self, slot: u32) -> [i64; 2] {
+        let hold = &self.holds[slot as usize];
+        let goods = if hold.is_margin() { 0 } else { hold.goods };
+        [hold.money, goods]
+    }
+
     /// Checks whether a live order could hold for another price or quantity.
     ///
     /// # Errors
@@ -170,7 +202,8 @@ impl Clearing {
         let hold = &self.holds[slot as usize];
         let needed = self.needed(cleared, hold, side, price, leaves);
         let available = |place| self.ledger.position(place).available;
-        if needed.money - hold.money > available(hold.money_at) {
+        let short = needed.money - hold.money - available(hold.money_at);
+        if short > 0 && !self.may_draw(hold.money_at, short) {
             return Err(RejectReason::InsufficientFunds);
         }
         if needed.goods - hold.goods > available(hold.goods_at) {
@@ -199,8 +232,13 @@ impl Clearing {
         let money = needed.money - hold.money;
         let goods = needed.goods - hold.goods;
         (hold.money, hold.goods) = (needed.money, needed.goods);
-        self.ledger.shift(hold.money_at, money);
-        self.ledger.shift(hold.goods_at, goods);
+        let (money_at, goods_at) = (hold.money_at, hold.goods_at);
+        let short = money - self.ledger.position(money_at).available;
+        if short > 0 {
+            self.draw(money_at, short);
+        }
+        self.ledger.shift(money_at, money);
+        self.ledger.shift(goods_at, goods);
     }
 
     /// An order shrank or has a better price for its owner: it holds less, never more.
@@ -233,7 +271,11 @@ impl Clearing {
         if hold.is_cleared() {
             self.ledger.shift(hold.money_at, -hold.money);
             self.ledger.shift(hold.goods_at, -hold.goods);
+            let stake = hold.stake;
             *hold = Hold::NONE;
+            if !stake.is_none() {
+                self.settlement.leave(stake);
+            }
         }
     }
 
@@ -253,18 +295,30 @@ impl Clearing {
         let fees = self.charge(value, quantity, aggressor, slots);
         let goods = quantity.lots() * cleared.lot_units;
         let buyer = &self.holds[buy.slot as usize];
-        let (money_to, goods_to) = (buyer.money_at, buyer.goods_at);
+        let (money_to, goods_to, joined) = (buyer.money_at, buyer.goods_at, buyer.stake);
         let seller = &mut self.holds[sell.slot as usize];
+        let stakes = [joined, seller.stake];
         self.ledger.capture_to(seller.goods_at, goods, goods_to);
         let places = [money_to, seller.money_at];
         let paid = pay(&mut self.ledger, places, value, fees, cleared.fees);
         seller.money -= paid[1];
         seller.goods -= goods;
         self.holds[buy.slot as usize].money -= paid[0];
-        let received = [-(value + fees[0]), value - fees[1]];
+        let mut received = [-(value + fees[0]), value - fees[1]].map(|sum| sum.max(0));
+        if cleared.is_ruled() {
+            let proceeds = received[1];
+            let traded = Traded { goods, proceeds };
+            self.settlement.trade(stakes, traded);
+            if cleared.settles == Settles::Later {
+                // Nothing of it is there yet.
+                self.ledger.hold(goods_to, goods);
+                self.ledger.hold(places[1], proceeds);
+                received = [0, 0];
+            }
+        }
         let held = [
-            self.lower_after(cleared, buy, Side::Buy, received[0].max(0)),
-            self.lower_after(cleared, sell, Side::Sell, received[1].max(0)),
+            self.lower_after(cleared, buy, Side::Buy, received[0]),
+            self.lower_after(cleared, sell, Side::Sell, received[1]),
         ];
         Settled {
             value,
@@ -317,17 +371,8 @@ impl Clearing {
 
     /// Cuts a rebate down to what the other side pays.
     #[cold]
-    pub(super) fn raise(
-        &mut self,
-        fees: [i64; 2],
-        slots: [u32; 2],
-        before: [fee::Accrued; 2],
-    ) -> [i64; 2] {
-        let raised = match fees.map(|fee| fee.max(0)) {
-            [0, 0] => [0, 0],
-            [0, other] => [-other, other],
-            [other, _] => [other, -other],
-        };
+    pub(super) fn raise(&mut self, fees: [i64; 2], slots: [u32; 2], before: [fee::Accrued; 2]) -> [i64; 2] {
+        let raised = fee::raised(fees);
         for (place, slot) in slots.into_iter().enumerate() {
             let up = raised[place] - fees[place];
             if up > 0 {

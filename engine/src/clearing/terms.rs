@@ -25,7 +25,22 @@ pub struct Cleared {
     pub(super) floor: Price,
     /// Where its venue's fees in this money go.
     pub(super) fees: Place,
+    /// Whether there are rules of settlement.
+    pub(super) settles: Settles,
 }
+
+/// How an instrument's trades settle.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Settles {
+    /// Both legs at once, and nothing is remembered.
+    Plainly,
+    /// Both legs at once; the settlement's rules hold.
+    AtOnce,
+    /// What is received waits.
+    Later,
+}
+
+const _: () = assert!(size_of::<Cleared>() == 40, "copied with every command");
 
 /// The largest factor either way; with the bounds of prices and quantities every product is below
 /// 2^121, inside an `i128`.
@@ -62,6 +77,12 @@ impl Cleared {
     #[inline]
     pub(crate) fn hold_price(&self, price: Price) -> Price {
         price.max(self.floor)
+    }
+
+    /// Whether there are rules of settlement.
+    #[inline]
+    pub(crate) fn is_ruled(&self) -> bool {
+        self.settles != Settles::Plainly
     }
 
     /// Whether its venue's fee position is there.
@@ -155,6 +176,7 @@ impl Clearing {
             lot_units,
             floor: terms.price_sign.lowest(),
             fees: fees.unwrap_or(Place::NONE),
+            settles: Settles::Plainly,
         })
     }
 
@@ -165,6 +187,23 @@ impl Clearing {
             self.terms.resize(id.place() + 1, None);
         }
         self.terms[id.place()] = Some(Cleared { fees, ..*cleared });
+    }
+
+    /// Writes into an instrument's clearing how its trades settle now.
+    pub(super) fn rule(&mut self, instrument: InstrumentId) {
+        let set = self.settlement.of(instrument).map(|known| known.set);
+        let cleared = self.terms[instrument.place()].as_mut();
+        cleared.expect("settlement is of what is cleared").settles = match set {
+            None => Settles::Plainly,
+            Some(set) if set.days == 0 => Settles::AtOnce,
+            Some(_) => Settles::Later,
+        };
+    }
+
+    /// Whether another instrument delivers the same goods.
+    pub(crate) fn is_shared(&self, goods: AssetId, instrument: InstrumentId) -> bool {
+        self.cleared()
+            .any(|(other, cleared)| cleared.goods == goods && other != instrument)
     }
 
     /// All instruments with clearing, in order of their handles.

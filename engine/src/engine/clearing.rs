@@ -12,6 +12,7 @@ use super::{Engine, operation};
 use crate::clearing::Clearing;
 use crate::clearing::custody::{Approved, Known};
 use crate::clearing::fee::Fees;
+use crate::clearing::settlement::Waited;
 use crate::clearing::terms::Cleared;
 use crate::command::{
     Acknowledge, Body, Command, Direction, Envelope, Instruct, SetClearing, SetFees,
@@ -90,13 +91,16 @@ impl Engine {
         let of = (venue, instrument.venue);
         let live = self.market(set.instrument).slots(&self.arena).next();
         let checked = self.clearing.check_terms(set, of, &instrument.terms, live);
-        checked.map(|cleared| (instrument.venue, cleared))
+        let cleared = checked?;
+        self.check_law_of_goods(set)?;
+        Ok((instrument.venue, cleared))
     }
 
     fn set_clearing(&mut self, set: &SetClearing) -> Result<(), Reject> {
         let (venue, cleared) = self.check_clearing(set)?;
         // Nothing below can fail.
         self.clearing.set_terms(set.instrument, venue, &cleared);
+        self.settle_by_law(set.instrument);
         Ok(())
     }
 
@@ -119,7 +123,10 @@ impl Engine {
             return Err(RejectReason::UnknownAccount.into());
         }
         self.check_mover(instruct)?;
-        self.clearing.check_instruct(instruct)
+        let lawful = self.check_holder(instruct);
+        let known = self.clearing.check_instruct(instruct, lawful)?;
+        self.check_holder_room(instruct)?;
+        Ok(known)
     }
 
     fn instruct(&mut self, instruct: &Instruct, events: &mut Events) -> Result<(), Reject> {
@@ -127,6 +134,7 @@ impl Engine {
         // Nothing below can fail.
         let (id, time) = (self.sequence, self.time);
         let report = self.clearing.instruct(id, time, instruct, &known);
+        self.note_custody(&report, Waited::No);
         self.custody(&report, events);
         Ok(())
     }
@@ -140,6 +148,7 @@ impl Engine {
         let instruction = self.clearing.check_acknowledge(answer, approved)?;
         // Nothing below can fail.
         let report = self.clearing.acknowledge(answer, &instruction);
+        self.note_custody(&report, Waited::Yes);
         self.custody(&report, events);
         Ok(())
     }
@@ -156,7 +165,7 @@ impl Engine {
 }
 
 /// Whether another principal than the sender approved a command.
-fn approved(envelope: &Envelope) -> Approved {
+pub(super) fn approved(envelope: &Envelope) -> Approved {
     let authority = envelope.authority.as_deref();
     match authority.and_then(|authority| authority.approver) {
         Some(approver) if approver != envelope.principal => Approved::Yes,

@@ -171,6 +171,8 @@ impl Engine {
         let quantity = Quantity::new(net.abs()).expect("a position is in bounds");
         let entering = Entering {
             account,
+            owner,
+            instrument,
             rates: fee::NONE,
             side,
             price,
@@ -194,6 +196,7 @@ impl Engine {
             self_trade_prevention: SelfTradePrevention::CancelMaker,
         };
         let sequence = self.sequence;
+        self.switches.note_origin(self.arena.next_slot(), None);
         let mut floor = self.floor(instrument, events);
         let Floor {
             market,

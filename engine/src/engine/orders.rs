@@ -18,7 +18,8 @@ use crate::market::replace::{Replacement, Risks};
 use crate::matching::live_report;
 use crate::reject::{Reject, RejectReason};
 use crate::types::{
-    AccountId, InstrumentId, NewOrder, OrderId, OrderStatus, ParticipantId, Quantity, Side, Time,
+    AccountId, InstrumentId, NewOrder, OrderId, OrderStatus, ParticipantId, Quantity, SessionId,
+    Side, Time,
 };
 use crate::venue::Action;
 
@@ -41,7 +42,12 @@ impl Engine {
     /// All checks of a new order after the duplicate group: its owner, the price it comes with and
     /// what it will hold.
     #[inline(never)]
-    pub(super) fn check_new(&self, order: &NewOrder, time: Time) -> Result<Checked, Reject> {
+    pub(super) fn check_new(
+        &self,
+        order: &NewOrder,
+        session: Option<SessionId>,
+        time: Time,
+    ) -> Result<Checked, Reject> {
         let link = self.parties.link(order.account);
         let (participant, owner) = link.ok_or(RejectReason::UnknownAccount)?;
         let trader = Trader {
@@ -51,14 +57,21 @@ impl Engine {
             side: order.side,
         };
         self.check_trader(&trader)?;
+        self.check_switches(session, order.account, order.instrument)?;
         let mut spare = None;
         let setting = self.setting_in(order.instrument, &mut spare);
         let setting = setting.ok_or(RejectReason::UnknownInstrument)?;
         setting.permits(Action::New)?;
+        let lawful = if setting.clears.is_ruled() {
+            self.check_ruled(order, owner)?
+        } else {
+            Ok(())
+        };
         let market = self.market(order.instrument);
-        let entry = Entry::new(order, owner);
+        let entry = Entry::new(order, owner, setting);
         entry.check_phase(setting)?;
         self.check_qualified(&trader)?;
+        lawful.map_err(|reason| self.with_basis(order.instrument, reason))?;
         let price = entry.check_terms(market, setting, time)?;
         let gate = self.gate(order.account, participant, order.instrument);
         if let Some(gate) = &gate {
@@ -80,6 +93,8 @@ impl Engine {
         entry.check_taking(market, &self.arena, setting, price)?;
         let entering = || Entering {
             account: order.account,
+            owner,
+            instrument: order.instrument,
             rates: setting.rates[usize::from(self.clearing.fees.tier(participant))],
             side: order.side,
             price,
@@ -102,16 +117,21 @@ impl Engine {
     }
 
     #[inline(never)]
-    pub(super) fn new_order(&mut self, order: &NewOrder, events: &mut Events) {
-        self.keep_setting(order.instrument);
-        let checked = match self.check_new(order, self.time) {
+    pub(super) fn new_order(
+        &mut self,
+        order: &NewOrder,
+        session: Option<SessionId>,
+        events: &mut Events,
+    ) {
+        let checked = match self.check_new(order, session, self.time) {
             Ok(checked) => checked,
             Err(reject) => return self.refuse_new(order, reject, Counted::Yes, events),
         };
         // Nothing below can fail.
         self.count_sent(order.account, order.instrument);
         let sequence = self.sequence;
-        let mut floor = self.kept_floor(order.instrument, events);
+        self.switches.note_origin(self.arena.next_slot(), session);
+        let mut floor = self.floor(order.instrument, events);
         let Floor {
             market,
             setting,
@@ -127,14 +147,6 @@ impl Engine {
             return Err(RejectReason::UnknownAccount);
         }
         own_order(&self.arena, account, order).ok_or(RejectReason::UnknownOrder)
-    }
-
-    /// Makes sure that the row of the order's instrument is kept, if the order lives.
-    #[inline]
-    fn keep_setting_of(&mut self, order: OrderId) {
-        if let Some(slot) = self.arena.find(order) {
-            self.keep_setting(self.instrument_of(slot));
-        }
     }
 
     /// The setting of a live order's instrument.
@@ -159,7 +171,6 @@ impl Engine {
 
     #[inline(never)]
     pub(super) fn cancel_order(&mut self, command: &CancelOrder, events: &mut Events) {
-        self.keep_setting_of(command.order);
         let slot = match self.check_cancel(command) {
             Ok(slot) => slot,
             Err(reason) => {
@@ -169,7 +180,7 @@ impl Engine {
             }
         };
         // Nothing below can fail.
-        let mut floor = self.kept_floor(self.instrument_of(slot), events);
+        let mut floor = self.floor(self.instrument_of(slot), events);
         let cause = Cause::Request;
         floor
             .market
@@ -181,12 +192,15 @@ impl Engine {
     /// known of its venue.
     fn check_owner(
         &self,
-        account: AccountId,
+        command: &ReplaceOrder,
+        session: Option<SessionId>,
         participant: ParticipantId,
-        found: Option<u32>,
     ) -> Result<(u32, Trader), RejectReason> {
+        let account = command.account;
+        let found = own_order(&self.arena, account, command.order);
         let Some(slot) = found else {
             self.check_party(account, participant)?;
+            self.check_replace_switches(session, command, None)?;
             return Err(RejectReason::UnknownOrder);
         };
         let trader = Trader {
@@ -196,18 +210,19 @@ impl Engine {
             side: self.arena.row(slot).flags.side(),
         };
         self.check_trader(&trader)?;
+        self.check_replace_switches(session, command, Some(slot))?;
         Ok((slot, trader))
     }
 
     pub(super) fn check_replace(
         &self,
         command: &ReplaceOrder,
+        session: Option<SessionId>,
         time: Time,
     ) -> Result<(u32, Replacement, Changed), Reject> {
         let link = self.parties.link(command.account);
         let (participant, _) = link.ok_or(RejectReason::UnknownAccount)?;
-        let found = own_order(&self.arena, command.account, command.order);
-        let (slot, trader) = self.check_owner(command.account, participant, found)?;
+        let (slot, trader) = self.check_owner(command, session, participant)?;
         let mut spare = None;
         let setting = self.setting_of(slot, &mut spare);
         setting.permits(Action::Replace)?;
@@ -275,9 +290,13 @@ impl Engine {
     }
 
     #[inline(never)]
-    pub(super) fn replace_order(&mut self, command: &ReplaceOrder, events: &mut Events) {
-        self.keep_setting_of(command.order);
-        let (slot, replacement, changed) = match self.check_replace(command, self.time) {
+    pub(super) fn replace_order(
+        &mut self,
+        command: &ReplaceOrder,
+        session: Option<SessionId>,
+        events: &mut Events,
+    ) {
+        let (slot, replacement, changed) = match self.check_replace(command, session, self.time) {
             Ok(checked) => checked,
             Err(reject) => {
                 let refusal = (ExecType::ReplaceRejected, reject);
@@ -295,7 +314,7 @@ impl Engine {
             let leaves = values.leaves(self.arena.row(slot).cumulative());
             self.count_replaced(slot, leaves);
         }
-        let mut floor = self.kept_floor(self.instrument_of(slot), events);
+        let mut floor = self.floor(self.instrument_of(slot), events);
         let Floor {
             market,
             setting,
@@ -420,13 +439,18 @@ impl Engine {
             | Body::CloseCustodyDate(_)
             | Body::Standing(_)
             | Body::Limits(_)
+            | Body::Receipts(_)
+            | Body::Correction(_)
+            | Body::Credit(_)
+            | Body::Settlement(_)
             | Body::Margin(_)
             | Body::AcceptClock(_)
             | Body::Tick
             | Body::SessionsLost
             | Body::SemanticsVersion(_)
             | Body::BeginEpoch(_)
-            | Body::Quarantine(_) => operation(events, Err(reject)),
+            | Body::Quarantine(_)
+            | Body::Switch(_) => operation(events, Err(reject)),
         }
     }
 

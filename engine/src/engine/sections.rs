@@ -10,6 +10,7 @@ use crate::SEMANTICS_VERSION;
 use crate::book::arena::Arena;
 use crate::bytes::{self, BytesError, Reader};
 use crate::clearing::Clearing;
+use crate::clearing::trades::KnownTo;
 use crate::limits::Limits;
 use crate::market::Market;
 use crate::market::contents::Target;
@@ -20,6 +21,8 @@ use crate::risk::Risk;
 use crate::sessions::Sessions;
 use crate::standing::Standings;
 use crate::state_hash::{EventHasher, StateHash};
+use crate::switch::Switches;
+use crate::switch::section::Known;
 use crate::types::{AccountId, InstrumentId, Sequence, Time, VenueId};
 use crate::venue::Venues;
 
@@ -45,15 +48,25 @@ pub enum SectionId {
     Holds = 8,
     /// What parties may do. Since semantics version 3.
     Standing = 9,
+    /// Kill switches, dead-man timers, sweeps, sessions of orders. Since semantics version 3.
+    Switch = 10,
     /// Limits of risk and what is counted. Since semantics version 3.
     Limits = 11,
+    /// Warehouse receipts. Since semantics version 3.
+    Receipts = 15,
+    /// Trades that can be busted or corrected. Since semantics version 3.
+    Corrections = 14,
+    /// Credit lines, scores, collateral, ids of transfers. Since semantics version 3.
+    Credit = 12,
+    /// Days, rules, what waits, owners remembered. Since semantics version 3.
+    Settlement = 13,
     /// Margin forwards, and what their orders hold. Since semantics version 3.
     Margin = 16,
 }
 
 impl SectionId {
     /// All sections in their order.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 16] = [
         Self::Clock,
         Self::Parties,
         Self::Venues,
@@ -63,9 +76,15 @@ impl SectionId {
         Self::Clearing,
         Self::Holds,
         Self::Standing,
+        Self::Switch,
         Self::Limits,
+        Self::Receipts,
+        Self::Corrections,
+        Self::Credit,
+        Self::Settlement,
         Self::Margin,
     ];
+
     /// The rules version whose snapshots have the section for the first time. One written before
     /// does without it: what the section would hold is as in a new engine.
     const fn since(self) -> u32 {
@@ -77,7 +96,12 @@ impl SectionId {
             | Self::Requests
             | Self::Orders => 1,
             Self::Clearing | Self::Holds => 2,
-            Self::Standing | Self::Limits | Self::Margin => 3,
+            Self::Standing | Self::Switch | Self::Limits => 3,
+            Self::Receipts => 3,
+            Self::Corrections => 3,
+            Self::Credit => 3,
+            Self::Settlement => 3,
+            Self::Margin => 3,
         }
     }
 
@@ -174,7 +198,12 @@ impl Engine {
                 SectionId::Clearing => self.clearing.encode(&mut out),
                 SectionId::Holds => self.clearing.encode_holds(&mut out),
                 SectionId::Standing => self.standings.encode(&mut out),
+                SectionId::Switch => self.encode_switches(&mut out),
                 SectionId::Limits => self.risk.encode(&mut out),
+                SectionId::Receipts => self.clearing.encode_receipts(&mut out),
+                SectionId::Corrections => self.clearing.trades.encode(&mut out),
+                SectionId::Credit => self.clearing.encode_credit(&mut out),
+                SectionId::Settlement => self.clearing.settlement.encode(&mut out),
                 SectionId::Margin => self.clearing.encode_margin(&mut out),
             }
             (*section, out)
@@ -210,6 +239,10 @@ impl Engine {
         if sections.iter().all(|(id, _)| *id != SectionId::Holds) {
             engine.clearing.hold_nothing(engine.arena.used());
         }
+        if sections.iter().all(|(id, _)| *id != SectionId::Corrections) {
+            let last = engine.sequence;
+            engine.clearing.trades.forget_through(last);
+        }
         if rest.next().is_some() {
             return Err(SectionsError::Unsound("there are more sections than known"));
         }
@@ -240,7 +273,27 @@ impl Engine {
                 let known: (&Parties, &Venues) = (&self.parties, &self.venues);
                 self.standings = Standings::decode(input, &self.limits, known)?;
             }
+            SectionId::Switch => self.decode_switches(input)?,
             SectionId::Limits => self.decode_risk(input)?,
+            SectionId::Receipts => {
+                let known = (&self.parties, self.sequence);
+                self.clearing.decode_receipts(input, &self.limits, known)?;
+            }
+            SectionId::Corrections => {
+                let known = KnownTo {
+                    venues: &self.venues,
+                    sequence: self.sequence,
+                };
+                let parties = &self.parties;
+                let is_account = |account| parties.owner_of(account).is_some();
+                self.clearing
+                    .decode_trades(input, &self.limits, &known, is_account)?;
+            }
+            SectionId::Credit => {
+                self.clearing
+                    .decode_credit(input, &self.limits, &self.parties)?;
+            }
+            SectionId::Settlement => self.decode_settlement(input)?,
             SectionId::Margin => self.decode_margin(input)?,
         }
         Ok(())
@@ -250,6 +303,25 @@ impl Engine {
         let arena = &self.arena;
         let live = |slot| owner_in(arena, slot);
         self.clearing.decode_holds(input, arena.used(), live)
+    }
+
+    fn encode_switches(&self, out: &mut Vec<u8>) {
+        self.switches
+            .encode(out, |slot| self.arena.row(slot).sequence != 0);
+    }
+
+    fn decode_switches(&mut self, input: &mut Reader<'_>) -> Result<(), BytesError> {
+        let arena = &self.arena;
+        let known = Known {
+            has: &|scope| self.has(scope),
+            lives: &|slot| slot < arena.used() && arena.row(slot).sequence != 0,
+            sessions: self.sessions.used(),
+            rows: arena.used(),
+            now: (self.sequence, self.time),
+        };
+        let switches = Switches::decode(input, &self.limits, &known)?;
+        self.switches = switches;
+        Ok(())
     }
 
     /// Live orders and what they hold are known before: they are counted anew.

@@ -9,7 +9,7 @@
 
 use crate::clearing::Clearing;
 use crate::limits::Limits;
-use crate::market::{Clears, Setting};
+use crate::market::{Clears, Setting, plain};
 use crate::types::InstrumentId;
 use crate::venue::{Action, Venues};
 
@@ -71,16 +71,19 @@ pub(super) fn row_of(
             None => Clears::Missing,
         },
     };
+    let phase = venues.phase_of(id);
+    let band = instrument.static_limits();
     Setting {
         instrument: id,
+        plain: plain::is_plain(&instrument.terms, band, phase, &clears),
         terms: instrument.terms,
-        phase: venues.phase_of(id),
-        auction: venues.phase_of(id).auction(),
+        phase,
+        auction: phase.auction(),
         trading: venues.is_trading(id),
         refuses: Action::ALL.map(|action| venues.permits(id, action).err()),
         clears,
         rates: clearing.fees.choose_all(instrument.venue, id),
-        band: instrument.static_limits(),
+        band,
         levels_max: limits.levels_max,
         stops_max: limits.stops_max,
     }

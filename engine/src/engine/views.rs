@@ -82,6 +82,10 @@ pub struct Usage {
     pub venues: u32,
     /// See `Limits::venues_max`.
     pub venues_max: u32,
+    /// Engaged kill switches of sessions, accounts and participants.
+    pub switches: u32,
+    /// See `Limits::switches_max`.
+    pub switches_max: u32,
     /// Assets.
     pub assets: u32,
     /// See `Limits::assets_max`.
@@ -110,6 +114,14 @@ pub struct Usage {
     pub risk_sets: u32,
     /// See `Limits::risk_sets_max`.
     pub risk_sets_max: u32,
+    /// Trades that are kept to be busted or corrected.
+    pub trades_kept: u32,
+    /// See `Limits::trades_kept_max`.
+    pub trades_kept_max: u32,
+    /// Accounts and assets in which something is owed since.
+    pub receivables: u32,
+    /// See `Limits::receivables_max`.
+    pub receivables_max: u32,
 }
 
 impl Engine {
@@ -154,6 +166,8 @@ impl Engine {
             instruments_max: self.limits.instruments_max,
             venues: self.venues.venues().len() as u32,
             venues_max: self.limits.venues_max,
+            switches: self.switches.counted(),
+            switches_max: self.limits.switches_max,
             assets: clearing.assets().assets().len() as u32,
             assets_max: self.limits.assets_max,
             custodians: clearing.assets().custodians().len() as u32,
@@ -168,6 +182,10 @@ impl Engine {
             references_max: self.limits.references_max,
             risk_sets: self.risk.sets().0,
             risk_sets_max: self.limits.risk_sets_max,
+            trades_kept: self.clearing.trades().kept(),
+            trades_kept_max: self.limits.trades_kept_max,
+            receivables: self.clearing.debts() as u32,
+            receivables_max: self.limits.receivables_max,
         }
     }
 

@@ -16,10 +16,17 @@
 
 mod clearing;
 mod limits;
+mod correction;
+mod credit;
 pub(crate) mod margin;
 mod operations;
 mod orders;
 mod standing;
+mod receipts;
+pub(crate) mod settlement;
+mod switch;
+
+pub(crate) use switch::{put_scope, scope};
 
 use std::cell::RefCell;
 use std::fmt;
@@ -89,7 +96,12 @@ types! {
     Acknowledge = 29,
     CloseCustodyDate = 30,
     Standing = 31,
+    Switch = 32,
     Limits = 33,
+    Receipts = 37,
+    Correction = 36,
+    Credit = 34,
+    Settlement = 35,
     Margin = 38,
 }
 
@@ -127,7 +139,12 @@ impl Type {
             Body::Acknowledge(_) => Self::Acknowledge,
             Body::CloseCustodyDate(_) => Self::CloseCustodyDate,
             Body::Standing(_) => Self::Standing,
+            Body::Switch(_) => Self::Switch,
             Body::Limits(_) => Self::Limits,
+            Body::Receipts(_) => Self::Receipts,
+            Body::Correction(_) => Self::Correction,
+            Body::Credit(_) => Self::Credit,
+            Body::Settlement(_) => Self::Settlement,
             Body::Margin(_) => Self::Margin,
         }
     }
@@ -473,7 +490,12 @@ fn get_body(input: &mut Reader<'_>, time: Time, kind: Type) -> Result<Body, Byte
         Type::Acknowledge => clearing::acknowledge(input),
         Type::CloseCustodyDate => clearing::close_custody_date(input),
         Type::Standing => standing::get(input).map(Body::Standing),
+        Type::Switch => switch::get(input),
         Type::Limits => limits::get(input).map(Body::Limits),
+        Type::Receipts => receipts::get(input),
+        Type::Correction => correction::get(input).map(Body::Correction),
+        Type::Credit => credit::get(input).map(Body::Credit),
+        Type::Settlement => settlement::command(input),
         Type::Margin => margin::margin(input),
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod book;
 pub(crate) mod checks;
 pub(crate) mod contents;
 pub(crate) mod phases;
+pub(crate) mod plain;
 pub(crate) mod replace;
 pub(crate) mod timers;
 
@@ -38,6 +39,8 @@ pub(crate) struct Setting {
     pub(crate) trading: bool,
     /// Why phase and status refuse each action, in the order of `Action::ALL`.
     pub(crate) refuses: [Option<RejectReason>; Action::ALL.len()],
+    /// Whether plain orders take the short way through the checks.
+    pub(crate) plain: bool,
     /// Whether its orders hold and its trades settle.
     pub(crate) clears: Clears,
     /// What an order entered now is charged, by its participant's tier: places in the table.
@@ -81,6 +84,14 @@ impl Clears {
             Self::Margin(_) => Some(Margined::hold_price(price)),
             Self::Demonstration | Self::Missing => None,
         }
+    }
+}
+
+impl Clears {
+    /// Whether the instrument has rules of settlement.
+    #[inline]
+    pub(crate) fn is_ruled(&self) -> bool {
+        self.cleared().is_some_and(Cleared::is_ruled)
     }
 }
 

@@ -90,7 +90,7 @@ impl Market {
             return Ok(Replacement::Cancel);
         }
         check_notional(setting, notional_price(row, &values), values.quantity)?;
-        check_value(setting, values.price, values.quantity)?;
+        check_value(setting, values.price, values.leaves(row.cumulative()))?;
         for price in given.into_iter().flatten() {
             check_static(setting, price)?;
         }

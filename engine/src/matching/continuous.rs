@@ -24,11 +24,8 @@ pub(crate) fn take(market: &mut Market, desk: &mut Desk<'_>, setting: &Setting, 
 #[inline]
 fn crosses(market: &Market, desk: &Desk<'_>, taker: u32) -> bool {
     let row = desk.arena.row(taker);
-    let side = row.flags.side();
-    match (row.price(), market.book.best_opposite(side)) {
-        (Some(limit), Some(best)) => side.accepts(limit, best),
-        _ => false,
-    }
+    let opposite = market.book.side(row.flags.side().opposite());
+    row.price().is_some_and(|limit| opposite.is_reached(limit))
 }
 
 /// Whether a taker still lives after matching.

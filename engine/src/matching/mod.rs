@@ -15,12 +15,13 @@ pub(crate) mod trigger;
 use crate::book::arena::{Arena, Force};
 use crate::clearing::margin::mark;
 use crate::clearing::orders::{Party, Settled};
-use crate::clearing::{Cleared, Clearing, Margined};
+use crate::clearing::{Cleared, Clearing, KeptTrade, Margined};
+use crate::command::TradeRef;
 use crate::event::{Cause, Event, Events, ExecType, Fill, OrderReport, Trade};
 use crate::market::timers::Timers;
 use crate::parties::Parties;
 use crate::risk::Risk;
-use crate::types::{AccountId, InstrumentId, OrderStatus, Price, Quantity, Side};
+use crate::types::{AccountId, InstrumentId, OrderStatus, Price, Quantity, Sequence, Side};
 use equilibrium::Point;
 
 /// Lists that are reused from command to command, so that none is allocated.
@@ -62,6 +63,10 @@ pub(crate) struct Desk<'a> {
     /// Its margin, where it is a margin forward.
     pub(crate) margined: Option<&'a Margined>,
     pub(crate) scratch: &'a mut Scratch,
+    /// The command.
+    pub(crate) sequence: Sequence,
+    /// How many events there were before those of the command.
+    pub(crate) first_event: usize,
     pub(crate) events: &'a mut Events,
 }
 
@@ -229,8 +234,9 @@ impl Desk<'_> {
         let instrument = InstrumentId::new(self.arena.row(buy).instrument);
         let settled = self.settle((price, quantity), aggressor, [buy, sell]);
         let side = |index: usize| (settled.fees[index], settled.held[index]);
+        let rates = [buy, sell].map(|slot| self.clearing.rates_of(slot));
         let (buy, sell) = (self.fill(buy, side(0)), self.fill(sell, side(1)));
-        self.events.push(Event::Trade(Trade {
+        let trade = Trade {
             instrument,
             price,
             quantity,
@@ -239,10 +245,37 @@ impl Desk<'_> {
             aggressor,
             buy,
             sell,
-        }));
+        };
+        if self.margined.is_none() {
+            self.keep(&trade, rates);
+        }
+        self.events.push(Event::Trade(trade));
         if settled.covered != [false; 2] {
             self.say_covered(settled.covered, [buy.account, sell.account], instrument);
         }
+    }
+
+    /// Keeps a trade, so that it can be busted or corrected.
+    #[inline]
+    fn keep(&mut self, trade: &Trade, rates: [u32; 2]) {
+        let sides = [&trade.buy, &trade.sell];
+        self.clearing.trades.keep(&KeptTrade {
+            trade: TradeRef {
+                sequence: self.sequence,
+                index: (self.events.len() - self.first_event) as u32,
+            },
+            instrument: trade.instrument,
+            price: trade.price,
+            quantity: trade.quantity,
+            aggressor: trade.aggressor,
+            accounts: sides.map(|side| side.account),
+            orders: sides.map(|side| side.order.sequence),
+            fees: sides.map(|side| side.fee),
+            rates,
+            cleared: self.cleared.is_some(),
+            corrected: false,
+            busted: false,
+        });
     }
 
     #[cold]

@@ -463,6 +463,38 @@ fn margin_body() -> impl Strategy<Value = Body> {
     .prop_map(Body::Margin)
 }
 
+fn kill_scope() -> impl Strategy<Value = KillScope> {
+    prop_oneof![
+        index().prop_map(|id| KillScope::Session(SessionId::new(id))),
+        account().prop_map(KillScope::Account),
+        index().prop_map(|id| KillScope::Participant(ParticipantId::new(id))),
+        venue().prop_map(KillScope::Venue),
+    ]
+}
+
+fn switch_body() -> impl Strategy<Value = Body> {
+    let session = || index().prop_map(SessionId::new);
+    let position = select(vec![Position::Engaged, Position::Released]);
+    let policy = select(vec![OnDisconnect::Keep, OnDisconnect::Cancel]);
+    let timeout = option::of(signed().prop_map(Nanoseconds));
+    let command = prop_oneof![
+        (kill_scope(), position).prop_map(|(scope, position)| {
+            SwitchCommand::SetKillSwitch(SetKillSwitch { scope, position })
+        }),
+        (session(), policy).prop_map(|(session, on_disconnect)| {
+            SwitchCommand::SetDisconnectPolicy(SetDisconnectPolicy {
+                session,
+                on_disconnect,
+            })
+        }),
+        (session(), timeout).prop_map(|(session, timeout)| {
+            SwitchCommand::ArmDeadMan(ArmDeadMan { session, timeout })
+        }),
+        session().prop_map(SwitchCommand::SessionDisconnected),
+    ];
+    command.prop_map(Body::Switch)
+}
+
 fn duty_body() -> impl Strategy<Value = Body> {
     let (participant, venue) = (
         || index().prop_map(ParticipantId::new),
@@ -523,15 +555,202 @@ fn duty_body() -> impl Strategy<Value = Body> {
     ]
 }
 
+fn document() -> impl Strategy<Value = [u8; 32]> {
+    any::<[u8; 32]>()
+}
+
+fn amount() -> impl Strategy<Value = Amount> {
+    let most = Amount::MAX_UNITS;
+    let units = prop_oneof![0..1_000_i64, 0..=most, Just(most)];
+    units.prop_map(|units| Amount::new(units).expect("in bounds"))
+}
+
+fn receipt() -> impl Strategy<Value = ReceiptId> {
+    index().prop_map(ReceiptId::new)
+}
+
+fn issue() -> impl Strategy<Value = IssueReceipt> {
+    let ids = (custodian(), asset(), account());
+    (text(), ids, amount(), document()).prop_map(|(number, ids, amount, document)| IssueReceipt {
+        number,
+        warehouse: ids.0,
+        asset: ids.1,
+        amount,
+        account: ids.2,
+        document,
+    })
+}
+
+fn encumbrance() -> impl Strategy<Value = Encumbrance> {
+    prop_oneof![
+        Just(Encumbrance::Listed),
+        account().prop_map(|pledgee| Encumbrance::Pledged { pledgee }),
+        Just(Encumbrance::Frozen),
+        Just(Encumbrance::Locked),
+    ]
+}
+
+fn receipts_body() -> impl Strategy<Value = Body> {
+    let held = || {
+        let held = (receipt(), account());
+        held.prop_map(|(receipt, account)| HeldReceipt { receipt, account })
+    };
+    let part = (text(), amount(), document()).prop_map(|(number, amount, document)| ReceiptPart {
+        number,
+        amount,
+        document,
+    });
+    let merge = (account(), vec(receipt(), 0..20), text(), document());
+    let act = prop_oneof![
+        issue().prop_map(ReceiptCommand::Register),
+        issue().prop_map(ReceiptCommand::Draw),
+        (receipt(), option::of(account()), encumbrance()).prop_map(
+            |(receipt, account, encumbrance)| ReceiptCommand::Encumber(EncumberReceipt {
+                receipt,
+                account,
+                encumbrance,
+            })
+        ),
+        (receipt(), option::of(account()))
+            .prop_map(|(receipt, account)| ReceiptCommand::Lift(LiftReceipt { receipt, account })),
+        (receipt(), account(), vec(part, 0..20)).prop_map(|(receipt, account, parts)| {
+            ReceiptCommand::Split(SplitReceipt {
+                receipt,
+                account,
+                parts,
+            })
+        }),
+        merge.prop_map(|(account, receipts, number, document)| {
+            ReceiptCommand::Merge(MergeReceipts {
+                account,
+                receipts,
+                number,
+                document,
+            })
+        }),
+        (receipt(), account(), account()).prop_map(|(receipt, from, to)| {
+            ReceiptCommand::Transfer(TransferReceipt { receipt, from, to })
+        }),
+        held().prop_map(ReceiptCommand::Cancel),
+        held().prop_map(ReceiptCommand::Pool),
+    ];
+    act.prop_map(|act| Body::Receipts(Box::new(act)))
+}
+
+fn correction_body() -> impl Strategy<Value = Body> {
+    let trade = || {
+        (number(), any::<u32>()).prop_map(|(sequence, index)| TradeRef {
+            sequence: Sequence::new(sequence),
+            index,
+        })
+    };
+    let correct = (trade(), price(), option::of(quantity()));
+    prop_oneof![
+        trade().prop_map(|trade| CorrectionCommand::Bust { trade }),
+        correct.prop_map(|(trade, price, quantity)| CorrectionCommand::Correct {
+            trade,
+            price,
+            quantity,
+        }),
+    ]
+    .prop_map(Body::Correction)
+}
+
+/// A command about credit, collateral or a transfer.
+fn credit_body() -> impl Strategy<Value = Body> {
+    let most = Amount::MAX_UNITS;
+    let amount = || {
+        prop_oneof![0..1_000_i64, 0..=most, Just(most)]
+            .prop_map(|units| Amount::new(units).expect("in bounds"))
+    };
+    let pledging = select(vec![Pledging::Pledge, Pledging::Release]);
+    let half = (select(vec![Half::Out, Half::In]), any::<u128>(), index());
+    let command = prop_oneof![
+        (asset(), any::<u8>(), amount()).prop_map(|(asset, band, line)| {
+            CreditCommand::SetLine(SetCreditLine { asset, band, line })
+        }),
+        (account(), asset(), any::<u8>()).prop_map(|(account, asset, band)| {
+            CreditCommand::SetScore(SetScore {
+                account,
+                asset,
+                band,
+            })
+        }),
+        (asset(), asset(), amount(), any::<u16>()).prop_map(
+            |(goods, money, price, basis_points)| {
+                CreditCommand::SetHaircut(SetHaircut {
+                    goods,
+                    money,
+                    price,
+                    basis_points,
+                })
+            }
+        ),
+        (account(), asset(), asset(), pledging, amount()).prop_map(
+            |(account, money, goods, pledging, amount)| {
+                CreditCommand::MoveCollateral(MoveCollateral {
+                    account,
+                    money,
+                    goods,
+                    pledging,
+                    amount,
+                })
+            }
+        ),
+        (half, account(), asset(), amount()).prop_map(
+            |((half, transfer, shard), account, asset, amount)| {
+                CreditCommand::Half(TransferHalf {
+                    half,
+                    transfer: TransferId::new(transfer),
+                    account,
+                    asset,
+                    amount,
+                    shard: ShardId::new(shard),
+                })
+            }
+        ),
+        (account(), account(), asset(), amount()).prop_map(|(from, to, asset, amount)| {
+            CreditCommand::Transfer(Transfer {
+                from,
+                to,
+                asset,
+                amount,
+            })
+        }),
+    ];
+    command.prop_map(Body::Credit)
+}
+
+fn settlement_body() -> impl Strategy<Value = Body> {
+    let counts = select(vec![HolderCount::Cumulative, HolderCount::Current]);
+    let days = (any::<u8>(), any::<u8>());
+    let parts = (instrument(), days, option::of(any::<u32>()), counts, text());
+    parts.prop_map(|(instrument, days, max_holders, holder_count, reference)| {
+        Body::Settlement(Box::new(SettlementCommand::Set(SetSettlement {
+            instrument,
+            days: days.0,
+            reverse_trade_days: days.1,
+            max_holders,
+            holder_count,
+            reference,
+        })))
+    })
+}
+
 /// A body.
 pub fn body() -> impl Strategy<Value = Body> {
     prop_oneof![
-        3 => order_body(),
+        6 => order_body(),
         1 => party_body(),
         2 => market_body(),
         1 => state_body(),
         2 => money_body(),
+        1 => switch_body(),
         1 => duty_body(),
+        1 => receipts_body(),
+        1 => correction_body(),
+        1 => credit_body(),
+        1 => settlement_body(),
         1 => margin_body(),
     ]
 }

@@ -6,8 +6,9 @@
 use std::path::PathBuf;
 
 use sanjiang_engine::command::{
-    Body, Command, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant, CreateVenue,
-    Demonstration, Envelope, Identity, InstrumentTerms, Sequenced, SetCalendar, SetPhase,
+    Authority, Body, Command, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant,
+    CreateVenue, Demonstration, Envelope, Identity, InstrumentTerms, Sequenced, SetCalendar,
+    SetPhase,
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{Event, Events};
@@ -145,9 +146,8 @@ impl Desk {
     }
 
     /// What the engine says such a command would be answered, when nothing is due before it.
-    pub fn dry(&self, body: &Body) -> Option<Reject> {
-        let command = command(Identity::Internal, body.clone());
-        self.engine.validate(&command, self.time).err()
+    pub fn dry(&self, command: &Command) -> Option<Reject> {
+        self.engine.validate(command, self.time).err()
     }
 
     /// Sends ticks until nothing is due at the time of the next command.
@@ -167,8 +167,23 @@ impl Desk {
     /// Sends a command under an identity; its events stay in the desk.
     pub fn send_as(&mut self, identity: Identity, body: Body) -> &[Event] {
         self.ticks();
+        self.send_at_once(identity, body)
+    }
+
+    /// Sends a command without the ticks that are due; its events stay in the desk.
+    pub fn send_at_once(&mut self, identity: Identity, body: Body) -> &[Event] {
         self.apply(command(identity, body));
         self.events.as_slice()
+    }
+
+    /// One tick, if something is due.
+    pub fn tick(&mut self) -> Vec<Event> {
+        let due = self.engine.next_deadline();
+        if due.is_some_and(|due| due <= self.time) {
+            self.apply(command(Identity::Internal, Body::Tick));
+            return self.events.as_slice().to_vec();
+        }
+        Vec::new()
     }
 
     fn apply(&mut self, value: Command) {

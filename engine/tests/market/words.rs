@@ -5,7 +5,10 @@
 //! `replace NAME [@PRICE] [x=QUANTITY] [trigger=PRICE]`, `mass ACCOUNT [buy|sell]`, `phase P`,
 //! `status venue|instrument S`, `reference PRICE`, `terms KEY=VALUE..`, `accounts OWNER..`,
 //! `schedule OFFSET=PHASE..`, `time NANOSECONDS`, `ticks`; those about money are in `money`, those
-//! about margin in `margin`, those about parties and limits in `duties`.
+//! about parties and limits in `duties` , those
+//! about warehouse receipts in `papers` , those
+//! about credit in `credit` , about
+//! settlement and days in `settle` , those about switches in `switches`.
 //! Account 0 trades unless `on=` says otherwise. Times are counted from the begin of day 1.
 //!
 //! Invariant: a line that is not understood stops the test. Not here: comparing.
@@ -13,8 +16,8 @@
 use std::collections::BTreeMap;
 
 use sanjiang_engine::command::{
-    Body, CancelOrder, InstrumentTerms, MassCancel, ReplaceOrder, Scope, SetMargin,
-    SetReferencePrice, SetSchedule, SetTradingStatus,
+    Body, CancelOrder, InstrumentTerms, MassCancel, ReplaceOrder, Scope, SetMargin, SetReferencePrice,
+    SetSchedule, SetTradingStatus, TradeRef,
 };
 use sanjiang_engine::event::Event;
 use sanjiang_engine::limits::Limits;
@@ -25,11 +28,15 @@ use sanjiang_engine::types::{
 };
 use sanjiang_engine::venue::{Phase, TradingStatus};
 
+use crate::credit;
 use crate::desk::{self, DAY, Desk, INSTRUMENT, VENUE, small_limits};
 use crate::duties;
 use crate::margin;
 use crate::money;
+use crate::papers;
 use crate::said::Names;
+use crate::settle;
+use crate::switches;
 
 /// One scenario on its way.
 pub struct Stage {
@@ -37,6 +44,7 @@ pub struct Stage {
     terms: InstrumentTerms,
     names: Names,
     orders: BTreeMap<String, (AccountId, OrderId)>,
+    trades: Vec<TradeRef>,
     ready: bool,
     /// Decimals of money and goods, where the instrument has clearing.
     clears: Option<(u8, u8)>,
@@ -58,6 +66,7 @@ impl Stage {
             terms: desk::terms(),
             names: Names::default(),
             orders: BTreeMap::new(),
+            trades: Vec::new(),
             ready: false,
             clears: None,
             margin: None,
@@ -75,9 +84,19 @@ impl Stage {
                 }
             }
             "time" => self.desk.time = at(number(words[1])),
+            "day" => self.desk.time = at((number(words[1]) - 1) * 24 * 3_600 * 1_000_000_000),
             "clear" => {
                 let decimals = |key| value(&words, key).map_or(0, |word| number(word) as u8);
                 self.clears = Some((decimals("money"), decimals("goods")));
+            }
+            "waits" | "holders" => {
+                return settle::tell(&self.desk.engine, &words)
+                    .into_iter()
+                    .collect();
+            }
+            "armed" => {
+                let told = switches::tell(&self.desk.engine, &words);
+                return told.into_iter().collect();
             }
             "used" => return vec![duties::used(&self.desk.engine, words[1])],
             "margin" => self.margin = Some(margin::terms(&words[1..])),
@@ -86,7 +105,19 @@ impl Stage {
                     .into_iter()
                     .collect();
             }
-            "has" | "venue" => return money::tell(&self.desk.engine, &words).into_iter().collect(),
+            "has" | "owes" | "venue" => {
+                return money::tell(&self.desk.engine, &words).into_iter().collect();
+            }
+            "receipt" => {
+                return papers::tell(&self.desk.engine, &words)
+                    .into_iter()
+                    .collect();
+            }
+            "owes" | "transit" => {
+                return credit::tell(&self.desk.engine, &words)
+                    .into_iter()
+                    .collect();
+            }
             _ => return self.act(&words),
         }
         Vec::new()
@@ -112,11 +143,21 @@ impl Stage {
         }
         let mut events = self.desk.ticks();
         if words[0] != "ticks" {
-            let body = self.body(words);
-            let dry = self.desk.dry(&body);
-            let sent = self.desk.send(body);
+            let (body, authority) = papers::body(&self.desk.engine, words)
+                .or_else(|| money::correction(words, &self.trades))
+                .unwrap_or_else(|| (self.body(words), None));
+            let identity = switches::identity(&self.desk.engine, words);
+            let mut command = desk::command(identity, body);
+            command.envelope.authority = authority;
+            let dry = self.desk.dry(&command);
+            let sent = self.desk.send_command(command);
             let real = sent.iter().find_map(reject_of);
             assert_eq!(dry, real, "the dry run and the answer: {words:?}");
+            let sequence = self.desk.engine.sequence();
+            let made = (0..).zip(&sent);
+            let made = made.filter(|(_, event)| matches!(event, Event::Trade(_)));
+            let made = made.map(|(index, _)| TradeRef { sequence, index });
+            self.trades.extend(made);
             if let Some(name) = words[0].strip_suffix(':') {
                 self.name(name, &sent);
             }
@@ -179,10 +220,16 @@ impl Stage {
                 venue: VENUE,
                 entries: words[1..].iter().map(|word| entry(word)).collect(),
             })),
-            _ => money::body(words)
+            _ => {
+                let known = money::body(words)
+                .or_else(|| switches::body(words))
                 .or_else(|| duties::body(words))
+                .or_else(|| credit::body(words));
+                known
                 .or_else(|| margin::body(words))
-                .unwrap_or_else(|| Body::NewOrder(new_order(&words[1..]))),
+                .or_else(|| settle::body(words))
+                .unwrap_or_else(|| Body::NewOrder(new_order(&words[1..])))
+            }
         }
     }
 

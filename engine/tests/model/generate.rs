@@ -13,8 +13,10 @@ use sanjiang_engine::venue::Phase;
 use super::cash;
 use super::duties;
 use super::operate;
+use super::papers;
 use super::rng::Rng;
 use super::script::{Step, internal};
+use super::switch;
 use super::world::{HOUR, SECOND, deep, lots, lots_of, price_at, ticks};
 use crate::reference::{Kind, Order, Reference};
 
@@ -55,6 +57,8 @@ impl Generator {
             (30, 5),
             (if deep { 20 } else { 70 }, 6),
             (duties::weight(&world.limits), 7),
+            (if deep { 10 } else { 50 }, 7),
+            (if switch::engaged(world) { 120 } else { 25 }, 8),
         ]);
         let body = match action {
             0 => Some(Body::NewOrder(self.new_order(world, time))),
@@ -64,7 +68,9 @@ impl Generator {
             4 => Some(operate::turn(rng, world)),
             5 => Some(operate::administer(rng, world, time)),
             7 => Some(duties::turn(rng, world)),
-            _ => cash::turn(rng, world, places, time),
+            68 => Some(switch::turn(rng, world)),
+             => cash::turn(rng, world, places, time),
+            _ => Some(papers::turn(rng, world)),
         };
         let body = body.unwrap_or_else(|| Body::NewOrder(self.new_order(world, time)));
         let command = self.envelope(world, body, time);
@@ -109,6 +115,7 @@ impl Generator {
             command.envelope.principal = PrincipalId::new(self.rng.pick(&[0, 0, 0, 1]));
             return command;
         }
+        switch::send(&mut self.rng, world, &mut command);
         let ends = |known: &Command| known.envelope.valid_until == Some(time);
         let ending = self
             .retries

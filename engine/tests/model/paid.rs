@@ -3,12 +3,13 @@
 //!
 //! Invariant: as in `coverage`. Not here: reject reasons, which are all in one group there.
 
-use sanjiang_engine::command::{Body, Direction, MarginCommand};
+use sanjiang_engine::command::{Body, CorrectionCommand, Direction, MarginCommand};
 use sanjiang_engine::event::{CustodyReport, CustodyStatus};
 
 use super::coverage::Cell;
+use super::lend;
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 14] = [
     "CreateAsset",
     "CreateCustodian",
     "SetClearing",
@@ -17,6 +18,9 @@ const COMMANDS: [&str; 11] = [
     "Instruct",
     "Acknowledge",
     "CloseCustodyDate",
+    "Bust",
+    "Correct",
+    "SetSettlement",
     "SetMargin",
     "SetSettlementPrice",
     "Mark",
@@ -32,7 +36,7 @@ const CUSTODY: [&str; 6] = [
 ];
 
 /// What the reference says of fees and holds.
-const REACHED: [&str; 16] = [
+const REACHED: [&str; 18] = [
     "maker fee",
     "taker fee",
     "auction fee",
@@ -49,6 +53,18 @@ const REACHED: [&str; 16] = [
     "decrement lowers a hold",
     "replace raises a hold",
     "replace lowers a hold",
+    "a trade waits",
+    "both legs wait in one row",
+];
+
+/// What the reference says of busts and corrections.
+const CORRECTED: [&str; 6] = [
+    "money is owed",
+    "goods are owed",
+    "repaid a part",
+    "repaid all",
+    "a live order traded less",
+    "corrected rebate raised",
 ];
 
 /// The name of a command about money or goods.
@@ -62,9 +78,13 @@ pub fn command(body: &Body) -> Option<&'static str> {
         Body::Instruct(_) => 5,
         Body::Acknowledge(_) => 6,
         Body::CloseCustodyDate(_) => 7,
-        Body::Margin(MarginCommand::SetMargin(_)) => 8,
-        Body::Margin(MarginCommand::SetSettlementPrice(_)) => 9,
-        Body::Margin(MarginCommand::Mark(_)) => 10,
+        Body::Correction(CorrectionCommand::Bust { .. }) => 8,
+        Body::Correction(CorrectionCommand::Correct { .. }) => 9,
+        Body::Settlement(_) => 10,
+        Body::Margin(MarginCommand::SetMargin(_)) => 11,
+        Body::Margin(MarginCommand::SetSettlementPrice(_)) => 12,
+        Body::Margin(MarginCommand::Mark(_)) => 13,
+        Body::Credit(credit) => return Some(lend::command(credit)),
         Body::NewOrder(_)
         | Body::CancelOrder(_)
         | Body::ReplaceOrder(_)
@@ -88,7 +108,9 @@ pub fn command(body: &Body) -> Option<&'static str> {
         | Body::SessionsLost
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
-        | Body::Quarantine(_) => return None,
+        | Body::Quarantine(_)
+        | Body::Receipts(_) => return None,
+        Body::Switch(command) => return Some(super::switch::command(command)),
     };
     Some(COMMANDS[name])
 }
@@ -121,5 +143,6 @@ pub fn required() -> Vec<(&'static str, Vec<Cell>)> {
             CUSTODY.map(Cell::Custody).to_vec(),
         ),
         ("fees and holds", REACHED.map(Cell::Money).to_vec()),
+        ("busts and corrections", CORRECTED.map(Cell::Money).to_vec()),
     ]
 }

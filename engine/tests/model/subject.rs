@@ -128,6 +128,9 @@ impl Subject {
                 Holder::Account(id) => Who::Account(id.place()),
                 Holder::Venue(id) => Who::Venue(id.place()),
                 Holder::Custodian(id) => Who::Custodian(id.place()),
+                Holder::Receivable(id) => Who::Receivable(id.place()),
+                Holder::Credit(id) => Who::Credit(id.place()),
+                Holder::Transit(id) => Who::Transit(id.place()),
                 Holder::Clearing(id) => Who::Clearing(id.place()),
             };
             let amounts = [position.available, position.held].map(i128::from);
@@ -177,7 +180,7 @@ pub fn positions(world: &Reference) -> Positions {
     let line = |&(who, asset): &(Who, usize)| {
         let held = match who {
             Who::Account(account) => world.held(account, asset),
-            Who::Venue(_) | Who::Custodian(_) | Who::Clearing(_) => 0,
+            Who::Venue(_) | Who::Custodian(_) | Who::Receivable(_) | Who::Credit(_) | Who::Transit(_) | Who::Clearing(_) => 0,
         };
         (who, asset, [world.balance(who, asset) - held, held])
     };

@@ -9,6 +9,7 @@
 #![allow(clippy::wildcard_imports, clippy::wildcard_enum_match_arm)]
 
 mod auction;
+mod credit;
 pub mod ledger;
 pub mod margin;
 mod marks;
@@ -26,8 +27,10 @@ use sanjiang_engine::types::*;
 use sanjiang_engine::venue::*;
 
 pub use ledger::Holder;
-use registry::{Account, Calendar, Instrument, Request, Session, Venue};
-pub use registry::{Limited, Money, Stands, code_is_right};
+use registry::{Account, Calendar, Instrument, Request, Session, Trades, Venue};
+pub use registry::{Limited, Money, Stands, Sweep, code_is_right};
+pub use registry::{Money, Pledge};
+pub use registry::{Money, Settling};
 
 /// A fault put in on purpose, to prove that the comparison sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,6 +53,18 @@ pub enum Fault {
     TokenKept,
     /// A suspended account may still replace its orders.
     SuspensionForgotten,
+    /// A warehouse hands out goods that a receipt stands for.
+    ReceiptsUnbacked,
+    /// A bust leaves the fees with the venue.
+    BustKeepsFees,
+    /// What becomes available is not repaid.
+    NeverRepaid,
+    /// What was bought is free a day early.
+    SettledEarly,
+    /// A sell is remembered for one day less than a buy.
+    ReverseShort,
+    /// A sweep leaves waiting stops.
+    SweepLeavesStops,
 }
 
 /// What an order is now. A stop becomes `Market` or `Limit` when it is elected.
@@ -75,6 +90,8 @@ pub enum Place {
 pub struct Order {
     pub id: u64,
     pub account: AccountId,
+    /// The session through which it came.
+    pub session: Option<SessionId>,
     pub owner: OwnerId,
     pub instrument: usize,
     pub side: Side,
@@ -118,6 +135,14 @@ pub struct Reference {
     pub money: Money,
     pub stands: Stands,
     pub limited: Limited,
+    pub trades: Trades,
+    pub settling: Settling,
+    pub engaged: Vec<KillScope>,
+    pub sweeps: Vec<Sweep>,
+    /// The most orders that ever lived at a time.
+    rows: usize,
+    /// The session through which the command under way came.
+    through: Option<SessionId>,
     requests: Vec<Request>,
     requests_max: u32,
     requests_reserved: u32,
@@ -194,6 +219,12 @@ impl Reference {
             money: Money::default(),
             stands: Stands::default(),
             limited: Limited::default(),
+            trades: Trades::default(),
+            settling: Settling::default(),
+            engaged: Vec::new(),
+            sweeps: Vec::new(),
+            rows: 0,
+            through: None,
             requests: Vec::new(),
             requests_max: limits.requests_capacity,
             requests_reserved: limits.requests_capacity / 4,
@@ -211,7 +242,13 @@ impl Reference {
         (self.sequence, self.time) = (command.sequence, command.time);
         self.meetings.clear();
         self.reached.clear();
+        self.date();
+        let drawn = self.all_drawn();
         let body = &command.value.body;
+        self.through = match command.value.envelope.identity {
+            Identity::Session { session, .. } => Some(session),
+            _ => None,
+        };
         match self.admit(&command.value) {
             Err(reason) => self.refuse(body, reason.into(), false),
             Ok(Some(duplicate)) => self.out.push(Event::Duplicate(duplicate)),
@@ -222,6 +259,8 @@ impl Reference {
                 }
             }
         }
+        self.repay();
+        self.repay(&drawn);
         self.conserved();
         self.balanced();
         std::mem::take(&mut self.out)

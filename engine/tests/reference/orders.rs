@@ -48,6 +48,7 @@ impl Reference {
         let order = Order {
             id: self.sequence.value(),
             account: new.account,
+            session: self.through,
             owner: account.owner,
             instrument: i,
             side,
@@ -82,6 +83,7 @@ impl Reference {
         self.funded(&order, (0, 0))?;
         let two = self.two(&order);
         fails(two.is_some_and(|two| !self.room_for(&two)), R::Positions)?;
+        self.room_to_settle(new)?;
         Ok(order)
     }
 
@@ -115,21 +117,33 @@ impl Reference {
     }
 
     pub(super) fn new_order(&mut self, new: &NewOrder) -> Result<(), Reject> {
-        let mut order = self.check(new)?;
+        let order = self.check(new);
+        let mut order = order.map_err(|reason| self.founded(new.instrument.place(), reason))?;
         let id = order.id;
         for (holder, asset) in self.two(&order).into_iter().flatten() {
             self.need(holder, asset);
         }
-        order.held = self.hold(&order).0;
+        let money = self.hold(&order).0;
         if let Some(contract) = &self.instruments[order.instrument].margin {
             self.need(Holder::Account(order.account.place()), contract.money);
             self.need_row(&order);
+            order.held = money;
             self.hold_margin(&order, None);
-        } else if order.held > 0 && order.side == Side::Sell {
+        } else {
+            let why = match order.side {
+                Side::Buy => "draw for a buyer",
+                Side::Sell => "draw for a seller",
+            };
+            self.draw(&order, money, why);
+            order.held = money;
+        }
+        let margin = self.instruments[order.instrument].margin.is_some();
+        if order.held > 0 && order.side == Side::Sell && !margin {
             self.reached.push("seller with money held");
         }
         self.was_sent(order.account, order.instrument);
         self.orders.push(order);
+        self.rows = self.rows.max(self.orders.len());
         self.report(id, ExecType::New, Cause::Request);
         self.place(id);
         Ok(())
@@ -172,13 +186,15 @@ impl Reference {
         fails(self.accounts.len() <= account.place(), R::UnknownAccount)
     }
 
-    /// Standing, the instrument, and the role at its venue.
+    /// Standing, the role at the instrument's venue, switches, and whether there is the instrument.
     fn may_trade(&self, account: AccountId, i: usize, side: Side) -> Result<(), R> {
         self.may_enter(account)?;
-        if i >= self.instruments.len() {
-            return Err(R::UnknownInstrument);
+        let known = i < self.instruments.len();
+        if known {
+            self.may_take_side(account, i, side)?;
         }
-        self.may_take_side(account, i, side)
+        self.stopped(account, [self.through, None], Some(i))?;
+        fails(!known, R::UnknownInstrument)
     }
 
     /// Limits of open orders and of the position.
@@ -196,9 +212,15 @@ impl Reference {
         if self.fault != Some(Fault::SuspensionForgotten) {
             self.may_enter(replace.account)?;
         }
-        let id = self.live(replace.order, replace.account)?;
-        let order = self.get(id).clone();
-        self.may_take_side(replace.account, order.instrument, order.side)?;
+        let id = self.live(replace.order, replace.account);
+        let named = id.ok().map(|id| self.get(id).clone());
+        if let Some(order) = &named {
+            self.may_take_side(replace.account, order.instrument, order.side)?;
+        }
+        let session = named.as_ref().and_then(|order| order.session);
+        let at = named.as_ref().map(|order| order.instrument);
+        self.stopped(replace.account, [self.through, session], at)?;
+        let order = named.ok_or(R::UnknownOrder)?;
         self.permits(order.instrument, Action::Replace)?;
         self.is_qualified(replace.account, order.instrument)?;
         Ok(order)
@@ -268,6 +290,7 @@ impl Reference {
         if self.fault != Some(Fault::TokenKept) {
             self.was_sent(replace.account, i);
         }
+        self.draw(&order, held - order.held, "draw for a replace");
         let now = self.get_mut(id);
         (now.price, now.stop, now.quantity) = new;
         (now.leaves, now.held) = (priced.leaves, held);

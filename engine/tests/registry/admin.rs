@@ -76,6 +76,7 @@ impl Reference {
                 self.set_status(set)?;
                 None
             }
+            Body::Correction(command) => self.correction(envelope, command)?,
             Body::SetReferencePrice(set) => {
                 let known = self.instruments.get_mut(set.instrument.place());
                 let known = known.ok_or(R::UnknownInstrument)?;
@@ -97,13 +98,15 @@ impl Reference {
                 self.requests_reserved = set.requests_reserved;
                 None
             }
+            Body::SessionsLost => self.sessions_lost(),
+            Body::Switch(command) => self.switch(envelope.principal, command)?,
             Body::AcceptClock(_)
-            | Body::SessionsLost
             | Body::SemanticsVersion(_)
             | Body::BeginEpoch(_)
             | Body::Quarantine(_) => None,
             Body::Standing(command) => self.stand(command)?,
             Body::Limits(LimitsCommand::SetRiskLimits(set)) => self.set_risk_limits(set)?,
+            Body::Credit(credit) => self.credit(envelope, credit)?,
             Body::Margin(command) => self.change_margin(command)?,
             _ => self.clear(envelope, body)?,
         };
@@ -124,6 +127,8 @@ impl Reference {
                 principal,
                 name: open.name,
                 watermark: 0,
+                cancels: false,
+                dead_man: None,
             });
         }
         let at = found.unwrap_or(self.sessions.len() - 1);
@@ -219,6 +224,8 @@ impl Reference {
             entries: Vec::new(),
             rolled: now,
             passed: now,
+            regimes: regimes.clone(),
+            days: 0,
         });
         Ok(Some(handle))
     }

@@ -5,23 +5,32 @@
 //! looking at all there is. Not here: orders (`reference`).
 
 mod admin;
+mod correction;
+mod credit;
 mod law;
 mod margin;
 mod money;
 mod phases;
+mod receipts;
 mod requests;
 mod risk;
 mod rules;
 mod standing;
+mod settlement;
+mod switch;
 mod time;
 
 use super::*;
 use money::Instruction;
+pub use correction::Trades;
+pub use credit::Pledge;
 pub use money::{Cleared, Money};
 pub use phases::call;
 pub use risk::{Deed, Limited};
 pub use rules::{asked, fails};
 pub use standing::{Stands, code_is_right};
+pub use settlement::Settling;
+pub use switch::Sweep;
 
 pub struct Account {
     pub name: Name,
@@ -51,6 +60,9 @@ pub struct Venue {
     pub rolled: i128,
     /// Timetable entries later than this are still to come.
     pub passed: i128,
+    pub regimes: Vec<Regime>,
+    /// How often its day rolled.
+    pub days: u32,
 }
 
 pub struct Instrument {
@@ -76,4 +88,7 @@ pub struct Session {
     pub principal: PrincipalId,
     pub name: Name,
     pub watermark: u64,
+    /// Its orders end with its connection.
+    pub cancels: bool,
+    pub dead_man: Option<Time>,
 }

@@ -110,6 +110,7 @@ impl Reference {
     pub(in crate::reference) fn entry(&self, new: &NewOrder, asked: &Asked) -> Result<(), Reject> {
         let (i, tif) = (new.instrument.place(), new.time_in_force);
         self.permits(i, Action::New)?;
+        self.dated(i)?;
         let opening = matches!(self.phase(i), Phase::PreOpen | Phase::PreOpenNoCancel);
         fails(tif == T::Opening && !opening, R::PhaseTimeInForce)?;
         let now = matches!(tif, T::ImmediateOrCancel | T::FillOrKill);
@@ -120,7 +121,8 @@ impl Reference {
         let none = known.clearing.is_none() && known.margin.is_none();
         fails(real && none, R::NotCleared)?;
         self.is_qualified(new.account, i)?;
-        Ok(fails(!combines(new, asked), R::InvalidCombination)?)
+        Ok( self.may_trade(new)?;
+        fails(!combines(new, asked), R::InvalidCombination)?)
     }
 
     /// Quantities and the expiry.

@@ -31,6 +31,16 @@ impl Reference {
         days.max().map_or(i64::MIN, |day| i64::from(*day))
     }
 
+    /// Whether the venue is in a trading day.
+    pub(super) fn has_day(&self, v: usize) -> bool {
+        let venue = &self.venues[v];
+        venue.calendar.is_some_and(|at| {
+            let calendar = &self.calendars[at];
+            let mut days = calendar.days.iter();
+            days.any(|day| Self::begins(calendar, *day) <= venue.rolled)
+        })
+    }
+
     /// All that is to come: instant, kind, id.
     fn deadlines(&self) -> Vec<(i128, u8, u64)> {
         let mut list = Vec::new();
@@ -47,14 +57,21 @@ impl Reference {
                 .into_iter()
                 .flat_map(|at| entries.clone().map(move |by| at + by));
             let next = instants.find(|&at| at > venue.passed);
-            list.extend(next.map(|at| (at, 2, v as u64)));
+            list.extend(next.map(|at| (at, 3, v as u64)));
         }
         list.extend(self.due.iter().map(|&(at, v)| (at, 1, v as u64)));
+        let settling = self.settling.due.iter();
+        list.extend(settling.map(|&(at, v)| (at, 2, v as u64)));
         for order in &self.orders {
             if let TimeInForce::GoodTillDate(end) = order.tif {
-                list.push((i128::from(end.nanoseconds()), 3, order.id));
+                list.push((i128::from(end.nanoseconds()), 4, order.id));
             }
         }
+        for (s, session) in self.sessions.iter().enumerate() {
+            let dead_man = session.dead_man.map(|at| i128::from(at.nanoseconds()));
+            list.extend(dead_man.map(|at| (at, 5, s as u64)));
+        }
+        list.extend(self.sweeps.first().map(|sweep| (sweep.at, 6, 0)));
         list.extend(self.margin_deadlines());
         list
     }
@@ -64,36 +81,46 @@ impl Reference {
         Time::new(i64::try_from(first.0).ok()?)
     }
 
-    /// Everything that is due, in order; at most so many expiries.
+    /// Everything that is due, in order; at most so many expiries and settlements.
     pub(super) fn tick(&mut self) {
-        let mut expiries = Limits::EXPIRIES_PER_TICK_MAX;
+        let mut left = self.whole();
         let (mut rows, mut made) = (self.limits.margin_rows_per_tick as usize, false);
         let now = i128::from(self.time.nanoseconds());
         while let Some((at, kind, id)) = self.deadlines().into_iter().min() {
             let spent = match kind {
-                1 | 3 => expiries == 0,
-                4 => rows == 0,
-                5 => expiries == 0 || made,
-                _ => false,
+                0 | 3 => false,
+                7 => left.0 == 0 || rows == 0,
+                8 => left.0 == 0 || made,
+                _ => left.0 == 0,
             };
             if at > now || spent {
                 break;
             }
             match kind {
                 0 => self.roll(id as usize, at),
-                2 => self.timetable(id as usize, at),
-                3 => {
-                    expiries -= 1;
+                2 => self.settle_day(id as usize, at, &mut left.0),
+                3 => self.timetable(id as usize, at),
+                4 => {
+                    left.0 -= 1;
                     self.end(id, ExecType::Expired, Cause::TimeOver);
                 }
-                4 => self.go_on(id as usize, &mut rows),
-                5 => made = self.end_call(id as usize, &mut expiries),
+                5 => {
+                    left.0 -= 1;
+                    self.fire(SessionId::new(id as u32));
+                }
+                6 => {
+                    if !self.part(&mut left) {
+                        break;
+                    }
+                }
+                7 => self.go_on(id as usize, &mut rows),
+                8 => made = self.end_call(id as usize, &mut left.0),
                 _ => {
                     let v = id as usize;
                     let ends = |order: &&Order| self.ends_with_day(order, v);
                     let all: Vec<u64> = self.orders.iter().filter(ends).map(|o| o.id).collect();
-                    let part = &all[..all.len().min(expiries)];
-                    expiries -= part.len();
+                    let part = &all[..all.len().min(left.0)];
+                    left.0 -= part.len();
                     for &id in part {
                         self.end(id, ExecType::Expired, Cause::TimeOver);
                     }
@@ -121,7 +148,10 @@ impl Reference {
             day,
             index: index as u32,
         }));
+        self.trades.rolls.push((v, self.sequence));
+        self.sweep();
         self.day_ends(v, at);
+        self.settlement_rolls(v, at);
         for i in 0..self.instruments.len() {
             let known = &self.instruments[i];
             if known.venue == v && known.margin.is_some() {

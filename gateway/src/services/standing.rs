@@ -109,9 +109,21 @@ fn of_the_engine(usage: &Usage) -> Vec<v1::Limit> {
             "instruments; one more is rejected with TOO_MANY",
         ),
         limit(
+            ("kill_switches", Kept::Fixed),
+            (usage.switches_max, usage.switches),
+            "engaged kill switches of sessions, accounts and participants; one more is rejected \
+             with TOO_MANY, while each venue has a place of its own",
+        ),
+        limit(
             ("live_orders", Kept::Fixed),
             (usage.orders_max, usage.orders),
             "orders that may still trade; one more is rejected with OPEN_ORDERS",
+        ),
+        limit(
+            ("receivables", Kept::Fixed),
+            (usage.receivables_max, usage.receivables),
+            "accounts and assets in which something is owed since a bust; one more is rejected \
+             with TOO_MANY",
         ),
         limit(
             ("sessions", Kept::Fixed),
@@ -154,6 +166,12 @@ fn of_the_engine(usage: &Usage) -> Vec<v1::Limit> {
             ("risk_limit_sets", Kept::Fixed),
             (usage.risk_sets_max, usage.risk_sets),
             "different sets of risk limits ever set; one more is rejected with TOO_MANY",
+        ),
+        limit(
+            ("trades_kept", Kept::Fixed),
+            (usage.trades_kept_max, usage.trades_kept),
+            "trades that can be busted or corrected, for two trading days; once full each new \
+             trade makes the oldest TRADE_TOO_OLD earlier",
         ),
         limit(
             ("venues", Kept::Fixed),

@@ -18,7 +18,7 @@ use crate::directory::Tables;
 use crate::errors::Failure;
 use crate::exchange::Exchange;
 use crate::fanout;
-use crate::projector::rows::TradeRow;
+use crate::projector::rows::{Correction, TradeRow};
 use crate::projector::{Ending, Progress, TradesPage, TradesQuery};
 use crate::to_proto;
 
@@ -128,7 +128,12 @@ impl Tape {
 }
 
 fn trade(tables: &Tables, row: &TradeRow) -> v1::Trade {
-    let id = to_proto::trade_id_text(row.trade);
+    let id = to_proto::trade_id_text(row.id());
+    let action = match row.corrects {
+        None => v1::TradeAction::New,
+        Some((Correction::Correct, _)) => v1::TradeAction::Correct,
+        Some((Correction::Bust, _)) => v1::TradeAction::Cancel,
+    };
     let mut wire = v1::Trade {
         instrument_id: to_proto::instrument_name(tables, row.instrument),
         trade_id: id.clone(),
@@ -139,6 +144,7 @@ fn trade(tables: &Tables, row: &TradeRow) -> v1::Trade {
         engine_sequence: row.trade.sequence,
         time: Some(to_proto::timestamp(row.time)),
         demonstration: tables.is_demonstration(row.instrument),
+        action: action.into(),
         ..v1::Trade::default()
     };
     if let Some(entry) = tables.instrument(row.instrument) {

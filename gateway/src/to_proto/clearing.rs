@@ -4,12 +4,14 @@
 
 use engine::clearing::{Asset, Custodian, Instruction};
 use engine::command::{AssetClass, CustodianKind, Demonstration, Direction, FeeRates};
-use engine::types::{AssetId, CustodianId, InstrumentId, Sequence};
+use engine::types::{AssetId, CustodianId, InstrumentId, OrderId, Sequence, TradeId , TransferId};
 use proto::v1;
 
 use super::{account_name, decimal_text, instrument_name, order_id_text, timestamp, trade_id_text};
 use crate::directory::Tables;
-use crate::projector::postings::{PostingCause, PostingPlace, PostingRow, TradePart};
+use crate::projector::postings::{
+    CorrectionPart, PostingCause, PostingPlace, PostingRow, ReceiptMove, TradePart,
+};
 
 /// Minor units of an asset, in its own units.
 pub fn amount_text(asset: &Asset, units: i64) -> String {
@@ -148,19 +150,93 @@ pub fn posting(tables: &Tables, row: &PostingRow) -> v1::Posting {
                 TradePart::Money => v1::PostingKind::TradeMoney,
                 TradePart::Fee => v1::PostingKind::Fee,
             };
+            of_trade(tables, (kind, trade, instrument, order), wire)
+        }
+        PostingCause::Correction {
+            part,
+            trade,
+            instrument,
+            order,
+        } => {
+            let kind = match part {
+                CorrectionPart::Goods => v1::PostingKind::CorrectionGoods,
+                CorrectionPart::Money => v1::PostingKind::CorrectionMoney,
+                CorrectionPart::Fee => v1::PostingKind::CorrectionFee,
+                CorrectionPart::Owed => v1::PostingKind::Owed,
+            };
+            of_trade(tables, (kind, trade, instrument, order), wire)
+        }
+        PostingCause::Receipt {
+            moved,
+            receipt,
+            warehouse,
+            number,
+        } => {
+            let kind = match moved {
+                ReceiptMove::Registered => v1::PostingKind::Deposit,
+                ReceiptMove::Cancelled => v1::PostingKind::Withdrawal,
+                ReceiptMove::Transferred => v1::PostingKind::Receipt,
+            };
             v1::Posting {
                 kind: kind.into(),
-                trade_id: trade_id_text(trade),
-                instrument_id: instrument_name(tables, instrument),
-                order_id: order_id_text(order),
+                custodian_id: custodian_name(tables, warehouse),
+                reference: number.as_str().to_owned(),
+                receipt: Some(receipt.index()),
                 ..wire
             }
         }
+        PostingCause::Repaid => v1::Posting {
+            kind: v1::PostingKind::Repaid.into(),
+            ..wire
+        },
     }
 }
 
+fn of_trade(
+    tables: &Tables,
+    (kind, trade, instrument, order): (v1::PostingKind, TradeId, InstrumentId, OrderId),
+    wire: v1::Posting,
+) -> v1::Posting {
+    v1::Posting {
+        kind: kind.into(),
+        trade_id: trade_id_text(trade),
+        instrument_id: instrument_name(tables, instrument),
+        order_id: order_id_text(order),
+        ..wire
+        PostingCause::Credit => v1::Posting {
+            kind: credit_kind(row.amount).into(),
+            ..wire
+        },
+        PostingCause::Half { transfer, shard } => v1::Posting {
+            kind: v1::PostingKind::Transfer.into(),
+            transfer_id: transfer_text(transfer),
+            other_shard: shard.index(),
+            ..wire
+        },
+        PostingCause::Transfer { other } => v1::Posting {
+            kind: v1::PostingKind::Transfer.into(),
+            other_account_id: account_name(tables, other),
+            ..wire
+        },
+    }
+}
+
+/// What is above zero was drawn.
+const fn credit_kind(amount: i64) -> v1::PostingKind {
+    if amount > 0 {
+        v1::PostingKind::CreditDrawn
+    } else {
+        v1::PostingKind::CreditRepaid
+    }
+}
+
+/// A transfer's id: 32 hexadecimal digits.
+fn transfer_text(transfer: TransferId) -> String {
+    format!("{:032x}", transfer.bits())
+}
+
 /// The amount of a posting in minor units: goods of a trade are kept in lots.
-fn posted_units(tables: &Tables, row: &PostingRow) -> i128 {
+pub fn posted_units(tables: &Tables, row: &PostingRow) -> i128 {
     let amount = i128::from(row.amount);
     match row.cause {
         PostingCause::Trade {
@@ -171,9 +247,15 @@ fn posted_units(tables: &Tables, row: &PostingRow) -> i128 {
             let cleared = tables.cleared.get(&instrument);
             amount * cleared.map_or(0, |cleared| i128::from(cleared.lot_units))
         }
-        PostingCause::Trade { .. } | PostingCause::Custody { .. } | PostingCause::Variation(_) => {
-            amount
-        }
+        PostingCause::Trade { .. }
+        | PostingCause::Custody { .. }
+        | PostingCause::Credit
+        | PostingCause::Half { .. }
+        | PostingCause::Transfer { .. }
+        | PostingCause::Receipt { .. }
+        | PostingCause::Correction { .. }
+        | PostingCause::Repaid
+        | PostingCause::Variation(_) => amount,
     }
 }
 

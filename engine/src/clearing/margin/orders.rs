@@ -8,9 +8,10 @@ use super::super::fee::Accrued;
 use super::super::hold::Hold;
 use super::super::ledger::{Holder, Place};
 use super::super::orders::{Party, Settled, liquidity, pay};
-use super::rows::{NIL, Row};
+use super::rows::Row;
 use super::terms::Margined;
 use super::{Call, Contract};
+use super::super::settlement::StakeRef;
 use crate::clearing::orders::Entering;
 use crate::command::FeeRates;
 use crate::reject::RejectReason;
@@ -80,7 +81,7 @@ impl Clearing {
     /// How many lots a live order may come to.
     pub(crate) fn replace_room(&self, slot: u32, side: Side) -> i64 {
         let hold = &self.holds[slot as usize];
-        let row = self.margin.rows.row(hold.margin);
+        let row = self.margin.rows.row(hold.row());
         let contract = self.margin.contract(row.instrument);
         let rest = contract.map_or(0, |contract| room(contract, row, side));
         rest + hold.goods.abs()
@@ -173,8 +174,9 @@ impl Clearing {
         });
         let hold = Hold {
             money_at: at,
+            goods_at: Place::new(margin),
             rates: entered.rates,
-            margin,
+            stake: StakeRef::MARGIN,
             ..Hold::NONE
         };
         let index = slot as usize;
@@ -203,7 +205,7 @@ impl Clearing {
         let rates = self.fees.rates(hold.rates);
         let fee = worst_fee(margined, rates, hold.accrued, price, leaves);
         let open = signed(side, price, leaves.lots());
-        let row = self.margin.rows.row(hold.margin);
+        let row = self.margin.rows.row(hold.row());
         let available = self.ledger.position(hold.money_at).available;
         let (funds, margin) = self.fits(row, available, (hold.money, fee), (hold.goods, open));
         funds?;
@@ -215,7 +217,7 @@ impl Clearing {
     /// as it was checked, and what nobody must hold any more is available.
     pub(crate) fn refit(&mut self, slot: u32, refit: Refit) {
         let hold = &mut self.holds[slot as usize];
-        let row = self.margin.rows.row_mut(hold.margin);
+        let row = self.margin.rows.row_mut(hold.row());
         let contract = self.margin.contracts[row.instrument.place()].as_deref();
         let contract = contract.expect("rows are of margin forwards");
         let before = row.required(contract);
@@ -297,7 +299,7 @@ impl Clearing {
         self.margin
             .contract_mut(margined.instrument)
             .note(price, quantity);
-        let covered = holds.map(|hold| self.margin.uncall_covered(hold.margin));
+        let covered = holds.map(|hold| self.margin.uncall_covered(hold.row()));
         Settled {
             value: small(value),
             goods: 0,
@@ -335,7 +337,7 @@ impl Clearing {
         for (party, (side, sign)) in parties.into_iter().zip(sides) {
             let hold = &mut self.holds[party.slot as usize];
             let open = signed(side, party.price, party.leaves.lots());
-            let row = self.margin.rows.row_mut(hold.margin);
+            let row = self.margin.rows.row_mut(hold.row());
             row.net += sign * quantity.lots();
             row.cost += i128::from(sign) * value;
             row.reopen(hold.goods, open);
@@ -354,10 +356,16 @@ fn room(contract: &Contract, row: &Row, side: Side) -> i64 {
 }
 
 impl Hold {
+    /// Its row, of an order of a margin forward.
+    #[inline]
+    pub(crate) fn row(&self) -> u32 {
+        self.goods_at.index()
+    }
+
     /// Whether its instrument is a margin forward.
     #[inline]
     pub(crate) fn is_margin(&self) -> bool {
-        self.margin != NIL
+        self.stake == StakeRef::MARGIN
     }
 }
 

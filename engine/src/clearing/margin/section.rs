@@ -5,6 +5,7 @@
 
 use super::super::hold::Hold;
 use super::super::ledger::{Holder, Place};
+use super::super::settlement::StakeRef;
 use super::super::{Clearing, section};
 use super::mark::{Marking, Walk};
 use super::rows::{NIL, Row};
@@ -46,7 +47,7 @@ impl Clearing {
             bytes::put_varint(out, slot as u64);
             section::put_fee_hold(out, hold);
             bytes::put_zigzag(out, hold.goods);
-            bytes::put_varint(out, u64::from(hold.margin));
+            bytes::put_varint(out, u64::from(hold.row()));
         }
     }
 
@@ -85,7 +86,7 @@ impl Clearing {
             let hold = self.decode_hold(input)?;
             let wrong = || BytesError::range("what a margin order holds");
             let owner = lives(slot).ok_or_else(wrong)?;
-            let row = self.margin.rows.all().get(hold.margin as usize);
+            let row = self.margin.rows.all().get(hold.row() as usize);
             let row = row.ok_or_else(wrong)?;
             let money = self.margin.contract(row.instrument).ok_or_else(wrong)?;
             let holder = Holder::Account(row.account);
@@ -228,8 +229,8 @@ impl Clearing {
         }
         Ok(Hold {
             goods: open,
-            goods_at: Place::NONE,
-            margin,
+            goods_at: Place::new(margin),
+            stake: StakeRef::MARGIN,
             ..hold
         })
     }

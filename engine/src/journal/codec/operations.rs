@@ -3,7 +3,9 @@
 //! Invariant: as in `codec`. Terms that are also state (calendars, timetables, instruments) are
 //! written by the modules that hold them.
 
-use super::{clearing, limits, margin, orders, standing};
+use super::{
+    clearing, correction, credit, limits, margin, orders, receipts, settlement, standing, switch,
+};
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{
     AcceptClock, BeginEpoch, Body, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant,
@@ -71,7 +73,12 @@ pub(super) fn put(out: &mut Vec<u8>, time: Time, body: &Body) {
         Body::Acknowledge(acknowledge) => clearing::put_acknowledge(out, acknowledge),
         Body::CloseCustodyDate(close) => clearing::put_close_custody_date(out, *close),
         Body::Standing(command) => standing::put(out, command),
+        Body::Switch(command) => switch::put(out, command),
         Body::Limits(command) => limits::put(out, command),
+        Body::Receipts(act) => receipts::put(out, act),
+        Body::Correction(command) => correction::put(out, command),
+        Body::Credit(command) => credit::put(out, command),
+        Body::Settlement(command) => settlement::put(out, command),
         Body::Margin(command) => margin::put(out, command),
         Body::Tick | Body::SessionsLost => {}
     }
