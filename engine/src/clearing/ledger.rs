@@ -42,7 +42,7 @@ impl Holder {
     /// what it has below zero is in circulation.
     pub const fn is_outside(self) -> bool {
         match self {
-            Self::Account(_) | Self::Venue(_) | Self::Receivable(_) => false,
+            Self::Account(_) | Self::Venue(_) | Self::Receivable(_) | Self::Clearing(_) => false,
             Self::Custodian(_) | Self::Credit(_) | Self::Transit(_) => true,
         }
     }
@@ -58,6 +58,7 @@ enum Kind {
     Receivable,
     Credit,
     Transit,
+    Clearing,
 }
 
 /// The account has credit in the asset.
@@ -289,6 +290,7 @@ impl Ledger {
             Holder::Receivable(id) => (Kind::Receivable, id.index()),
             Holder::Credit(id) => (Kind::Credit, id.index()),
             Holder::Transit(id) => (Kind::Transit, id.index()),
+            Holder::Clearing(id) => (Kind::Clearing, id.index()),
         };
         self.positions.push(Position {
             available: 0,

@@ -30,8 +30,8 @@ impl Engine {
         match command {
             MarginCommand::SetMargin(set) => self.check_terms(set).map(|_| ()),
             MarginCommand::SetSettlementPrice(set) => {
-                self.known(set.instrument)?;
-                self.clearing.check_settlement(*set)
+                self.known_instrument(set.instrument)?;
+                self.clearing.check_settlement_price(*set)
             }
             MarginCommand::Mark(mark) => self.check_mark(*mark),
         }
@@ -48,7 +48,7 @@ impl Engine {
                 self.clearing.set_margin(set, venue, &margined);
                 mark::settled(set.instrument, set.settlement_price, events);
             }
-            MarginCommand::SetSettlementPrice(set) => self.clearing.set_settlement(*set),
+            MarginCommand::SetSettlementPrice(set) => self.clearing.set_settlement_price(*set),
             MarginCommand::Mark(mark) => {
                 self.clearing.begin_mark(mark.instrument, self.time, events);
             }
@@ -56,7 +56,7 @@ impl Engine {
         operation(events, Ok(None));
     }
 
-    fn known(&self, instrument: InstrumentId) -> Result<(), RejectReason> {
+    fn known_instrument(&self, instrument: InstrumentId) -> Result<(), RejectReason> {
         let known = self.venues.instrument(instrument);
         known.map(|_| ()).ok_or(RejectReason::UnknownInstrument)
     }
@@ -74,7 +74,7 @@ impl Engine {
 
     /// UNKNOWN_INSTRUMENT, MARK_RUNNING, NOT_MARGIN.
     fn check_mark(&self, mark: Mark) -> Result<(), Reject> {
-        self.known(mark.instrument)?;
+        self.known_instrument(mark.instrument)?;
         let margin = self.clearing.margin();
         if margin.is_marking(mark.instrument) {
             return Err(RejectReason::MarkRunning.into());

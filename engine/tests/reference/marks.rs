@@ -213,10 +213,10 @@ impl Reference {
                 continue;
             };
             let marking = contract.marking.as_ref();
-            list.extend(marking.map(|marking| (marking.deadline, 4, i as u64)));
+            list.extend(marking.map(|marking| (marking.deadline, 7, i as u64)));
             for row in &contract.rows {
                 if let Called::Until(at) = row.called {
-                    list.push((at, 5, row.born as u64));
+                    list.push((at, 8, row.born as u64));
                 }
             }
         }

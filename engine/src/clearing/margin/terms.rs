@@ -219,7 +219,7 @@ impl Clearing {
     ///
     /// # Errors
     /// INVALID_FIELD, NOT_MARGIN.
-    pub(crate) fn check_settlement(&self, command: SetSettlementPrice) -> Result<(), Reject> {
+    pub(crate) fn check_settlement_price(&self, command: SetSettlementPrice) -> Result<(), Reject> {
         let contract = self.margin.contract(command.instrument);
         let contract = contract.ok_or(RejectReason::NotMargin)?;
         if !is_settlement(command.price, contract.margined.tick_value) {
@@ -229,7 +229,7 @@ impl Clearing {
     }
 
     /// The next mark is at this price.
-    pub(crate) fn set_settlement(&mut self, command: SetSettlementPrice) {
+    pub(crate) fn set_settlement_price(&mut self, command: SetSettlementPrice) {
         let contract = self.margin.contract_mut(command.instrument);
         contract.given = Some(command.price);
     }
