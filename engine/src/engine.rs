@@ -12,12 +12,12 @@ mod day_ends;
 mod holds;
 mod operations;
 mod orders;
-mod risk;
 mod receipts;
+mod risk;
 mod sections;
 mod settings;
-mod standing;
 mod settlement;
+mod standing;
 mod switch;
 mod views;
 

@@ -120,8 +120,8 @@ impl Reference {
         let real = self.venues[known.venue].demonstration == Demonstration::Real;
         fails(real && known.clearing.is_none(), R::NotCleared)?;
         self.is_qualified(new.account, i)?;
-        Ok( self.may_trade(new)?;
-        fails(!combines(new, asked), R::InvalidCombination)?)
+        self.may_trade(new)?;
+        Ok(fails(!combines(new, asked), R::InvalidCombination)?)
     }
 
     /// Quantities and the expiry.

@@ -132,12 +132,14 @@ impl Piece {
     pub fn last_posting(&self) -> Option<Sequence> {
         self.last_with(|event| {
             let credit = matches!(event, Event::Credit(event) if moves(event));
-            credit || {
-            matches!(
-                event,
-                Event::Trade(_) | Event::Custody(_) | Event::Receipt(_ | Event::Correction(_)
-            )
-        }
+            credit
+                || matches!(
+                    event,
+                    Event::Trade(_)
+                        | Event::Custody(_)
+                        | Event::Receipt(_)
+                        | Event::Correction(_)
+                )
         })
     }
 
