@@ -33,7 +33,7 @@ pub fn limits() -> Limits {
 pub struct Desk {
     pub engine: Engine,
     pub time: i64,
-    accounts: u32,
+    pub accounts: u32,
 }
 
 impl Desk {
