@@ -6,29 +6,29 @@
 //! rules (`engine`, `market`, `venue`).
 
 mod clearing;
-mod limits;
 mod margin;
-mod standing;
-mod receipts;
 mod correction;
 mod credit;
+mod limits;
+mod receipts;
 mod settlement;
+mod standing;
 mod switch;
 
 pub use clearing::{
     Acknowledge, AssetClass, CloseCustodyDate, CreateAsset, CreateCustodian, CustodianKind,
     Direction, FeeRates, Instruct, Outcome, SetClearing, SetFees, SetTier,
 };
+pub use correction::{CorrectionCommand, TradeRef};
 pub use limits::{LimitsCommand, OrderToTrade, RiskLimits, RiskScope, SetRiskLimits, Throttle};
-pub use standing::{
-    Access, Party, Roles, SetAccess, SetRegistration, SetRoles, SetStanding, Standing,
-    StandingCommand,
-};
 pub use receipts::{
     EncumberReceipt, Encumbrance, HeldReceipt, IssueReceipt, LiftReceipt, MergeReceipts,
     ReceiptCommand, ReceiptPart, SplitReceipt, TransferReceipt,
 };
-pub use correction::{CorrectionCommand, TradeRef};
+pub use standing::{
+    Access, Party, Roles, SetAccess, SetRegistration, SetRoles, SetStanding, Standing,
+    StandingCommand,
+};
 
 pub use credit::{
     CreditCommand, Half, MoveCollateral, Pledging, SetCreditLine, SetHaircut, SetScore, Transfer,

@@ -13,12 +13,12 @@ mod holds;
 mod margin;
 mod operations;
 mod orders;
-mod risk;
 mod receipts;
+mod risk;
 mod sections;
 mod settings;
-mod standing;
 mod settlement;
+mod standing;
 mod switch;
 mod views;
 

@@ -483,11 +483,6 @@ pub struct MarginCall {
     pub deadline: Option<Time>,
 }
 
-const _: () = assert!(
-    size_of::<Event>() == size_of::<Trade>(),
-    "an event is copied on the hot path: none is larger than a trade"
-);
-
 /// What an account bought and sold of an instrument on one trading day has settled, both legs in
 /// one event: it was held and is available. Nothing moved from one holder to another: that did the
 /// trades.

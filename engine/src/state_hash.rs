@@ -21,7 +21,11 @@ mod switch;
 
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{BeginEpoch, Party, RiskLimits, RiskScope, Scope, SetRiskLimits};
-use crate::event::{CorrectionEvent, CreditEvent, CustodyReport, Event, MarginEvent, StandingChanged , ReceiptReport , TradeCorrection , Settled};
+use crate::event::{
+    CorrectionEvent, CreditEvent, CustodyReport, Event, MarginEvent, ReceiptReport, Settled,
+    StandingChanged,
+    TradeCorrection,
+};
 use crate::reject::Reject;
 use crate::types::{InstrumentId, Price, Quantity, Sequence, Side, Time};
 use pairs::{Digest, Pairs};

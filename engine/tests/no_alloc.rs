@@ -11,16 +11,11 @@ use std::alloc::System;
 use sanjiang_engine::command::{
     Access, AssetClass, Authority, Body, CancelOrder, Command, CorrectionCommand, CreateAccount,
     CreateAsset, CreateCustodian, CreateInstrument, CreateOwner, CreateParticipant, CreateVenue,
-    CreditCommand, CustodianKind,
-    Demonstration, Direction, Envelope, FeeRates, HolderCount, Identity, Instruct,
-    InstrumentTerms, LimitsCommand, MarginCommand, MassCancel,
-    OrderToTrade, Party,
-    MoveCollateral, Pledging,
-    ReplaceOrder, RiskLimits, RiskScope, Roles,    Sequenced, SetCalendar, SetAccess,
-    SetClearing, SetCreditLine, SetFees, SetMargin,
-    SetHaircut, SetPhase, SetRiskLimits, SetRoles, SetStanding, Standing,
-    StandingCommand, Throttle, TradeRef, SetScore, SetSettlement,
-    SettlementCommand,
+    CreditCommand, CustodianKind, Demonstration, Direction, Envelope, FeeRates, HolderCount,
+    Identity, Instruct, InstrumentTerms, LimitsCommand, MarginCommand, MassCancel, MoveCollateral, OrderToTrade,
+    Party, Pledging, ReplaceOrder, RiskLimits, RiskScope, Roles, Sequenced, SetAccess, SetCalendar,
+    SetClearing, SetCreditLine, SetFees, SetHaircut, SetMargin, SetPhase, SetRiskLimits, SetRoles, SetScore,
+    SetSettlement, SetStanding, SettlementCommand, Standing, StandingCommand, Throttle, TradeRef,
 };
 use sanjiang_engine::command::{
     ArmDeadMan, KillScope, OpenSession, Position, SetKillSwitch, SwitchCommand,
@@ -618,7 +613,13 @@ fn a_warmed_engine_allocates_nothing() {
     for number in 0..WARM_UP {
         flow.step(number);
     }
-    let before = (flow.trades, flow.charged, flow.short, flow.lent , flow.settled);
+    let before = (
+        flow.trades,
+        flow.charged,
+        flow.short,
+        flow.lent,
+        flow.settled,
+    );
     let switched = (flow.swept, flow.killed);
     let stopped = flow.stopped;
     let corrected = flow.corrected;

@@ -329,8 +329,8 @@ pub const fn advice(reason: RejectReason) -> &'static str {
             "the venue admits qualified investors only; an operator gives the role with SetRoles"
         }
         R::TPlusN => {
-            "too few trading days lie between this and the owner's trade of the other side, or it has a \
-             live order there; see Accounts.GetSettlement"
+            "too few trading days lie between this and the owner's trade of the other side, or it \
+             has a live order there; see Accounts.GetSettlement"
         }
         R::MaxHolders => {
             "as many owners hold the goods, or may, as the law or the operator allows; see \

@@ -97,6 +97,7 @@ impl Position {
             Kind::Receivable => Holder::Receivable(AccountId::new(self.handle)),
             Kind::Credit => Holder::Credit(AccountId::new(self.handle)),
             Kind::Transit => Holder::Transit(ShardId::new(self.handle)),
+            Kind::Clearing => Holder::Clearing(InstrumentId::new(self.handle)),
         }
     }
 
@@ -475,16 +476,6 @@ impl Ledger {
         target.held += amount;
     }
 
-    /// Moves `amount` of what is available to another position of the same asset.
-    pub(crate) fn give(&mut self, from: Place, amount: i64, to: Place) {
-        let source = &mut self.positions[from.0 as usize];
-        assert!(
-            (0..=source.available).contains(&amount),
-            "what is given was available: {amount} of {source:?}"
-        );
-        self.hand_over(from, amount, to);
-    }
-
     /// An account owes `amount` to whom it goes.
     pub(crate) fn lend(&mut self, receivable: Place, amount: i64, to: Place) {
         assert!(amount >= 0, "nobody owes less than nothing");
@@ -506,6 +497,9 @@ impl Ledger {
         let target = &mut self.positions[to.0 as usize];
         assert!(target.asset == asset, "an amount stays in its asset");
         target.available += amount;
+        if target.marks != 0 {
+            self.touch(to);
+        }
     }
 
     /// Somebody outside (a custodian that received it, credit, another shard) brings `amount` to

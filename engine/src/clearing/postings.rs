@@ -6,7 +6,10 @@
 
 use super::{Cleared, Holder};
 use crate::command::{Direction, Half};
-use crate::event::{CreditEvent, CustodyReport, CustodyStatus, ReceiptAct, ReceiptReport, Repaid, Trade, TradeCorrection, Variation};
+use crate::event::{
+    CreditEvent, CustodyReport, CustodyStatus, ReceiptAct, ReceiptReport, Repaid, Trade,
+    TradeCorrection, Variation,
+};
 use crate::types::{AssetId, VenueId};
 
 /// Why an amount moved.

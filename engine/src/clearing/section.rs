@@ -103,7 +103,9 @@ impl Clearing {
                 _ => return Err(wrong()),
             };
             let known = match holder {
-                Holder::Account(id) | Holder::Receivable (id) | Holder::Credit(id) => parties.owner_of(id).is_some(),
+                Holder::Account(id) | Holder::Receivable(id) | Holder::Credit(id) => {
+                    parties.owner_of(id).is_some()
+                }
                 Holder::Venue(id) => venues.venue(id).is_some(),
                 Holder::Custodian(id) => self.assets.custodian(id).is_some(),
                 Holder::Transit(_) => true,

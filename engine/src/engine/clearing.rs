@@ -122,7 +122,7 @@ impl Engine {
         if self.parties.owner_of(instruct.account).is_none() {
             return Err(RejectReason::UnknownAccount.into());
         }
-        self.check_mover(instruct)?;
+        self.check_mover(instruct.account, instruct.direction)?;
         let lawful = self.check_holder(instruct);
         let known = self.clearing.check_instruct(instruct, lawful)?;
         self.check_holder_room(instruct)?;

@@ -6,7 +6,7 @@
 use super::clearing::approved;
 use super::{Engine, operation};
 use crate::clearing::transfer::Owners;
-use crate::command::{CreditCommand, Envelope, Transfer};
+use crate::command::{CreditCommand, Direction, Envelope, Half, Transfer};
 use crate::event::{Event, Events};
 use crate::reject::{Reject, RejectReason};
 use crate::types::AccountId;
@@ -39,6 +39,7 @@ impl Engine {
             CreditCommand::SetLine(set) => clearing.check_line(set),
             CreditCommand::SetScore(set) => {
                 self.known(set.account)?;
+                self.check_mover(set.account, Direction::Deposit)?;
                 clearing.check_score(set)
             }
             CreditCommand::SetHaircut(set) => clearing.check_haircut(set),
@@ -48,10 +49,17 @@ impl Engine {
             }
             CreditCommand::Half(one) => {
                 self.known(one.account)?;
+                let direction = match one.half {
+                    Half::Out => Direction::Withdrawal,
+                    Half::In => Direction::Deposit,
+                };
+                self.check_mover(one.account, direction)?;
                 clearing.check_half(one, approved(envelope))
             }
             CreditCommand::Transfer(one) => {
                 let owners = self.owners(one)?;
+                self.check_mover(one.from, Direction::Withdrawal)?;
+                self.check_mover(one.to, Direction::Deposit)?;
                 clearing.check_transfer(one, owners)
             }
         }

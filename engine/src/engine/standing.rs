@@ -5,7 +5,7 @@
 
 use super::{Engine, operation};
 use crate::command::StandingCommand as Command;
-use crate::command::{CreateAccount, Direction, Instruct, Party, SetStanding, Standing};
+use crate::command::{CreateAccount, Direction, Party, SetStanding, Standing};
 use crate::event::{Event, Events};
 use crate::reject::{Reject, RejectReason};
 use crate::standing::Standings;
@@ -67,24 +67,28 @@ impl Engine {
             .check_qualified(id, &venue.regimes, trader.participant)
     }
 
-    /// ACCOUNT_CLOSED for a deposit, PARTICIPANT_SUSPENDED and ACCOUNT_SUSPENDED for a withdrawal;
-    /// the account is known.
-    pub(super) fn check_mover(&self, instruct: &Instruct) -> Result<(), RejectReason> {
+    /// ACCOUNT_CLOSED for what comes to a known account, PARTICIPANT_SUSPENDED and
+    /// ACCOUNT_SUSPENDED for what leaves it.
+    pub(super) fn check_mover(
+        &self,
+        account: AccountId,
+        direction: Direction,
+    ) -> Result<(), RejectReason> {
         if !self.standings.is_used() {
             return Ok(());
         }
-        let account = self.standings.of(Party::Account(instruct.account));
-        if instruct.direction == Direction::Deposit {
-            return match account {
+        let standing = self.standings.of(Party::Account(account));
+        if direction == Direction::Deposit {
+            return match standing {
                 Standing::Closed => Err(RejectReason::AccountClosed),
                 Standing::Open | Standing::Suspended => Ok(()),
             };
         }
-        let (participant, _) = self.parties.link(instruct.account).expect("it is known");
+        let (participant, _) = self.parties.link(account).expect("it is known");
         if self.standings.of(Party::Participant(participant)) == Standing::Suspended {
             return Err(RejectReason::ParticipantSuspended);
         }
-        if account == Standing::Suspended {
+        if standing == Standing::Suspended {
             return Err(RejectReason::AccountSuspended);
         }
         Ok(())
@@ -161,9 +165,9 @@ impl Engine {
         own.all(|(id, _)| self.standings.of(Party::Account(id)) == Standing::Closed)
     }
 
-    /// Whether an account has no live order, no balance, no pending instruction and no
-    /// position in a margin forward. What else an
-    /// account may have or owe belongs into this list.
+    /// Whether an account has no live order, no balance, no pending instruction, no position in a
+    /// margin forward, and owes nothing. What else an account may have or owe belongs into this
+    /// list.
     fn is_empty(&self, account: AccountId) -> bool {
         let mut orders = self.arena.of_account(account.index());
         let mut positions = self.clearing.ledger().of_account(account);
@@ -172,9 +176,11 @@ impl Engine {
             .custody()
             .pending_from(crate::types::Sequence::ZERO);
         let mut forwards = self.clearing.margin().of_account_from(account, None);
+        let mut credits = self.clearing.credit_of(account);
         orders.next().is_none()
             && positions.all(|position| position.balance() == 0)
             && pending.all(|(_, one)| one.account != account)
+            && credits.all(|credit| credit.drawn.is_zero())
             && forwards.all(|(_, row)| row.is_settled())
     }
 

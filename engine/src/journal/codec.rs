@@ -15,15 +15,15 @@
 //! batches and checksums (`record`), whether a command makes sense (`engine`).
 
 mod clearing;
-mod limits;
 mod correction;
 mod credit;
+mod limits;
 pub(crate) mod margin;
 mod operations;
 mod orders;
-mod standing;
 mod receipts;
 pub(crate) mod settlement;
+mod standing;
 mod switch;
 
 pub(crate) use switch::{put_scope, scope};

@@ -78,10 +78,7 @@ pub fn body(words: &[&str]) -> Option<Body> {
 
 /// The reason and the command of a bust or a correction, if it is one; `trades` are those made
 /// under the scenario's own commands so far.
-pub fn correction(
-    words: &[&str],
-    trades: &[TradeRef],
-) -> Option<(Body, Option<Box<Authority>>)> {
+pub fn correction(words: &[&str], trades: &[TradeRef]) -> Option<(Body, Option<Box<Authority>>)> {
     if !matches!(words[0], "bust" | "correct") {
         return None;
     }

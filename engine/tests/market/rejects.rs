@@ -7,7 +7,7 @@
 //! adds a check adds its row. A reason may have several rows.
 //!
 //! Besides the words of scenarios: `bounds KEY=N..` first (orders, levels, stops, positions,
-//! requests), `session NAME` opens a session, `elsewhere` makes a real venue in continuous trading
+//! requests, unsettled, investors), `session NAME` opens a session, `elsewhere` makes a real venue in continuous trading
 //! with instrument 1, and an order line takes `in=INSTRUMENT id=TEXT valid=TIME
 //! session=HANDLE/NUMBER`.
 //!
@@ -95,6 +95,8 @@ fn bounds(line: &str) -> Limits {
             "stops" => limits.stops_max = count,
             "positions" => limits.positions_max = count,
             "requests" => limits.requests_capacity = count,
+            "unsettled" => limits.unsettled_max = count,
+            "investors" => limits.investors_max = count,
             other => panic!("no such bound: {other}"),
         }
     }

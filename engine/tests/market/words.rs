@@ -222,13 +222,13 @@ impl Stage {
             })),
             _ => {
                 let known = money::body(words)
-                .or_else(|| switches::body(words))
-                .or_else(|| duties::body(words))
-                .or_else(|| credit::body(words));
+                    .or_else(|| switches::body(words))
+                    .or_else(|| duties::body(words))
+                    .or_else(|| credit::body(words));
                 known
-                .or_else(|| margin::body(words))
-                .or_else(|| settle::body(words))
-                .unwrap_or_else(|| Body::NewOrder(new_order(&words[1..])))
+                    .or_else(|| margin::body(words))
+                    .or_else(|| settle::body(words))
+                    .unwrap_or_else(|| Body::NewOrder(new_order(&words[1..])))
             }
         }
     }

@@ -51,6 +51,7 @@ impl Reference {
 
     fn set_score(&mut self, set: &SetScore) -> Answer {
         let account = self.is_account(set.account)?;
+        self.may_move(set.account, true)?;
         let class = self.class(set.asset)?;
         let lent = matches!(class, AssetClass::Currency { .. });
         fails(!lent || set.band > 7, R::InvalidField)?;
@@ -176,6 +177,7 @@ impl Reference {
 
     fn half(&mut self, envelope: &Envelope, one: &TransferHalf) -> Answer {
         let account = self.is_account(one.account)?;
+        self.may_move(one.account, one.half == Half::In)?;
         self.class(one.asset)?;
         let asset = one.asset.place();
         let real = self.money.assets[asset].demonstration == Demonstration::Real;
@@ -224,6 +226,8 @@ impl Reference {
     fn transfer(&mut self, one: &Transfer) -> Answer {
         let from = self.is_account(one.from)?;
         let to = self.is_account(one.to)?;
+        self.may_move(one.from, false)?;
+        self.may_move(one.to, true)?;
         self.class(one.asset)?;
         let asset = one.asset.place();
         let amount = i128::from(one.amount.units());

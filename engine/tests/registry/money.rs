@@ -278,7 +278,7 @@ impl Reference {
             amount: i128::from(ask.amount.units()),
         };
         fails(one.account >= self.accounts.len(), R::UnknownAccount)?;
-        self.may_move(ask)?;
+        self.may_move(ask.account, ask.direction == Direction::Deposit)?;
         let asset = self.money.assets.get(one.asset).ok_or(R::UnknownAsset)?;
         let custodian = self.money.custodians.get(one.custodian);
         let custodian = custodian.ok_or(R::UnknownCustodian)?;

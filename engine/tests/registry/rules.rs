@@ -121,8 +121,8 @@ impl Reference {
         let none = known.clearing.is_none() && known.margin.is_none();
         fails(real && none, R::NotCleared)?;
         self.is_qualified(new.account, i)?;
-        Ok( self.may_trade(new)?;
-        fails(!combines(new, asked), R::InvalidCombination)?)
+        self.may_trade(new)?;
+        Ok(fails(!combines(new, asked), R::InvalidCombination)?)
     }
 
     /// Quantities and the expiry.

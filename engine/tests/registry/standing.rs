@@ -102,10 +102,10 @@ impl Reference {
     }
 
     /// Whether an instruction may be given for a known account.
-    pub(super) fn may_move(&self, ask: &Instruct) -> Result<(), R> {
-        let own = self.standing(Party::Account(ask.account));
-        let participant = Party::Participant(self.participant_of(ask.account));
-        if ask.direction == Direction::Deposit {
+    pub(super) fn may_move(&self, account: AccountId, comes: bool) -> Result<(), R> {
+        let own = self.standing(Party::Account(account));
+        let participant = Party::Participant(self.participant_of(account));
+        if comes {
             return fails(own == Standing::Closed, R::AccountClosed);
         }
         let above = self.standing(participant);
@@ -167,6 +167,7 @@ impl Reference {
                 !self.orders.iter().any(|order| order.account == id)
                     && !(0..self.money.assets.len()).any(has)
                     && !self.money.pending.iter().any(waits)
+                    && !(0..self.money.assets.len()).any(|asset| self.drawn(id.place(), asset) > 0)
                     && self.settled(id.place())
             }
         }

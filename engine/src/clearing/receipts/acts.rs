@@ -31,12 +31,12 @@ impl Clearing {
         let (at, events) = (by.sequence, &mut *events);
         let made = match act {
             ReceiptCommand::Register(issue) => Some(self.register(issue, at, events)),
-            ReceiptCommand::Draw(issue) => Some(self.draw(issue, at, events)),
+            ReceiptCommand::Draw(issue) => Some(self.draw_receipt(issue, at, events)),
             ReceiptCommand::Encumber(encumber) => self.encumber(encumber, at, events),
             ReceiptCommand::Lift(lift) => self.lift(lift, at, events),
             ReceiptCommand::Split(split) => Some(self.split(split, at, events)),
             ReceiptCommand::Merge(merge) => Some(self.merge(merge, at, events)),
-            ReceiptCommand::Transfer(transfer) => self.transfer(transfer, at, events),
+            ReceiptCommand::Transfer(transfer) => self.transfer_receipt(transfer, at, events),
             ReceiptCommand::Cancel(cancel) => self.cancel(*cancel, at, events),
             ReceiptCommand::Pool(pool) => self.pool(*pool, at, events),
         };
@@ -57,7 +57,7 @@ impl Clearing {
         self.issue(issue, sequence, ReceiptAct::Registered, events)
     }
 
-    fn draw(&mut self, issue: &IssueReceipt, sequence: Sequence, events: &mut Events) -> ReceiptId {
+    fn draw_receipt(&mut self, issue: &IssueReceipt, sequence: Sequence, events: &mut Events) -> ReceiptId {
         self.issue(issue, sequence, ReceiptAct::Drawn, events)
     }
 
@@ -207,7 +207,7 @@ impl Clearing {
         id
     }
 
-    fn transfer(
+    fn transfer_receipt(
         &mut self,
         transfer: &TransferReceipt,
         sequence: Sequence,

@@ -115,7 +115,7 @@ impl Clearing {
             ReceiptCommand::Lift(lift) => self.check_lift(lift, by),
             ReceiptCommand::Split(split) => self.check_split(split, by),
             ReceiptCommand::Merge(merge) => self.check_merge(merge, by),
-            ReceiptCommand::Transfer(transfer) => self.check_transfer(transfer, by),
+            ReceiptCommand::Transfer(transfer) => self.check_transfer_receipt(transfer, by),
             ReceiptCommand::Cancel(cancel) => self.check_cancel(*cancel, by),
             ReceiptCommand::Pool(pool) => {
                 by.knows(pool.account)?;
@@ -253,7 +253,7 @@ impl Clearing {
         self.receipts.fit(1, 0)
     }
 
-    fn check_transfer(&self, transfer: &TransferReceipt, by: &By<'_>) -> Result<(), R> {
+    fn check_transfer_receipt(&self, transfer: &TransferReceipt, by: &By<'_>) -> Result<(), R> {
         by.knows(transfer.from)?;
         by.knows(transfer.to)?;
         let from = Some(transfer.from);

@@ -109,7 +109,18 @@ impl Clearing {
         let wrong = |_| BytesError::range("the holders of an instrument");
         let kept = self.settlement.kept(instrument).expect("it was read");
         let checked = self.check_holders(&kept.set, kept.goods, parties);
-        checked.map_err(wrong)
+        checked.map_err(wrong)?;
+        if kept.set.max_holders.is_none() {
+            return Ok(());
+        }
+        let all = &self.settlement.investors;
+        let ever = |owner: OwnerId| {
+            let known = all.find(owner.index(), instrument);
+            known.is_some_and(|at| all.row(at).ever)
+        };
+        let mut owned = self.owned(kept.goods, parties).into_iter();
+        let told = owned.all(|(owner, owned)| owned.goods == 0 || ever(owner));
+        told.then_some(()).ok_or(BytesError::range("a holder"))
     }
 
     /// A live order joins again.

@@ -1,4 +1,5 @@
-//! Rows found by a party and an instrument: chains from the party, a handful long, as positions are.
+//! Rows found by a party and an instrument: chains from the party, a handful long, as those of
+//! positions are.
 //!
 //! Invariant: a row is found as long as it is not removed, and its place stays; which place it has
 //! decides nothing, so a snapshot does not keep it. Rejected: a map (an allocation a row, on the
