@@ -210,6 +210,7 @@ impl<'a> Entry<'a> {
         matches!(self.kind(), Kind::Stop | Kind::StopLimit)
     }
 
+    #[inline(never)]
     fn check_any_phase(&self, setting: &Setting) -> Check {
         if setting.is_continuous() {
             if self.force() == Force::Opening {
@@ -372,6 +373,7 @@ impl<'a> Entry<'a> {
         }
     }
 
+    #[inline(never)]
     fn check_any_room(
         &self,
         market: &Market,
@@ -396,6 +398,7 @@ impl<'a> Entry<'a> {
         Ok(())
     }
 
+    #[inline(never)]
     fn check_any_taking(
         &self,
         market: &Market,

@@ -477,8 +477,8 @@ impl TradeRow {
             aggressor: input.option(get_side)?,
             value: get_money(&mut input, version)?,
         };
-        if input.remaining() > 0 {
-            let correction = get_correction(&mut input)?;
+        if let Ok(correction) = get_correction(&mut input.clone()) {
+            get_correction(&mut input)?;
             row.corrects = Some((correction, get_trade_id(&mut input)?));
         }
         input.finish()?;
