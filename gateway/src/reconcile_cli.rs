@@ -213,6 +213,7 @@ impl Words<'_> {
             }
             Holder::Transit(shard) => {
                 return ["transit".to_owned(), shard.index().to_string()];
+            }
             Holder::Clearing(id) => {
                 let instrument = engine.venues().instrument(id);
                 ("clearing", instrument.map(|instrument| instrument.name))
