@@ -192,7 +192,7 @@ impl Reference {
             let minimum = i128::from(rates.minimum);
             let once = (minimum - self.charged(rates, order.accrued)).max(0);
             let once = if minimum > 0 && q > 0 { once } else { 0 };
-            (q * i128::from(rates.per_lot) + once, q * cleared.lot_units)
+            (q * i128::from(rates.per_lot) + once, q * lot_units)
         } else if order.side == Side::Sell {
             let first = more(p, 1) - p * v;
             let all = more(p, q) - whole;

@@ -248,7 +248,7 @@ impl Reference {
             return false;
         }
         if self.phase(i) != Phase::Continuous || !self.trading(i) {
-            return self.wait(i, account);
+            return self.let_wait(i, account);
         }
         let own = |order: &&Order| order.instrument == i && order.account.place() == account;
         let all: Vec<u64> = self
@@ -269,12 +269,12 @@ impl Reference {
         let made = self.reduce(i, account);
         let row = self.row(i, account).expect("a row");
         if row.called != Called::No {
-            self.wait(i, account);
+            self.let_wait(i, account);
         }
         made
     }
 
-    fn wait(&mut self, i: usize, account: usize) -> bool {
+    fn let_wait(&mut self, i: usize, account: usize) -> bool {
         self.row_mut(i, account).called = Called::Waiting;
         self.say_call(i, account);
         false
@@ -312,6 +312,7 @@ impl Reference {
             rates: FeeRates::default(),
             accrued: 0,
             held: 0,
+            session: None,
         };
         self.hold_margin(&order, None);
         let id = order.id;
