@@ -386,14 +386,22 @@ pub fn turn(
 ) -> Option<Body> {
     let waiting = !world.money.pending.is_empty();
     let pending = if waiting { 300 } else { 0 };
-    match rng.weighted(&[(500, 0), (pending, 1), (50, 2), (250, 3), (250, 4) , (450, 4) , (120, 4)]) {
+    match rng.weighted(&[
+        (500, 0),
+        (pending, 1),
+        (50, 2),
+        (250, 3),
+        (250, 4),
+        (450, 5),
+        (120, 6),
+    ]) {
         0 => Some(instruct(rng, world)),
         1 => acknowledge(rng, world, places, time),
         2 => Some(close(rng, world, time)),
-        344 => Some(settle::turn(rng, world)),
-         => lend::turn(rng, world),
-         => Some(administer(rng)),
-        _ => correct::turn(rng, world, places),
+        3 => Some(administer(rng)),
+        4 => correct::turn(rng, world, places),
+        5 => lend::turn(rng, world),
+        _ => Some(settle::turn(rng, world)),
     }
 }
 
@@ -402,7 +410,10 @@ pub fn turn(
 pub fn approve(rng: &mut Rng, command: &mut Command) {
     let receipts = matches!(command.body, Body::Receipts(_));
     correct::approve(rng, command);
-    if !receipts && !matches!(command.body, Body::Acknowledge(_) | Body::Settlement(_)) && !lend::needs_approver(&command.body) {
+    if !receipts
+        && !matches!(command.body, Body::Acknowledge(_) | Body::Settlement(_))
+        && !lend::needs_approver(&command.body)
+    {
         return;
     }
     let approver = rng.weighted(&[

@@ -16,7 +16,7 @@ use sanjiang_engine::venue::{Action, Phase, TradingStatus};
 
 use super::lend;
 use super::terms::{TIMES, TYPES, impossible, time_of, type_of};
-use super::{duties, {paid} , papers , switch};
+use super::{duties, paid, papers, switch};
 use crate::reference::Reference;
 
 /// One thing that has to happen at least once.
@@ -141,7 +141,6 @@ const FIRED: [&str; 7] = [
     "timetable",
     "good till date",
     "settlement",
-,
     "dead-man timer",
     "sweep",
 ];
@@ -211,11 +210,11 @@ fn event_of(event: &Event) -> usize {
         Event::Custody(_) => 13,
         Event::Standing(_) => 14,
         Event::Limits(_) => 15,
-        Event::Receipt(_) => 14,
-        Event::Correction(_) => 14,
-        Event::Credit(_) => 14,
-        Event::Settlement(_) => 14,
-        Event::Switch(_) => 16,
+        Event::Receipt(_) => 16,
+        Event::Correction(_) => 17,
+        Event::Credit(_) => 18,
+        Event::Settlement(_) => 19,
+        Event::Switch(_) => 20,
         // Only the tools on a stopped folder cause them: `tests/acts`.
         Event::EpochBegan(_) | Event::Quarantined(_) => unreachable!("not generated"),
     }
@@ -403,8 +402,9 @@ impl Coverage {
         if let Some(cell) = receipt.filter(|_| taken.is_some()) {
             self.hit(cell);
         }
-        let name = paid::command(&command.body).or_else(|| papers::command(&command.body));
-        let name = paid::command(&command.body).or(duties::command(&command.body));
+        let name = paid::command(&command.body)
+            .or_else(|| papers::command(&command.body))
+            .or_else(|| duties::command(&command.body));
         if let (Some(name), Some(taken)) = (name, taken) {
             self.hit(Cell::Command(name, taken));
         }
@@ -441,10 +441,10 @@ impl Coverage {
                 self.hit(Cell::Fired(FIRED[2]));
             }
             if matches!(event, Event::Switch(SwitchEvent::Fired(_))) {
-                self.hit(Cell::Fired(FIRED[4]));
+                self.hit(Cell::Fired(FIRED[5]));
             }
             if matches!(event, Event::Switch(SwitchEvent::Swept(_))) {
-                self.hit(Cell::Fired(FIRED[5]));
+                self.hit(Cell::Fired(FIRED[6]));
             }
         }
     }

@@ -120,7 +120,7 @@ impl Reference {
         let real = self.venues[known.venue].demonstration == Demonstration::Real;
         fails(real && known.clearing.is_none(), R::NotCleared)?;
         self.is_qualified(new.account, i)?;
-        self.may_trade(new)?;
+        self.lies_apart(new)?;
         Ok(fails(!combines(new, asked), R::InvalidCombination)?)
     }
 
