@@ -6,10 +6,10 @@
 //! rules (`engine`, `market`, `venue`).
 
 mod clearing;
-mod margin;
 mod correction;
 mod credit;
 mod limits;
+mod margin;
 mod receipts;
 mod settlement;
 mod standing;

@@ -23,8 +23,7 @@ use crate::bytes::{self, BytesError, Reader};
 use crate::command::{BeginEpoch, Party, RiskLimits, RiskScope, Scope, SetRiskLimits};
 use crate::event::{
     CorrectionEvent, CreditEvent, CustodyReport, Event, MarginEvent, ReceiptReport, Settled,
-    StandingChanged,
-    TradeCorrection,
+    StandingChanged, TradeCorrection,
 };
 use crate::reject::Reject;
 use crate::types::{InstrumentId, Price, Quantity, Sequence, Side, Time};

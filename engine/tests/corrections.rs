@@ -2,7 +2,7 @@
 //! pushed out, civil days, what many owe, snapshots.
 //!
 //! Invariant: after every command the engine's own audit holds. Not here: what moves (scenario
-//! tables), the rules as a whole (`model`, SEMANTICS section 12).
+//! tables), the rules as a whole (`model`, SEMANTICS section 15).
 
 use sanjiang_engine::command::*;
 use sanjiang_engine::engine::{Engine, SectionId};

@@ -1,7 +1,7 @@
 //! Credit, collateral and transfers at their bounds: what the model's small worlds cannot reach.
 //!
 //! Invariant: after every command the engine's own audit holds. Not here: the rules as a whole
-//! (`model`, `scenarios/credit.txt`, SEMANTICS section 12).
+//! (`model`, `scenarios/credit.txt`, SEMANTICS section 16).
 
 #![allow(clippy::wildcard_enum_match_arm)] // each helper looks for one kind of event
 

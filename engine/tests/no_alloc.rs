@@ -12,10 +12,11 @@ use sanjiang_engine::command::{
     Access, AssetClass, Authority, Body, CancelOrder, Command, CorrectionCommand, CreateAccount,
     CreateAsset, CreateCustodian, CreateInstrument, CreateOwner, CreateParticipant, CreateVenue,
     CreditCommand, CustodianKind, Demonstration, Direction, Envelope, FeeRates, HolderCount,
-    Identity, Instruct, InstrumentTerms, LimitsCommand, MarginCommand, MassCancel, MoveCollateral, OrderToTrade,
-    Party, Pledging, ReplaceOrder, RiskLimits, RiskScope, Roles, Sequenced, SetAccess, SetCalendar,
-    SetClearing, SetCreditLine, SetFees, SetHaircut, SetMargin, SetPhase, SetRiskLimits, SetRoles, SetScore,
-    SetSettlement, SetStanding, SettlementCommand, Standing, StandingCommand, Throttle, TradeRef,
+    Identity, Instruct, InstrumentTerms, LimitsCommand, MarginCommand, MassCancel, MoveCollateral,
+    OrderToTrade, Party, Pledging, ReplaceOrder, RiskLimits, RiskScope, Roles, Sequenced,
+    SetAccess, SetCalendar, SetClearing, SetCreditLine, SetFees, SetHaircut, SetMargin, SetPhase,
+    SetRiskLimits, SetRoles, SetScore, SetSettlement, SetStanding, SettlementCommand, Standing,
+    StandingCommand, Throttle, TradeRef,
 };
 use sanjiang_engine::command::{
     ArmDeadMan, KillScope, OpenSession, Position, SetKillSwitch, SwitchCommand,
@@ -36,7 +37,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const ACCOUNTS: u64 = 16;
-const INSTRUMENTS: u64 = 5;
+const INSTRUMENTS: u64 = 4;
 const SESSIONS: u64 = 4;
 /// How many of them settle in money and goods.
 const CLEARED: u32 = 3;
@@ -44,7 +45,7 @@ const CLEARED: u32 = 3;
 const LATER: u32 = 2;
 /// After so many commands a day passes, the first one in the busiest hour.
 const DAY_EVERY: u64 = 60_000;
-/// The one that is a margin forward; what is left trades without money.
+/// The one that is a margin forward.
 const MARGINED: InstrumentId = InstrumentId::new(3);
 /// At first only new orders come: the busiest hour, to which every list grows.
 const BUSY: u64 = 30_000;

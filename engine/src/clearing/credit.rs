@@ -1,4 +1,4 @@
-//! Credit: what is lent to accounts, by score band and against collateral (SEMANTICS section 12).
+//! Credit: what is lent to accounts, by score band and against collateral (SEMANTICS section 16).
 //!
 //! Invariant: what is drawn is the account's credit position below zero, so conservation covers
 //! it; between commands an account that has drawn has nothing available. Collateral is held, so it

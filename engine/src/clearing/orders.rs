@@ -371,7 +371,12 @@ impl Clearing {
 
     /// Cuts a rebate down to what the other side pays.
     #[cold]
-    pub(super) fn raise(&mut self, fees: [i64; 2], slots: [u32; 2], before: [fee::Accrued; 2]) -> [i64; 2] {
+    pub(super) fn raise(
+        &mut self,
+        fees: [i64; 2],
+        slots: [u32; 2],
+        before: [fee::Accrued; 2],
+    ) -> [i64; 2] {
         let raised = fee::raised(fees);
         for (place, slot) in slots.into_iter().enumerate() {
             let up = raised[place] - fees[place];

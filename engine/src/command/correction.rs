@@ -2,7 +2,7 @@
 //! venue that is no demonstration, an approver.
 //!
 //! Invariant: as in `command`. A correction names its trade; nothing that was journaled is edited.
-//! Not here: the rules (`clearing::correction`, SEMANTICS section 12).
+//! Not here: the rules (`clearing::correction`, SEMANTICS section 15).
 
 use crate::types::{Price, Quantity, Sequence};
 

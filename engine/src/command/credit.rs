@@ -2,7 +2,7 @@
 //!
 //! Invariant: as in `command`. Credit is lent by an account's own credit position, never made of
 //! nothing; a transfer to another shard is two commands, one for each shard. Not here: the rules
-//! (`clearing::credit`, `clearing::transfer`, SEMANTICS section 12).
+//! (`clearing::credit`, `clearing::transfer`, SEMANTICS section 16).
 
 use crate::types::{AccountId, Amount, AssetId, ShardId, TransferId};
 

@@ -1,4 +1,4 @@
-//! Commands about warehouse receipts (民法典(2020) 909-910, SEMANTICS section 18).
+//! Commands about warehouse receipts (民法典(2020) 909-910, SEMANTICS section 14).
 //!
 //! Invariant: as in `command`. A receipt is named by its handle, which its issue answered; who
 //! holds it is named too, so that an act for one holder never hits the next. The mandatory fields

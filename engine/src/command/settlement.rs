@@ -1,7 +1,7 @@
 //! The command about settlement: when a trade's two legs are free, how far reverse trades lie
 //! apart, how many may hold an instrument's goods.
 //!
-//! Invariant: as in `command`. Not here: the rules (`clearing::settlement`, SEMANTICS section 12).
+//! Invariant: as in `command`. Not here: the rules (`clearing::settlement`, SEMANTICS section 17).
 
 use crate::types::{InstrumentId, Name};
 

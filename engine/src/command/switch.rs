@@ -1,6 +1,6 @@
 //! Commands about switches: kill switches, cancel on disconnect, dead-man timers.
 //!
-//! Invariant: as in `command`. Not here: the rules (`switch`, SEMANTICS section 13).
+//! Invariant: as in `command`. Not here: the rules (`switch`, SEMANTICS section 18).
 
 use crate::types::{AccountId, Nanoseconds, ParticipantId, SessionId, VenueId};
 

@@ -36,7 +36,14 @@ impl Engine {
             return Err(RejectReason::InvalidField.into());
         }
         let sign = instrument.terms.price_sign;
-        self.clearing.plan(command, found, sign)
+        let planned = self.clearing.plan(command, found, sign)?;
+        if let Some(cleared) = self.clearing.terms(planned.kept.instrument)
+            && planned.before.quantity != planned.after.quantity
+        {
+            let [buyer, seller] = planned.kept.accounts;
+            self.check_counted(cleared.goods, Some(buyer), Some(seller))?;
+        }
+        Ok(planned)
     }
 
     /// Busts or corrects a trade.

@@ -54,7 +54,8 @@ impl Engine {
                     Half::In => Direction::Deposit,
                 };
                 self.check_mover(one.account, direction)?;
-                clearing.check_half(one, approved(envelope))
+                clearing.check_half(one, approved(envelope))?;
+                Ok(self.check_counted(one.asset, Some(one.account), None)?)
             }
             CreditCommand::Transfer(one) => {
                 let owners = self.owners(one)?;

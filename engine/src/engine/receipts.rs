@@ -5,11 +5,11 @@
 
 use super::{Engine, operation};
 use crate::clearing::receipts::{By, Reasoned};
-use crate::command::{Envelope, ReceiptCommand};
+use crate::command::{Direction, Envelope, ReceiptCommand};
 use crate::event::Events;
 use crate::parties::Parties;
-use crate::reject::Reject;
-use crate::types::{Sequence, Time};
+use crate::reject::{Reject, RejectReason};
+use crate::types::{AssetId, ReceiptId, Sequence, Time};
 
 impl Engine {
     /// Checks an act on receipts and changes nothing.
@@ -20,7 +20,41 @@ impl Engine {
         time: Time,
     ) -> Result<(), Reject> {
         let by = by(envelope, &self.parties, (self.sequence, time));
-        Ok(self.clearing.check_receipts(act, &by)?)
+        self.clearing.check_receipts(act, &by)?;
+        Ok(self.check_moves(act)?)
+    }
+
+    /// The last checks of an act that moves goods from or to an account: its standing, and whether
+    /// its goods may move so.
+    ///
+    /// # Errors
+    /// ACCOUNT_CLOSED, PARTICIPANT_SUSPENDED, ACCOUNT_SUSPENDED, INVALID_FIELD.
+    fn check_moves(&self, act: &ReceiptCommand) -> Result<(), RejectReason> {
+        let (from, to, asset) = match act {
+            ReceiptCommand::Register(issue) => (None, Some(issue.account), Some(issue.asset)),
+            ReceiptCommand::Transfer(one) => {
+                (Some(one.from), Some(one.to), self.asset_of(one.receipt))
+            }
+            ReceiptCommand::Cancel(held) => (Some(held.account), None, self.asset_of(held.receipt)),
+            ReceiptCommand::Encumber(_)
+            | ReceiptCommand::Lift(_)
+            | ReceiptCommand::Split(_)
+            | ReceiptCommand::Merge(_)
+            | ReceiptCommand::Pool(_)
+            | ReceiptCommand::Draw(_) => return Ok(()),
+        };
+        if let Some(from) = from {
+            self.check_mover(from, Direction::Withdrawal)?;
+        }
+        if let Some(to) = to {
+            self.check_mover(to, Direction::Deposit)?;
+        }
+        self.check_counted(asset.expect("its receipt is known"), from, to)
+    }
+
+    fn asset_of(&self, receipt: ReceiptId) -> Option<AssetId> {
+        let receipt = self.clearing.receipts().receipt(receipt);
+        receipt.map(|receipt| receipt.asset)
     }
 
     /// Carries out an act on receipts.
@@ -30,6 +64,9 @@ impl Engine {
         act: &ReceiptCommand,
         events: &mut Events,
     ) {
+        if let Err(reject) = self.check_receipts(envelope, act, self.time) {
+            return operation(events, Err(reject));
+        }
         let by = by(envelope, &self.parties, (self.sequence, self.time));
         let done = self.clearing.act_on_receipts(act, &by, events);
         operation(events, done.map_err(Reject::from));

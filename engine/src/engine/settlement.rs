@@ -15,7 +15,7 @@ use crate::command::{
 };
 use crate::event::CustodyReport;
 use crate::reject::{Basis, Reject, RejectReason};
-use crate::types::{AccountId, InstrumentId, Name, NewOrder, OwnerId};
+use crate::types::{AccountId, AssetId, InstrumentId, Name, NewOrder, OwnerId};
 use crate::venue::rules::demands;
 use crate::venue::{Holders, Interval};
 
@@ -39,8 +39,7 @@ impl Engine {
         let dated = set.days > 0 || set.reverse_trade_days > 0;
         let live = self.market(set.instrument).slots(&self.arena).next();
         let busy = live.is_some() || self.clearing.settlement.waits(set.instrument);
-        let shared =
-            set.max_holders.is_some() && self.clearing.is_shared(cleared.goods, set.instrument);
+        let shared = set.max_holders.is_some() && self.cannot_count(cleared.goods, set.instrument);
         let valid = are_valid(set, instrument.terms.price_sign);
         if !valid || busy || shared || dated && venue.calendar.is_none() {
             return Err(RejectReason::InvalidField.into());
@@ -59,6 +58,12 @@ impl Engine {
             venue: instrument.venue,
             goods: cleared.goods,
         })
+    }
+
+    /// Whether holders of these goods cannot be counted: another instrument delivers them too, or
+    /// somebody owes some.
+    fn cannot_count(&self, goods: AssetId, instrument: InstrumentId) -> bool {
+        self.clearing.is_shared(goods, instrument) || self.clearing.ledger().owed(goods) > 0
     }
 
     /// Whether a settlement is at least what the venue's regimes ask for.
@@ -124,7 +129,7 @@ impl Engine {
         let law = self.by_law(set.instrument);
         let counts = law.is_some_and(|law| law.max_holders.is_some());
         let counted = self.clearing.settlement.counts(set.goods).is_some();
-        if counted || counts && self.clearing.is_shared(set.goods, set.instrument) {
+        if counted || counts && self.cannot_count(set.goods, set.instrument) {
             return Err(RejectReason::InvalidField.into());
         }
         let Some(law) = law else {
@@ -132,6 +137,24 @@ impl Engine {
         };
         let checked = self.clearing.check_holders(&law, set.goods, &self.parties);
         checked.map_err(|reason| self.with_basis(set.instrument, reason))
+    }
+
+    /// Goods whose holders are counted go from one owner to another by trades, deposits and
+    /// withdrawals only.
+    ///
+    /// # Errors
+    /// INVALID_FIELD.
+    pub(super) fn check_counted(
+        &self,
+        goods: AssetId,
+        from: Option<AccountId>,
+        to: Option<AccountId>,
+    ) -> Result<(), RejectReason> {
+        let owner = |account: Option<AccountId>| self.parties.owner_of(account?);
+        if self.clearing.settlement.counts(goods).is_some() && owner(from) != owner(to) {
+            return Err(RejectReason::InvalidField);
+        }
+        Ok(())
     }
 
     /// An instrument got its clearing: what the law asks for holds from now on.

@@ -2,7 +2,7 @@
 //!
 //! Invariant: one command ends at most `Limits::EXPIRIES_PER_TICK_MAX` orders and looks at no more
 //! than `Limits::sweep_rows_max` rows; what is left is due at once. Not here: where switches stand
-//! (`switch`), the order in which deadlines fire (`clock`). SEMANTICS section 13.
+//! (`switch`), the order in which deadlines fire (`clock`). SEMANTICS section 18.
 
 use super::{Engine, operation};
 use crate::command::{

@@ -4,7 +4,7 @@
 //! Invariant: engaged switches are in order and each scope is there once; a session has at most one
 //! armed timer; of the rows in use, those of orders that came through a session say which. What a
 //! row says of an order that has ended means nothing. Not here: who may turn a switch, how orders
-//! end (`engine::switch`). SEMANTICS section 13.
+//! end (`engine::switch`). SEMANTICS section 18.
 
 pub(crate) mod section;
 pub(crate) mod sweeps;

@@ -1,7 +1,7 @@
 //! The words of scenario tables about margin forwards.
 //!
 //! `margin settle=PRICE initial=BP maintenance=BP [deadline=SECONDS] [limit=LOTS]` beside `clear`
-//! makes the instrument a margin forward in place of giving it clearing. Then `settle PRICE` gives
+//! makes the instrument a margin forward in place of giving it clearing. Then `settlement PRICE` gives
 //! the price of the next mark, `mark` marks at once; `position ACCOUNT` and `pool` tell what is
 //! there.
 //!
@@ -46,7 +46,7 @@ pub fn terms(words: &[&str]) -> SetMargin {
 pub fn body(words: &[&str]) -> Option<Body> {
     let instrument = INSTRUMENT;
     Some(Body::Margin(match words[0] {
-        "settle" => {
+        "settlement" => {
             let price = price(number(words[1]));
             MarginCommand::SetSettlementPrice(SetSettlementPrice { instrument, price })
         }

@@ -16,8 +16,8 @@
 use std::collections::BTreeMap;
 
 use sanjiang_engine::command::{
-    Body, CancelOrder, InstrumentTerms, MassCancel, ReplaceOrder, Scope, SetMargin, SetReferencePrice,
-    SetSchedule, SetTradingStatus, TradeRef,
+    Body, CancelOrder, InstrumentTerms, MassCancel, ReplaceOrder, Scope, SetMargin,
+    SetReferencePrice, SetSchedule, SetTradingStatus, TradeRef,
 };
 use sanjiang_engine::event::Event;
 use sanjiang_engine::limits::Limits;

@@ -401,25 +401,24 @@ pub fn turn(
 ) -> Option<Body> {
     let waiting = !world.money.pending.is_empty();
     let pending = if waiting { 300 } else { 0 };
-    let weights = [
+    match rng.weighted(&[
         (500, 0),
         (pending, 1),
         (50, 2),
         (250, 3),
-        (120, 4),
+        (250, 4),
         (450, 5),
-        (250, 6),
+        (120, 6),
         (150, 7),
-    ];
-    match rng.weighted(&weights) {
+    ]) {
         0 => Some(instruct(rng, world)),
         1 => acknowledge(rng, world, places, time),
         2 => Some(close(rng, world, time)),
-        4 => Some(settle::turn(rng, world)),
+        3 => Some(administer(rng)),
+        4 => correct::turn(rng, world, places),
         5 => lend::turn(rng, world),
-        6 => correct::turn(rng, world, places),
         7 => Some(margin::turn(rng, world)),
-        _ => Some(administer(rng)),
+        _ => Some(settle::turn(rng, world)),
     }
 }
 
@@ -428,7 +427,10 @@ pub fn turn(
 pub fn approve(rng: &mut Rng, command: &mut Command) {
     let receipts = matches!(command.body, Body::Receipts(_));
     correct::approve(rng, command);
-    if !receipts && !matches!(command.body, Body::Acknowledge(_) | Body::Settlement(_)) && !lend::needs_approver(&command.body) {
+    if !receipts
+        && !matches!(command.body, Body::Acknowledge(_) | Body::Settlement(_))
+        && !lend::needs_approver(&command.body)
+    {
         return;
     }
     let approver = rng.weighted(&[

@@ -15,7 +15,7 @@ use sanjiang_engine::types::{SelfTradePrevention, Time, TimeInForce};
 use sanjiang_engine::venue::{Action, Phase, TradingStatus};
 
 use super::terms::{TIMES, TYPES, impossible, time_of, type_of};
-use super::{duties, lend, margin, paid, papers, switch};
+use super::{duties, margin, paid, papers, switch};
 use crate::reference::Reference;
 
 /// One thing that has to happen at least once.
@@ -142,7 +142,6 @@ const FIRED: [&str; 7] = [
     "timetable",
     "good till date",
     "settlement",
-,
     "dead-man timer",
     "sweep",
 ];
@@ -408,8 +407,9 @@ impl Coverage {
         if let Some(cell) = receipt.filter(|_| taken.is_some()) {
             self.hit(cell);
         }
-        let name = paid::command(&command.body).or_else(|| papers::command(&command.body));
-        let name = paid::command(&command.body).or(duties::command(&command.body));
+        let name = paid::command(&command.body)
+            .or_else(|| papers::command(&command.body))
+            .or_else(|| duties::command(&command.body));
         if let (Some(name), Some(taken)) = (name, taken) {
             self.hit(Cell::Command(name, taken));
         }
@@ -446,10 +446,10 @@ impl Coverage {
                 self.hit(Cell::Fired(FIRED[2]));
             }
             if matches!(event, Event::Switch(SwitchEvent::Fired(_))) {
-                self.hit(Cell::Fired(FIRED[4]));
+                self.hit(Cell::Fired(FIRED[5]));
             }
             if matches!(event, Event::Switch(SwitchEvent::Swept(_))) {
-                self.hit(Cell::Fired(FIRED[5]));
+                self.hit(Cell::Fired(FIRED[6]));
             }
         }
     }

@@ -57,8 +57,8 @@ impl Generator {
             (30, 5),
             (if deep { 20 } else { 70 }, 6),
             (duties::weight(&world.limits), 7),
-            (if deep { 10 } else { 50 }, 7),
-            (if switch::engaged(world) { 120 } else { 25 }, 8),
+            (if deep { 10 } else { 50 }, 8),
+            (if switch::engaged(world) { 120 } else { 25 }, 9),
         ]);
         let body = match action {
             0 => Some(Body::NewOrder(self.new_order(world, time))),
@@ -68,9 +68,9 @@ impl Generator {
             4 => Some(operate::turn(rng, world)),
             5 => Some(operate::administer(rng, world, time)),
             7 => Some(duties::turn(rng, world)),
-            68 => Some(switch::turn(rng, world)),
-             => cash::turn(rng, world, places, time),
-            _ => Some(papers::turn(rng, world)),
+            8 => Some(papers::turn(rng, world)),
+            9 => Some(switch::turn(rng, world)),
+            _ => cash::turn(rng, world, places, time),
         };
         let body = body.unwrap_or_else(|| Body::NewOrder(self.new_order(world, time)));
         let command = self.envelope(world, body, time);

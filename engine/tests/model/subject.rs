@@ -180,7 +180,12 @@ pub fn positions(world: &Reference) -> Positions {
     let line = |&(who, asset): &(Who, usize)| {
         let held = match who {
             Who::Account(account) => world.held(account, asset),
-            Who::Venue(_) | Who::Custodian(_) | Who::Receivable(_) | Who::Credit(_) | Who::Transit(_) | Who::Clearing(_) => 0,
+            Who::Venue(_)
+            | Who::Custodian(_)
+            | Who::Receivable(_)
+            | Who::Credit(_)
+            | Who::Transit(_)
+            | Who::Clearing(_) => 0,
         };
         (who, asset, [world.balance(who, asset) - held, held])
     };

@@ -19,8 +19,8 @@ use sanjiang_engine::venue::{Model, Phase, Regime};
 
 use super::cash;
 use super::duties;
-use super::papers;
 use super::lend;
+use super::papers;
 use super::rng::Rng;
 use super::switch;
 

@@ -1,4 +1,4 @@
-//! Warehouse receipts from outside (SEMANTICS section 18): the whole table of standings and acts,
+//! Warehouse receipts from outside (SEMANTICS section 14): the whole table of standings and acts,
 //! signatures, bounds, provenance checked by hand, snapshots and forgeries.
 //!
 //! Invariant: a test reads events and what the engine shows, and audits it after every command.

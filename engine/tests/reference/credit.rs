@@ -1,4 +1,4 @@
-//! What is lent: drawn when a hold is short, repaid at the end of the command (section 12).
+//! What is lent: drawn when a hold is short, repaid at the end of the command (section 16).
 //!
 //! Invariant: what is drawn is the credit's balance below zero, like everything a sum of postings.
 //! Not here: the commands (`registry::credit`).
@@ -85,7 +85,7 @@ impl Reference {
     }
 
     /// The end of a command.
-    pub(super) fn repay(&mut self, before: &[(usize, usize, i128)]) {
+    pub(super) fn repay_drawn(&mut self, before: &[(usize, usize, i128)]) {
         for (account, asset, drawn) in self.all_drawn() {
             let back = drawn.min(self.available(account, asset));
             if back > 0 && self.fault != Some(Fault::NeverRepaid) {

@@ -118,7 +118,10 @@ impl Reference {
             order.cumulative += quantity;
         }
         let ([value, goods], settled) = self.settle(sides, aggressor, at, quantity);
-        if self.instruments[self.get(sides[0]).instrument].margin.is_none() {
+        if self.instruments[self.get(sides[0]).instrument]
+            .margin
+            .is_none()
+        {
             self.keep(sides, aggressor, at, quantity, settled.map(|side| side.0));
         }
         let fill = |this: &mut Self, id: u64, (fee, held): (i64, i64)| {

@@ -28,9 +28,7 @@ use sanjiang_engine::venue::*;
 
 pub use ledger::Holder;
 use registry::{Account, Calendar, Instrument, Request, Session, Trades, Venue};
-pub use registry::{Limited, Money, Stands, Sweep, code_is_right};
-pub use registry::{Money, Pledge};
-pub use registry::{Money, Settling};
+pub use registry::{Limited, Money, Pledge, Settling, Stands, Sweep, code_is_right};
 
 /// A fault put in on purpose, to prove that the comparison sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -259,8 +257,8 @@ impl Reference {
                 }
             }
         }
-        self.repay();
-        self.repay(&drawn);
+        self.repay_owed();
+        self.repay_drawn(&drawn);
         self.conserved();
         self.balanced();
         std::mem::take(&mut self.out)

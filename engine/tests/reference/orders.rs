@@ -117,8 +117,7 @@ impl Reference {
     }
 
     pub(super) fn new_order(&mut self, new: &NewOrder) -> Result<(), Reject> {
-        let order = self.check(new);
-        let mut order = order.map_err(|reason| self.founded(new.instrument.place(), reason))?;
+        let mut order = self.check(new)?;
         let id = order.id;
         for (holder, asset) in self.two(&order).into_iter().flatten() {
             self.need(holder, asset);

@@ -224,7 +224,6 @@ impl Reference {
             entries: Vec::new(),
             rolled: now,
             passed: now,
-            regimes: regimes.clone(),
             days: 0,
         });
         Ok(Some(handle))

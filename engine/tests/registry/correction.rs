@@ -1,4 +1,4 @@
-//! Busts and corrections (section 12): trades are a list, what is too old is looked up anew.
+//! Busts and corrections (section 15): trades are a list, what is too old is looked up anew.
 //!
 //! Invariant: as in `ledger`; what is owed is a sum of postings like any other. Not here: fees of
 //! fills (`reference::ledger`).
@@ -112,7 +112,7 @@ impl Reference {
         }
     }
 
-    fn stands(kept: &Kept) -> Stand {
+    fn terms_of(kept: &Kept) -> Stand {
         let quantity = i128::from(kept.quantity);
         let unit = kept.cleared.map_or(0, |cleared| cleared.tick_value);
         Stand {
@@ -147,7 +147,7 @@ impl Reference {
         fails(alone && real, R::ApproverRequired)?;
         let silent = authority.is_none_or(|authority| authority.reason.is_empty());
         fails(silent, R::InvalidField)?;
-        let before = Self::stands(&kept);
+        let before = Self::terms_of(&kept);
         let after = match *command {
             CorrectionCommand::Bust { .. } => Stand {
                 price: kept.price,
@@ -174,7 +174,7 @@ impl Reference {
                 }
                 let mut next = kept.clone();
                 (next.price, next.quantity) = (ticks, lots);
-                let mut after = Self::stands(&next);
+                let mut after = Self::terms_of(&next);
                 after.fees = self.charged_anew(&kept, &before, &after);
                 after
             }
@@ -241,6 +241,9 @@ impl Reference {
             })
             .collect();
         self.may_owe(&moves, &owed)?;
+        if let Some(cleared) = kept.cleared.filter(|_| goods != 0) {
+            self.uncounted(cleared.goods, Some(buyer), Some(seller))?;
+        }
         for (&(account, asset, amount), &owed) in moves.iter().zip(&owed) {
             self.post(Holder::Account(account), asset, amount + owed);
             if owed > 0 {
@@ -377,7 +380,7 @@ impl Reference {
     }
 
     /// Whoever owes repays what it has available.
-    pub(in crate::reference) fn repay(&mut self) {
+    pub(in crate::reference) fn repay_owed(&mut self) {
         let mut debtors = self.debtors();
         debtors.sort_unstable();
         for (account, asset) in debtors {

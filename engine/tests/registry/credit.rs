@@ -1,4 +1,4 @@
-//! Credit lines, scores, collateral, transfers: the commands (section 12).
+//! Credit lines, scores, collateral, transfers: the commands (section 16).
 //!
 //! Invariant: nothing is lent and nothing repaid here. Not here: drawing (`reference::credit`).
 
@@ -24,7 +24,7 @@ impl Reference {
             CreditCommand::SetHaircut(set) => self.set_haircut(set),
             CreditCommand::MoveCollateral(one) => self.move_collateral(one),
             CreditCommand::Half(one) => self.half(envelope, one),
-            CreditCommand::Transfer(one) => self.transfer(one),
+            CreditCommand::Transfer(one) => self.transfer_between(one),
         }
     }
 
@@ -204,6 +204,7 @@ impl Reference {
             self.lacks(account, one.asset, amount)?;
             fails(there + amount > CIRCULATION_MAX, R::AmountLimit)?;
         }
+        self.uncounted(asset, Some(account), None)?;
         for (holder, asset) in both {
             self.need(holder, asset);
         }
@@ -223,7 +224,7 @@ impl Reference {
         Ok(None)
     }
 
-    fn transfer(&mut self, one: &Transfer) -> Answer {
+    fn transfer_between(&mut self, one: &Transfer) -> Answer {
         let from = self.is_account(one.from)?;
         let to = self.is_account(one.to)?;
         self.may_move(one.from, false)?;

@@ -15,21 +15,21 @@ mod receipts;
 mod requests;
 mod risk;
 mod rules;
-mod standing;
 mod settlement;
+mod standing;
 mod switch;
 mod time;
 
 use super::*;
-use money::Instruction;
 pub use correction::Trades;
 pub use credit::Pledge;
+use money::Instruction;
 pub use money::{Cleared, Money};
 pub use phases::call;
 pub use risk::{Deed, Limited};
 pub use rules::{asked, fails};
-pub use standing::{Stands, code_is_right};
 pub use settlement::Settling;
+pub use standing::{Stands, code_is_right};
 pub use switch::Sweep;
 
 pub struct Account {
@@ -60,7 +60,6 @@ pub struct Venue {
     pub rolled: i128,
     /// Timetable entries later than this are still to come.
     pub passed: i128,
-    pub regimes: Vec<Regime>,
     /// How often its day rolled.
     pub days: u32,
 }

@@ -1,4 +1,4 @@
-//! Warehouse receipts (section 18): a vector of all that ever were, and a look at all of them.
+//! Warehouse receipts (section 14): a vector of all that ever were, and a look at all of them.
 //!
 //! Invariant: what a live receipt stands for is held by its account; nothing here moves a balance
 //! but registering, cancelling and transferring. Not here: balances (`reference::ledger`).
@@ -50,7 +50,7 @@ impl Reference {
             ReceiptCommand::Lift(lift) => self.lift(*lift, says),
             ReceiptCommand::Split(split) => self.split(split, says),
             ReceiptCommand::Merge(merge) => self.merge(merge, says),
-            ReceiptCommand::Transfer(transfer) => self.transfer(*transfer, says),
+            ReceiptCommand::Transfer(transfer) => self.hand_over(*transfer, says),
             ReceiptCommand::Cancel(held) => self.retire(*held, Some(says)),
             ReceiptCommand::Pool(held) => self.retire(*held, None),
         }
@@ -135,6 +135,8 @@ impl Reference {
         let positions = holders.map(|holder| (holder, asset));
         fails(!self.room_for(&positions), R::TooMany)?;
         if outside {
+            self.may_move(ask.account, true)?;
+            self.uncounted(asset, None, Some(account))?;
             for (holder, asset) in positions {
                 self.need(holder, asset);
             }
@@ -328,13 +330,16 @@ impl Reference {
         Ok(Some(self.found(whole, ReceiptAct::Whole { parts })))
     }
 
-    fn transfer(&mut self, ask: TransferReceipt, says: Says) -> Answer {
+    fn hand_over(&mut self, ask: TransferReceipt, says: Says) -> Answer {
         let (from, to) = (self.party(ask.from)?, self.party(ask.to)?);
         let receipt = self.active_of(ask.receipt, Some(from))?;
         fails(from == to, R::InvalidField)?;
         self.signed(receipt.warehouse, says)?;
         let holder = Holder::Account(to);
         fails(!self.room_for(&[(holder, receipt.asset)]), R::TooMany)?;
+        self.may_move(ask.from, false)?;
+        self.may_move(ask.to, true)?;
+        self.uncounted(receipt.asset, Some(from), Some(to))?;
         self.need(holder, receipt.asset);
         self.post(Holder::Account(from), receipt.asset, -receipt.amount);
         self.post(holder, receipt.asset, receipt.amount);
@@ -355,6 +360,8 @@ impl Reference {
         };
         self.signed(receipt.warehouse, says)?;
         self.day_open(receipt.warehouse)?;
+        self.may_move(ask.account, false)?;
+        self.uncounted(receipt.asset, Some(account), None)?;
         self.post(Holder::Account(account), receipt.asset, -receipt.amount);
         let warehouse = Holder::Custodian(receipt.warehouse);
         self.post(warehouse, receipt.asset, receipt.amount);

@@ -121,7 +121,7 @@ impl Reference {
         let none = known.clearing.is_none() && known.margin.is_none();
         fails(real && none, R::NotCleared)?;
         self.is_qualified(new.account, i)?;
-        self.may_trade(new)?;
+        self.lies_apart(new)?;
         Ok(fails(!combines(new, asked), R::InvalidCombination)?)
     }
 

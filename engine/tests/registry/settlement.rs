@@ -1,4 +1,4 @@
-//! Settlement: days, reverse trades, holders (section 12), by looking at every trade that still
+//! Settlement: days, reverse trades, holders (section 17), by looking at every trade that still
 //! matters.
 //!
 //! Invariant: an owner's trades of both sides lie far enough apart, and holders are never more than
@@ -140,13 +140,15 @@ impl Reference {
     }
 
     /// Reverse trades and holders.
-    pub(in crate::reference) fn may_trade(&self, new: &NewOrder) -> Result<(), R> {
+    pub(in crate::reference) fn lies_apart(&self, new: &NewOrder) -> Result<(), Reject> {
         let (i, owner) = (new.instrument.place(), self.owner(new.account.place()));
         let other = new.side.opposite();
         let live = self.reverse_days(i) > 0 && self.has_live(i, owner, Some(other));
-        fails(live || self.too_near(i, owner, other), R::TPlusN)?;
+        let near = live || self.too_near(i, owner, other);
+        fails(near, R::TPlusN).map_err(|reason| self.founded(i, reason))?;
         let comes = new.side == Side::Buy && !self.placed(i, owner);
-        fails(comes && self.full(i), R::MaxHolders)
+        let full = comes && self.full(i);
+        fails(full, R::MaxHolders).map_err(|reason| self.founded(i, reason))
     }
 
     fn too_near(&self, i: usize, owner: OwnerId, side: Side) -> bool {
@@ -212,6 +214,18 @@ impl Reference {
             let known = self.instruments[*i].clearing;
             self.most(*i).is_some() && known.is_some_and(|known| known.goods == goods)
         })
+    }
+
+    /// Goods whose holders are counted go to another owner only by trades and custodians.
+    pub(super) fn uncounted(
+        &self,
+        goods: usize,
+        from: Option<usize>,
+        to: Option<usize>,
+    ) -> Result<(), R> {
+        let owner = |account: Option<usize>| account.map(|at| self.accounts[at].owner);
+        let counted = self.counting(goods).is_some();
+        fails(counted && owner(from) != owner(to), R::InvalidField)
     }
 
     pub(super) fn may_be_brought(&self, one: &Instruction) -> Result<(), Reject> {
@@ -397,7 +411,8 @@ impl Reference {
 
     fn shared(&self, goods: usize, i: usize) -> bool {
         let mut others = self.instruments.iter().enumerate();
-        others.any(|(other, known)| {
+        let owed = self.owed_of(goods) > 0;
+        owed || others.any(|(other, known)| {
             other != i && known.clearing.is_some_and(|known| known.goods == goods)
         })
     }

@@ -1,4 +1,4 @@
-//! Kill switches, lost sessions, dead-man timers and their sweeps (section 13).
+//! Kill switches, lost sessions, dead-man timers and their sweeps (section 18).
 
 use super::*;
 use RejectReason as R;

@@ -57,7 +57,12 @@ impl Clearing {
         self.issue(issue, sequence, ReceiptAct::Registered, events)
     }
 
-    fn draw_receipt(&mut self, issue: &IssueReceipt, sequence: Sequence, events: &mut Events) -> ReceiptId {
+    fn draw_receipt(
+        &mut self,
+        issue: &IssueReceipt,
+        sequence: Sequence,
+        events: &mut Events,
+    ) -> ReceiptId {
         self.issue(issue, sequence, ReceiptAct::Drawn, events)
     }
 

@@ -106,7 +106,7 @@ impl Clearing {
     /// Checks an act on receipts and changes nothing.
     ///
     /// # Errors
-    /// Those of the act: SEMANTICS section 18.
+    /// Those of the act: SEMANTICS section 14.
     pub(crate) fn check_receipts(&self, act: &ReceiptCommand, by: &By<'_>) -> Result<(), R> {
         match act {
             ReceiptCommand::Register(issue) => self.check_issue(issue, Source::Outside, by),

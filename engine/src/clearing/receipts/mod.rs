@@ -1,4 +1,4 @@
-//! Warehouse receipts: what they are, who holds them, how they stand (SEMANTICS section 18).
+//! Warehouse receipts: what they are, who holds them, how they stand (SEMANTICS section 14).
 //!
 //! Invariant: a number is given once in a warehouse for ever; a live receipt keeps exactly its
 //! amount of its holder's position, frozen while it is encumbered, an ended one keeps nothing; of
