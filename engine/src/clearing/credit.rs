@@ -194,7 +194,7 @@ impl Clearing {
         let lent = self.credit.lent.get(&key).expect("marked with its credit");
         let line = self.line(key.1, lent.band).units();
         let most = (line + self.collateral(key, None)).min(Amount::MAX_UNITS);
-        let free = Amount::MAX_UNITS - self.ledger.circulation(key.1).units();
+        let free = self.ledger.free(key.1);
         short <= most - self.drawn(lent) && short <= free
     }
 

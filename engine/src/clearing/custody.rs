@@ -176,11 +176,10 @@ impl Clearing {
         asset: AssetId,
         amount: Amount,
     ) -> Result<(), RejectReason> {
-        let sum = self.ledger.circulation(asset).units() + amount.units();
-        // What is owed is in accounts too.
-        Amount::new(sum + self.ledger.owed(asset))
-            .map(|_| ())
-            .ok_or(RejectReason::AmountLimit)
+        if amount.units() > self.ledger.free(asset) {
+            return Err(RejectReason::AmountLimit);
+        }
+        Ok(())
     }
 
     /// Enters a checked instruction; a demonstration's custodian answers at once.

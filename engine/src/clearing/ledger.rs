@@ -553,6 +553,11 @@ impl Ledger {
         let sum = self.circulation.get(asset.place()).copied().unwrap_or(0);
         Amount::new(sum).expect("what adds to it is checked against the bound")
     }
+
+    /// How much more of an asset there may be: what is owed is in accounts too.
+    pub fn free(&self, asset: AssetId) -> i64 {
+        Amount::MAX_UNITS - self.circulation(asset).units() - self.owed(asset)
+    }
 }
 
 /// How far an amount lies below zero.

@@ -50,7 +50,7 @@ impl Clearing {
             Half::In => {
                 let below = |transit: i64| (-transit).max(0);
                 let more = below(transit - amount) - below(transit);
-                more <= Amount::MAX_UNITS - self.ledger.circulation(one.asset).units()
+                more <= self.ledger.free(one.asset)
             }
         };
         if !fits {

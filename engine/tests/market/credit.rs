@@ -2,7 +2,7 @@
 //!
 //! After `clear`: `line BAND N`, `score ACCOUNT BAND`, `haircut PRICE BASIS_POINTS` (of the goods,
 //! for the money), `pledge ACCOUNT N`, `unpledge ACCOUNT N`, `out ACCOUNT money|goods N id=ID
-//! [shard=S]`, `in` likewise, `transfer FROM TO money|goods N`. `owes ACCOUNT` tells what is drawn
+//! [shard=S]`, `in` likewise, `move FROM TO money|goods N`. `drawn ACCOUNT` tells what is drawn
 //! of the money and what may be, `transit S` what went to a shard.
 //!
 //! Invariant: as in `words`. Not here: what draws (`words`), what funds (`money`).
@@ -68,7 +68,7 @@ pub fn body(words: &[&str]) -> Option<Body> {
         "unpledge" => pledge(words, Pledging::Release),
         "out" => half(words, Half::Out),
         "in" => half(words, Half::In),
-        "transfer" => CreditCommand::Transfer(Transfer {
+        "move" => CreditCommand::Transfer(Transfer {
             from: account(words[1]),
             to: account(words[2]),
             asset: asset(words[3]),
@@ -104,7 +104,7 @@ fn half(words: &[&str], half: Half) -> CreditCommand {
 pub fn tell(engine: &Engine, words: &[&str]) -> Option<String> {
     let clearing = engine.clearing();
     match words[0] {
-        "owes" => {
+        "drawn" => {
             let mut credits = clearing.credit_of(account(words[1]));
             let found = credits.find(|credit| credit.asset == MONEY);
             Some(found.map_or("no credit".to_owned(), |credit| {

@@ -6,9 +6,8 @@
 use std::path::PathBuf;
 
 use sanjiang_engine::command::{
-    Authority, Body, Command, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant,
-    CreateVenue, Demonstration, Envelope, Identity, InstrumentTerms, Sequenced, SetCalendar,
-    SetPhase,
+    Body, Command, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant, CreateVenue,
+    Demonstration, Envelope, Identity, InstrumentTerms, Sequenced, SetCalendar, SetPhase,
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{Event, Events};

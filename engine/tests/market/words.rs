@@ -113,7 +113,7 @@ impl Stage {
                     .into_iter()
                     .collect();
             }
-            "owes" | "transit" => {
+            "drawn" | "transit" => {
                 return credit::tell(&self.desk.engine, &words)
                     .into_iter()
                     .collect();

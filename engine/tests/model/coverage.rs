@@ -15,7 +15,7 @@ use sanjiang_engine::types::{SelfTradePrevention, Time, TimeInForce};
 use sanjiang_engine::venue::{Action, Phase, TradingStatus};
 
 use super::terms::{TIMES, TYPES, impossible, time_of, type_of};
-use super::{duties, margin, paid, papers, switch};
+use super::{duties, lend, margin, paid, papers, switch};
 use crate::reference::Reference;
 
 /// One thing that has to happen at least once.

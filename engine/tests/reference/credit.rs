@@ -51,7 +51,7 @@ impl Reference {
         let Some(most) = self.lendable(account, asset) else {
             return false;
         };
-        self.drawn(account, asset) + short <= most && self.circulation(asset) + short <= MOST
+        self.drawn(account, asset) + short <= most && self.there_is(asset) + short <= MOST
     }
 
     /// What is short of so much more is drawn.

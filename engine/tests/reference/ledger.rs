@@ -109,11 +109,17 @@ impl Reference {
         self.balance(Holder::Account(account), asset) - self.held(account, asset)
     }
 
-    /// What is in circulation of an asset: all that lies below zero.
+    /// What is in circulation of an asset: all that lies below zero, what is owed apart.
     pub fn circulation(&self, asset: usize) -> i128 {
         let own = self.money.positions.iter().filter(|known| known.1 == asset);
-        let amounts = own.map(|&(holder, asset)| self.balance(holder, asset));
+        let outside = own.filter(|known| !matches!(known.0, Holder::Receivable(_)));
+        let amounts = outside.map(|&(holder, asset)| self.balance(holder, asset));
         -amounts.map(|amount| amount.min(0)).sum::<i128>()
+    }
+
+    /// What is in circulation, and what is owed.
+    pub(super) fn there_is(&self, asset: usize) -> i128 {
+        self.circulation(asset) + self.owed_of(asset)
     }
 
     /// Whether these positions are there or may come into being.
@@ -548,7 +554,7 @@ impl Reference {
             "made of nothing: {sums:?}"
         );
         for asset in 0..sums.len() {
-            assert!(self.circulation(asset) <= CIRCULATION_MAX);
+            assert!(self.there_is(asset) <= CIRCULATION_MAX);
         }
         if self.money.postings.len() > POSTINGS_MAX {
             self.money.postings = carried;

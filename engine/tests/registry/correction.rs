@@ -299,7 +299,7 @@ impl Reference {
         for &(_, asset, _) in moves {
             let of = moves.iter().zip(owed).filter(|(one, _)| one.1 == asset);
             let more: i128 = of.map(|(_, owed)| *owed).sum();
-            let sum = self.circulation(asset) + self.owed_of(asset) + more;
+            let sum = self.there_is(asset) + more;
             fails(more > 0 && sum > CIRCULATION_MAX, R::AmountLimit)?;
         }
         Ok(())

@@ -198,7 +198,7 @@ impl Reference {
         if comes {
             let below = |amount: i128| (-amount).max(0);
             let more = below(there - amount) - below(there);
-            let most = self.circulation(asset) + more;
+            let most = self.there_is(asset) + more;
             fails(most > CIRCULATION_MAX, R::AmountLimit)?;
         } else {
             self.lacks(account, one.asset, amount)?;

@@ -243,7 +243,7 @@ impl Reference {
     }
 
     fn above_limit(&self, one: &Instruction) -> Result<(), R> {
-        let sum = self.circulation(one.asset) + self.owed_of(one.asset) + one.amount;
+        let sum = self.there_is(one.asset) + one.amount;
         let more = sum > CIRCULATION_MAX;
         fails(more && one.direction == Direction::Deposit, R::AmountLimit)
     }

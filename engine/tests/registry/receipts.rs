@@ -123,7 +123,7 @@ impl Reference {
         }
         self.new_number(warehouse, &ask.number)?;
         if outside {
-            let above = self.circulation(asset) + amount > CIRCULATION_MAX;
+            let above = self.there_is(asset) + amount > CIRCULATION_MAX;
             fails(above, R::AmountLimit)?;
         } else {
             let lacks =

@@ -58,7 +58,7 @@ pub(super) fn number<T: std::str::FromStr>(token: &str) -> Result<Option<T>, Fai
     token.parse().map(Some).map_err(|_| wrong_token())
 }
 
-pub(super) fn token<T: ToString>(next: Option<T>) -> String {
+fn token<T: ToString>(next: Option<T>) -> String {
     next.map_or_else(String::new, |next| next.to_string())
 }
 
@@ -89,30 +89,31 @@ pub async fn balances(
         let positions = clearing.ledger().of_account_from(account, from);
         let with_owed = positions.map(|(number, position)| {
             let owed = clearing.owed(account, position.asset());
-            {
-                let unsettled = engine.clearing().unsettled_of(account, position.asset());
-                (number, (*position, owed , unsettled))
-            })
+            let unsettled = clearing.unsettled_of(account, position.asset());
+            (number, (*position, owed, unsettled))
         });
         Seen::of(with_owed, limit)
     })
     .await?;
     let tables = exchange.directory.read();
-    let balances = seen.entries.iter().filter_map(|(position, owed) , unsettled)| {
-        let asset = tables.asset(position.asset())?;
-        Some(v1::Balance {
-            asset_id: asset.name.as_str().to_owned(),
-            available: to_proto::amount_text(asset, position.available),
-            held: to_proto::amount_text(asset, position.held),
-            balance: to_proto::amount_text(asset, position.balance()),
-            unsettled: to_proto::amount_text(asset, *unsettled),
-            demonstration: to_proto::asset_is_demonstration(asset),
-            owed: match owed {
-                0 => String::new(),
-                owed => to_proto::amount_text(asset, *owed),
-            },
-        })
-    });
+    let balances = seen
+        .entries
+        .iter()
+        .filter_map(|(position, owed, unsettled)| {
+            let asset = tables.asset(position.asset())?;
+            Some(v1::Balance {
+                asset_id: asset.name.as_str().to_owned(),
+                available: to_proto::amount_text(asset, position.available),
+                held: to_proto::amount_text(asset, position.held),
+                balance: to_proto::amount_text(asset, position.balance()),
+                unsettled: to_proto::amount_text(asset, *unsettled),
+                demonstration: to_proto::asset_is_demonstration(asset),
+                owed: match owed {
+                    0 => String::new(),
+                    owed => to_proto::amount_text(asset, *owed),
+                },
+            })
+        });
     Ok(v1::GetBalancesResponse {
         balances: balances.collect(),
         engine_sequence: sequence.value(),
@@ -293,8 +294,6 @@ const FIRST_CREDIT: OtherPlace = (Holder::Credit(AccountId::new(0)), FIRST_ASSET
 const FIRST_DEBT: OtherPlace = (Holder::Receivable(AccountId::new(0)), FIRST_ASSET);
 const FIRST_TRANSIT: OtherPlace = (Holder::Transit(ShardId::new(0)), FIRST_ASSET);
 
-const FIRST_POOL: OtherPlace = (Holder::Clearing(InstrumentId::new(0)), AssetId::new(0));
-
 /// Where the holders of a kind begin.
 fn holders(kind: i32) -> Result<(OtherPlace, Wanted), Failure> {
     let known = v1::HolderKind::try_from(kind);
@@ -305,11 +304,10 @@ fn holders(kind: i32) -> Result<(OtherPlace, Wanted), Failure> {
         Ok(v1::HolderKind::Receivable) => FIRST_DEBT,
         Ok(v1::HolderKind::Credit) => FIRST_CREDIT,
         Ok(v1::HolderKind::Transit) => FIRST_TRANSIT,
-        Ok(v1::HolderKind::Clearing) => FIRST_POOL,
         Err(_) => {
             let right = format!(
                 "{kind} is no kind of holder; 0 (all), 1 (VENUE), 2 (CUSTODIAN), 3 (RECEIVABLE), 4 \
-                 (CREDIT), 5 (TRANSIT), 6 (CLEARING)"
+                 (CREDIT), 5 (TRANSIT)"
             );
             return Err(Failure::field("holder_kind", right));
         }
@@ -326,7 +324,6 @@ fn place_text((holder, asset): OtherPlace) -> String {
         Holder::Receivable(account) => ('r', account.index()),
         Holder::Credit(account) => ('l', account.index()),
         Holder::Transit(shard) => ('t', shard.index()),
-        Holder::Clearing(instrument) => ('m', instrument.index()),
     };
     format!("{kind}-{handle}-{}", asset.index())
 }
@@ -341,7 +338,6 @@ fn place(token: &str) -> Option<OtherPlace> {
         "r" => Holder::Receivable(AccountId::new(handle)),
         "l" => Holder::Credit(AccountId::new(handle)),
         "t" => Holder::Transit(ShardId::new(handle)),
-        "m" => Holder::Clearing(InstrumentId::new(handle)),
         _ => return None,
     };
     let end = parts.next().is_none();
@@ -359,7 +355,6 @@ fn holder(tables: &Tables, holder: Holder) -> (v1::HolderKind, String) {
         }
         Holder::Custodian(custodian) => to_proto::custodian_name(tables, custodian),
         Holder::Transit(shard) => shard.index().to_string(),
-        Holder::Clearing(instrument) => to_proto::instrument_name(tables, instrument),
     };
     (kind_of(holder), name)
 }
@@ -374,7 +369,6 @@ mod tests {
             FIRST_VENUE,
             FIRST_CUSTODIAN,
             FIRST_DEBT,
-            FIRST_POOL,
             (Holder::Custodian(CustodianId::new(7)), AssetId::new(41)),
             (Holder::Credit(AccountId::new(3)), AssetId::new(2)),
             (Holder::Transit(ShardId::new(1)), AssetId::new(0)),
