@@ -10,9 +10,11 @@ use std::path::Path;
 
 use engine::clearing::postings::{self, Posting, PostingKind};
 use engine::clearing::{Clearing, Holder, business_date};
-use engine::command::{Command, {AssetClass, Direction, Sequenced} };
+use engine::command::{AssetClass, Command, Direction, Sequenced};
 use engine::engine::Engine;
-use engine::event::{CorrectionEvent, CustodyReport, CustodyStatus, Event, ReceiptAct, ReceiptReport};
+use engine::event::{
+    CorrectionEvent, CustodyReport, CustodyStatus, Event, ReceiptAct, ReceiptReport,
+};
 use engine::limits::Limits;
 use engine::recovery::replay_from;
 use engine::runtime::{Released, StartError};
@@ -46,9 +48,8 @@ pub struct Account {
     /// Before the span, in minor units.
     pub opening: i64,
     /// What moved in the span, by kind: deposits, withdrawals, money of trades, goods of trades and
-    /// of receipts handed on, fees;
-    /// of busts and corrections and what is owed since with those of trades ,
-    /// draws and repayments of credit, transfers.
+    /// of receipts handed on, fees (of busts and corrections and what is owed since with those of
+    /// trades), draws and repayments of credit, transfers.
     pub moved: [i64; KINDS],
     /// What moved after the span.
     later: i64,
@@ -231,13 +232,13 @@ fn take(
                 }
                 Event::Receipt(report) => {
                     let moved = postings::of_receipt(report);
-                    moved.for_each(|posting| post(accounts, when, &posting));
+                    moved.for_each(|posting| post(accounts, when, engine, &posting));
                     let reference = receipt_reference(command, report);
                     references.extend(reference.filter(|_| when == When::Inside));
                 }
                 Event::Credit(event) => {
                     let moved = postings::of_credit(event);
-                    moved.for_each(|posting| post(accounts, when, &posting));
+                    moved.for_each(|posting| post(accounts, when, engine, &posting));
                 }
                 // Nothing of these moves anything.
                 Event::Report(_)

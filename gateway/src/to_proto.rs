@@ -9,8 +9,8 @@ mod history;
 mod limits;
 mod receipts;
 mod session;
-mod standing;
 mod settlement;
+mod standing;
 mod switch;
 mod venue;
 
@@ -34,8 +34,8 @@ pub use history::{client_order_id, execution_report, order};
 pub use limits::{risk_limits, risk_usage};
 pub use receipts::{receipt, receipt_act};
 pub use session::session_reports;
-pub use standing::{standing, venue_roles};
 pub use settlement::{settlement, unsettled};
+pub use standing::{standing, venue_roles};
 pub use switch::{engaged, fired, released};
 pub use venue::venue;
 

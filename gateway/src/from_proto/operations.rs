@@ -141,7 +141,7 @@ context!(
     SetRolesRequest,
     SetAccessRequest,
     SetRegistrationRequest,
-    SetRiskLimitsRequest ,
+    SetRiskLimitsRequest,
     RegisterReceiptRequest,
     DrawReceiptRequest,
     EncumberReceiptRequest,
@@ -150,7 +150,7 @@ context!(
     MergeReceiptsRequest,
     TransferReceiptRequest,
     CancelReceiptRequest,
-    PoolReceiptRequest ,
+    PoolReceiptRequest,
     SetKillSwitchRequest
 );
 

@@ -14,17 +14,19 @@ use std::collections::HashMap;
 use engine::bytes::{self, BytesError, Reader};
 use engine::clearing::Holder;
 use engine::command::{Direction, Half};
-use engine::event::{CreditEvent, CustodyReport, Fill, ReceiptAct, ReceiptReport, Repaid, Trade, TradeCorrection};
+use engine::event::{
+    CreditEvent, CustodyReport, Fill, ReceiptAct, ReceiptReport, Repaid, Trade, TradeCorrection,
+};
 use engine::types::{
-    AccountId, AssetId, CustodianId, InstrumentId, Name, OrderId, ReceiptId, Sequence, ShardId, Side, Time,
-    TradeId, TransferId,
+    AccountId, AssetId, CustodianId, InstrumentId, Name, OrderId, ReceiptId, Sequence, ShardId,
+    Side, Time, TradeId, TransferId,
 };
 
 use super::row_codec::{get_order, get_trade_id, open, put_order, put_trade_id};
 use super::rows::{ROW_VERSION, RowError};
 
 /// What a row says first of a receipt's goods.
-const RECEIPT: u8 = 37;
+const RECEIPT: u8 = 9;
 
 /// Where a posting stands among those of its account; ordered as things happened.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -120,17 +122,6 @@ pub enum PostingCause {
         /// Its number.
         number: Name,
     },
-}
-
-/// What became of a receipt where its goods moved.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ReceiptMove {
-    /// Into the warehouse.
-    Registered,
-    /// Out of the warehouse.
-    Cancelled,
-    /// To the account, or from it.
-    Transferred,
     /// A bust or a correction of a trade.
     Correction {
         /// Which part of it.
@@ -158,6 +149,17 @@ pub enum ReceiptMove {
         /// The other account.
         other: AccountId,
     },
+}
+
+/// What became of a receipt where its goods moved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReceiptMove {
+    /// Into the warehouse.
+    Registered,
+    /// Out of the warehouse.
+    Cancelled,
+    /// To the account, or from it.
+    Transferred,
 }
 
 /// One amount that moved on an account.

@@ -135,10 +135,7 @@ impl Piece {
             credit
                 || matches!(
                     event,
-                    Event::Trade(_)
-                        | Event::Custody(_)
-                        | Event::Receipt(_)
-                        | Event::Correction(_)
+                    Event::Trade(_) | Event::Custody(_) | Event::Receipt(_) | Event::Correction(_)
                 )
         })
     }
@@ -198,8 +195,7 @@ fn is_history(event: &Event) -> bool {
         Event::Custody(report) => report.status == CustodyStatus::Executed,
         Event::Report(_)
         | Event::Trade(_)
-        |
-        Event::Receipt(_)
+        | Event::Receipt(_)
         | Event::MassCancel(_)
         | Event::Operation(_)
         | Event::Correction(_) => true,

@@ -89,30 +89,31 @@ pub async fn balances(
         let positions = clearing.ledger().of_account_from(account, from);
         let with_owed = positions.map(|(number, position)| {
             let owed = clearing.owed(account, position.asset());
-            {
-                let unsettled = engine.clearing().unsettled_of(account, position.asset());
-                (number, (*position, owed , unsettled))
-            })
+            let unsettled = clearing.unsettled_of(account, position.asset());
+            (number, (*position, owed, unsettled))
         });
         Seen::of(with_owed, limit)
     })
     .await?;
     let tables = exchange.directory.read();
-    let balances = seen.entries.iter().filter_map(|(position, owed) , unsettled)| {
-        let asset = tables.asset(position.asset())?;
-        Some(v1::Balance {
-            asset_id: asset.name.as_str().to_owned(),
-            available: to_proto::amount_text(asset, position.available),
-            held: to_proto::amount_text(asset, position.held),
-            balance: to_proto::amount_text(asset, position.balance()),
-            unsettled: to_proto::amount_text(asset, *unsettled),
-            demonstration: to_proto::asset_is_demonstration(asset),
-            owed: match owed {
-                0 => String::new(),
-                owed => to_proto::amount_text(asset, *owed),
-            },
-        })
-    });
+    let balances = seen
+        .entries
+        .iter()
+        .filter_map(|(position, owed, unsettled)| {
+            let asset = tables.asset(position.asset())?;
+            Some(v1::Balance {
+                asset_id: asset.name.as_str().to_owned(),
+                available: to_proto::amount_text(asset, position.available),
+                held: to_proto::amount_text(asset, position.held),
+                balance: to_proto::amount_text(asset, position.balance()),
+                unsettled: to_proto::amount_text(asset, *unsettled),
+                demonstration: to_proto::asset_is_demonstration(asset),
+                owed: match owed {
+                    0 => String::new(),
+                    owed => to_proto::amount_text(asset, *owed),
+                },
+            })
+        });
     Ok(v1::GetBalancesResponse {
         balances: balances.collect(),
         engine_sequence: sequence.value(),
