@@ -55,13 +55,15 @@ const REACHED: [&str; 18] = [
 ];
 
 /// What the reference says of busts and corrections.
-const CORRECTED: [&str; 6] = [
+const CORRECTED: [&str; 8] = [
     "money is owed",
     "goods are owed",
     "repaid a part",
     "repaid all",
     "a live order traded less",
     "corrected rebate raised",
+    "owed while some of it waits",
+    "owed while some is drawn",
 ];
 
 /// The name of a command about money or goods.
@@ -78,7 +80,7 @@ pub fn command(body: &Body) -> Option<&'static str> {
         Body::Correction(CorrectionCommand::Bust { .. }) => 8,
         Body::Correction(CorrectionCommand::Correct { .. }) => 9,
         Body::Credit(credit) => return Some(lend::command(credit)),
-        Body::Settlement(_) => 8,
+        Body::Settlement(_) => 10,
         Body::NewOrder(_)
         | Body::CancelOrder(_)
         | Body::ReplaceOrder(_)
