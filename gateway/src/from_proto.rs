@@ -15,8 +15,8 @@ mod operations;
 mod orders;
 mod receipts;
 mod session;
-mod standing;
 mod settlement;
+mod standing;
 mod switch;
 mod timetable;
 

@@ -10,9 +10,11 @@ use std::path::Path;
 
 use engine::clearing::postings::{self, Posting, PostingKind};
 use engine::clearing::{Clearing, Holder, business_date};
-use engine::command::{Command, {AssetClass, Direction, Sequenced} };
+use engine::command::{AssetClass, Command, Direction, Sequenced};
 use engine::engine::Engine;
-use engine::event::{CorrectionEvent, CustodyReport, CustodyStatus, Event, MarginEvent, ReceiptAct, ReceiptReport};
+use engine::event::{
+    CorrectionEvent, CustodyReport, CustodyStatus, Event, MarginEvent, ReceiptAct, ReceiptReport,
+};
 use engine::limits::Limits;
 use engine::recovery::replay_from;
 use engine::runtime::{Released, StartError};
@@ -46,9 +48,8 @@ pub struct Account {
     /// Before the span, in minor units.
     pub opening: i64,
     /// What moved in the span, by kind: deposits, withdrawals, money of trades, goods of trades and
-    /// of receipts handed on, fees;
-    /// of busts and corrections and what is owed since with those of trades ,
-    /// draws and repayments of credit, transfers.
+    /// of receipts handed on, fees (of busts and corrections and what is owed since with those of
+    /// trades), draws and repayments of credit, transfers.
     pub moved: [i64; KINDS],
     /// What moved after the span.
     later: i64,
@@ -375,7 +376,7 @@ mod tests {
     fn agreeing() -> Reconciliation {
         let account = |opening, deposit, ledger| Account {
             opening,
-            moved: [deposit, 0, 0, 0, 0, 0, 0, 0],
+            moved: [deposit, 0, 0, 0, 0, 0, 0, 0, 0],
             later: 0,
             ledger,
         };

@@ -7,11 +7,11 @@
 mod clearing;
 mod history;
 mod limits;
-mod receipts;
 mod margin;
+mod receipts;
 mod session;
-mod standing;
 mod settlement;
+mod standing;
 mod switch;
 mod venue;
 
@@ -33,11 +33,11 @@ pub use clearing::{
 };
 pub use history::{client_order_id, execution_report, order};
 pub use limits::{risk_limits, risk_usage};
-pub use receipts::{receipt, receipt_act};
 pub use margin::{margin_position, margin_terms};
+pub use receipts::{receipt, receipt_act};
 pub use session::session_reports;
-pub use standing::{standing, venue_roles};
 pub use settlement::{settlement, unsettled};
+pub use standing::{standing, venue_roles};
 pub use switch::{engaged, fired, released};
 pub use venue::venue;
 

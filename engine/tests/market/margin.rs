@@ -1,9 +1,9 @@
 //! The words of scenario tables about margin forwards.
 //!
 //! `margin settle=PRICE initial=BP maintenance=BP [deadline=SECONDS] [limit=LOTS]` beside `clear`
-//! makes the instrument a margin forward in place of giving it clearing. Then `settlement PRICE` gives
-//! the price of the next mark, `mark` marks at once; `position ACCOUNT` and `pool` tell what is
-//! there.
+//! makes the instrument a margin forward in place of giving it clearing. Then `settlement PRICE`
+//! gives the price of the next mark, `mark` marks at once; `position ACCOUNT` and `pool` tell what
+//! is there.
 //!
 //! Invariant: as in `words`. Not here: orders, money.
 

@@ -58,13 +58,15 @@ const REACHED: [&str; 18] = [
 ];
 
 /// What the reference says of busts and corrections.
-const CORRECTED: [&str; 6] = [
+const CORRECTED: [&str; 8] = [
     "money is owed",
     "goods are owed",
     "repaid a part",
     "repaid all",
     "a live order traded less",
     "corrected rebate raised",
+    "owed while some of it waits",
+    "owed while some is drawn",
 ];
 
 /// The name of a command about money or goods.

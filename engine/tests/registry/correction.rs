@@ -253,6 +253,12 @@ impl Reference {
                 } else {
                     "goods are owed"
                 });
+                if self.unsettled(account, asset) > 0 {
+                    self.reached.push("owed while some of it waits");
+                }
+                if self.drawn(account, asset) > 0 {
+                    self.reached.push("owed while some is drawn");
+                }
                 self.need(Holder::Receivable(account), asset);
                 self.post(Holder::Receivable(account), asset, -owed);
             }

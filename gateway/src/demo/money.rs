@@ -123,7 +123,8 @@ impl Demo<'_> {
                 Holder::Venue(_)
                 | Holder::Custodian(_)
                 | Holder::Credit(_)
-                | Holder::Transit(_) | Holder::Receivable(_)
+                | Holder::Transit(_)
+                | Holder::Receivable(_)
                 | Holder::Clearing(_) => None,
             });
             of_accounts.collect::<HashSet<_>>()

@@ -455,9 +455,10 @@ impl LiveOrders {
         self.accounts.get(account.place()).copied()
     }
 
-    /// What an instrument is paid in and delivers, if it has clearing.
+    /// What an instrument is paid in and delivers, if it has clearing; a margin forward has none.
     pub(super) fn cleared_assets(&self, instrument: InstrumentId) -> Option<(AssetId, AssetId)> {
-        self.cleared.get(&instrument).copied()
+        let settles = self.cleared.get(&instrument)?;
+        Some((settles.money, settles.goods?))
     }
 
     /// A live order as it stands.

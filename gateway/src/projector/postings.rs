@@ -1,9 +1,9 @@
 //! Postings: every amount that moved on an account, from trades and custodians' answers alone.
 //!
 //! A trade of a cleared instrument posts goods, money and fee on each side, one of a margin forward
-//! the fee alone; its marks post what they pay or take, an executed instruction, a draw, a repayment
-//! and a transfer their amounts. What orders and positions hold is no posting: it moves inside an
-//! account.
+//! the fee alone; its marks post what they pay or take, an executed instruction, a draw, a
+//! repayment and a transfer their amounts. What orders and positions hold is no posting: it moves
+//! inside an account.
 //!
 //! Invariant: the postings of an account and an asset sum to its balance, and depend on released
 //! commands and events alone. Goods of a trade are kept in lots, as everywhere in the history, and
@@ -15,17 +15,20 @@ use std::collections::HashMap;
 use engine::bytes::{self, BytesError, Reader};
 use engine::clearing::Holder;
 use engine::command::{Direction, Half};
-use engine::event::{CreditEvent, CustodyReport, Fill, ReceiptAct, ReceiptReport, Repaid, Trade, TradeCorrection, Variation};
+use engine::event::{
+    CreditEvent, CustodyReport, Fill, ReceiptAct, ReceiptReport, Repaid, Trade, TradeCorrection,
+    Variation,
+};
 use engine::types::{
-    AccountId, AssetId, CustodianId, InstrumentId, Name, OrderId, ReceiptId, Sequence, ShardId, Side, Time,
-    TradeId, TransferId,
+    AccountId, AssetId, CustodianId, InstrumentId, Name, OrderId, ReceiptId, Sequence, ShardId,
+    Side, Time, TradeId, TransferId,
 };
 
 use super::row_codec::{get_order, get_trade_id, open, put_order, put_trade_id};
 use super::rows::{ROW_VERSION, RowError};
 
 /// What a row says first of a receipt's goods.
-const RECEIPT: u8 = 37;
+const RECEIPT: u8 = 9;
 
 /// The kind of a row of variation.
 const VARIATION: u8 = 41;
@@ -126,17 +129,6 @@ pub enum PostingCause {
         /// Its number.
         number: Name,
     },
-}
-
-/// What became of a receipt where its goods moved.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ReceiptMove {
-    /// Into the warehouse.
-    Registered,
-    /// Out of the warehouse.
-    Cancelled,
-    /// To the account, or from it.
-    Transferred,
     /// A bust or a correction of a trade.
     Correction {
         /// Which part of it.
@@ -164,6 +156,17 @@ pub enum ReceiptMove {
         /// The other account.
         other: AccountId,
     },
+}
+
+/// What became of a receipt where its goods moved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReceiptMove {
+    /// Into the warehouse.
+    Registered,
+    /// Out of the warehouse.
+    Cancelled,
+    /// To the account, or from it.
+    Transferred,
 }
 
 /// One amount that moved on an account.

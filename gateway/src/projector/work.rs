@@ -132,18 +132,13 @@ impl Piece {
 
     /// The last command that moved an amount.
     pub fn last_posting(&self) -> Option<Sequence> {
-        self.last_with(|event| {
-            match event {
-                Event::Credit(event) => moves(event),
-                Event::Margin(event) => matches!(event, MarginEvent::Variation(_)),
-                event => matches!(
-                    event,
-                    Event::Trade(_)
-                        | Event::Custody(_)
-                        | Event::Receipt(_)
-                        | Event::Correction(_)
-                ),
-            }
+        self.last_with(|event| match event {
+            Event::Credit(event) => moves(event),
+            Event::Margin(event) => matches!(event, MarginEvent::Variation(_)),
+            event => matches!(
+                event,
+                Event::Trade(_) | Event::Custody(_) | Event::Receipt(_) | Event::Correction(_)
+            ),
         })
     }
 
@@ -203,8 +198,7 @@ fn is_history(event: &Event) -> bool {
         Event::Margin(event) => matches!(event, MarginEvent::Variation(_)),
         Event::Report(_)
         | Event::Trade(_)
-        |
-        Event::Receipt(_)
+        | Event::Receipt(_)
         | Event::MassCancel(_)
         | Event::Operation(_)
         | Event::Correction(_) => true,

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use engine::command::{
-    Body, Command, CreditCommand, Demonstration, KillScope, LimitsCommand, RiskScope, SetKillSwitch,
-    StandingCommand , ReceiptCommand , SettlementCommand , SwitchCommand,
+    Body, Command, CreditCommand, Demonstration, KillScope, LimitsCommand, ReceiptCommand,
+    RiskScope, SetKillSwitch, SettlementCommand, StandingCommand, SwitchCommand,
 };
 use engine::types::{PrincipalId, Sequence};
 use proto::v1;

@@ -69,6 +69,7 @@ pub fn limits(exchange: &Exchange) -> v1::GetLimitsResponse {
         (status.queue_max, status.queue_used),
         "commands taken and not yet answered; beyond it calls get RESOURCE_EXHAUSTED",
     ));
+    limits.extend(of_money_and_risk(&status.usage));
     limits.extend(of_the_gateway(&exchange.sessions));
     let places = &exchange.connections;
     limits.push(limit(
@@ -120,15 +121,25 @@ fn of_the_engine(usage: &Usage) -> Vec<v1::Limit> {
             "orders that may still trade; one more is rejected with OPEN_ORDERS",
         ),
         limit(
+            ("sessions", Kept::Fixed),
+            (usage.sessions_max, usage.sessions),
+            "sessions ever opened; one more is closed with TOO_MANY_SESSIONS",
+        ),
+        limit(
+            ("venues", Kept::Fixed),
+            (usage.venues_max, usage.venues),
+            "venues; one more is rejected with TOO_MANY",
+        ),
+    ]
+}
+
+fn of_money_and_risk(usage: &Usage) -> Vec<v1::Limit> {
+    vec![
+        limit(
             ("receivables", Kept::Fixed),
             (usage.receivables_max, usage.receivables),
             "accounts and assets in which something is owed since a bust; one more is rejected \
              with TOO_MANY",
-        ),
-        limit(
-            ("sessions", Kept::Fixed),
-            (usage.sessions_max, usage.sessions),
-            "sessions ever opened; one more is closed with TOO_MANY_SESSIONS",
         ),
         limit(
             ("assets", Kept::Fixed),
@@ -172,11 +183,6 @@ fn of_the_engine(usage: &Usage) -> Vec<v1::Limit> {
             (usage.trades_kept_max, usage.trades_kept),
             "trades that can be busted or corrected, for two trading days; once full each new \
              trade makes the oldest TRADE_TOO_OLD earlier",
-        ),
-        limit(
-            ("venues", Kept::Fixed),
-            (usage.venues_max, usage.venues),
-            "venues; one more is rejected with TOO_MANY",
         ),
     ]
 }

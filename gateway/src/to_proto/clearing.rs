@@ -4,7 +4,7 @@
 
 use engine::clearing::{Asset, Custodian, Instruction};
 use engine::command::{AssetClass, CustodianKind, Demonstration, Direction, FeeRates};
-use engine::types::{AssetId, CustodianId, InstrumentId, OrderId, Sequence, TradeId , TransferId};
+use engine::types::{AssetId, CustodianId, InstrumentId, OrderId, Sequence, TradeId, TransferId};
 use proto::v1;
 
 use super::{account_name, decimal_text, instrument_name, order_id_text, timestamp, trade_id_text};
@@ -121,19 +121,13 @@ pub fn posting(tables: &Tables, row: &PostingRow) -> v1::Posting {
             instruction,
             custodian,
             reference,
-        } => {
-            let kind = match direction {
-                Direction::Deposit => v1::PostingKind::Deposit,
-                Direction::Withdrawal => v1::PostingKind::Withdrawal,
-            };
-            v1::Posting {
-                kind: kind.into(),
-                instruction_id: instruction.value(),
-                custodian_id: custodian_name(tables, custodian),
-                reference: reference.as_str().to_owned(),
-                ..wire
-            }
-        }
+        } => v1::Posting {
+            kind: custody_kind(direction).into(),
+            instruction_id: instruction.value(),
+            custodian_id: custodian_name(tables, custodian),
+            reference: reference.as_str().to_owned(),
+            ..wire
+        },
         PostingCause::Variation(instrument) => v1::Posting {
             kind: v1::PostingKind::Variation.into(),
             instrument_id: instrument_name(tables, instrument),
@@ -144,65 +138,33 @@ pub fn posting(tables: &Tables, row: &PostingRow) -> v1::Posting {
             trade,
             instrument,
             order,
-        } => {
-            let kind = match part {
-                TradePart::Goods => v1::PostingKind::TradeGoods,
-                TradePart::Money => v1::PostingKind::TradeMoney,
-                TradePart::Fee => v1::PostingKind::Fee,
-            };
-            of_trade(tables, (kind, trade, instrument, order), wire)
-        }
+        } => of_trade(tables, (trade_kind(part), trade, instrument, order), wire),
         PostingCause::Correction {
             part,
             trade,
             instrument,
             order,
-        } => {
-            let kind = match part {
-                CorrectionPart::Goods => v1::PostingKind::CorrectionGoods,
-                CorrectionPart::Money => v1::PostingKind::CorrectionMoney,
-                CorrectionPart::Fee => v1::PostingKind::CorrectionFee,
-                CorrectionPart::Owed => v1::PostingKind::Owed,
-            };
-            of_trade(tables, (kind, trade, instrument, order), wire)
-        }
+        } => of_trade(
+            tables,
+            (correction_kind(part), trade, instrument, order),
+            wire,
+        ),
         PostingCause::Receipt {
             moved,
             receipt,
             warehouse,
             number,
-        } => {
-            let kind = match moved {
-                ReceiptMove::Registered => v1::PostingKind::Deposit,
-                ReceiptMove::Cancelled => v1::PostingKind::Withdrawal,
-                ReceiptMove::Transferred => v1::PostingKind::Receipt,
-            };
-            v1::Posting {
-                kind: kind.into(),
-                custodian_id: custodian_name(tables, warehouse),
-                reference: number.as_str().to_owned(),
-                receipt: Some(receipt.index()),
-                ..wire
-            }
-        }
+        } => v1::Posting {
+            kind: receipt_kind(moved).into(),
+            custodian_id: custodian_name(tables, warehouse),
+            reference: number.as_str().to_owned(),
+            receipt: Some(receipt.index()),
+            ..wire
+        },
         PostingCause::Repaid => v1::Posting {
             kind: v1::PostingKind::Repaid.into(),
             ..wire
         },
-    }
-}
-
-fn of_trade(
-    tables: &Tables,
-    (kind, trade, instrument, order): (v1::PostingKind, TradeId, InstrumentId, OrderId),
-    wire: v1::Posting,
-) -> v1::Posting {
-    v1::Posting {
-        kind: kind.into(),
-        trade_id: trade_id_text(trade),
-        instrument_id: instrument_name(tables, instrument),
-        order_id: order_id_text(order),
-        ..wire
         PostingCause::Credit => v1::Posting {
             kind: credit_kind(row.amount).into(),
             ..wire
@@ -218,6 +180,52 @@ fn of_trade(
             other_account_id: account_name(tables, other),
             ..wire
         },
+    }
+}
+
+const fn custody_kind(direction: Direction) -> v1::PostingKind {
+    match direction {
+        Direction::Deposit => v1::PostingKind::Deposit,
+        Direction::Withdrawal => v1::PostingKind::Withdrawal,
+    }
+}
+
+const fn trade_kind(part: TradePart) -> v1::PostingKind {
+    match part {
+        TradePart::Goods => v1::PostingKind::TradeGoods,
+        TradePart::Money => v1::PostingKind::TradeMoney,
+        TradePart::Fee => v1::PostingKind::Fee,
+    }
+}
+
+const fn correction_kind(part: CorrectionPart) -> v1::PostingKind {
+    match part {
+        CorrectionPart::Goods => v1::PostingKind::CorrectionGoods,
+        CorrectionPart::Money => v1::PostingKind::CorrectionMoney,
+        CorrectionPart::Fee => v1::PostingKind::CorrectionFee,
+        CorrectionPart::Owed => v1::PostingKind::Owed,
+    }
+}
+
+const fn receipt_kind(moved: ReceiptMove) -> v1::PostingKind {
+    match moved {
+        ReceiptMove::Registered => v1::PostingKind::Deposit,
+        ReceiptMove::Cancelled => v1::PostingKind::Withdrawal,
+        ReceiptMove::Transferred => v1::PostingKind::Receipt,
+    }
+}
+
+fn of_trade(
+    tables: &Tables,
+    (kind, trade, instrument, order): (v1::PostingKind, TradeId, InstrumentId, OrderId),
+    wire: v1::Posting,
+) -> v1::Posting {
+    v1::Posting {
+        kind: kind.into(),
+        trade_id: trade_id_text(trade),
+        instrument_id: instrument_name(tables, instrument),
+        order_id: order_id_text(order),
+        ..wire
     }
 }
 
