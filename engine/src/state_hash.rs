@@ -22,8 +22,8 @@ mod switch;
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{BeginEpoch, Party, RiskLimits, RiskScope, Scope, SetRiskLimits};
 use crate::event::{
-    CorrectionEvent, CreditEvent, CustodyReport, Event, MarginEvent, ReceiptReport, Settled,
-    StandingChanged, TradeCorrection,
+    CorrectionEvent, CreditEvent, CustodyReport, Event, MarginEvent, OperationReport,
+    ReceiptReport, Settled, StandingChanged, TradeCorrection,
 };
 use crate::reject::Reject;
 use crate::types::{InstrumentId, Price, Quantity, Sequence, Side, Time};
@@ -235,12 +235,7 @@ impl Buffer {
                 self.u32(report.canceled);
                 self.u32(report.kept);
             }
-            Event::Operation(report) => {
-                self.byte(7);
-                self.reject(report.reject);
-                self.byte(u8::from(report.handle.is_some()));
-                self.u32(report.handle.unwrap_or(0));
-            }
+            Event::Operation(report) => self.operation(report),
             Event::Duplicate(duplicate) => {
                 self.byte(8);
                 self.u64(duplicate.first_sequence.value());
@@ -288,6 +283,13 @@ impl Buffer {
                 self.u32(rolled.index);
             }
         }
+    }
+
+    fn operation(&mut self, report: &OperationReport) {
+        self.byte(7);
+        self.reject(report.reject);
+        self.byte(u8::from(report.handle.is_some()));
+        self.u32(report.handle.unwrap_or(0));
     }
 
     fn custody(&mut self, report: &CustodyReport) {

@@ -17,6 +17,7 @@ mod model {
     pub mod paid;
     pub mod papers;
     pub mod rng;
+    pub mod said;
     pub mod script;
     pub mod settle;
     pub mod shrink;

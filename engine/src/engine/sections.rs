@@ -96,12 +96,14 @@ impl SectionId {
             | Self::Requests
             | Self::Orders => 1,
             Self::Clearing | Self::Holds => 2,
-            Self::Standing | Self::Switch | Self::Limits => 3,
-            Self::Receipts => 3,
-            Self::Corrections => 3,
-            Self::Credit => 3,
-            Self::Settlement => 3,
-            Self::Margin => 3,
+            Self::Standing
+            | Self::Switch
+            | Self::Limits
+            | Self::Receipts
+            | Self::Corrections
+            | Self::Credit
+            | Self::Settlement
+            | Self::Margin => 3,
         }
     }
 

@@ -9,11 +9,12 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use sanjiang_engine::command::{Body, Command};
-use sanjiang_engine::event::{BookAction, Cause, Event, ExecType, SwitchEvent};
+use sanjiang_engine::event::{BookAction, Event, ExecType, SwitchEvent};
 use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::{SelfTradePrevention, Time, TimeInForce};
 use sanjiang_engine::venue::{Action, Phase, TradingStatus};
 
+use super::said::{CAUSES, EVENTS, REPORTS, cause_of, event_of, reject_of, report_of};
 use super::terms::{TIMES, TYPES, impossible, time_of, type_of};
 use super::{duties, lend, margin, paid, papers, switch};
 use crate::reference::Reference;
@@ -85,57 +86,7 @@ const MODES: [&str; 5] = [
     "CANCEL_BOTH",
     "DECREMENT",
 ];
-const CAUSES: [&str; 12] = [
-    "REQUEST",
-    "MASS_CANCEL",
-    "SELF_TRADE",
-    "UNFILLED",
-    "REPLACED_BELOW_FILLED",
-    "TIME_OVER",
-    "PRICE_SET",
-    "NOT_PLACED",
-    "KILL_SWITCH",
-    "DISCONNECTED",
-    "DEAD_MAN",
-    "FORCED_REDUCTION",
-];
-const REPORTS: [&str; 9] = [
-    "NEW",
-    "CANCELED",
-    "REPLACED",
-    "REJECTED",
-    "CANCEL_REJECTED",
-    "REPLACE_REJECTED",
-    "EXPIRED",
-    "TRIGGERED",
-    "RESTATED",
-];
 const BOOK: [&str; 3] = ["ADD", "CHANGE", "DELETE"];
-const EVENTS: [&str; 22] = [
-    "Report",
-    "Trade",
-    "Book",
-    "Indicative",
-    "Uncrossed",
-    "MassCancel",
-    "Operation",
-    "Duplicate",
-    "SessionOpened",
-    "PhaseChanged",
-    "StatusChanged",
-    "ReferencePrice",
-    "DayRolled",
-    "Custody",
-    "Standing",
-    "Limits",
-    "Receipt",
-    "Correction",
-    "Credit",
-    "Settlement",
-    "Switch",
-    "Margin",
-];
-
 const FIRED: [&str; 7] = [
     "day roll",
     "end of day",
@@ -161,97 +112,6 @@ fn mode_of(mode: SelfTradePrevention) -> usize {
         SelfTradePrevention::CancelBoth => 3,
         SelfTradePrevention::Decrement => 4,
     }
-}
-
-fn cause_of(cause: Cause) -> usize {
-    match cause {
-        Cause::Request => 0,
-        Cause::MassCancel => 1,
-        Cause::SelfTrade => 2,
-        Cause::Unfilled => 3,
-        Cause::ReplacedBelowFilled => 4,
-        Cause::TimeOver => 5,
-        Cause::PriceSet => 6,
-        Cause::NotPlaced => 7,
-        Cause::KillSwitch => 8,
-        Cause::Disconnected => 9,
-        Cause::DeadMan => 10,
-        Cause::ForcedReduction => 11,
-    }
-}
-
-fn report_of(exec_type: ExecType) -> usize {
-    match exec_type {
-        ExecType::New => 0,
-        ExecType::Canceled => 1,
-        ExecType::Replaced => 2,
-        ExecType::Rejected => 3,
-        ExecType::CancelRejected => 4,
-        ExecType::ReplaceRejected => 5,
-        ExecType::Expired => 6,
-        ExecType::Triggered => 7,
-        ExecType::Restated => 8,
-    }
-}
-
-fn event_of(event: &Event) -> usize {
-    match event {
-        Event::Report(_) => 0,
-        Event::Trade(_) => 1,
-        Event::Book(_) => 2,
-        Event::Indicative(_) => 3,
-        Event::Uncrossed(_) => 4,
-        Event::MassCancel(_) => 5,
-        Event::Operation(_) => 6,
-        Event::Duplicate(_) => 7,
-        Event::SessionOpened(_) => 8,
-        Event::PhaseChanged(_) => 9,
-        Event::StatusChanged(_) => 10,
-        Event::ReferencePrice(_) => 11,
-        Event::DayRolled(_) => 12,
-        Event::Custody(_) => 13,
-        Event::Standing(_) => 14,
-        Event::Limits(_) => 15,
-        Event::Receipt(_) => 16,
-        Event::Correction(_) => 17,
-        Event::Credit(_) => 18,
-        Event::Settlement(_) => 19,
-        Event::Switch(_) => 20,
-        Event::Margin(_) => 21,
-        // Only the tools on a stopped folder cause them: `tests/acts`.
-        Event::EpochBegan(_) | Event::Quarantined(_) => unreachable!("not generated"),
-    }
-}
-
-/// The reject of an event, if it is one.
-pub fn reject_of(event: &Event) -> Option<RejectReason> {
-    let reject = match event {
-        Event::Report(report) => report.reject,
-        Event::MassCancel(report) => report.reject,
-        Event::Operation(report) => report.reject,
-        Event::Trade(_)
-        | Event::Book(_)
-        | Event::Indicative(_)
-        | Event::Uncrossed(_)
-        | Event::Duplicate(_)
-        | Event::SessionOpened(_)
-        | Event::PhaseChanged(_)
-        | Event::StatusChanged(_)
-        | Event::ReferencePrice(_)
-        | Event::DayRolled(_)
-        | Event::Custody(_)
-        | Event::Standing(_)
-        | Event::Limits(_)
-        | Event::Receipt(_)
-        | Event::Correction(_)
-        | Event::Credit(_)
-        | Event::Settlement(_)
-        | Event::Margin(_)
-        | Event::EpochBegan(_)
-        | Event::Quarantined(_)
-        | Event::Switch(_) => None,
-    };
-    reject.map(|reject| reject.reason)
 }
 
 impl Coverage {

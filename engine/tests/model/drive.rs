@@ -12,7 +12,8 @@ use sanjiang_engine::command::{Body, Command, CorrectionCommand, Sequenced, Trad
 use sanjiang_engine::event::{CustodyStatus, Event, Events, ExecType};
 use sanjiang_engine::types::{AccountId, OrderId, Sequence, Side, Time};
 
-use super::coverage::{Coverage, reject_of};
+use super::coverage::Coverage;
+use super::said::reject_of;
 use super::script::{Script, Step, internal, renamed};
 use super::subject::Subject;
 use super::world::ticks;
