@@ -14,6 +14,7 @@ use engine::command::{AssetClass, Command, Direction, Sequenced};
 use engine::engine::Engine;
 use engine::event::{
     CorrectionEvent, CustodyReport, CustodyStatus, Event, MarginEvent, ReceiptAct, ReceiptReport,
+    Trade, Variation,
 };
 use engine::limits::Limits;
 use engine::recovery::replay_from;
@@ -212,18 +213,7 @@ fn take(
         };
         for event in events {
             match event {
-                Event::Trade(trade) => {
-                    let (clearing, id) = (engine.clearing(), trade.instrument);
-                    let venue = engine.venues().venue_of(id);
-                    if let Some(cleared) = clearing.terms(id) {
-                        let moved = postings::of_trade(trade, cleared, venue);
-                        moved.for_each(|posting| post(accounts, when, engine, &posting));
-                    } else if let Some(contract) = clearing.margin().contract(id) {
-                        let money = contract.margined.money;
-                        let moved = postings::of_margin_trade(trade, money, venue);
-                        moved.for_each(|posting| post(accounts, when, engine, &posting));
-                    }
-                }
+                Event::Trade(trade) => traded(accounts, when, engine, trade),
                 Event::Correction(correction) => {
                     correct(accounts, when, engine, correction);
                 }
@@ -235,12 +225,7 @@ fn take(
                     }
                 }
                 Event::Margin(MarginEvent::Variation(variation)) => {
-                    let margin = engine.clearing().margin();
-                    if let Some(contract) = margin.contract(variation.instrument) {
-                        let money = contract.margined.money;
-                        let moved = postings::of_variation(variation, money);
-                        moved.for_each(|posting| post(accounts, when, engine, &posting));
-                    }
+                    varied(accounts, when, engine, variation);
                 }
                 Event::Receipt(report) => {
                     let moved = postings::of_receipt(report);
@@ -274,6 +259,28 @@ fn take(
                 | Event::Switch(_) => {}
             }
         }
+    }
+}
+
+/// Takes in what a trade moved: goods, money and fees; of a margin forward the fees alone.
+fn traded(accounts: &mut Accounts, when: When, engine: &Engine, trade: &Trade) {
+    let (clearing, id) = (engine.clearing(), trade.instrument);
+    let venue = engine.venues().venue_of(id);
+    if let Some(cleared) = clearing.terms(id) {
+        let moved = postings::of_trade(trade, cleared, venue);
+        moved.for_each(|posting| post(accounts, when, engine, &posting));
+    } else if let Some(contract) = clearing.margin().contract(id) {
+        let moved = postings::of_margin_trade(trade, contract.margined.money, venue);
+        moved.for_each(|posting| post(accounts, when, engine, &posting));
+    }
+}
+
+/// Takes in what a mark paid or took.
+fn varied(accounts: &mut Accounts, when: When, engine: &Engine, variation: &Variation) {
+    let margin = engine.clearing().margin();
+    if let Some(contract) = margin.contract(variation.instrument) {
+        let moved = postings::of_variation(variation, contract.margined.money);
+        moved.for_each(|posting| post(accounts, when, engine, &posting));
     }
 }
 

@@ -132,13 +132,15 @@ impl Piece {
 
     /// The last command that moved an amount.
     pub fn last_posting(&self) -> Option<Sequence> {
-        self.last_with(|event| match event {
-            Event::Credit(event) => moves(event),
-            Event::Margin(event) => matches!(event, MarginEvent::Variation(_)),
-            event => matches!(
-                event,
-                Event::Trade(_) | Event::Custody(_) | Event::Receipt(_) | Event::Correction(_)
-            ),
+        self.last_with(|event| {
+            let credit = matches!(event, Event::Credit(event) if moves(event));
+            let variation = matches!(event, Event::Margin(MarginEvent::Variation(_)));
+            credit
+                || variation
+                || matches!(
+                    event,
+                    Event::Trade(_) | Event::Custody(_) | Event::Receipt(_) | Event::Correction(_)
+                )
         })
     }
 
