@@ -138,6 +138,7 @@ pub fn reject_of(event: &Event) -> Option<RejectReason> {
         | Event::Correction(_)
         | Event::Credit(_)
         | Event::Settlement(_)
+        | Event::Margin(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_)
         | Event::Switch(_) => None,
