@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use sanjiang_engine::command::{Body, Command};
-use sanjiang_engine::event::{BookAction, Event, ExecType, SwitchEvent};
+use sanjiang_engine::event::{BookAction, Cause, Event, ExecType, SwitchEvent};
 use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::{SelfTradePrevention, Time, TimeInForce};
 use sanjiang_engine::venue::{Action, Phase, TradingStatus};
