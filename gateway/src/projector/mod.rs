@@ -14,6 +14,7 @@ mod answers;
 mod corrections;
 mod followers;
 mod history;
+mod operations;
 mod orders;
 mod output;
 pub mod postings;

@@ -15,7 +15,7 @@ use engine::types::{
 use super::answers::{FirstAnswerDue, answered};
 use super::output::{ProjectError, Rows};
 use super::postings::{self, ClearedAssets, PostingPlace};
-use super::receipts::ReceiptRow;
+use super::receipts;
 use super::rows::{
     ExecutionKind, ExecutionRow, FirstAnswer, Liquidity, OrderKind, OrderRow, Origin, Standing,
     TradeRow,
@@ -36,8 +36,8 @@ struct Live {
 pub struct LiveOrders {
     slots: Vec<Option<Box<Live>>>,
     dirty: Vec<u32>,
-    accounts: Vec<ParticipantId>,
-    cleared: ClearedAssets,
+    pub(super) accounts: Vec<ParticipantId>,
+    pub(super) cleared: ClearedAssets,
 }
 
 /// One event's place.
@@ -46,7 +46,7 @@ pub(super) struct At<'a> {
     shard: u32,
     epoch: u32,
     pub(super) step: &'a Step,
-    index: u32,
+    pub(super) index: u32,
 }
 
 impl LiveOrders {
@@ -130,38 +130,12 @@ impl LiveOrders {
                 };
                 first.answer(FirstAnswerDue::MassCancel, at.step, answer, rows)
             }
-            Event::Operation(report) => {
-                let answer = FirstAnswer::Operation {
-                    reject: report.reject,
-                    handle: report.handle,
-                };
-                match (at.step.ask, report.reject, report.handle) {
-                    (Ask::CreateAccount(participant), None, Some(handle)) => {
-                        self.create_account(AccountId::new(handle), participant, rows)?;
-                    }
-                    (Ask::SetClearing(set), None, _) => {
-                        self.cleared.insert(set.instrument, (set.money, set.goods));
-                        rows.put_clearing(&set)?;
-                    }
-                    _ => {}
-                }
-                first.answer(FirstAnswerDue::Operation, at.step, answer, rows)
-            }
+            Event::Operation(report) => self.operation(at, report, first, rows),
             Event::Custody(report) => {
                 let posting = postings::of_custody(at.posting(Side::Buy), report);
                 Ok(rows.put_posting(&posting)?)
             }
-            Event::Receipt(report) => {
-                for posting in postings::of_receipt(at.posting(Side::Buy), report) {
-                    rows.put_posting(&posting)?;
-                }
-                Ok(rows.put_receipt(&ReceiptRow {
-                    time: at.step.time,
-                    sequence: at.step.sequence,
-                    index: at.index,
-                    report: *report,
-                })?)
-            }
+            Event::Receipt(report) => receipts::apply(at, report, rows),
             Event::Correction(correction) => {
                 let Some([buy, sell]) = self.correction(at, correction, rows)? else {
                     return Ok(());
@@ -192,18 +166,6 @@ impl LiveOrders {
             | Event::Quarantined(_)
             | Event::Switch(_) => Ok(()),
         }
-    }
-
-    fn create_account<R: Rows>(
-        &mut self,
-        account: AccountId,
-        participant: ParticipantId,
-        rows: &mut R,
-    ) -> Result<(), ProjectError<R::Error>> {
-        if account.place() >= self.accounts.len() {
-            self.accounts.resize(account.place() + 1, participant);
-        }
-        Ok(rows.put_account(account, participant)?)
     }
 
     /// The execution of a report, after the order took it over.

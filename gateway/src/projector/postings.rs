@@ -25,9 +25,6 @@ use engine::types::{
 use super::row_codec::{get_order, get_trade_id, open, put_order, put_trade_id};
 use super::rows::{ROW_VERSION, RowError};
 
-/// What a row says first of a receipt's goods.
-const RECEIPT: u8 = 9;
-
 /// Where a posting stands among those of its account; ordered as things happened.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct PostingPlace {
@@ -385,6 +382,12 @@ pub(super) const fn index_of(event: u32, side: Side) -> u32 {
     (event * 2 + side) * 4
 }
 
+fn put_of_trade(out: &mut Vec<u8>, trade: TradeId, instrument: InstrumentId, order: OrderId) {
+    put_trade_id(out, trade);
+    bytes::put_varint(out, instrument.index().into());
+    put_order(out, order);
+}
+
 impl PostingRow {
     /// Appends the row's bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
@@ -395,6 +398,10 @@ impl PostingRow {
         bytes::put_varint(out, self.account.index().into());
         bytes::put_varint(out, self.asset.index().into());
         bytes::put_zigzag(out, self.amount);
+        self.encode_cause(out);
+    }
+
+    fn encode_cause(&self, out: &mut Vec<u8>) {
         match &self.cause {
             PostingCause::Custody {
                 direction,
@@ -421,9 +428,17 @@ impl PostingRow {
                     TradePart::Goods => 4,
                     TradePart::Fee => 5,
                 });
-                put_trade_id(out, *trade);
-                bytes::put_varint(out, instrument.index().into());
-                put_order(out, *order);
+                put_of_trade(out, *trade, *instrument, *order);
+            }
+            PostingCause::Credit => out.push(6),
+            PostingCause::Half { transfer, shard } => {
+                out.push(7);
+                bytes::put_u128(out, transfer.bits());
+                bytes::put_varint(out, shard.index().into());
+            }
+            PostingCause::Transfer { other } => {
+                out.push(8);
+                bytes::put_varint(out, other.index().into());
             }
             PostingCause::Receipt {
                 moved,
@@ -431,7 +446,7 @@ impl PostingRow {
                 warehouse,
                 number,
             } => {
-                out.push(RECEIPT);
+                out.push(9);
                 out.push(match moved {
                     ReceiptMove::Registered => 1,
                     ReceiptMove::Cancelled => 2,
@@ -453,21 +468,9 @@ impl PostingRow {
                     CorrectionPart::Fee => 38,
                     CorrectionPart::Owed => 39,
                 });
-                put_trade_id(out, *trade);
-                bytes::put_varint(out, instrument.index().into());
-                put_order(out, *order);
+                put_of_trade(out, *trade, *instrument, *order);
             }
             PostingCause::Repaid => out.push(40),
-            PostingCause::Credit => out.push(6),
-            PostingCause::Half { transfer, shard } => {
-                out.push(7);
-                bytes::put_u128(out, transfer.bits());
-                bytes::put_varint(out, shard.index().into());
-            }
-            PostingCause::Transfer { other } => {
-                out.push(8);
-                bytes::put_varint(out, other.index().into());
-            }
         }
     }
 
@@ -502,12 +505,6 @@ impl PostingRow {
             3 => (None, TradePart::Money),
             4 => (None, TradePart::Goods),
             5 => (None, TradePart::Fee),
-            RECEIPT => return Self::decode_receipt(input),
-            36 => return Self::correction(CorrectionPart::Money, input),
-            37 => return Self::correction(CorrectionPart::Goods, input),
-            38 => return Self::correction(CorrectionPart::Fee, input),
-            39 => return Self::correction(CorrectionPart::Owed, input),
-            40 => return Ok(PostingCause::Repaid),
             6 => return Ok(PostingCause::Credit),
             7 => {
                 return Ok(PostingCause::Half {
@@ -520,6 +517,12 @@ impl PostingRow {
                     other: AccountId::new(input.varint32("other account")?),
                 });
             }
+            9 => return Self::decode_receipt(input),
+            36 => return Self::correction(CorrectionPart::Money, input),
+            37 => return Self::correction(CorrectionPart::Goods, input),
+            38 => return Self::correction(CorrectionPart::Fee, input),
+            39 => return Self::correction(CorrectionPart::Owed, input),
+            40 => return Ok(PostingCause::Repaid),
             _ => return Err(BytesError::range("kind of posting")),
         };
         let Some(direction) = direction else {
