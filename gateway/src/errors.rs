@@ -273,12 +273,6 @@ impl From<Failure> for Status {
 
 /// What a person may do about a reject; shown as the `text` of a report.
 #[expect(clippy::too_many_lines, reason = "a table with an arm a reason")]
-#[allow(clippy::too_many_lines, reason = "a table, a line a reason")]
-#[expect(clippy::too_many_lines, reason = "a table, one entry a reason")]
-#[expect(
-    clippy::too_many_lines,
-    reason = "an arm a reason, which is what it says"
-)]
 pub const fn advice(reason: RejectReason) -> &'static str {
     use RejectReason as R;
     match reason {

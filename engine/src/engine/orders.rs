@@ -3,18 +3,18 @@
 //! Invariant: a refused command changes no order; every command is answered. Not here: what a
 //! taken order does (`market::book`).
 
+mod changes;
+
 use super::standing::Trader;
 use super::{Engine, Floor, operation};
 use crate::book::arena::Arena;
-use crate::clearing::hold::Needed;
-use crate::clearing::margin::orders::Refit;
 use crate::clearing::orders::Entering;
 use crate::command::{Body, CancelOrder, Command, MassCancel, ReplaceOrder};
 use crate::event::{Cause, Counters, Event, Events, ExecType, MassCancelReport, OrderReport};
 use crate::market::Setting;
 use crate::market::book::Checked;
 use crate::market::checks::{Entry, Prices};
-use crate::market::replace::{Replacement, Risks};
+use crate::market::replace::Replacement;
 use crate::matching::live_report;
 use crate::reject::{Reject, RejectReason};
 use crate::types::{
@@ -22,20 +22,13 @@ use crate::types::{
     Side, Time,
 };
 use crate::venue::Action;
+use changes::{Changed, check_room_of_position};
 
 /// Whether a refusal is counted in the private streams.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Counted {
     Yes,
     No,
-}
-
-/// What a replace changes of what its order holds.
-#[derive(Clone, Copy)]
-pub(super) enum Changed {
-    Nothing,
-    Cleared(Needed),
-    Margin(Refit),
 }
 
 impl Engine {
@@ -212,81 +205,6 @@ impl Engine {
         self.check_trader(&trader)?;
         self.check_replace_switches(session, command, Some(slot))?;
         Ok((slot, trader))
-    }
-
-    pub(super) fn check_replace(
-        &self,
-        command: &ReplaceOrder,
-        session: Option<SessionId>,
-        time: Time,
-    ) -> Result<(u32, Replacement, Changed), Reject> {
-        let link = self.parties.link(command.account);
-        let (participant, _) = link.ok_or(RejectReason::UnknownAccount)?;
-        let (slot, trader) = self.check_owner(command, session, participant)?;
-        let mut spare = None;
-        let setting = self.setting_of(slot, &mut spare);
-        setting.permits(Action::Replace)?;
-        self.check_qualified(&trader)?;
-        let replacement = self.check_new_values(command, time, (slot, &trader), setting)?;
-        let changed = self.check_changed(slot, &replacement, setting)?;
-        Ok((slot, replacement, changed))
-    }
-
-    /// The checks of what a replace asks for, those of risk and position in their places.
-    fn check_new_values(
-        &self,
-        command: &ReplaceOrder,
-        time: Time,
-        (slot, trader): (u32, &Trader),
-        setting: &Setting,
-    ) -> Result<Replacement, RejectReason> {
-        let market = self.market(trader.instrument);
-        let gate = self.gate(command.account, trader.participant, trader.instrument);
-        let margined = setting.margined();
-        let room = margined.map(|_| self.clearing.replace_room(slot, trader.side));
-        if gate.is_none() && room.is_none() {
-            return market.check_replace(&self.arena, setting, slot, command, None);
-        }
-        let row = self.arena.row(slot);
-        let more = |leaves: Quantity| {
-            if let Some(gate) = &gate
-                && trader.side == Side::Buy
-                && leaves > row.leaves
-            {
-                let more = leaves.minus(row.leaves);
-                self.check_position(gate, command.account, setting.cleared(), more)?;
-            }
-            room.map_or(Ok(()), |room| check_room_of_position(leaves, room))
-        };
-        let flow = gate.as_ref().map_or(Ok(()), |gate| gate.check_flow(time));
-        let risk = Risks { flow, more: &more };
-        market.check_replace(&self.arena, setting, slot, command, Some(&risk))
-    }
-
-    /// What an order would hold after a replace.
-    fn check_changed(
-        &self,
-        slot: u32,
-        replacement: &Replacement,
-        setting: &Setting,
-    ) -> Result<Changed, RejectReason> {
-        let Replacement::Change(values) = replacement else {
-            return Ok(Changed::Nothing);
-        };
-        let row = self.arena.row(slot);
-        let (side, price) = (row.flags.side(), values.price());
-        let leaves = values.leaves(row.cumulative());
-        let clearing = &self.clearing;
-        Ok(match (setting.cleared(), setting.margined()) {
-            (Some(cleared), _) => {
-                Changed::Cleared(clearing.check_change(cleared, slot, side, price, leaves)?)
-            }
-            (None, Some(margined)) => {
-                let checked = clearing.check_margin_change(margined, slot, side, price, leaves);
-                Changed::Margin(checked?)
-            }
-            (None, None) => Changed::Nothing,
-        })
     }
 
     #[inline(never)]
@@ -535,14 +453,6 @@ impl Floor<'_> {
                 .publish_indicative(&mut self.desk, self.setting.instrument);
         }
     }
-}
-
-/// POSITION_LIMIT of a margin forward.
-fn check_room_of_position(quantity: Quantity, room_lots: i64) -> Result<(), RejectReason> {
-    if quantity.lots() > room_lots {
-        return Err(RejectReason::PositionLimit);
-    }
-    Ok(())
 }
 
 /// The slot of a live order of this account.

@@ -2,8 +2,8 @@
 //!
 //! `margin settle=PRICE initial=BP maintenance=BP [deadline=SECONDS] [limit=LOTS]` beside `clear`
 //! makes the instrument a margin forward in place of giving it clearing. Then `settlement PRICE`
-//! gives the price of the next mark, `mark` marks at once; `position ACCOUNT` and `pool` tell what
-//! is there.
+//! gives the price of the next mark, `mark` marks at once; `position ACCOUNT` and `collected` (by
+//! marks, and not yet paid) tell what is there.
 //!
 //! Invariant: as in `words`. Not here: orders, money.
 
@@ -57,11 +57,11 @@ pub fn body(words: &[&str]) -> Option<Body> {
 
 /// The answer to a line that only asks.
 pub fn tell(engine: &Engine, words: &[&str]) -> Option<String> {
-    if words[0] == "pool" {
+    if words[0] == "collected" {
         let mut positions = engine.clearing().ledger().positions().iter();
         let pool = Holder::Clearing(INSTRUMENT);
         let pool = positions.find(|position| position.holder() == pool)?;
-        return Some(format!("pool {}", pool.available));
+        return Some(format!("collected {}", pool.available));
     }
     let account = AccountId::new(number(words[1]) as u32);
     let margin = engine.clearing().margin();

@@ -100,7 +100,7 @@ impl Stage {
             }
             "used" => return vec![duties::used(&self.desk.engine, words[1])],
             "margin" => self.margin = Some(margin::terms(&words[1..])),
-            "position" | "pool" => {
+            "position" | "collected" => {
                 return margin::tell(&self.desk.engine, &words)
                     .into_iter()
                     .collect();

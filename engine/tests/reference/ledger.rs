@@ -47,12 +47,12 @@ pub(super) fn lowest(sign: PriceSign) -> i64 {
 
 /// What a fill of one side comes to.
 #[derive(Clone, Copy)]
-struct Charge {
-    id: u64,
-    fee: i128,
+pub(super) struct Charge {
+    pub(super) id: u64,
+    pub(super) fee: i128,
     /// What the order accrued before, and after.
     before: i128,
-    accrued: i128,
+    pub(super) accrued: i128,
 }
 
 impl Reference {
@@ -314,7 +314,13 @@ impl Reference {
     }
 
     /// What one side's fill is charged, before both sides are looked at.
-    fn charge(&self, id: u64, aggressor: Option<Side>, value: i128, quantity: i128) -> Charge {
+    pub(super) fn charge(
+        &self,
+        id: u64,
+        aggressor: Option<Side>,
+        value: i128,
+        quantity: i128,
+    ) -> Charge {
         let order = self.get(id);
         let rates = &order.rates;
         let rate = match aggressor {
@@ -333,7 +339,7 @@ impl Reference {
     }
 
     /// Fees never take from the venue: rebates are raised until they do not.
-    fn raise(&mut self, sides: &mut [Charge; 2]) {
+    pub(super) fn raise(&mut self, sides: &mut [Charge; 2]) {
         let fees = sides.map(|side| side.fee);
         if fees[0] + fees[1] >= 0 {
             return;
@@ -413,60 +419,8 @@ impl Reference {
         ([small(value), small(goods)], answer)
     }
 
-    /// The same of a margin forward: fees are paid, positions change.
-    fn settle_margin(
-        &mut self,
-        sides: [u64; 2],
-        aggressor: Option<Side>,
-        at: i64,
-        quantity: i64,
-    ) -> ([i64; 2], [(i64, i64); 2]) {
-        let i = self.get(sides[0]).instrument;
-        let venue = Holder::Venue(self.instruments[i].venue);
-        let contract = self.instruments[i]
-            .margin
-            .as_ref()
-            .expect("a margin forward");
-        let (money, v) = (contract.money, contract.tick_value);
-        let value = i128::from(at) * i128::from(quantity) * v;
-        let mut charges = sides.map(|id| {
-            let charge = self.charge(id, aggressor, value, i128::from(quantity));
-            let fee = charge.fee.min(self.get(id).held);
-            Charge { fee, ..charge }
-        });
-        if charges
-            .iter()
-            .any(|one| self.get(one.id).held < one.fee + 1 && one.fee > 0)
-        {
-            self.reached.push("fee takes all that is held for it");
-        }
-        self.raise(&mut charges);
-        self.note(&charges, aggressor, at);
-        self.post(venue, money, charges[0].fee + charges[1].fee);
-        let mut paid = [0; 2];
-        for (charge, paid) in charges.iter().zip(&mut paid) {
-            let account = Holder::Account(self.get(charge.id).account.place());
-            self.post(account, money, -charge.fee);
-            let order = self.get_mut(charge.id);
-            order.accrued = charge.accrued;
-            *paid = order.held - charge.fee.max(0);
-            order.held -= charge.fee;
-            assert!(
-                order.held >= 0,
-                "a fee above what is held for it: {order:?}"
-            );
-        }
-        self.change_positions(sides, at, quantity);
-        for (id, from) in sides.into_iter().zip(paid) {
-            self.lower_fee(id, from);
-        }
-        let held = sides.map(|id| small(self.get(id).held));
-        let fees = charges.map(|charge| small(charge.fee));
-        ([small(value), 0], [(fees[0], held[0]), (fees[1], held[1])])
-    }
-
     /// Which fees a trade met.
-    fn note(&mut self, charges: &[Charge; 2], aggressor: Option<Side>, at: i64) {
+    pub(super) fn note(&mut self, charges: &[Charge; 2], aggressor: Option<Side>, at: i64) {
         if at < 0 {
             self.reached.push("trade at a negative price");
         }

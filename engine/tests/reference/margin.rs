@@ -86,6 +86,58 @@ impl Contract {
 }
 
 impl Reference {
+    /// Settles a trade of a margin forward: fees are paid, positions change.
+    pub(super) fn settle_margin(
+        &mut self,
+        sides: [u64; 2],
+        aggressor: Option<Side>,
+        at: i64,
+        quantity: i64,
+    ) -> ([i64; 2], [(i64, i64); 2]) {
+        let i = self.get(sides[0]).instrument;
+        let venue = Holder::Venue(self.instruments[i].venue);
+        let contract = self.instruments[i]
+            .margin
+            .as_ref()
+            .expect("a margin forward");
+        let (money, v) = (contract.money, contract.tick_value);
+        let value = i128::from(at) * i128::from(quantity) * v;
+        let mut charges = sides.map(|id| {
+            let charge = self.charge(id, aggressor, value, i128::from(quantity));
+            let fee = charge.fee.min(self.get(id).held);
+            Charge { fee, ..charge }
+        });
+        if charges
+            .iter()
+            .any(|one| self.get(one.id).held < one.fee + 1 && one.fee > 0)
+        {
+            self.reached.push("fee takes all that is held for it");
+        }
+        self.raise(&mut charges);
+        self.note(&charges, aggressor, at);
+        self.post(venue, money, charges[0].fee + charges[1].fee);
+        let mut paid = [0; 2];
+        for (charge, paid) in charges.iter().zip(&mut paid) {
+            let account = Holder::Account(self.get(charge.id).account.place());
+            self.post(account, money, -charge.fee);
+            let order = self.get_mut(charge.id);
+            order.accrued = charge.accrued;
+            *paid = order.held - charge.fee.max(0);
+            order.held -= charge.fee;
+            assert!(
+                order.held >= 0,
+                "a fee above what is held for it: {order:?}"
+            );
+        }
+        self.change_positions(sides, at, quantity);
+        for (id, from) in sides.into_iter().zip(paid) {
+            self.lower_fee(id, from);
+        }
+        let held = sides.map(|id| small(self.get(id).held));
+        let fees = charges.map(|charge| small(charge.fee));
+        ([small(value), 0], [(fees[0], held[0]), (fees[1], held[1])])
+    }
+
     pub(super) fn contract(&self, i: usize) -> &Contract {
         self.instruments[i]
             .margin

@@ -14,6 +14,8 @@ mod answers;
 mod corrections;
 mod followers;
 mod history;
+mod margin;
+mod operations;
 mod orders;
 mod output;
 pub mod postings;

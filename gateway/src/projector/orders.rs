@@ -8,14 +8,14 @@
 
 use engine::event::{Cause, Event, ExecType, Fill, MarginEvent, OrderReport, Trade};
 use engine::types::{
-    AccountId, AssetId, ExecId, InstrumentId, NewOrder, OrderId, OrderStatus, OrderType,
-    ParticipantId, Price, Quantity, SelfTradePrevention, Side, TimeInForce, TradeId,
+    AccountId, AssetId, ExecId, InstrumentId, NewOrder, OrderId, OrderStatus, ParticipantId, Price,
+    Quantity, Side, TradeId,
 };
 
 use super::answers::{FirstAnswerDue, answered};
 use super::output::{ProjectError, Rows};
 use super::postings::{self, ClearedAssets, PostingPlace};
-use super::receipts::ReceiptRow;
+use super::receipts;
 use super::rows::{
     ExecutionKind, ExecutionRow, FirstAnswer, Liquidity, OrderKind, OrderRow, Origin, Standing,
     TradeRow,
@@ -36,8 +36,8 @@ struct Live {
 pub struct LiveOrders {
     slots: Vec<Option<Box<Live>>>,
     dirty: Vec<u32>,
-    accounts: Vec<ParticipantId>,
-    cleared: ClearedAssets,
+    pub(super) accounts: Vec<ParticipantId>,
+    pub(super) cleared: ClearedAssets,
 }
 
 /// One event's place.
@@ -46,7 +46,7 @@ pub(super) struct At<'a> {
     shard: u32,
     epoch: u32,
     pub(super) step: &'a Step,
-    index: u32,
+    pub(super) index: u32,
 }
 
 impl LiveOrders {
@@ -130,46 +130,13 @@ impl LiveOrders {
                 };
                 first.answer(FirstAnswerDue::MassCancel, at.step, answer, rows)
             }
-            Event::Operation(report) => {
-                let answer = FirstAnswer::Operation {
-                    reject: report.reject,
-                    handle: report.handle,
-                };
-                match (at.step.ask, report.reject, report.handle) {
-                    (Ask::CreateAccount(participant), None, Some(handle)) => {
-                        self.create_account(AccountId::new(handle), participant, rows)?;
-                    }
-                    (Ask::Settles(instrument, settles), None, _) => {
-                        self.cleared.insert(instrument, settles);
-                        rows.put_clearing(instrument, settles)?;
-                    }
-                    _ => {}
-                }
-                first.answer(FirstAnswerDue::Operation, at.step, answer, rows)
-            }
+            Event::Operation(report) => self.operation(at, report, first, rows),
             Event::Custody(report) => {
                 let posting = postings::of_custody(at.posting(Side::Buy), report);
                 Ok(rows.put_posting(&posting)?)
             }
-            Event::Margin(MarginEvent::Variation(variation)) => {
-                let Some(settles) = self.cleared.get(&variation.instrument) else {
-                    return Ok(());
-                };
-                let place = at.posting(Side::Buy);
-                let posting = postings::of_variation(place, variation, settles.money);
-                Ok(rows.put_posting(&posting)?)
-            }
-            Event::Receipt(report) => {
-                for posting in postings::of_receipt(at.posting(Side::Buy), report) {
-                    rows.put_posting(&posting)?;
-                }
-                Ok(rows.put_receipt(&ReceiptRow {
-                    time: at.step.time,
-                    sequence: at.step.sequence,
-                    index: at.index,
-                    report: *report,
-                })?)
-            }
+            Event::Margin(MarginEvent::Variation(variation)) => self.varied(at, variation, rows),
+            Event::Receipt(report) => receipts::apply(at, report, rows),
             Event::Correction(correction) => {
                 let Some([buy, sell]) = self.correction(at, correction, rows)? else {
                     return Ok(());
@@ -201,18 +168,6 @@ impl LiveOrders {
             | Event::Quarantined(_)
             | Event::Switch(_) => Ok(()),
         }
-    }
-
-    fn create_account<R: Rows>(
-        &mut self,
-        account: AccountId,
-        participant: ParticipantId,
-        rows: &mut R,
-    ) -> Result<(), ProjectError<R::Error>> {
-        if account.place() >= self.accounts.len() {
-            self.accounts.resize(account.place() + 1, participant);
-        }
-        Ok(rows.put_account(account, participant)?)
     }
 
     /// The execution of a report, after the order took it over.
@@ -258,32 +213,9 @@ impl LiveOrders {
         })
     }
 
-    /// An order the engine made itself: the reduction of a position.
-    fn engine_made<R: Rows>(
-        &mut self,
-        at: At<'_>,
-        report: &OrderReport,
-        rows: &mut R,
-    ) -> Result<Option<(Origin, i128)>, ProjectError<R::Error>> {
-        let (Some(instrument), Some(side)) = (report.instrument, report.side) else {
-            return Ok(None);
-        };
-        let order = NewOrder {
-            account: report.account,
-            instrument,
-            side,
-            quantity: report.order_quantity,
-            order_type: OrderType::Market { protection: None },
-            time_in_force: TimeInForce::ImmediateOrCancel,
-            min_quantity: None,
-            self_trade_prevention: SelfTradePrevention::CancelMaker,
-        };
-        self.submitted(at, &order, report, rows)
-    }
-
     /// A new order, accepted or rejected. One that was rejected uncounted (a retry gone wrong, or
     /// an account that does not exist) leaves no order behind: it never was anybody's.
-    fn submitted<R: Rows>(
+    pub(super) fn submitted<R: Rows>(
         &mut self,
         at: At<'_>,
         order: &NewOrder,

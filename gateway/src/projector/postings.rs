@@ -27,12 +27,6 @@ use engine::types::{
 use super::row_codec::{get_order, get_trade_id, open, put_order, put_trade_id};
 use super::rows::{ROW_VERSION, RowError};
 
-/// What a row says first of a receipt's goods.
-const RECEIPT: u8 = 9;
-
-/// The kind of a row of variation.
-const VARIATION: u8 = 41;
-
 /// Where a posting stands among those of its account; ordered as things happened.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct PostingPlace {
@@ -421,6 +415,20 @@ pub(super) const fn index_of(event: u32, side: Side) -> u32 {
     (event * 2 + side) * 4
 }
 
+const fn receipt_tag(moved: ReceiptMove) -> u8 {
+    match moved {
+        ReceiptMove::Registered => 1,
+        ReceiptMove::Cancelled => 2,
+        ReceiptMove::Transferred => 3,
+    }
+}
+
+fn put_of_trade(out: &mut Vec<u8>, trade: TradeId, instrument: InstrumentId, order: OrderId) {
+    put_trade_id(out, trade);
+    bytes::put_varint(out, instrument.index().into());
+    put_order(out, order);
+}
+
 impl PostingRow {
     /// Appends the row's bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
@@ -431,6 +439,10 @@ impl PostingRow {
         bytes::put_varint(out, self.account.index().into());
         bytes::put_varint(out, self.asset.index().into());
         bytes::put_zigzag(out, self.amount);
+        self.encode_cause(out);
+    }
+
+    fn encode_cause(&self, out: &mut Vec<u8>) {
         match &self.cause {
             PostingCause::Custody {
                 direction,
@@ -457,13 +469,17 @@ impl PostingRow {
                     TradePart::Goods => 4,
                     TradePart::Fee => 5,
                 });
-                put_trade_id(out, *trade);
-                bytes::put_varint(out, instrument.index().into());
-                put_order(out, *order);
+                put_of_trade(out, *trade, *instrument, *order);
             }
-            PostingCause::Variation(instrument) => {
-                out.push(VARIATION);
-                bytes::put_varint(out, instrument.index().into());
+            PostingCause::Credit => out.push(6),
+            PostingCause::Half { transfer, shard } => {
+                out.push(7);
+                bytes::put_u128(out, transfer.bits());
+                bytes::put_varint(out, shard.index().into());
+            }
+            PostingCause::Transfer { other } => {
+                out.push(8);
+                bytes::put_varint(out, other.index().into());
             }
             PostingCause::Receipt {
                 moved,
@@ -471,12 +487,8 @@ impl PostingRow {
                 warehouse,
                 number,
             } => {
-                out.push(RECEIPT);
-                out.push(match moved {
-                    ReceiptMove::Registered => 1,
-                    ReceiptMove::Cancelled => 2,
-                    ReceiptMove::Transferred => 3,
-                });
+                out.push(9);
+                out.push(receipt_tag(*moved));
                 bytes::put_varint(out, receipt.index().into());
                 bytes::put_varint(out, warehouse.index().into());
                 bytes::put_text(out, number);
@@ -493,20 +505,12 @@ impl PostingRow {
                     CorrectionPart::Fee => 38,
                     CorrectionPart::Owed => 39,
                 });
-                put_trade_id(out, *trade);
-                bytes::put_varint(out, instrument.index().into());
-                put_order(out, *order);
+                put_of_trade(out, *trade, *instrument, *order);
             }
             PostingCause::Repaid => out.push(40),
-            PostingCause::Credit => out.push(6),
-            PostingCause::Half { transfer, shard } => {
-                out.push(7);
-                bytes::put_u128(out, transfer.bits());
-                bytes::put_varint(out, shard.index().into());
-            }
-            PostingCause::Transfer { other } => {
-                out.push(8);
-                bytes::put_varint(out, other.index().into());
+            PostingCause::Variation(instrument) => {
+                out.push(41);
+                bytes::put_varint(out, instrument.index().into());
             }
         }
     }
@@ -542,16 +546,6 @@ impl PostingRow {
             3 => (None, TradePart::Money),
             4 => (None, TradePart::Goods),
             5 => (None, TradePart::Fee),
-            VARIATION => {
-                let instrument = InstrumentId::new(input.varint32("instrument")?);
-                return Ok(PostingCause::Variation(instrument));
-            }
-            RECEIPT => return Self::decode_receipt(input),
-            36 => return Self::correction(CorrectionPart::Money, input),
-            37 => return Self::correction(CorrectionPart::Goods, input),
-            38 => return Self::correction(CorrectionPart::Fee, input),
-            39 => return Self::correction(CorrectionPart::Owed, input),
-            40 => return Ok(PostingCause::Repaid),
             6 => return Ok(PostingCause::Credit),
             7 => {
                 return Ok(PostingCause::Half {
@@ -563,6 +557,16 @@ impl PostingRow {
                 return Ok(PostingCause::Transfer {
                     other: AccountId::new(input.varint32("other account")?),
                 });
+            }
+            9 => return Self::decode_receipt(input),
+            36 => return Self::correction(CorrectionPart::Money, input),
+            37 => return Self::correction(CorrectionPart::Goods, input),
+            38 => return Self::correction(CorrectionPart::Fee, input),
+            39 => return Self::correction(CorrectionPart::Owed, input),
+            40 => return Ok(PostingCause::Repaid),
+            41 => {
+                let instrument = InstrumentId::new(input.varint32("instrument")?);
+                return Ok(PostingCause::Variation(instrument));
             }
             _ => return Err(BytesError::range("kind of posting")),
         };

@@ -8,8 +8,11 @@
 use engine::bytes::{self, BytesError, Reader};
 use engine::command::Encumbrance;
 use engine::event::{ReceiptAct, ReceiptReport};
-use engine::types::{AccountId, Amount, AssetId, CustodianId, ReceiptId, Sequence, Time};
+use engine::types::{AccountId, Amount, AssetId, CustodianId, ReceiptId, Sequence, Side, Time};
 
+use super::orders::At;
+use super::output::{ProjectError, Rows};
+use super::postings;
 use super::row_codec::open;
 use super::rows::{ROW_VERSION, RowError};
 
@@ -44,6 +47,23 @@ pub struct ReceiptActsPage {
     pub acts: Vec<ReceiptRow>,
     /// Go on from here; none at the end.
     pub next: Option<(Sequence, u32)>,
+}
+
+/// Writes an act and what it moved.
+pub(super) fn apply<R: Rows>(
+    at: At<'_>,
+    report: &ReceiptReport,
+    rows: &mut R,
+) -> Result<(), ProjectError<R::Error>> {
+    for posting in postings::of_receipt(at.posting(Side::Buy), report) {
+        rows.put_posting(&posting)?;
+    }
+    Ok(rows.put_receipt(&ReceiptRow {
+        time: at.step.time,
+        sequence: at.step.sequence,
+        index: at.index,
+        report: *report,
+    })?)
 }
 
 impl ReceiptRow {

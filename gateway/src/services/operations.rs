@@ -10,7 +10,7 @@ use engine::command::{
     Body, Command, CreditCommand, Demonstration, KillScope, LimitsCommand, ReceiptCommand,
     RiskScope, SetKillSwitch, SettlementCommand, StandingCommand, SwitchCommand,
 };
-use engine::types::{PrincipalId, Sequence};
+use engine::types::{CustodianId, PrincipalId, Sequence};
 use proto::v1;
 use proto::v1::operations_server::Operations;
 use tonic::{Request, Response, Status};
@@ -333,18 +333,10 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
             RiskScope::Venue(venue) => of_venue(venue),
             RiskScope::Participant(_) | RiskScope::Account(_) => tables.all_demonstration(),
         },
-        Body::Receipts(act) => match &**act {
-            ReceiptCommand::Register(issue) | ReceiptCommand::Draw(issue) => {
-                of_custodian(issue.warehouse)
-            }
+        Body::Receipts(act) => match warehouse(act) {
+            Some(warehouse) => of_custodian(warehouse),
             // The directory knows no receipts.
-            ReceiptCommand::Encumber(_)
-            | ReceiptCommand::Lift(_)
-            | ReceiptCommand::Split(_)
-            | ReceiptCommand::Merge(_)
-            | ReceiptCommand::Transfer(_)
-            | ReceiptCommand::Cancel(_)
-            | ReceiptCommand::Pool(_) => tables.all_demonstration(),
+            None => tables.all_demonstration(),
         },
         Body::Credit(credit) => of_credit(&tables, credit),
         Body::Settlement(command) => {
@@ -384,6 +376,20 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         String::new()
     };
     (demonstration, hash)
+}
+
+/// Who keeps the goods, where the act says so.
+const fn warehouse(act: &ReceiptCommand) -> Option<CustodianId> {
+    match act {
+        ReceiptCommand::Register(issue) | ReceiptCommand::Draw(issue) => Some(issue.warehouse),
+        ReceiptCommand::Encumber(_)
+        | ReceiptCommand::Lift(_)
+        | ReceiptCommand::Split(_)
+        | ReceiptCommand::Merge(_)
+        | ReceiptCommand::Transfer(_)
+        | ReceiptCommand::Cancel(_)
+        | ReceiptCommand::Pool(_) => None,
+    }
 }
 
 /// Whether a change of credit is about a demonstration's asset.

@@ -103,18 +103,7 @@ pub fn posting_place_text(place: PostingPlace) -> String {
 
 /// One amount that moved on an account.
 pub fn posting(tables: &Tables, row: &PostingRow) -> v1::Posting {
-    let asset = tables.asset(row.asset);
-    let units = posted_units(tables, row);
-    let amount = asset.map(|asset| decimal_text(units, asset.class.decimals()));
-    let wire = v1::Posting {
-        position: posting_place_text(row.place),
-        asset_id: asset_name(tables, row.asset),
-        amount: amount.unwrap_or_default(),
-        engine_sequence: row.place.sequence.value(),
-        time: Some(timestamp(row.place.time)),
-        demonstration: asset.is_some_and(asset_is_demonstration),
-        ..v1::Posting::default()
-    };
+    let wire = without_cause(tables, row);
     match row.cause {
         PostingCause::Custody {
             direction,
@@ -180,6 +169,21 @@ pub fn posting(tables: &Tables, row: &PostingRow) -> v1::Posting {
             other_account_id: account_name(tables, other),
             ..wire
         },
+    }
+}
+
+fn without_cause(tables: &Tables, row: &PostingRow) -> v1::Posting {
+    let asset = tables.asset(row.asset);
+    let units = posted_units(tables, row);
+    let amount = asset.map(|asset| decimal_text(units, asset.class.decimals()));
+    v1::Posting {
+        position: posting_place_text(row.place),
+        asset_id: asset_name(tables, row.asset),
+        amount: amount.unwrap_or_default(),
+        engine_sequence: row.place.sequence.value(),
+        time: Some(timestamp(row.place.time)),
+        demonstration: asset.is_some_and(asset_is_demonstration),
+        ..v1::Posting::default()
     }
 }
 
