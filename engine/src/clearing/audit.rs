@@ -12,9 +12,8 @@ use crate::types::{AssetId, Side};
 
 impl Clearing {
     /// Checks that each asset sums to zero, that nobody but who is outside is below zero, and that
-    /// what positions hold is what receipts, pending withdrawals, collateral and `live` orders (slot, side,
-    ///
-    /// what is left in lots, lot units of its instrument) hold.
+    /// what positions hold is what receipts, pending withdrawals, collateral, what waits to settle
+    /// and `live` orders (slot, side, what is left in lots, lot units of its instrument) hold.
     ///
     /// # Errors
     /// What does not hold.
