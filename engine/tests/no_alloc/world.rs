@@ -105,16 +105,8 @@ impl Flow {
             }
         }
         self.lend();
-        self.send(Body::Margin(MarginCommand::SetMargin(SetMargin {
-            instrument: MARGINED,
-            money: AssetId::new(0),
-            settlement_price: price(1_000),
-            initial_bp: 1_000,
-            maintenance_bp: 500,
-            call_deadline: Nanoseconds(0),
-            position_limit: Some(quantity(100_000)),
-        })));
-        for instrument in 0..CLEARED + 1 {
+        self.margin();
+        for instrument in 0..=CLEARED {
             let instrument = InstrumentId::new(instrument);
             if instrument != MARGINED {
                 self.send(Body::SetClearing(SetClearing {
@@ -138,6 +130,18 @@ impl Flow {
                 },
             })));
         }
+    }
+
+    fn margin(&mut self) {
+        self.send(Body::Margin(MarginCommand::SetMargin(SetMargin {
+            instrument: MARGINED,
+            money: AssetId::new(0),
+            settlement_price: price(1_000),
+            initial_bp: 1_000,
+            maintenance_bp: 500,
+            call_deadline: Nanoseconds(0),
+            position_limit: Some(quantity(100_000)),
+        })));
     }
 
     /// A venue for members, wide limits for all and a narrow throttle for one account.
