@@ -6,6 +6,7 @@
 
 #![allow(clippy::wildcard_enum_match_arm)] // each helper looks for one kind of event
 
+use sanjiang_engine::clearing::Position;
 use sanjiang_engine::command::*;
 use sanjiang_engine::engine::{Engine, SectionId};
 use sanjiang_engine::event::{Cause, Event, Events, ExecType, MarginEvent, OrderReport};
@@ -217,7 +218,7 @@ impl Desk {
     fn all_money(&self) -> i64 {
         let positions = self.engine.clearing().ledger().positions().iter();
         let inside = positions.filter(|position| position.balance() >= 0);
-        inside.map(|position| position.balance()).sum()
+        inside.map(Position::balance).sum()
     }
 
     fn net(&self, account: u32) -> i64 {
@@ -329,7 +330,7 @@ fn what_happens_between_the_ticks_of_a_mark_changes_nothing_it_rests_on() {
                 sanjiang_engine::clearing::Holder::Clearing(_)
             )
         });
-        assert_eq!(pool.map(|pool| pool.balance()), Some(0), "all could pay");
+        assert_eq!(pool.map(Position::balance), Some(0), "all could pay");
         let margin = desk.engine.clearing().margin();
         let whole = |row: &sanjiang_engine::clearing::margin::Row| {
             row.cost == i128::from(row.net) * 130 && row.due == 0 && row.owed == 0

@@ -51,7 +51,7 @@ pub(super) struct Charge {
     pub(super) id: u64,
     pub(super) fee: i128,
     /// What the order accrued before, and after.
-    before: i128,
+    pub(super) before: i128,
     pub(super) accrued: i128,
 }
 

@@ -4,6 +4,7 @@
 //! Invariant: the net lots of an instrument sum to zero; `balanced` asserts it and what marks owe.
 //! Not here: marks and calls (`marks`), the commands (`registry::margin`).
 
+use super::ledger::{Charge, small};
 use super::registry::fails;
 use super::*;
 use RejectReason as R;
