@@ -22,8 +22,8 @@ mod switch;
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{BeginEpoch, Party, RiskLimits, RiskScope, Scope, SetRiskLimits};
 use crate::event::{
-    CorrectionEvent, CreditEvent, CustodyReport, Event, ReceiptReport, Settled, StandingChanged,
-    TradeCorrection,
+    CorrectionEvent, CreditEvent, CustodyReport, DayRolled, Event, ReceiptReport, Settled,
+    StandingChanged, TradeCorrection,
 };
 use crate::reject::Reject;
 use crate::types::{InstrumentId, Price, Quantity, Sequence, Side};
@@ -278,14 +278,16 @@ impl Buffer {
                 self.byte(15);
                 self.u64(quarantine.sequence.value());
             }
-            Event::DayRolled(rolled) => {
-                self.byte(13);
-                self.u32(rolled.venue.index());
-                self.u32(rolled.calendar.index());
-                self.put(rolled.day.to_le_bytes());
-                self.u32(rolled.index);
-            }
+            Event::DayRolled(rolled) => self.day_rolled(rolled),
         }
+    }
+
+    fn day_rolled(&mut self, rolled: &DayRolled) {
+        self.byte(13);
+        self.u32(rolled.venue.index());
+        self.u32(rolled.calendar.index());
+        self.put(rolled.day.to_le_bytes());
+        self.u32(rolled.index);
     }
 
     fn custody(&mut self, report: &CustodyReport) {

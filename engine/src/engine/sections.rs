@@ -93,11 +93,13 @@ impl SectionId {
             | Self::Requests
             | Self::Orders => 1,
             Self::Clearing | Self::Holds => 2,
-            Self::Standing | Self::Switch | Self::Limits => 3,
-            Self::Receipts => 3,
-            Self::Corrections => 3,
-            Self::Credit => 3,
-            Self::Settlement => 3,
+            Self::Standing
+            | Self::Switch
+            | Self::Limits
+            | Self::Credit
+            | Self::Settlement
+            | Self::Corrections
+            | Self::Receipts => 3,
         }
     }
 
