@@ -22,7 +22,7 @@ mod switch;
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{BeginEpoch, Party, RiskLimits, RiskScope, Scope, SetRiskLimits};
 use crate::event::{
-    CorrectionEvent, CreditEvent, CustodyReport, Event, MarginEvent, OperationReport,
+    CorrectionEvent, CreditEvent, CustodyReport, DayRolled, Event, MarginEvent, OperationReport,
     ReceiptReport, Settled, StandingChanged, TradeCorrection,
 };
 use crate::reject::Reject;
@@ -275,13 +275,7 @@ impl Buffer {
                 self.byte(15);
                 self.u64(quarantine.sequence.value());
             }
-            Event::DayRolled(rolled) => {
-                self.byte(13);
-                self.u32(rolled.venue.index());
-                self.u32(rolled.calendar.index());
-                self.put(rolled.day.to_le_bytes());
-                self.u32(rolled.index);
-            }
+            Event::DayRolled(rolled) => self.day_rolled(rolled),
         }
     }
 
@@ -290,6 +284,14 @@ impl Buffer {
         self.reject(report.reject);
         self.byte(u8::from(report.handle.is_some()));
         self.u32(report.handle.unwrap_or(0));
+    }
+
+    fn day_rolled(&mut self, rolled: &DayRolled) {
+        self.byte(13);
+        self.u32(rolled.venue.index());
+        self.u32(rolled.calendar.index());
+        self.put(rolled.day.to_le_bytes());
+        self.u32(rolled.index);
     }
 
     fn custody(&mut self, report: &CustodyReport) {

@@ -59,7 +59,7 @@ const THREADS: usize = 2;
 const SEED: u64 = 20_261_123;
 
 /// Runs the world of a seed; on a difference, the script up to it.
-fn run(seed: u64, steps: usize, fault: Option<Fault>) -> Result<Coverage, Script> {
+fn run(seed: u64, steps: usize, fault: Option<Fault>) -> Result<Coverage, Box<Script>> {
     let mut rng = Rng::new(seed);
     let mut script = Script {
         limits: world::limits(&mut rng),
@@ -85,12 +85,12 @@ fn run(seed: u64, steps: usize, fault: Option<Fault>) -> Result<Coverage, Script
         let step = &script.steps[place];
         let run = std::panic::AssertUnwindSafe(|| driver.step(step));
         if !matches!(std::panic::catch_unwind(run), Ok(Ok(()))) {
-            return Err(script);
+            return Err(Box::new(script));
         }
     }
     match driver.look() {
         Ok(()) => Ok(driver.coverage),
-        Err(_) => Err(script),
+        Err(_) => Err(Box::new(script)),
     }
 }
 
@@ -150,7 +150,7 @@ fn the_engine_gives_the_same_events_as_the_reference() {
         }
     });
     if let Some((seed, script)) = failed.into_inner().unwrap() {
-        panic!("{}", explain(seed, script, None));
+        panic!("{}", explain(seed, *script, None));
     }
     let total = total.into_inner().unwrap();
     let share = 100.0 * total.accepted as f64 / total.commands as f64;
@@ -199,7 +199,7 @@ fn shortest(fault: Fault) -> usize {
             continue;
         };
         let long = script.steps.len();
-        let (short, text) = shrink::shrink(script, Some(fault));
+        let (short, text) = shrink::shrink(*script, Some(fault));
         assert!(!text.is_empty(), "{fault:?} is said");
         println!(
             "{fault:?}: seen in world {at}, {long} steps made {}",

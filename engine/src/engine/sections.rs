@@ -99,10 +99,10 @@ impl SectionId {
             Self::Standing
             | Self::Switch
             | Self::Limits
-            | Self::Receipts
-            | Self::Corrections
             | Self::Credit
             | Self::Settlement
+            | Self::Corrections
+            | Self::Receipts
             | Self::Margin => 3,
         }
     }

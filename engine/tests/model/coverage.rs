@@ -229,6 +229,10 @@ impl Coverage {
                 | Event::Quarantined(_) => {}
             }
         }
+        self.count_meetings(world);
+    }
+
+    fn count_meetings(&mut self, world: &Reference) {
         for meeting in &world.meetings {
             let (mode, auction, larger) = *meeting;
             let how = if auction {

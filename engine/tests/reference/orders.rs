@@ -228,17 +228,13 @@ impl Reference {
     pub(super) fn replace(&mut self, replace: &ReplaceOrder) -> Result<(), Reject> {
         let order = self.replaceable(replace)?;
         let (id, i) = (order.id, order.instrument);
-        let (limit, stop) = (
-            replace.price.map(Price::ticks),
-            replace.stop_price.map(Price::ticks),
-        );
+        let given = [replace.price, replace.stop_price];
+        let [limit, stop] = given.map(|price| price.map(Price::ticks));
         self.sign(i, &[limit, stop])?;
         fails(replace.quantity == Some(Quantity::ZERO), R::Quantity)?;
         let most = self.instruments[i].terms.max_quantity;
-        fails(
-            replace.quantity.is_some_and(|quantity| quantity > most),
-            R::MaxQuantity,
-        )?;
+        let above = replace.quantity.is_some_and(|quantity| quantity > most);
+        fails(above, R::MaxQuantity)?;
         let limited = matches!(order.kind, Kind::Limit | Kind::StopLimit);
         let quantity = replace.quantity.map_or(order.quantity, Quantity::lots);
         let new = (limit.or(order.price), stop.or(order.stop), quantity);

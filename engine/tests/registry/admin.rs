@@ -77,18 +77,7 @@ impl Reference {
                 None
             }
             Body::Correction(command) => self.correction(envelope, command)?,
-            Body::SetReferencePrice(set) => {
-                let known = self.instruments.get_mut(set.instrument.place());
-                let known = known.ok_or(R::UnknownInstrument)?;
-                if !known.terms.price_sign.allows(set.price) {
-                    return Err(R::InvalidField.into());
-                }
-                known.reference = Some(set.price.ticks());
-                let (instrument, price) = (set.instrument, set.price);
-                self.out
-                    .push(Event::ReferencePrice(ReferencePrice { instrument, price }));
-                None
-            }
+            Body::SetReferencePrice(set) => self.set_reference(set)?,
             Body::SetLimits(set) => {
                 let range = self.requests.len() as u32..=self.limits.requests_capacity;
                 if !range.contains(&set.requests_max) || set.requests_reserved > set.requests_max {
@@ -196,6 +185,19 @@ impl Reference {
             (venue.rolled, venue.passed) = (now, now);
         }
         Ok(Some(at as u32))
+    }
+
+    fn set_reference(&mut self, set: &SetReferencePrice) -> Answer {
+        let known = self.instruments.get_mut(set.instrument.place());
+        let known = known.ok_or(R::UnknownInstrument)?;
+        if !known.terms.price_sign.allows(set.price) {
+            return Err(R::InvalidField.into());
+        }
+        known.reference = Some(set.price.ticks());
+        let (instrument, price) = (set.instrument, set.price);
+        self.out
+            .push(Event::ReferencePrice(ReferencePrice { instrument, price }));
+        Ok(None)
     }
 
     fn create_venue(&mut self, create: &CreateVenue) -> Answer {

@@ -206,7 +206,7 @@ impl Reference {
         if fees[0] + fees[1] < 0 {
             self.reached.push("corrected rebate raised");
             let higher = fees[0].max(fees[1]);
-            let lower = if fees[0] < fees[1] { 0 } else { 1 };
+            let lower = usize::from(fees[0] >= fees[1]);
             fees[lower] = -higher.max(0);
             fees[1 - lower] = higher.max(0);
         }

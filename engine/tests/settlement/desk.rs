@@ -251,5 +251,5 @@ pub fn instruct(account: u32, asset: AssetId, direction: Direction, units: i64) 
 }
 
 pub fn why(reason: R) -> Option<Reject> {
-    Some(reason.into())
+    Option::from(Reject::from(reason))
 }
