@@ -76,15 +76,39 @@ impl Reference {
         if self.phase(i) == Phase::Continuous && !waits && order.stop.is_none() {
             self.outcome(&order, new.min_quantity)?;
         }
-        if self.instruments[i].margin.is_some() {
-            self.margined(&order, None)?;
-            return Ok(order);
+        self.can_hold(new, &order)?;
+        Ok(order)
+    }
+
+    /// Whether a new order can hold what it must.
+    fn can_hold(&self, new: &NewOrder, order: &Order) -> Result<(), Reject> {
+        if self.instruments[order.instrument].margin.is_some() {
+            self.margined(order, None)?;
+            return Ok(());
         }
-        self.funded(&order, (0, 0))?;
-        let two = self.two(&order);
+        self.funded(order, (0, 0))?;
+        let two = self.two(order);
         fails(two.is_some_and(|two| !self.room_for(&two)), R::Positions)?;
         self.room_to_settle(new)?;
-        Ok(order)
+        Ok(())
+    }
+
+    /// The money that an order holds after a replace, if it can.
+    fn hold_anew(&mut self, priced: &Order, order: &Order) -> Result<i128, Reject> {
+        let held = self.hold(priced).0;
+        if self.instruments[order.instrument].margin.is_some() {
+            self.margined(priced, Some(order))?;
+            let now = Order {
+                held,
+                ..priced.clone()
+            };
+            self.hold_margin(&now, Some(order));
+        } else {
+            let goods = self.hold(order).1;
+            self.funded(priced, (order.held, goods))?;
+            self.note_replace(order.held, held);
+        }
+        Ok(held)
     }
 
     /// Bounds of the book.
@@ -267,21 +291,7 @@ impl Reference {
         };
         self.position_limit(&priced, Some(&order))?;
         fails(takes && self.would_take(&priced), R::PostOnlyWouldTake)?;
-        let held = self.hold(&priced).0;
-        if self.instruments[i].margin.is_some() {
-            self.margined(&priced, Some(&order))?;
-            self.hold_margin(
-                &Order {
-                    held,
-                    ..priced.clone()
-                },
-                Some(&order),
-            );
-        } else {
-            let goods = self.hold(&order).1;
-            self.funded(&priced, (order.held, goods))?;
-            self.note_replace(order.held, held);
-        }
+        let held = self.hold_anew(&priced, &order)?;
         if self.fault != Some(Fault::TokenKept) {
             self.was_sent(replace.account, i);
         }
