@@ -146,7 +146,7 @@ fn keep_one_of_older_rules(data: &Path) {
 /// The business date of the newest snapshot's last command.
 fn last_day(data: &Path) -> String {
     let kept = snapshot::list(&data.join("snapshots")).expect("a folder");
-    let (_, newest) = kept.last().expect("a snapshot");
+    let (_, newest) = kept.first().expect("a snapshot");
     let time = snapshot::load(newest).expect("whole").header.time;
     let days = (time.nanoseconds() + 8 * 3_600_000_000_000) / 86_400_000_000_000;
     date_text(i32::try_from(days).expect("in bounds"))
