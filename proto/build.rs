@@ -9,13 +9,20 @@ use std::{env, error::Error, fs, path::PathBuf};
 use prost::Message as _;
 
 /// The files of the contract, in order of dependency.
-const FILES: [&str; 7] = [
+const FILES: [&str; 14] = [
     "sanjiang/v1/types.proto",
+    "sanjiang/v1/switch.proto",
     "sanjiang/v1/session.proto",
     "sanjiang/v1/order_entry.proto",
     "sanjiang/v1/market_data.proto",
     "sanjiang/v1/clearing.proto",
+    "sanjiang/v1/standing.proto",
+    "sanjiang/v1/limits.proto",
+    "sanjiang/v1/receipts.proto",
+    "sanjiang/v1/credit.proto",
+    "sanjiang/v1/settlement.proto",
     "sanjiang/v1/accounts.proto",
+    "sanjiang/v1/correction.proto",
     "sanjiang/v1/operations.proto",
 ];
 

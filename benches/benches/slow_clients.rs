@@ -181,6 +181,7 @@ async fn comes_back(address: SocketAddr, number: usize) {
         request: Some(v1::session_request::Request::Open(v1::OpenSession {
             session_id: format!("again-{number}"),
             last_client_sequence: 0,
+            cancel_on_disconnect: None,
         })),
     };
     let call = [

@@ -76,16 +76,40 @@ pub struct Player {
     /// The world.
     pub world: World,
     accounts: u32,
-    ids: Vec<OrderId>,
-    numbers: Vec<u64>,
-    filled: Vec<i64>,
+    /// By a workload's number.
+    ids: Vec<Known>,
+    /// By the engine's slot.
+    slots: Vec<Slot>,
     sums: CheckSums,
 }
 
-const NOBODY: OrderId = OrderId {
-    sequence: 0,
-    slot: OrderId::NO_SLOT,
-};
+/// What the engine called an order; a bench has fewer than 2^32 commands.
+#[derive(Clone, Copy)]
+struct Known {
+    sequence: u32,
+    slot: u32,
+}
+
+impl Known {
+    const NOBODY: Self = Self {
+        sequence: 0,
+        slot: OrderId::NO_SLOT,
+    };
+
+    fn id(self) -> OrderId {
+        OrderId {
+            sequence: u64::from(self.sequence),
+            slot: self.slot,
+        }
+    }
+}
+
+/// The order that lives in a slot.
+#[derive(Clone, Copy, Default)]
+struct Slot {
+    number: u64,
+    filled: i64,
+}
 
 impl Player {
     /// A player for numbers up to `id_max`.
@@ -103,9 +127,8 @@ impl Player {
         Self {
             world,
             accounts,
-            ids: vec![NOBODY; places],
-            numbers: Vec::new(),
-            filled: vec![0; places],
+            ids: vec![Known::NOBODY; places],
+            slots: Vec::new(),
             sums: CheckSums::default(),
         }
     }
@@ -119,12 +142,15 @@ impl Player {
     pub fn play(&mut self, operation: &Operation) {
         let body = self.body(operation);
         self.world.apply(body);
-        let (Operation::Add { id, .. } | Operation::Cancel { id } | Operation::Replace { id, .. }) =
-            *operation;
-        self.learn(id);
+        match *operation {
+            Operation::Add { id, .. } | Operation::Replace { id, .. } => self.learn(id),
+            // Nothing trades and nothing is new.
+            Operation::Cancel { .. } => {}
+        }
     }
 
     /// The operation as a command's body, by the ids known now.
+    #[inline]
     pub fn body(&self, operation: &Operation) -> Body {
         match *operation {
             Operation::Add {
@@ -135,7 +161,7 @@ impl Player {
             } => add(self.account_of(id), side, price, quantity),
             Operation::Cancel { id } => Body::CancelOrder(CancelOrder {
                 account: self.account_of(id),
-                order: self.ids[id as usize],
+                order: self.ids[id as usize].id(),
             }),
             Operation::Replace {
                 id,
@@ -151,10 +177,12 @@ impl Player {
 
     fn replace(&self, id: u64, price: i64, quantity: i64) -> Body {
         // The workload says what shall be open; the engine takes the whole, fills included.
-        let whole = quantity + self.filled[id as usize];
+        let known = self.ids[id as usize];
+        let filled = self.slots.get(known.slot as usize);
+        let whole = quantity + filled.map_or(0, |slot| slot.filled);
         Body::ReplaceOrder(ReplaceOrder {
             account: self.account_of(id),
-            order: self.ids[id as usize],
+            order: known.id(),
             price: Price::new(price),
             stop_price: None,
             quantity: Quantity::new(whole),
@@ -163,47 +191,47 @@ impl Player {
 
     /// Learns ids and sums from the events of the last command.
     fn learn(&mut self, id: u64) {
-        for place in 0..self.world.events.len() {
-            let event = self.world.events.as_slice()[place];
-            if let Event::Report(report) = &event
+        for event in self.world.events.as_slice() {
+            if let Event::Report(report) = event
                 && report.exec_type == ExecType::New
             {
-                self.learn_id(id, report.order);
+                let order = report.order;
+                let slot = order.slot as usize;
+                self.ids[id as usize] = Known {
+                    sequence: order.sequence as u32,
+                    slot: order.slot,
+                };
+                if self.slots.len() <= slot {
+                    self.slots.resize(slot + 1, Slot::default());
+                }
+                self.slots[slot] = Slot {
+                    number: id,
+                    filled: 0,
+                };
             }
-            if let Event::Trade(trade) = &event {
-                self.learn_trade(id, trade);
+            if let Event::Trade(trade) = event {
+                learn_trade(&mut self.slots, &mut self.sums, trade);
             }
         }
     }
+}
 
-    fn learn_id(&mut self, id: u64, order: OrderId) {
-        self.ids[id as usize] = order;
-        let slot = order.slot as usize;
-        if self.numbers.len() <= slot {
-            self.numbers.resize(slot + 1, 0);
-        }
-        self.numbers[slot] = id;
-    }
-
-    fn learn_trade(&mut self, taker_id: u64, trade: &Trade) {
-        let (maker, taker) = if trade.aggressor == Some(Side::Buy) {
-            (trade.sell, trade.buy)
-        } else {
-            (trade.buy, trade.sell)
-        };
-        let maker_id = self.numbers[maker.order.slot as usize];
-        self.filled[maker_id as usize] = maker.cumulative.lots();
-        self.filled[taker_id as usize] = taker.cumulative.lots();
-        let quantity = trade.quantity.lots() as u64;
-        let value = (trade.price.ticks() as u64).wrapping_mul(quantity);
-        let sums = &mut self.sums;
-        sums.trades += 1;
-        sums.quantity += quantity;
-        sums.price_quantity = sums.price_quantity.wrapping_add(value);
-        sums.maker_quantity = sums
-            .maker_quantity
-            .wrapping_add(maker_id.wrapping_mul(quantity));
-    }
+fn learn_trade(slots: &mut [Slot], sums: &mut CheckSums, trade: &Trade) {
+    let (maker, taker) = if trade.aggressor == Some(Side::Buy) {
+        (&trade.sell, &trade.buy)
+    } else {
+        (&trade.buy, &trade.sell)
+    };
+    slots[taker.order.slot as usize].filled = taker.cumulative.lots();
+    let slot = &mut slots[maker.order.slot as usize];
+    slot.filled = maker.cumulative.lots();
+    let quantity = trade.quantity.lots() as u64;
+    let value = (trade.price.ticks() as u64).wrapping_mul(quantity);
+    sums.trades += 1;
+    sums.quantity += quantity;
+    sums.price_quantity = sums.price_quantity.wrapping_add(value);
+    let maker = slot.number.wrapping_mul(quantity);
+    sums.maker_quantity = sums.maker_quantity.wrapping_add(maker);
 }
 
 fn add(account: AccountId, side: Side, price: i64, quantity: i64) -> Body {
@@ -368,7 +396,7 @@ impl Scout {
             if let Event::Trade(trade) = event {
                 let fills = [trade.buy, trade.sell];
                 let over = fills.iter().filter(|fill| fill.leaves.is_zero());
-                ended.extend(over.map(|fill| self.player.numbers[fill.order.slot as usize]));
+                ended.extend(over.map(|fill| self.player.slots[fill.order.slot as usize].number));
             }
         }
         if !ended.is_empty() {

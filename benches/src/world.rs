@@ -27,8 +27,8 @@ pub struct World {
     pub engine: Engine,
     /// The events of the last command.
     pub events: Events,
-    next: Sequence,
-    time: Time,
+    /// The next command, all but its body: made once, as a decoder would fill a place it has.
+    next: Sequenced<Command>,
     /// The next number of the session that commands come by, where they do.
     session: Option<u64>,
 }
@@ -64,8 +64,19 @@ impl World {
         let mut world = Self {
             engine: Engine::new(Limits::default()),
             events: Events::with_capacity(1 << 12),
-            next: Sequence::ZERO.next(),
-            time: Time::new(START_NS).expect("a time of this century"),
+            next: Sequenced {
+                sequence: Sequence::ZERO.next(),
+                time: Time::new(START_NS).expect("a time of this century"),
+                value: Command {
+                    envelope: Envelope {
+                        principal: PrincipalId::LOCAL,
+                        identity: Identity::Internal,
+                        valid_until: None,
+                        authority: None,
+                    },
+                    body: Body::Tick,
+                },
+            },
             session: None,
         };
         for body in Self::setup(accounts) {
@@ -190,24 +201,6 @@ impl World {
         AccountId::new(index)
     }
 
-    /// Gives `body` its place and time.
-    pub fn sequenced(&mut self, body: Body) -> Sequenced<Command> {
-        let envelope = Envelope {
-            principal: PrincipalId::LOCAL,
-            identity: self.identity(),
-            valid_until: None,
-            authority: None,
-        };
-        let command = Sequenced {
-            sequence: self.next,
-            time: self.time,
-            value: Command { envelope, body },
-        };
-        self.next = self.next.next();
-        self.time = self.time.after(Nanoseconds(1_000));
-        command
-    }
-
     fn identity(&mut self) -> Identity {
         let Some(client_sequence) = self.session else {
             return Identity::Internal;
@@ -220,10 +213,15 @@ impl World {
     }
 
     /// Applies `body` as the next command; its events replace those of the one before.
+    #[inline]
     pub fn apply(&mut self, body: Body) -> Sequence {
-        let command = self.sequenced(body);
+        self.next.value.envelope.identity = self.identity();
+        self.next.value.body = body;
         self.events.clear();
-        self.engine.apply(&command, &mut self.events);
-        command.sequence
+        self.engine.apply(&self.next, &mut self.events);
+        let sequence = self.next.sequence;
+        self.next.sequence = sequence.next();
+        self.next.time = self.next.time.after(Nanoseconds(1_000));
+        sequence
     }
 }

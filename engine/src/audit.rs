@@ -31,7 +31,7 @@ impl std::error::Error for AuditError {}
 impl Engine {
     /// Checks everything that must hold between commands: books not crossed in continuous trading,
     /// queues and levels against rows, every row in exactly one place, accounts' chains, the free
-    /// list, timers and the table of requests.
+    /// list, timers, switches and the table of requests.
     ///
     /// # Errors
     /// The first thing that does not hold.
@@ -51,6 +51,11 @@ impl Engine {
         }
         self.audit_rows(placed).map_err(whole)?;
         self.audit_clearing().map_err(whole)?;
+        self.audit_standings().map_err(whole)?;
+        self.audit_risk().map_err(whole)?;
+        let (sessions, rows) = (self.sessions().used(), self.arena().used());
+        let switches = self.switches().audit(sessions, rows);
+        switches.map_err(whole)?;
         if !self.requests().is_sound() {
             return Err(whole("the table of requests is broken"));
         }
@@ -66,7 +71,9 @@ impl Engine {
             let units = cleared.map(|cleared| cleared.lot_units);
             (slot, row.flags.side(), row.leaves.lots(), units)
         });
-        self.clearing().audit(live)
+        self.clearing().audit(live)?;
+        self.clearing()
+            .audit_settlement(self.joined(), self.parties())
     }
 
     fn audit_market(
@@ -75,7 +82,7 @@ impl Engine {
         market: &crate::market::Market,
     ) -> Result<u32, &'static str> {
         let arena = self.arena();
-        let setting = self.setting(instrument);
+        let setting = self.setting_row(instrument);
         if setting.is_continuous() && setting.trading && market.book.is_crossed() {
             return Err("the book is crossed in continuous trading");
         }

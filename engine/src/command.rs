@@ -6,10 +6,37 @@
 //! rules (`engine`, `market`, `venue`).
 
 mod clearing;
+mod correction;
+mod credit;
+mod limits;
+mod receipts;
+mod settlement;
+mod standing;
+mod switch;
 
 pub use clearing::{
     Acknowledge, AssetClass, CloseCustodyDate, CreateAsset, CreateCustodian, CustodianKind,
     Direction, FeeRates, Instruct, Outcome, SetClearing, SetFees, SetTier,
+};
+pub use correction::{CorrectionCommand, TradeRef};
+pub use limits::{LimitsCommand, OrderToTrade, RiskLimits, RiskScope, SetRiskLimits, Throttle};
+pub use receipts::{
+    EncumberReceipt, Encumbrance, HeldReceipt, IssueReceipt, LiftReceipt, MergeReceipts,
+    ReceiptCommand, ReceiptPart, SplitReceipt, TransferReceipt,
+};
+pub use standing::{
+    Access, Party, Roles, SetAccess, SetRegistration, SetRoles, SetStanding, Standing,
+    StandingCommand,
+};
+
+pub use credit::{
+    CreditCommand, Half, MoveCollateral, Pledging, SetCreditLine, SetHaircut, SetScore, Transfer,
+    TransferHalf,
+};
+pub use settlement::{HolderCount, SetSettlement, SettlementCommand};
+pub use switch::{
+    ArmDeadMan, KillScope, OnDisconnect, Position, SetDisconnectPolicy, SetKillSwitch,
+    SwitchCommand,
 };
 
 use crate::types::{
@@ -137,6 +164,18 @@ pub enum Body {
     Acknowledge(Acknowledge),
     /// A custodian's date is closed.
     CloseCustodyDate(CloseCustodyDate),
+    /// What parties may do.
+    Standing(StandingCommand),
+    /// Pre-trade risk.
+    Limits(LimitsCommand),
+    /// An act on warehouse receipts.
+    Receipts(Box<ReceiptCommand>),
+    /// A trade is busted or corrected.
+    Correction(CorrectionCommand),
+    /// Credit lines, collateral, transfers.
+    Credit(CreditCommand),
+    /// An instrument's settlement.
+    Settlement(Box<SettlementCommand>),
     /// Time passes: the sequencer puts one before any command at or past the next deadline.
     Tick,
     /// Start-up: connections of the time before are gone.
@@ -149,6 +188,8 @@ pub enum Body {
     /// One command is never applied again. Written only by the tool on a stopped folder, as the
     /// only command of its record.
     Quarantine(Quarantine),
+    /// Kill switches, cancel on disconnect, dead-man timers.
+    Switch(SwitchCommand),
 }
 
 impl Body {
@@ -180,11 +221,18 @@ impl Body {
             | Self::Instruct(_)
             | Self::Acknowledge(_)
             | Self::CloseCustodyDate(_)
+            | Self::Standing(_)
+            | Self::Limits(_)
+            | Self::Receipts(_)
+            | Self::Correction(_)
+            | Self::Credit(_)
+            | Self::Settlement(_)
             | Self::Tick
             | Self::SessionsLost
             | Self::SemanticsVersion(_)
             | Self::BeginEpoch(_)
-            | Self::Quarantine(_) => None,
+            | Self::Quarantine(_)
+            | Self::Switch(_) => None,
         }
     }
 }

@@ -6,12 +6,22 @@
 
 mod clearing;
 mod clock;
+mod correction;
+mod credit;
 mod day_ends;
+mod holds;
 mod operations;
 mod orders;
+mod receipts;
+mod risk;
 mod sections;
+mod settings;
+mod settlement;
+mod standing;
+mod switch;
 mod views;
 
+pub use holds::{Held, HeldFor};
 pub use sections::{SectionId, SectionsError};
 pub use views::{LiveOrder, LivePlace, Usage};
 
@@ -22,16 +32,22 @@ use crate::event::{Event, Events};
 use crate::journal::codec;
 use crate::limits::Limits;
 use crate::market::timers::Timers;
-use crate::market::{Clears, Market, Setting};
+use crate::market::{Market, Setting};
 use crate::matching::{Desk, Scratch};
 use crate::parties::Parties;
 use crate::reject::{Reject, RejectReason};
 use crate::requests::{Request, RequestScope, Requests};
+use crate::risk::Risk;
 use crate::sessions::{Refusal, Sessions};
+use crate::standing::Standings;
 use crate::state_hash::{EventHash, EventHasher};
+use crate::switch::Switches;
+use crate::tracked::Tracked;
 use crate::types::{InstrumentId, Price, Sequence, Time};
 use crate::venue::Venues;
 use day_ends::DayEnds;
+use settings::Settings;
+use switch::session_of;
 
 /// All of a shard's contents: parties, venues, books, and what is needed to recognise retries.
 #[derive(Debug)]
@@ -42,11 +58,15 @@ pub struct Engine {
     requests: Requests,
     sessions: Sessions,
     parties: Parties,
-    venues: Venues,
+    venues: Tracked<Venues>,
     clearing: Clearing,
+    standings: Standings,
+    switches: Switches,
+    risk: Risk,
     arena: Arena,
     /// By instrument handle; made at the instrument's first order.
     markets: Vec<Option<Box<Market>>>,
+    settings: Settings,
     /// A market where nothing happened, for questions about instruments that have none yet.
     vacant: Box<Market>,
     timers: Timers,
@@ -54,13 +74,15 @@ pub struct Engine {
     /// Instruments whose indicative may have changed in this command.
     touched: Vec<u32>,
     scratch: Scratch,
+    /// How many events there were before those of this command.
+    first_event: usize,
     hasher: EventHasher,
 }
 
 /// One instrument's market and everything matching needs beside it, borrowed at once.
 struct Floor<'a> {
     market: &'a mut Market,
-    setting: Setting<'a>,
+    setting: &'a Setting,
     desk: Desk<'a>,
 }
 
@@ -74,15 +96,20 @@ impl Engine {
             requests: Requests::new(&limits),
             sessions: Sessions::new(&limits),
             parties: Parties::new(&limits),
-            venues: Venues::new(&limits),
+            venues: Tracked::new(Venues::new(&limits)),
             clearing: Clearing::new(&limits),
+            standings: Standings::new(&limits),
+            switches: Switches::new(&limits),
+            risk: Risk::new(&limits),
             arena: Arena::new(limits.orders_max, limits.accounts_max),
             markets: Vec::new(),
+            settings: Settings::default(),
             vacant: Box::new(Market::new()),
             timers: Timers::new(limits.orders_max),
             day_ends: DayEnds::default(),
             touched: Vec::new(),
             scratch: Scratch::new(),
+            first_event: 0,
             hasher: EventHasher::default(),
             limits,
         }
@@ -94,6 +121,7 @@ impl Engine {
     pub fn apply(&mut self, command: &Sequenced<Command>, events: &mut Events) {
         self.advance(command);
         let first = events.len();
+        self.first_event = first;
         match self.admit(&command.value) {
             Ok(()) => self.carry_out(&command.value, events),
             Err(Refusal::Duplicate(duplicate)) => events.push(Event::Duplicate(duplicate)),
@@ -101,7 +129,11 @@ impl Engine {
                 self.refuse(&command.value, reason.into(), events);
             }
         }
+        if self.clearing.has_debts() {
+            self.clearing.repay_debts(events);
+        }
         self.timers.tidy(&self.arena);
+        self.clearing.repay(events);
         self.hasher.add(self.sequence, &events.as_slice()[first..]);
     }
 
@@ -144,6 +176,9 @@ impl Engine {
         );
         self.sequence = command.sequence;
         self.time = command.time;
+        if self.clearing.trades.pass(self.sequence, self.time) {
+            self.clearing.trades.forget_old(&self.venues);
+        }
     }
 
     /// What the engine would answer to a command at `time`: the same ladder of checks, carried out
@@ -219,9 +254,13 @@ impl Engine {
 
     fn carry_out(&mut self, command: &Command, events: &mut Events) {
         match &command.body {
-            Body::NewOrder(order) => self.new_order(order, events),
+            Body::NewOrder(order) => {
+                self.new_order(order, session_of(&command.envelope), events);
+            }
             Body::CancelOrder(cancel) => self.cancel_order(cancel, events),
-            Body::ReplaceOrder(replace) => self.replace_order(replace, events),
+            Body::ReplaceOrder(replace) => {
+                self.replace_order(replace, session_of(&command.envelope), events);
+            }
             Body::MassCancel(mass_cancel) => self.mass_cancel(mass_cancel, events),
             Body::OpenSession(open) => {
                 self.open_session(command.envelope.principal, open, events);
@@ -232,9 +271,7 @@ impl Engine {
             Body::CreateOwner(create) => {
                 operation(events, self.parties.create_owner(create).map(Some));
             }
-            Body::CreateAccount(create) => {
-                operation(events, self.parties.create_account(create).map(Some));
-            }
+            Body::CreateAccount(create) => self.create_account(create, events),
             Body::SetCalendar(set) => {
                 operation(events, self.venues.set_calendar(set, self.time).map(Some));
             }
@@ -263,24 +300,42 @@ impl Engine {
             | Body::Instruct(_)
             | Body::Acknowledge(_)
             | Body::CloseCustodyDate(_) => self.clear(command, events),
+            Body::Standing(standing) => self.stand(standing, events),
+            Body::Limits(limits) => self.limit(limits, events),
+            Body::Receipts(act) => self.act_on_receipts(&command.envelope, act, events),
+            Body::Correction(correction) => {
+                self.correct(&command.envelope, correction, events);
+            }
+            Body::Credit(credit) => self.credit(credit, &command.envelope, events),
+            Body::Settlement(settlement) => {
+                let done = self.settlement(&command.envelope, settlement);
+                operation(events, done.map(|()| None));
+            }
             Body::Tick => self.tick(events),
             Body::BeginEpoch(begin) => {
                 events.push(Event::EpochBegan(*begin));
                 operation(events, Ok(None));
             }
-            Body::AcceptClock(_)
-            | Body::SessionsLost
-            | Body::SemanticsVersion(_)
-            | Body::Quarantine(_) => operation(events, Ok(None)),
+            Body::SessionsLost => self.lose_sessions(events),
+            Body::AcceptClock(_) | Body::SemanticsVersion(_) | Body::Quarantine(_) => {
+                operation(events, Ok(None));
+            }
+            Body::Switch(switch) => self.switch(command.envelope.principal, switch, events),
         }
     }
 
     /// The checks after the duplicate group, changing nothing.
     fn check(&self, command: &Command, time: Time) -> Result<(), Reject> {
         match &command.body {
-            Body::NewOrder(order) => Ok(self.check_new(order, time).map(|_| ())?),
+            Body::NewOrder(order) => {
+                let session = session_of(&command.envelope);
+                self.check_new(order, session, time).map(|_| ())
+            }
             Body::CancelOrder(cancel) => Ok(self.check_cancel(cancel).map(|_| ())?),
-            Body::ReplaceOrder(replace) => Ok(self.check_replace(replace).map(|_| ())?),
+            Body::ReplaceOrder(replace) => {
+                let session = session_of(&command.envelope);
+                self.check_replace(replace, session, time).map(|_| ())
+            }
             Body::MassCancel(mass_cancel) => Ok(self.check_mass_cancel(mass_cancel)?),
             Body::OpenSession(open) => {
                 let known = self.sessions.check_open(command.envelope.principal, open);
@@ -288,7 +343,7 @@ impl Engine {
             }
             Body::CreateParticipant(create) => self.parties.check_participant(create),
             Body::CreateOwner(create) => self.parties.check_owner(create),
-            Body::CreateAccount(create) => self.parties.check_account(create),
+            Body::CreateAccount(create) => self.check_account(create),
             Body::SetCalendar(set) => self.venues.check_calendar(set),
             Body::CreateVenue(create) => self.venues.check_venue(create),
             Body::CreateInstrument(create) => self.venues.check_instrument(create),
@@ -305,6 +360,19 @@ impl Engine {
             | Body::Instruct(_)
             | Body::Acknowledge(_)
             | Body::CloseCustodyDate(_) => self.check_clear(command),
+            Body::Standing(standing) => self.check_command_of_standing(standing),
+            Body::Switch(switch) => self.check_switch(command.envelope.principal, switch),
+            Body::Limits(limits) => self.check_command_of_risk(limits),
+            Body::Receipts(act) => self.check_receipts(&command.envelope, act, time),
+            Body::Correction(correction) => {
+                let checked = self.check_correction(&command.envelope, correction, time);
+                checked.map(|_| ())
+            }
+            Body::Credit(credit) => self.check_credit(credit, &command.envelope),
+            Body::Settlement(settlement) => {
+                let checked = self.check_settlement(&command.envelope, settlement);
+                checked.map(|_| ())
+            }
             Body::Tick
             | Body::AcceptClock(_)
             | Body::SessionsLost
@@ -314,28 +382,95 @@ impl Engine {
         }
     }
 
-    /// Everything one instrument's orders can change, borrowed at once. The instrument is known.
-    fn floor<'a>(&'a mut self, instrument: InstrumentId, events: &'a mut Events) -> Floor<'a> {
-        let place = instrument.place();
-        if place >= self.markets.len() {
-            self.markets.resize_with(place + 1, || None);
+    /// How often what settings are made from may have changed.
+    #[inline]
+    fn changes(&self) -> u64 {
+        self.venues.changes() + self.clearing.changes()
+    }
+
+    /// Makes sure that an instrument's row is kept, if it is known.
+    #[inline]
+    fn keep_setting(&mut self, id: InstrumentId) {
+        if self.settings.get(id, self.changes()).is_none() {
+            self.make_setting(id);
         }
-        let market = self.markets[place].get_or_insert_with(|| Box::new(Market::new()));
-        let setting = setting(&self.venues, &self.clearing, &self.limits, instrument);
-        let cleared = setting.clears.cleared().copied();
+    }
+
+    #[cold]
+    fn make_setting(&mut self, id: InstrumentId) {
+        if self.venues.instrument(id).is_some() {
+            let row = self.setting_row(id);
+            self.settings.put(id, self.changes(), row);
+        }
+    }
+
+    /// An instrument's setting: the row that is kept, else one made in `spare`.
+    #[inline]
+    fn setting_in<'a>(
+        &'a self,
+        id: InstrumentId,
+        spare: &'a mut Option<Setting>,
+    ) -> Option<&'a Setting> {
+        if let Some(row) = self.settings.get(id, self.changes()) {
+            return Some(row);
+        }
+        self.spare_setting(id, spare)
+    }
+
+    #[cold]
+    fn spare_setting<'a>(
+        &'a self,
+        id: InstrumentId,
+        spare: &'a mut Option<Setting>,
+    ) -> Option<&'a Setting> {
+        self.venues.instrument(id)?;
+        Some(spare.insert(self.setting_row(id)))
+    }
+
+    /// Everything one instrument's orders can change, borrowed at once. The instrument is known.
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "nine pointers stay in registers; measured"
+    )]
+    fn floor<'a>(&'a mut self, instrument: InstrumentId, events: &'a mut Events) -> Floor<'a> {
+        self.keep_setting(instrument);
+        let place = instrument.place();
+        if self.markets.get(place).is_none_or(Option::is_none) {
+            self.open_market(place);
+        }
+        let day = if self.risk.is_on() {
+            self.venues.trading_day(self.venues.venue_of(instrument))
+        } else {
+            0
+        };
+        let setting = self.settings.kept(instrument);
+        let market = self.markets[place].as_deref_mut();
         Floor {
-            market,
+            market: market.expect("it was made"),
             setting,
             desk: Desk {
                 clearing: &mut self.clearing,
-                cleared,
+                cleared: setting.cleared(),
                 arena: &mut self.arena,
                 parties: &mut self.parties,
+                risk: &mut self.risk,
+                day,
                 timers: &mut self.timers,
                 scratch: &mut self.scratch,
+                sequence: self.sequence,
+                first_event: self.first_event,
                 events,
             },
         }
+    }
+
+    #[cold]
+    fn open_market(&mut self, place: usize) {
+        if place >= self.markets.len() {
+            self.markets.resize_with(place + 1, || None);
+        }
+        self.markets[place] = Some(Box::new(Market::new()));
     }
 
     /// The market of an instrument, made or not.
@@ -353,31 +488,6 @@ impl Engine {
     /// The price of an instrument's last trade, if it has traded.
     pub fn last_trade(&self, instrument: InstrumentId) -> Option<Price> {
         self.market(instrument).last_trade
-    }
-}
-
-/// What a known instrument's market must know for one command.
-fn setting<'a>(
-    venues: &'a Venues,
-    clearing: &Clearing,
-    limits: &Limits,
-    id: InstrumentId,
-) -> Setting<'a> {
-    let instrument = venues.instrument(id).expect("the instrument is known");
-    let clears = match clearing.terms(id) {
-        Some(cleared) => Clears::With(*cleared),
-        None if venues.is_demonstration(id) => Clears::Demonstration,
-        None => Clears::Missing,
-    };
-    Setting {
-        instrument: id,
-        terms: &instrument.terms,
-        phase: venues.phase_of(id),
-        trading: venues.is_trading(id),
-        clears,
-        band: instrument.static_limits(),
-        levels_max: limits.levels_max,
-        stops_max: limits.stops_max,
     }
 }
 

@@ -4,11 +4,30 @@
 //! enough to write every report, the public book and the history without asking the engine.
 //! Not here: wire forms (`gateway::to_proto`), bytes for the running hash (`state_hash`).
 
-use crate::command::{BeginEpoch, Direction, Quarantine, Scope};
+mod receipts;
+
+pub use receipts::{ReceiptAct, ReceiptEnd, ReceiptReport, ReceiptStatus};
+
+mod correction;
+
+pub use correction::{CorrectionEvent, CorrectionSide, Repaid, TradeCorrection, TradeTerms};
+
+mod credit;
+
+pub use credit::{CollateralReport, CreditEvent, CreditMoved, TransferReport, Transferred};
+
+mod switch;
+
+pub use switch::{DeadManArmed, KillSwitchTurned, SweepOf, Swept, SwitchEvent};
+
+use crate::command::{
+    Access, BeginEpoch, Direction, Party, Quarantine, Roles, Scope, SetRegistration, SetRiskLimits,
+    Standing,
+};
 use crate::reject::Reject;
 use crate::types::{
     AccountId, Amount, AssetId, CalendarId, CustodianId, InstrumentId, Name, OrderId, OrderStatus,
-    Price, Quantity, Sequence, SessionId, Side, VenueId,
+    ParticipantId, Price, Quantity, Sequence, SessionId, Side, VenueId,
 };
 use crate::venue::{Phase, TradingStatus};
 
@@ -43,11 +62,30 @@ pub enum Event {
     DayRolled(DayRolled),
     /// What became of an instruction to a custodian.
     Custody(CustodyReport),
+    /// What a party may do changed.
+    Standing(StandingChanged),
+    /// Limits of risk changed.
+    Limits(SetRiskLimits),
+    /// An act on a warehouse receipt.
+    Receipt(ReceiptReport),
+    /// A trade was busted or corrected, or what is owed since was repaid.
+    Correction(CorrectionEvent),
+    /// What became of credit, collateral or a transfer.
+    Credit(CreditEvent),
+    /// What waited for its settlement is free.
+    Settlement(Settled),
     /// A new epoch began.
     EpochBegan(BeginEpoch),
     /// A command was not applied, since an operator quarantined it.
     Quarantined(Quarantine),
+    /// Something about a kill switch, a lost session or a dead-man timer.
+    Switch(SwitchEvent),
 }
+
+const _: () = assert!(
+    size_of::<Event>() <= 208,
+    "events are copied on the hot path"
+);
 
 /// What kind of report (FIX 150).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -91,6 +129,12 @@ pub enum Cause {
     PriceSet,
     /// An elected stop could not be placed (band, post-only rules, bounds of the book).
     NotPlaced,
+    /// A kill switch was engaged (FIX 378 = 99; CME 106).
+    KillSwitch,
+    /// Its session's connection ended (FIX 378 = 99, 18 = o).
+    Disconnected,
+    /// Its session's dead-man timer fired (FIX 378 = 99).
+    DeadMan,
 }
 
 /// The counters of the private streams: each rises by one with every report.
@@ -355,6 +399,51 @@ pub struct CustodyReport {
     pub business_date: i32,
 }
 
+/// What a party may do changed; told also when it is set to what it was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StandingChanged {
+    /// A party's standing.
+    Standing {
+        /// Whose.
+        party: Party,
+        /// What now.
+        standing: Standing,
+    },
+    /// A participant's roles at a venue.
+    Roles {
+        /// The venue.
+        venue: VenueId,
+        /// The participant.
+        participant: ParticipantId,
+        /// What now.
+        roles: Roles,
+    },
+    /// Whom a venue admits.
+    Access {
+        /// The venue.
+        venue: VenueId,
+        /// What now.
+        access: Access,
+    },
+    /// A participant's registration.
+    Registration(SetRegistration),
+}
+
+/// What an account bought and sold of an instrument on one trading day has settled, both legs in
+/// one event: it was held and is available. Nothing moved from one holder to another: that did the
+/// trades.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Settled {
+    /// The instrument.
+    pub instrument: InstrumentId,
+    /// The account.
+    pub account: AccountId,
+    /// The goods it bought, in minor units.
+    pub goods: i64,
+    /// The proceeds of what it sold less their fees, in minor units of the money.
+    pub money: i64,
+}
+
 /// The events of one or more commands, in order. Reused: `clear` keeps the room.
 #[derive(Default, Debug)]
 pub struct Events {
@@ -370,6 +459,7 @@ impl Events {
     }
 
     /// Adds one event.
+    #[inline]
     pub fn push(&mut self, event: Event) {
         self.list.push(event);
     }

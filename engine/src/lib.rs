@@ -8,9 +8,9 @@
 //! rules are written in `SEMANTICS.md`; `tests/reference` is a second, naive engine written from
 //! that page alone.
 //!
-//! Invariant: knowledge runs one way: `types` <- `book`, `clearing` <- `matching` <- `market` <-
-//! `engine` <- `journal`, `snapshot`, `recovery` <- `runtime`. Not here: wires, people,
-//! credentials.
+//! Invariant: knowledge runs one way: `types` <- `book`, `clearing`, `standing`, `risk` <-
+//! `matching` <- `market` <- `engine` <- `journal`, `snapshot`, `recovery` <- `runtime`. Not here:
+//! wires, people, credentials.
 
 pub mod audit;
 #[allow(clippy::disallowed_methods, reason = "the impure corner: files")]
@@ -37,6 +37,7 @@ pub mod parties;
 pub mod recovery;
 pub mod reject;
 pub mod requests;
+pub mod risk;
 #[allow(
     clippy::disallowed_methods,
     reason = "the impure corner: clocks, threads and the disk"
@@ -45,14 +46,17 @@ pub mod runtime;
 pub mod sessions;
 #[allow(clippy::disallowed_methods, reason = "the impure corner: files")]
 pub mod snapshot;
+pub mod standing;
 pub mod state_hash;
+pub mod switch;
+mod tracked;
 pub mod types;
 pub mod venue;
 
 /// The version of the trading rules this build carries out. Raised with every change by which the
 /// same commands give other events; a journal names it, and replay never crosses it.
 pub const SEMANTICS_VERSION: u32 = if cfg!(feature = "next-semantics") {
-    3
+    4
 } else {
-    2
+    3
 };

@@ -3,6 +3,8 @@
 //! Invariant: nothing in the engine grows past a number on this page. Not here: bounds of
 //! connections and queues (the gateway's).
 
+use crate::types::Nanoseconds;
+
 /// Bounds fixed when an engine is built. Room is reserved at once but only touched when used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
@@ -32,20 +34,60 @@ pub struct Limits {
     /// Positions: of an account in an asset, of a venue's fees, of a custodian. Default 5 x 2^20
     /// (capacity model: 1 M accounts with 5 assets each); a position is 32 bytes.
     pub positions_max: u32,
-    /// Different fee rates ever set, those of nothing apart. Default 4,096.
+    /// Different fee rates ever set, those of nothing apart. Default 4,096; never above
+    /// [`Limits::RATES_MAX`].
     pub rates_max: u32,
     /// Instructions that wait for their custodian. Default 65,536.
     pub instructions_max: u32,
     /// References of dates that are not closed. Default 2^20: about ten a second over a day.
     pub references_max: u32,
+    /// Different sets of risk limits ever set, that of no limit apart. Default 4,096; a set is 64
+    /// bytes, and who has one names it by its number.
+    pub risk_sets_max: u32,
+    /// Live warehouse receipts. Default 2^18: 5,000 warehouses with 50 each; it bounds what the
+    /// list of one account walks.
+    pub receipts_max: u32,
+    /// Numbers of warehouse receipts ever used, ended ones included: they are never forgotten.
+    /// Default 2^20, about 1,000 new ones a trading day for four years; a row is 176 bytes.
+    pub receipt_numbers_max: u32,
+    /// Trades that can be busted or corrected. Default 2^20: half a million on each of the two
+    /// trading days they are kept; a row is 64 bytes. One more forgets the oldest earlier.
+    pub trades_kept_max: u32,
+    /// What accounts owe since busts and corrections, by account and asset. Default 1,024: each is
+    /// looked at after every command while there is one, and each is an operator's act.
+    pub receivables_max: u32,
+    /// Accounts with credit, one for each currency. Default 2^17: credit is given to traders, an
+    /// eighth of the accounts.
+    pub credits_max: u32,
+    /// Kinds of goods taken as collateral, one for each currency. Default 4,096.
+    pub haircuts_max: u32,
+    /// Halves of transfers ever done: their ids stay used for ever. Default 2^20, 17 MB: an hour
+    /// at 300 a second, or ten years at 290 a day.
+    pub transfers_max: u32,
+    /// Pairs of an account and an instrument with rules of settlement that have live orders or
+    /// trades waiting. Default 2^18: each has a place for every day it can wait, 240 bytes in all,
+    /// so that no trade can fail for want of one.
+    pub unsettled_max: u32,
+    /// Pairs of a beneficial owner and an instrument that are remembered for reverse trades or as
+    /// holders. Default 2^20: holders are at most 200 a security under the law, and a trade is
+    /// forgotten after at most 20 trading days.
+    pub investors_max: u32,
     /// Sessions ever opened. Default 65,536.
     pub sessions_max: u32,
     /// Room for remembered requests. Default 2^20, about 17,000 unary requests a second that are
     /// valid for 60 s.
     pub requests_capacity: u32,
+    /// Engaged kill switches of sessions, accounts and participants; each venue has its own place.
+    /// Default 4,096: who has more to stop engages a wider one.
+    pub switches_max: u32,
+    /// Rows of orders that one command looks at for a sweep; the next tick goes on. Default 16,384,
+    /// a third of a millisecond where every row belongs to it.
+    pub sweep_rows_max: u32,
 }
 
 impl Limits {
+    /// The most different rates, whatever `rates_max` says: a kept trade has 16 bits for them.
+    pub const RATES_MAX: u32 = u16::MAX as u32;
     /// How many of the remembered requests only commands valid for at most
     /// [`Limits::REQUEST_SHORT_SECONDS`] may use, as a share of the whole: one in this many.
     pub const REQUESTS_RESERVED_SHARE: u32 = 4;
@@ -53,8 +95,18 @@ impl Limits {
     pub const REQUEST_WINDOW_HOURS: i64 = 48;
     /// What counts as short near the bound.
     pub const REQUEST_SHORT_SECONDS: i64 = 60;
+    /// How many kinds of goods one account pledges for one currency at most: each draw looks at
+    /// all of them.
+    pub const PLEDGES_PER_CREDIT_MAX: usize = 16;
     /// How many expiries one tick fires at most; the next tick goes on.
     pub const EXPIRIES_PER_TICK_MAX: usize = 1_024;
+    /// How many receipts one command splits a receipt into, or merges: it bounds its events, and
+    /// the hashes a holder checks for it.
+    pub const RECEIPT_PARTS_MAX: usize = 16;
+    /// The shortest timeout of a dead-man timer: what a slow line may delay a beat.
+    pub const DEAD_MAN_MIN: Nanoseconds = Nanoseconds(1_000_000_000);
+    /// The longest timeout of a dead-man timer: a day; longer it protects from nothing.
+    pub const DEAD_MAN_MAX: Nanoseconds = Nanoseconds(24 * 3_600 * 1_000_000_000);
 }
 
 impl Default for Limits {
@@ -75,8 +127,20 @@ impl Default for Limits {
             rates_max: 1 << 12,
             instructions_max: 1 << 16,
             references_max: 1 << 20,
+            risk_sets_max: 1 << 12,
+            receipts_max: 1 << 18,
+            receipt_numbers_max: 1 << 20,
+            trades_kept_max: 1 << 20,
+            receivables_max: 1 << 10,
+            credits_max: 1 << 17,
+            haircuts_max: 1 << 12,
+            transfers_max: 1 << 20,
+            unsettled_max: 1 << 18,
+            investors_max: 1 << 20,
             sessions_max: 1 << 16,
             requests_capacity: 1 << 20,
+            switches_max: 4_096,
+            sweep_rows_max: 1 << 14,
         }
     }
 }

@@ -66,6 +66,7 @@ impl Parties {
     }
 
     /// The beneficial owner of an account, if there is one.
+    #[inline]
     pub fn owner_of(&self, id: AccountId) -> Option<OwnerId> {
         self.links.get(id.place()).map(|link| link.owner)
     }
@@ -79,6 +80,7 @@ impl Parties {
 
     /// Adds one report to the counters of an account and its participant and returns both; zeros,
     /// and nothing counted, when there is no such account.
+    #[inline]
     pub fn count(&mut self, id: AccountId) -> Counters {
         let Some(link) = self.links.get_mut(id.place()) else {
             return Counters {

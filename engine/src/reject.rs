@@ -47,6 +47,16 @@ reasons! {
     UnknownParticipant = 11, "UNKNOWN_PARTICIPANT";
     /// No such beneficial owner.
     UnknownOwner = 12, "UNKNOWN_OWNER";
+    /// The account's participant is suspended or closed (FIX 103 = 15, unknown account).
+    ParticipantSuspended = 13, "PARTICIPANT_SUSPENDED";
+    /// The account is suspended: only cancels and deposits are taken.
+    AccountSuspended = 14, "ACCOUNT_SUSPENDED";
+    /// The account is closed for ever.
+    AccountClosed = 15, "ACCOUNT_CLOSED";
+    /// The venue admits members only, and the participant's roles there do not cover this side.
+    NotPermitted = 16, "NOT_PERMITTED";
+    /// A kill switch stops the session, the account, the participant or the venue.
+    KillSwitch = 17, "KILL_SWITCH";
     // -- instrument --------------------------------------------------------------------------
     /// No such instrument.
     UnknownInstrument = 20, "UNKNOWN_INSTRUMENT";
@@ -62,6 +72,10 @@ reasons! {
     UnknownCustodian = 25, "UNKNOWN_CUSTODIAN";
     /// No such pending instruction.
     UnknownInstruction = 26, "UNKNOWN_INSTRUCTION";
+    /// No such warehouse receipt, or it is held by another account.
+    UnknownReceipt = 28, "UNKNOWN_RECEIPT";
+    /// No such trade.
+    UnknownTrade = 27, "UNKNOWN_TRADE";
     // -- phase -------------------------------------------------------------------------------
     /// The phase takes no new orders and no replaces.
     MarketClosed = 30, "MARKET_CLOSED";
@@ -84,6 +98,14 @@ reasons! {
     LicenceRequired = 42, "LICENCE_REQUIRED";
     /// The venue does not offer the model, or the model is not built yet.
     ModelNotAvailable = 43, "MODEL_NOT_AVAILABLE";
+    /// The venue admits qualified investors only.
+    NotQualified = 44, "NOT_QUALIFIED";
+    /// Too few trading days since the owner's trade of the other side, or it has a live order there
+    /// (FIX 103 = 99).
+    TPlusN = 45, "T_PLUS_N";
+    /// The goods have as many holders as they may, places that live buys hold included (FIX 103 =
+    /// 99).
+    MaxHolders = 46, "MAX_HOLDERS";
     // -- tick, lot, quantity -----------------------------------------------------------------
     /// Order type, time in force and instructions do not go together.
     InvalidCombination = 50, "INVALID_COMBINATION";
@@ -111,6 +133,12 @@ reasons! {
     StaticBand = 70, "STATIC_BAND";
     /// Outside the dynamic band around the last trade.
     DynamicBand = 71, "DYNAMIC_BAND";
+    // -- throttle ----------------------------------------------------------------------------
+    /// The account or its participant has no token left for a message (FIX 380 = 8).
+    Throttled = 75, "THROTTLED";
+    // -- order-to-trade ratio ----------------------------------------------------------------
+    /// The account would have sent more orders and replaces today than its trades allow.
+    OrderToTrade = 76, "ORDER_TO_TRADE";
     // -- open orders -------------------------------------------------------------------------
     /// The book of this shard holds as many orders as it may.
     OpenOrders = 80, "OPEN_ORDERS";
@@ -118,6 +146,11 @@ reasons! {
     StopOrders = 81, "STOP_ORDERS";
     /// The instrument's book holds as many price levels as it may.
     PriceLevels = 82, "PRICE_LEVELS";
+    /// The account or its participant has as many live orders as it may (FIX 103 = 3).
+    AccountOrders = 83, "ACCOUNT_OPEN_ORDERS";
+    // -- position ----------------------------------------------------------------------------
+    /// The account's goods and open buys would pass its limit (FIX 103 = 3, exceeds limit).
+    PositionLimit = 85, "POSITION_LIMIT";
     // -- self-trade and FOK ------------------------------------------------------------------
     /// A post-only order would take.
     PostOnlyWouldTake = 90, "POST_ONLY_WOULD_TAKE";
@@ -147,6 +180,32 @@ reasons! {
     ReferenceUsed = 105, "REFERENCE_USED";
     /// More of the asset would be in circulation than there may be.
     AmountLimit = 106, "AMOUNT_LIMIT";
+    /// What is to be closed still has orders, balances, instructions or open accounts.
+    NotEmpty = 111, "NOT_EMPTY";
+    /// The warehouse receipt is listed, pledged, frozen or locked.
+    ReceiptEncumbered = 109, "RECEIPT_ENCUMBERED";
+    /// The number was given to another receipt of that warehouse.
+    ReceiptNumberUsed = 110, "RECEIPT_NUMBER_USED";
+    /// The warehouse receipt was split, merged, cancelled or pooled.
+    ReceiptEnded = 116, "RECEIPT_ENDED";
+    /// The warehouse receipt is not encumbered, so there is nothing to lift.
+    ReceiptNotEncumbered = 117, "RECEIPT_NOT_ENCUMBERED";
+    /// The trade is more than two trading days old, or too many came after it.
+    TradeTooOld = 107, "TRADE_TOO_OLD";
+    /// The trade was busted before.
+    AlreadyBusted = 108, "ALREADY_BUSTED";
+    /// The transfer's id was used by this half before.
+    TransferUsed = 112, "TRANSFER_USED";
+    /// What is drawn would not be covered any more.
+    CreditInUse = 113, "CREDIT_IN_USE";
+    /// The account has no credit in that currency.
+    NoCredit = 114, "NO_CREDIT";
+    /// The goods are not taken as collateral for that currency, or not so many kinds of them.
+    NotCollateral = 115, "NOT_COLLATERAL";
+    /// As many accounts trade with rules of settlement, or wait for it, as may (FIX 103 = 99).
+    UnsettledFull = 126, "UNSETTLED_FULL";
+    /// As many owners are remembered for reverse trades and as holders as may be (FIX 103 = 99).
+    InvestorsFull = 127, "INVESTORS_FULL";
 }
 
 impl RejectReason {
@@ -161,7 +220,10 @@ impl RejectReason {
         "tick, lot, quantity",
         "notional",
         "collar and band",
+        "throttle",
+        "order-to-trade ratio",
         "open orders",
+        "position",
         "self-trade and FOK",
         "buying power",
     ];

@@ -7,7 +7,7 @@
 //! moves no rows, its order depends on no seed, and its room never grows on the trading thread.
 //! Not here: numbers of sessions (`sessions`), the answers themselves (the gateway's history).
 
-mod expiry;
+pub(crate) mod expiry;
 
 use xxhash_rust::xxh3::xxh3_128;
 

@@ -8,8 +8,14 @@
 
 #[path = "arbitrary/mod.rs"]
 mod arbitrary;
+#[path = "golden/duties.rs"]
+mod duties;
 #[path = "golden/commands.rs"]
 mod golden;
+#[path = "golden/receipts.rs"]
+mod golden_receipts;
+#[path = "golden/switch.rs"]
+mod golden_switch;
 
 use proptest::prelude::*;
 use sanjiang_engine::bytes::Reader;
@@ -116,7 +122,7 @@ proptest! {
 
     #[test]
     fn no_bytes_panic(
-        kind in 0..=31_u8,
+        kind in 0..=40_u8,
         version in 0..=2_u8,
         body in prop::collection::vec(any::<u8>(), 0..200),
         marks in 0..16_u8,
@@ -158,6 +164,13 @@ proptest! {
 const GOLDEN: &[u8] = include_bytes!("golden/commands_v1.bin");
 const GOLDEN_ACTS: &[u8] = include_bytes!("golden/acts_v1.bin");
 const GOLDEN_CLEARING: &[u8] = include_bytes!("golden/clearing_v1.bin");
+const GOLDEN_STANDING: &[u8] = include_bytes!("golden/standing_v1.bin");
+const GOLDEN_SWITCH: &[u8] = include_bytes!("golden/switch_v1.bin");
+const GOLDEN_LIMITS: &[u8] = include_bytes!("golden/limits_v1.bin");
+const GOLDEN_RECEIPTS: &[u8] = include_bytes!("golden/receipts_v1.bin");
+const GOLDEN_CORRECTIONS: &[u8] = include_bytes!("golden/corrections_v1.bin");
+const GOLDEN_CREDIT: &[u8] = include_bytes!("golden/credit_v1.bin");
+const GOLDEN_SETTLEMENT: &[u8] = include_bytes!("golden/settlement_v1.bin");
 
 #[test]
 fn bytes_of_version_1_still_read_as_the_same_commands() {
@@ -165,6 +178,13 @@ fn bytes_of_version_1_still_read_as_the_same_commands() {
         (golden::commands(), GOLDEN, 20),
         (golden::acts(), GOLDEN_ACTS, 2),
         (golden::clearing(), GOLDEN_CLEARING, 8),
+        (duties::standing(golden::base()), GOLDEN_STANDING, 1),
+        (golden_switch::switches(), GOLDEN_SWITCH, 1),
+        (duties::limits(golden::base()), GOLDEN_LIMITS, 1),
+        (golden_receipts::commands(), GOLDEN_RECEIPTS, 1),
+        (golden::corrections(), GOLDEN_CORRECTIONS, 1),
+        (golden::credit(), GOLDEN_CREDIT, 1),
+        (golden::settlement(), GOLDEN_SETTLEMENT, 1),
     ];
     for (commands, bytes, kinds) in all {
         still_read(batch(Sequence::new(1), commands), bytes, kinds);

@@ -40,6 +40,9 @@ const RUNTIME_GROWTH_BYTES_MAX: u64 = 24 << 20;
 const GROWTH_BYTES_MAX: u64 = 4 << 20;
 /// Orders that rest at a time.
 const RESTING: usize = 4_096;
+/// Trades that can be busted: so few that the first twentieth fills their places. Under the default
+/// bound they are 64 MiB, and no more either.
+const TRADES_KEPT: u32 = 4_096;
 /// One command in this many is remembered by its own id; the others belong to a session.
 const REQUEST_EVERY: u64 = 16;
 
@@ -157,7 +160,10 @@ struct Alone {
 impl Alone {
     fn new(commands: u64) -> Self {
         let mut alone = Self {
-            engine: Engine::new(Limits::default()),
+            engine: Engine::new(Limits {
+                trades_kept_max: TRADES_KEPT,
+                ..Limits::default()
+            }),
             events: Events::with_capacity(1 << 12),
             time: BEGIN,
             resting: vec![None; RESTING],

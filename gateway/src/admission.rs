@@ -94,6 +94,20 @@ impl Admission {
             .map_err(|_| Failure::Unknown("the exchange stopped"))
     }
 
+    /// Hands over a command whose answer nobody waits for, in an operator's place.
+    ///
+    /// # Errors
+    /// Not taken.
+    pub fn tell(&self, command: Command) -> Result<(), Refused> {
+        let (ticket, _) = self.replies.expect(1);
+        let commands = vec![command];
+        let taken = self.handle.submit(Submission { ticket, commands });
+        if taken.is_err() {
+            self.replies.forget(ticket);
+        }
+        taken
+    }
+
     /// What the engine would say to a command now; nothing is changed.
     ///
     /// # Errors

@@ -6,13 +6,17 @@
 //! events only. Not here: books, orders, prices of trades (`fanout`, `projector`), balances and
 //! fees (the engine is looked at).
 
+mod sessions;
+
+pub use sessions::SessionTable;
+
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use engine::clearing::{Asset, Clearing, Custodian, factors};
 use engine::command::{
     Body, Command, CreateAsset, CreateCustodian, CreateInstrument, CreateVenue, Demonstration,
-    InstrumentTerms, Scope, Sequenced, SetCalendar, SetClearing,
+    InstrumentTerms, Scope, Sequenced, SetCalendar, SetClearing, SwitchCommand,
 };
 use engine::engine::Engine;
 use engine::event::Event;
@@ -182,8 +186,8 @@ pub struct Tables {
     pub custodians: Names<Custodian>,
     /// The instruments with clearing.
     pub cleared: HashMap<InstrumentId, ClearedEntry>,
-    /// Public ids of sessions, by handle; different principals may use the same one.
-    pub sessions: Vec<Name>,
+    /// Sessions.
+    pub sessions: SessionTable,
 }
 
 impl Tables {
@@ -238,8 +242,12 @@ impl Tables {
         tables.add_parties(engine.parties());
         tables.add_venues(engine.venues());
         tables.add_clearing(engine.clearing());
-        let sessions = engine.sessions().iter();
-        tables.sessions = sessions.map(|(_, session)| session.name).collect();
+        for (id, session) in engine.sessions().iter() {
+            tables.sessions.add(id, session.principal, session.name);
+        }
+        for (id, chosen) in engine.switches().sessions() {
+            tables.sessions.choose(id, chosen.on_disconnect);
+        }
         tables
     }
 
@@ -318,10 +326,9 @@ impl Tables {
                     }
                 }
                 Event::SessionOpened(opened) => {
-                    if let Body::OpenSession(open) = &command.body
-                        && self.sessions.len() == opened.session.place()
-                    {
-                        self.sessions.push(open.name);
+                    if let Body::OpenSession(open) = &command.body {
+                        let principal = command.envelope.principal;
+                        self.sessions.add(opened.session, principal, open.name);
                     }
                 }
                 Event::StatusChanged(changed) => self.set_status(changed.scope, changed.status),
@@ -339,8 +346,15 @@ impl Tables {
                 | Event::Operation(_)
                 | Event::Duplicate(_)
                 | Event::Custody(_)
+                | Event::Standing(_)
+                | Event::Limits(_)
+                | Event::Receipt(_)
+                | Event::Correction(_)
+                | Event::Credit(_)
+                | Event::Settlement(_)
                 | Event::EpochBegan(_)
-                | Event::Quarantined(_) => {}
+                | Event::Quarantined(_)
+                | Event::Switch(_) => {}
             }
         }
     }
@@ -381,6 +395,9 @@ impl Tables {
                 if let Some(custodian) = self.custodians.get_mut(close.custodian.index()) {
                     custodian.closed_through = Some(close.date);
                 }
+            }
+            (Body::Switch(SwitchCommand::SetDisconnectPolicy(set)), _) => {
+                self.sessions.choose(set.session, set.on_disconnect);
             }
             (Body::SetSchedule(new), _) => {
                 if let Some(venue) = self.venues.get_mut(new.venue.index()) {

@@ -52,6 +52,12 @@ pub enum Kind {
     Asset,
     /// A custodian.
     Custodian,
+    /// A warehouse receipt.
+    Receipt,
+    /// A trade.
+    Trade,
+    /// A session.
+    Session,
 }
 
 impl Kind {
@@ -67,6 +73,9 @@ impl Kind {
             Self::Order => "order",
             Self::Asset => "asset",
             Self::Custodian => "custodian",
+            Self::Receipt => "receipt",
+            Self::Trade => "trade",
+            Self::Session => "session",
         }
     }
 
@@ -82,6 +91,9 @@ impl Kind {
             Self::Order => RejectReason::UnknownOrder,
             Self::Asset => RejectReason::UnknownAsset,
             Self::Custodian => RejectReason::UnknownCustodian,
+            Self::Receipt => RejectReason::UnknownReceipt,
+            Self::Trade => RejectReason::UnknownTrade,
+            Self::Session => RejectReason::UnknownSession,
         }
     }
 }
@@ -251,6 +263,7 @@ impl From<Failure> for Status {
 }
 
 /// What a person may do about a reject; shown as the `text` of a report.
+#[expect(clippy::too_many_lines, reason = "a table with an arm a reason")]
 pub const fn advice(reason: RejectReason) -> &'static str {
     use RejectReason as R;
     match reason {
@@ -264,6 +277,17 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::UnknownAccount => "no such account; create it through Operations",
         R::UnknownParticipant => "no such participant; create it through Operations",
         R::UnknownOwner => "no such beneficial owner; create it through Operations",
+        R::ParticipantSuspended => "the participant is suspended or closed; cancels are taken",
+        R::AccountSuspended => "the account is suspended; cancels and deposits are taken",
+        R::AccountClosed => "the account is closed for ever; use another",
+        R::NotPermitted => {
+            "the venue admits members only, and the participant's roles there do not cover this \
+             side; see Accounts.GetStanding"
+        }
+        R::KillSwitch => {
+            "an operator stopped the session, the account, the participant or the venue; cancels \
+             pass, and Operations.ListKillSwitches says what is engaged"
+        }
         R::UnknownInstrument => "no such instrument; MarketData.ListInstruments lists them",
         R::UnknownVenue => "no such venue; Operations.ListVenues lists them",
         R::UnknownCalendar => "no such calendar; create it with SetCalendar",
@@ -271,6 +295,8 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::UnknownAsset => "no such asset; Accounts.ListAssets lists them",
         R::UnknownCustodian => "no such custodian; Accounts.ListCustodians lists them",
         R::UnknownInstruction => "no such pending instruction; it may have been answered",
+        R::UnknownReceipt => "no such warehouse receipt of this account; see Accounts.ListReceipts",
+        R::UnknownTrade => "no such trade; give the trade_id of its execution reports",
         R::MarketClosed => "the phase takes no new orders and no replaces; wait for the next",
         R::PhaseNoCancel => "the phase takes no cancels; wait for the next",
         R::Halted => "trading is halted or suspended; wait until it is resumed",
@@ -284,6 +310,17 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::RegimeConflict => "these regimes cannot stand on one venue",
         R::LicenceRequired => "the regime asks for a licence; give it, or a demonstration venue",
         R::ModelNotAvailable => "the venue does not offer this way of trading",
+        R::NotQualified => {
+            "the venue admits qualified investors only; an operator gives the role with SetRoles"
+        }
+        R::TPlusN => {
+            "too few trading days lie between this and the owner's trade of the other side, or it \
+             has a live order there; see Accounts.GetSettlement"
+        }
+        R::MaxHolders => {
+            "as many owners hold the goods, or may, as the law or the operator allows; see \
+             Accounts.GetSettlement"
+        }
         R::InvalidCombination => "order type, time in force and instructions do not go together",
         R::PriceSign => "a price has a sign the instrument does not allow, or one is missing",
         R::Quantity => "the quantity must be above zero",
@@ -296,9 +333,24 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::OrderValue => "price x quantity is worth more than 2^52 smallest units of the money",
         R::StaticBand => "a price lies outside the band around the reference price",
         R::DynamicBand => "the price lies too far from the last trade",
+        R::Throttled => {
+            "more new orders and replaces than the account or its participant may send; cancels \
+             are taken; see Accounts.GetRiskLimits"
+        }
+        R::OrderToTrade => {
+            "more new orders and replaces today than the account's trades allow; cancels are \
+             taken; see Accounts.GetRiskLimits"
+        }
         R::OpenOrders => "the exchange holds as many orders as it may",
         R::StopOrders => "the instrument holds as many waiting stops as it may",
         R::PriceLevels => "the book holds as many price levels as it may",
+        R::AccountOrders => {
+            "the account or its participant has as many live orders as it may; see \
+             Accounts.GetRiskLimits"
+        }
+        R::PositionLimit => {
+            "the account's goods and live buys would pass its limit; see Accounts.GetRiskLimits"
+        }
         R::PostOnlyWouldTake => "the order would have traded at once, and is post-only",
         R::FokUnfillable => "the whole quantity could not trade at once",
         R::MinQuantity => "less than min_quantity could trade at once",
@@ -316,6 +368,31 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::ApproverRequired => "context.approver must name another principal than the sender",
         R::CustodyDateClosed => "the custodian's business_date is closed; use a later one",
         R::ReferenceUsed => "the custodian's reference was used on that date; use another",
+        R::NotEmpty => {
+            "there are live orders, balances or pending instructions, or accounts not closed"
+        }
         R::AmountLimit => "more than 2^60 smallest units of the asset would be in circulation",
+        R::ReceiptEncumbered => {
+            "the receipt is listed, pledged, frozen or locked; who may lift it must do so first"
+        }
+        R::ReceiptNumberUsed => "the warehouse has given the number before; use another",
+        R::ReceiptEnded => "the receipt was split, merged, cancelled or pooled",
+        R::ReceiptNotEncumbered => "nothing encumbers the receipt",
+        R::TradeTooOld => {
+            "the trade is of a trading day before the last, or too many were made since"
+        }
+        R::AlreadyBusted => "the trade was busted before; nothing of it is left",
+        R::TransferUsed => "this half of the transfer was done before; there is nothing to do",
+        R::CreditInUse => {
+            "what is drawn would not be covered by the line and the collateral left; repay first"
+        }
+        R::NoCredit => "the account has no credit in that currency; see Accounts.GetCredit",
+        R::NotCollateral => {
+            "the goods have no haircut for that currency, or 16 kinds of goods are pledged for it"
+        }
+        R::UnsettledFull => {
+            "as many accounts wait for settlement, or may, as the exchange has rows for"
+        }
+        R::InvestorsFull => "the exchange remembers as many owners' trades and holdings as it may",
     }
 }

@@ -6,15 +6,26 @@
 //! so a retry is recognised. Not here: rules about what a command means (the engine), rights.
 
 mod clearing;
+mod correction;
+mod credit;
 mod fields;
+mod limits;
 mod operations;
 mod orders;
+mod receipts;
 mod session;
+mod settlement;
+mod standing;
+mod switch;
 mod timetable;
 
 pub use clearing::posting_place;
+pub use correction::trade_id;
+pub use credit::{Collateral, HalfOf};
 pub use fields::{Fields, Prefix, at};
 pub use operations::{Operation, operation};
 pub use orders::{OrderName, cancel, mass_cancel, order_id, order_name, replace, submit};
+pub use receipts::receipt;
 pub use session::{open_session, session_batch};
+pub use switch::{arm_dead_man, disconnect_policy, session_disconnected, session_named};
 pub use timetable::{calendar_hash, date};

@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 
 use engine::command::{Body, Command, Identity, Sequenced};
 use engine::engine::Engine;
-use engine::event::Event;
+use engine::event::{Event, SwitchEvent};
 use engine::runtime::{Released, Sink};
 use engine::types::Sequence;
 
@@ -77,6 +77,11 @@ impl Hub {
         let last_trade = |id| history.last_trade(id).ok().flatten().map(|row| row.trade);
         let market = Market::from_engine(engine, epoch, last_trade);
         let market = market.map_err(|error| error.to_string())?;
+        let past = history.clone();
+        let market = market.with_past(Box::new(move |trade| {
+            let row = past.trade(trade.sequence.value(), trade.index);
+            row.ok().flatten().map(|row| row.trade)
+        }));
         let words = self.outlets.last_words.clone();
         let fatal = Box::new(move |text: &str| words.end(text));
         Mirror::start(market, fatal).map_err(|error| error.to_string())
@@ -88,7 +93,10 @@ impl Hub {
         let tables = directory.read();
         let mut sessions: BTreeMap<u64, SessionDelivery> = BTreeMap::new();
         for (command, ticket, events) in released.iter() {
-            let Some(ticket) = ticket else { continue };
+            let Some(ticket) = ticket else {
+                self.deliveries.extend(fired(command, events));
+                continue;
+            };
             if let Some(number) = session_of(ticket) {
                 let delivery = sessions.entry(number).or_default();
                 delivery.reports.durable_sequence = released.durable.value();
@@ -102,6 +110,20 @@ impl Hub {
             .map(|(number, delivery)| Delivery::Session(number, delivery));
         self.deliveries.extend(sessions);
     }
+}
+
+/// Word for the sessions whose dead-man timers a tick fired.
+fn fired(command: &Sequenced<Command>, events: &[Event]) -> impl Iterator<Item = Delivery> {
+    let sequence = command.sequence;
+    let ticked = command.value.body == Body::Tick;
+    let events = events.iter().filter(move |_| ticked);
+    events.filter_map(move |event| {
+        if let Event::Switch(SwitchEvent::Fired(session)) = event {
+            Some(Delivery::Fired(*session, sequence))
+        } else {
+            None
+        }
+    })
 }
 
 /// Adds a session command's reports to its connection's delivery.

@@ -9,10 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use engine::clearing::postings::{self, Posting, PostingKind};
-use engine::clearing::{Clearing, Holder};
-use engine::command::Direction;
+use engine::clearing::{Clearing, Holder, business_date};
+use engine::command::{AssetClass, Command, Direction, Sequenced};
 use engine::engine::Engine;
-use engine::event::{CustodyReport, CustodyStatus, Event};
+use engine::event::{
+    CorrectionEvent, CustodyReport, CustodyStatus, Event, ReceiptAct, ReceiptReport,
+};
 use engine::limits::Limits;
 use engine::recovery::replay_from;
 use engine::runtime::{Released, StartError};
@@ -27,15 +29,27 @@ pub struct Span {
     pub until: Option<Time>,
 }
 
+/// Business dates are those of UTC+8.
+const EAST_NANOSECONDS: i64 = 8 * 3_600 * 1_000_000_000;
+/// A day.
+pub const DAY_NANOSECONDS: i64 = 24 * 3_600 * 1_000_000_000;
+
+/// When a business date begins, given in days from 1970-01-01, if that can be told.
+pub fn begins(days: i64) -> Option<Time> {
+    Time::new(days.checked_mul(DAY_NANOSECONDS)? - EAST_NANOSECONDS)
+}
+
 /// How many kinds of posting there are.
-const KINDS: usize = 5;
+const KINDS: usize = 8;
 
 /// What one holder had of one asset, what moved, and what it has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Account {
     /// Before the span, in minor units.
     pub opening: i64,
-    /// What moved in the span, by kind: deposits, withdrawals, money and goods of trades, fees.
+    /// What moved in the span, by kind: deposits, withdrawals, money of trades, goods of trades and
+    /// of receipts handed on, fees (of busts and corrections and what is owed since with those of
+    /// trades), draws and repayments of credit, transfers.
     pub moved: [i64; KINDS],
     /// What moved after the span.
     later: i64,
@@ -204,14 +218,27 @@ fn take(
                     };
                     let venue = engine.venues().venue_of(trade.instrument);
                     let moved = postings::of_trade(trade, cleared, venue);
-                    moved.for_each(|posting| post(accounts, when, &posting));
+                    moved.for_each(|posting| post(accounts, when, engine, &posting));
+                }
+                Event::Correction(correction) => {
+                    correct(accounts, when, engine, correction);
                 }
                 Event::Custody(report) => {
                     let moved = postings::of_custody(report);
-                    moved.for_each(|posting| post(accounts, when, &posting));
+                    moved.for_each(|posting| post(accounts, when, engine, &posting));
                     if when == When::Inside && report.status == CustodyStatus::Executed {
                         references.push(*report);
                     }
+                }
+                Event::Receipt(report) => {
+                    let moved = postings::of_receipt(report);
+                    moved.for_each(|posting| post(accounts, when, engine, &posting));
+                    let reference = receipt_reference(command, report);
+                    references.extend(reference.filter(|_| when == When::Inside));
+                }
+                Event::Credit(event) => {
+                    let moved = postings::of_credit(event);
+                    moved.for_each(|posting| post(accounts, when, engine, &posting));
                 }
                 // Nothing of these moves anything.
                 Event::Report(_)
@@ -226,11 +253,47 @@ fn take(
                 | Event::StatusChanged(_)
                 | Event::ReferencePrice(_)
                 | Event::DayRolled(_)
+                | Event::Standing(_)
+                | Event::Limits(_)
+                | Event::Settlement(_)
                 | Event::EpochBegan(_)
-                | Event::Quarantined(_) => {}
+                | Event::Quarantined(_)
+                | Event::Switch(_) => {}
             }
         }
     }
+}
+
+/// A receipt that was registered or cancelled is the keeper's reference for the goods it took in
+/// or handed out: its number, on the day of the command at UTC+8.
+fn receipt_reference(
+    command: &Sequenced<Command>,
+    report: &ReceiptReport,
+) -> Option<CustodyReport> {
+    let direction = match report.act {
+        ReceiptAct::Registered => Direction::Deposit,
+        ReceiptAct::Cancelled => Direction::Withdrawal,
+        ReceiptAct::Drawn
+        | ReceiptAct::Encumbered(_)
+        | ReceiptAct::Lifted(_)
+        | ReceiptAct::Split { .. }
+        | ReceiptAct::Part { .. }
+        | ReceiptAct::Merged { .. }
+        | ReceiptAct::Whole { .. }
+        | ReceiptAct::Transferred { .. }
+        | ReceiptAct::Pooled => return None,
+    };
+    Some(CustodyReport {
+        instruction: command.sequence,
+        account: report.account,
+        asset: report.asset,
+        custodian: report.warehouse,
+        direction,
+        amount: report.amount,
+        status: CustodyStatus::Executed,
+        reference: report.number,
+        business_date: business_date(command.time),
+    })
 }
 
 /// Where a command lies to the span.
@@ -241,23 +304,47 @@ enum When {
     After,
 }
 
-fn post(accounts: &mut Accounts, when: When, posting: &Posting) {
+/// Takes in what a bust, a correction or a repayment moved.
+fn correct(accounts: &mut Accounts, when: When, engine: &Engine, event: &CorrectionEvent) {
+    let event = match event {
+        CorrectionEvent::Busted(event) | CorrectionEvent::Corrected(event) => event,
+        CorrectionEvent::Repaid(repaid) => {
+            let moved = postings::of_repaid(repaid);
+            return moved.for_each(|posting| post(accounts, when, engine, &posting));
+        }
+    };
+    if let Some(cleared) = engine.clearing().terms(event.instrument) {
+        let venue = engine.venues().venue_of(event.instrument);
+        let moved = postings::of_correction(event, cleared, venue);
+        moved.for_each(|posting| post(accounts, when, engine, &posting));
+    }
+}
+
+fn post(accounts: &mut Accounts, when: When, engine: &Engine, posting: &Posting) {
     let account = accounts.entry((posting.asset, posting.holder)).or_default();
     match when {
         When::Before => account.opening += posting.amount,
-        When::Inside => account.moved[kind(posting.kind)] += posting.amount,
+        When::Inside => account.moved[kind(engine, posting)] += posting.amount,
         When::After => account.later += posting.amount,
     }
 }
 
-/// A kind's place in [`Account::moved`].
-const fn kind(kind: PostingKind) -> usize {
-    match kind {
+/// A kind's place in [`Account::moved`]; corrections count with the trades they correct.
+fn kind(engine: &Engine, posting: &Posting) -> usize {
+    match posting.kind {
         PostingKind::Deposit => 0,
         PostingKind::Withdrawal => 1,
-        PostingKind::TradeMoney => 2,
-        PostingKind::TradeGoods => 3,
-        PostingKind::Fee => 4,
+        PostingKind::TradeMoney | PostingKind::CorrectionMoney => 2,
+        PostingKind::TradeGoods | PostingKind::Receipt | PostingKind::CorrectionGoods => 3,
+        PostingKind::Fee | PostingKind::CorrectionFee => 4,
+        PostingKind::Owed | PostingKind::Repaid => {
+            let asset = engine.clearing().assets().asset(posting.asset);
+            let goods = asset.is_some_and(|asset| matches!(asset.class, AssetClass::Goods { .. }));
+            if goods { 3 } else { 2 }
+        }
+        PostingKind::Draw => 5,
+        PostingKind::Repayment => 6,
+        PostingKind::Transfer => 7,
     }
 }
 
@@ -275,7 +362,7 @@ mod tests {
     fn agreeing() -> Reconciliation {
         let account = |opening, deposit, ledger| Account {
             opening,
-            moved: [deposit, 0, 0, 0, 0],
+            moved: [deposit, 0, 0, 0, 0, 0, 0, 0],
             later: 0,
             ledger,
         };

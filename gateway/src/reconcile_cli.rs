@@ -15,17 +15,13 @@ use engine::types::{AssetId, Sequence, Time};
 
 use crate::config::ReconcileArguments;
 use crate::from_proto::date;
-use crate::reconcile::{Account, Disagreement, Reconciliation, Span};
+use crate::reconcile::{Account, Disagreement, Reconciliation, Span, begins};
 use crate::to_proto::decimal_text;
 
 /// What the exit status says.
 const AGREES: u8 = 0;
 const DIFFERS: u8 = 1;
 const NOT_LOOKED_AT: u8 = 2;
-
-/// Business dates are those of UTC+8.
-const EAST_NANOSECONDS: i64 = 8 * 3_600 * 1_000_000_000;
-const DAY_NANOSECONDS: i64 = 24 * 3_600 * 1_000_000_000;
 
 /// Why a reconciliation ended early.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +84,6 @@ fn reconcile(arguments: &ReconcileArguments, out: &mut impl Write) -> Result<u8,
 
 /// The span of a business date at UTC+8.
 fn day(text: &str) -> Option<Span> {
-    let begins = |days: i64| Time::new(days * DAY_NANOSECONDS - EAST_NANOSECONDS);
     let days = i64::from(date(text)?);
     Some(Span {
         from: begins(days)?,
@@ -105,12 +100,17 @@ fn print_asset(
 ) -> io::Result<()> {
     let words = Words { found, asset };
     let (mut accounts, mut fees, mut custody) = ([0; 2], [0; 2], [0; 2]);
+    let mut owed = [0; 2];
+    let (mut lent, mut transit) = (None, None);
     let (mut moved_in, mut moved_out) = (0, 0);
     for (holder, account) in found.holders(asset) {
         let sums = match holder {
             Holder::Account(_) => &mut accounts,
             Holder::Venue(_) => &mut fees,
             Holder::Custodian(_) => &mut custody,
+            Holder::Receivable(_) => &mut owed,
+            Holder::Credit(_) => lent.get_or_insert([0; 2]),
+            Holder::Transit(_) => transit.get_or_insert([0; 2]),
         };
         sums[0] += account.opening;
         sums[1] += account.closing();
@@ -121,19 +121,37 @@ fn print_asset(
     }
     let references = found.references.iter();
     let references = references.filter(|one| one.asset == asset).count();
+    // What is owed since busts is in accounts and at no custodian.
+    let owed = if owed == [0, 0] {
+        String::new()
+    } else {
+        let [before, after] = owed.map(|owed| words.amount(-owed));
+        format!(" owed opening {before} closing {after};")
+    };
+    // Said only of an asset that was ever lent or transferred.
+    let others = |at: usize| {
+        let part = |word: &str, sums: Option<[i64; 2]>| {
+            sums.map_or_else(String::new, |sums| {
+                format!(" {word} {}", words.amount(-sums[at]))
+            })
+        };
+        part("lent", lent) + &part("from other shards", transit)
+    };
     writeln!(
         out,
-        "{}: opening accounts {} fees {} custody {}; in {} out {} ({references} references); \
-         closing accounts {} fees {} custody {}; {}",
+        "{}: opening accounts {} fees {} custody {}{}; in {} out {} ({references} references); \
+         closing accounts {} fees {} custody {}{};{owed} {}",
         words.name(),
         words.amount(accounts[0]),
         words.amount(fees[0]),
         words.amount(-custody[0]),
+        others(0),
         words.amount(moved_in),
         words.amount(moved_out),
         words.amount(accounts[1]),
         words.amount(fees[1]),
         words.amount(-custody[1]),
+        others(1),
         if wrong.is_empty() {
             "agrees"
         } else {
@@ -179,6 +197,17 @@ impl Words<'_> {
                 let custodian = engine.clearing().assets().custodian(id);
                 ("custodian", custodian.map(|custodian| custodian.name))
             }
+            Holder::Receivable(id) => {
+                let account = engine.parties().account(id);
+                ("receivable", account.map(|account| account.name))
+            }
+            Holder::Credit(id) => {
+                let account = engine.parties().account(id);
+                ("credit", account.map(|account| account.name))
+            }
+            Holder::Transit(shard) => {
+                return ["transit".to_owned(), shard.index().to_string()];
+            }
         };
         let name = name.map_or_else(String::new, |name| name.as_str().to_owned());
         [kind.to_owned(), name]
@@ -215,6 +244,9 @@ fn write_accounts(found: &Reconciliation, path: &Path) -> Result<(), CliError> {
         "trade_money",
         "trade_goods",
         "fees",
+        "credit_drawn",
+        "credit_repaid",
+        "transfers",
         "closing",
         "difference",
     ])?;
@@ -233,20 +265,10 @@ fn write_accounts(found: &Reconciliation, path: &Path) -> Result<(), CliError> {
 }
 
 /// An account's numbers in the order of the file.
-fn amounts(account: &Account) -> [i64; 8] {
-    let [deposits, withdrawals, money, goods, fees] = account.moved;
-    let (opening, closing) = (account.opening, account.closing());
-    let difference = account.difference();
-    [
-        opening,
-        deposits,
-        withdrawals,
-        money,
-        goods,
-        fees,
-        closing,
-        difference,
-    ]
+fn amounts(account: &Account) -> impl Iterator<Item = i64> {
+    let ends = [account.closing(), account.difference()];
+    let moved = account.moved;
+    [account.opening].into_iter().chain(moved).chain(ends)
 }
 
 fn write_references(found: &Reconciliation, path: &Path) -> Result<(), CliError> {
@@ -290,6 +312,7 @@ fn write_references(found: &Reconciliation, path: &Path) -> Result<(), CliError>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reconcile::DAY_NANOSECONDS;
 
     #[test]
     fn a_business_date_is_a_day_at_utc_plus_8() {

@@ -14,12 +14,13 @@ use std::time::Instant;
 
 use engine::event::Event;
 use engine::runtime::Ticket;
+use engine::types::{Sequence, SessionId};
 use proto::v1;
 use tokio::sync::{Notify, oneshot};
 
 use crate::session::Connection;
 use crate::telemetry::Telemetry;
-use crate::to_proto::Place;
+use crate::to_proto::{Place, fired};
 
 /// Tickets of session connections have this bit; the rest is the connection's number.
 const SESSION_BIT: u64 = 1 << 63;
@@ -40,6 +41,8 @@ pub enum Delivery {
     Call(Ticket, Answer),
     /// Reports for a session's connection.
     Session(u64, SessionDelivery),
+    /// Word that a session's dead-man timer fired at this place, for whoever serves it.
+    Fired(SessionId, Sequence),
 }
 
 /// Reports for a session's connection, of commands that are durable now.
@@ -141,6 +144,7 @@ impl Replies {
                 match delivery {
                     Delivery::Call(ticket, answer) => self.answer(ticket, answer),
                     Delivery::Session(number, delivery) => self.report(number, delivery),
+                    Delivery::Fired(session, sequence) => self.fired(session, sequence),
                 }
             }
         }
@@ -162,6 +166,22 @@ impl Replies {
             self.telemetry.answered(done.since.elapsed(), count);
             // A caller that went away learns the answer by its id.
             let _ = done.reply.send(done.answers);
+        }
+    }
+
+    fn fired(&self, session: SessionId, sequence: Sequence) {
+        let connections = lock(&self.connections);
+        let mut serving = connections.values();
+        let serving = serving.find(|one| one.session() == Some(session)).cloned();
+        drop(connections);
+        if let Some(connection) = serving {
+            let reports = v1::SessionReports {
+                durable_sequence: sequence.value(),
+                dead_man: vec![fired(sequence)],
+                ..v1::SessionReports::default()
+            };
+            let commands = 0;
+            connection.deliver(SessionDelivery { reports, commands }, &self.telemetry);
         }
     }
 

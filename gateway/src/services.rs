@@ -6,15 +6,23 @@
 mod accounts;
 mod answers;
 mod balances;
+mod corrections;
+mod credit;
 mod executions;
+mod follow;
 mod looks;
 mod market_data;
 mod operations;
 mod order_entry;
 mod pages;
+mod parties;
 mod postings;
+mod receipts;
+mod settlement;
 mod standing;
+mod statements;
 mod streams;
+mod switches;
 mod trades;
 pub mod unread;
 

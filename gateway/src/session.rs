@@ -80,8 +80,30 @@ async fn serve(
     };
     connection.drained().await;
     connection.close(close);
-    exchange.sessions.detach(&connection);
     exchange.replies.disconnect(&connection);
+    detach(&exchange, &connection).await;
+}
+
+/// Nobody serves the session from now on, unless a newer connection does; one that cancels on
+/// disconnect is told so, until the engine takes it or a newer connection comes.
+async fn detach(exchange: &Exchange, connection: &Arc<Connection>) {
+    loop {
+        let told = exchange.sessions.detach(connection, |principal, name| {
+            let directory = exchange.directory.read();
+            let Some(session) = directory.sessions.cancelling(principal, name) else {
+                return Ok(());
+            };
+            let gone = from_proto::session_disconnected(session, principal);
+            exchange.admission.tell(gone)
+        });
+        match told {
+            // A start of the exchange cancels for all sessions that asked for it.
+            Ok(()) | Err(Refused::Stopping) => return,
+            Err(Refused::Full | Refused::ClockHeld | Refused::DiskLow) => {
+                tokio::time::sleep(RETRY_AFTER).await;
+            }
+        }
+    }
 }
 
 /// Reads the connection until it ends; answers why the server ends it, if the server does.
@@ -98,11 +120,12 @@ async fn read(
     else {
         return Some(Close::NOT_OPENED);
     };
+    let cancels = request.cancel_on_disconnect;
     let command = match from_proto::open_session(&request, principal) {
         Ok(command) => command,
         Err(failure) => return connection.fail(failure.into()),
     };
-    let mut open = match Open::begin(exchange, connection, principal, command).await {
+    let mut open = match Open::begin(exchange, connection, principal, command, cancels).await {
         Ok(open) => open,
         Err(Ended::Close(close)) => return Some(close),
         Err(Ended::Status(status)) => return connection.fail(status),
@@ -151,6 +174,7 @@ impl<'a> Open<'a> {
         connection: &'a Arc<Connection>,
         principal: PrincipalId,
         (name, command): (Name, Command),
+        cancels: Option<bool>,
     ) -> Result<Self, Ended> {
         exchange
             .sessions
@@ -164,14 +188,20 @@ impl<'a> Open<'a> {
         let Event::SessionOpened(opened) = answer.event else {
             return Err(Ended::Close(why_not_opened(answer.event)));
         };
+        if let Some(cancels) = cancels {
+            let policy = from_proto::disconnect_policy(opened.session, cancels, principal);
+            let set = exchange.admission.submit(Payer::Operator, policy).await;
+            set.map_err(|failure: Failure| Ended::Status(failure.into()))?;
+        }
         exchange.replies.connect(Arc::clone(connection));
-        connection.open(&v1::SessionOpened {
+        let answered = v1::SessionOpened {
             watermark: opened.watermark,
             credit: CREDIT,
             epoch: answer.place.epoch,
             shard: answer.place.shard,
             durable_sequence: answer.place.sequence.value(),
-        });
+        };
+        connection.open(opened.session, &answered);
         Ok(Self {
             exchange,
             connection,

@@ -6,7 +6,12 @@
 
 mod clearing;
 mod history;
+mod limits;
+mod receipts;
 mod session;
+mod settlement;
+mod standing;
+mod switch;
 mod venue;
 
 use engine::command::{InstrumentTerms, Scope};
@@ -23,10 +28,15 @@ use crate::directory::Tables;
 
 pub use clearing::{
     amount_text, asset, asset_is_demonstration, asset_name, custodian, custodian_name, date_text,
-    fee_rates, instruction, money_name, money_text, posting, posting_place_text,
+    fee_rates, instruction, money_name, money_text, posted_units, posting, posting_place_text,
 };
 pub use history::{client_order_id, execution_report, order};
+pub use limits::{risk_limits, risk_usage};
+pub use receipts::{receipt, receipt_act};
 pub use session::session_reports;
+pub use settlement::{settlement, unsettled};
+pub use standing::{standing, venue_roles};
+pub use switch::{engaged, fired, released};
 pub use venue::venue;
 
 /// Where in the exchange's history an event stands.
@@ -181,6 +191,9 @@ pub const fn cause(cause: Cause) -> v1::Cause {
         Cause::TimeOver => v1::Cause::TimeOver,
         Cause::PriceSet => v1::Cause::PriceSet,
         Cause::NotPlaced => v1::Cause::NotPlaced,
+        Cause::KillSwitch => v1::Cause::KillSwitch,
+        Cause::Disconnected => v1::Cause::Disconnected,
+        Cause::DeadMan => v1::Cause::DeadMan,
     }
 }
 

@@ -56,6 +56,7 @@ const fn kind(event: &Wire) -> &'static str {
         Wire::Heartbeat(_) => "heartbeat",
         Wire::Resync(_) => "resync",
         Wire::Uncrossed(_) => "uncrossed",
+        Wire::TradeCorrection(_) => "trade correction",
     }
 }
 

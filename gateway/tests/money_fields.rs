@@ -376,7 +376,10 @@ proptest! {
         }
         decode!(
             CreateAssetRequest, CreateCustodianRequest, SetClearingRequest, SetFeesRequest,
-            SetTierRequest, InstructRequest, AcknowledgeInstructionRequest, CloseCustodyDateRequest
+            SetTierRequest, InstructRequest, AcknowledgeInstructionRequest, CloseCustodyDateRequest,
+            RegisterReceiptRequest, DrawReceiptRequest, EncumberReceiptRequest, LiftReceiptRequest,
+            SplitReceiptRequest, MergeReceiptsRequest, TransferReceiptRequest,
+            CancelReceiptRequest, PoolReceiptRequest
         );
     }
 

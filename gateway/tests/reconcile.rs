@@ -9,8 +9,17 @@ mod support;
 
 use std::path::Path;
 
+use engine::SEMANTICS_VERSION;
+use engine::command::{Body, Command, Envelope, Identity, Sequenced};
+use engine::engine::Engine;
+use engine::event::Events;
+use engine::journal::record::Chain;
+use engine::limits::Limits;
+use engine::snapshot::{self, Snapshot, Stamp};
+use engine::types::{PrincipalId, Sequence, Time};
 use folders::contents;
 use proto::v1;
+use sanjiang_gateway::to_proto::date_text;
 use support::clearing::{deposit, make_clearing, withdrawal};
 use support::{House, limit};
 
@@ -77,7 +86,8 @@ async fn every_asset_agrees_and_nothing_changes() {
     assert_eq!(lines.len(), 2, "{said}");
 
     let rows = std::fs::read_to_string(&csv).expect("a file");
-    let of_a = "CNY,account,A,0.00,20000.00,-1000.00,-5000.00,0.00,-1.00,13999.00,0.00";
+    let of_a =
+        "CNY,account,A,0.00,20000.00,-1000.00,-5000.00,0.00,-1.00,0.00,0.00,0.00,13999.00,0.00";
     assert!(rows.lines().any(|row| row == of_a), "{rows}");
     let rows = std::fs::read_to_string(&references).expect("a file");
     assert_eq!(rows.lines().count(), 5, "{rows}");
@@ -100,4 +110,75 @@ async fn a_day_on_which_nothing_moved_has_its_opening_and_no_date_is_said_so() {
     assert_eq!(status, 2);
     assert!(said.contains("2099-02-30"), "{said}");
     assert!(said.contains("like 2026-11-29"), "{said}");
+}
+
+/// A snapshot of older rules, from long ago, before the folder's own: what a folder of an upgraded
+/// exchange looks like to a day between the two.
+fn keep_one_of_older_rules(data: &Path) {
+    let mut engine = Engine::new(Limits::default());
+    for index in 1..=4 {
+        let command = Sequenced {
+            sequence: Sequence::new(index),
+            time: Time::new(5 * 86_400_000_000_000).expect("in bounds"),
+            value: Command {
+                envelope: Envelope {
+                    principal: PrincipalId::LOCAL,
+                    identity: Identity::Internal,
+                    valid_until: None,
+                    authority: None,
+                },
+                body: Body::SessionsLost,
+            },
+        };
+        engine.apply(&command, &mut Events::default());
+    }
+    let stamp = Stamp {
+        shard: 0,
+        epoch: 1,
+        chain: Chain([7; 32]),
+        semantics: SEMANTICS_VERSION - 1,
+        build: "older".to_owned(),
+    };
+    let folder = data.join("snapshots");
+    snapshot::write(&folder, &Snapshot::of(&engine, &stamp)).expect("written");
+}
+
+/// The business date of the newest snapshot's last command.
+fn last_day(data: &Path) -> String {
+    let kept = snapshot::list(&data.join("snapshots")).expect("a folder");
+    let (_, newest) = kept.first().expect("a snapshot");
+    let time = snapshot::load(newest).expect("whole").header.time;
+    let days = (time.nanoseconds() + 8 * 3_600_000_000_000) / 86_400_000_000_000;
+    date_text(i32::try_from(days).expect("in bounds"))
+}
+
+#[tokio::test]
+async fn a_day_wholly_before_the_rules_of_this_build_is_refused() {
+    let mut house = traded().await;
+    house.stop().await;
+    let data = house.folder.path().join("data");
+    keep_one_of_older_rules(&data);
+    let before = contents(&data);
+    let (status, said) = reconcile(&data, &["--date", "1970-02-01"]);
+    assert_eq!(status, 2, "{said}");
+    assert!(
+        said.starts_with("the day lies before command ")
+            && said.contains("where the rules of this build begin")
+            && said.contains("reconcile it with the build that wrote it"),
+        "{said}"
+    );
+    // The day of the last command begins before the place: it is reconciled from there on, and that
+    // is said. For a later day, or without one, nothing of older rules is in the way.
+    let (status, said) = reconcile(&data, &["--date", &last_day(&data)]);
+    assert_eq!(status, 0, "{said}");
+    assert!(
+        said.contains("what can be replayed begins after command"),
+        "{said}"
+    );
+    let (status, said) = reconcile(&data, &["--date", "2099-12-31"]);
+    assert_eq!(status, 0, "{said}");
+    let (status, said) = reconcile(&data, &[]);
+    assert_eq!(status, 0, "{said}");
+    assert!(!said.contains("begins after"), "{said}");
+    assert_eq!(contents(&data), before, "nothing changes");
 }

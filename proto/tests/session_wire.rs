@@ -9,11 +9,11 @@ use std::fmt::Debug;
 use prost::Message;
 use sanjiang_proto::v1::{
     Cause, ExecType, Liquidity, OpenSession, OrderStatus, OrderType, SelfTradePrevention,
-    SessionBatch, SessionCancel, SessionClosed, SessionCommand, SessionCredit, SessionDuplicate,
-    SessionMassCancel, SessionMassCancelReport, SessionNewOrder, SessionOpened, SessionRefused,
-    SessionRejectWords, SessionReplace, SessionReport, SessionReports, SessionRequest,
-    SessionResponse, Side, TimeInForce, session_command::Command, session_request::Request,
-    session_response::Response,
+    SessionArmDeadMan, SessionBatch, SessionCancel, SessionClosed, SessionCommand, SessionCredit,
+    SessionDeadMan, SessionDuplicate, SessionMassCancel, SessionMassCancelReport, SessionNewOrder,
+    SessionOpened, SessionRefused, SessionRejectWords, SessionReplace, SessionReport,
+    SessionReports, SessionRequest, SessionResponse, Side, TimeInForce, session_command::Command,
+    session_request::Request, session_response::Response,
 };
 
 /// 2026-11-23T01:30:00Z, a Monday's opening in Shanghai.
@@ -184,10 +184,15 @@ fn every_request_comes_back_as_it_went() {
             }),
             0,
         ),
+        command(
+            Command::ArmDeadMan(SessionArmDeadMan { timeout_ms: 60_000 }),
+            0,
+        ),
     ];
     let open = OpenSession {
         session_id: "desk-1".into(),
         last_client_sequence: CLIENT_SEQUENCE,
+        cancel_on_disconnect: Some(false),
     };
     for request in [
         Request::Open(open),
@@ -196,6 +201,17 @@ fn every_request_comes_back_as_it_went() {
         round_trip(&SessionRequest {
             request: Some(request),
         });
+    }
+}
+
+fn dead_man() -> SessionDeadMan {
+    SessionDeadMan {
+        engine_sequence: ENGINE_SEQUENCE,
+        client_sequence: CLIENT_SEQUENCE,
+        deadline_ns: TIME_NS,
+        fired: true,
+        reject_code: 102,
+        reject_reason: "INVALID_FIELD".into(),
     }
 }
 
@@ -227,6 +243,7 @@ fn every_response_comes_back_as_it_went() {
             kept_count: 1,
             ..SessionMassCancelReport::default()
         }],
+        dead_man: vec![dead_man()],
     };
     let opened = SessionOpened {
         watermark: CLIENT_SEQUENCE,

@@ -119,6 +119,8 @@ impl Auditor {
             | ExecType::Expired
             | ExecType::Restated
             | ExecType::Trade
+            | ExecType::TradeCancel
+            | ExecType::TradeCorrect
             | ExecType::Triggered => false,
         };
         if !is_answer || report.session_id != self.session_id {

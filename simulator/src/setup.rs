@@ -111,12 +111,6 @@ impl Operator {
     pub const fn new(connection: Connection, run: Run) -> Self {
         Self { connection, run }
     }
-
-    /// The run.
-    pub const fn run(&self) -> &Run {
-        &self.run
-    }
-
     fn context(&self, what: &str) -> OperationContext {
         OperationContext {
             request_id: self.run.id(what),

@@ -173,6 +173,10 @@ async fn a_load_of_each_kind_sets_itself_up_and_is_answered() {
         assert!(summary.held(), "{summary}\n{}", gateway.log());
         assert_eq!((summary.commands, summary.acknowledged), (800, 800));
         assert!(summary.trades > 0 && summary.last_durable_sequence > 800);
+        // The first makes the market that the others find; its four goods and money are counted.
+        let counted = |note: &&String| note.contains("64 accounts have");
+        let counts = summary.notes.iter().filter(counted).count();
+        assert_eq!(counts, if name == "u" { 5 } else { 0 }, "{summary}");
     }
     gateway.signal("-TERM");
 }

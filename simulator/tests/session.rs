@@ -10,6 +10,9 @@ use std::{
 };
 
 use proto::v1::{
+    ArmDeadManSwitchRequest, GetSessionRequest, SessionStanding, SetDisconnectPolicyRequest,
+};
+use proto::v1::{
     BatchOrdersRequest, BatchOrdersResponse, CancelOrderRequest, ExecutionReport, GetOrderRequest,
     ListOrdersRequest, ListOrdersResponse, MassCancelReport, MassCancelRequest, Order,
     ReplaceOrderRequest, SessionBatch, SessionCredit, SessionMassCancel, SessionOpened,
@@ -194,6 +197,27 @@ impl OrderEntry for Server {
         &self,
         _: Request<BatchOrdersRequest>,
     ) -> Result<Response<BatchOrdersResponse>, Status> {
+        not_here()
+    }
+
+    async fn arm_dead_man_switch(
+        &self,
+        _: Request<ArmDeadManSwitchRequest>,
+    ) -> Result<Response<SessionStanding>, Status> {
+        not_here()
+    }
+
+    async fn set_disconnect_policy(
+        &self,
+        _: Request<SetDisconnectPolicyRequest>,
+    ) -> Result<Response<SessionStanding>, Status> {
+        not_here()
+    }
+
+    async fn get_session(
+        &self,
+        _: Request<GetSessionRequest>,
+    ) -> Result<Response<SessionStanding>, Status> {
         not_here()
     }
 

@@ -52,23 +52,37 @@ impl Arena {
         self.rows.len() as u32
     }
 
+    /// The slot that the next order takes, if there is room: the row freed last, else a new one.
+    #[inline]
+    pub(crate) fn next_slot(&self) -> u32 {
+        if self.free == NIL {
+            self.used()
+        } else {
+            self.free
+        }
+    }
+
     /// Makes a row live and returns its slot: the row freed last, else a new one.
     #[inline]
     pub(crate) fn insert(&mut self, row: &Row) -> u32 {
         assert!(self.live < self.max, "the bound is checked before");
         assert!(row.sequence != 0, "a live order has a sequence");
         let slot = if self.free == NIL {
-            self.rows.push(*row);
+            self.rows.push(Row::BLANK);
             self.cold.push(Cold::NONE);
             self.rows.len() as u32 - 1
         } else {
             let slot = self.free;
             self.free = self.rows[slot as usize].next;
-            self.rows[slot as usize] = *row;
             slot
         };
         self.live += 1;
-        self.chain(slot);
+        let head = self.lead(row.account, slot);
+        self.rows[slot as usize] = Row {
+            account_prev: NIL,
+            account_next: head,
+            ..*row
+        };
         slot
     }
 
@@ -227,17 +241,24 @@ impl Arena {
 
     #[inline]
     fn chain(&mut self, slot: u32) {
-        let account = self.row(slot).account as usize;
+        let head = self.lead(self.row(slot).account, slot);
+        let row = self.row_mut(slot);
+        row.account_prev = NIL;
+        row.account_next = head;
+    }
+
+    /// Puts a row before the first of its account's, which is answered.
+    #[inline]
+    fn lead(&mut self, account: u32, slot: u32) -> u32 {
+        let account = account as usize;
         if account >= self.accounts.len() {
             self.accounts.resize(account + 1, NIL);
         }
         let head = std::mem::replace(&mut self.accounts[account], slot);
-        let row = self.row_mut(slot);
-        row.account_prev = NIL;
-        row.account_next = head;
         if head != NIL {
             self.row_mut(head).account_prev = slot;
         }
+        head
     }
 
     #[inline]

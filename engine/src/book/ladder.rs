@@ -148,7 +148,7 @@ impl Ladder {
     fn rank(&self, price: Price) -> i64 {
         match self.side {
             Side::Buy => price.ticks(),
-            Side::Sell => -price.ticks(),
+            Side::Sell => price.ticks().wrapping_neg(),
         }
     }
 
@@ -156,7 +156,7 @@ impl Ladder {
     fn price(&self, rank: i64) -> Price {
         let ticks = match self.side {
             Side::Buy => rank,
-            Side::Sell => -rank,
+            Side::Sell => rank.wrapping_neg(),
         };
         Price::new(ticks).expect("only prices become ranks")
     }
@@ -171,6 +171,12 @@ impl Ladder {
     #[inline]
     pub(crate) fn best(&self) -> Option<Price> {
         (self.levels > 0).then(|| self.price(self.best))
+    }
+
+    /// Whether the best price is at or better than `price` for this side's counterparty.
+    #[inline]
+    pub(crate) fn is_reached(&self, price: Price) -> bool {
+        self.levels > 0 && self.best >= self.rank(price)
     }
 
     /// The level at a price.

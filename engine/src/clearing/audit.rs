@@ -11,9 +11,9 @@ use crate::command::Direction;
 use crate::types::{AssetId, Side};
 
 impl Clearing {
-    /// Checks that each asset sums to zero, that nobody but a custodian is below zero, and that
-    /// what positions hold is what pending withdrawals and `live` orders (slot, side and what is
-    /// left in lots, lot units of its instrument) hold.
+    /// Checks that each asset sums to zero, that nobody but who is outside is below zero, and that
+    /// what positions hold is what receipts, pending withdrawals, collateral, what waits to settle
+    /// and `live` orders (slot, side, what is left in lots, lot units of its instrument) hold.
     ///
     /// # Errors
     /// What does not hold.
@@ -26,12 +26,20 @@ impl Clearing {
             let (sum, outside) = sums.entry(position.asset()).or_default();
             *sum += i128::from(position.balance());
             match position.holder() {
-                Holder::Custodian(_) => {
+                Holder::Custodian(_) | Holder::Credit(_) => {
                     *outside -= i128::from(position.available);
                     if position.held != 0 || position.available > 0 {
-                        return Err("a custodian holds more than it received");
+                        return Err("a custodian or credit has more than it gave");
                     }
                 }
+                Holder::Transit(_) => {
+                    *outside -= i128::from(position.available.min(0));
+                    if position.held != 0 {
+                        return Err("something is held between shards");
+                    }
+                }
+                // Looked at by `audit_corrections`.
+                Holder::Receivable(_) => {}
                 Holder::Account(_) | Holder::Venue(_) => {
                     if position.available < 0 || position.held < 0 {
                         return Err("a position is below zero");
@@ -44,10 +52,63 @@ impl Clearing {
                 return Err("the positions of an asset do not sum to zero");
             }
             if outside != i128::from(self.ledger.circulation(asset).units()) {
-                return Err("what is in circulation is not what custodians hold");
+                return Err("what is in circulation is not what lies below zero");
             }
         }
+        self.receipts.audit()?;
+        self.audit_custody()?;
+        self.audit_corrections()?;
+        self.audit_credit()?;
         self.audit_holds(live)
+    }
+
+    /// A custodian holds what its receipts stand for and what it is asked to hand out.
+    fn audit_custody(&self) -> Result<(), &'static str> {
+        let mut stores = self.receipts.stores();
+        if stores.any(|(custodian, asset)| self.free_at(custodian, asset) < 0) {
+            return Err("a warehouse has more receipts than goods");
+        }
+        Ok(())
+    }
+
+    /// Each credit has its two positions and no other has one; who has drawn has nothing left.
+    fn audit_credit(&self) -> Result<(), &'static str> {
+        if self.ledger.is_touched() {
+            return Err("what became available was not looked at");
+        }
+        for ((account, asset), lent) in &self.credit.lent {
+            let own = self.ledger.find(Holder::Account(*account), *asset);
+            let credit = self.ledger.find(Holder::Credit(*account), *asset);
+            if (own, credit) != (Some(lent.money), Some(lent.credit)) {
+                return Err("credit has no positions");
+            }
+            let (own, drawn) = (
+                self.ledger.position(lent.money),
+                -self.ledger.position(lent.credit).available,
+            );
+            if drawn > 0 && own.available > 0 {
+                return Err("an account that has drawn has something left");
+            }
+            if !own.has_credit() || drawn != lent.told {
+                return Err("credit is not what was told");
+            }
+        }
+        let positions = self.ledger.positions().iter();
+        let (mut marked, mut lenders) = (0, 0);
+        for position in positions {
+            marked += usize::from(position.has_credit());
+            lenders += usize::from(matches!(position.holder(), Holder::Credit(_)));
+        }
+        let credits = self.credit.lent.len();
+        if [marked, lenders] != [credits, credits] {
+            return Err("a position says it has credit and has none");
+        }
+        for (account, money, _) in self.credit.pledges.keys() {
+            if !self.credit.lent.contains_key(&(*account, *money)) {
+                return Err("goods are pledged for no credit");
+            }
+        }
+        Ok(())
     }
 
     fn audit_holds(
@@ -86,12 +147,26 @@ impl Clearing {
                 add(place, one.amount.units());
             }
         }
+        for (_, receipt) in self.receipts.all() {
+            let kept = receipt.kept();
+            let position = self.ledger.position(kept.at());
+            let own = Holder::Account(receipt.account);
+            if position.holder() != own || position.asset() != receipt.asset {
+                return Err("a receipt keeps of another position than its holder's");
+            }
+            add(kept.at(), kept.amount());
+        }
+        for ((account, _, goods), amount) in &self.credit.pledges {
+            let place = self.ledger.find(Holder::Account(*account), *goods);
+            add(place.ok_or("collateral has no position")?, amount.units());
+        }
+        self.settlement.held(&mut add);
         let same = self.ledger.positions().iter().zip(&held);
         if same
             .into_iter()
             .any(|(position, held)| position.held != *held)
         {
-            return Err("a position does not hold what its orders and withdrawals do");
+            return Err("a position does not hold what its orders, withdrawals and collateral do");
         }
         Ok(())
     }

@@ -31,6 +31,16 @@ pub struct Instruction {
     pub amount: Amount,
 }
 
+impl Instruction {
+    /// What it holds of the account while it is pending: a withdrawal all of it.
+    pub const fn held(&self) -> Amount {
+        match self.direction {
+            Direction::Deposit => Amount::ZERO,
+            Direction::Withdrawal => self.amount,
+        }
+    }
+}
+
 /// Pending instructions and the references of open dates.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Custody {
@@ -41,6 +51,16 @@ pub struct Custody {
 }
 
 impl Custody {
+    /// How many instructions wait for their custodian.
+    pub fn pending_used(&self) -> u32 {
+        self.pending.len() as u32
+    }
+
+    /// How many references of open dates are remembered.
+    pub fn references_used(&self) -> u32 {
+        self.references.len() as u32
+    }
+
     pub(super) const fn new(limits: &Limits) -> Self {
         Self {
             pending: BTreeMap::new(),
@@ -73,20 +93,25 @@ pub(crate) struct Known {
     demonstration: Demonstration,
 }
 
-/// Days from 1970-01-01 at UTC+8.
-fn business_date(time: Time) -> i32 {
+/// The day of an instant, in days from 1970-01-01 at UTC+8.
+pub fn business_date(time: Time) -> i32 {
     const DAY: i64 = 86_400_000_000_000;
     const EAST: i64 = 8 * 3_600_000_000_000;
     ((time.nanoseconds() + EAST).div_euclid(DAY)) as i32
 }
 
 impl Clearing {
-    /// Checks an instruction of a known account and changes nothing.
+    /// Checks an instruction of a known account and changes nothing; `lawful` is what the rules of
+    /// settlement say.
     ///
     /// # Errors
-    /// UNKNOWN_ASSET, UNKNOWN_CUSTODIAN, INVALID_FIELD, TOO_MANY, INSUFFICIENT_FUNDS,
-    /// INSUFFICIENT_GOODS, AMOUNT_LIMIT.
-    pub(crate) fn check_instruct(&self, command: &Instruct) -> Result<Known, Reject> {
+    /// UNKNOWN_ASSET, UNKNOWN_CUSTODIAN, INVALID_FIELD, MAX_HOLDERS, TOO_MANY,
+    /// INSUFFICIENT_FUNDS, INSUFFICIENT_GOODS, AMOUNT_LIMIT.
+    pub(crate) fn check_instruct(
+        &self,
+        command: &Instruct,
+        lawful: Result<(), Reject>,
+    ) -> Result<Known, Reject> {
         let asset = self.assets.asset(command.asset);
         let asset = asset.ok_or(RejectReason::UnknownAsset)?;
         let custodian = self.assets.custodian(command.custodian);
@@ -94,6 +119,7 @@ impl Clearing {
         if command.amount.is_zero() || !keeps(custodian, asset) {
             return Err(RejectReason::InvalidField.into());
         }
+        lawful?;
         let holders = [
             Holder::Account(command.account),
             Holder::Custodian(command.custodian),
@@ -131,9 +157,9 @@ impl Clearing {
         })
     }
 
-    /// What a custodian holds and is not yet asked to hand out. Instructions are rare, so the sum
-    /// is not kept.
-    fn free_at(&self, custodian: CustodianId, asset: AssetId) -> i64 {
+    /// What a custodian holds that no receipt stands for and nobody asked it to hand out.
+    /// Instructions are rare, so their sum is not kept.
+    pub(super) fn free_at(&self, custodian: CustodianId, asset: AssetId) -> i64 {
         let place = self.ledger.find(Holder::Custodian(custodian), asset);
         let holds = place.map_or(0, |place| -self.ledger.position(place).available);
         let pending = self.custody.pending.values();
@@ -141,14 +167,19 @@ impl Clearing {
             let own = one.custodian == custodian && one.asset == asset;
             own && one.direction == Direction::Withdrawal
         });
-        holds - asked.map(|one| one.amount.units()).sum::<i64>()
+        let stored = self.receipts.stored(custodian, asset);
+        holds - stored - asked.map(|one| one.amount.units()).sum::<i64>()
     }
 
-    fn check_circulation(&self, asset: AssetId, amount: Amount) -> Result<(), RejectReason> {
-        let sum = self.ledger.circulation(asset).units() + amount.units();
-        Amount::new(sum)
-            .map(|_| ())
-            .ok_or(RejectReason::AmountLimit)
+    pub(super) fn check_circulation(
+        &self,
+        asset: AssetId,
+        amount: Amount,
+    ) -> Result<(), RejectReason> {
+        if amount.units() > self.ledger.free(asset) {
+            return Err(RejectReason::AmountLimit);
+        }
+        Ok(())
     }
 
     /// Enters a checked instruction; a demonstration's custodian answers at once.
@@ -303,7 +334,7 @@ pub(crate) enum Approved {
     No,
 }
 
-fn keeps(custodian: &Custodian, asset: &Asset) -> bool {
+pub(super) fn keeps(custodian: &Custodian, asset: &Asset) -> bool {
     custodian.kind == asset.class.keeper() && custodian.demonstration == asset.demonstration
 }
 

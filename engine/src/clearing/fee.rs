@@ -39,10 +39,23 @@ impl Accrued {
     #[inline]
     #[must_use]
     pub(crate) fn plus(self, value: i64, ppm: i32, lots: i64, per_lot: i64) -> Self {
+        // Narrow where it can be: below 2^40 x 10^5 + 10^6.
+        if per_lot == 0 && value.unsigned_abs() < 1 << 40 {
+            let sum = value.abs() * i64::from(ppm) + i64::from(self.millionths);
+            return Self {
+                whole: self.whole + sum.div_euclid(MILLION),
+                millionths: sum.rem_euclid(MILLION) as u32,
+            };
+        }
+        self.plus_wide(value, ppm, lots, per_lot)
+    }
+
+    #[inline(never)]
+    fn plus_wide(self, value: i64, ppm: i32, lots: i64, per_lot: i64) -> Self {
         let by_value = i128::from(value.unsigned_abs()) * i128::from(ppm);
         let by_lots = i128::from(lots) * i128::from(per_lot) * i128::from(MILLION);
         let sum = by_value + by_lots + i128::from(self.millionths);
-        // Narrow where it can be: a division of 128 bits costs more than the rest of a fee.
+        // A division of 128 bits costs more than the rest of a fee.
         if let Ok(narrow) = i64::try_from(sum) {
             return Self {
                 whole: self.whole + narrow.div_euclid(MILLION),
@@ -87,6 +100,18 @@ impl Accrued {
         };
         charged - self.charged_uncapped(rates)
     }
+
+    /// The most that `lots` more can be charged beyond what they bring in, none of which is there
+    /// yet: what is charged for each lot, and the minimum once. A rate is at most 10 % of a value,
+    /// so that part is always paid out of the proceeds of the same trade.
+    pub(crate) fn fixed(self, lots: i64, rates: &FeeRates) -> i64 {
+        let minimum = if rates.minimum > 0 {
+            (rates.minimum - self.charged_uncapped(rates)).max(0)
+        } else {
+            0
+        };
+        lots * rates.per_lot + minimum
+    }
 }
 
 /// The rate of a kind of fill.
@@ -97,6 +122,35 @@ pub(crate) fn ppm(rates: &FeeRates, liquidity: Liquidity) -> i32 {
         Liquidity::Taker => rates.taker_ppm,
         Liquidity::Auction => rates.auction_ppm,
     }
+}
+
+/// Fees of buyer and seller, raised until they sum to no less than nothing: the lower one, or both
+/// to nothing where both are rebates. So a venue never pays for a trade.
+#[inline]
+pub(crate) fn raised(fees: [i64; 2]) -> [i64; 2] {
+    match fees.map(|fee| fee.max(0)) {
+        [0, 0] => [0, 0],
+        [0, other] => [-other, other],
+        [other, _] => [other, -other],
+    }
+}
+
+/// What a fill is charged that was charged `fee` and is now of other value and lots: the
+/// difference of what either would be charged as an order's only fill, and never a rebate beyond
+/// that of the new one alone.
+pub(crate) fn corrected(
+    rates: &FeeRates,
+    liquidity: Liquidity,
+    fee: i64,
+    [before, after]: [(i64, i64); 2],
+) -> i64 {
+    let ppm = ppm(rates, liquidity);
+    let alone = |(value, lots): (i64, i64)| {
+        let accrued = Accrued::default().plus(value, ppm, lots, rates.per_lot);
+        accrued.charged(rates)
+    };
+    let now = alone(after);
+    (fee + now - alone(before)).max(now.min(0))
 }
 
 /// By tier the place in the table of rates, plus one; zero where none were set. Rates of nothing
@@ -125,7 +179,7 @@ impl Fees {
             venues: Vec::new(),
             instruments: Vec::new(),
             participants: Vec::new(),
-            max: limits.rates_max,
+            max: limits.rates_max.min(Limits::RATES_MAX),
         }
     }
 
@@ -140,33 +194,32 @@ impl Fees {
         (place as usize) < self.table.len()
     }
 
+    /// How many different rates were ever set, those of nothing apart.
+    pub(crate) fn used(&self) -> u32 {
+        self.table.len() as u32 - 1
+    }
+
     /// The tier of a participant.
+    #[inline]
     pub(crate) fn tier(&self, participant: ParticipantId) -> u8 {
         let tier = self.participants.get(participant.place());
         tier.copied().unwrap_or(0)
     }
 
-    /// The rates of an order entered now.
-    #[inline]
-    pub(crate) fn choose(
+    /// The rates of an order entered now, by its participant's tier.
+    pub(crate) fn choose_all(
         &self,
         venue: VenueId,
         instrument: InstrumentId,
-        participant: ParticipantId,
-    ) -> u32 {
-        self.choose_for(venue, instrument, self.tier(participant))
-    }
-
-    /// The rates of an order entered now by a participant of a tier below [`FeeRates::TIERS`].
-    #[inline]
-    pub(crate) fn choose_for(&self, venue: VenueId, instrument: InstrumentId, tier: u8) -> u32 {
-        let tier = usize::from(tier);
+    ) -> [u32; FeeRates::TIERS] {
         let own = self.instruments.get(instrument.place());
         let general = self.venues.get(venue.place());
         let of = |tiers: Option<&Tiers>, tier: usize| tiers.map_or(0, |tiers| tiers[tier]);
-        let choices = [of(own, tier), of(general, tier), of(own, 0), of(general, 0)];
-        let found = choices.into_iter().find(|place| *place != 0);
-        found.map_or(0, |place| place - 1)
+        std::array::from_fn(|tier| {
+            let choices = [of(own, tier), of(general, tier), of(own, 0), of(general, 0)];
+            let found = choices.into_iter().find(|place| *place != 0);
+            found.map_or(0, |place| place - 1)
+        })
     }
 
     /// Checks new rates of a known venue and changes nothing.

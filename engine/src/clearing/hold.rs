@@ -5,7 +5,8 @@
 
 use super::fee::Accrued;
 use super::ledger::Place;
-use super::terms::Cleared;
+use super::settlement::StakeRef;
+use super::terms::{Cleared, Settles};
 use crate::command::FeeRates;
 use crate::types::{Price, Quantity, Side};
 
@@ -24,7 +25,11 @@ pub(crate) struct Hold {
     pub(crate) goods_at: Place,
     /// Its rates.
     pub(crate) rates: u32,
+    /// Its account's row of settlement, where its instrument has one.
+    pub(crate) stake: StakeRef,
 }
+
+const _: () = assert!(size_of::<Hold>() == 48, "as small as without a stake");
 
 impl Hold {
     /// Of no order, or of one without clearing.
@@ -38,6 +43,7 @@ impl Hold {
         money_at: Place::NONE,
         goods_at: Place::NONE,
         rates: 0,
+        stake: StakeRef::NONE,
     };
 
     /// Whether there is an order with clearing.
@@ -81,7 +87,10 @@ pub(crate) fn needed(
         },
         // More goods than an amount can be are never available.
         Side::Sell => Needed {
-            money: worst.of_sell(price, leaves),
+            money: match cleared.settles {
+                Settles::Later => accrued.fixed(lots, rates),
+                Settles::Plainly | Settles::AtOnce => worst.of_sell(price, leaves),
+            },
             goods: lots.saturating_mul(cleared.lot_units),
         },
     }
@@ -95,11 +104,7 @@ struct Worst<'a> {
 }
 
 impl Worst<'_> {
-    fn value(&self, price: Price, quantity: Quantity) -> i64 {
-        let value = self.cleared.value(price, quantity);
-        value as i64
-    }
-
+    #[inline]
     fn more(&self, value: i64, quantity: Quantity) -> i64 {
         self.accrued.more(value, quantity.lots(), self.rates)
     }
@@ -108,7 +113,7 @@ impl Worst<'_> {
     /// when it trades at nothing and only the fee is left to pay.
     #[inline]
     fn of_buy(&self, price: Price, leaves: Quantity) -> i64 {
-        let value = self.value(price, leaves);
+        let value = self.cleared.worth(price, leaves);
         let at_price = value + self.more(value, leaves);
         if price > Price::ZERO {
             return at_price;
@@ -122,9 +127,13 @@ impl Worst<'_> {
     /// fee.
     #[inline]
     fn of_sell(&self, price: Price, leaves: Quantity) -> i64 {
+        // At most 10 % of what is worth at least 1, rounded up, and nothing beside it.
+        if price > Price::ZERO && self.rates.minimum == 0 && self.rates.per_lot == 0 {
+            return 0;
+        }
         let one = Quantity::new(1).expect("in bounds");
         let short = |quantity| {
-            let value = self.value(price, quantity);
+            let value = self.cleared.worth(price, quantity);
             self.more(value, quantity) - value
         };
         short(one).max(short(leaves)).max(0)

@@ -2,7 +2,10 @@
 //!
 //! Invariant: each call moves what it takes, so the positions of an asset always sum to zero; of
 //! an account or a venue, `available` and `held` are never below zero. Of a custodian `available`
-//! is minus what it holds outside, so what is in circulation bounds every sum. Rejected: a map
+//! is minus what it holds outside, of an account's credit minus what is drawn; what lies so below
+//! zero is in circulation. Of a receivable it is minus what the account owes, counted apart. Both
+//! together bound every sum. A position with credit whose available part
+//! grew is listed, so that `credit` repays once a command. Rejected: a map
 //! from (account, asset) to position (a hash on every order); an account's positions are a chain,
 //! a handful long, walked once when an order is entered, and the order's hold keeps both places.
 //! Not here: why something moves (`orders`, `custody`).
@@ -10,7 +13,7 @@
 use std::collections::BTreeMap;
 
 use crate::limits::Limits;
-use crate::types::{AccountId, Amount, AssetId, CustodianId, VenueId};
+use crate::types::{AccountId, Amount, AssetId, CustodianId, ShardId, VenueId};
 
 /// No position.
 const NIL: u32 = u32::MAX;
@@ -24,7 +27,41 @@ pub enum Holder {
     Venue(VenueId),
     /// A custodian, with the opposite sign.
     Custodian(CustodianId),
+    /// What an account owes since a bust or a correction, with the opposite sign.
+    Receivable(AccountId),
+    /// What is lent to an account, with the opposite sign.
+    Credit(AccountId),
+    /// What went to another shard, less what came from it.
+    Transit(ShardId),
 }
+
+impl Holder {
+    /// Whether it stands for what is outside the accounts and the venues: it holds nothing, and
+    /// what it has below zero is in circulation.
+    pub const fn is_outside(self) -> bool {
+        match self {
+            Self::Account(_) | Self::Venue(_) | Self::Receivable(_) => false,
+            Self::Custodian(_) | Self::Credit(_) | Self::Transit(_) => true,
+        }
+    }
+}
+
+/// A holder's kind, beside its handle.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+enum Kind {
+    Account,
+    Venue,
+    Custodian,
+    Receivable,
+    Credit,
+    Transit,
+}
+
+/// The account has credit in the asset.
+const CREDIT: u8 = 1;
+/// It is listed since it changed in this command.
+const TOUCHED: u8 = 2;
 
 /// What a holder has of an asset, in minor units.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,7 +70,10 @@ pub struct Position {
     pub available: i64,
     /// Set aside for orders and withdrawals.
     pub held: i64,
-    holder: Holder,
+    kind: Kind,
+    /// [`CREDIT`], [`TOUCHED`]; zero of all positions without credit.
+    marks: u8,
+    handle: u32,
     asset: AssetId,
     /// The next position of the same account.
     next: u32,
@@ -47,7 +87,20 @@ const _: () = assert!(
 impl Position {
     /// Whose it is.
     pub const fn holder(&self) -> Holder {
-        self.holder
+        match self.kind {
+            Kind::Account => Holder::Account(AccountId::new(self.handle)),
+            Kind::Venue => Holder::Venue(VenueId::new(self.handle)),
+            Kind::Custodian => Holder::Custodian(CustodianId::new(self.handle)),
+            Kind::Receivable => Holder::Receivable(AccountId::new(self.handle)),
+            Kind::Credit => Holder::Credit(AccountId::new(self.handle)),
+            Kind::Transit => Holder::Transit(ShardId::new(self.handle)),
+        }
+    }
+
+    /// Whether its account has credit in its asset.
+    #[inline]
+    pub(crate) const fn has_credit(&self) -> bool {
+        self.marks & CREDIT != 0
     }
 
     /// Of what.
@@ -88,10 +141,14 @@ pub struct Ledger {
     positions: Vec<Position>,
     /// The first position of each account.
     accounts: Vec<u32>,
-    /// Of venues and custodians: few, and looked up only by operators' commands.
+    /// Of all but accounts: looked up only by rare commands.
     others: BTreeMap<(Holder, AssetId), Place>,
-    /// What all custodians hold, by asset.
+    /// What lies below zero, by asset.
     circulation: Vec<i64>,
+    /// What all accounts owe, by asset.
+    owed: Vec<i64>,
+    /// Positions with credit whose available part grew in this command.
+    touched: Vec<Place>,
     max: u32,
 }
 
@@ -102,6 +159,8 @@ impl Ledger {
             accounts: Vec::with_capacity(limits.accounts_max as usize),
             others: BTreeMap::new(),
             circulation: Vec::new(),
+            owed: Vec::with_capacity(limits.assets_max as usize),
+            touched: Vec::with_capacity(limits.credits_max as usize),
             max: limits.positions_max,
         }
     }
@@ -130,11 +189,11 @@ impl Ledger {
             let number = next;
             let position = self.positions.get(number as usize)?;
             next = position.next;
-            (position.holder == Holder::Account(account)).then_some((number, position))
+            (position.holder() == Holder::Account(account)).then_some((number, position))
         })
     }
 
-    /// The positions of venues and custodians in order of holder and asset, from that one on.
+    /// The positions of all but accounts in order of holder and asset, from that one on.
     pub fn of_others_from(
         &self,
         from: (Holder, AssetId),
@@ -149,7 +208,36 @@ impl Ledger {
         &self.positions[place.0 as usize]
     }
 
+    /// What is free to use at a place; nothing at none.
+    #[inline]
+    pub(crate) fn available(&self, place: Place) -> i64 {
+        let position = self.positions.get(place.0 as usize);
+        position.map_or(0, |position| position.available)
+    }
+
+    /// Where an account has two assets, by one walk; none where it never had.
+    #[inline]
+    pub(crate) fn find_pair(&self, account: AccountId, one: AssetId, other: AssetId) -> [Place; 2] {
+        let mut found = [Place::NONE; 2];
+        let mut next = self
+            .accounts
+            .get(account.place())
+            .map_or(NIL, |first| *first);
+        while found.contains(&Place::NONE)
+            && let Some(position) = self.positions.get(next as usize)
+        {
+            if position.asset == one {
+                found[0] = Place(next);
+            } else if position.asset == other {
+                found[1] = Place(next);
+            }
+            next = position.next;
+        }
+        found
+    }
+
     /// How many more positions there may be.
+    #[inline]
     pub(crate) fn room(&self) -> u32 {
         self.max - self.positions.len() as u32
     }
@@ -192,24 +280,49 @@ impl Ledger {
         } else {
             self.others.insert((holder, asset), Place(index));
         }
+        let (kind, handle) = match holder {
+            Holder::Account(id) => (Kind::Account, id.index()),
+            Holder::Venue(id) => (Kind::Venue, id.index()),
+            Holder::Custodian(id) => (Kind::Custodian, id.index()),
+            Holder::Receivable(id) => (Kind::Receivable, id.index()),
+            Holder::Credit(id) => (Kind::Credit, id.index()),
+            Holder::Transit(id) => (Kind::Transit, id.index()),
+        };
         self.positions.push(Position {
             available: 0,
             held: 0,
-            holder,
+            kind,
+            marks: 0,
+            handle,
             asset,
             next,
         });
         Place(index)
     }
 
-    /// Puts a position back as it was, for a snapshot.
-    pub(super) fn restore(&mut self, holder: Holder, asset: AssetId, available: i64, held: i64) {
+    /// Puts a position back as it was, for a snapshot; false where more would be in circulation
+    /// than there may be.
+    pub(super) fn restore(
+        &mut self,
+        (holder, asset): (Holder, AssetId),
+        available: i64,
+        held: i64,
+    ) -> bool {
         let place = self.add(holder, asset);
         let position = &mut self.positions[place.0 as usize];
         (position.available, position.held) = (available, held);
-        if matches!(holder, Holder::Custodian(_)) {
-            self.circulate(asset, -available);
+        if let Holder::Receivable(_) = holder {
+            self.owe(asset, -available);
         }
+        if !holder.is_outside() {
+            return true;
+        }
+        let below = below(available);
+        let fits = below <= Amount::MAX_UNITS - self.circulation(asset).units();
+        if fits {
+            self.circulate(asset, below);
+        }
+        fits
     }
 
     fn circulate(&mut self, asset: AssetId, by: i64) {
@@ -217,6 +330,67 @@ impl Ledger {
             self.circulation.resize(asset.place() + 1, 0);
         }
         self.circulation[asset.place()] += by;
+    }
+
+    fn owe(&mut self, asset: AssetId, by: i64) {
+        if asset.place() >= self.owed.len() {
+            self.owed.resize(asset.place() + 1, 0);
+        }
+        self.owed[asset.place()] += by;
+    }
+
+    /// Changes what somebody outside has, and with it what is in circulation.
+    fn change_outside(&mut self, outside: Place, by: i64) {
+        let position = &mut self.positions[outside.0 as usize];
+        assert!(
+            position.holder().is_outside(),
+            "only what is outside changes what there is: {position:?}"
+        );
+        let before = below(position.available);
+        position.available += by;
+        let (asset, after) = (position.asset, below(position.available));
+        self.circulate(asset, after - before);
+    }
+
+    /// Says that an account has credit in the asset of this position.
+    pub(super) fn mark_credit(&mut self, place: Place) {
+        self.positions[place.0 as usize].marks |= CREDIT;
+    }
+
+    /// Lists a position with credit, once a command: what it has may have to be repaid.
+    #[cold]
+    pub(super) fn touch(&mut self, place: Place) {
+        let marks = &mut self.positions[place.0 as usize].marks;
+        if *marks & TOUCHED == 0 {
+            *marks |= TOUCHED;
+            self.touched.push(place);
+        }
+    }
+
+    /// Whether a position with credit is listed.
+    #[inline]
+    pub(super) fn is_touched(&self) -> bool {
+        !self.touched.is_empty()
+    }
+
+    /// The listed positions by account and asset. They are listed no more; the list comes back by
+    /// [`Ledger::give_back`].
+    pub(super) fn take_touched(&mut self) -> Vec<Place> {
+        let mut touched = std::mem::take(&mut self.touched);
+        for place in &touched {
+            self.positions[place.0 as usize].marks &= !TOUCHED;
+        }
+        touched.sort_unstable_by_key(|place| {
+            let position = self.position(*place);
+            (position.handle, position.asset)
+        });
+        touched
+    }
+
+    /// Keeps the room of the list.
+    pub(super) fn give_back(&mut self, mut touched: Vec<Place>) {
+        touched.clear();
+        self.touched = touched;
     }
 
     /// Sets `amount` aside.
@@ -241,6 +415,27 @@ impl Ledger {
         );
         position.held -= amount;
         position.available += amount;
+        if position.marks != 0 {
+            self.touch(place);
+        }
+    }
+
+    /// Sets `more` aside, or frees what it is below zero.
+    #[inline]
+    pub(crate) fn shift(&mut self, place: Place, more: i64) {
+        if more == 0 {
+            return;
+        }
+        let position = &mut self.positions[place.0 as usize];
+        position.available -= more;
+        position.held += more;
+        assert!(
+            position.available >= 0 && position.held >= 0,
+            "what is held was available, what is released was held: {more} gives {position:?}"
+        );
+        if position.marks != 0 {
+            self.touch(place);
+        }
     }
 
     /// Moves `amount` of what was set aside to another position of the same asset.
@@ -256,30 +451,111 @@ impl Ledger {
         let target = &mut self.positions[to.0 as usize];
         assert!(target.asset == asset, "an amount stays in its asset");
         target.available += amount;
+        if target.marks != 0 {
+            self.touch(to);
+        }
     }
 
-    /// A custodian received `amount` for an account.
-    pub(crate) fn issue(&mut self, custodian: Place, amount: i64, to: Place) {
+    /// Moves `amount` of what was set aside to what is set aside at another position of the same
+    /// asset; it is never available in between.
+    pub(super) fn move_held(&mut self, from: Place, amount: i64, to: Place) {
+        let source = &mut self.positions[from.0 as usize];
+        let asset = source.asset;
+        assert!(
+            (0..=source.held).contains(&amount),
+            "what moves on was held: {amount} of {source:?}"
+        );
+        source.held -= amount;
+        let target = &mut self.positions[to.0 as usize];
+        assert!(target.asset == asset, "an amount stays in its asset");
+        target.held += amount;
+    }
+
+    /// An account owes `amount` to whom it goes.
+    pub(crate) fn lend(&mut self, receivable: Place, amount: i64, to: Place) {
+        assert!(amount >= 0, "nobody owes less than nothing");
+        self.hand_over(receivable, amount, to);
+        self.owe(self.position(to).asset, amount);
+    }
+
+    /// An account pays back `amount` of what it owes.
+    pub(crate) fn repay(&mut self, from: Place, amount: i64, receivable: Place) {
+        self.give(from, amount, receivable);
+        let after = self.position(receivable);
+        assert!(after.available <= 0, "no more is paid back than is owed");
+        self.owe(after.asset, -amount);
+    }
+
+    fn hand_over(&mut self, from: Place, amount: i64, to: Place) {
+        let asset = self.position(from).asset;
+        self.positions[from.0 as usize].available -= amount;
+        let target = &mut self.positions[to.0 as usize];
+        assert!(target.asset == asset, "an amount stays in its asset");
+        target.available += amount;
+        if target.marks != 0 {
+            self.touch(to);
+        }
+    }
+
+    /// Somebody outside (a custodian that received it, credit, another shard) brings `amount` to
+    /// an account.
+    pub(crate) fn issue(&mut self, outside: Place, amount: i64, to: Place) {
         assert!(amount > 0, "an amount above zero is issued");
-        let asset = self.position(to).asset;
-        self.positions[to.0 as usize].available += amount;
-        let source = &mut self.positions[custodian.0 as usize];
-        assert!(source.asset == asset, "an amount stays in its asset");
-        source.available -= amount;
-        self.circulate(asset, amount);
+        let asset = self.position(outside).asset;
+        let target = &mut self.positions[to.0 as usize];
+        assert!(target.asset == asset, "an amount stays in its asset");
+        target.available += amount;
+        if target.marks != 0 {
+            self.touch(to);
+        }
+        self.change_outside(outside, -amount);
     }
 
     /// A custodian handed out `amount` of what was set aside.
     pub(crate) fn retire(&mut self, from: Place, amount: i64, custodian: Place) {
         assert!(amount > 0, "an amount above zero is retired");
-        let asset = self.position(from).asset;
-        self.capture_to(from, amount, custodian);
-        self.circulate(asset, -amount);
+        let asset = self.position(custodian).asset;
+        let source = &mut self.positions[from.0 as usize];
+        assert!(source.asset == asset, "an amount stays in its asset");
+        assert!(
+            (0..=source.held).contains(&amount),
+            "what is retired was held: {amount} of {source:?}"
+        );
+        source.held -= amount;
+        self.change_outside(custodian, amount);
     }
 
-    /// What all custodians hold of an asset.
+    /// What all accounts owe of an asset.
+    pub fn owed(&self, asset: AssetId) -> i64 {
+        self.owed.get(asset.place()).copied().unwrap_or(0)
+    }
+
+    /// Takes `amount` of what is available out of an account, to somebody outside.
+    pub(crate) fn take_out(&mut self, from: Place, amount: i64, outside: Place) {
+        self.hold(from, amount);
+        self.retire(from, amount, outside);
+    }
+
+    /// Moves `amount` of what is available to another account.
+    pub(crate) fn give(&mut self, from: Place, amount: i64, to: Place) {
+        self.hold(from, amount);
+        self.capture_to(from, amount, to);
+    }
+
+    /// What of an asset is in circulation: what lies below zero at custodians, credit and transit,
+    /// and so what all others have of it.
     pub fn circulation(&self, asset: AssetId) -> Amount {
         let sum = self.circulation.get(asset.place()).copied().unwrap_or(0);
-        Amount::new(sum).expect("acknowledgements are checked against the bound")
+        Amount::new(sum).expect("what adds to it is checked against the bound")
     }
+
+    /// How much more of an asset there may be: what is owed is in accounts too.
+    pub fn free(&self, asset: AssetId) -> i64 {
+        Amount::MAX_UNITS - self.circulation(asset).units() - self.owed(asset)
+    }
+}
+
+/// How far an amount lies below zero.
+const fn below(amount: i64) -> i64 {
+    if amount < 0 { -amount } else { 0 }
 }

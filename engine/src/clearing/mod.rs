@@ -5,44 +5,66 @@
 //! only a custodian's acknowledgement changes what there is.
 //!
 //! Invariant: the positions of an asset sum to zero, those of accounts and venues are never below
-//! zero, and what positions hold is what live orders and pending withdrawals hold, each of which
-//! names its positions. Not here: which order trades with which (`matching`), the checks before
-//! (`market`).
+//! zero (what an account owes since a bust stands apart), and what positions hold is what live
+//! orders and pending withdrawals hold, each of which names its positions. Not here: which order
+//! trades with which (`matching`), the checks before (`market`).
 
 pub(crate) mod assets;
 pub(crate) mod audit;
+pub(crate) mod correction;
+pub(crate) mod credit;
+pub(crate) mod credit_section;
 pub(crate) mod custody;
 pub(crate) mod fee;
 pub(crate) mod hold;
+pub(crate) mod kept;
 pub(crate) mod ledger;
 pub(crate) mod orders;
 pub mod postings;
+pub mod receipts;
 pub(crate) mod section;
+pub(crate) mod settlement;
 pub(crate) mod terms;
+pub(crate) mod trades;
+pub(crate) mod transfer;
 
 pub use assets::{Asset, Custodian};
-pub use custody::Instruction;
+pub use credit::{Credit, CreditView, Haircut};
+pub use custody::{Instruction, business_date};
 pub use ledger::{Holder, Position};
+pub use receipts::{Receipt, Receipts};
+pub use settlement::{InstrumentSettlement, Unsettled};
 pub use terms::{Cleared, factors};
+pub use trades::{KeptTrade, Trades};
 
 use crate::command::FeeRates;
 use crate::limits::Limits;
-use crate::types::{InstrumentId, VenueId};
+use crate::tracked::Tracked;
+use crate::types::{AccountId, AssetId, InstrumentId, ParticipantId, VenueId};
 use assets::Assets;
+use correction::Debt;
 use custody::Custody;
 use fee::Fees;
 use hold::Hold;
 use ledger::Ledger;
+use settlement::Settlement;
 
 /// All money and goods of a shard.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Clearing {
     pub(crate) assets: Assets,
     pub(crate) ledger: Ledger,
-    pub(crate) fees: Fees,
+    pub(crate) fees: Tracked<Fees>,
     pub(crate) custody: Custody,
+    pub(crate) receipts: Receipts,
+    pub(crate) trades: Trades,
+    /// Who owes, in order of account and asset.
+    debts: Vec<Debt>,
+    debts_max: u32,
+    pub(crate) credit: Credit,
+    pub(crate) settlement: Settlement,
     /// By instrument handle; none without clearing.
-    terms: Vec<Option<Cleared>>,
+    terms: Tracked<Vec<Option<Cleared>>>,
     /// By the order's slot; one of no order holds nothing.
     holds: Vec<Hold>,
 }
@@ -53,9 +75,15 @@ impl Clearing {
         Self {
             assets: Assets::new(limits),
             ledger: Ledger::new(limits),
-            fees: Fees::new(limits),
+            fees: Tracked::new(Fees::new(limits)),
             custody: Custody::new(limits),
-            terms: Vec::new(),
+            receipts: Receipts::new(limits),
+            trades: Trades::new(limits),
+            debts: Vec::with_capacity(limits.receivables_max as usize),
+            debts_max: limits.receivables_max,
+            credit: Credit::new(limits),
+            settlement: Settlement::new(limits),
+            terms: Tracked::new(Vec::new()),
             holds: Vec::with_capacity(limits.orders_max as usize),
         }
     }
@@ -66,11 +94,44 @@ impl Clearing {
         self.terms.get(instrument.place())?.as_ref()
     }
 
+    /// How often what instruments' settings are made from may have changed.
+    #[inline]
+    pub(crate) fn changes(&self) -> u64 {
+        self.fees.changes() + self.terms.changes()
+    }
+
     /// What an order entered now is charged, by its participant's tier.
     pub fn rates(&self, venue: VenueId, instrument: InstrumentId) -> [FeeRates; FeeRates::TIERS] {
-        std::array::from_fn(|tier| {
-            let place = self.fees.choose_for(venue, instrument, tier as u8);
-            *self.fees.rates(place)
+        let places = self.fees.choose_all(venue, instrument);
+        places.map(|place| *self.fees.rates(place))
+    }
+
+    /// A participant's tier of fees.
+    pub fn tier(&self, participant: ParticipantId) -> u8 {
+        self.fees.tier(participant)
+    }
+
+    /// How many different rates were ever set, those of nothing apart.
+    pub fn rates_used(&self) -> u32 {
+        self.fees.used()
+    }
+
+    /// An instrument's settlement, if it has one.
+    pub fn settlement(&self, instrument: InstrumentId) -> Option<InstrumentSettlement> {
+        self.settlement.of(instrument)
+    }
+
+    /// What of an account's trades waits for its settlement.
+    pub fn unsettled(&self, account: AccountId) -> Vec<Unsettled> {
+        self.settlement.unsettled(account)
+    }
+
+    /// What of an account's position waits for its settlement, in minor units; it is held.
+    pub fn unsettled_of(&self, account: AccountId, asset: AssetId) -> i64 {
+        self.settlement.unsettled_at(account, |instrument| {
+            let cleared = self.terms(instrument);
+            let cleared = cleared.expect("what waits is of an instrument with clearing");
+            [cleared.money == asset, cleared.goods == asset]
         })
     }
 
@@ -84,8 +145,18 @@ impl Clearing {
         &self.assets
     }
 
+    /// The trades that can still be busted or corrected.
+    pub fn trades(&self) -> &Trades {
+        &self.trades
+    }
+
     /// Pending instructions and open references.
     pub fn custody(&self) -> &Custody {
         &self.custody
+    }
+
+    /// Warehouse receipts.
+    pub fn receipts(&self) -> &Receipts {
+        &self.receipts
     }
 }

@@ -5,20 +5,21 @@
 
 use super::fee::{self, Liquidity};
 use super::hold::{Hold, Needed, needed};
-use super::ledger::{Holder, Place};
+use super::ledger::{Holder, Ledger, Place};
+use super::settlement::{Joining, StakeRef, Traded};
+use super::terms::Settles;
 use super::{Cleared, Clearing};
 use crate::reject::RejectReason;
-use crate::types::{
-    AccountId, AssetId, InstrumentId, ParticipantId, Price, Quantity, Side, VenueId,
-};
+use crate::types::{AccountId, InstrumentId, OwnerId, Price, Quantity, Side};
 
 /// A new order as its hold sees it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entering {
     pub(crate) account: AccountId,
-    pub(crate) participant: ParticipantId,
-    pub(crate) venue: VenueId,
+    pub(crate) owner: OwnerId,
     pub(crate) instrument: InstrumentId,
+    /// The place of its rates.
+    pub(crate) rates: u32,
     pub(crate) side: Side,
     pub(crate) price: Option<Price>,
     pub(crate) quantity: Quantity,
@@ -29,10 +30,19 @@ pub(crate) struct Entering {
 pub(crate) struct Entered {
     needed: Needed,
     rates: u32,
-    /// The account's positions, where it has them.
-    at: [Option<Place>; 2],
-    assets: [AssetId; 2],
-    account: AccountId,
+    /// The account's positions; none where it never had of the asset.
+    money_at: Place,
+    goods_at: Place,
+    /// For the rules of settlement, where there are any.
+    joining: Option<Joining>,
+}
+
+impl Entered {
+    /// How many of the two positions are yet to be made.
+    #[inline]
+    fn missing(&self) -> u32 {
+        u32::from(self.money_at.is_none()) + u32::from(self.goods_at.is_none())
+    }
 }
 
 /// One side of a trade, its row already as after it.
@@ -60,76 +70,91 @@ impl Clearing {
     /// Checks whether a new order can hold what it must, and changes nothing.
     ///
     /// # Errors
-    /// INSUFFICIENT_FUNDS, INSUFFICIENT_GOODS, POSITIONS.
+    /// INSUFFICIENT_FUNDS, INSUFFICIENT_GOODS, POSITIONS, UNSETTLED_FULL, INVESTORS_FULL.
     #[inline]
     pub(crate) fn check_entry(
         &self,
         cleared: &Cleared,
         entering: &Entering,
     ) -> Result<Entered, RejectReason> {
-        let account = entering.account;
-        let choice = (entering.venue, entering.instrument, entering.participant);
-        let rates = self.fees.choose(choice.0, choice.1, choice.2);
-        let assets = [cleared.money, cleared.goods];
-        let at = assets.map(|asset| self.ledger.find(Holder::Account(account), asset));
+        let (account, rates) = (entering.account, entering.rates);
+        let [money_at, goods_at] = self.ledger.find_pair(account, cleared.money, cleared.goods);
         let needed = needed(
             cleared,
             self.fees.rates(rates),
-            super::fee::Accrued::default(),
+            fee::Accrued::default(),
             entering.side,
             entering.price,
             entering.quantity,
         );
-        let available = at.map(|place| place.map_or(0, |at| self.ledger.position(at).available));
-        if needed.money > available[0] {
+        let short = needed.money - self.ledger.available(money_at);
+        if short > 0 && !self.may_draw(money_at, short) {
             return Err(RejectReason::InsufficientFunds);
         }
-        if needed.goods > available[1] {
+        if needed.goods > self.ledger.available(goods_at) {
             return Err(RejectReason::InsufficientGoods);
         }
-        let missing = at.iter().filter(|place| place.is_none()).count() as u32;
-        if missing > self.ledger.room() {
-            return Err(RejectReason::Positions);
-        }
-        Ok(Entered {
+        let entered = Entered {
             needed,
             rates,
-            at,
-            assets,
-            account,
-        })
+            money_at,
+            goods_at,
+            joining: cleared.is_ruled().then_some(Joining {
+                instrument: entering.instrument,
+                account,
+                owner: entering.owner,
+                side: entering.side,
+            }),
+        };
+        if entered.missing() > self.ledger.room() {
+            return Err(RejectReason::Positions);
+        }
+        if let Some(joining) = &entered.joining {
+            self.settlement.check_room(joining)?;
+        }
+        Ok(entered)
     }
 
     /// Takes a checked hold for the new order in `slot`; none without clearing.
     #[inline]
-    pub(crate) fn enter(&mut self, slot: u32, entered: Option<&Entered>) {
-        let hold = entered.map_or(Hold::NONE, |entered| self.taken(entered));
+    pub(crate) fn enter(
+        &mut self,
+        slot: u32,
+        account: AccountId,
+        entered: Option<(&Cleared, &Entered)>,
+    ) {
         let slot = slot as usize;
         if slot == self.holds.len() {
-            self.holds.push(hold);
-        } else {
-            assert!(!self.holds[slot].is_cleared(), "a slot is freed before");
-            self.holds[slot] = hold;
+            self.holds.push(Hold::NONE);
+        }
+        assert!(!self.holds[slot].is_cleared(), "a slot is freed before");
+        if let Some((cleared, entered)) = entered {
+            self.holds[slot] = self.taken(account, cleared, entered);
         }
     }
 
-    fn taken(&mut self, entered: &Entered) -> Hold {
-        let mut at = [Place::NONE; 2];
-        for (place, (known, asset)) in at.iter_mut().zip(entered.at.iter().zip(entered.assets)) {
-            let holder = Holder::Account(entered.account);
-            *place = known.unwrap_or_else(|| self.ledger.open(holder, asset));
+    #[inline]
+    fn taken(&mut self, account: AccountId, cleared: &Cleared, entered: &Entered) -> Hold {
+        let (mut money_at, mut goods_at) = (entered.money_at, entered.goods_at);
+        if entered.missing() > 0 {
+            let holder = Holder::Account(account);
+            money_at = self.ledger.open(holder, cleared.money);
+            goods_at = self.ledger.open(holder, cleared.goods);
         }
         let Needed { money, goods } = entered.needed;
-        self.ledger.hold(at[0], money);
+        self.take(money_at, money);
         if goods > 0 {
-            self.ledger.hold(at[1], goods);
+            self.ledger.hold(goods_at, goods);
         }
+        let joining = entered.joining.as_ref();
+        let stake = joining.map(|one| self.settlement.join(one, [money_at, goods_at]));
         Hold {
             money,
             goods,
-            money_at: at[0],
-            goods_at: at[1],
+            money_at,
+            goods_at,
             rates: entered.rates,
+            stake: stake.unwrap_or(StakeRef::NONE),
             ..Hold::NONE
         }
     }
@@ -138,6 +163,25 @@ impl Clearing {
     #[inline]
     pub(crate) fn held(&self, slot: u32) -> i64 {
         self.holds[slot as usize].money
+    }
+
+    /// Where an order's goods are, or are to come; none without clearing.
+    #[inline]
+    pub(crate) fn goods_at(&self, slot: u32) -> Option<Place> {
+        let hold = &self.holds[slot as usize];
+        hold.is_cleared().then_some(hold.goods_at)
+    }
+
+    /// The place of an order's rates.
+    #[inline]
+    pub(crate) fn rates_of(&self, slot: u32) -> u32 {
+        self.holds[slot as usize].rates
+    }
+
+    /// The money and the goods an order holds.
+    pub(crate) fn holds(&self, slot: u32) -> [i64; 2] {
+        let hold = &self.holds[slot as usize];
+        [hold.money, hold.goods]
     }
 
     /// Checks whether a live order could hold for another price or quantity.
@@ -155,7 +199,8 @@ impl Clearing {
         let hold = &self.holds[slot as usize];
         let needed = self.needed(cleared, hold, side, price, leaves);
         let available = |place| self.ledger.position(place).available;
-        if needed.money - hold.money > available(hold.money_at) {
+        let short = needed.money - hold.money - available(hold.money_at);
+        if short > 0 && !self.may_draw(hold.money_at, short) {
             return Err(RejectReason::InsufficientFunds);
         }
         if needed.goods - hold.goods > available(hold.goods_at) {
@@ -178,20 +223,19 @@ impl Clearing {
     }
 
     /// Holds what was checked for a live order, more or less than before.
+    #[inline]
     pub(crate) fn change(&mut self, slot: u32, needed: Needed) {
         let hold = &mut self.holds[slot as usize];
-        let moves = [
-            (hold.money_at, needed.money - hold.money),
-            (hold.goods_at, needed.goods - hold.goods),
-        ];
+        let money = needed.money - hold.money;
+        let goods = needed.goods - hold.goods;
         (hold.money, hold.goods) = (needed.money, needed.goods);
-        for (place, more) in moves {
-            if more >= 0 {
-                self.ledger.hold(place, more);
-            } else {
-                self.ledger.release(place, -more);
-            }
+        let (money_at, goods_at) = (hold.money_at, hold.goods_at);
+        let short = money - self.ledger.position(money_at).available;
+        if short > 0 {
+            self.draw(money_at, short);
         }
+        self.ledger.shift(money_at, money);
+        self.ledger.shift(goods_at, goods);
     }
 
     /// An order shrank or has a better price for its owner: it holds less, never more.
@@ -212,25 +256,32 @@ impl Clearing {
     }
 
     /// As [`Clearing::lower`], after a trade from which the order received so much: that may be
-    /// held too, since a fee of what is left can round up where it rounded down before.
+    /// held too, since a fee of what is left can round up where it rounded down before. Answers the
+    /// money it holds then.
     #[inline]
-    fn lower_after(&mut self, cleared: &Cleared, party: Party, side: Side, received: i64) {
-        let hold = self.holds[party.slot as usize];
-        let needed = self.needed(cleared, &hold, side, party.price, party.leaves);
+    fn lower_after(&mut self, cleared: &Cleared, party: Party, side: Side, received: i64) -> i64 {
+        let hold = &self.holds[party.slot as usize];
+        let needed = self.needed(cleared, hold, side, party.price, party.leaves);
         let lower = Needed {
             money: needed.money.min(hold.money + received),
             goods: needed.goods.min(hold.goods),
         };
         self.change(party.slot, lower);
+        lower.money
     }
 
     /// An order has ended: it lets go of all it holds.
     #[inline]
     pub(crate) fn end(&mut self, slot: u32) {
-        let hold = std::mem::replace(&mut self.holds[slot as usize], Hold::NONE);
+        let hold = &mut self.holds[slot as usize];
         if hold.is_cleared() {
-            self.ledger.release(hold.money_at, hold.money);
-            self.ledger.release(hold.goods_at, hold.goods);
+            self.ledger.shift(hold.money_at, -hold.money);
+            self.ledger.shift(hold.goods_at, -hold.goods);
+            let stake = hold.stake;
+            *hold = Hold::NONE;
+            if !stake.is_none() {
+                self.settlement.leave(stake);
+            }
         }
     }
 
@@ -244,24 +295,37 @@ impl Clearing {
         aggressor: Option<Side>,
         parties: [Party; 2],
     ) -> Settled {
-        let value = cleared.value(price, quantity) as i64;
-        let fees = self.charge(value, quantity, aggressor, parties.map(|party| party.slot));
-        let [buy, sell] = parties.map(|party| self.holds[party.slot as usize]);
+        let value = cleared.worth(price, quantity);
+        let [buy, sell] = parties;
+        let slots = [buy.slot, sell.slot];
+        let fees = self.charge(value, quantity, aggressor, slots);
         let goods = quantity.lots() * cleared.lot_units;
-        self.ledger.capture_to(sell.goods_at, goods, buy.goods_at);
-        let paid = self.pay([buy.money_at, sell.money_at], value, fees, cleared.fees);
-        self.holds[parties[0].slot as usize].money -= paid[0];
-        let seller = &mut self.holds[parties[1].slot as usize];
+        let buyer = &self.holds[buy.slot as usize];
+        let (money_to, goods_to, joined) = (buyer.money_at, buyer.goods_at, buyer.stake);
+        let seller = &mut self.holds[sell.slot as usize];
+        let stakes = [joined, seller.stake];
+        self.ledger.capture_to(seller.goods_at, goods, goods_to);
+        let places = [money_to, seller.money_at];
+        let paid = pay(&mut self.ledger, places, value, fees, cleared.fees);
         seller.money -= paid[1];
         seller.goods -= goods;
-        let received = [-(value + fees[0]), value - fees[1]].map(|sum| sum.max(0));
-        for (side, (party, sum)) in [Side::Buy, Side::Sell]
-            .into_iter()
-            .zip(parties.into_iter().zip(received))
-        {
-            self.lower_after(cleared, party, side, sum);
+        self.holds[buy.slot as usize].money -= paid[0];
+        let mut received = [-(value + fees[0]), value - fees[1]].map(|sum| sum.max(0));
+        if cleared.is_ruled() {
+            let proceeds = received[1];
+            let traded = Traded { goods, proceeds };
+            self.settlement.trade(stakes, traded);
+            if cleared.settles == Settles::Later {
+                // Nothing of it is there yet.
+                self.ledger.hold(goods_to, goods);
+                self.ledger.hold(places[1], proceeds);
+                received = [0, 0];
+            }
         }
-        let held = parties.map(|party| self.held(party.slot));
+        let held = [
+            self.lower_after(cleared, buy, Side::Buy, received[0]),
+            self.lower_after(cleared, sell, Side::Sell, received[1]),
+        ];
         Settled {
             value,
             goods,
@@ -285,62 +349,64 @@ impl Clearing {
             Some(taker) if taker == side => Liquidity::Taker,
             Some(_) => Liquidity::Maker,
         };
-        let mut fees = [0; 2];
-        let accrued = slots.map(|slot| self.holds[slot as usize].accrued);
-        for (fee, (slot, side)) in fees
-            .iter_mut()
-            .zip(slots.iter().zip([Side::Buy, Side::Sell]))
-        {
-            let hold = &mut self.holds[*slot as usize];
-            let rates = self.fees.rates(hold.rates);
-            let before = hold.accrued.charged(rates);
-            let ppm = fee::ppm(rates, liquidity(side));
-            hold.accrued = hold
-                .accrued
-                .plus(value, ppm, quantity.lots(), rates.per_lot);
-            *fee = hold.accrued.charged(rates) - before;
-        }
+        let before = slots.map(|slot| self.holds[slot as usize].accrued);
+        let fees = [
+            self.accrue(slots[0], value, quantity, liquidity(Side::Buy)),
+            self.accrue(slots[1], value, quantity, liquidity(Side::Sell)),
+        ];
         if fees[0] + fees[1] < 0 {
-            let raised = fees.map(|fee| fee.max(0));
-            let raised = match raised {
-                [0, 0] => [0, 0],
-                [0, other] => [-other, other],
-                [other, _] => [other, -other],
-            };
-            for (place, slot) in slots.into_iter().enumerate() {
-                let up = raised[place] - fees[place];
-                if up > 0 {
-                    let now = &mut self.holds[slot as usize].accrued;
-                    now.whole += up;
-                    *now = (*now).min(accrued[place]);
-                }
-            }
-            return raised;
+            return self.raise(fees, slots, before);
         }
         fees
     }
 
-    /// Moves the money of a trade; what each side paid out of its hold.
+    /// Adds a fill to what an order accrued, and answers what that adds to its fee.
     #[inline]
-    fn pay(
-        &mut self,
-        [buyer, seller]: [Place; 2],
-        value: i64,
-        fees: [i64; 2],
-        venue: Place,
-    ) -> [i64; 2] {
-        let (pays, receives) = (value + fees[0], value - fees[1]);
-        let ledger = &mut self.ledger;
-        if pays >= 0 && receives >= 0 {
-            ledger.capture_to(buyer, receives, seller);
-            ledger.capture_to(buyer, pays - receives, venue);
-        } else if pays >= 0 {
-            ledger.capture_to(buyer, pays, venue);
-            ledger.capture_to(seller, -receives, venue);
-        } else {
-            ledger.capture_to(seller, -pays, buyer);
-            ledger.capture_to(seller, pays - receives, venue);
-        }
-        [pays.max(0), (-receives).max(0)]
+    fn accrue(&mut self, slot: u32, value: i64, quantity: Quantity, liquidity: Liquidity) -> i64 {
+        let hold = &mut self.holds[slot as usize];
+        let rates = self.fees.rates(hold.rates);
+        let before = hold.accrued.charged(rates);
+        let ppm = fee::ppm(rates, liquidity);
+        let lots = quantity.lots();
+        hold.accrued = hold.accrued.plus(value, ppm, lots, rates.per_lot);
+        hold.accrued.charged(rates) - before
     }
+
+    /// Cuts a rebate down to what the other side pays.
+    #[cold]
+    fn raise(&mut self, fees: [i64; 2], slots: [u32; 2], before: [fee::Accrued; 2]) -> [i64; 2] {
+        let raised = fee::raised(fees);
+        for (place, slot) in slots.into_iter().enumerate() {
+            let up = raised[place] - fees[place];
+            if up > 0 {
+                let now = &mut self.holds[slot as usize].accrued;
+                now.whole += up;
+                *now = (*now).min(before[place]);
+            }
+        }
+        raised
+    }
+}
+
+/// Moves the money of a trade; what each side paid out of its hold.
+#[inline]
+fn pay(
+    ledger: &mut Ledger,
+    [buyer, seller]: [Place; 2],
+    value: i64,
+    fees: [i64; 2],
+    venue: Place,
+) -> [i64; 2] {
+    let (pays, receives) = (value + fees[0], value - fees[1]);
+    if pays >= 0 && receives >= 0 {
+        ledger.capture_to(buyer, receives, seller);
+        ledger.capture_to(buyer, pays - receives, venue);
+    } else if pays >= 0 {
+        ledger.capture_to(buyer, pays, venue);
+        ledger.capture_to(seller, -receives, venue);
+    } else {
+        ledger.capture_to(seller, -pays, buyer);
+        ledger.capture_to(seller, pays - receives, venue);
+    }
+    [pays.max(0), (-receives).max(0)]
 }

@@ -8,13 +8,17 @@ use super::custody::{Custody, Instruction};
 use super::fee::{Accrued, Fees};
 use super::hold::Hold;
 use super::ledger::{Holder, Ledger, Place};
+use super::settlement::StakeRef;
 use super::{Cleared, Clearing};
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{Direction, SetClearing};
 use crate::limits::Limits;
 use crate::parties::Parties;
-use crate::types::{AccountId, Amount, AssetId, CustodianId, InstrumentId, VenueId};
+use crate::types::{AccountId, Amount, AssetId, CustodianId, InstrumentId, ShardId, VenueId};
 use crate::venue::Venues;
+
+/// The kind of a holder who owes; since the rules that know corrections.
+const RECEIVABLE: u8 = 36;
 
 impl Clearing {
     /// Writes all but what orders hold.
@@ -26,6 +30,9 @@ impl Clearing {
                 Holder::Account(id) => (0, id.index()),
                 Holder::Venue(id) => (1, id.index()),
                 Holder::Custodian(id) => (2, id.index()),
+                Holder::Receivable(id) => (RECEIVABLE, id.index()),
+                Holder::Credit(id) => (3, id.index()),
+                Holder::Transit(id) => (4, id.index()),
             };
             bytes::put_u8(out, kind);
             bytes::put_varint(out, u64::from(handle));
@@ -66,7 +73,7 @@ impl Clearing {
         clearing.assets = Assets::decode(input, limits)?;
         clearing.decode_positions(input, limits, (parties, venues))?;
         clearing.decode_terms(input, limits, venues)?;
-        clearing.fees = Fees::decode(input, limits)?;
+        *clearing.fees = Fees::decode(input, limits)?;
         clearing.custody = clearing.decode_custody(input, limits)?;
         Ok(clearing)
     }
@@ -86,25 +93,37 @@ impl Clearing {
                 0 => Holder::Account(AccountId::new(handle)),
                 1 => Holder::Venue(VenueId::new(handle)),
                 2 => Holder::Custodian(CustodianId::new(handle)),
+                RECEIVABLE => Holder::Receivable(AccountId::new(handle)),
+                3 => Holder::Credit(AccountId::new(handle)),
+                4 => Holder::Transit(ShardId::new(handle)),
                 _ => return Err(wrong()),
             };
             let known = match holder {
-                Holder::Account(id) => parties.owner_of(id).is_some(),
+                Holder::Account(id) | Holder::Receivable(id) | Holder::Credit(id) => {
+                    parties.owner_of(id).is_some()
+                }
                 Holder::Venue(id) => venues.venue(id).is_some(),
                 Holder::Custodian(id) => self.assets.custodian(id).is_some(),
+                Holder::Transit(_) => true,
             };
             let asset = AssetId::new(input.varint32("a position's asset")?);
             let (available, held) = (input.zigzag()?, input.zigzag()?);
             let bound = -Amount::MAX_UNITS..=Amount::MAX_UNITS;
             let within = bound.contains(&available) && bound.contains(&held);
             let fresh = known && ledger.find(holder, asset).is_none();
-            if !fresh || !within || self.assets.asset(asset).is_none() {
+            let owes = matches!(holder, Holder::Receivable(_));
+            let owed = available <= 0 && held == 0;
+            let sum = ledger.owed(asset) - available.min(0);
+            let fits = !owes || (owed && Amount::new(sum).is_some());
+            if !fresh || !within || !fits || self.assets.asset(asset).is_none() {
                 return Err(wrong());
             }
-            ledger.restore(holder, asset, available, held);
+            if !ledger.restore((holder, asset), available, held) {
+                return Err(wrong());
+            }
         }
         self.ledger = ledger;
-        Ok(())
+        self.restore_debts()
     }
 
     fn decode_terms(
@@ -245,6 +264,7 @@ impl Clearing {
             money_at: Place::new(input.varint32("a hold's money")?),
             goods_at: Place::new(input.varint32("a hold's goods")?),
             rates: input.varint32("a hold's rates")?,
+            stake: StakeRef::NONE,
         };
         let bounded = accrued.whole.abs() <= Amount::MAX_UNITS && accrued.millionths < 1_000_000;
         if !bounded || !self.fees.has(hold.rates) {

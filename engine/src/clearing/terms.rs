@@ -7,7 +7,7 @@ use super::Clearing;
 use super::ledger::{Holder, Place};
 use crate::command::{AssetClass, InstrumentTerms, SetClearing};
 use crate::reject::{Reject, RejectReason};
-use crate::types::{AssetId, InstrumentId, Price, PriceSign, Quantity, VenueId};
+use crate::types::{AssetId, InstrumentId, Price, Quantity, VenueId};
 use crate::venue::Venue;
 
 /// An instrument's clearing.
@@ -22,10 +22,25 @@ pub struct Cleared {
     /// Minor units of the goods in one lot; at least 1.
     pub lot_units: i64,
     /// The lowest price the instrument's sign allows, for what an order holds.
-    pub(super) floor: i64,
+    pub(super) floor: Price,
     /// Where its venue's fees in this money go.
     pub(super) fees: Place,
+    /// Whether there are rules of settlement.
+    pub(super) settles: Settles,
 }
+
+/// How an instrument's trades settle.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Settles {
+    /// Both legs at once, and nothing is remembered.
+    Plainly,
+    /// Both legs at once; the settlement's rules hold.
+    AtOnce,
+    /// What is received waits.
+    Later,
+}
+
+const _: () = assert!(size_of::<Cleared>() == 40, "copied with every command");
 
 /// The largest factor either way; with the bounds of prices and quantities every product is below
 /// 2^121, inside an `i128`.
@@ -43,10 +58,31 @@ impl Cleared {
         i128::from(price.ticks()) * lots
     }
 
+    /// As [`Cleared::value`] of what an order may be worth, in one word; almost always without a
+    /// wide product.
+    #[inline]
+    pub(crate) fn worth(&self, price: Price, quantity: Quantity) -> i64 {
+        let tick_lots = price.ticks().checked_mul(quantity.lots());
+        let narrow = tick_lots.and_then(|tick_lots| tick_lots.checked_mul(self.tick_value));
+        narrow.unwrap_or_else(|| self.wide(price, quantity))
+    }
+
+    #[cold]
+    fn wide(&self, price: Price, quantity: Quantity) -> i64 {
+        let value = self.value(price, quantity);
+        value as i64
+    }
+
     /// The price at which an order holds: no trade is below it for want of a lower one.
     #[inline]
     pub(crate) fn hold_price(&self, price: Price) -> Price {
-        Price::new(price.ticks().max(self.floor)).expect("between a price and the bound")
+        price.max(self.floor)
+    }
+
+    /// Whether there are rules of settlement.
+    #[inline]
+    pub(crate) fn is_ruled(&self) -> bool {
+        self.settles != Settles::Plainly
     }
 
     /// Whether its venue's fee position is there.
@@ -57,10 +93,17 @@ impl Cleared {
     /// ORDER_VALUE.
     #[inline]
     pub(crate) fn check_value(&self, price: Price, quantity: Quantity) -> Result<(), RejectReason> {
-        if self.value(price, quantity).abs() > Self::VALUE_MAX {
-            return Err(RejectReason::OrderValue);
+        let tick_lots = price.ticks().checked_mul(quantity.lots());
+        let narrow = tick_lots.and_then(|tick_lots| tick_lots.checked_mul(self.tick_value));
+        let within = match narrow {
+            Some(value) => value.unsigned_abs() <= Self::VALUE_MAX as u64,
+            None => self.value(price, quantity).abs() <= Self::VALUE_MAX,
+        };
+        if within {
+            Ok(())
+        } else {
+            Err(RejectReason::OrderValue)
         }
-        Ok(())
     }
 }
 
@@ -124,12 +167,9 @@ impl Clearing {
             goods: command.goods,
             tick_value,
             lot_units,
-            floor: match terms.price_sign {
-                PriceSign::Positive => 1,
-                PriceSign::NonNegative => 0,
-                PriceSign::Any => -Price::MAX_TICKS,
-            },
+            floor: terms.price_sign.lowest(),
             fees: fees.unwrap_or(Place::NONE),
+            settles: Settles::Plainly,
         })
     }
 
@@ -140,6 +180,23 @@ impl Clearing {
             self.terms.resize(id.place() + 1, None);
         }
         self.terms[id.place()] = Some(Cleared { fees, ..*cleared });
+    }
+
+    /// Writes into an instrument's clearing how its trades settle now.
+    pub(super) fn rule(&mut self, instrument: InstrumentId) {
+        let set = self.settlement.of(instrument).map(|known| known.set);
+        let cleared = self.terms[instrument.place()].as_mut();
+        cleared.expect("settlement is of what is cleared").settles = match set {
+            None => Settles::Plainly,
+            Some(set) if set.days == 0 => Settles::AtOnce,
+            Some(_) => Settles::Later,
+        };
+    }
+
+    /// Whether another instrument delivers the same goods.
+    pub(crate) fn is_shared(&self, goods: AssetId, instrument: InstrumentId) -> bool {
+        self.cleared()
+            .any(|(other, cleared)| cleared.goods == goods && other != instrument)
     }
 
     /// All instruments with clearing, in order of their handles.

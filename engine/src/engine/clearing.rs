@@ -12,6 +12,7 @@ use super::{Engine, operation};
 use crate::clearing::Clearing;
 use crate::clearing::custody::{Approved, Known};
 use crate::clearing::fee::Fees;
+use crate::clearing::settlement::Waited;
 use crate::clearing::terms::Cleared;
 use crate::command::{Acknowledge, Body, Command, Envelope, Instruct, SetClearing, SetFees};
 use crate::event::{Event, Events};
@@ -88,13 +89,16 @@ impl Engine {
         let of = (venue, instrument.venue);
         let live = self.market(set.instrument).slots(&self.arena).next();
         let checked = self.clearing.check_terms(set, of, &instrument.terms, live);
-        checked.map(|cleared| (instrument.venue, cleared))
+        let cleared = checked?;
+        self.check_law_of_goods(set)?;
+        Ok((instrument.venue, cleared))
     }
 
     fn set_clearing(&mut self, set: &SetClearing) -> Result<(), Reject> {
         let (venue, cleared) = self.check_clearing(set)?;
         // Nothing below can fail.
         self.clearing.set_terms(set.instrument, venue, &cleared);
+        self.settle_by_law(set.instrument);
         Ok(())
     }
 
@@ -116,7 +120,11 @@ impl Engine {
         if self.parties.owner_of(instruct.account).is_none() {
             return Err(RejectReason::UnknownAccount.into());
         }
-        self.clearing.check_instruct(instruct)
+        self.check_mover(instruct.account, instruct.direction)?;
+        let lawful = self.check_holder(instruct);
+        let known = self.clearing.check_instruct(instruct, lawful)?;
+        self.check_holder_room(instruct)?;
+        Ok(known)
     }
 
     fn instruct(&mut self, instruct: &Instruct, events: &mut Events) -> Result<(), Reject> {
@@ -124,6 +132,7 @@ impl Engine {
         // Nothing below can fail.
         let (id, time) = (self.sequence, self.time);
         let report = self.clearing.instruct(id, time, instruct, &known);
+        self.note_custody(&report, Waited::No);
         events.push(Event::Custody(report));
         Ok(())
     }
@@ -137,13 +146,14 @@ impl Engine {
         let instruction = self.clearing.check_acknowledge(answer, approved)?;
         // Nothing below can fail.
         let report = self.clearing.acknowledge(answer, &instruction);
+        self.note_custody(&report, Waited::Yes);
         events.push(Event::Custody(report));
         Ok(())
     }
 }
 
 /// Whether another principal than the sender approved a command.
-fn approved(envelope: &Envelope) -> Approved {
+pub(super) fn approved(envelope: &Envelope) -> Approved {
     let authority = envelope.authority.as_deref();
     match authority.and_then(|authority| authority.approver) {
         Some(approver) if approver != envelope.principal => Approved::Yes,

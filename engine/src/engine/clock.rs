@@ -1,24 +1,31 @@
 //! Ticks: deadlines fire in order of (instant, kind, id), and only here.
 //!
 //! Invariant: what is due first fires first, whatever its kind; one tick ends at most
-//! `Limits::EXPIRIES_PER_TICK_MAX` orders and then stops before the next one. Not here: when a
-//! tick is sent (`runtime::sequencer`).
+//! `Limits::EXPIRIES_PER_TICK_MAX` orders, or frees as many rows of settlement, and then stops
+//! before the next one. Not here: when a tick is sent (`runtime::sequencer`).
 
 use super::Engine;
+use super::switch::Ended;
 use crate::event::{Cause, Event, Events, ExecType};
-use crate::limits::Limits;
-use crate::types::{OrderId, Time, VenueId};
+use crate::switch::sweeps::Budget;
+use crate::types::{OrderId, SessionId, Time, VenueId};
 use crate::venue::{Due, DueKind, Fired};
 
 /// What is due, in the order in which deadlines fire.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Deadline {
-    /// A day roll or a timetable entry (kinds 0 and 2).
+    /// A day roll or a timetable entry (kinds 0 and 3).
     Venue(Due),
     /// The end of the day for a venue's orders (kind 1).
     DayEnd(Time, VenueId),
-    /// The end of a GTD order (kind 3).
+    /// What is due to settle at a venue (kind 2).
+    Settlement(Time, VenueId),
+    /// The end of a GTD order (kind 4).
     Order(Time, OrderId),
+    /// A session's dead-man timer (kind 5).
+    DeadMan(Time, SessionId),
+    /// The next part of a sweep (kind 6).
+    Sweep(Time),
 }
 
 impl Deadline {
@@ -26,10 +33,15 @@ impl Deadline {
     pub(super) fn deadline(&self) -> Time {
         match self {
             Self::Venue(due) => due.deadline,
-            Self::DayEnd(deadline, _) | Self::Order(deadline, _) => *deadline,
+            Self::DayEnd(deadline, _)
+            | Self::Settlement(deadline, _)
+            | Self::Order(deadline, _)
+            | Self::DeadMan(deadline, _)
+            | Self::Sweep(deadline) => *deadline,
         }
     }
 
+    /// Its place among those of one instant.
     fn kind(&self) -> u8 {
         match self {
             Self::Venue(Due {
@@ -40,8 +52,11 @@ impl Deadline {
             Self::Venue(Due {
                 kind: DueKind::Timetable,
                 ..
-            }) => 2,
-            Self::Order(..) => 3,
+            }) => 3,
+            Self::Settlement(..) => 2,
+            Self::Order(..) => 4,
+            Self::DeadMan(..) => 5,
+            Self::Sweep(_) => 6,
         }
     }
 }
@@ -55,20 +70,50 @@ impl Engine {
         let day_end = day_end.map(|(deadline, venue)| Deadline::DayEnd(deadline, venue));
         let order = self.timers.first();
         let order = order.map(|(deadline, id)| Deadline::Order(deadline, id));
-        let all = [venue, day_end, order].into_iter().flatten();
+        let settlement = self.clearing.settlement.first();
+        let settlement = settlement.map(|(deadline, venue)| Deadline::Settlement(deadline, venue));
+        let all = [venue, day_end, settlement, order].into_iter().flatten();
+        let first = all.min_by_key(|due| (due.deadline(), due.kind()));
+        if self.switches.is_anything_due() {
+            return self.next_switch_due(first);
+        }
+        first
+    }
+
+    /// What fires next, of what else does and of what switches have to do.
+    #[cold]
+    fn next_switch_due(&self, first: Option<Deadline>) -> Option<Deadline> {
+        let dead_man = self.switches.first_dead_man();
+        let dead_man = dead_man.map(|(deadline, session)| Deadline::DeadMan(deadline, session));
+        let sweep = self.switches.sweeps.first();
+        let sweep = sweep.map(|sweep| Deadline::Sweep(sweep.deadline));
+        let all = [first, dead_man, sweep].into_iter().flatten();
         all.min_by_key(|due| (due.deadline(), due.kind()))
     }
 
     pub(super) fn tick(&mut self, events: &mut Events) {
-        let mut left = Limits::EXPIRIES_PER_TICK_MAX;
+        let mut left = Budget::of(&self.limits);
         while let Some(due) = self.next_due().filter(|due| due.deadline() <= self.time) {
             match due {
                 Deadline::Venue(due) => self.fire(due, events),
-                Deadline::DayEnd(..) | Deadline::Order(..) if left == 0 => break,
-                Deadline::DayEnd(_, venue) => self.end_day(venue, &mut left, events),
+                _ if left.orders == 0 => break,
+                Deadline::DayEnd(_, venue) => self.end_day(venue, &mut left.orders, events),
+                Deadline::Settlement(..) => {
+                    left.orders -= 1;
+                    events.push(Event::Settlement(self.clearing.settle_next()));
+                }
                 Deadline::Order(_, id) => {
-                    left -= 1;
+                    left.orders -= 1;
                     self.expire(id.slot, events);
+                }
+                Deadline::DeadMan(_, session) => {
+                    left.orders -= 1;
+                    self.fire_dead_man(session, events);
+                }
+                Deadline::Sweep(_) => {
+                    if self.sweep(&mut left, events) == Ended::InPart {
+                        break;
+                    }
                 }
             }
             self.timers.tidy(&self.arena);
@@ -80,8 +125,12 @@ impl Engine {
         match self.venues.fire(due) {
             Fired::DayRolled(rolled) => {
                 events.push(Event::DayRolled(rolled));
+                let trades = &mut self.clearing.trades;
+                trades.day_rolled(rolled.venue, self.sequence);
+                trades.forget_old(&self.venues);
                 self.day_ends
                     .fall_due(rolled.venue, due.deadline, self.sequence);
+                self.clearing.settlement.roll(rolled.venue, due.deadline);
             }
             Fired::Phase(venue, phase) => self.enter_phase(venue, phase, due.deadline, events),
             Fired::Passed => {}

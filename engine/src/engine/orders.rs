@@ -3,18 +3,23 @@
 //! Invariant: a refused command changes no order; every command is answered. Not here: what a
 //! taken order does (`market::book`).
 
-use super::{Engine, Floor, operation, setting};
+use super::standing::Trader;
+use super::{Engine, Floor, operation};
 use crate::book::arena::Arena;
 use crate::clearing::hold::Needed;
 use crate::clearing::orders::Entering;
 use crate::command::{Body, CancelOrder, Command, MassCancel, ReplaceOrder};
 use crate::event::{Cause, Counters, Event, Events, ExecType, MassCancelReport, OrderReport};
+use crate::market::Setting;
 use crate::market::book::Checked;
 use crate::market::checks::{Entry, Prices};
-use crate::market::replace::Replacement;
+use crate::market::replace::{Replacement, Risks};
 use crate::matching::live_report;
 use crate::reject::{Reject, RejectReason};
-use crate::types::{AccountId, InstrumentId, NewOrder, OrderId, OrderStatus, Quantity, Time};
+use crate::types::{
+    AccountId, InstrumentId, NewOrder, OrderId, OrderStatus, ParticipantId, Quantity, SessionId,
+    Side, Time,
+};
 use crate::venue::Action;
 
 /// Whether a refusal is counted in the private streams.
@@ -27,22 +32,59 @@ enum Counted {
 impl Engine {
     /// All checks of a new order after the duplicate group: its owner, the price it comes with and
     /// what it will hold.
-    pub(super) fn check_new(&self, order: &NewOrder, time: Time) -> Result<Checked, RejectReason> {
+    #[inline(never)]
+    pub(super) fn check_new(
+        &self,
+        order: &NewOrder,
+        session: Option<SessionId>,
+        time: Time,
+    ) -> Result<Checked, Reject> {
         let link = self.parties.link(order.account);
         let (participant, owner) = link.ok_or(RejectReason::UnknownAccount)?;
-        self.venues.permits(order.instrument, Action::New)?;
-        let setting = setting(&self.venues, &self.clearing, &self.limits, order.instrument);
+        let trader = Trader {
+            account: order.account,
+            participant,
+            instrument: order.instrument,
+            side: order.side,
+        };
+        self.check_trader(&trader)?;
+        self.check_switches(session, order.account, order.instrument)?;
+        let mut spare = None;
+        let setting = self.setting_in(order.instrument, &mut spare);
+        let setting = setting.ok_or(RejectReason::UnknownInstrument)?;
+        setting.permits(Action::New)?;
+        let lawful = if setting.clears.is_ruled() {
+            self.check_ruled(order, owner)?
+        } else {
+            Ok(())
+        };
         let market = self.market(order.instrument);
-        let entry = Entry::new(order, owner);
-        let price = entry.check(market, &self.arena, &setting, time)?;
-        let entered = match setting.clears.cleared() {
+        let entry = Entry::new(order, owner, setting);
+        entry.check_phase(setting)?;
+        self.check_qualified(&trader)?;
+        lawful.map_err(|reason| self.with_basis(order.instrument, reason))?;
+        let price = entry.check_terms(market, setting, time)?;
+        let gate = self.gate(order.account, participant, order.instrument);
+        if let Some(gate) = &gate {
+            gate.check_flow(time)?;
+        }
+        entry.check_room(market, &self.arena, setting, price)?;
+        if let Some(gate) = &gate {
+            gate.check_open()?;
+            if order.side == Side::Buy {
+                let cleared = setting.cleared();
+                self.check_position(gate, order.account, cleared, order.quantity)?;
+            }
+        }
+        entry.check_taking(market, &self.arena, setting, price)?;
+        let entered = match setting.cleared() {
             None => None,
             Some(cleared) => {
                 let entering = Entering {
                     account: order.account,
-                    participant,
-                    venue: self.venues.venue_of(order.instrument),
+                    owner,
                     instrument: order.instrument,
+                    rates: setting.rates[usize::from(self.clearing.fees.tier(participant))],
                     side: order.side,
                     price,
                     quantity: order.quantity,
@@ -57,13 +99,21 @@ impl Engine {
         })
     }
 
-    pub(super) fn new_order(&mut self, order: &NewOrder, events: &mut Events) {
-        let checked = match self.check_new(order, self.time) {
+    #[inline(never)]
+    pub(super) fn new_order(
+        &mut self,
+        order: &NewOrder,
+        session: Option<SessionId>,
+        events: &mut Events,
+    ) {
+        let checked = match self.check_new(order, session, self.time) {
             Ok(checked) => checked,
-            Err(reason) => return self.refuse_new(order, reason.into(), Counted::Yes, events),
+            Err(reject) => return self.refuse_new(order, reject, Counted::Yes, events),
         };
         // Nothing below can fail.
+        self.count_sent(order.account, order.instrument);
         let sequence = self.sequence;
+        self.switches.note_origin(self.arena.next_slot(), session);
         let mut floor = self.floor(order.instrument, events);
         let Floor {
             market,
@@ -82,17 +132,27 @@ impl Engine {
         own_order(&self.arena, account, order).ok_or(RejectReason::UnknownOrder)
     }
 
-    fn instrument_of(&self, slot: u32) -> InstrumentId {
+    /// The setting of a live order's instrument.
+    #[inline]
+    fn setting_of<'a>(&'a self, slot: u32, spare: &'a mut Option<Setting>) -> &'a Setting {
+        let setting = self.setting_in(self.instrument_of(slot), spare);
+        setting.expect("a live order's instrument is known")
+    }
+
+    #[inline]
+    pub(super) fn instrument_of(&self, slot: u32) -> InstrumentId {
         InstrumentId::new(self.arena.row(slot).instrument)
     }
 
     pub(super) fn check_cancel(&self, command: &CancelOrder) -> Result<u32, RejectReason> {
         let slot = self.find(command.account, command.order)?;
-        self.venues
-            .permits(self.instrument_of(slot), Action::Cancel)?;
+        let mut spare = None;
+        let setting = self.setting_of(slot, &mut spare);
+        setting.permits(Action::Cancel)?;
         Ok(slot)
     }
 
+    #[inline(never)]
     pub(super) fn cancel_order(&mut self, command: &CancelOrder, events: &mut Events) {
         let slot = match self.check_cancel(command) {
             Ok(slot) => slot,
@@ -111,17 +171,66 @@ impl Engine {
         floor.publish();
     }
 
+    /// What parties may do is checked before the order is looked for; without an order nothing is
+    /// known of its venue.
+    fn check_owner(
+        &self,
+        command: &ReplaceOrder,
+        session: Option<SessionId>,
+        participant: ParticipantId,
+    ) -> Result<(u32, Trader), RejectReason> {
+        let account = command.account;
+        let found = own_order(&self.arena, account, command.order);
+        let Some(slot) = found else {
+            self.check_party(account, participant)?;
+            self.check_replace_switches(session, command, None)?;
+            return Err(RejectReason::UnknownOrder);
+        };
+        let trader = Trader {
+            account,
+            participant,
+            instrument: self.instrument_of(slot),
+            side: self.arena.row(slot).flags.side(),
+        };
+        self.check_trader(&trader)?;
+        self.check_replace_switches(session, command, Some(slot))?;
+        Ok((slot, trader))
+    }
+
     pub(super) fn check_replace(
         &self,
         command: &ReplaceOrder,
-    ) -> Result<(u32, Replacement, Option<Needed>), RejectReason> {
-        let slot = self.find(command.account, command.order)?;
-        let instrument = self.instrument_of(slot);
-        self.venues.permits(instrument, Action::Replace)?;
-        let setting = setting(&self.venues, &self.clearing, &self.limits, instrument);
+        session: Option<SessionId>,
+        time: Time,
+    ) -> Result<(u32, Replacement, Option<Needed>), Reject> {
+        let link = self.parties.link(command.account);
+        let (participant, _) = link.ok_or(RejectReason::UnknownAccount)?;
+        let (slot, trader) = self.check_owner(command, session, participant)?;
+        let instrument = trader.instrument;
+        let mut spare = None;
+        let setting = self.setting_of(slot, &mut spare);
+        setting.permits(Action::Replace)?;
+        self.check_qualified(&trader)?;
         let market = self.market(instrument);
-        let replacement = market.check_replace(&self.arena, &setting, slot, command)?;
-        let needed = match (&replacement, setting.clears.cleared()) {
+        let gate = self.gate(command.account, participant, instrument);
+        let row = self.arena.row(slot);
+        let replacement = match &gate {
+            None => market.check_replace(&self.arena, setting, slot, command, None)?,
+            Some(gate) => {
+                let cleared = setting.cleared();
+                let more = |leaves: Quantity| {
+                    if trader.side == Side::Sell || leaves <= row.leaves {
+                        return Ok(());
+                    }
+                    let more = leaves.minus(row.leaves);
+                    self.check_position(gate, command.account, cleared, more)
+                };
+                let flow = gate.check_flow(time);
+                let risk = Risks { flow, more: &more };
+                market.check_replace(&self.arena, setting, slot, command, Some(&risk))?
+            }
+        };
+        let needed = match (&replacement, setting.cleared()) {
             (Replacement::Change(values), Some(cleared)) => {
                 let row = self.arena.row(slot);
                 let (side, leaves) = (row.flags.side(), values.leaves(row.cumulative()));
@@ -134,11 +243,17 @@ impl Engine {
         Ok((slot, replacement, needed))
     }
 
-    pub(super) fn replace_order(&mut self, command: &ReplaceOrder, events: &mut Events) {
-        let (slot, replacement, needed) = match self.check_replace(command) {
+    #[inline(never)]
+    pub(super) fn replace_order(
+        &mut self,
+        command: &ReplaceOrder,
+        session: Option<SessionId>,
+        events: &mut Events,
+    ) {
+        let (slot, replacement, needed) = match self.check_replace(command, session, self.time) {
             Ok(checked) => checked,
-            Err(reason) => {
-                let refusal = (ExecType::ReplaceRejected, reason.into());
+            Err(reject) => {
+                let refusal = (ExecType::ReplaceRejected, reject);
                 let named = (command.account, command.order);
                 return self.refuse_change(named, refusal, Counted::Yes, events);
             }
@@ -146,6 +261,10 @@ impl Engine {
         // Nothing below can fail.
         if let Some(needed) = needed {
             self.clearing.change(slot, needed);
+        }
+        if let Replacement::Change(values) = &replacement {
+            let leaves = values.leaves(self.arena.row(slot).cumulative());
+            self.count_replaced(slot, leaves);
         }
         let mut floor = self.floor(self.instrument_of(slot), events);
         let Floor {
@@ -270,12 +389,19 @@ impl Engine {
             | Body::Instruct(_)
             | Body::Acknowledge(_)
             | Body::CloseCustodyDate(_)
+            | Body::Standing(_)
+            | Body::Limits(_)
+            | Body::Receipts(_)
+            | Body::Correction(_)
+            | Body::Credit(_)
+            | Body::Settlement(_)
             | Body::AcceptClock(_)
             | Body::Tick
             | Body::SessionsLost
             | Body::SemanticsVersion(_)
             | Body::BeginEpoch(_)
-            | Body::Quarantine(_) => operation(events, Err(reject)),
+            | Body::Quarantine(_)
+            | Body::Switch(_) => operation(events, Err(reject)),
         }
     }
 
@@ -353,8 +479,9 @@ impl Engine {
 
 impl Floor<'_> {
     /// Publishes the indicative, where the instrument is in a call phase.
+    #[inline]
     fn publish(&mut self) {
-        if self.setting.phase.auction().is_some() {
+        if self.setting.auction.is_some() {
             self.market
                 .publish_indicative(&mut self.desk, self.setting.instrument);
         }

@@ -4,19 +4,25 @@
 //! accepts goes on exactly as the engine that wrote it. Not here: files and their headers
 //! (`snapshot`).
 
+use super::Engine;
 use super::day_ends::{DayEnd, DayEnds};
-use super::{Engine, setting};
+use crate::SEMANTICS_VERSION;
 use crate::book::arena::Arena;
 use crate::bytes::{self, BytesError, Reader};
 use crate::clearing::Clearing;
+use crate::clearing::trades::KnownTo;
 use crate::limits::Limits;
 use crate::market::Market;
 use crate::market::contents::Target;
 use crate::market::timers::Timers;
 use crate::parties::Parties;
 use crate::requests::Requests;
+use crate::risk::Risk;
 use crate::sessions::Sessions;
+use crate::standing::Standings;
 use crate::state_hash::{EventHasher, StateHash};
+use crate::switch::Switches;
+use crate::switch::section::Known;
 use crate::types::{AccountId, InstrumentId, Sequence, Time, VenueId};
 use crate::venue::Venues;
 
@@ -40,11 +46,25 @@ pub enum SectionId {
     Clearing = 7,
     /// What live orders hold. Since semantics version 2.
     Holds = 8,
+    /// What parties may do. Since semantics version 3.
+    Standing = 9,
+    /// Kill switches, dead-man timers, sweeps, sessions of orders. Since semantics version 3.
+    Switch = 10,
+    /// Limits of risk and what is counted. Since semantics version 3.
+    Limits = 11,
+    /// Warehouse receipts. Since semantics version 3.
+    Receipts = 15,
+    /// Trades that can be busted or corrected. Since semantics version 3.
+    Corrections = 14,
+    /// Credit lines, scores, collateral, ids of transfers. Since semantics version 3.
+    Credit = 12,
+    /// Days, rules, what waits, owners remembered. Since semantics version 3.
+    Settlement = 13,
 }
 
 impl SectionId {
     /// All sections in their order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 15] = [
         Self::Clock,
         Self::Parties,
         Self::Venues,
@@ -53,9 +73,46 @@ impl SectionId {
         Self::Orders,
         Self::Clearing,
         Self::Holds,
+        Self::Standing,
+        Self::Switch,
+        Self::Limits,
+        Self::Receipts,
+        Self::Corrections,
+        Self::Credit,
+        Self::Settlement,
     ];
-    /// The sections of semantics version 1, which knew no money: the others are empty then.
-    const FIRST: usize = 6;
+
+    /// The rules version whose snapshots have the section for the first time. One written before
+    /// does without it: what the section would hold is as in a new engine.
+    const fn since(self) -> u32 {
+        match self {
+            Self::Clock
+            | Self::Parties
+            | Self::Venues
+            | Self::Sessions
+            | Self::Requests
+            | Self::Orders => 1,
+            Self::Clearing | Self::Holds => 2,
+            Self::Standing
+            | Self::Switch
+            | Self::Limits
+            | Self::Credit
+            | Self::Settlement
+            | Self::Corrections
+            | Self::Receipts => 3,
+        }
+    }
+
+    /// The sections of a snapshot that has so many of them.
+    fn of_count(count: usize) -> impl Iterator<Item = Self> {
+        let of = |rules: u32| {
+            Self::ALL
+                .into_iter()
+                .filter(move |one| one.since() <= rules)
+        };
+        let rules = (1..=SEMANTICS_VERSION).find(|rules| of(*rules).count() == count);
+        of(rules.unwrap_or(SEMANTICS_VERSION))
+    }
 
     /// The version of the section's bytes that this build writes and reads.
     pub const fn version(self) -> u8 {
@@ -64,7 +121,7 @@ impl SectionId {
 
     /// The section with this number.
     pub fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.get(usize::from(code).checked_sub(1)?).copied()
+        Self::ALL.into_iter().find(|one| *one as u8 == code)
     }
 }
 
@@ -138,6 +195,13 @@ impl Engine {
                 SectionId::Orders => self.encode_orders(&mut out),
                 SectionId::Clearing => self.clearing.encode(&mut out),
                 SectionId::Holds => self.clearing.encode_holds(&mut out),
+                SectionId::Standing => self.standings.encode(&mut out),
+                SectionId::Switch => self.encode_switches(&mut out),
+                SectionId::Limits => self.risk.encode(&mut out),
+                SectionId::Receipts => self.clearing.encode_receipts(&mut out),
+                SectionId::Corrections => self.clearing.trades.encode(&mut out),
+                SectionId::Credit => self.clearing.encode_credit(&mut out),
+                SectionId::Settlement => self.clearing.settlement.encode(&mut out),
             }
             (*section, out)
         });
@@ -154,14 +218,7 @@ impl Engine {
     ) -> Result<Self, SectionsError> {
         let mut engine = Self::new(limits);
         let mut rest = sections.iter();
-        let all = &SectionId::ALL;
-        let first = sections.len() == SectionId::FIRST;
-        let expected = if first {
-            &all[..SectionId::FIRST]
-        } else {
-            &all[..]
-        };
-        for section in expected.iter().copied() {
+        for section in SectionId::of_count(sections.len()) {
             let found = rest.next().filter(|(id, _)| *id == section);
             let (_, bytes) = found.ok_or(SectionsError::Missing(section))?;
             let mut input = Reader::new(bytes);
@@ -176,8 +233,12 @@ impl Engine {
             let read = read.and_then(|()| input.finish());
             read.map_err(|error| SectionsError::Bytes { section, error })?;
         }
-        if first {
+        if sections.iter().all(|(id, _)| *id != SectionId::Holds) {
             engine.clearing.hold_nothing(engine.arena.used());
+        }
+        if sections.iter().all(|(id, _)| *id != SectionId::Corrections) {
+            let last = engine.sequence;
+            engine.clearing.trades.forget_through(last);
         }
         if rest.next().is_some() {
             return Err(SectionsError::Unsound("there are more sections than known"));
@@ -196,15 +257,40 @@ impl Engine {
         match section {
             SectionId::Clock => self.decode_clock(input)?,
             SectionId::Parties => self.parties = Parties::decode(input, &self.limits)?,
-            SectionId::Venues => self.venues = Venues::decode(input, &self.limits)?,
+            SectionId::Venues => *self.venues = Venues::decode(input, &self.limits)?,
             SectionId::Sessions => self.sessions = Sessions::decode(input, &self.limits)?,
             SectionId::Requests => self.requests = Requests::decode(input, &self.limits)?,
             SectionId::Orders => self.decode_orders(input)?,
             SectionId::Clearing => {
-                let known = (&self.parties, &self.venues);
+                let known = (&self.parties, &*self.venues);
                 self.clearing = Clearing::decode(input, &self.limits, known)?;
             }
             SectionId::Holds => self.decode_holds(input)?,
+            SectionId::Standing => {
+                let known: (&Parties, &Venues) = (&self.parties, &self.venues);
+                self.standings = Standings::decode(input, &self.limits, known)?;
+            }
+            SectionId::Switch => self.decode_switches(input)?,
+            SectionId::Limits => self.decode_risk(input)?,
+            SectionId::Receipts => {
+                let known = (&self.parties, self.sequence);
+                self.clearing.decode_receipts(input, &self.limits, known)?;
+            }
+            SectionId::Corrections => {
+                let known = KnownTo {
+                    venues: &self.venues,
+                    sequence: self.sequence,
+                };
+                let parties = &self.parties;
+                let is_account = |account| parties.owner_of(account).is_some();
+                self.clearing
+                    .decode_trades(input, &self.limits, &known, is_account)?;
+            }
+            SectionId::Credit => {
+                self.clearing
+                    .decode_credit(input, &self.limits, &self.parties)?;
+            }
+            SectionId::Settlement => self.decode_settlement(input)?,
         }
         Ok(())
     }
@@ -220,6 +306,36 @@ impl Engine {
             ))
         };
         self.clearing.decode_holds(input, arena.used(), live)
+    }
+
+    fn encode_switches(&self, out: &mut Vec<u8>) {
+        self.switches
+            .encode(out, |slot| self.arena.row(slot).sequence != 0);
+    }
+
+    fn decode_switches(&mut self, input: &mut Reader<'_>) -> Result<(), BytesError> {
+        let arena = &self.arena;
+        let known = Known {
+            has: &|scope| self.has(scope),
+            lives: &|slot| slot < arena.used() && arena.row(slot).sequence != 0,
+            sessions: self.sessions.used(),
+            rows: arena.used(),
+            now: (self.sequence, self.time),
+        };
+        let switches = Switches::decode(input, &self.limits, &known)?;
+        self.switches = switches;
+        Ok(())
+    }
+
+    /// Live orders and what they hold are known before: they are counted anew.
+    fn decode_risk(&mut self, input: &mut Reader<'_>) -> Result<(), BytesError> {
+        let known: (&Parties, &Venues) = (&self.parties, &self.venues);
+        self.risk = Risk::decode(input, &self.limits, known, self.time)?;
+        if self.risk.is_on() {
+            let counted = self.recount();
+            self.risk.start(&counted);
+        }
+        Ok(())
     }
 
     fn encode_clock(&self, out: &mut Vec<u8>) {
@@ -286,10 +402,11 @@ impl Engine {
             if instrument.index() >= instruments || !fresh {
                 return Err(BytesError::range("a market's instrument"));
             }
+            let row = self.setting_row(instrument);
             let mut target = Target {
                 arena: &mut arena,
                 parties: &self.parties,
-                setting: setting(&self.venues, &self.clearing, &self.limits, instrument),
+                setting: &row,
                 sequence: self.sequence.value(),
                 timed: &mut timed,
             };

@@ -2,7 +2,8 @@
 //!
 //! Invariant: looking changes nothing. Not here: history, which the projections hold.
 
-use super::{Engine, setting};
+use super::Engine;
+use super::settings::row_of;
 use crate::book::arena::{Arena, Force, Place};
 use crate::event::Indicative;
 use crate::limits::Limits;
@@ -81,6 +82,46 @@ pub struct Usage {
     pub venues: u32,
     /// See `Limits::venues_max`.
     pub venues_max: u32,
+    /// Engaged kill switches of sessions, accounts and participants.
+    pub switches: u32,
+    /// See `Limits::switches_max`.
+    pub switches_max: u32,
+    /// Assets.
+    pub assets: u32,
+    /// See `Limits::assets_max`.
+    pub assets_max: u32,
+    /// Custodians.
+    pub custodians: u32,
+    /// See `Limits::custodians_max`.
+    pub custodians_max: u32,
+    /// Positions in the ledger.
+    pub positions: u32,
+    /// See `Limits::positions_max`.
+    pub positions_max: u32,
+    /// Different fee rates ever set.
+    pub rates: u32,
+    /// See `Limits::rates_max`.
+    pub rates_max: u32,
+    /// Instructions that wait for their custodian.
+    pub instructions: u32,
+    /// See `Limits::instructions_max`.
+    pub instructions_max: u32,
+    /// References of custodians' open dates.
+    pub references: u32,
+    /// See `Limits::references_max`.
+    pub references_max: u32,
+    /// Different sets of risk limits ever set.
+    pub risk_sets: u32,
+    /// See `Limits::risk_sets_max`.
+    pub risk_sets_max: u32,
+    /// Trades that are kept to be busted or corrected.
+    pub trades_kept: u32,
+    /// See `Limits::trades_kept_max`.
+    pub trades_kept_max: u32,
+    /// Accounts and assets in which something is owed since.
+    pub receivables: u32,
+    /// See `Limits::receivables_max`.
+    pub receivables_max: u32,
 }
 
 impl Engine {
@@ -111,6 +152,7 @@ impl Engine {
 
     /// How full the engine is.
     pub fn usage(&self) -> Usage {
+        let clearing = &self.clearing;
         Usage {
             orders: self.arena.live(),
             orders_max: self.limits.orders_max,
@@ -124,6 +166,26 @@ impl Engine {
             instruments_max: self.limits.instruments_max,
             venues: self.venues.venues().len() as u32,
             venues_max: self.limits.venues_max,
+            switches: self.switches.counted(),
+            switches_max: self.limits.switches_max,
+            assets: clearing.assets().assets().len() as u32,
+            assets_max: self.limits.assets_max,
+            custodians: clearing.assets().custodians().len() as u32,
+            custodians_max: self.limits.custodians_max,
+            positions: clearing.ledger().positions().len() as u32,
+            positions_max: self.limits.positions_max,
+            rates: clearing.rates_used(),
+            rates_max: self.limits.rates_max,
+            instructions: clearing.custody().pending_used(),
+            instructions_max: self.limits.instructions_max,
+            references: clearing.custody().references_used(),
+            references_max: self.limits.references_max,
+            risk_sets: self.risk.sets().0,
+            risk_sets_max: self.limits.risk_sets_max,
+            trades_kept: self.clearing.trades().kept(),
+            trades_kept_max: self.limits.trades_kept_max,
+            receivables: self.clearing.debts() as u32,
+            receivables_max: self.limits.receivables_max,
         }
     }
 
@@ -187,8 +249,9 @@ impl Engine {
         &self.timers
     }
 
-    pub(crate) fn setting(&self, instrument: InstrumentId) -> Setting<'_> {
-        setting(&self.venues, &self.clearing, &self.limits, instrument)
+    /// What a known instrument's market must know now.
+    pub(crate) fn setting_row(&self, instrument: InstrumentId) -> Setting {
+        row_of(&self.venues, &self.clearing, &self.limits, instrument)
     }
 
     /// The markets that have had an order.

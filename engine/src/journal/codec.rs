@@ -15,8 +15,17 @@
 //! batches and checksums (`record`), whether a command makes sense (`engine`).
 
 mod clearing;
+mod correction;
+mod credit;
+mod limits;
 mod operations;
 mod orders;
+mod receipts;
+pub(crate) mod settlement;
+mod standing;
+mod switch;
+
+pub(crate) use switch::{put_scope, scope};
 
 use std::cell::RefCell;
 use std::fmt;
@@ -45,6 +54,7 @@ macro_rules! types {
 
         impl Type {
             const ALL: &'static [Self] = &[$(Self::$name,)*];
+            const LAST: Self = Self::ALL[Self::ALL.len() - 1];
 
             const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => stringify!($name),)* }
@@ -84,6 +94,13 @@ types! {
     Instruct = 28,
     Acknowledge = 29,
     CloseCustodyDate = 30,
+    Standing = 31,
+    Switch = 32,
+    Limits = 33,
+    Receipts = 37,
+    Correction = 36,
+    Credit = 34,
+    Settlement = 35,
 }
 
 impl Type {
@@ -119,12 +136,19 @@ impl Type {
             Body::Instruct(_) => Self::Instruct,
             Body::Acknowledge(_) => Self::Acknowledge,
             Body::CloseCustodyDate(_) => Self::CloseCustodyDate,
+            Body::Standing(_) => Self::Standing,
+            Body::Switch(_) => Self::Switch,
+            Body::Limits(_) => Self::Limits,
+            Body::Receipts(_) => Self::Receipts,
+            Body::Correction(_) => Self::Correction,
+            Body::Credit(_) => Self::Credit,
+            Body::Settlement(_) => Self::Settlement,
         }
     }
 
-    /// The type with this number; the numbers rise by one from 1.
+    /// The type with this number.
     fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.get(usize::from(code).checked_sub(1)?).copied()
+        Self::ALL.iter().find(|one| **one as u8 == code).copied()
     }
 }
 
@@ -168,7 +192,7 @@ impl fmt::Display for CodecError {
                 f,
                 "command type {code}, version {version}, is not known to this release ({release}), \
                  which reads types 1 to {}; a later release may have written it",
-                Type::ALL.len()
+                Type::LAST as u8
             ),
             Self::UnknownVersion { name, version: 0 } => {
                 write!(f, "command {name}, version 0: no release has written it")
@@ -462,6 +486,13 @@ fn get_body(input: &mut Reader<'_>, time: Time, kind: Type) -> Result<Body, Byte
         Type::Instruct => clearing::instruct(input),
         Type::Acknowledge => clearing::acknowledge(input),
         Type::CloseCustodyDate => clearing::close_custody_date(input),
+        Type::Standing => standing::get(input).map(Body::Standing),
+        Type::Switch => switch::get(input),
+        Type::Limits => limits::get(input).map(Body::Limits),
+        Type::Receipts => receipts::get(input),
+        Type::Correction => correction::get(input).map(Body::Correction),
+        Type::Credit => credit::get(input).map(Body::Credit),
+        Type::Settlement => settlement::command(input),
     }
 }
 

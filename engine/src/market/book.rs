@@ -27,13 +27,15 @@ impl Market {
     pub(crate) fn enter(
         &mut self,
         desk: &mut Desk<'_>,
-        setting: &Setting<'_>,
+        setting: &Setting,
         sequence: Sequence,
         order: &NewOrder,
         checked: &Checked,
     ) {
         let slot = insert(desk, sequence, order, checked.owner, checked.price);
-        desk.clearing.enter(slot, checked.entered.as_ref());
+        let entered = setting.cleared().zip(checked.entered.as_ref());
+        desk.clearing.enter(slot, order.account, entered);
+        desk.opened(slot);
         desk.report(slot, ExecType::New, Cause::Request);
         let flags = desk.arena.row(slot).flags;
         if matches!(flags.kind(), Kind::Stop | Kind::StopLimit) {
@@ -47,7 +49,7 @@ impl Market {
 
     /// An order in hand joins the book in a call phase, or is matched, elections included.
     #[inline]
-    pub(crate) fn go(&mut self, desk: &mut Desk<'_>, setting: &Setting<'_>, slot: u32) {
+    pub(crate) fn go(&mut self, desk: &mut Desk<'_>, setting: &Setting, slot: u32) {
         if setting.is_continuous() {
             let run = continuous::take(self, desk, setting, slot);
             trigger::elections(self, desk, setting, run);
@@ -57,12 +59,7 @@ impl Market {
     }
 
     /// A stop in hand waits, or is elected at once by the last trade.
-    pub(crate) fn wait_or_trigger(
-        &mut self,
-        desk: &mut Desk<'_>,
-        setting: &Setting<'_>,
-        slot: u32,
-    ) {
+    pub(crate) fn wait_or_trigger(&mut self, desk: &mut Desk<'_>, setting: &Setting, slot: u32) {
         if self.is_reached(desk, setting, slot) {
             let run = trigger::trigger(self, desk, setting, slot);
             trigger::elections(self, desk, setting, run);
@@ -72,7 +69,7 @@ impl Market {
     }
 
     /// Whether the last trade elects a stop at once.
-    pub(crate) fn is_reached(&self, desk: &Desk<'_>, setting: &Setting<'_>, slot: u32) -> bool {
+    pub(crate) fn is_reached(&self, desk: &Desk<'_>, setting: &Setting, slot: u32) -> bool {
         let stop = desk.arena.cold(slot).stop_price;
         let side = desk.arena.row(slot).flags.side();
         match (stop, self.last_trade) {
@@ -129,6 +126,15 @@ fn insert(
 /// The cold row of an order that needs one.
 #[inline]
 fn cold_of(order: &NewOrder, flags: &mut Flags) -> Option<Cold> {
+    if let OrderType::Limit(terms) = order.order_type
+        && terms.display_quantity.is_none()
+        && !matches!(order.time_in_force, TimeInForce::GoodTillDate(_))
+    {
+        if terms.posting == Posting::PostOnly {
+            flags.set_post_only();
+        }
+        return None;
+    }
     let mut cold = Cold::NONE;
     let mut needed = false;
     match order.order_type {

@@ -3,7 +3,7 @@
 //! Invariant: nothing here changes anything, and an order that passed cannot fail afterwards.
 //! Not here: the duplicate group, who the account is, what the phase takes (`engine`, `venue`).
 
-use super::{Clears, Market, Setting};
+use super::{Clears, Market, Setting, plain};
 use crate::book::arena::{Arena, Force, Kind};
 use crate::matching::feasible::Probe;
 use crate::reject::RejectReason;
@@ -30,8 +30,13 @@ impl Prices {
     #[inline]
     pub(crate) fn of(order_type: &OrderType) -> Self {
         let mut prices = Self::default();
+        // First and by itself: a jump by a table is predicted badly.
+        if let OrderType::Limit(terms) = order_type {
+            prices.limit = Some(terms.price);
+            return prices;
+        }
         match *order_type {
-            OrderType::Limit(terms) => prices.limit = Some(terms.price),
+            OrderType::Limit(_) => {}
             OrderType::Market { protection } | OrderType::MarketToLimit { protection } => {
                 prices.protection = protection;
             }
@@ -51,10 +56,10 @@ impl Prices {
     }
 
     #[inline]
-    fn all(self) -> impl Iterator<Item = Price> {
-        [self.limit, self.protection, self.stop]
-            .into_iter()
-            .flatten()
+    fn any(self, what: impl Fn(Price) -> bool) -> bool {
+        self.limit.is_some_and(&what)
+            || self.protection.is_some_and(&what)
+            || self.stop.is_some_and(&what)
     }
 }
 
@@ -84,94 +89,176 @@ pub(crate) fn force_of(time_in_force: TimeInForce) -> Force {
     }
 }
 
-/// A new order with what the checks need to know about it.
+/// A new order with what the checks need to know about it. A plain one (`plain`) takes a short way
+/// to the same answers; where debug assertions are on, both ways are gone.
 pub(crate) struct Entry<'a> {
     order: &'a NewOrder,
     owner: OwnerId,
-    kind: Kind,
-    force: Force,
-    prices: Prices,
+    plain: Option<Price>,
 }
 
 impl<'a> Entry<'a> {
     /// Reads an order.
     #[inline]
-    pub(crate) fn new(order: &'a NewOrder, owner: OwnerId) -> Self {
+    pub(crate) fn new(order: &'a NewOrder, owner: OwnerId, setting: &Setting) -> Self {
         Self {
             order,
             owner,
-            kind: kind_of(&order.order_type),
-            force: force_of(order.time_in_force),
-            prices: Prices::of(&order.order_type),
+            plain: plain::price(order, setting),
         }
     }
 
-    /// Makes all checks after those of the phase table and answers the price the order comes
-    /// with: limit, given protection or computed protection.
+    #[inline]
+    fn kind(&self) -> Kind {
+        kind_of(&self.order.order_type)
+    }
+
+    #[inline]
+    fn force(&self) -> Force {
+        force_of(self.order.time_in_force)
+    }
+
+    #[inline]
+    fn prices(&self) -> Prices {
+        Prices::of(&self.order.order_type)
+    }
+
+    /// PHASE_TIME_IN_FORCE, NOT_CLEARED.
+    #[inline]
+    pub(crate) fn check_phase(&self, setting: &Setting) -> Check {
+        if self.plain.is_some() {
+            debug_assert_eq!(self.check_any_phase(setting), Ok(()), "a short way");
+            return Ok(());
+        }
+        self.check_any_phase(setting)
+    }
+
+    /// Makes the checks of what the order says, after those of phase and regime, and answers the
+    /// price it comes with: limit, given protection or computed protection.
     ///
     /// # Errors
     /// The first check that fails.
     #[inline]
-    pub(crate) fn check(
+    pub(crate) fn check_terms(
+        &self,
+        market: &Market,
+        setting: &Setting,
+        time: Time,
+    ) -> Result<Option<Price>, RejectReason> {
+        if let Some(price) = self.plain {
+            let checked = plain::check_terms(self.order, price, setting);
+            let all = || self.check_any_terms(market, setting, time);
+            debug_assert_eq!(checked, all(), "a short way");
+            return checked;
+        }
+        self.check_any_terms(market, setting, time)
+    }
+
+    /// OPEN_ORDERS, STOP_ORDERS, PRICE_LEVELS.
+    #[inline]
+    pub(crate) fn check_room(
         &self,
         market: &Market,
         arena: &Arena,
-        setting: &Setting<'_>,
+        setting: &Setting,
+        price: Option<Price>,
+    ) -> Check {
+        if let Some(limit) = self.plain {
+            let checked = plain::check_room(self.order.side, limit, market, arena, setting);
+            let all = || self.check_any_room(market, arena, setting, price);
+            debug_assert_eq!(checked, all(), "a short way");
+            return checked;
+        }
+        self.check_any_room(market, arena, setting, price)
+    }
+
+    /// POST_ONLY_WOULD_TAKE, FOK_UNFILLABLE, MIN_QUANTITY.
+    #[inline]
+    pub(crate) fn check_taking(
+        &self,
+        market: &Market,
+        arena: &Arena,
+        setting: &Setting,
+        price: Option<Price>,
+    ) -> Check {
+        if self.plain.is_some() {
+            let all = || self.check_any_taking(market, arena, setting, price);
+            debug_assert_eq!(all(), Ok(()), "a short way");
+            return Ok(());
+        }
+        self.check_any_taking(market, arena, setting, price)
+    }
+
+    #[inline(never)]
+    fn check_any_terms(
+        &self,
+        market: &Market,
+        setting: &Setting,
         time: Time,
     ) -> Result<Option<Price>, RejectReason> {
-        self.check_phase(setting)?;
-        if matches!(setting.clears, Clears::Missing) {
-            return Err(RejectReason::NotCleared);
-        }
         self.check_combination()?;
         let price = self.effective_price(market, setting);
         self.check_prices(setting, price)?;
         self.check_quantities(setting, time)?;
         self.check_notional(setting, price)?;
         self.check_bands(market, setting)?;
-        self.check_room(market, arena, setting, price)?;
-        self.check_taking(market, arena, setting, price)?;
         Ok(price)
     }
 
+    #[inline]
     fn is_stop(&self) -> bool {
-        matches!(self.kind, Kind::Stop | Kind::StopLimit)
+        matches!(self.kind(), Kind::Stop | Kind::StopLimit)
     }
 
-    /// PHASE_TIME_IN_FORCE.
-    #[inline]
-    fn check_phase(&self, setting: &Setting<'_>) -> Check {
-        let auction = setting.phase.auction();
-        let at_once = matches!(self.force, Force::ImmediateOrCancel | Force::FillOrKill);
+    #[inline(never)]
+    fn check_any_phase(&self, setting: &Setting) -> Check {
+        if setting.is_continuous() {
+            if self.force() == Force::Opening {
+                return Err(RejectReason::PhaseTimeInForce);
+            }
+            return Self::check_cleared(setting);
+        }
+        let auction = setting.auction;
+        let at_once = matches!(self.force(), Force::ImmediateOrCancel | Force::FillOrKill);
         let wrong = match auction {
-            None => self.force == Force::Opening,
+            None => self.force() == Force::Opening,
             Some(auction) => {
                 at_once
                     || self.order.min_quantity.is_some()
-                    || self.force == Force::Opening && auction != Auction::Opening
+                    || self.force() == Force::Opening && auction != Auction::Opening
             }
         };
         if wrong {
             return Err(RejectReason::PhaseTimeInForce);
         }
+        Self::check_cleared(setting)
+    }
+
+    /// NOT_CLEARED.
+    fn check_cleared(setting: &Setting) -> Check {
+        if matches!(setting.clears, Clears::Missing) {
+            return Err(RejectReason::NotCleared);
+        }
         Ok(())
     }
 
     /// INVALID_COMBINATION.
-    #[inline]
     fn check_combination(&self) -> Check {
         let rests = matches!(
-            self.force,
+            self.force(),
             Force::Day | Force::GoodTillCancel | Force::GoodTillDate
         );
-        let for_auction = matches!(self.force, Force::Opening | Force::Closing);
+        if rests && self.kind() == Kind::Limit && self.order.min_quantity.is_none() {
+            return Ok(()); // Whatever it shows, and whether or not it may take.
+        }
+        let for_auction = matches!(self.force(), Force::Opening | Force::Closing);
         let right = match &self.order.order_type {
             OrderType::Limit(terms) => {
                 (terms.posting == Posting::MayTake || rests)
                     && (terms.display_quantity.is_none() || rests || for_auction)
             }
             OrderType::Market { .. } => {
-                !matches!(self.force, Force::GoodTillCancel | Force::GoodTillDate)
+                !matches!(self.force(), Force::GoodTillCancel | Force::GoodTillDate)
             }
             OrderType::MarketToLimit { .. } => rests || for_auction,
             OrderType::Stop { .. } | OrderType::StopLimit { .. } => rests,
@@ -179,8 +266,8 @@ impl<'a> Entry<'a> {
         let post_only = matches!(&self.order.order_type,
             OrderType::Limit(terms) if terms.posting == Posting::PostOnly);
         let least = self.order.min_quantity.is_none()
-            || matches!(self.kind, Kind::Limit | Kind::Market)
-                && (rests || self.force == Force::ImmediateOrCancel)
+            || matches!(self.kind(), Kind::Limit | Kind::Market)
+                && (rests || self.force() == Force::ImmediateOrCancel)
                 && !post_only;
         if right && least {
             Ok(())
@@ -190,9 +277,8 @@ impl<'a> Entry<'a> {
     }
 
     /// The price the order comes with.
-    #[inline]
-    fn effective_price(&self, market: &Market, setting: &Setting<'_>) -> Option<Price> {
-        let given = self.prices.limit.or(self.prices.protection);
+    fn effective_price(&self, market: &Market, setting: &Setting) -> Option<Price> {
+        let given = self.prices().limit.or(self.prices().protection);
         if given.is_some() {
             return given;
         }
@@ -207,13 +293,13 @@ impl<'a> Entry<'a> {
 
     /// The protection of a stop that comes without one: an order of a cleared instrument holds from
     /// its entry on, so its worst price is fixed then.
-    fn stop_protection(&self, setting: &Setting<'_>) -> Option<Price> {
+    fn stop_protection(&self, setting: &Setting) -> Option<Price> {
         let cleared = setting.clears.cleared()?;
         let sign = match self.order.side {
             Side::Buy => 1,
             Side::Sell => -1,
         };
-        let stop = self.prices.stop?;
+        let stop = self.prices().stop?;
         let mut price = stop.moved(sign * setting.terms.market_protection_ticks);
         if let Some((low, high)) = setting.band {
             price = price.max(low).min(high);
@@ -221,24 +307,23 @@ impl<'a> Entry<'a> {
         Some(cleared.hold_price(price))
     }
 
-    fn waits_for_auction(&self, setting: &Setting<'_>) -> bool {
-        !self.is_stop() && (setting.phase.auction().is_some() || self.force == Force::Closing)
+    #[inline]
+    fn waits_for_auction(&self, setting: &Setting) -> bool {
+        !self.is_stop() && (setting.auction.is_some() || self.force() == Force::Closing)
     }
 
     /// PRICE_SIGN.
-    #[inline]
-    fn check_prices(&self, setting: &Setting<'_>, price: Option<Price>) -> Check {
+    fn check_prices(&self, setting: &Setting, price: Option<Price>) -> Check {
         let sign = setting.terms.price_sign;
         let missing = price.is_none() && self.waits_for_auction(setting);
-        if missing || self.prices.all().any(|price| !sign.allows(price)) {
+        if missing || self.prices().any(|price| !sign.allows(price)) {
             return Err(RejectReason::PriceSign);
         }
         Ok(())
     }
 
     /// QUANTITY, MAX_QUANTITY, DISPLAY_QUANTITY, MIN_QUANTITY_INVALID, EXPIRE_TIME.
-    #[inline]
-    fn check_quantities(&self, setting: &Setting<'_>, time: Time) -> Check {
+    fn check_quantities(&self, setting: &Setting, time: Time) -> Check {
         let quantity = self.order.quantity;
         let part =
             |part: Option<Quantity>| part.is_none_or(|part| !part.is_zero() && part <= quantity);
@@ -265,23 +350,22 @@ impl<'a> Entry<'a> {
     }
 
     /// MAX_NOTIONAL, ORDER_VALUE.
-    #[inline]
-    fn check_notional(&self, setting: &Setting<'_>, price: Option<Price>) -> Check {
-        let given = self.prices.limit.or(self.prices.protection);
-        let at = given.or(self.prices.stop).or(price);
+    fn check_notional(&self, setting: &Setting, price: Option<Price>) -> Check {
+        let given = self.prices().limit.or(self.prices().protection);
+        let at = given.or(self.prices().stop).or(price);
         check_notional(setting, at, self.order.quantity)?;
         check_value(setting, price, self.order.quantity)
     }
 
     /// STATIC_BAND, DYNAMIC_BAND.
-    #[inline]
-    fn check_bands(&self, market: &Market, setting: &Setting<'_>) -> Check {
+    fn check_bands(&self, market: &Market, setting: &Setting) -> Check {
         if setting.band.is_some() {
-            for price in self.prices.all() {
-                check_static(setting, price)?;
+            let outside = |price| check_static(setting, price).is_err();
+            if self.prices().any(outside) {
+                return Err(RejectReason::StaticBand);
             }
         }
-        let given = self.prices.limit.or(self.prices.protection);
+        let given = self.prices().limit.or(self.prices().protection);
         match given {
             Some(price) if !self.is_stop() => {
                 check_dynamic(market, setting, self.order.side, price)
@@ -290,13 +374,12 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// OPEN_ORDERS, STOP_ORDERS, PRICE_LEVELS.
-    #[inline]
-    fn check_room(
+    #[inline(never)]
+    fn check_any_room(
         &self,
         market: &Market,
         arena: &Arena,
-        setting: &Setting<'_>,
+        setting: &Setting,
         price: Option<Price>,
     ) -> Check {
         if arena.is_full() {
@@ -308,24 +391,23 @@ impl<'a> Entry<'a> {
             }
             return Ok(());
         }
-        let needs_level = self.kind == Kind::Limit || self.waits_for_auction(setting);
-        let price = price.filter(|_| needs_level && !setting.parks(self.force));
+        let needs_level = self.kind() == Kind::Limit || self.waits_for_auction(setting);
+        let price = price.filter(|_| needs_level && !setting.parks(self.force()));
         if price.is_some_and(|price| market.lacks_level(self.order.side, price, setting)) {
             return Err(RejectReason::PriceLevels);
         }
         Ok(())
     }
 
-    /// POST_ONLY_WOULD_TAKE, FOK_UNFILLABLE, MIN_QUANTITY.
-    #[inline]
-    fn check_taking(
+    #[inline(never)]
+    fn check_any_taking(
         &self,
         market: &Market,
         arena: &Arena,
-        setting: &Setting<'_>,
+        setting: &Setting,
         price: Option<Price>,
     ) -> Check {
-        if !setting.is_continuous() || self.force == Force::Closing || self.is_stop() {
+        if !setting.is_continuous() || self.force() == Force::Closing || self.is_stop() {
             return Ok(());
         }
         if let OrderType::Limit(terms) = &self.order.order_type
@@ -333,7 +415,7 @@ impl<'a> Entry<'a> {
         {
             check_post_only(market, self.order.side, terms.price)?;
         }
-        let (enough, reason) = if self.force == Force::FillOrKill {
+        let (enough, reason) = if self.force() == Force::FillOrKill {
             (self.order.quantity, RejectReason::FokUnfillable)
         } else if let Some(least) = self.order.min_quantity {
             (least, RejectReason::MinQuantity)
@@ -356,11 +438,7 @@ impl<'a> Entry<'a> {
 
 /// MAX_NOTIONAL on |price| x quantity, where there is a price.
 #[inline]
-pub(crate) fn check_notional(
-    setting: &Setting<'_>,
-    price: Option<Price>,
-    quantity: Quantity,
-) -> Check {
+pub(crate) fn check_notional(setting: &Setting, price: Option<Price>, quantity: Quantity) -> Check {
     let (Some(max), Some(price)) = (setting.terms.max_notional, price) else {
         return Ok(());
     };
@@ -373,11 +451,7 @@ pub(crate) fn check_notional(
 
 /// ORDER_VALUE, where there is clearing and a price.
 #[inline]
-pub(crate) fn check_value(
-    setting: &Setting<'_>,
-    price: Option<Price>,
-    quantity: Quantity,
-) -> Check {
+pub(crate) fn check_value(setting: &Setting, price: Option<Price>, quantity: Quantity) -> Check {
     match (setting.clears.cleared(), price) {
         (Some(cleared), Some(price)) => cleared.check_value(price, quantity),
         _ => Ok(()),
@@ -385,7 +459,7 @@ pub(crate) fn check_value(
 }
 
 /// STATIC_BAND.
-pub(crate) fn check_static(setting: &Setting<'_>, price: Price) -> Check {
+pub(crate) fn check_static(setting: &Setting, price: Price) -> Check {
     match setting.band {
         Some((low, high)) if price < low || price > high => Err(RejectReason::StaticBand),
         _ => Ok(()),
@@ -394,12 +468,7 @@ pub(crate) fn check_static(setting: &Setting<'_>, price: Price) -> Check {
 
 /// DYNAMIC_BAND, which holds in continuous trading only.
 #[inline]
-pub(crate) fn check_dynamic(
-    market: &Market,
-    setting: &Setting<'_>,
-    side: Side,
-    price: Price,
-) -> Check {
+pub(crate) fn check_dynamic(market: &Market, setting: &Setting, side: Side, price: Price) -> Check {
     if !setting.is_continuous() {
         return Ok(());
     }

@@ -19,7 +19,7 @@ const ORDER_BYTES_MIN: usize = 8;
 pub(crate) struct Target<'a> {
     pub(crate) arena: &'a mut Arena,
     pub(crate) parties: &'a Parties,
-    pub(crate) setting: Setting<'a>,
+    pub(crate) setting: &'a Setting,
     /// No order is younger.
     pub(crate) sequence: u64,
     /// GTD orders found, for their timers.
@@ -116,7 +116,7 @@ impl Market {
             if displayed.is_zero() || displayed > row.leaves {
                 return Err(BytesError::range("a displayed quantity"));
             }
-            if self.lacks_level(side, row.price, &target.setting) {
+            if self.lacks_level(side, row.price, target.setting) {
                 return Err(BytesError::range("the count of levels"));
             }
             last = Some(row.price);

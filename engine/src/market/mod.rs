@@ -8,6 +8,7 @@ pub(crate) mod book;
 pub(crate) mod checks;
 pub(crate) mod contents;
 pub(crate) mod phases;
+pub(crate) mod plain;
 pub(crate) mod replace;
 pub(crate) mod timers;
 
@@ -15,37 +16,47 @@ use crate::book::arena::{Arena, Force, Place};
 use crate::book::level::Level;
 use crate::book::{Book, depth};
 use crate::clearing::Cleared;
-use crate::command::InstrumentTerms;
+use crate::command::{FeeRates, InstrumentTerms};
 use crate::event::{Cause, Event, ExecType, Indicative};
 use crate::matching::Desk;
 use crate::matching::equilibrium::{Balance, equilibrium};
 use crate::matching::trigger::Stops;
+use crate::reject::RejectReason;
 use crate::types::{InstrumentId, Price, Side};
-use crate::venue::{Auction, Phase};
+use crate::venue::{Action, Auction, Phase};
 
-/// What a market must know of its instrument, venue and limits for one command.
-#[derive(Clone, Copy)]
-pub(crate) struct Setting<'a> {
+/// What a market must know of its instrument, venue and limits; made in `engine::settings`, and
+/// kept while it holds.
+#[derive(Clone, Debug)]
+pub(crate) struct Setting {
     /// The instrument.
     pub(crate) instrument: InstrumentId,
-    /// Its terms.
-    pub(crate) terms: &'a InstrumentTerms,
     /// Its venue's phase.
     pub(crate) phase: Phase,
+    /// The auction that collects orders in that phase.
+    pub(crate) auction: Option<Auction>,
     /// Whether venue and instrument both have status Trading.
     pub(crate) trading: bool,
+    /// Why phase and status refuse each action, in the order of `Action::ALL`.
+    pub(crate) refuses: [Option<RejectReason>; Action::ALL.len()],
+    /// Whether plain orders take the short way through the checks.
+    pub(crate) plain: bool,
     /// Whether its orders hold and its trades settle.
     pub(crate) clears: Clears,
+    /// What an order entered now is charged, by its participant's tier: places in the table.
+    pub(crate) rates: [u32; FeeRates::TIERS],
     /// The static band, low and high.
     pub(crate) band: Option<(Price, Price)>,
     /// See `Limits::levels_max`.
     pub(crate) levels_max: u32,
     /// See `Limits::stops_max`.
     pub(crate) stops_max: u32,
+    /// Its terms.
+    pub(crate) terms: InstrumentTerms,
 }
 
 /// An instrument's clearing, or why it has none.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Clears {
     With(Cleared),
     /// It has none, as only a demonstration's instrument may trade.
@@ -65,7 +76,30 @@ impl Clears {
     }
 }
 
-impl Setting<'_> {
+impl Clears {
+    /// Whether the instrument has rules of settlement.
+    #[inline]
+    pub(crate) fn is_ruled(&self) -> bool {
+        self.cleared().is_some_and(Cleared::is_ruled)
+    }
+}
+
+impl Setting {
+    /// The clearing, if there is one.
+    #[inline]
+    pub(crate) fn cleared(&self) -> Option<&Cleared> {
+        self.clears.cleared()
+    }
+
+    /// Whether the instrument takes `action` now.
+    ///
+    /// # Errors
+    /// HALTED, CANCEL_ONLY, MARKET_CLOSED, PHASE_NO_CANCEL.
+    #[inline]
+    pub(crate) fn permits(&self, action: Action) -> Result<(), RejectReason> {
+        self.refuses[action as usize].map_or(Ok(()), Err)
+    }
+
     /// Whether orders are matched as they come.
     #[inline]
     pub(crate) fn is_continuous(&self) -> bool {
@@ -73,8 +107,9 @@ impl Setting<'_> {
     }
 
     /// Whether a CLOSING order would be parked now.
+    #[inline]
     pub(crate) fn parks(&self, force: Force) -> bool {
-        force == Force::Closing && self.phase.auction() != Some(Auction::Closing)
+        force == Force::Closing && self.auction != Some(Auction::Closing)
     }
 
     /// The static band's limit on a side: what a buyer may pay at most, a seller take at least. A
@@ -117,9 +152,9 @@ impl Market {
     }
 
     /// The protection price of an order that comes without one, in continuous trading.
-    pub(crate) fn protection(&self, setting: &Setting<'_>, side: Side) -> Option<Price> {
+    pub(crate) fn protection(&self, setting: &Setting, side: Side) -> Option<Price> {
         let best = self.book.best_opposite(side)?;
-        let terms = setting.terms;
+        let terms = &setting.terms;
         let sign = match side {
             Side::Buy => 1,
             Side::Sell => -1,
@@ -136,7 +171,8 @@ impl Market {
     }
 
     /// How far from the last trade an order of `side` may reach, where there is a dynamic band.
-    pub(crate) fn dynamic_limit(&self, setting: &Setting<'_>, side: Side) -> Option<Price> {
+    #[inline]
+    pub(crate) fn dynamic_limit(&self, setting: &Setting, side: Side) -> Option<Price> {
         let (width, last) = (setting.terms.dynamic_band_ticks?, self.last_trade?);
         Some(match side {
             Side::Buy => last.moved(width),
@@ -146,7 +182,7 @@ impl Market {
 
     /// Whether an order at `price` would need a level that its side has no room for.
     #[inline]
-    pub(crate) fn lacks_level(&self, side: Side, price: Price, setting: &Setting<'_>) -> bool {
+    pub(crate) fn lacks_level(&self, side: Side, price: Price, setting: &Setting) -> bool {
         let ladder = self.book.side(side);
         ladder.levels() >= setting.levels_max && ladder.level(price).is_none()
     }

@@ -12,7 +12,7 @@ use crate::venue::{Auction, Phase};
 
 impl Market {
     /// The venue went from phase `old` to `setting.phase`.
-    pub(crate) fn change_phase(&mut self, desk: &mut Desk<'_>, setting: &Setting<'_>, old: Phase) {
+    pub(crate) fn change_phase(&mut self, desk: &mut Desk<'_>, setting: &Setting, old: Phase) {
         let (before, now) = (old.auction(), setting.phase.auction());
         let ends = before.is_some() && before != now;
         if (ends || setting.phase == Phase::Uncross) && setting.trading && !self.book.is_empty() {
@@ -38,7 +38,7 @@ impl Market {
     }
 
     /// Continuous trading begins or is resumed: a crossed book is uncrossed, stops are elected.
-    pub(crate) fn open_continuous(&mut self, desk: &mut Desk<'_>, setting: &Setting<'_>) {
+    pub(crate) fn open_continuous(&mut self, desk: &mut Desk<'_>, setting: &Setting) {
         if self.book.is_crossed() {
             auction::uncross(self, desk, setting);
         }
@@ -63,7 +63,7 @@ impl Market {
     }
 
     /// Parked orders join the closing auction in id order.
-    fn unpark_all(&mut self, desk: &mut Desk<'_>, setting: &Setting<'_>) {
+    fn unpark_all(&mut self, desk: &mut Desk<'_>, setting: &Setting) {
         while self.parked.count > 0 {
             let slot = self.parked.head;
             let row = desk.arena.row(slot);

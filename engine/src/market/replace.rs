@@ -21,6 +21,14 @@ pub(crate) enum Replacement {
     Change(Values),
 }
 
+/// The checks of risk, which the engine makes, in their places among those of the market.
+pub(crate) struct Risks<'a> {
+    /// THROTTLED, ORDER_TO_TRADE.
+    pub(crate) flow: Result<(), RejectReason>,
+    /// POSITION_LIMIT, for the new leaves.
+    pub(crate) more: &'a dyn Fn(Quantity) -> Result<(), RejectReason>,
+}
+
 /// What a replace can change of an order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Values {
@@ -58,9 +66,10 @@ impl Market {
     pub(crate) fn check_replace(
         &self,
         arena: &Arena,
-        setting: &Setting<'_>,
+        setting: &Setting,
         slot: u32,
         command: &ReplaceOrder,
+        risk: Option<&Risks<'_>>,
     ) -> Result<Replacement, RejectReason> {
         let row = arena.row(slot);
         let given = [command.price, command.stop_price];
@@ -80,22 +89,30 @@ impl Market {
             return Ok(Replacement::Cancel);
         }
         check_notional(setting, notional_price(row, &values), values.quantity)?;
-        check_value(setting, values.price, values.quantity)?;
+        check_value(setting, values.price, values.leaves(row.cumulative()))?;
         for price in given.into_iter().flatten() {
             check_static(setting, price)?;
         }
-        let Some(price) = command.price.filter(|_| !row.flags.is_waiting_stop()) else {
-            return Ok(Replacement::Change(values));
-        };
         let side = row.flags.side();
-        check_dynamic(self, setting, side, price)?;
-        if row.flags.place() == Place::Book {
-            if self.lacks_level(side, price, setting) {
-                return Err(RejectReason::PriceLevels);
-            }
-            if row.flags.is_post_only() && setting.is_continuous() {
-                check_post_only(self, side, price)?;
-            }
+        let price = command.price.filter(|_| !row.flags.is_waiting_stop());
+        if let Some(price) = price {
+            check_dynamic(self, setting, side, price)?;
+        }
+        if let Some(risk) = risk {
+            risk.flow?;
+        }
+        let booked = price.filter(|_| row.flags.place() == Place::Book);
+        if booked.is_some_and(|price| self.lacks_level(side, price, setting)) {
+            return Err(RejectReason::PriceLevels);
+        }
+        if let Some(risk) = risk {
+            (risk.more)(values.leaves(row.cumulative()))?;
+        }
+        if let Some(price) = booked
+            && row.flags.is_post_only()
+            && setting.is_continuous()
+        {
+            check_post_only(self, side, price)?;
         }
         Ok(Replacement::Change(values))
     }
@@ -104,7 +121,7 @@ impl Market {
     pub(crate) fn replace(
         &mut self,
         desk: &mut Desk<'_>,
-        setting: &Setting<'_>,
+        setting: &Setting,
         slot: u32,
         replacement: Replacement,
     ) {
@@ -141,7 +158,7 @@ impl Market {
     }
 
     /// Takes an order out of the book and enters it again with its new values.
-    fn requeue(&mut self, desk: &mut Desk<'_>, setting: &Setting<'_>, slot: u32, values: &Values) {
+    fn requeue(&mut self, desk: &mut Desk<'_>, setting: &Setting, slot: u32, values: &Values) {
         let before = desk.shown(slot);
         self.book.remove(desk.arena, slot);
         write(desk.arena, slot, values);
@@ -153,7 +170,7 @@ impl Market {
     fn replace_stop(
         &mut self,
         desk: &mut Desk<'_>,
-        setting: &Setting<'_>,
+        setting: &Setting,
         slot: u32,
         values: &Values,
         queue: Queue,

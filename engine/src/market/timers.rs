@@ -52,9 +52,13 @@ impl Timers {
     /// Drops entries of ended orders from the top, and all of them once they are the larger part.
     #[inline]
     pub(crate) fn tidy(&mut self, arena: &Arena) {
-        if !self.ended {
-            return;
+        if self.ended {
+            self.drop_ended(arena);
         }
+    }
+
+    #[cold]
+    fn drop_ended(&mut self, arena: &Arena) {
         self.ended = false;
         if self.heap.len() > 2 * self.live + SLACK {
             let live = |order: OrderId| arena.find(order).is_some();

@@ -24,7 +24,7 @@ struct Pair {
 }
 
 /// Uncrosses one book.
-pub(crate) fn uncross(market: &mut Market, desk: &mut Desk<'_>, setting: &Setting<'_>) {
+pub(crate) fn uncross(market: &mut Market, desk: &mut Desk<'_>, setting: &Setting) {
     let balance = loop {
         let balance = equilibrium(&market.book, &mut desk.scratch.points);
         let pair = balance.and_then(|balance| first_own_pair(&market.book, desk.arena, balance));
@@ -128,6 +128,7 @@ fn resolve(book: &mut Book, desk: &mut Desk<'_>, pair: Pair) {
                 desk.reduce_in_place(book, slot, pair.quantity);
                 let row = desk.arena.row_mut(slot);
                 row.order_quantity = row.order_quantity.minus(pair.quantity);
+                desk.shrunk(slot, pair.quantity);
                 report_decrement(desk, slot);
             }
             desk.settle_in_place(book, newer, before[0]);

@@ -12,17 +12,20 @@ use crate::types::{SelfTradePrevention, Side};
 
 /// Matches an order in hand, rests or ends what is left, and returns its trades.
 #[inline]
-pub(crate) fn take(
-    market: &mut Market,
-    desk: &mut Desk<'_>,
-    setting: &Setting<'_>,
-    taker: u32,
-) -> Run {
-    let (run, left) = match_taker(market, desk, taker);
-    if left == Left::Some {
+pub(crate) fn take(market: &mut Market, desk: &mut Desk<'_>, setting: &Setting, taker: u32) -> Run {
+    let mut run = Run::default();
+    if !crosses(market, desk, taker) || match_taker(market, desk, taker, &mut run) == Left::Some {
         place_rest(market, desk, setting, taker, run);
     }
     run
+}
+
+/// Whether a taker accepts the best opposite price.
+#[inline]
+fn crosses(market: &Market, desk: &Desk<'_>, taker: u32) -> bool {
+    let row = desk.arena.row(taker);
+    let opposite = market.book.side(row.flags.side().opposite());
+    row.price().is_some_and(|limit| opposite.is_reached(limit))
 }
 
 /// Whether a taker still lives after matching.
@@ -32,13 +35,11 @@ enum Left {
     Nothing,
 }
 
-#[inline]
-fn match_taker(market: &mut Market, desk: &mut Desk<'_>, taker: u32) -> (Run, Left) {
-    let mut run = Run::default();
+fn match_taker(market: &mut Market, desk: &mut Desk<'_>, taker: u32, run: &mut Run) -> Left {
     let row = *desk.arena.row(taker);
     let (side, prevention) = (row.flags.side(), row.flags.prevention());
     let Some(limit) = row.price() else {
-        return (run, Left::Some);
+        return Left::Some;
     };
     let mut leaves = row.leaves;
     while let Some(price) = market.book.best_opposite(side) {
@@ -55,7 +56,7 @@ fn match_taker(market: &mut Market, desk: &mut Desk<'_>, taker: u32) -> (Run, Le
         let own = desk.arena.row(maker).same_owner(&row);
         if own && prevention != SelfTradePrevention::None {
             if !self_match::resolve(&mut market.book, desk, taker, maker) {
-                return (run, Left::Nothing);
+                return Left::Nothing;
             }
             leaves = desk.arena.row(taker).leaves;
             continue;
@@ -74,20 +75,15 @@ fn match_taker(market: &mut Market, desk: &mut Desk<'_>, taker: u32) -> (Run, Le
         market.last_trade = Some(price);
         if leaves.is_zero() {
             desk.end(taker);
-            return (run, Left::Nothing);
+            return Left::Nothing;
         }
     }
-    (run, Left::Some)
+    Left::Some
 }
 
 /// What is left of a taker rests, or is cancelled.
-fn place_rest(
-    market: &mut Market,
-    desk: &mut Desk<'_>,
-    setting: &Setting<'_>,
-    slot: u32,
-    run: Run,
-) {
+#[inline]
+fn place_rest(market: &mut Market, desk: &mut Desk<'_>, setting: &Setting, slot: u32, run: Run) {
     let flags = desk.arena.row(slot).flags;
     let ends_unfilled = match flags.kind() {
         Kind::Limit => matches!(flags.force(), Force::ImmediateOrCancel | Force::FillOrKill),

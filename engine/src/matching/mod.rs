@@ -14,11 +14,13 @@ pub(crate) mod trigger;
 
 use crate::book::arena::{Arena, Force};
 use crate::clearing::orders::{Party, Settled};
-use crate::clearing::{Cleared, Clearing};
+use crate::clearing::{Cleared, Clearing, KeptTrade};
+use crate::command::TradeRef;
 use crate::event::{Cause, Event, Events, ExecType, Fill, OrderReport, Trade};
 use crate::market::timers::Timers;
 use crate::parties::Parties;
-use crate::types::{AccountId, InstrumentId, OrderStatus, Price, Quantity, Side};
+use crate::risk::Risk;
+use crate::types::{AccountId, InstrumentId, OrderStatus, Price, Quantity, Sequence, Side};
 use equilibrium::Point;
 
 /// Lists that are reused from command to command, so that none is allocated.
@@ -50,11 +52,18 @@ impl Scratch {
 pub(crate) struct Desk<'a> {
     pub(crate) arena: &'a mut Arena,
     pub(crate) parties: &'a mut Parties,
+    pub(crate) risk: &'a mut Risk,
+    /// The venue's trading day, where risk is counted.
+    pub(crate) day: i32,
     pub(crate) timers: &'a mut Timers,
     pub(crate) clearing: &'a mut Clearing,
     /// The clearing of the instrument whose orders these are.
-    pub(crate) cleared: Option<Cleared>,
+    pub(crate) cleared: Option<&'a Cleared>,
     pub(crate) scratch: &'a mut Scratch,
+    /// The command.
+    pub(crate) sequence: Sequence,
+    /// How many events there were before those of the command.
+    pub(crate) first_event: usize,
     pub(crate) events: &'a mut Events,
 }
 
@@ -106,28 +115,32 @@ impl Desk<'_> {
     /// Reports about a live order as its row stands.
     #[inline]
     pub(crate) fn report(&mut self, slot: u32, exec_type: ExecType, cause: Cause) {
-        let mut report = live_report(self.arena, slot, exec_type, cause);
-        report.held = self.clearing.held(slot);
-        self.push_report(report);
+        let account = AccountId::new(self.arena.row(slot).account);
+        let counters = self.parties.count(account);
+        let held = self.clearing.held(slot);
+        self.events.push(Event::Report(OrderReport {
+            held,
+            counters,
+            ..live_report(self.arena, slot, exec_type, cause)
+        }));
     }
 
     /// Reports that an order ends unfilled; its row is freed by `end`.
+    #[inline]
     pub(crate) fn report_end(&mut self, slot: u32, exec_type: ExecType, cause: Cause) {
-        let mut report = live_report(self.arena, slot, exec_type, cause);
-        report.leaves = Quantity::ZERO;
-        report.status = if exec_type == ExecType::Expired {
+        let account = AccountId::new(self.arena.row(slot).account);
+        let counters = self.parties.count(account);
+        let status = if exec_type == ExecType::Expired {
             OrderStatus::Expired
         } else {
             OrderStatus::Canceled
         };
-        self.push_report(report);
-    }
-
-    /// Adds the counters to a report and writes it.
-    #[inline]
-    pub(crate) fn push_report(&mut self, mut report: OrderReport) {
-        report.counters = self.parties.count(report.account);
-        self.events.push(Event::Report(report));
+        self.events.push(Event::Report(OrderReport {
+            leaves: Quantity::ZERO,
+            status,
+            counters,
+            ..live_report(self.arena, slot, exec_type, cause)
+        }));
     }
 
     /// Frees the row of an order that has ended and is in no queue.
@@ -136,14 +149,64 @@ impl Desk<'_> {
         if self.arena.row(slot).flags.force() == Force::GoodTillDate {
             self.timers.forget_one();
         }
+        if self.risk.is_on() {
+            self.count_end(slot);
+        }
         self.clearing.end(slot);
         self.arena.free(slot);
+    }
+
+    /// A new order has its row and its hold.
+    #[inline]
+    pub(crate) fn opened(&mut self, slot: u32) {
+        if self.risk.is_on() {
+            let row = self.arena.row(slot);
+            let (account, leaves) = (AccountId::new(row.account), row.leaves.lots());
+            let (participant, _) = self.parties.link(account).expect("an order has an account");
+            self.risk.opened(account, participant);
+            self.buys_more(slot, leaves);
+        }
+    }
+
+    fn count_end(&mut self, slot: u32) {
+        let row = self.arena.row(slot);
+        let (account, leaves) = (AccountId::new(row.account), row.leaves.lots());
+        let (participant, _) = self.parties.link(account).expect("an order has an account");
+        self.risk.ended(account, participant);
+        self.buys_more(slot, -leaves);
+    }
+
+    /// Self-trade prevention took `by` off a live order.
+    #[inline]
+    pub(crate) fn shrunk(&mut self, slot: u32, by: Quantity) {
+        if self.risk.is_on() {
+            self.buys_more(slot, -by.lots());
+        }
+    }
+
+    fn count_trade(&mut self, quantity: Quantity, [buy, sell]: [u32; 2]) {
+        for slot in [buy, sell] {
+            let account = AccountId::new(self.arena.row(slot).account);
+            self.risk.traded(account, self.day);
+        }
+        self.buys_more(buy, -quantity.lots());
+    }
+
+    /// An order, if it is a buy that is cleared, brings so many lots more.
+    fn buys_more(&mut self, slot: u32, lots: i64) {
+        let side = self.arena.row(slot).flags.side();
+        if let (Side::Buy, Some(cleared)) = (side, &self.cleared)
+            && let Some(place) = self.clearing.goods_at(slot)
+        {
+            let units = i128::from(lots) * i128::from(cleared.lot_units);
+            self.risk.buys_more(place.index() as usize, units);
+        }
     }
 
     /// An order shrank or took a better price: what it need not hold any more is free.
     #[inline]
     pub(crate) fn lower_hold(&mut self, slot: u32) {
-        if let Some(cleared) = &self.cleared {
+        if let Some(cleared) = self.cleared {
             let row = self.arena.row(slot);
             let (side, price, leaves) = (row.flags.side(), row.price(), row.leaves);
             self.clearing.lower(cleared, slot, side, price, leaves);
@@ -159,11 +222,15 @@ impl Desk<'_> {
         aggressor: Option<Side>,
         [buy, sell]: [u32; 2],
     ) {
+        if self.risk.is_on() {
+            self.count_trade(quantity, [buy, sell]);
+        }
         let instrument = InstrumentId::new(self.arena.row(buy).instrument);
         let settled = self.settle((price, quantity), aggressor, [buy, sell]);
         let side = |index: usize| (settled.fees[index], settled.held[index]);
+        let rates = [buy, sell].map(|slot| self.clearing.rates_of(slot));
         let (buy, sell) = (self.fill(buy, side(0)), self.fill(sell, side(1)));
-        self.events.push(Event::Trade(Trade {
+        let trade = Trade {
             instrument,
             price,
             quantity,
@@ -172,7 +239,32 @@ impl Desk<'_> {
             aggressor,
             buy,
             sell,
-        }));
+        };
+        self.keep(&trade, rates);
+        self.events.push(Event::Trade(trade));
+    }
+
+    /// Keeps a trade, so that it can be busted or corrected.
+    #[inline]
+    fn keep(&mut self, trade: &Trade, rates: [u32; 2]) {
+        let sides = [&trade.buy, &trade.sell];
+        self.clearing.trades.keep(&KeptTrade {
+            trade: TradeRef {
+                sequence: self.sequence,
+                index: (self.events.len() - self.first_event) as u32,
+            },
+            instrument: trade.instrument,
+            price: trade.price,
+            quantity: trade.quantity,
+            aggressor: trade.aggressor,
+            accounts: sides.map(|side| side.account),
+            orders: sides.map(|side| side.order.sequence),
+            fees: sides.map(|side| side.fee),
+            rates,
+            cleared: self.cleared.is_some(),
+            corrected: false,
+            busted: false,
+        });
     }
 
     #[inline]
@@ -182,7 +274,7 @@ impl Desk<'_> {
         aggressor: Option<Side>,
         slots: [u32; 2],
     ) -> Settled {
-        let Some(cleared) = &self.cleared else {
+        let Some(cleared) = self.cleared else {
             return Settled::default();
         };
         let parties = slots.map(|slot| {

@@ -54,6 +54,8 @@ fn decrement(book: &mut Book, desk: &mut Desk<'_>, taker: u32, maker: u32) -> bo
     let row = desk.arena.row_mut(taker);
     row.leaves = row.leaves.minus(by);
     row.order_quantity = row.order_quantity.minus(by);
+    desk.shrunk(taker, by);
+    let row = desk.arena.row(taker);
     let goes_on = !row.leaves.is_zero();
     report_decrement(desk, taker);
     if !goes_on {
@@ -62,6 +64,7 @@ fn decrement(book: &mut Book, desk: &mut Desk<'_>, taker: u32, maker: u32) -> bo
     desk.reduce_maker(book, maker, by);
     let row = desk.arena.row_mut(maker);
     row.order_quantity = row.order_quantity.minus(by);
+    desk.shrunk(maker, by);
     report_decrement(desk, maker);
     desk.settle_maker(book, maker);
     goes_on

@@ -129,12 +129,15 @@ pub(crate) fn is_reached(side: Side, stop: Price, last: Price) -> bool {
 }
 
 /// Elects round after round, beginning with the trades of `run`, until a round elects nothing.
-pub(crate) fn elections(
-    market: &mut Market,
-    desk: &mut Desk<'_>,
-    setting: &Setting<'_>,
-    mut run: Run,
-) {
+#[inline]
+pub(crate) fn elections(market: &mut Market, desk: &mut Desk<'_>, setting: &Setting, run: Run) {
+    if run.range().is_some() && market.stops.len() > 0 {
+        elect(market, desk, setting, run);
+    }
+}
+
+#[cold]
+fn elect(market: &mut Market, desk: &mut Desk<'_>, setting: &Setting, mut run: Run) {
     while let Some((low, high)) = run.range() {
         if market.stops.len() == 0 {
             return;
@@ -153,7 +156,7 @@ pub(crate) fn elections(
 pub(crate) fn trigger(
     market: &mut Market,
     desk: &mut Desk<'_>,
-    setting: &Setting<'_>,
+    setting: &Setting,
     slot: u32,
 ) -> Run {
     desk.arena.cold_mut(slot).stop_price = None;

@@ -9,15 +9,15 @@ use crate::types::Time;
 
 /// A row and what it is ordered by: expiry first, then sequence.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct Entry {
-    pub(super) expires: Time,
-    pub(super) sequence: u64,
-    pub(super) row: u32,
+pub(crate) struct Entry {
+    pub(crate) expires: Time,
+    pub(crate) sequence: u64,
+    pub(crate) row: u32,
 }
 
 /// The heap.
 #[derive(Clone, Debug)]
-pub(super) struct Expiry {
+pub(crate) struct Expiry {
     heap: Vec<Entry>,
     // By row; of a row that is not in the heap, whatever was there last.
     places: Vec<u32>,
@@ -25,7 +25,7 @@ pub(super) struct Expiry {
 
 impl Expiry {
     /// An empty heap with room for rows `0..capacity`, touched only when used.
-    pub(super) fn new(capacity: u32) -> Self {
+    pub(crate) fn new(capacity: u32) -> Self {
         Self {
             heap: Vec::with_capacity(capacity as usize),
             places: vec![0; capacity as usize],
@@ -33,28 +33,28 @@ impl Expiry {
     }
 
     /// How many rows.
-    pub(super) const fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.heap.len()
     }
 
     /// The next to expire.
-    pub(super) fn first(&self) -> Option<Entry> {
+    pub(crate) fn first(&self) -> Option<Entry> {
         self.heap.first().copied()
     }
 
     /// All entries, in no order.
-    pub(super) fn entries(&self) -> &[Entry] {
+    pub(crate) fn entries(&self) -> &[Entry] {
         &self.heap
     }
 
     /// Adds a row that is not in the heap.
-    pub(super) fn push(&mut self, entry: Entry) {
+    pub(crate) fn push(&mut self, entry: Entry) {
         self.heap.push(entry);
         self.sift_up(self.heap.len() - 1, entry);
     }
 
     /// Takes out a row that is in the heap.
-    pub(super) fn remove(&mut self, row: u32) {
+    pub(crate) fn remove(&mut self, row: u32) {
         let place = self.places[row as usize] as usize;
         assert!(self.heap[place].row == row, "the row is in the heap");
         let last = self.heap.pop().expect("the row is in the heap");
@@ -66,7 +66,7 @@ impl Expiry {
 
     /// How many rows expire before `time`, and before `bound` if given; at most `MAX`. Walks the
     /// top of the heap: no entry comes before its parent.
-    pub(super) fn count_before<const MAX: usize>(&self, time: Time, bound: Option<Entry>) -> usize {
+    pub(crate) fn count_before<const MAX: usize>(&self, time: Time, bound: Option<Entry>) -> usize {
         let mut pending = [0; MAX];
         let (mut next, mut known, mut count) = (0, 1, 0);
         while next < known && count < MAX {
@@ -89,7 +89,7 @@ impl Expiry {
     }
 
     /// Whether every entry is where `places` says, and none comes before its parent.
-    pub(super) fn is_sound(&self) -> bool {
+    pub(crate) fn is_sound(&self) -> bool {
         self.heap.iter().enumerate().all(|(place, entry)| {
             let parent = &self.heap[place.saturating_sub(1) / 2];
             self.places[entry.row as usize] as usize == place && parent <= entry

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::command::{Body, Command};
+use crate::command::{Body, Command, SwitchCommand};
 
 /// Below one in this many parts of the reserve only operators' commands are taken.
 const LAST_PART: u64 = 4;
@@ -97,6 +97,9 @@ impl Taking {
                     | Body::CancelOrder(_)
                     | Body::MassCancel(_)
                     | Body::OpenSession(_)
+                    | Body::Switch(
+                        SwitchCommand::ArmDeadMan(_) | SwitchCommand::SetDisconnectPolicy(_)
+                    )
             ),
         }
     }

@@ -50,6 +50,10 @@ handle! {
     AssetId,
     /// A custodian: a bank or a warehouse.
     CustodianId,
+    /// A warehouse receipt.
+    ReceiptId,
+    /// A shard: one engine, one ledger, one journal.
+    ShardId,
 }
 
 impl PrincipalId {
@@ -102,6 +106,28 @@ impl OrderId {
             sequence: sequence.0,
             slot: Self::NO_SLOT,
         }
+    }
+}
+
+/// A transfer's id: 128 bits its client chose, the same in both halves.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct TransferId([u64; 2]);
+
+impl TransferId {
+    /// The id with these bits.
+    pub const fn new(bits: u128) -> Self {
+        Self([(bits >> 64) as u64, bits as u64])
+    }
+
+    /// The id as a number.
+    pub const fn bits(self) -> u128 {
+        let [high, low] = self.0;
+        (high as u128) << 64 | low as u128
+    }
+
+    /// The higher and the lower 64 bits.
+    pub const fn words(self) -> [u64; 2] {
+        self.0
     }
 }
 

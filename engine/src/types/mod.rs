@@ -14,7 +14,8 @@ mod time;
 pub use amount::Amount;
 pub use ids::{
     AccountId, AssetId, CalendarId, CustodianId, ExecId, InstrumentId, OrderId, OwnerId,
-    ParticipantId, PrincipalId, Sequence, SessionId, TradeId, VenueId,
+    ParticipantId, PrincipalId, ReceiptId, Sequence, SessionId, ShardId, TradeId, TransferId,
+    VenueId,
 };
 pub use order::{
     LimitTerms, NewOrder, OrderStatus, OrderType, Posting, SelfTradePrevention, Side, TimeInForce,

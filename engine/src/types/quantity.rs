@@ -14,6 +14,7 @@ impl Quantity {
     pub const ZERO: Self = Self(0);
 
     /// A quantity of `lots`, or `None` outside `0..=MAX_LOTS`.
+    #[inline]
     pub const fn new(lots: i64) -> Option<Self> {
         if lots < 0 || lots > Self::MAX_LOTS {
             None
@@ -23,23 +24,27 @@ impl Quantity {
     }
 
     /// The quantity as a number of lots.
+    #[inline]
     pub const fn lots(self) -> i64 {
         self.0
     }
 
     /// Whether nothing is left.
+    #[inline]
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }
 
     /// The smaller of two quantities.
     #[must_use]
+    #[inline]
     pub fn min(self, other: Self) -> Self {
         if self.0 < other.0 { self } else { other }
     }
 
     /// `self - other`; `other` must not be larger.
     #[must_use]
+    #[inline]
     pub fn minus(self, other: Self) -> Self {
         assert!(
             self.0 >= other.0,
@@ -52,6 +57,7 @@ impl Quantity {
 
     /// `self + other`; the sum must stay inside the bounds.
     #[must_use]
+    #[inline]
     pub fn plus(self, other: Self) -> Self {
         let sum = self.0 + other.0;
         assert!(

@@ -2,7 +2,7 @@
 //!
 //! Invariant: what a regime does not name is forbidden. Sources: the texts named in `Basis`; the
 //! numbers of articles carry the year of the text. Not here: rules about single commands of
-//! models that are not built yet (holder counts, intervals between trades, earnest money).
+//! models that are not built yet (earnest money), who may trade again when (`clearing`).
 
 use super::{Model, Regime};
 use crate::command::{CreateVenue, Demonstration};
@@ -37,6 +37,24 @@ pub enum Allowed {
     Only(&'static [Model], Basis),
 }
 
+/// How far a regime keeps a buy and a sell of one owner apart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Interval {
+    /// It says nothing.
+    Free,
+    /// So many trading days at least, by this text.
+    Days(u8, Basis),
+}
+
+/// How many may hold a security under a regime.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Holders {
+    /// It says nothing.
+    Unbounded,
+    /// So many at most, nominees looked through, by this text.
+    AtMost(u32, Basis),
+}
+
 /// What one regime says, inherited rules included.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rules {
@@ -46,6 +64,10 @@ pub struct Rules {
     pub centralised: Centralised,
     /// Whether it asks for a licence.
     pub licence: Licence,
+    /// How far reverse trades lie apart.
+    pub interval: Interval,
+    /// How many may hold a security.
+    pub holders: Holders,
 }
 
 const ECOM_B2B: Rules = Rules {
@@ -66,6 +88,8 @@ const ECOM_B2B: Rules = Rules {
     ),
     centralised: Centralised::Forbidden(Basis::ECommerceLaw46),
     licence: Licence::NotNeeded,
+    interval: Interval::Free,
+    holders: Holders::Unbounded,
 };
 
 const CONSUMER_MODELS: &[Model] = &[
@@ -100,6 +124,8 @@ const LOCAL_RIGHTS_VENUE: Rules = Rules {
     ),
     centralised: Centralised::Forbidden(Basis::StateCouncil38),
     licence: Licence::Province(Basis::StateCouncil38),
+    interval: Interval::Days(5, Basis::StateCouncil38),
+    holders: Holders::AtMost(200, Basis::StateCouncilOffice37),
 };
 
 /// Inherits the ban of centralised bidding and the licence from venues of local rights.
@@ -124,6 +150,8 @@ const LICENSED_FUTURES: Rules = Rules {
     ),
     centralised: Centralised::Allowed,
     licence: Licence::SecuritiesCommission(Basis::FuturesLaw11),
+    interval: Interval::Free,
+    holders: Holders::Unbounded,
 };
 
 const LICENSED_SECURITIES: Rules = Rules {
@@ -138,6 +166,8 @@ const LICENSED_SECURITIES: Rules = Rules {
     ),
     centralised: Centralised::Allowed,
     licence: Licence::SecuritiesCommission(Basis::SecuritiesLaw37),
+    interval: Interval::Free,
+    holders: Holders::Unbounded,
 };
 
 const LOCAL_COMMODITY_SPOT: Rules = Rules {
@@ -154,12 +184,16 @@ const LOCAL_COMMODITY_SPOT: Rules = Rules {
     ),
     centralised: Centralised::Forbidden(Basis::StateCouncil38),
     licence: Licence::Province(Basis::SpotRules3),
+    interval: Interval::Free,
+    holders: Holders::Unbounded,
 };
 
 const TENDER_LAW: Rules = Rules {
     allowed: Allowed::Only(&[Model::Tender], Basis::TenderLaw),
     centralised: Centralised::Forbidden(Basis::StateCouncil38),
     licence: Licence::NotNeeded,
+    interval: Interval::Free,
+    holders: Holders::Unbounded,
 };
 
 const AUCTION_LAW: Rules = Rules {
@@ -169,6 +203,8 @@ const AUCTION_LAW: Rules = Rules {
     ),
     centralised: Centralised::Forbidden(Basis::StateCouncil38),
     licence: Licence::NotNeeded,
+    interval: Interval::Free,
+    holders: Holders::Unbounded,
 };
 
 const CARBON_NATIONAL: Rules = Rules {
@@ -182,12 +218,16 @@ const CARBON_NATIONAL: Rules = Rules {
     ),
     centralised: Centralised::Forbidden(Basis::CarbonRegulation15),
     licence: Licence::NotNeeded,
+    interval: Interval::Free,
+    holders: Holders::Unbounded,
 };
 
 const SANDBOX: Rules = Rules {
     allowed: Allowed::All,
     centralised: Centralised::Allowed,
     licence: Licence::NotNeeded,
+    interval: Interval::Free,
+    holders: Holders::Unbounded,
 };
 
 impl Rules {
@@ -216,6 +256,24 @@ impl Rules {
             Allowed::All | Allowed::Only(..) => Ok(()),
         }
     }
+}
+
+/// What the regimes of a venue ask of reverse trades and holders, the strictest of them.
+pub fn demands(regimes: &[Regime]) -> (Interval, Holders) {
+    let (mut interval, mut holders) = (Interval::Free, Holders::Unbounded);
+    for rules in regimes.iter().map(|regime| Rules::of(*regime)) {
+        match (rules.interval, interval) {
+            (Interval::Days(days, _), Interval::Days(most, _)) if days <= most => {}
+            (Interval::Days(..), _) => interval = rules.interval,
+            (Interval::Free, _) => {}
+        }
+        match (rules.holders, holders) {
+            (Holders::AtMost(most, _), Holders::AtMost(least, _)) if most >= least => {}
+            (Holders::AtMost(..), _) => holders = rules.holders,
+            (Holders::Unbounded, _) => {}
+        }
+    }
+    (interval, holders)
 }
 
 impl Regime {

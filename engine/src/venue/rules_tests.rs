@@ -194,6 +194,21 @@ fn compare(regime: Regime, data: &toml::Table) {
         Licence::SecuritiesCommission(_) => Some("CSRC"),
         Licence::Province(_) => Some("PROVINCE"),
     };
+    let number = |key: &str| find(key).and_then(|value| value.as_integer());
+    let days = match rules.interval {
+        Interval::Free => None,
+        Interval::Days(days, _) => Some(i64::from(days)),
+    };
+    // The one day of stocks is how long what was bought waits (settlement T+1): what was sold may
+    // be bought again at once, so it is no interval between reverse trades either way.
+    let given = number("min_days_between_reverse_trades");
+    let given = given.filter(|_| regime != Regime::LicensedSecurities);
+    assert_eq!(days, given, "{regime:?}");
+    let most = match rules.holders {
+        Holders::Unbounded => None,
+        Holders::AtMost(most, _) => Some(i64::from(most)),
+    };
+    assert_eq!(most, number("max_holders"), "{regime:?}");
     let data = find("requires_licence");
     assert_eq!(
         licence,

@@ -186,6 +186,18 @@ impl Venues {
         self.instruments[id.place()].venue
     }
 
+    /// The trading day of a known venue, counted from 1970-01-01: the last one that began, or
+    /// `i32::MIN` before the first and without a calendar.
+    pub fn trading_day(&self, id: VenueId) -> i32 {
+        let venue = &self.list[id.place()];
+        let calendar = venue.calendar.map(|id| &self.calendars[id.place()]);
+        let index = venue.days_begun.checked_sub(1);
+        let day = calendar
+            .zip(index)
+            .and_then(|(calendar, index)| calendar.day(index));
+        day.unwrap_or(i32::MIN)
+    }
+
     /// Whether a known instrument's venue is a demonstration.
     pub fn is_demonstration(&self, id: InstrumentId) -> bool {
         let venue = &self.list[self.instruments[id.place()].venue.place()];

@@ -3,13 +3,16 @@
 //! Invariant: each kind of body can come out, and each optional part both present and absent. Not
 //! here: commands that make sense together.
 
+mod market;
+mod money;
+
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use sanjiang_engine::command::*;
 use sanjiang_engine::types::*;
-use sanjiang_engine::venue::{Model, Phase, Regime, TradingStatus};
+use sanjiang_engine::venue::Phase;
 
 /// A command.
 pub fn command() -> impl Strategy<Value = Command> {
@@ -216,235 +219,19 @@ fn order_body() -> impl Strategy<Value = Body> {
     ]
 }
 
-fn party_body() -> impl Strategy<Value = Body> {
-    let owner = (
-        index().prop_map(ParticipantId::new),
-        index().prop_map(OwnerId::new),
-    );
-    prop_oneof![
-        (text(), number()).prop_map(|(name, last)| Body::OpenSession(OpenSession {
-            name,
-            last_client_sequence: last,
-        })),
-        text().prop_map(|name| Body::CreateParticipant(CreateParticipant { name })),
-        text().prop_map(|name| Body::CreateOwner(CreateOwner { name })),
-        (text(), owner).prop_map(|(name, (participant, owner))| {
-            Body::CreateAccount(CreateAccount {
-                name,
-                participant,
-                owner,
-            })
-        }),
-    ]
-}
-
-fn terms() -> impl Strategy<Value = InstrumentTerms> {
-    let signs = vec![PriceSign::Positive, PriceSign::NonNegative, PriceSign::Any];
-    let scale = || (signed(), any::<u8>());
-    let bands = (option::of(any::<u32>()), option::of(signed()), signed());
-    let most = (quantity(), option::of(any::<i128>()));
-    let parts = (text(), text(), scale(), scale(), select(signs), bands, most);
-    parts.prop_map(
-        |(currency, unit, tick, lot, price_sign, bands, most)| InstrumentTerms {
-            currency,
-            unit,
-            tick_size: tick.0,
-            price_decimals: tick.1,
-            lot_size: lot.0,
-            quantity_decimals: lot.1,
-            price_sign,
-            static_band_bp: bands.0,
-            dynamic_band_ticks: bands.1,
-            market_protection_ticks: bands.2,
-            max_quantity: most.0,
-            max_notional: most.1,
-        },
-    )
-}
-
-fn market_body() -> impl Strategy<Value = Body> {
-    let demonstration = select(vec![Demonstration::Demonstration, Demonstration::Real]);
-    let lists = (
-        vec(select(Regime::ALL), 0..40),
-        vec(select(Model::ALL), 0..40),
-    );
-    let calendar_id = option::of(index().prop_map(CalendarId::new));
-    let new_venue = (
-        text(),
-        text(),
-        lists,
-        demonstration,
-        option::of(text()),
-        calendar_id,
-    );
-    let entries = vec((signed().prop_map(Nanoseconds), phase()), 0..40);
-    let calendar = (text(), any::<i32>(), signed(), vec(any::<i32>(), 0..80));
-    prop_oneof![
-        calendar.prop_map(|(name, utc_offset_seconds, roll_time, days)| {
-            Body::SetCalendar(Box::new(SetCalendar {
-                name,
-                utc_offset_seconds,
-                roll_time: Nanoseconds(roll_time),
-                days,
-            }))
-        }),
-        new_venue.prop_map(|(name, title, lists, demonstration, licence, calendar)| {
-            Body::CreateVenue(Box::new(CreateVenue {
-                name,
-                title,
-                regimes: lists.0,
-                models: lists.1,
-                demonstration,
-                licence,
-                calendar,
-            }))
-        }),
-        (text(), text(), venue(), terms()).prop_map(|(name, title, venue, terms)| {
-            Body::CreateInstrument(Box::new(CreateInstrument {
-                name,
-                title,
-                venue,
-                terms,
-            }))
-        }),
-        (venue(), entries).prop_map(|(venue, entries)| {
-            Body::SetSchedule(Box::new(SetSchedule { venue, entries }))
-        }),
-        (venue(), phase()).prop_map(|(venue, phase)| Body::SetPhase(SetPhase { venue, phase })),
-    ]
-}
-
-fn state_body() -> impl Strategy<Value = Body> {
-    let scope = prop_oneof![
-        venue().prop_map(Scope::Venue),
-        instrument().prop_map(Scope::Instrument),
-    ];
-    let status = select(TradingStatus::ALL.to_vec());
-    prop_oneof![
-        (scope, status).prop_map(|(scope, status)| {
-            Body::SetTradingStatus(SetTradingStatus { scope, status })
-        }),
-        (instrument(), price()).prop_map(|(instrument, price)| {
-            Body::SetReferencePrice(SetReferencePrice { instrument, price })
-        }),
-        (index(), index()).prop_map(|(requests_max, requests_reserved)| {
-            Body::SetLimits(SetLimits {
-                requests_max,
-                requests_reserved,
-            })
-        }),
-        time().prop_map(|wall| Body::AcceptClock(AcceptClock { wall })),
-        Just(Body::Tick),
-        Just(Body::SessionsLost),
-        index().prop_map(Body::SemanticsVersion),
-    ]
-}
-
-fn asset() -> impl Strategy<Value = AssetId> {
-    index().prop_map(AssetId::new)
-}
-
-fn custodian() -> impl Strategy<Value = CustodianId> {
-    index().prop_map(CustodianId::new)
-}
-
-fn rates() -> impl Strategy<Value = FeeRates> {
-    let ppm = (any::<i32>(), any::<i32>(), any::<i32>());
-    let units = (signed(), signed(), option::of(signed()));
-    (ppm, units).prop_map(|(ppm, units)| FeeRates {
-        maker_ppm: ppm.0,
-        taker_ppm: ppm.1,
-        auction_ppm: ppm.2,
-        per_lot: units.0,
-        minimum: units.1,
-        cap: units.2,
-    })
-}
-
-fn terms_body() -> impl Strategy<Value = Body> {
-    let demonstration = || select(vec![Demonstration::Demonstration, Demonstration::Real]);
-    let class = prop_oneof![
-        (0..=9_u8).prop_map(|decimals| AssetClass::Currency { decimals }),
-        (text(), 0..=9_u8).prop_map(|(unit, decimals)| AssetClass::Goods { unit, decimals }),
-        any::<u8>().prop_map(|decimals| AssetClass::Currency { decimals }),
-    ];
-    let kind = select(vec![CustodianKind::Bank, CustodianKind::Warehouse]);
-    let fees = (venue(), option::of(instrument()), any::<u8>(), rates());
-    prop_oneof![
-        (text(), class, demonstration()).prop_map(|(name, class, demonstration)| {
-            Body::CreateAsset(CreateAsset {
-                name,
-                class,
-                demonstration,
-            })
-        }),
-        (text(), kind, demonstration()).prop_map(|(name, kind, demonstration)| {
-            Body::CreateCustodian(CreateCustodian {
-                name,
-                kind,
-                demonstration,
-            })
-        }),
-        (instrument(), asset(), asset()).prop_map(|(instrument, money, goods)| {
-            Body::SetClearing(SetClearing {
-                instrument,
-                money,
-                goods,
-            })
-        }),
-        fees.prop_map(
-            |(venue, instrument, tier, rates)| Body::SetFees(Box::new(SetFees {
-                venue,
-                instrument,
-                tier,
-                rates,
-            }))
-        ),
-        (index().prop_map(ParticipantId::new), any::<u8>())
-            .prop_map(|(participant, tier)| Body::SetTier(SetTier { participant, tier })),
-    ]
-}
-
-fn money_body() -> impl Strategy<Value = Body> {
-    let most = Amount::MAX_UNITS;
-    let amount = prop_oneof![0..1_000_i64, 0..=most, Just(most)]
-        .prop_map(|units| Amount::new(units).expect("in bounds"));
-    let direction = select(vec![Direction::Deposit, Direction::Withdrawal]);
-    let instruct = (account(), asset(), custodian(), direction, amount);
-    let outcome = select(vec![Outcome::Executed, Outcome::Refused]);
-    let acknowledge = (number(), outcome, text(), any::<i32>());
-    prop_oneof![
-        2 => terms_body(),
-        2 => instruct.prop_map(|(account, asset, custodian, direction, amount)| {
-            Body::Instruct(Instruct {
-                account,
-                asset,
-                custodian,
-                direction,
-                amount,
-            })
-        }),
-        1 => acknowledge.prop_map(|(instruction, outcome, reference, business_date)| {
-            Body::Acknowledge(Acknowledge {
-                instruction: Sequence::new(instruction),
-                outcome,
-                reference,
-                business_date,
-            })
-        }),
-        1 => (custodian(), any::<i32>()).prop_map(|(custodian, date)| {
-            Body::CloseCustodyDate(CloseCustodyDate { custodian, date })
-        }),
-    ]
-}
-
 /// A body.
 pub fn body() -> impl Strategy<Value = Body> {
     prop_oneof![
-        3 => order_body(),
-        1 => party_body(),
-        2 => market_body(),
-        1 => state_body(),
-        2 => money_body(),
+        6 => order_body(),
+        1 => market::party_body(),
+        2 => market::market_body(),
+        1 => market::state_body(),
+        2 => money::money_body(),
+        1 => market::switch_body(),
+        1 => market::duty_body(),
+        1 => money::receipts_body(),
+        1 => money::correction_body(),
+        1 => money::credit_body(),
+        1 => money::settlement_body(),
     ]
 }

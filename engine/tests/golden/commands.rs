@@ -4,6 +4,10 @@ use sanjiang_engine::command::*;
 use sanjiang_engine::types::*;
 use sanjiang_engine::venue::{Model, Phase, Regime, TradingStatus};
 
+#[path = "credit.rs"]
+mod credit;
+pub use credit::credit;
+
 /// The time of the command before the first.
 pub fn base() -> Time {
     at(0)
@@ -76,12 +80,40 @@ pub fn clearing() -> Vec<(Time, Command)> {
     commands
 }
 
+/// The commands about settlement, which later joined version 1.
+pub fn settlement() -> Vec<(Time, Command)> {
+    let plain = SetSettlement {
+        instrument: InstrumentId::new(0),
+        days: 0,
+        reverse_trade_days: 0,
+        max_holders: None,
+        holder_count: HolderCount::Cumulative,
+        reference: Name::EMPTY,
+    };
+    let full = SetSettlement {
+        instrument: InstrumentId::new(19_999),
+        days: 10,
+        reverse_trade_days: 20,
+        max_holders: Some(200),
+        holder_count: HolderCount::Current,
+        reference: name("甬金办 2026-7"),
+    };
+    let bodies = [plain, full].map(|set| Body::Settlement(Box::new(SettlementCommand::Set(set))));
+    let mut commands = Vec::new();
+    for (place, body) in bodies.into_iter().enumerate() {
+        let time = at(place as i64 * 7_654_321);
+        let envelope = envelope(place as u32, time);
+        commands.push((time, Command { envelope, body }));
+    }
+    commands
+}
+
 /// Nanoseconds after 2026-11-23 01:30 UTC.
-fn at(nanoseconds: i64) -> Time {
+pub fn at(nanoseconds: i64) -> Time {
     Time::new(1_795_397_400_000_000_000 + nanoseconds).expect("in bounds")
 }
 
-fn envelope(place: u32, time: Time) -> Envelope {
+pub fn envelope(place: u32, time: Time) -> Envelope {
     let authority = Authority {
         on_behalf_of: place.is_multiple_of(2).then(|| PrincipalId::new(77)),
         reason: "审批 2026-11".to_owned(),
@@ -102,7 +134,7 @@ fn envelope(place: u32, time: Time) -> Envelope {
     }
 }
 
-fn name(text: &str) -> Name {
+pub fn name(text: &str) -> Name {
     Name::new(text).expect("short")
 }
 
@@ -468,4 +500,29 @@ fn custody() -> Vec<Body> {
             date: -1,
         }),
     ]
+}
+
+/// Busts and corrections, which joined version 1 with the rules of version 3.
+pub fn corrections() -> Vec<(Time, Command)> {
+    let trade = |sequence, index| TradeRef {
+        sequence: Sequence::new(sequence),
+        index,
+    };
+    let correct = |trade, ticks, lots: Option<i64>| CorrectionCommand::Correct {
+        trade,
+        price: Price::new(ticks).expect("in bounds"),
+        quantity: lots.map(|lots| Quantity::new(lots).expect("in bounds")),
+    };
+    let bodies = [
+        CorrectionCommand::Bust { trade: trade(1, 0) },
+        correct(trade(1 << 43, u32::MAX), -Price::MAX_TICKS, None),
+        correct(trade(300, 2), 100, Some(Quantity::MAX_LOTS)),
+    ];
+    let mut commands = Vec::new();
+    for (place, body) in (0..).zip(bodies) {
+        let time = at(i64::from(place) * 1_234_567);
+        let (envelope, body) = (envelope(place, time), Body::Correction(body));
+        commands.push((time, Command { envelope, body }));
+    }
+    commands
 }

@@ -12,6 +12,7 @@ use sanjiang_engine::command::{
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{Event, Events};
 use sanjiang_engine::limits::Limits;
+use sanjiang_engine::reject::Reject;
 use sanjiang_engine::types::{
     AccountId, CalendarId, InstrumentId, LimitTerms, Name, Nanoseconds, NewOrder, OrderType,
     OwnerId, ParticipantId, Posting, Price, PriceSign, PrincipalId, Quantity, SelfTradePrevention,
@@ -136,6 +137,18 @@ impl Desk {
         self.events.as_slice().to_vec()
     }
 
+    /// Sends a command with its envelope, ticks first, and returns its own events.
+    pub fn send_command(&mut self, command: Command) -> Vec<Event> {
+        self.ticks();
+        self.apply(command);
+        self.events.as_slice().to_vec()
+    }
+
+    /// What the engine says such a command would be answered, when nothing is due before it.
+    pub fn dry(&self, command: &Command) -> Option<Reject> {
+        self.engine.validate(command, self.time).err()
+    }
+
     /// Sends ticks until nothing is due at the time of the next command.
     pub fn ticks(&mut self) -> Vec<Event> {
         let mut events = Vec::new();
@@ -153,8 +166,23 @@ impl Desk {
     /// Sends a command under an identity; its events stay in the desk.
     pub fn send_as(&mut self, identity: Identity, body: Body) -> &[Event] {
         self.ticks();
+        self.send_at_once(identity, body)
+    }
+
+    /// Sends a command without the ticks that are due; its events stay in the desk.
+    pub fn send_at_once(&mut self, identity: Identity, body: Body) -> &[Event] {
         self.apply(command(identity, body));
         self.events.as_slice()
+    }
+
+    /// One tick, if something is due.
+    pub fn tick(&mut self) -> Vec<Event> {
+        let due = self.engine.next_deadline();
+        if due.is_some_and(|due| due <= self.time) {
+            self.apply(command(Identity::Internal, Body::Tick));
+            return self.events.as_slice().to_vec();
+        }
+        Vec::new()
     }
 
     fn apply(&mut self, value: Command) {

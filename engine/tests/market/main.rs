@@ -7,11 +7,18 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // a test may read files
 
 mod auction_vectors;
+mod credit;
 mod desk;
+mod duties;
 mod money;
+mod papers;
 mod properties;
+mod rejects;
 mod said;
 mod scenarios;
+mod settle;
 mod shanghai;
 mod suites;
+mod sweeps;
+mod switches;
 mod words;

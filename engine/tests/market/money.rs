@@ -4,25 +4,26 @@
 //! currency, goods, a bank and a warehouse that answer by themselves; so one tick of one lot is
 //! worth 10^(money decimals - 2) and one lot holds 10^goods decimals. Then `fund ACCOUNT
 //! money|goods N`, `withdraw ACCOUNT money|goods N`, `fees KEY=N..` (maker, taker, auction, lot,
-//! min, cap, tier), `tier N`. `has ACCOUNT` and `venue` tell what is there; amounts are minor
-//! units.
+//! min, cap, tier), `tier N`. `bust N` and `correct N @PRICE [x=QUANTITY]` name the Nth trade made
+//! by the scenario's own commands; with `silent` they give no reason. `has ACCOUNT`, `owes ACCOUNT`
+//! and `venue` tell what is there; amounts are minor units.
 //!
 //! Invariant: as in `words`. Not here: orders.
 
 use sanjiang_engine::clearing::Holder;
 use sanjiang_engine::command::{
-    AssetClass, Body, CreateAsset, CreateCustodian, CustodianKind, Demonstration, Direction,
-    FeeRates, Instruct, SetClearing, SetFees, SetTier,
+    AssetClass, Authority, Body, CorrectionCommand, CreateAsset, CreateCustodian, CustodianKind,
+    Demonstration, Direction, FeeRates, Instruct, SetClearing, SetFees, SetTier, TradeRef,
 };
 use sanjiang_engine::engine::Engine;
-use sanjiang_engine::types::{AccountId, Amount, AssetId, CustodianId, ParticipantId};
+use sanjiang_engine::types::{AccountId, Amount, AssetId, CustodianId, ParticipantId, Sequence};
 
-use crate::desk::{INSTRUMENT, VENUE, name};
+use crate::desk::{self, INSTRUMENT, VENUE, name};
 
 /// The currency, held by the bank.
-const MONEY: AssetId = AssetId::new(0);
+pub const MONEY: AssetId = AssetId::new(0);
 /// The goods, held by the warehouse.
-const GOODS: AssetId = AssetId::new(1);
+pub const GOODS: AssetId = AssetId::new(1);
 
 /// What gives the instrument its clearing.
 pub fn clear(money: u8, goods: u8) -> [Body; 5] {
@@ -71,6 +72,38 @@ pub fn body(words: &[&str]) -> Option<Body> {
     }
 }
 
+/// The reason and the command of a bust or a correction, if it is one; `trades` are those made
+/// under the scenario's own commands so far.
+pub fn correction(words: &[&str], trades: &[TradeRef]) -> Option<(Body, Option<Box<Authority>>)> {
+    if !matches!(words[0], "bust" | "correct") {
+        return None;
+    }
+    let unknown = TradeRef {
+        sequence: Sequence::new(1 << 40),
+        index: 0,
+    };
+    let place = number(words[1]) as usize - 1;
+    let trade = trades.get(place).copied().unwrap_or(unknown);
+    let mut rest = words[2..].iter();
+    let price = rest.clone().find_map(|word| word.strip_prefix('@'));
+    let quantity = rest.clone().find_map(|word| word.strip_prefix("x="));
+    let silent = rest.any(|word| *word == "silent");
+    let command = match price {
+        None => CorrectionCommand::Bust { trade },
+        Some(price) => CorrectionCommand::Correct {
+            trade,
+            price: desk::price(number(price)),
+            quantity: quantity.map(|word| desk::quantity(number(word))),
+        },
+    };
+    let reason = if silent { "" } else { words[0] };
+    let authority = Authority {
+        reason: reason.to_owned(),
+        ..Authority::default()
+    };
+    Some((Body::Correction(command), Some(Box::new(authority))))
+}
+
 /// The answer to a line that only asks, if it is one.
 pub fn tell(engine: &Engine, words: &[&str]) -> Option<String> {
     let ledger = engine.clearing().ledger();
@@ -87,6 +120,11 @@ pub fn tell(engine: &Engine, words: &[&str]) -> Option<String> {
                 "money {} held {}, goods {} held {}",
                 money.0, money.1, goods.0, goods.1
             ))
+        }
+        "owes" => {
+            let account = AccountId::new(number(words[1]) as u32);
+            let of = |asset| engine.clearing().owed(account, asset);
+            Some(format!("owes money {} goods {}", of(MONEY), of(GOODS)))
         }
         "venue" => {
             let mut positions = ledger.positions().iter();

@@ -5,8 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use sanjiang_engine::event::{BookAction, Cause, Event, ExecType, Fill, OrderReport, Trade};
+use sanjiang_engine::event::{
+    BookAction, Cause, CorrectionEvent, Event, ExecType, Fill, OrderReport, Trade, TradeTerms,
+};
 use sanjiang_engine::types::{OrderId, Price, Quantity, Side};
+
+use crate::duties;
+
+use crate::credit;
 
 /// The names a scenario gave to orders.
 #[derive(Default)]
@@ -62,11 +68,27 @@ impl Names {
             Event::StatusChanged(changed) => format!("status {:?}", changed.status),
             Event::ReferencePrice(set) => format!("reference {}", set.price.ticks()),
             Event::EpochBegan(_) | Event::Quarantined(_) => format!("{event:?}"),
+            Event::Switch(event) => crate::switches::told(event),
             Event::Custody(report) => {
                 let (amount, status) = (report.amount.units(), report.status);
                 format!("custody {:?} {amount} {status:?}", report.direction)
             }
+            Event::Receipt(report) => {
+                let (number, account) = (report.number, report.account.index());
+                let amount = report.amount.units();
+                format!("receipt {number} {amount} of {account} {:?}", report.act)
+            }
+            Event::Correction(one) => self.correction(one),
+            Event::Credit(event) => credit::said(event),
+            Event::Settlement(settled) => format!(
+                "settled {} goods {} money {}",
+                settled.account.index(),
+                settled.goods,
+                settled.money
+            ),
             Event::DayRolled(rolled) => format!("day {} begins", rolled.day),
+            Event::Standing(changed) => duties::standing_line(changed),
+            Event::Limits(set) => format!("limits of {:?}", set.scope),
         }
     }
 
@@ -103,6 +125,44 @@ impl Names {
             ExecType::CancelRejected => format!("cancel rejected {name} {reason}"),
             ExecType::ReplaceRejected => format!("replace rejected {name} {reason}"),
         }
+    }
+
+    fn correction(&self, event: &CorrectionEvent) -> String {
+        let (word, trade) = match event {
+            CorrectionEvent::Busted(trade) => ("busted", trade),
+            CorrectionEvent::Corrected(trade) => ("corrected", trade),
+            CorrectionEvent::Repaid(one) => {
+                let (account, asset) = (one.account.index(), one.asset.index());
+                let asset = ["money", "goods"][asset as usize];
+                let (amount, owed) = (one.amount, one.owed);
+                return format!("repaid {account} {asset} {amount}, owes {owed}");
+            }
+        };
+        let terms = |terms: &TradeTerms| {
+            let (quantity, price) = (terms.quantity.lots(), terms.price.ticks());
+            format!("{quantity} @{price} worth {}", terms.value)
+        };
+        let sides = trade.sides().map(|(_, side)| {
+            let owes = match side.owed {
+                0 => String::new(),
+                owed => format!(" owes {owed}"),
+            };
+            let name = self.of_sequence(side.order);
+            format!("{name} fee {} to {}{owes}", side.fee_before, side.fee)
+        });
+        let goods = match (trade.goods, trade.goods_owed) {
+            (goods, 0) => format!("goods back {goods}"),
+            (goods, owed) => format!("goods back {goods} owes {owed}"),
+        };
+        let (before, after) = (terms(&trade.before), terms(&trade.after));
+        let [buy, sell] = sides;
+        format!("{word} {before} to {after}: {buy}, {sell}, {goods}")
+    }
+
+    fn of_sequence(&self, sequence: u64) -> String {
+        let mut names = self.0.iter();
+        let found = names.find(|(order, _)| order.sequence == sequence);
+        found.map_or_else(|| format!("#{sequence}"), |(_, name)| name.clone())
     }
 
     fn trade(&self, trade: &Trade) -> String {

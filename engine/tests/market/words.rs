@@ -4,7 +4,11 @@
 //! `on=ACCOUNT tif=IOC until=TIME post show=N min=N stp=MODE protect=PRICE`; `cancel NAME`,
 //! `replace NAME [@PRICE] [x=QUANTITY] [trigger=PRICE]`, `mass ACCOUNT [buy|sell]`, `phase P`,
 //! `status venue|instrument S`, `reference PRICE`, `terms KEY=VALUE..`, `accounts OWNER..`,
-//! `schedule OFFSET=PHASE..`, `time NANOSECONDS`, `ticks`; those about money are in `money`.
+//! `schedule OFFSET=PHASE..`, `time NANOSECONDS`, `ticks`; those about money are in `money`, those
+//! about parties and limits in `duties` , those
+//! about warehouse receipts in `papers` , those
+//! about credit in `credit` , about
+//! settlement and days in `settle` , those about switches in `switches`.
 //! Account 0 trades unless `on=` says otherwise. Times are counted from the begin of day 1.
 //!
 //! Invariant: a line that is not understood stops the test. Not here: comparing.
@@ -13,18 +17,25 @@ use std::collections::BTreeMap;
 
 use sanjiang_engine::command::{
     Body, CancelOrder, InstrumentTerms, MassCancel, ReplaceOrder, Scope, SetReferencePrice,
-    SetSchedule, SetTradingStatus,
+    SetSchedule, SetTradingStatus, TradeRef,
 };
 use sanjiang_engine::event::Event;
+use sanjiang_engine::limits::Limits;
+use sanjiang_engine::reject::Reject;
 use sanjiang_engine::types::{
     AccountId, LimitTerms, Nanoseconds, NewOrder, OrderId, OrderType, Posting, Price,
     SelfTradePrevention, Side, Time, TimeInForce,
 };
 use sanjiang_engine::venue::{Phase, TradingStatus};
 
+use crate::credit;
 use crate::desk::{self, DAY, Desk, INSTRUMENT, VENUE, small_limits};
+use crate::duties;
 use crate::money;
+use crate::papers;
 use crate::said::Names;
+use crate::settle;
+use crate::switches;
 
 /// One scenario on its way.
 pub struct Stage {
@@ -32,6 +43,7 @@ pub struct Stage {
     terms: InstrumentTerms,
     names: Names,
     orders: BTreeMap<String, (AccountId, OrderId)>,
+    trades: Vec<TradeRef>,
     ready: bool,
     /// Decimals of money and goods, where the instrument has clearing.
     clears: Option<(u8, u8)>,
@@ -39,13 +51,19 @@ pub struct Stage {
 
 impl Stage {
     pub fn new() -> Self {
-        let mut desk = Desk::new(small_limits());
+        Self::with(small_limits())
+    }
+
+    /// A scenario under other bounds.
+    pub fn with(limits: Limits) -> Self {
+        let mut desk = Desk::new(limits);
         desk.time = at(0);
         Self {
             desk,
             terms: desk::terms(),
             names: Names::default(),
             orders: BTreeMap::new(),
+            trades: Vec::new(),
             ready: false,
             clears: None,
         }
@@ -62,11 +80,34 @@ impl Stage {
                 }
             }
             "time" => self.desk.time = at(number(words[1])),
+            "day" => self.desk.time = at((number(words[1]) - 1) * 24 * 3_600 * 1_000_000_000),
             "clear" => {
                 let decimals = |key| value(&words, key).map_or(0, |word| number(word) as u8);
                 self.clears = Some((decimals("money"), decimals("goods")));
             }
-            "has" | "venue" => return money::tell(&self.desk.engine, &words).into_iter().collect(),
+            "waits" | "holders" => {
+                return settle::tell(&self.desk.engine, &words)
+                    .into_iter()
+                    .collect();
+            }
+            "armed" => {
+                let told = switches::tell(&self.desk.engine, &words);
+                return told.into_iter().collect();
+            }
+            "used" => return vec![duties::used(&self.desk.engine, words[1])],
+            "has" | "owes" | "venue" => {
+                return money::tell(&self.desk.engine, &words).into_iter().collect();
+            }
+            "receipt" => {
+                return papers::tell(&self.desk.engine, &words)
+                    .into_iter()
+                    .collect();
+            }
+            "drawn" | "transit" => {
+                return credit::tell(&self.desk.engine, &words)
+                    .into_iter()
+                    .collect();
+            }
             _ => return self.act(&words),
         }
         Vec::new()
@@ -89,8 +130,21 @@ impl Stage {
         }
         let mut events = self.desk.ticks();
         if words[0] != "ticks" {
-            let body = self.body(words);
-            let sent = self.desk.send(body);
+            let (body, authority) = papers::body(&self.desk.engine, words)
+                .or_else(|| money::correction(words, &self.trades))
+                .unwrap_or_else(|| (self.body(words), None));
+            let identity = switches::identity(&self.desk.engine, words);
+            let mut command = desk::command(identity, body);
+            command.envelope.authority = authority;
+            let dry = self.desk.dry(&command);
+            let sent = self.desk.send_command(command);
+            let real = sent.iter().find_map(reject_of);
+            assert_eq!(dry, real, "the dry run and the answer: {words:?}");
+            let sequence = self.desk.engine.sequence();
+            let made = (0..).zip(&sent);
+            let made = made.filter(|(_, event)| matches!(event, Event::Trade(_)));
+            let made = made.map(|(index, _)| TradeRef { sequence, index });
+            self.trades.extend(made);
             if let Some(name) = words[0].strip_suffix(':') {
                 self.name(name, &sent);
             }
@@ -120,7 +174,8 @@ impl Stage {
         }
     }
 
-    fn body(&self, words: &[&str]) -> Body {
+    /// The command of a line.
+    pub fn body(&self, words: &[&str]) -> Body {
         match words[0] {
             "cancel" => {
                 let (account, order) = self.orders[words[1]];
@@ -152,7 +207,15 @@ impl Stage {
                 venue: VENUE,
                 entries: words[1..].iter().map(|word| entry(word)).collect(),
             })),
-            _ => money::body(words).unwrap_or_else(|| Body::NewOrder(new_order(&words[1..]))),
+            _ => {
+                let known = money::body(words)
+                    .or_else(|| switches::body(words))
+                    .or_else(|| duties::body(words))
+                    .or_else(|| credit::body(words));
+                known
+                    .or_else(|| settle::body(words))
+                    .unwrap_or_else(|| Body::NewOrder(new_order(&words[1..])))
+            }
         }
     }
 
@@ -171,11 +234,26 @@ impl Stage {
     }
 }
 
-fn at(nanoseconds: i64) -> Time {
+/// The reject of an event, if it is one.
+pub fn reject_of(event: &Event) -> Option<Reject> {
+    if let Event::Report(report) = event {
+        return report.reject;
+    }
+    if let Event::MassCancel(report) = event {
+        return report.reject;
+    }
+    if let Event::Operation(report) = event {
+        return report.reject;
+    }
+    None
+}
+
+/// An instant counted from the begin of day 1.
+pub fn at(nanoseconds: i64) -> Time {
     DAY.after(Nanoseconds(nanoseconds))
 }
 
-fn number(word: &str) -> i64 {
+pub fn number(word: &str) -> i64 {
     word.parse()
         .unwrap_or_else(|_| panic!("not a number: {word}"))
 }
@@ -184,7 +262,8 @@ fn price(word: &str) -> Price {
     desk::price(number(word))
 }
 
-fn value<'a>(words: &[&'a str], key: &str) -> Option<&'a str> {
+/// The value of a word KEY=VALUE, if it is there.
+pub fn value<'a>(words: &[&'a str], key: &str) -> Option<&'a str> {
     let pairs = words.iter().filter_map(|word| word.split_once('='));
     pairs
         .into_iter()

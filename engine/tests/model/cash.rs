@@ -7,7 +7,10 @@ use sanjiang_engine::command::*;
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::types::*;
 
+use super::correct;
+use super::lend;
 use super::rng::Rng;
+use super::settle;
 use super::world::{HOUR, lots_of, name, price_at};
 use crate::reference::{Holder, Reference};
 
@@ -20,7 +23,7 @@ const COPPER: u32 = 4;
 const ASSETS: u32 = 5;
 
 /// What the instruments of a world are paid in and deliver.
-const CLEARS: [(u32, u32); 4] = [(PLAY, GOODS), (PLAY, GOODS), (DOLLAR, GOODS), (CNY, COPPER)];
+pub const CLEARS: [(u32, u32); 4] = [(PLAY, GOODS), (PLAY, GOODS), (DOLLAR, GOODS), (CNY, COPPER)];
 
 /// The most a deposit brings, but for those that are to be too large.
 const DEPOSIT_MAX: i128 = 1 << 56;
@@ -33,11 +36,14 @@ pub fn limits(rng: &mut Rng, limits: Limits) -> Limits {
     Limits {
         assets_max: rng.pick(&[6, 7]),
         custodians_max: rng.pick(&[5, 6]),
-        positions_max: rng.pick(&[10, 24, 64, 64, 64, 64]),
+        positions_max: rng.pick(&[10, 24, 64, 96, 96, 96]),
         rates_max: rng.pick(&[4, 8, 16]),
         instructions_max: rng.pick(&[1, 3, 6]),
         references_max: rng.pick(&[2, 8, 8]),
-        ..limits
+        risk_sets_max: 16,
+        unsettled_max: rng.pick(&[2, 6, 40, 40]),
+        investors_max: rng.pick(&[2, 5, 40, 40, 40]),
+        ..correct::limits(rng, limits)
     }
 }
 
@@ -75,8 +81,9 @@ fn clearing(instrument: u32) -> SetClearing {
     }
 }
 
-/// The commands that bring money into a world whose instruments have these terms.
-pub fn opening(rng: &mut Rng, all: &[InstrumentTerms]) -> Vec<Body> {
+/// The commands that bring money into a world whose instruments have these terms, to all accounts
+/// but the poor ones.
+pub fn opening(rng: &mut Rng, all: &[InstrumentTerms], poor: impl Fn(u32) -> bool) -> Vec<Body> {
     let (bank, warehouse) = (CustodianKind::Bank, CustodianKind::Warehouse);
     let mut list = vec![
         asset("PLAY", currency(2), PLAIN),
@@ -97,7 +104,9 @@ pub fn opening(rng: &mut Rng, all: &[InstrumentTerms]) -> Vec<Body> {
     for _ in 0..rng.pick(&[0, 2, 5]) {
         list.push(fees(rng));
     }
-    for account in 0..8 {
+    list.extend(lend::opening(rng, all));
+    settle::opening(rng, all.len() as u32, &mut list);
+    for account in (0..8).filter(|account| !poor(*account)) {
         for which in 0..3 {
             list.push(first(rng, all, account, which));
         }
@@ -240,14 +249,27 @@ fn needs(world: &Reference, new: &NewOrder) -> Option<(usize, i128)> {
     Some((cleared.money, value + value / 20))
 }
 
-/// The account of an order, mostly one that can pay.
+/// Whether the account can pay only if it draws.
+fn short(world: &Reference, account: usize, asset: usize, amount: i128) -> bool {
+    let has = world.available(account, asset);
+    has < amount && world.affords(account, asset, amount)
+}
+
+/// The account of an order, mostly one that can pay, with what it has or with what it is lent.
 pub fn payer(rng: &mut Rng, world: &Reference, new: &NewOrder) -> AccountId {
     let Some((asset, amount)) = needs(world, new) else {
         return new.account;
     };
     let begin = rng.below(8);
     let all = (0..world.accounts.len().min(8)).map(|at| (begin + at) % world.accounts.len());
-    let able = |account: &usize| world.available(*account, asset) >= amount;
+    let lent = rng.permille(500);
+    let able = |account: &usize| {
+        if lent {
+            world.drawn(*account, asset) > 0 || short(world, *account, asset, amount)
+        } else {
+            world.available(*account, asset) >= amount
+        }
+    };
     let found = all.into_iter().find(able);
     found.map_or(new.account, |account| AccountId::new(account as u32))
 }
@@ -364,17 +386,34 @@ pub fn turn(
 ) -> Option<Body> {
     let waiting = !world.money.pending.is_empty();
     let pending = if waiting { 300 } else { 0 };
-    match rng.weighted(&[(500, 0), (pending, 1), (50, 2), (250, 3)]) {
+    match rng.weighted(&[
+        (500, 0),
+        (pending, 1),
+        (50, 2),
+        (250, 3),
+        (250, 4),
+        (450, 5),
+        (120, 6),
+    ]) {
         0 => Some(instruct(rng, world)),
         1 => acknowledge(rng, world, places, time),
         2 => Some(close(rng, world, time)),
-        _ => Some(administer(rng)),
+        3 => Some(administer(rng)),
+        4 => correct::turn(rng, world, places),
+        5 => lend::turn(rng, world),
+        _ => Some(settle::turn(rng, world)),
     }
 }
 
-/// An acknowledgement gets who approves it: mostly another principal, as must be.
+/// An acknowledgement gets who approves it: mostly another principal, as must be; an act on a
+/// receipt, a reason too.
 pub fn approve(rng: &mut Rng, command: &mut Command) {
-    if !matches!(command.body, Body::Acknowledge(_)) {
+    let receipts = matches!(command.body, Body::Receipts(_));
+    correct::approve(rng, command);
+    if !receipts
+        && !matches!(command.body, Body::Acknowledge(_) | Body::Settlement(_))
+        && !lend::needs_approver(&command.body)
+    {
         return;
     }
     let approver = rng.weighted(&[
@@ -385,6 +424,11 @@ pub fn approve(rng: &mut Rng, command: &mut Command) {
     if approver.is_some() || rng.permille(500) {
         command.envelope.authority = Some(Box::new(Authority {
             approver,
+            reason: if receipts && !rng.permille(50) {
+                "why".to_owned()
+            } else {
+                String::new()
+            },
             ..Authority::default()
         }));
     }

@@ -9,12 +9,15 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use sanjiang_engine::command::{Body, Command};
-use sanjiang_engine::event::{BookAction, Cause, Event, ExecType};
+use sanjiang_engine::event::{BookAction, Cause, Event, ExecType, SwitchEvent};
 use sanjiang_engine::reject::RejectReason;
-use sanjiang_engine::types::{OrderType, SelfTradePrevention, Time, TimeInForce};
+use sanjiang_engine::types::{SelfTradePrevention, Time, TimeInForce};
 use sanjiang_engine::venue::{Action, Phase, TradingStatus};
 
-use super::paid;
+use super::lend;
+use super::said::{CAUSES, EVENTS, REPORTS, cause_of, event_of, reject_of, report_of};
+use super::terms::{TIMES, TYPES, impossible, time_of, type_of};
+use super::{duties, paid, papers, switch};
 use crate::reference::Reference;
 
 /// One thing that has to happen at least once.
@@ -33,9 +36,19 @@ pub enum Cell {
     Fired(&'static str),
     /// A command about money, taken or refused.
     Command(&'static str, bool),
+    /// A new order or a replace, refused.
+    Refused(&'static str, RejectReason),
     Custody(&'static str),
+    /// An act, and how the receipt it names stands.
+    Receipt(&'static str, &'static str),
+    /// What became of a receipt: the numbers of the act.
+    ReceiptAct(u8, u8),
     /// What the reference says of fees and holds.
     Money(&'static str),
+    /// What a switch says.
+    Switch(&'static str),
+    /// What a sweep does.
+    Swept(&'static str),
     /// A command so many nanoseconds after the next deadline.
     Deadline(i64),
 }
@@ -53,6 +66,7 @@ pub struct Before {
     action: Option<(Action, Phase, [TradingStatus; 2])>,
     /// The orders with a date of their own, when a tick comes.
     dated: Option<Vec<u64>>,
+    receipt: Option<Cell>,
 }
 
 /// How often each cell was reached, and how much was done.
@@ -66,8 +80,6 @@ pub struct Coverage {
     pub restored: u64,
 }
 
-const TYPES: [&str; 5] = ["LIMIT", "MARKET", "MARKET_TO_LIMIT", "STOP", "STOP_LIMIT"];
-const TIMES: [&str; 7] = ["DAY", "GTC", "GTD", "IOC", "FOK", "OPENING", "CLOSING"];
 const MODES: [&str; 5] = [
     "NONE",
     "CANCEL_TAKER",
@@ -75,74 +87,22 @@ const MODES: [&str; 5] = [
     "CANCEL_BOTH",
     "DECREMENT",
 ];
-const CAUSES: [&str; 8] = [
-    "REQUEST",
-    "MASS_CANCEL",
-    "SELF_TRADE",
-    "UNFILLED",
-    "REPLACED_BELOW_FILLED",
-    "TIME_OVER",
-    "PRICE_SET",
-    "NOT_PLACED",
-];
-const REPORTS: [&str; 9] = [
-    "NEW",
-    "CANCELED",
-    "REPLACED",
-    "REJECTED",
-    "CANCEL_REJECTED",
-    "REPLACE_REJECTED",
-    "EXPIRED",
-    "TRIGGERED",
-    "RESTATED",
-];
 const BOOK: [&str; 3] = ["ADD", "CHANGE", "DELETE"];
-const EVENTS: [&str; 14] = [
-    "Report",
-    "Trade",
-    "Book",
-    "Indicative",
-    "Uncrossed",
-    "MassCancel",
-    "Operation",
-    "Duplicate",
-    "SessionOpened",
-    "PhaseChanged",
-    "StatusChanged",
-    "ReferencePrice",
-    "DayRolled",
-    "Custody",
+const FIRED: [&str; 7] = [
+    "day roll",
+    "end of day",
+    "timetable",
+    "good till date",
+    "settlement",
+    "dead-man timer",
+    "sweep",
 ];
-
-const FIRED: [&str; 4] = ["day roll", "end of day", "timetable", "good till date"];
 
 /// The orders that end at an instant of their own.
 fn dated(world: &Reference) -> Vec<u64> {
     let own = |tif| matches!(tif, TimeInForce::GoodTillDate(_));
     let orders = world.orders.iter().filter(|order| own(order.tif));
     orders.map(|order| order.id).collect()
-}
-
-fn type_of(order_type: &OrderType) -> usize {
-    match order_type {
-        OrderType::Limit(_) => 0,
-        OrderType::Market { .. } => 1,
-        OrderType::MarketToLimit { .. } => 2,
-        OrderType::Stop { .. } => 3,
-        OrderType::StopLimit { .. } => 4,
-    }
-}
-
-fn time_of(time_in_force: TimeInForce) -> usize {
-    match time_in_force {
-        TimeInForce::Day => 0,
-        TimeInForce::GoodTillCancel => 1,
-        TimeInForce::GoodTillDate(_) => 2,
-        TimeInForce::ImmediateOrCancel => 3,
-        TimeInForce::FillOrKill => 4,
-        TimeInForce::Opening => 5,
-        TimeInForce::Closing => 6,
-    }
 }
 
 fn mode_of(mode: SelfTradePrevention) -> usize {
@@ -153,104 +113,6 @@ fn mode_of(mode: SelfTradePrevention) -> usize {
         SelfTradePrevention::CancelBoth => 3,
         SelfTradePrevention::Decrement => 4,
     }
-}
-
-fn cause_of(cause: Cause) -> usize {
-    match cause {
-        Cause::Request => 0,
-        Cause::MassCancel => 1,
-        Cause::SelfTrade => 2,
-        Cause::Unfilled => 3,
-        Cause::ReplacedBelowFilled => 4,
-        Cause::TimeOver => 5,
-        Cause::PriceSet => 6,
-        Cause::NotPlaced => 7,
-    }
-}
-
-fn report_of(exec_type: ExecType) -> usize {
-    match exec_type {
-        ExecType::New => 0,
-        ExecType::Canceled => 1,
-        ExecType::Replaced => 2,
-        ExecType::Rejected => 3,
-        ExecType::CancelRejected => 4,
-        ExecType::ReplaceRejected => 5,
-        ExecType::Expired => 6,
-        ExecType::Triggered => 7,
-        ExecType::Restated => 8,
-    }
-}
-
-fn event_of(event: &Event) -> usize {
-    match event {
-        Event::Report(_) => 0,
-        Event::Trade(_) => 1,
-        Event::Book(_) => 2,
-        Event::Indicative(_) => 3,
-        Event::Uncrossed(_) => 4,
-        Event::MassCancel(_) => 5,
-        Event::Operation(_) => 6,
-        Event::Duplicate(_) => 7,
-        Event::SessionOpened(_) => 8,
-        Event::PhaseChanged(_) => 9,
-        Event::StatusChanged(_) => 10,
-        Event::ReferencePrice(_) => 11,
-        Event::DayRolled(_) => 12,
-        Event::Custody(_) => 13,
-        // Only the tools on a stopped folder cause them: `tests/acts`.
-        Event::EpochBegan(_) | Event::Quarantined(_) => unreachable!("not generated"),
-    }
-}
-
-/// The reject an order of this type and time in force must meet in this phase; none if it can
-/// be accepted.
-fn impossible(order_type: usize, time: usize, phase: Phase) -> Option<RejectReason> {
-    let call = matches!(
-        phase,
-        Phase::PreOpen
-            | Phase::PreOpenNoCancel
-            | Phase::VolatilityCall
-            | Phase::ClosingCall
-            | Phase::ClosingCallNoCancel
-    );
-    if !call && phase != Phase::Continuous {
-        return Some(RejectReason::MarketClosed);
-    }
-    let opening = matches!(phase, Phase::PreOpen | Phase::PreOpenNoCancel);
-    if (TIMES[time] == "OPENING" && !opening) || (call && matches!(TIMES[time], "IOC" | "FOK")) {
-        return Some(RejectReason::PhaseTimeInForce);
-    }
-    let taken: &[&str] = match TYPES[order_type] {
-        "LIMIT" => &TIMES,
-        "MARKET" => &["DAY", "IOC", "FOK", "OPENING", "CLOSING"],
-        "MARKET_TO_LIMIT" => &["DAY", "GTC", "GTD", "OPENING", "CLOSING"],
-        _ => &["DAY", "GTC", "GTD"],
-    };
-    (!taken.contains(&TIMES[time])).then_some(RejectReason::InvalidCombination)
-}
-
-/// The reject of an event, if it is one.
-pub fn reject_of(event: &Event) -> Option<RejectReason> {
-    let reject = match event {
-        Event::Report(report) => report.reject,
-        Event::MassCancel(report) => report.reject,
-        Event::Operation(report) => report.reject,
-        Event::Trade(_)
-        | Event::Book(_)
-        | Event::Indicative(_)
-        | Event::Uncrossed(_)
-        | Event::Duplicate(_)
-        | Event::SessionOpened(_)
-        | Event::PhaseChanged(_)
-        | Event::StatusChanged(_)
-        | Event::ReferencePrice(_)
-        | Event::DayRolled(_)
-        | Event::Custody(_)
-        | Event::EpochBegan(_)
-        | Event::Quarantined(_) => None,
-    };
-    reject.map(|reject| reject.reason)
 }
 
 impl Coverage {
@@ -283,6 +145,7 @@ impl Coverage {
             phases: world.venues.iter().map(|venue| venue.phase).collect(),
             action,
             dated: (command.body == Body::Tick).then(|| dated(world)),
+            receipt: papers::before(world, &command.body),
         }
     }
 
@@ -309,16 +172,14 @@ impl Coverage {
         self.accepted += u64::from(reject.is_none() && !duplicate);
         self.count_action(&before, command, reject, duplicate);
         let judged = !duplicate && reject.is_none_or(|reason| reason.code() >= 10);
-        self.count_money(command, judged.then_some(reject.is_none()), world);
+        let taken = judged.then_some(reject.is_none());
+        self.count_money(command, taken, (before.receipt.clone(), world));
         if let Some(dated) = &before.dated {
             self.count_fired(dated, events);
         }
         let mut phases = before.phases;
         for (at, event) in events.iter().enumerate() {
-            self.hit(Cell::Event(EVENTS[event_of(event)]));
-            if let Some(reason) = reject_of(event) {
-                self.hit(Cell::Reject(reason));
-            }
+            self.count_event(event);
             match event {
                 Event::Report(report) => {
                     self.hit(Cell::Report(REPORTS[report_of(report.exec_type)]));
@@ -326,6 +187,7 @@ impl Coverage {
                 }
                 Event::Trade(_) => self.trades += 1,
                 Event::Custody(report) => self.hit(Cell::Custody(paid::custody(report))),
+                Event::Credit(_) => self.cells_of_credit(event),
                 Event::Book(change) => {
                     let later = &events[at..];
                     let uncrossing = later.iter().any(|event| {
@@ -348,6 +210,7 @@ impl Coverage {
                     let old = std::mem::replace(known, changed.phase);
                     self.hit(Cell::PhaseChange(old, changed.phase));
                 }
+                Event::Switch(event) => self.count_switch(event),
                 Event::Indicative(_)
                 | Event::Uncrossed(_)
                 | Event::MassCancel(_)
@@ -357,10 +220,19 @@ impl Coverage {
                 | Event::StatusChanged(_)
                 | Event::ReferencePrice(_)
                 | Event::DayRolled(_)
+                | Event::Standing(_)
+                | Event::Limits(_)
+                | Event::Receipt(_)
+                | Event::Correction(_)
+                | Event::Settlement(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_) => {}
             }
         }
+        self.count_meetings(world);
+    }
+
+    fn count_meetings(&mut self, world: &Reference) {
         for meeting in &world.meetings {
             let (mode, auction, larger) = *meeting;
             let how = if auction {
@@ -372,13 +244,51 @@ impl Coverage {
         }
     }
 
+    /// What kind of event, its reject, its act on a receipt.
+    fn count_event(&mut self, event: &Event) {
+        self.hit(Cell::Event(EVENTS[event_of(event)]));
+        if let Some(reason) = reject_of(event) {
+            self.hit(Cell::Reject(reason));
+        }
+        if let Some(cell) = papers::event(event) {
+            self.hit(cell);
+        }
+    }
+
+    fn count_switch(&mut self, event: &SwitchEvent) {
+        for cell in switch::said(event) {
+            self.hit(cell);
+        }
+    }
+
     /// What is about money; `taken` says whether the command was, if it was looked at.
-    fn count_money(&mut self, command: &Command, taken: Option<bool>, world: &Reference) {
-        if let (Some(name), Some(taken)) = (paid::command(&command.body), taken) {
+    fn count_money(
+        &mut self,
+        command: &Command,
+        taken: Option<bool>,
+        (receipt, world): (Option<Cell>, &Reference),
+    ) {
+        if let Some(cell) = receipt.filter(|_| taken.is_some()) {
+            self.hit(cell);
+        }
+        let name = paid::command(&command.body)
+            .or_else(|| papers::command(&command.body))
+            .or_else(|| duties::command(&command.body));
+        if let (Some(name), Some(taken)) = (name, taken) {
             self.hit(Cell::Command(name, taken));
         }
-        for mark in &world.reached {
-            self.hit(Cell::Money(mark));
+        for &mark in &world.reached {
+            self.hit(if mark == switch::IN_PARTS {
+                Cell::Swept(mark)
+            } else {
+                Cell::Money(mark)
+            });
+        }
+    }
+
+    fn cells_of_credit(&mut self, event: &Event) {
+        if let Some(said) = lend::said(event) {
+            self.hit(Cell::Custody(said));
         }
     }
 
@@ -393,8 +303,17 @@ impl Coverage {
             if matches!(event, Event::DayRolled(_)) {
                 self.hit(Cell::Fired(FIRED[0]));
             }
+            if matches!(event, Event::Settlement(_)) {
+                self.hit(Cell::Fired(FIRED[4]));
+            }
             if matches!(event, Event::PhaseChanged(_)) {
                 self.hit(Cell::Fired(FIRED[2]));
+            }
+            if matches!(event, Event::Switch(SwitchEvent::Fired(_))) {
+                self.hit(Cell::Fired(FIRED[5]));
+            }
+            if matches!(event, Event::Switch(SwitchEvent::Swept(_))) {
+                self.hit(Cell::Fired(FIRED[6]));
             }
         }
     }
@@ -406,6 +325,11 @@ impl Coverage {
         reject: Option<RejectReason>,
         duplicate: bool,
     ) {
+        match (&command.body, reject) {
+            (Body::NewOrder(_), Some(reason)) => self.hit(Cell::Refused("NEW", reason)),
+            (Body::ReplaceOrder(_), Some(reason)) => self.hit(Cell::Refused("REPLACE", reason)),
+            _ => {}
+        }
         let Some((action, phase, statuses)) = before.action else {
             return;
         };
@@ -519,5 +443,9 @@ fn required() -> Vec<(&'static str, Vec<Cell>)> {
         ),
     ];
     groups.extend(paid::required());
+    groups.extend(duties::required());
+    groups.extend(papers::required());
+    groups.extend(lend::required());
+    groups.extend(switch::required());
     groups
 }

@@ -8,11 +8,12 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use sanjiang_engine::command::{Body, Command, Sequenced};
+use sanjiang_engine::command::{Body, Command, CorrectionCommand, Sequenced, TradeRef};
 use sanjiang_engine::event::{CustodyStatus, Event, Events, ExecType};
-use sanjiang_engine::types::{OrderId, Sequence, Side, Time};
+use sanjiang_engine::types::{AccountId, OrderId, Sequence, Side, Time};
 
-use super::coverage::{Coverage, reject_of};
+use super::coverage::Coverage;
+use super::said::reject_of;
 use super::script::{Script, Step, internal, renamed};
 use super::subject::Subject;
 use super::world::ticks;
@@ -34,8 +35,10 @@ pub struct Driver {
     events: Events,
     /// The id of the order a step made, by the step's place.
     made: BTreeMap<usize, OrderId>,
-    /// The step that gave an instruction, by its sequence.
-    instructed: BTreeMap<u64, usize>,
+    /// The step under which each command ran, from the first on.
+    ran: Vec<usize>,
+    /// The trades made under a step.
+    traded: BTreeMap<usize, Vec<TradeRef>>,
     /// The slot of an order and the step that made it, by its sequence.
     issued: BTreeMap<u64, (u32, usize)>,
     /// Rows freed and not taken again, and the first that was never used.
@@ -52,17 +55,35 @@ impl Driver {
             sequence: Sequence::ZERO,
             events: Events::default(),
             made: BTreeMap::new(),
-            instructed: BTreeMap::new(),
+            ran: Vec::new(),
+            traded: BTreeMap::new(),
             issued: BTreeMap::new(),
             free: Vec::new(),
             unused: 0,
         }
     }
 
-    /// The step that made the order, or gave the instruction, with this sequence.
+    /// The step under which the command with this sequence ran.
     pub fn place(&self, sequence: u64) -> usize {
-        let issued = self.issued.get(&sequence).map(|issued| issued.1);
-        issued.unwrap_or_else(|| self.instructed[&sequence])
+        self.ran[sequence as usize - 1]
+    }
+
+    /// A trade that a script names by the step that made it.
+    fn real_trade(&self, trade: TradeRef) -> TradeRef {
+        let place = trade.sequence.value() as usize;
+        let made = self.traded.get(&place).into_iter().flatten();
+        let never = TradeRef {
+            sequence: Sequence::new((1 << 40) + trade.sequence.value()),
+            ..trade
+        };
+        let found = made.copied().find(|made| made.index == trade.index);
+        // A place where no trade stands, of a command that was.
+        let beside = self.traded.get(&place).and_then(|made| made.first());
+        let beside = beside.map(|made| TradeRef {
+            index: trade.index,
+            ..*made
+        });
+        found.or(beside).unwrap_or(never)
     }
 
     /// Carries out one step, ticks first, as the sequencer would.
@@ -81,7 +102,14 @@ impl Driver {
                 return Err(format!("{TICKS_MAX} ticks and still something is due"));
             }
         }
-        let command = renamed(&step.command, |id| self.real(id));
+        let mut command = renamed(&step.command, |id| self.real(id));
+        if let Body::Correction(correction) = &mut command.body {
+            let trade = self.real_trade(correction.trade());
+            match correction {
+                CorrectionCommand::Bust { trade: named }
+                | CorrectionCommand::Correct { trade: named, .. } => *named = trade,
+            }
+        }
         self.command(step.place, step.time, &command)
     }
 
@@ -116,6 +144,7 @@ impl Driver {
 
     fn command(&mut self, place: usize, time: Time, command: &Command) -> Result<(), String> {
         self.sequence = self.sequence.next();
+        self.ran.push(place);
         let sequenced = |value: Command| Sequenced {
             sequence: self.sequence,
             time,
@@ -162,7 +191,7 @@ impl Driver {
     fn follow(&mut self, place: usize) -> Result<Vec<Event>, String> {
         let events = self.events.as_slice().to_vec();
         let mut plain = Vec::with_capacity(events.len());
-        for event in events {
+        for (index, event) in (0..).zip(events) {
             match event {
                 Event::Report(mut report) => {
                     if report.exec_type == ExecType::New {
@@ -175,6 +204,10 @@ impl Driver {
                     plain.push(Event::Report(report));
                 }
                 Event::Trade(mut trade) => {
+                    self.traded.entry(place).or_default().push(TradeRef {
+                        sequence: self.sequence,
+                        index,
+                    });
                     let mut fills = [trade.buy, trade.sell];
                     if trade.aggressor == Some(Side::Buy) {
                         fills.reverse();
@@ -205,8 +238,15 @@ impl Driver {
                 | Event::StatusChanged(_)
                 | Event::ReferencePrice(_)
                 | Event::DayRolled(_)
+                | Event::Standing(_)
+                | Event::Limits(_)
+                | Event::Receipt(_)
+                | Event::Correction(_)
+                | Event::Credit(_)
+                | Event::Settlement(_)
                 | Event::EpochBegan(_)
-                | Event::Quarantined(_) => plain.push(event),
+                | Event::Quarantined(_)
+                | Event::Switch(_) => plain.push(event),
             }
         }
         Ok(plain)
@@ -236,7 +276,6 @@ impl Driver {
     fn instruct(&mut self, id: Sequence, place: usize) {
         let (sequence, slot) = (id.value(), 0);
         self.made.insert(place, OrderId { sequence, slot });
-        self.instructed.insert(sequence, place);
     }
 
     /// A deep look: the engine's own audit, its book against the reference's, and the engine
@@ -269,6 +308,17 @@ impl Driver {
             return Err(format!(
                 "positions: the rules say {expected:#?}, the engine has {found:#?}"
             ));
+        }
+        for account in (0..self.reference.accounts.len() as u32).map(AccountId::new) {
+            let counted = (
+                self.reference.counted(account),
+                self.subject.counted(account),
+            );
+            if counted.0 != counted.1 {
+                return Err(format!(
+                    "{account:?}, the rules and the engine: {counted:?}"
+                ));
+            }
         }
         self.subject.restore()?;
         self.coverage.restored += 1;

@@ -11,9 +11,12 @@ use sanjiang_engine::types::{
 use sanjiang_engine::venue::Phase;
 
 use super::cash;
+use super::duties;
 use super::operate;
+use super::papers;
 use super::rng::Rng;
 use super::script::{Step, internal};
+use super::switch;
 use super::world::{HOUR, SECOND, deep, lots, lots_of, price_at, ticks};
 use crate::reference::{Kind, Order, Reference};
 
@@ -53,6 +56,9 @@ impl Generator {
             (if shut { 150 } else { 40 }, 4),
             (30, 5),
             (if deep { 20 } else { 70 }, 6),
+            (duties::weight(&world.limits), 7),
+            (if deep { 10 } else { 50 }, 8),
+            (if switch::engaged(world) { 120 } else { 25 }, 9),
         ]);
         let body = match action {
             0 => Some(Body::NewOrder(self.new_order(world, time))),
@@ -61,6 +67,9 @@ impl Generator {
             3 => Some(self.mass_cancel(world)),
             4 => Some(operate::turn(rng, world)),
             5 => Some(operate::administer(rng, world, time)),
+            7 => Some(duties::turn(rng, world)),
+            8 => Some(papers::turn(rng, world)),
+            9 => Some(switch::turn(rng, world)),
             _ => cash::turn(rng, world, places, time),
         };
         let body = body.unwrap_or_else(|| Body::NewOrder(self.new_order(world, time)));
@@ -106,6 +115,7 @@ impl Generator {
             command.envelope.principal = PrincipalId::new(self.rng.pick(&[0, 0, 0, 1]));
             return command;
         }
+        switch::send(&mut self.rng, world, &mut command);
         let ends = |known: &Command| known.envelope.valid_until == Some(time);
         let ending = self
             .retries

@@ -3,12 +3,13 @@
 //!
 //! Invariant: as in `coverage`. Not here: reject reasons, which are all in one group there.
 
-use sanjiang_engine::command::{Body, Direction};
+use sanjiang_engine::command::{Body, CorrectionCommand, Direction};
 use sanjiang_engine::event::{CustodyReport, CustodyStatus};
 
 use super::coverage::Cell;
+use super::lend;
 
-const COMMANDS: [&str; 8] = [
+const COMMANDS: [&str; 11] = [
     "CreateAsset",
     "CreateCustodian",
     "SetClearing",
@@ -17,6 +18,9 @@ const COMMANDS: [&str; 8] = [
     "Instruct",
     "Acknowledge",
     "CloseCustodyDate",
+    "Bust",
+    "Correct",
+    "SetSettlement",
 ];
 
 const CUSTODY: [&str; 6] = [
@@ -29,7 +33,7 @@ const CUSTODY: [&str; 6] = [
 ];
 
 /// What the reference says of fees and holds.
-const REACHED: [&str; 16] = [
+const REACHED: [&str; 18] = [
     "maker fee",
     "taker fee",
     "auction fee",
@@ -46,6 +50,20 @@ const REACHED: [&str; 16] = [
     "decrement lowers a hold",
     "replace raises a hold",
     "replace lowers a hold",
+    "a trade waits",
+    "both legs wait in one row",
+];
+
+/// What the reference says of busts and corrections.
+const CORRECTED: [&str; 8] = [
+    "money is owed",
+    "goods are owed",
+    "repaid a part",
+    "repaid all",
+    "a live order traded less",
+    "corrected rebate raised",
+    "owed while some of it waits",
+    "owed while some is drawn",
 ];
 
 /// The name of a command about money or goods.
@@ -59,6 +77,10 @@ pub fn command(body: &Body) -> Option<&'static str> {
         Body::Instruct(_) => 5,
         Body::Acknowledge(_) => 6,
         Body::CloseCustodyDate(_) => 7,
+        Body::Correction(CorrectionCommand::Bust { .. }) => 8,
+        Body::Correction(CorrectionCommand::Correct { .. }) => 9,
+        Body::Credit(credit) => return Some(lend::command(credit)),
+        Body::Settlement(_) => 10,
         Body::NewOrder(_)
         | Body::CancelOrder(_)
         | Body::ReplaceOrder(_)
@@ -75,12 +97,16 @@ pub fn command(body: &Body) -> Option<&'static str> {
         | Body::SetTradingStatus(_)
         | Body::SetReferencePrice(_)
         | Body::SetLimits(_)
+        | Body::Standing(_)
+        | Body::Limits(_)
         | Body::AcceptClock(_)
         | Body::Tick
         | Body::SessionsLost
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
-        | Body::Quarantine(_) => return None,
+        | Body::Quarantine(_)
+        | Body::Receipts(_) => return None,
+        Body::Switch(command) => return Some(super::switch::command(command)),
     };
     Some(COMMANDS[name])
 }
@@ -113,5 +139,6 @@ pub fn required() -> Vec<(&'static str, Vec<Cell>)> {
             CUSTODY.map(Cell::Custody).to_vec(),
         ),
         ("fees and holds", REACHED.map(Cell::Money).to_vec()),
+        ("busts and corrections", CORRECTED.map(Cell::Money).to_vec()),
     ]
 }

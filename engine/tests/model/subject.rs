@@ -108,6 +108,9 @@ impl Subject {
                 Holder::Account(id) => Who::Account(id.place()),
                 Holder::Venue(id) => Who::Venue(id.place()),
                 Holder::Custodian(id) => Who::Custodian(id.place()),
+                Holder::Receivable(id) => Who::Receivable(id.place()),
+                Holder::Credit(id) => Who::Credit(id.place()),
+                Holder::Transit(id) => Who::Transit(id.place()),
             };
             let amounts = [position.available, position.held].map(i128::from);
             list.push((who, position.asset().place(), amounts));
@@ -116,6 +119,12 @@ impl Subject {
         let assets = (0..world.money.assets.len() as u32).map(AssetId::new);
         let circulation = assets.map(|asset| i128::from(ledger.circulation(asset).units()));
         (list, circulation.collect())
+    }
+
+    /// What is counted of an account: live orders, messages and trades of its day.
+    pub fn counted(&self, account: AccountId) -> (u32, u64, u64) {
+        let (_, usage) = self.0.risk_of_account(account, None);
+        (usage.open_orders, usage.sent, usage.trades)
     }
 
     /// The engine becomes one restored from its own sections, which must be the same.
@@ -138,7 +147,11 @@ pub fn positions(world: &Reference) -> Positions {
     let line = |&(who, asset): &(Who, usize)| {
         let held = match who {
             Who::Account(account) => world.held(account, asset),
-            Who::Venue(_) | Who::Custodian(_) => 0,
+            Who::Venue(_)
+            | Who::Custodian(_)
+            | Who::Receivable(_)
+            | Who::Credit(_)
+            | Who::Transit(_) => 0,
         };
         (who, asset, [world.balance(who, asset) - held, held])
     };

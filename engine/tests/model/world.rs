@@ -18,7 +18,11 @@ use sanjiang_engine::types::{
 use sanjiang_engine::venue::{Model, Phase, Regime};
 
 use super::cash;
+use super::duties;
+use super::lend;
+use super::papers;
 use super::rng::Rng;
+use super::switch;
 
 pub const SECOND: i64 = 1_000_000_000;
 pub const HOUR: i64 = 3_600 * SECOND;
@@ -46,15 +50,19 @@ pub fn lots(lots: i64) -> Quantity {
 pub fn limits(rng: &mut Rng) -> Limits {
     let small = small_limits(rng);
     let small = cash::limits(rng, small);
+    let small = duties::limits(rng, small);
+    let small = papers::limits(rng, small);
+    let small = lend::limits(rng, small);
     if !rng.permille(30) {
-        return small;
+        return switch::limits(rng, small);
     }
-    Limits {
+    let deep = Limits {
         orders_max: 500,
         levels_max: rng.pick(&[40, 300]),
         stops_max: 100,
         ..small
-    }
+    };
+    switch::limits(rng, deep)
 }
 
 /// Whether a world with these bounds is a deep one.
@@ -207,6 +215,17 @@ fn licensed() -> CreateVenue {
     }
 }
 
+/// A venue of local rights, whose law binds holders and reverse trades.
+fn of_rights(rng: &mut Rng) -> CreateVenue {
+    let rights = [Regime::LocalRightsVenue, Regime::RegionalEquity];
+    CreateVenue {
+        regimes: vec![rng.pick(&rights)],
+        demonstration: Demonstration::Real,
+        licence: Some(title("a licence")),
+        ..venue("R", &[Model::Negotiated], Some(0))
+    }
+}
+
 fn parties() -> Vec<Body> {
     let mut list = Vec::new();
     for text in ["P0", "P1", "P2"] {
@@ -241,8 +260,11 @@ pub fn opening(rng: &mut Rng, limits: &Limits) -> Vec<Body> {
     list.push(Body::CreateVenue(Box::new(venue("V0", &both, Some(0)))));
     list.push(Body::CreateVenue(Box::new(venue("V1", &both, second))));
     let real = rng.permille(700);
+    let rights = !real && rng.permille(700);
     if real {
         list.push(Body::CreateVenue(Box::new(licensed())));
+    } else if rights {
+        list.push(Body::CreateVenue(Box::new(of_rights(rng))));
     }
     let mut terms = [terms(rng), terms(rng), terms(rng), terms(rng)];
     for terms in terms.iter_mut().filter(|_| deep(limits)) {
@@ -251,7 +273,7 @@ pub fn opening(rng: &mut Rng, limits: &Limits) -> Vec<Body> {
         terms.max_notional = None;
     }
     let names = [("I0", 0), ("I1", 1), ("I2", 0), ("I3", 2)];
-    let count = if real { 4 } else { 3 };
+    let count = if real || rights { 4 } else { 3 };
     for (terms, (text, at)) in terms.into_iter().zip(names).take(count) {
         list.push(Body::CreateInstrument(Box::new(CreateInstrument {
             name: name(text),
@@ -260,7 +282,8 @@ pub fn opening(rng: &mut Rng, limits: &Limits) -> Vec<Body> {
             terms,
         })));
     }
-    list.extend(cash::opening(rng, &terms[..count]));
+    let poor = |account| duties::poor(limits, account);
+    list.extend(cash::opening(rng, &terms[..count], poor));
     if rng.permille(700) {
         let instrument = InstrumentId::new(1);
         let away = i64::from(terms[1].price_sign == PriceSign::Any);

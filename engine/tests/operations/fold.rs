@@ -58,13 +58,17 @@ fn fold_envelope(envelope: &mut Envelope, shard: &Shard) {
     };
 }
 
-/// Changes of phase and status go to where orders trade, and orders are such as rest or take.
+/// Changes of phase, status and switches go to where orders trade, and orders are such as rest or
+/// take.
 fn keep_trading(body: &mut Body) {
     if let Body::SetPhase(set) = body {
         set.phase = Phase::Continuous;
     }
     if let Body::SetTradingStatus(set) = body {
         set.status = TradingStatus::Trading;
+    }
+    if let Body::Switch(SwitchCommand::SetKillSwitch(set)) = body {
+        set.position = Position::Released;
     }
     if let Body::NewOrder(new) = body {
         new.time_in_force = TimeInForce::Day;
@@ -147,7 +151,12 @@ fn fold_body(body: &mut Body, shard: &Shard) {
         | Body::SetTier(_)
         | Body::Instruct(_)
         | Body::Acknowledge(_)
-        | Body::CloseCustodyDate(_) => fold_money(body, shard),
+        | Body::CloseCustodyDate(_)
+        | Body::Settlement(_) => fold_money(body, shard),
+        Body::Standing(_) | Body::Limits(_) => fold_duty(body),
+        Body::Receipts(act) => fold_receipts(act),
+        Body::Correction(correction) => fold_correction(correction, shard),
+        Body::Credit(credit) => fold_credit(credit),
         Body::SetLimits(_)
         | Body::AcceptClock(_)
         | Body::Tick
@@ -155,6 +164,28 @@ fn fold_body(body: &mut Body, shard: &Shard) {
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
         | Body::Quarantine(_) => {}
+        Body::Switch(command) => fold_switch(command),
+    }
+}
+
+/// Switches of what there is, and timeouts around their bounds.
+fn fold_switch(command: &mut SwitchCommand) {
+    let session = SessionId::new(0);
+    match command {
+        SwitchCommand::SetKillSwitch(set) => {
+            set.scope = match set.scope {
+                KillScope::Session(_) => KillScope::Session(session),
+                KillScope::Account(id) => KillScope::Account(account(id)),
+                KillScope::Participant(_) => KillScope::Participant(ParticipantId::new(0)),
+                KillScope::Venue(_) => KillScope::Venue(VenueId::new(0)),
+            };
+        }
+        SwitchCommand::SetDisconnectPolicy(set) => set.session = session,
+        SwitchCommand::ArmDeadMan(arm) => {
+            let around = |span: Nanoseconds| Nanoseconds(span.0 % (25 * HOUR));
+            (arm.session, arm.timeout) = (session, arm.timeout.map(around));
+        }
+        SwitchCommand::SessionDisconnected(id) => *id = session,
     }
 }
 
@@ -196,22 +227,24 @@ fn fold_new(new: &mut NewOrder, shard: &Shard) {
     }
 }
 
+fn fold_calendar(set: &mut SetCalendar) {
+    set.name = if set.days.len().is_multiple_of(2) {
+        market::name("calendar")
+    } else {
+        short(set.name)
+    };
+    set.utc_offset_seconds %= 80_000;
+    set.roll_time.0 = set.roll_time.0.rem_euclid(25 * HOUR);
+    set.days
+        .iter_mut()
+        .for_each(|day| *day = day.rem_euclid(40) + 5);
+    set.days.sort_unstable();
+    set.days.dedup();
+}
+
 fn fold_market(body: &mut Body) {
     match body {
-        Body::SetCalendar(set) => {
-            set.name = if set.days.len() % 2 == 0 {
-                market::name("calendar")
-            } else {
-                short(set.name)
-            };
-            set.utc_offset_seconds %= 80_000;
-            set.roll_time.0 = set.roll_time.0.rem_euclid(25 * HOUR);
-            set.days
-                .iter_mut()
-                .for_each(|day| *day = day.rem_euclid(40) + 5);
-            set.days.sort_unstable();
-            set.days.dedup();
-        }
+        Body::SetCalendar(set) => fold_calendar(set),
         Body::CreateVenue(create) => {
             create.name = short(create.name);
             create.regimes.truncate(2);
@@ -256,12 +289,73 @@ fn fold_market(body: &mut Body) {
         | Body::Instruct(_)
         | Body::Acknowledge(_)
         | Body::CloseCustodyDate(_)
+        | Body::Standing(_)
+        | Body::Limits(_)
+        | Body::Receipts(_)
+        | Body::Correction(_)
+        | Body::Credit(_)
+        | Body::Settlement(_)
         | Body::Tick
         | Body::SessionsLost
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
-        | Body::Quarantine(_) => {}
+        | Body::Quarantine(_)
+        | Body::Switch(_) => {}
     }
+}
+
+/// Parties and limits meet too: few of them, limits within their bounds.
+fn fold_duty(body: &mut Body) {
+    let participant = |id: ParticipantId| ParticipantId::new(id.index() % 2);
+    let venue = |id: VenueId| VenueId::new(id.index() % 2);
+    match body {
+        Body::Standing(StandingCommand::SetStanding(set)) => match &mut set.party {
+            Party::Participant(id) => *id = participant(*id),
+            Party::Account(id) => *id = account(*id),
+        },
+        Body::Standing(StandingCommand::SetRoles(set)) => {
+            (set.venue, set.participant) = (venue(set.venue), participant(set.participant));
+        }
+        Body::Standing(StandingCommand::SetAccess(set)) => set.venue = venue(set.venue),
+        Body::Standing(StandingCommand::SetRegistration(set)) => {
+            set.participant = participant(set.participant);
+        }
+        Body::Limits(LimitsCommand::SetRiskLimits(set)) => {
+            match &mut set.scope {
+                RiskScope::Venue(id) => *id = venue(*id),
+                RiskScope::Participant(id) => *id = participant(*id),
+                RiskScope::Account(id) => *id = account(*id),
+            }
+            if let Some(throttle) = &mut set.limits.throttle {
+                (throttle.rate, throttle.burst) = (throttle.rate % 9, throttle.burst % 9);
+            }
+            if let Some(limit) = &mut set.limits.order_to_trade {
+                (limit.ratio, limit.allowance) = (limit.ratio % 3, limit.allowance % 50);
+            }
+        }
+        _ => unreachable!("another part folds it: {body:?}"),
+    }
+}
+
+/// Corrections find a trade now and then: one of the last commands, among its first events.
+fn fold_correction(correction: &mut CorrectionCommand, shard: &Shard) {
+    let named = correction.trade();
+    let back = named.sequence.value() % 9;
+    let sequence = shard.sequence().value().saturating_sub(back);
+    let trade = TradeRef {
+        sequence: Sequence::new(sequence),
+        index: named.index % 3,
+    };
+    *correction = match *correction {
+        CorrectionCommand::Bust { .. } => CorrectionCommand::Bust { trade },
+        CorrectionCommand::Correct {
+            price, quantity, ..
+        } => CorrectionCommand::Correct {
+            trade,
+            price: near(price),
+            quantity,
+        },
+    };
 }
 
 /// Money and goods meet too: few assets and custodians, small amounts, recent instructions.
@@ -310,6 +404,100 @@ fn fold_money(body: &mut Body, shard: &Shard) {
             close.custodian = CustodianId::new(close.custodian.index() % 2);
             close.date %= 30_000;
         }
+        Body::Settlement(command) => {
+            let SettlementCommand::Set(set) = command.as_mut();
+            set.instrument = InstrumentId::new(set.instrument.index() % 3);
+            set.days %= 12;
+            set.reverse_trade_days %= 22;
+            set.max_holders = set.max_holders.map(|most| most % 6);
+        }
         _ => unreachable!("another part folds it: {body:?}"),
+    }
+}
+
+/// Receipts meet too: few of them, of few numbers, held by few accounts.
+fn fold_receipts(act: &mut ReceiptCommand) {
+    let receipt = |id: ReceiptId| ReceiptId::new(id.index() % 6);
+    match act {
+        ReceiptCommand::Register(issue) | ReceiptCommand::Draw(issue) => {
+            issue.number = short(issue.number);
+            issue.warehouse = CustodianId::new(issue.warehouse.index() % 2);
+            issue.asset = AssetId::new(issue.asset.index() % 3);
+            issue.account = account(issue.account);
+            let units = issue.amount.units() % 1_000;
+            issue.amount = Amount::new(units).expect("in bounds");
+        }
+        ReceiptCommand::Encumber(encumber) => {
+            encumber.receipt = receipt(encumber.receipt);
+            encumber.account = encumber.account.map(account);
+            if let Encumbrance::Pledged { pledgee } = &mut encumber.encumbrance {
+                *pledgee = account(*pledgee);
+            }
+        }
+        ReceiptCommand::Lift(lift) => {
+            lift.receipt = receipt(lift.receipt);
+            lift.account = lift.account.map(account);
+        }
+        ReceiptCommand::Split(split) => {
+            split.receipt = receipt(split.receipt);
+            split.account = account(split.account);
+            for part in &mut split.parts {
+                part.number = short(part.number);
+                let units = part.amount.units() % 1_000;
+                part.amount = Amount::new(units).expect("in bounds");
+            }
+        }
+        ReceiptCommand::Merge(merge) => {
+            merge.account = account(merge.account);
+            merge.number = short(merge.number);
+            for id in &mut merge.receipts {
+                *id = receipt(*id);
+            }
+        }
+        ReceiptCommand::Transfer(transfer) => {
+            transfer.receipt = receipt(transfer.receipt);
+            (transfer.from, transfer.to) = (account(transfer.from), account(transfer.to));
+        }
+        ReceiptCommand::Cancel(held) | ReceiptCommand::Pool(held) => {
+            held.receipt = receipt(held.receipt);
+            held.account = account(held.account);
+        }
+    }
+}
+
+/// Credit meets orders: few accounts and assets, small amounts, ids that come again.
+fn fold_credit(command: &mut CreditCommand) {
+    let asset = |id: AssetId| AssetId::new(id.index() % 3);
+    let some = |amount: Amount| Amount::new(amount.units() % 1_000).expect("in bounds");
+    match command {
+        CreditCommand::SetLine(set) => {
+            set.asset = asset(set.asset);
+            set.band %= 9;
+            set.line = some(set.line);
+        }
+        CreditCommand::SetScore(set) => {
+            (set.account, set.asset) = (account(set.account), asset(set.asset));
+            set.band %= 9;
+        }
+        CreditCommand::SetHaircut(set) => {
+            (set.goods, set.money) = (asset(set.goods), asset(set.money));
+            set.price = some(set.price);
+            set.basis_points %= 10_001;
+        }
+        CreditCommand::MoveCollateral(one) => {
+            one.account = account(one.account);
+            (one.money, one.goods) = (asset(one.money), asset(one.goods));
+            one.amount = some(one.amount);
+        }
+        CreditCommand::Half(one) => {
+            (one.account, one.asset) = (account(one.account), asset(one.asset));
+            one.transfer = TransferId::new(one.transfer.bits() % 8);
+            one.amount = some(one.amount);
+        }
+        CreditCommand::Transfer(one) => {
+            (one.from, one.to) = (account(one.from), account(one.to));
+            one.asset = asset(one.asset);
+            one.amount = some(one.amount);
+        }
     }
 }

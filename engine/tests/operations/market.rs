@@ -26,11 +26,23 @@ pub const LIMITS: Limits = Limits {
     assets_max: 8,
     custodians_max: 8,
     positions_max: 64,
+    credits_max: 4,
+    haircuts_max: 4,
+    transfers_max: 8,
     rates_max: 8,
     instructions_max: 8,
     references_max: 16,
+    risk_sets_max: 16,
+    receipts_max: 8,
+    receipt_numbers_max: 32,
+    trades_kept_max: 16,
+    receivables_max: 4,
+    unsettled_max: 8,
+    investors_max: 8,
     sessions_max: 8,
     requests_capacity: 2_048,
+    switches_max: 4,
+    sweep_rows_max: 1_024,
 };
 
 /// `hour` o'clock of day `day`.
@@ -232,8 +244,15 @@ fn reject_of(event: &Event) -> Option<sanjiang_engine::reject::Reject> {
         | Event::ReferencePrice(_)
         | Event::DayRolled(_)
         | Event::Custody(_)
+        | Event::Standing(_)
+        | Event::Limits(_)
+        | Event::Receipt(_)
+        | Event::Correction(_)
+        | Event::Credit(_)
+        | Event::Settlement(_)
         | Event::EpochBegan(_)
-        | Event::Quarantined(_) => None,
+        | Event::Quarantined(_)
+        | Event::Switch(_) => None,
     }
 }
 

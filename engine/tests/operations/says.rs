@@ -55,11 +55,27 @@ fn line(event: &Event) -> String {
                 report.direction, report.status
             )
         }
+        Event::Standing(changed) => format!("standing {changed:?}"),
+        Event::Limits(set) => format!("limits {set:?}"),
+        Event::Receipt(report) => {
+            let (id, amount) = (report.receipt.index(), report.amount.units());
+            format!("receipt {id} {amount} {:?}", report.act)
+        }
+        Event::Settlement(settled) => format!(
+            "settled {} {} {} {}",
+            settled.instrument.index(),
+            settled.account.index(),
+            settled.goods,
+            settled.money
+        ),
         Event::Trade(_)
+        | Event::Correction(_)
+        | Event::Credit(_)
         | Event::Indicative(_)
         | Event::Uncrossed(_)
         | Event::EpochBegan(_)
-        | Event::Quarantined(_) => format!("{event:?}"),
+        | Event::Quarantined(_)
+        | Event::Switch(_) => format!("{event:?}"),
     }
 }
 

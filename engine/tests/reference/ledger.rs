@@ -23,6 +23,9 @@ pub enum Holder {
     Account(usize),
     Venue(usize),
     Custodian(usize),
+    Receivable(usize),
+    Credit(usize),
+    Transit(usize),
 }
 
 /// A position gains or loses.
@@ -59,7 +62,7 @@ impl Reference {
         own.map(|posting| posting.amount).sum()
     }
 
-    /// What of it is held: for orders, and for withdrawals that wait.
+    /// What of it is held: for orders, for withdrawals that wait, and by receipts.
     pub fn held(&self, account: usize, asset: usize) -> i128 {
         let orders = self.orders.iter();
         let orders = orders.filter(|order| order.account.place() == account);
@@ -71,10 +74,20 @@ impl Reference {
         let waiting = self.money.pending.iter().filter(|one| {
             one.account == account && one.asset == asset && one.direction == Direction::Withdrawal
         });
+        let stored = self
+            .money
+            .receipts
+            .iter()
+            .filter(|one| one.live() && (one.account, one.asset) == (account, asset));
         let lost = self.money.forgotten.iter();
         let lost = lost.filter(|lost| (lost.0, lost.1) == (account, asset));
+        let own = |pledge: &&registry::Pledge| (pledge.account, pledge.goods) == (account, asset);
+        let pledged = self.money.pledges.iter().filter(own);
         orders.sum::<i128>()
+            + pledged.map(|pledge| pledge.amount).sum::<i128>()
             + waiting.map(|one| one.amount).sum::<i128>()
+            + stored.map(|one| one.amount).sum::<i128>()
+            + self.unsettled(account, asset)
             + lost.map(|lost| lost.2).sum::<i128>()
     }
 
@@ -82,13 +95,17 @@ impl Reference {
         self.balance(Holder::Account(account), asset) - self.held(account, asset)
     }
 
-    /// What all custodians hold of an asset.
+    /// What is in circulation of an asset: all that lies below zero, what is owed apart.
     pub fn circulation(&self, asset: usize) -> i128 {
-        let outside = |posting: &&Posting| {
-            posting.asset == asset && matches!(posting.holder, Holder::Custodian(_))
-        };
-        let postings = self.money.postings.iter().filter(outside);
-        -postings.map(|posting| posting.amount).sum::<i128>()
+        let own = self.money.positions.iter().filter(|known| known.1 == asset);
+        let outside = own.filter(|known| !matches!(known.0, Holder::Receivable(_)));
+        let amounts = outside.map(|&(holder, asset)| self.balance(holder, asset));
+        -amounts.map(|amount| amount.min(0)).sum::<i128>()
+    }
+
+    /// What is in circulation, and what is owed.
+    pub(super) fn there_is(&self, asset: usize) -> i128 {
+        self.circulation(asset) + self.owed_of(asset)
     }
 
     /// Whether these positions are there or may come into being.
@@ -128,7 +145,7 @@ impl Reference {
             .max(i128::from(rates.minimum))
     }
 
-    fn capped(&self, rates: &FeeRates, accrued: i128) -> i128 {
+    pub(super) fn capped(&self, rates: &FeeRates, accrued: i128) -> i128 {
         let charged = self.charged(rates, accrued);
         rates
             .cap
@@ -156,7 +173,12 @@ impl Reference {
             charged - self.charged(rates, order.accrued)
         };
         let whole = p * q * v;
-        if order.side == Side::Sell {
+        if order.side == Side::Sell && self.days_to_settle(order.instrument) > 0 {
+            let minimum = i128::from(rates.minimum);
+            let once = (minimum - self.charged(rates, order.accrued)).max(0);
+            let once = if minimum > 0 && q > 0 { once } else { 0 };
+            (q * i128::from(rates.per_lot) + once, q * cleared.lot_units)
+        } else if order.side == Side::Sell {
             let first = more(p, 1) - p * v;
             let all = more(p, q) - whole;
             let money = if q == 0 { 0 } else { first.max(all).max(0) };
@@ -200,10 +222,8 @@ impl Reference {
         let account = order.account.place();
         let after = self.hold(order);
         let lacks = |more: i128, asset| more > 0 && more > self.available(account, asset);
-        fails(
-            lacks(after.0 - before.0, cleared.money),
-            R::InsufficientFunds,
-        )?;
+        let affords = self.affords(account, cleared.money, after.0 - before.0);
+        fails(!affords, R::InsufficientFunds)?;
         fails(
             lacks(after.1 - before.1, cleared.goods),
             R::InsufficientGoods,
@@ -334,6 +354,8 @@ impl Reference {
         let goods = quantity * cleared.lot_units;
         let pays = [value + charges[0].fee, charges[1].fee - value];
         let gets = [goods, -goods];
+        let later = self.days_to_settle(instrument) > 0;
+        self.traded(sides, goods, -pays[1]);
         let mut answer = [(0, 0); 2];
         for at in 0..2 {
             let Charge {
@@ -344,7 +366,7 @@ impl Reference {
             self.post(holder, cleared.goods, gets[at]);
             let order = self.get_mut(id);
             order.accrued = accrued;
-            order.held -= pays[at];
+            order.held -= if later { pays[at].max(0) } else { pays[at] };
             assert!(
                 order.held >= 0,
                 "an order pays more than it holds: {order:?} {pays:?} {fee}"
@@ -416,6 +438,23 @@ impl Reference {
                 }
                 Holder::Venue(_) => assert!(amount >= 0, "{holder:?} lost {amount}"),
                 Holder::Custodian(_) => assert!(amount <= 0, "{holder:?} owes {amount}"),
+                Holder::Receivable(account) => {
+                    let has = self.available(account, asset);
+                    assert!(
+                        amount <= 0 && (amount == 0 || has == 0),
+                        "{holder:?} has {has}"
+                    );
+                }
+                Holder::Credit(account) => {
+                    assert!(amount <= 0, "{holder:?} owes {amount}");
+                    let left = self.available(account, asset);
+                    let eager = left == 0 || self.fault == Some(Fault::NeverRepaid);
+                    assert!(
+                        amount == 0 || eager,
+                        "{holder:?} lends {amount}, {left} is left"
+                    );
+                }
+                Holder::Transit(_) => assert!(amount.abs() <= CIRCULATION_MAX),
             }
             sums[asset] += amount;
             carried.push(Posting {
@@ -429,7 +468,7 @@ impl Reference {
             "made of nothing: {sums:?}"
         );
         for asset in 0..sums.len() {
-            assert!(self.circulation(asset) <= CIRCULATION_MAX);
+            assert!(self.there_is(asset) <= CIRCULATION_MAX);
         }
         if self.money.postings.len() > POSTINGS_MAX {
             self.money.postings = carried;

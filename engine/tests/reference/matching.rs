@@ -118,6 +118,7 @@ impl Reference {
             order.cumulative += quantity;
         }
         let ([value, goods], settled) = self.settle(sides, aggressor, at, quantity);
+        self.keep(sides, aggressor, at, quantity, settled.map(|side| side.0));
         let fill = |this: &mut Self, id: u64, (fee, held): (i64, i64)| {
             let order = this.get(id);
             let (account, leaves, cumulative) = (order.account, order.leaves, order.cumulative);
@@ -134,6 +135,9 @@ impl Reference {
         let buy = fill(self, sides[0], settled[0]);
         let sell = fill(self, sides[1], settled[1]);
         let instrument = self.get(ids[0]).instrument;
+        for id in sides {
+            self.did(self.get(id).account, instrument, registry::Deed::Trade);
+        }
         self.instruments[instrument].last = Some(at);
         self.run.push(at);
         let (instrument, price, quantity) = (handle(instrument), price(at), lots(quantity));

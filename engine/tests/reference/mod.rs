@@ -9,6 +9,7 @@
 #![allow(clippy::wildcard_imports, clippy::wildcard_enum_match_arm)]
 
 mod auction;
+mod credit;
 pub mod ledger;
 mod matching;
 mod orders;
@@ -24,8 +25,8 @@ use sanjiang_engine::types::*;
 use sanjiang_engine::venue::*;
 
 pub use ledger::Holder;
-pub use registry::Money;
-use registry::{Account, Calendar, Instrument, Request, Session, Venue};
+use registry::{Account, Calendar, Instrument, Request, Session, Trades, Venue};
+pub use registry::{Limited, Money, Pledge, Settling, Stands, Sweep, code_is_right};
 
 /// A fault put in on purpose, to prove that the comparison sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,6 +45,22 @@ pub enum Fault {
     FeeDown,
     /// Self-trade prevention that decrements leaves the holds as they were.
     DecrementKeepsHold,
+    /// A replace takes no token.
+    TokenKept,
+    /// A suspended account may still replace its orders.
+    SuspensionForgotten,
+    /// A warehouse hands out goods that a receipt stands for.
+    ReceiptsUnbacked,
+    /// A bust leaves the fees with the venue.
+    BustKeepsFees,
+    /// What becomes available is not repaid.
+    NeverRepaid,
+    /// What was bought is free a day early.
+    SettledEarly,
+    /// A sell is remembered for one day less than a buy.
+    ReverseShort,
+    /// A sweep leaves waiting stops.
+    SweepLeavesStops,
 }
 
 /// What an order is now. A stop becomes `Market` or `Limit` when it is elected.
@@ -69,6 +86,8 @@ pub enum Place {
 pub struct Order {
     pub id: u64,
     pub account: AccountId,
+    /// The session through which it came.
+    pub session: Option<SessionId>,
     pub owner: OwnerId,
     pub instrument: usize,
     pub side: Side,
@@ -110,6 +129,16 @@ pub struct Reference {
     pub sessions: Vec<Session>,
     pub orders: Vec<Order>,
     pub money: Money,
+    pub stands: Stands,
+    pub limited: Limited,
+    pub trades: Trades,
+    pub settling: Settling,
+    pub engaged: Vec<KillScope>,
+    pub sweeps: Vec<Sweep>,
+    /// The most orders that ever lived at a time.
+    rows: usize,
+    /// The session through which the command under way came.
+    through: Option<SessionId>,
     requests: Vec<Request>,
     requests_max: u32,
     requests_reserved: u32,
@@ -184,6 +213,14 @@ impl Reference {
             sessions: Vec::new(),
             orders: Vec::new(),
             money: Money::default(),
+            stands: Stands::default(),
+            limited: Limited::default(),
+            trades: Trades::default(),
+            settling: Settling::default(),
+            engaged: Vec::new(),
+            sweeps: Vec::new(),
+            rows: 0,
+            through: None,
             requests: Vec::new(),
             requests_max: limits.requests_capacity,
             requests_reserved: limits.requests_capacity / 4,
@@ -201,7 +238,13 @@ impl Reference {
         (self.sequence, self.time) = (command.sequence, command.time);
         self.meetings.clear();
         self.reached.clear();
+        self.date();
+        let drawn = self.all_drawn();
         let body = &command.value.body;
+        self.through = match command.value.envelope.identity {
+            Identity::Session { session, .. } => Some(session),
+            _ => None,
+        };
         match self.admit(&command.value) {
             Err(reason) => self.refuse(body, reason.into(), false),
             Ok(Some(duplicate)) => self.out.push(Event::Duplicate(duplicate)),
@@ -212,6 +255,8 @@ impl Reference {
                 }
             }
         }
+        self.repay_owed();
+        self.repay_drawn(&drawn);
         self.conserved();
         std::mem::take(&mut self.out)
     }

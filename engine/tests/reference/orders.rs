@@ -12,13 +12,13 @@ impl Reference {
     }
 
     /// The ladder of section 2; the order, if it passes.
-    fn check(&self, new: &NewOrder) -> Result<Order, R> {
+    fn check(&self, new: &NewOrder) -> Result<Order, Reject> {
         let account = self
             .accounts
             .get(new.account.place())
             .ok_or(R::UnknownAccount)?;
         let (i, side, tif) = (new.instrument.place(), new.side, new.time_in_force);
-        fails(i >= self.instruments.len(), R::UnknownInstrument)?;
+        self.may_trade(new.account, i, side)?;
         let asked = asked(&new.order_type);
         self.entry(new, &asked)?;
         self.sign(i, &[asked.given, asked.stop])?;
@@ -48,6 +48,7 @@ impl Reference {
         let order = Order {
             id: self.sequence.value(),
             account: new.account,
+            session: self.through,
             owner: account.owner,
             instrument: i,
             side,
@@ -68,13 +69,16 @@ impl Reference {
             accrued: 0,
             held: 0,
         };
+        self.may_send(new.account, i)?;
         self.room(&order, asked.kind == Kind::Limit || (waits && market))?;
+        self.may_have(&order)?;
         if self.phase(i) == Phase::Continuous && !waits && order.stop.is_none() {
             self.outcome(&order, new.min_quantity)?;
         }
         self.funded(&order, (0, 0))?;
         let two = self.two(&order);
         fails(two.is_some_and(|two| !self.room_for(&two)), R::Positions)?;
+        self.room_to_settle(new)?;
         Ok(order)
     }
 
@@ -113,11 +117,19 @@ impl Reference {
         for (holder, asset) in self.two(&order).into_iter().flatten() {
             self.need(holder, asset);
         }
-        order.held = self.hold(&order).0;
+        let money = self.hold(&order).0;
+        let why = match order.side {
+            Side::Buy => "draw for a buyer",
+            Side::Sell => "draw for a seller",
+        };
+        self.draw(&order, money, why);
+        order.held = money;
         if order.held > 0 && order.side == Side::Sell {
             self.reached.push("seller with money held");
         }
+        self.was_sent(order.account, order.instrument);
         self.orders.push(order);
+        self.rows = self.rows.max(self.orders.len());
         self.report(id, ExecType::New, Cause::Request);
         self.place(id);
         Ok(())
@@ -160,23 +172,56 @@ impl Reference {
         fails(self.accounts.len() <= account.place(), R::UnknownAccount)
     }
 
-    pub(super) fn replace(&mut self, replace: &ReplaceOrder) -> Result<(), Reject> {
+    /// Standing, the role at the instrument's venue, switches, and whether there is the instrument.
+    fn may_trade(&self, account: AccountId, i: usize, side: Side) -> Result<(), R> {
+        self.may_enter(account)?;
+        let known = i < self.instruments.len();
+        if known {
+            self.may_take_side(account, i, side)?;
+        }
+        self.stopped(account, [self.through, None], Some(i))?;
+        fails(!known, R::UnknownInstrument)
+    }
+
+    /// Limits of open orders and of the position.
+    fn may_have(&self, order: &Order) -> Result<(), R> {
+        self.may_open(order.account, order.instrument)?;
+        if order.side == Side::Sell {
+            return Ok(());
+        }
+        self.may_buy(order.account, order.instrument, order.leaves)
+    }
+
+    /// The order of a replace, if its account may replace it now.
+    fn replaceable(&self, replace: &ReplaceOrder) -> Result<Order, Reject> {
         self.known_account(replace.account)?;
-        let id = self.live(replace.order, replace.account)?;
-        let order = self.get(id).clone();
-        let i = order.instrument;
-        self.permits(i, Action::Replace)?;
-        let (limit, stop) = (
-            replace.price.map(Price::ticks),
-            replace.stop_price.map(Price::ticks),
-        );
+        if self.fault != Some(Fault::SuspensionForgotten) {
+            self.may_enter(replace.account)?;
+        }
+        let id = self.live(replace.order, replace.account);
+        let named = id.ok().map(|id| self.get(id).clone());
+        if let Some(order) = &named {
+            self.may_take_side(replace.account, order.instrument, order.side)?;
+        }
+        let session = named.as_ref().and_then(|order| order.session);
+        let at = named.as_ref().map(|order| order.instrument);
+        self.stopped(replace.account, [self.through, session], at)?;
+        let order = named.ok_or(R::UnknownOrder)?;
+        self.permits(order.instrument, Action::Replace)?;
+        self.is_qualified(replace.account, order.instrument)?;
+        Ok(order)
+    }
+
+    pub(super) fn replace(&mut self, replace: &ReplaceOrder) -> Result<(), Reject> {
+        let order = self.replaceable(replace)?;
+        let (id, i) = (order.id, order.instrument);
+        let given = [replace.price, replace.stop_price];
+        let [limit, stop] = given.map(|price| price.map(Price::ticks));
         self.sign(i, &[limit, stop])?;
         fails(replace.quantity == Some(Quantity::ZERO), R::Quantity)?;
         let most = self.instruments[i].terms.max_quantity;
-        fails(
-            replace.quantity.is_some_and(|quantity| quantity > most),
-            R::MaxQuantity,
-        )?;
+        let above = replace.quantity.is_some_and(|quantity| quantity > most);
+        fails(above, R::MaxQuantity)?;
         let limited = matches!(order.kind, Kind::Limit | Kind::StopLimit);
         let quantity = replace.quantity.map_or(order.quantity, Quantity::lots);
         let new = (limit.or(order.price), stop.or(order.stop), quantity);
@@ -194,8 +239,13 @@ impl Reference {
         self.static_band(i, &[limit, stop])?;
         let booked = order.place == Place::Book;
         self.dynamic_band(i, order.side, limit.filter(|_| order.place != Place::Stop))?;
+        self.may_send(replace.account, i)?;
         let no_level = limit.is_some_and(|at| self.no_level(i, order.side, at));
         fails(booked && no_level, R::PriceLevels)?;
+        let more = quantity - order.quantity;
+        if more > 0 && order.side == Side::Buy {
+            self.may_buy(replace.account, i, more)?;
+        }
         let takes = booked && self.phase(i) == Phase::Continuous && order.post_only;
         let priced = Order {
             price: new.0,
@@ -207,6 +257,10 @@ impl Reference {
         self.funded(&priced, (order.held, goods))?;
         let held = self.hold(&priced).0;
         self.note_replace(order.held, held);
+        if self.fault != Some(Fault::TokenKept) {
+            self.was_sent(replace.account, i);
+        }
+        self.draw(&order, held - order.held, "draw for a replace");
         let now = self.get_mut(id);
         (now.price, now.stop, now.quantity) = new;
         (now.leaves, now.held) = (priced.leaves, held);

@@ -76,18 +76,8 @@ impl Reference {
                 self.set_status(set)?;
                 None
             }
-            Body::SetReferencePrice(set) => {
-                let known = self.instruments.get_mut(set.instrument.place());
-                let known = known.ok_or(R::UnknownInstrument)?;
-                if !known.terms.price_sign.allows(set.price) {
-                    return Err(R::InvalidField.into());
-                }
-                known.reference = Some(set.price.ticks());
-                let (instrument, price) = (set.instrument, set.price);
-                self.out
-                    .push(Event::ReferencePrice(ReferencePrice { instrument, price }));
-                None
-            }
+            Body::Correction(command) => self.correction(envelope, command)?,
+            Body::SetReferencePrice(set) => self.set_reference(set)?,
             Body::SetLimits(set) => {
                 let range = self.requests.len() as u32..=self.limits.requests_capacity;
                 if !range.contains(&set.requests_max) || set.requests_reserved > set.requests_max {
@@ -97,11 +87,15 @@ impl Reference {
                 self.requests_reserved = set.requests_reserved;
                 None
             }
+            Body::SessionsLost => self.sessions_lost(),
+            Body::Switch(command) => self.switch(envelope.principal, command)?,
             Body::AcceptClock(_)
-            | Body::SessionsLost
             | Body::SemanticsVersion(_)
             | Body::BeginEpoch(_)
             | Body::Quarantine(_) => None,
+            Body::Standing(command) => self.stand(command)?,
+            Body::Limits(LimitsCommand::SetRiskLimits(set)) => self.set_risk_limits(set)?,
+            Body::Credit(credit) => self.credit(envelope, credit)?,
             _ => self.clear(envelope, body)?,
         };
         self.answer(None, handle);
@@ -121,6 +115,8 @@ impl Reference {
                 principal,
                 name: open.name,
                 watermark: 0,
+                cancels: false,
+                dead_man: None,
             });
         }
         let at = found.unwrap_or(self.sessions.len() - 1);
@@ -137,6 +133,10 @@ impl Reference {
         }
         if create.owner.place() >= self.owners.len() {
             return Err(R::UnknownOwner.into());
+        }
+        let joined = self.standing(Party::Participant(create.participant));
+        if joined == Standing::Closed {
+            return Err(R::ParticipantSuspended.into());
         }
         new_name(&create.name, self.accounts.iter().map(|known| &known.name))?;
         let handle = next(self.accounts.len(), self.limits.accounts_max)?;
@@ -186,6 +186,19 @@ impl Reference {
         Ok(Some(at as u32))
     }
 
+    fn set_reference(&mut self, set: &SetReferencePrice) -> Answer {
+        let known = self.instruments.get_mut(set.instrument.place());
+        let known = known.ok_or(R::UnknownInstrument)?;
+        if !known.terms.price_sign.allows(set.price) {
+            return Err(R::InvalidField.into());
+        }
+        known.reference = Some(set.price.ticks());
+        let (instrument, price) = (set.instrument, set.price);
+        self.out
+            .push(Event::ReferencePrice(ReferencePrice { instrument, price }));
+        Ok(None)
+    }
+
     fn create_venue(&mut self, create: &CreateVenue) -> Answer {
         let calendar = create.calendar.map(CalendarId::place);
         if calendar.is_some_and(|at| at >= self.calendars.len()) {
@@ -202,6 +215,7 @@ impl Reference {
         let now = i128::from(self.time.nanoseconds());
         self.venues.push(Venue {
             name: create.name,
+            regimes: regimes.clone(),
             models: models.clone(),
             demonstration: create.demonstration,
             calendar,
@@ -211,6 +225,7 @@ impl Reference {
             entries: Vec::new(),
             rolled: now,
             passed: now,
+            days: 0,
         });
         Ok(Some(handle))
     }

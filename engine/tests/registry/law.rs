@@ -57,6 +57,14 @@ fn says(regime: Regime) -> Says {
     }
 }
 
+/// The text by which a regime forbids centralised bidding, and with it market makers.
+pub fn forbids(regime: Regime) -> Option<Basis> {
+    if regime == Regime::Sandbox {
+        return None;
+    }
+    says(regime).2
+}
+
 /// Whether the venue may be founded.
 pub(super) fn lawful(create: &CreateVenue) -> Result<(), Reject> {
     let refuse = |reason, basis| Err(Reject { reason, basis });

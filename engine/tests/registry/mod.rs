@@ -5,17 +5,31 @@
 //! looking at all there is. Not here: orders (`reference`).
 
 mod admin;
+mod correction;
+mod credit;
 mod law;
 mod money;
 mod phases;
+mod receipts;
 mod requests;
+mod risk;
 mod rules;
+mod settlement;
+mod standing;
+mod switch;
 mod time;
 
 use super::*;
+pub use correction::Trades;
+pub use credit::Pledge;
+use money::Instruction;
 pub use money::{Cleared, Money};
 pub use phases::call;
+pub use risk::{Deed, Limited};
 pub use rules::{asked, fails};
+pub use settlement::Settling;
+pub use standing::{Stands, code_is_right};
+pub use switch::Sweep;
 
 pub struct Account {
     pub name: Name,
@@ -33,6 +47,7 @@ pub struct Calendar {
 
 pub struct Venue {
     pub name: Name,
+    pub regimes: Vec<Regime>,
     pub models: Vec<Model>,
     pub demonstration: Demonstration,
     pub calendar: Option<usize>,
@@ -44,6 +59,8 @@ pub struct Venue {
     pub rolled: i128,
     /// Timetable entries later than this are still to come.
     pub passed: i128,
+    /// How often its day rolled.
+    pub days: u32,
 }
 
 pub struct Instrument {
@@ -68,4 +85,7 @@ pub struct Session {
     pub principal: PrincipalId,
     pub name: Name,
     pub watermark: u64,
+    /// Its orders end with its connection.
+    pub cancels: bool,
+    pub dead_man: Option<Time>,
 }

@@ -61,6 +61,16 @@ pub struct Money {
     pub settled: usize,
     pub pending: Vec<Instruction>,
     pub references: Vec<(usize, i32, Name)>,
+    pub receipts: Vec<super::receipts::Receipt>,
+    /// Currency, band, line.
+    pub lines: Vec<(usize, u8, i128)>,
+    /// Account, currency, band.
+    pub scores: Vec<(usize, usize, u8)>,
+    /// Money and goods, price, basis points.
+    pub haircuts: Vec<((usize, usize), i128, i128)>,
+    pub pledges: Vec<Pledge>,
+    /// Whether it came in, and which transfer.
+    pub halves: Vec<(bool, TransferId)>,
     /// Holds that a fault put in on purpose did not release.
     pub forgotten: Vec<(usize, usize, i128)>,
 }
@@ -84,6 +94,8 @@ impl Reference {
             Body::Instruct(instruct) => self.instruct(instruct),
             Body::Acknowledge(acknowledge) => self.acknowledge(envelope, acknowledge),
             Body::CloseCustodyDate(close) => self.close_date(*close),
+            Body::Receipts(act) => self.receipts(envelope, act),
+            Body::Settlement(ask) => self.settlement(envelope, ask),
             _ => unreachable!("another part carries it out"),
         }
     }
@@ -146,8 +158,10 @@ impl Reference {
         let cleared = cleared.ok_or(R::InvalidField)?;
         let fees = (Holder::Venue(known.venue), money);
         fails(!self.room_for(&[fees]), R::TooMany)?;
+        self.law_of_goods(i, goods)?;
         self.need(fees.0, fees.1);
         self.instruments[i].clearing = Some(cleared);
+        self.settle_by_law(i);
         Ok(None)
     }
 
@@ -207,6 +221,7 @@ impl Reference {
         let amount = sign * one.amount;
         self.post(Holder::Account(one.account), one.asset, amount);
         self.post(Holder::Custodian(one.custodian), one.asset, -amount);
+        self.brought(one);
     }
 
     fn custody(&mut self, one: &Instruction, status: CustodyStatus, said: (Name, i32)) {
@@ -224,19 +239,29 @@ impl Reference {
     }
 
     fn above_limit(&self, one: &Instruction) -> Result<(), R> {
-        let more = self.circulation(one.asset) + one.amount > CIRCULATION_MAX;
+        let sum = self.there_is(one.asset) + one.amount;
+        let more = sum > CIRCULATION_MAX;
         fails(more && one.direction == Direction::Deposit, R::AmountLimit)
     }
 
-    /// What a custodian holds of an asset, without what waits to be withdrawn from it.
-    fn outside(&self, custodian: usize, asset: usize) -> i128 {
+    /// What a custodian holds of an asset, without what waits to be withdrawn from it and what
+    /// receipts stand for.
+    pub(super) fn outside(&self, custodian: usize, asset: usize) -> i128 {
         let waits = |one: &&Instruction| {
             one.direction == Direction::Withdrawal
                 && (one.custodian, one.asset) == (custodian, asset)
         };
         let waiting = self.money.pending.iter().filter(waits);
         let waiting: i128 = waiting.map(|one| one.amount).sum();
-        -self.balance(Holder::Custodian(custodian), asset) - waiting
+        let own = |one: &&super::receipts::Receipt| {
+            one.live() && (one.warehouse, one.asset) == (custodian, asset)
+        };
+        let stored = self.money.receipts.iter().filter(own);
+        let mut stored: i128 = stored.map(|one| one.amount).sum();
+        if self.fault == Some(Fault::ReceiptsUnbacked) {
+            stored = 0;
+        }
+        -self.balance(Holder::Custodian(custodian), asset) - waiting - stored
     }
 
     fn instruct(&mut self, ask: &Instruct) -> Answer {
@@ -249,6 +274,7 @@ impl Reference {
             amount: i128::from(ask.amount.units()),
         };
         fails(one.account >= self.accounts.len(), R::UnknownAccount)?;
+        self.may_move(ask.account, ask.direction == Direction::Deposit)?;
         let asset = self.money.assets.get(one.asset).ok_or(R::UnknownAsset)?;
         let custodian = self.money.custodians.get(one.custodian);
         let custodian = custodian.ok_or(R::UnknownCustodian)?;
@@ -256,6 +282,7 @@ impl Reference {
         let mixed = currency != (custodian.kind == CustodianKind::Bank)
             || asset.demonstration != custodian.demonstration;
         fails(one.amount == 0 || mixed, R::InvalidField)?;
+        self.may_be_brought(&one)?;
         let alone = custodian.demonstration == Demonstration::Demonstration;
         let holders = [
             Holder::Account(one.account),
@@ -273,6 +300,7 @@ impl Reference {
         if alone {
             self.above_limit(&one)?;
         }
+        self.room_for_owner(&one)?;
         for (holder, asset) in positions {
             self.need(holder, asset);
         }

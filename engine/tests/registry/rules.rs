@@ -105,10 +105,12 @@ impl Reference {
         fails(refused, R::PhaseNoCancel)
     }
 
-    /// Phase, statuses, time in force and the combination of what an order says.
-    pub(in crate::reference) fn entry(&self, new: &NewOrder, asked: &Asked) -> Result<(), R> {
+    /// Phase, statuses, time in force, clearing, whether the investor is qualified, and the
+    /// combination of what an order says.
+    pub(in crate::reference) fn entry(&self, new: &NewOrder, asked: &Asked) -> Result<(), Reject> {
         let (i, tif) = (new.instrument.place(), new.time_in_force);
         self.permits(i, Action::New)?;
+        self.dated(i)?;
         let opening = matches!(self.phase(i), Phase::PreOpen | Phase::PreOpenNoCancel);
         fails(tif == T::Opening && !opening, R::PhaseTimeInForce)?;
         let now = matches!(tif, T::ImmediateOrCancel | T::FillOrKill);
@@ -117,7 +119,9 @@ impl Reference {
         let known = &self.instruments[i];
         let real = self.venues[known.venue].demonstration == Demonstration::Real;
         fails(real && known.clearing.is_none(), R::NotCleared)?;
-        fails(!combines(new, asked), R::InvalidCombination)
+        self.is_qualified(new.account, i)?;
+        self.lies_apart(new)?;
+        Ok(fails(!combines(new, asked), R::InvalidCombination)?)
     }
 
     /// Quantities and the expiry.

@@ -20,6 +20,27 @@ impl Reference {
             + i128::from(calendar.roll.0)
     }
 
+    /// The date of the last day that began at an instrument's venue.
+    pub(in crate::reference) fn trading_day(&self, instrument: usize) -> i64 {
+        let venue = &self.venues[self.instruments[instrument].venue];
+        let calendar = venue.calendar.map(|at| &self.calendars[at]);
+        let days = calendar.into_iter().flat_map(|one| {
+            let begun = |day: &&i32| Self::begins(one, **day) <= venue.rolled;
+            one.days.iter().filter(begun)
+        });
+        days.max().map_or(i64::MIN, |day| i64::from(*day))
+    }
+
+    /// Whether the venue is in a trading day.
+    pub(super) fn has_day(&self, v: usize) -> bool {
+        let venue = &self.venues[v];
+        venue.calendar.is_some_and(|at| {
+            let calendar = &self.calendars[at];
+            let mut days = calendar.days.iter();
+            days.any(|day| Self::begins(calendar, *day) <= venue.rolled)
+        })
+    }
+
     /// All that is to come: instant, kind, id.
     fn deadlines(&self) -> Vec<(i128, u8, u64)> {
         let mut list = Vec::new();
@@ -36,14 +57,21 @@ impl Reference {
                 .into_iter()
                 .flat_map(|at| entries.clone().map(move |by| at + by));
             let next = instants.find(|&at| at > venue.passed);
-            list.extend(next.map(|at| (at, 2, v as u64)));
+            list.extend(next.map(|at| (at, 3, v as u64)));
         }
         list.extend(self.due.iter().map(|&(at, v)| (at, 1, v as u64)));
+        let settling = self.settling.due.iter();
+        list.extend(settling.map(|&(at, v)| (at, 2, v as u64)));
         for order in &self.orders {
             if let TimeInForce::GoodTillDate(end) = order.tif {
-                list.push((i128::from(end.nanoseconds()), 3, order.id));
+                list.push((i128::from(end.nanoseconds()), 4, order.id));
             }
         }
+        for (s, session) in self.sessions.iter().enumerate() {
+            let dead_man = session.dead_man.map(|at| i128::from(at.nanoseconds()));
+            list.extend(dead_man.map(|at| (at, 5, s as u64)));
+        }
+        list.extend(self.sweeps.first().map(|sweep| (sweep.at, 6, 0)));
         list
     }
 
@@ -52,27 +80,37 @@ impl Reference {
         Time::new(i64::try_from(first.0).ok()?)
     }
 
-    /// Everything that is due, in order; at most so many expiries.
+    /// Everything that is due, in order; at most so many expiries and settlements.
     pub(super) fn tick(&mut self) {
-        let mut expiries = Limits::EXPIRIES_PER_TICK_MAX;
+        let mut left = self.whole();
         let now = i128::from(self.time.nanoseconds());
         while let Some((at, kind, id)) = self.deadlines().into_iter().min() {
-            if at > now || (expiries == 0 && kind % 2 == 1) {
+            if at > now || (left.0 == 0 && !matches!(kind, 0 | 3)) {
                 break;
             }
             match kind {
                 0 => self.roll(id as usize, at),
-                2 => self.timetable(id as usize, at),
-                3 => {
-                    expiries -= 1;
+                2 => self.settle_day(id as usize, at, &mut left.0),
+                3 => self.timetable(id as usize, at),
+                4 => {
+                    left.0 -= 1;
                     self.end(id, ExecType::Expired, Cause::TimeOver);
+                }
+                5 => {
+                    left.0 -= 1;
+                    self.fire(SessionId::new(id as u32));
+                }
+                6 => {
+                    if !self.part(&mut left) {
+                        break;
+                    }
                 }
                 _ => {
                     let v = id as usize;
                     let ends = |order: &&Order| self.ends_with_day(order, v);
                     let all: Vec<u64> = self.orders.iter().filter(ends).map(|o| o.id).collect();
-                    let part = &all[..all.len().min(expiries)];
-                    expiries -= part.len();
+                    let part = &all[..all.len().min(left.0)];
+                    left.0 -= part.len();
                     for &id in part {
                         self.end(id, ExecType::Expired, Cause::TimeOver);
                     }
@@ -100,7 +138,10 @@ impl Reference {
             day,
             index: index as u32,
         }));
+        self.trades.rolls.push((v, self.sequence));
+        self.sweep();
         self.day_ends(v, at);
+        self.settlement_rolls(v, at);
     }
 
     pub(in crate::reference) fn day_ends(&mut self, v: usize, at: i128) {

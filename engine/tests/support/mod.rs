@@ -165,11 +165,23 @@ pub fn limits() -> Limits {
         assets_max: 16,
         custodians_max: 8,
         positions_max: 128,
+        credits_max: 16,
+        haircuts_max: 16,
+        transfers_max: 64,
         rates_max: 16,
         instructions_max: 16,
         references_max: 64,
+        risk_sets_max: 16,
+        receipts_max: 16,
+        receipt_numbers_max: 64,
+        trades_kept_max: 64,
+        receivables_max: 8,
+        unsettled_max: 64,
+        investors_max: 64,
         sessions_max: 16,
         requests_capacity: 1_024,
+        switches_max: 16,
+        sweep_rows_max: 1_024,
     }
 }
 

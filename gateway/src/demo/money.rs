@@ -120,7 +120,11 @@ impl Demo<'_> {
             let positions = engine.clearing().ledger().positions().iter();
             let of_accounts = positions.filter_map(|position| match position.holder() {
                 Holder::Account(account) => Some((account.index(), position.asset().index())),
-                Holder::Venue(_) | Holder::Custodian(_) => None,
+                Holder::Venue(_)
+                | Holder::Custodian(_)
+                | Holder::Credit(_)
+                | Holder::Transit(_)
+                | Holder::Receivable(_) => None,
             });
             of_accounts.collect::<HashSet<_>>()
         });

@@ -17,7 +17,7 @@ use proto::v1::book_event::Event as Wire;
 use super::book::{Book, BookFault, Nodes};
 use super::view::{Before, Changes, Detail, Message, Stamp, View};
 use super::wire::{self, Facts};
-use super::work::Print;
+use super::work::{Print, Reprint};
 
 /// Bits of `seq` that count the events of one command.
 const ORDINAL_BITS: u32 = 20;
@@ -55,6 +55,7 @@ struct Pending {
     status_changed: bool,
     trades: Vec<Print>,
     trades_count: u64,
+    correction: Option<(Reprint, TradeId)>,
     changes: Changes,
     book_changed: bool,
     uncrossed: Option<Uncrossed>,
@@ -151,6 +152,11 @@ impl Instrument {
         }
     }
 
+    /// A trade was busted or corrected; the last one and its price stay.
+    pub const fn correction(&mut self, print: Reprint, id: TradeId) {
+        self.pending.correction = Some((print, id));
+    }
+
     /// An auction would give this now.
     pub const fn indicative(&mut self, indicative: Indicative) {
         self.facts.indicative = Some(indicative);
@@ -193,6 +199,7 @@ impl Instrument {
         let mut pending = std::mem::take(&mut self.pending);
         let places = u64::from(pending.status_changed)
             + pending.trades_count
+            + u64::from(pending.correction.is_some())
             + u64::from(pending.book_changed)
             + u64::from(pending.uncrossed.is_some())
             + u64::from(pending.indicative.is_some());
@@ -231,6 +238,11 @@ impl Instrument {
             stamp.seq = next();
             let trade = wire::trade(trade_id(here, print.index), print);
             self.push(&stamp, &Wire::Trade(trade));
+        }
+        if let Some((print, id)) = &pending.correction {
+            stamp.seq = next();
+            let correction = wire::correction(*id, print);
+            self.push(&stamp, &Wire::TradeCorrection(correction));
         }
         if pending.book_changed {
             stamp.seq = next();

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use engine::command::{Demonstration, Scope};
+use engine::command::{Demonstration, Scope, TradeRef};
 use engine::event::{BookChange, Indicative};
 use engine::types::{InstrumentId, Price, Sequence, TradeId, VenueId};
 use engine::venue::{Phase, TradingStatus};
@@ -80,6 +80,19 @@ pub struct Market {
     owed: BTreeSet<u64>,
     next_subscriber: u64,
     touched: Vec<InstrumentId>,
+    past: Past,
+}
+
+/// Finds the id of a trade of the history, whose epoch may be an older one.
+pub type FindTrade = Box<dyn Fn(TradeRef) -> Option<TradeId> + Send>;
+
+/// What was before.
+struct Past(FindTrade);
+
+impl std::fmt::Debug for Past {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Past")
+    }
 }
 
 impl Market {
@@ -94,7 +107,26 @@ impl Market {
             owed: BTreeSet::new(),
             next_subscriber: 0,
             touched: Vec::new(),
+            past: Past(Box::new(|_| None)),
         }
+    }
+
+    /// Where trades are found that were made before the start.
+    #[must_use]
+    pub fn with_past(mut self, find: FindTrade) -> Self {
+        self.past = Past(find);
+        self
+    }
+
+    /// The id of a trade; one the history does not know yet was made in this epoch.
+    fn id_of(&self, trade: TradeRef) -> TradeId {
+        let found = (self.past.0)(trade);
+        found.unwrap_or(TradeId {
+            shard: self.here.shard,
+            epoch: self.here.epoch,
+            sequence: trade.sequence.value(),
+            index: trade.index,
+        })
     }
 
     /// Adds a venue; the handles rise by one.
@@ -205,6 +237,12 @@ impl Market {
             Item::Trade(print) => {
                 let id = trade_id(self.here, print.index);
                 self.on(print.instrument, |instrument| instrument.trade(*print, id));
+            }
+            Item::Correction(print) => {
+                let id = self.id_of(print.trade);
+                self.on(print.instrument, |instrument| {
+                    instrument.correction(*print, id);
+                });
             }
             Item::Indicative(indicative) => self.on(indicative.instrument, |instrument| {
                 instrument.indicative(*indicative);

@@ -10,7 +10,8 @@ use proto::v1::book_event::Event as Wire;
 
 use super::book::{Book, LevelTotal, Nodes};
 use super::view::Detail;
-use super::work::Print;
+use super::work::{Print, Reprint};
+use crate::projector::rows::Correction;
 use crate::to_proto;
 
 /// What is known of an instrument beside its book.
@@ -42,7 +43,11 @@ impl Facts {
 pub const fn carries_checksum(event: &Wire) -> bool {
     match event {
         Wire::Snapshot(_) | Wire::Delta(_) | Wire::Status(_) | Wire::Heartbeat(_) => true,
-        Wire::Indicative(_) | Wire::Trade(_) | Wire::Resync(_) | Wire::Uncrossed(_) => false,
+        Wire::Indicative(_)
+        | Wire::Trade(_)
+        | Wire::Resync(_)
+        | Wire::Uncrossed(_)
+        | Wire::TradeCorrection(_) => false,
     }
 }
 
@@ -113,6 +118,20 @@ pub fn trade(id: TradeId, print: &Print) -> v1::BookTrade {
         price_ticks: print.price.ticks(),
         quantity_lots: print.quantity.lots(),
         aggressor_side: aggressor(print.aggressor).into(),
+    }
+}
+
+/// A trade that was busted or corrected, in a book stream.
+pub fn correction(id: TradeId, print: &Reprint) -> v1::BookTradeCorrection {
+    let action = match print.correction {
+        Correction::Bust => v1::TradeAction::Cancel,
+        Correction::Correct => v1::TradeAction::Correct,
+    };
+    v1::BookTradeCorrection {
+        trade_id: to_proto::trade_id_text(id),
+        action: action.into(),
+        price_ticks: print.price.ticks(),
+        quantity_lots: print.quantity.lots(),
     }
 }
 

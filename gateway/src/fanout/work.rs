@@ -3,11 +3,13 @@
 //! Invariant: a piece holds at most [`PIECE_COMMANDS_MAX`] commands, whole, in order; it names no
 //! account. Not here: what becomes of it (`market`).
 
-use engine::command::{Body, Command, Demonstration, Scope, Sequenced};
-use engine::event::{BookChange, Event, Indicative, Uncrossed};
+use engine::command::{Body, Command, Demonstration, Scope, Sequenced, TradeRef};
+use engine::event::{BookChange, CorrectionEvent, Event, Indicative, TradeCorrection, Uncrossed};
 use engine::runtime::Released;
 use engine::types::{InstrumentId, Name, Price, Quantity, Sequence, Side, Time, VenueId};
 use engine::venue::{Phase, TradingStatus};
+
+use crate::projector::rows::Correction;
 
 /// The most commands of one piece; bounds how far the books of one message can move.
 pub const PIECE_COMMANDS_MAX: usize = 4_096;
@@ -27,6 +29,37 @@ pub struct Print {
     pub aggressor: Option<Side>,
 }
 
+/// A public trade that was busted or corrected.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reprint {
+    /// The instrument.
+    pub instrument: InstrumentId,
+    /// The trade.
+    pub trade: TradeRef,
+    /// What became of it.
+    pub correction: Correction,
+    /// The price: as it stands, or, of a bust, as it stood.
+    pub price: Price,
+    /// The quantity, likewise.
+    pub quantity: Quantity,
+}
+
+impl Reprint {
+    const fn of(correction: Correction, event: &TradeCorrection) -> Self {
+        let terms = match correction {
+            Correction::Bust => &event.before,
+            Correction::Correct => &event.after,
+        };
+        Self {
+            instrument: event.instrument,
+            trade: event.trade(),
+            correction,
+            price: terms.price,
+            quantity: terms.quantity,
+        }
+    }
+}
+
 /// Something the public may know.
 #[derive(Clone, Copy, Debug)]
 pub enum Item {
@@ -34,6 +67,8 @@ pub enum Item {
     Book(BookChange),
     /// A trade.
     Trade(Print),
+    /// A trade was busted or corrected.
+    Correction(Reprint),
     /// What an auction would give.
     Indicative(Indicative),
     /// What an auction gave.
@@ -127,6 +162,12 @@ fn item(body: &Body, index: u32, event: &Event) -> Option<Item> {
             quantity: trade.quantity,
             aggressor: trade.aggressor,
         }),
+        Event::Correction(CorrectionEvent::Busted(event)) => {
+            Item::Correction(Reprint::of(Correction::Bust, event))
+        }
+        Event::Correction(CorrectionEvent::Corrected(event)) => {
+            Item::Correction(Reprint::of(Correction::Correct, event))
+        }
         Event::Indicative(indicative) => Item::Indicative(*indicative),
         Event::Uncrossed(uncrossed) => Item::Uncrossed(*uncrossed),
         Event::PhaseChanged(changed) => Item::Phase(changed.venue, changed.phase),
@@ -140,8 +181,15 @@ fn item(body: &Body, index: u32, event: &Event) -> Option<Item> {
         | Event::ReferencePrice(_)
         | Event::DayRolled(_)
         | Event::Custody(_)
+        | Event::Standing(_)
+        | Event::Limits(_)
+        | Event::Receipt(_)
+        | Event::Correction(CorrectionEvent::Repaid(_))
+        | Event::Credit(_)
+        | Event::Settlement(_)
         | Event::EpochBegan(_)
-        | Event::Quarantined(_) => return None,
+        | Event::Quarantined(_)
+        | Event::Switch(_) => return None,
     })
 }
 

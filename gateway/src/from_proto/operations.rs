@@ -110,6 +110,8 @@ pub(super) trait Asks {
 }
 
 context!(
+    BustTradeRequest,
+    CorrectTradeRequest,
     CreateParticipantRequest,
     CreateBeneficialOwnerRequest,
     CreateAccountRequest,
@@ -125,11 +127,31 @@ context!(
     CreateAssetRequest,
     CreateCustodianRequest,
     SetClearingRequest,
+    SetSettlementRequest,
     SetFeesRequest,
     SetTierRequest,
+    SetCreditLineRequest,
+    SetCreditScoreRequest,
+    SetHaircutRequest,
+    TransferRequest,
     InstructRequest,
     AcknowledgeInstructionRequest,
-    CloseCustodyDateRequest
+    CloseCustodyDateRequest,
+    SetStandingRequest,
+    SetRolesRequest,
+    SetAccessRequest,
+    SetRegistrationRequest,
+    SetRiskLimitsRequest,
+    RegisterReceiptRequest,
+    DrawReceiptRequest,
+    EncumberReceiptRequest,
+    LiftReceiptRequest,
+    SplitReceiptRequest,
+    MergeReceiptsRequest,
+    TransferReceiptRequest,
+    CancelReceiptRequest,
+    PoolReceiptRequest,
+    SetKillSwitchRequest
 );
 
 impl Asks for v1::CreateParticipantRequest {

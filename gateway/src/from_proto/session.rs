@@ -13,6 +13,7 @@ use v1::session_command::Command as Wire;
 
 use super::fields::{Fields, Prefix};
 use super::orders::{FieldNames, Terms, order_type, posting, time_in_force};
+use super::switch;
 use crate::directory::Tables;
 use crate::errors::Failure;
 
@@ -78,7 +79,7 @@ pub fn session_batch(
             );
         }
         let valid_until = fields.time_ns("valid_until_ns", wire.valid_until_ns);
-        let Some(body) = body(&mut fields, place, wire.command.as_ref()) else {
+        let Some(body) = body(&mut fields, (place, session), wire.command.as_ref()) else {
             continue;
         };
         commands.push(Command {
@@ -100,7 +101,11 @@ pub fn session_batch(
     fields.finish(Some(commands))
 }
 
-fn body(fields: &mut Fields<'_>, place: usize, wire: Option<&Wire>) -> Option<Body> {
+fn body(
+    fields: &mut Fields<'_>,
+    (place, session): (usize, SessionId),
+    wire: Option<&Wire>,
+) -> Option<Body> {
     match wire {
         Some(Wire::NewOrder(order)) => {
             fields.enter(Prefix::Command(place, "new_order"));
@@ -125,8 +130,9 @@ fn body(fields: &mut Fields<'_>, place: usize, wire: Option<&Wire>) -> Option<Bo
                 side: fields.optional_side("side", mass.side),
             }))
         }
+        Some(Wire::ArmDeadMan(arm)) => Some(switch::arm(session, arm.timeout_ms)),
         None => {
-            fields.wrong("command", "is not given; one of the four kinds is required");
+            fields.wrong("command", "is not given; one of the five kinds is required");
             None
         }
     }

@@ -18,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::followers::{Owner, TooManyFollowed};
 use super::postings::{PostingPlace, PostingRow};
+use super::receipts::{ReceiptActsPage, ReceiptActsQuery, ReceiptRow};
 use super::rows::{ExecutionRow, FirstAnswer, FirstRow, OrderRow, TradeRow};
 use super::store::{self, Family, StoreError};
 use super::{Ending, Progress, Shared};
@@ -466,6 +467,31 @@ impl History {
         Ok(page)
     }
 
+    /// A page of what was done with a receipt, oldest first.
+    ///
+    /// # Errors
+    /// [`HistoryError::Store`].
+    pub fn receipt_acts(&self, query: &ReceiptActsQuery) -> Result<ReceiptActsPage, HistoryError> {
+        let store = &self.shared.store;
+        let family = store.family(Family::Receipts)?;
+        let start = store::receipt_key(query.receipt, query.from);
+        let mode = IteratorMode::From(&start, Direction::Forward);
+        let mut page = ReceiptActsPage::default();
+        for entry in store.db().iterator_cf(&family, mode) {
+            let (key, value) = entry.map_err(StoreError::from)?;
+            if !key.starts_with(&start[..4]) {
+                break;
+            }
+            let row = ReceiptRow::decode(&value).map_err(StoreError::row(Family::Receipts))?;
+            if page.acts.len() >= query.limit {
+                page.next = Some((row.sequence, row.index));
+                break;
+            }
+            page.acts.push(row);
+        }
+        Ok(page)
+    }
+
     /// The last trade of an instrument.
     ///
     /// # Errors
@@ -475,11 +501,23 @@ impl History {
         let index = store.family(Family::TradesByInstrument)?;
         let end = store::trade_key(instrument, u64::MAX, u32::MAX);
         let mode = IteratorMode::From(&end, Direction::Reverse);
-        let Some(entry) = store.db().iterator_cf(&index, mode).next() else {
-            return Ok(None);
-        };
-        let (key, _) = entry.map_err(StoreError::from)?;
-        Ok(self.indexed_trade(&key, instrument)?)
+        for entry in store.db().iterator_cf(&index, mode) {
+            let (key, _) = entry.map_err(StoreError::from)?;
+            let row = self.indexed_trade(&key, instrument)?;
+            // What became of a trade later is no trade.
+            if row.is_none_or(|row| row.corrects.is_none()) {
+                return Ok(row);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The trade at this place.
+    ///
+    /// # Errors
+    /// [`HistoryError::Store`].
+    pub fn trade(&self, sequence: u64, index: u32) -> Result<Option<TradeRow>, HistoryError> {
+        Ok(self.shared.store.trade(sequence, index)?)
     }
 
     /// The trade that an index entry speaks of; none when it is of another instrument.

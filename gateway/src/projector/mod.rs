@@ -11,11 +11,14 @@
 //! command. Not here: what a row holds (`rows`), the wire (`services`).
 
 mod answers;
+mod corrections;
 mod followers;
 mod history;
+mod operations;
 mod orders;
 mod output;
 pub mod postings;
+pub mod receipts;
 mod row_codec;
 pub mod rows;
 mod store;
@@ -154,6 +157,7 @@ impl Projector {
             live,
             on_fatal,
             sync_due: None,
+            next: None,
         };
         let thread = std::thread::Builder::new()
             .name("projector".into())
@@ -227,6 +231,8 @@ struct Writer {
     on_fatal: OnFatal,
     /// When what was written has to be synced; none when all of it is.
     sync_due: Option<Instant>,
+    /// A piece that looks back at what the last batch wrote.
+    next: Option<Piece>,
 }
 
 impl Writer {
@@ -249,9 +255,10 @@ impl Writer {
 
     fn write_all(&mut self) -> Result<(), ProjectError<StoreError>> {
         loop {
-            let next = match self.sync_due {
-                None => self.pieces.recv().map_err(RecvTimeoutError::from),
-                Some(due) => self.pieces.recv_deadline(due),
+            let next = match (self.next.take(), self.sync_due) {
+                (Some(piece), _) => Ok(piece),
+                (None, None) => self.pieces.recv().map_err(RecvTimeoutError::from),
+                (None, Some(due)) => self.pieces.recv_deadline(due),
             };
             match next {
                 Ok(piece) => self.write(piece)?,
@@ -271,14 +278,20 @@ impl Writer {
         let mut traded = None;
         let mut posted = None;
         let mut settled = Vec::new();
-        let more = self.pieces.try_iter().take(BATCH_PIECES_MAX - 1);
-        for piece in std::iter::once(first).chain(more) {
+        let mut waiting = Some(first);
+        for _ in 0..BATCH_PIECES_MAX {
+            let Some(piece) = waiting.take() else { break };
             self.live.apply(&piece, &mut batch)?;
             last = piece.last;
             traded = piece.last_trade().or(traded);
             posted = piece.last_posting().or(posted);
             settled.extend(piece.settled);
+            waiting = self.pieces.try_recv().ok();
+            if waiting.as_ref().is_some_and(Piece::looks_back) {
+                break;
+            }
         }
+        self.next = waiting;
         self.live.write_changed(&mut batch)?;
         let counted = batch.write(last)?;
         shared.progress.send_modify(|progress| {

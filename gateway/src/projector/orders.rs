@@ -8,13 +8,14 @@
 
 use engine::event::{Cause, Event, ExecType, Fill, OrderReport, Trade};
 use engine::types::{
-    AccountId, ExecId, NewOrder, OrderId, OrderStatus, ParticipantId, Price, Quantity, Side,
-    TradeId,
+    AccountId, AssetId, ExecId, InstrumentId, NewOrder, OrderId, OrderStatus, ParticipantId, Price,
+    Quantity, Side, TradeId,
 };
 
 use super::answers::{FirstAnswerDue, answered};
 use super::output::{ProjectError, Rows};
 use super::postings::{self, ClearedAssets, PostingPlace};
+use super::receipts;
 use super::rows::{
     ExecutionKind, ExecutionRow, FirstAnswer, Liquidity, OrderKind, OrderRow, Origin, Standing,
     TradeRow,
@@ -35,17 +36,17 @@ struct Live {
 pub struct LiveOrders {
     slots: Vec<Option<Box<Live>>>,
     dirty: Vec<u32>,
-    accounts: Vec<ParticipantId>,
-    cleared: ClearedAssets,
+    pub(super) accounts: Vec<ParticipantId>,
+    pub(super) cleared: ClearedAssets,
 }
 
 /// One event's place.
 #[derive(Clone, Copy)]
-struct At<'a> {
+pub(super) struct At<'a> {
     shard: u32,
     epoch: u32,
-    step: &'a Step,
-    index: u32,
+    pub(super) step: &'a Step,
+    pub(super) index: u32,
 }
 
 impl LiveOrders {
@@ -129,26 +130,25 @@ impl LiveOrders {
                 };
                 first.answer(FirstAnswerDue::MassCancel, at.step, answer, rows)
             }
-            Event::Operation(report) => {
-                let answer = FirstAnswer::Operation {
-                    reject: report.reject,
-                    handle: report.handle,
-                };
-                match (at.step.ask, report.reject, report.handle) {
-                    (Ask::CreateAccount(participant), None, Some(handle)) => {
-                        self.create_account(AccountId::new(handle), participant, rows)?;
-                    }
-                    (Ask::SetClearing(set), None, _) => {
-                        self.cleared.insert(set.instrument, (set.money, set.goods));
-                        rows.put_clearing(&set)?;
-                    }
-                    _ => {}
-                }
-                first.answer(FirstAnswerDue::Operation, at.step, answer, rows)
-            }
+            Event::Operation(report) => self.operation(at, report, first, rows),
             Event::Custody(report) => {
                 let posting = postings::of_custody(at.posting(Side::Buy), report);
                 Ok(rows.put_posting(&posting)?)
+            }
+            Event::Receipt(report) => receipts::apply(at, report, rows),
+            Event::Correction(correction) => {
+                let Some([buy, sell]) = self.correction(at, correction, rows)? else {
+                    return Ok(());
+                };
+                self.emit(at, &buy, &mut FirstAnswerDue::None, rows)?;
+                self.emit(at, &sell, &mut FirstAnswerDue::None, rows)
+            }
+            Event::Credit(event) => {
+                let places = [Side::Buy, Side::Sell].map(|side| at.posting(side));
+                for posting in postings::of_credit(places, event).into_iter().flatten() {
+                    rows.put_posting(&posting)?;
+                }
+                Ok(())
             }
             Event::Book(_)
             | Event::Indicative(_)
@@ -159,21 +159,13 @@ impl LiveOrders {
             | Event::StatusChanged(_)
             | Event::ReferencePrice(_)
             | Event::DayRolled(_)
+            | Event::Standing(_)
+            | Event::Limits(_)
+            | Event::Settlement(_)
             | Event::EpochBegan(_)
-            | Event::Quarantined(_) => Ok(()),
+            | Event::Quarantined(_)
+            | Event::Switch(_) => Ok(()),
         }
-    }
-
-    fn create_account<R: Rows>(
-        &mut self,
-        account: AccountId,
-        participant: ParticipantId,
-        rows: &mut R,
-    ) -> Result<(), ProjectError<R::Error>> {
-        if account.place() >= self.accounts.len() {
-            self.accounts.resize(account.place() + 1, participant);
-        }
-        Ok(rows.put_account(account, participant)?)
     }
 
     /// The execution of a report, after the order took it over.
@@ -300,6 +292,7 @@ impl LiveOrders {
     ) -> Result<[ExecutionRow; 2], ProjectError<R::Error>> {
         rows.put_trade(&TradeRow {
             trade: at.trade_id(),
+            corrects: None,
             time: at.step.time,
             instrument: trade.instrument,
             price: trade.price,
@@ -387,8 +380,34 @@ impl LiveOrders {
         first.answer(FirstAnswerDue::Report, at.step, answer, rows)
     }
 
-    fn participant(&self, account: AccountId) -> Option<ParticipantId> {
+    pub(super) fn participant(&self, account: AccountId) -> Option<ParticipantId> {
         self.accounts.get(account.place()).copied()
+    }
+
+    /// What an instrument is paid in and delivers, if it has clearing.
+    pub(super) fn cleared_assets(&self, instrument: InstrumentId) -> Option<(AssetId, AssetId)> {
+        self.cleared.get(&instrument).copied()
+    }
+
+    /// A live order as it stands.
+    pub(super) fn live_row<R: Rows>(
+        &mut self,
+        at: At<'_>,
+        order: OrderId,
+        rows: &mut R,
+    ) -> Result<OrderRow, ProjectError<R::Error>> {
+        Ok(self.live(at, order, rows)?.row)
+    }
+
+    /// A live order stands otherwise.
+    pub(super) fn put_live_row<R: Rows>(
+        &mut self,
+        at: At<'_>,
+        row: OrderRow,
+        rows: &mut R,
+    ) -> Result<(), ProjectError<R::Error>> {
+        self.live(at, row.order, rows)?.row = row;
+        self.touched(at, row.order, rows)
     }
 
     fn insert(&mut self, row: OrderRow) {
@@ -456,8 +475,19 @@ impl LiveOrders {
 }
 
 impl At<'_> {
+    /// The place of the first posting of a corrected trade's side: it has five parts, so it takes
+    /// the places of both sides of an event; the next event, an answer, posts nothing.
+    pub(super) fn correction_posting(&self, side: Side) -> PostingPlace {
+        let after = u32::from(side == Side::Sell);
+        let whole = Self {
+            index: self.index + after,
+            ..*self
+        };
+        whole.posting(Side::Buy)
+    }
+
     /// The place of the first posting of this event's side.
-    fn posting(&self, side: Side) -> PostingPlace {
+    pub(super) fn posting(&self, side: Side) -> PostingPlace {
         PostingPlace {
             time: self.step.time,
             sequence: self.step.sequence,
@@ -465,7 +495,7 @@ impl At<'_> {
         }
     }
 
-    fn trade_id(&self) -> TradeId {
+    pub(super) fn trade_id(&self) -> TradeId {
         TradeId {
             shard: self.shard,
             epoch: self.epoch,
@@ -474,7 +504,7 @@ impl At<'_> {
         }
     }
 
-    fn exec_id(&self, side: Side) -> ExecId {
+    pub(super) fn exec_id(&self, side: Side) -> ExecId {
         ExecId {
             shard: self.shard,
             epoch: self.epoch,
@@ -485,7 +515,7 @@ impl At<'_> {
 }
 
 /// `price x quantity`, in tick-lots; exact.
-fn notional(price: Price, quantity: Quantity) -> i128 {
+pub(super) fn notional(price: Price, quantity: Quantity) -> i128 {
     i128::from(price.ticks()) * i128::from(quantity.lots())
 }
 

@@ -7,6 +7,7 @@ use engine::command::SetClearing;
 use engine::types::{AccountId, OrderId, ParticipantId};
 
 use super::postings::PostingRow;
+use super::receipts::ReceiptRow;
 use super::rows::{ExecutionRow, FirstRow, OrderRow, TradeRow};
 
 /// Where rows go, and where orders from before the start come from.
@@ -15,6 +16,8 @@ pub trait Rows {
     type Error;
     /// An order as last written, if it was.
     fn read_order(&mut self, sequence: u64) -> Result<Option<OrderRow>, Self::Error>;
+    /// A trade as written, if it was.
+    fn read_trade(&mut self, sequence: u64, index: u32) -> Result<Option<TradeRow>, Self::Error>;
     /// An order as it stands.
     fn put_order(&mut self, row: &OrderRow) -> Result<(), Self::Error>;
     /// A new order of an account, for the indexes.
@@ -29,6 +32,8 @@ pub trait Rows {
     fn put_trade(&mut self, row: &TradeRow) -> Result<(), Self::Error>;
     /// An amount that moved on an account.
     fn put_posting(&mut self, row: &PostingRow) -> Result<(), Self::Error>;
+    /// An act on a warehouse receipt.
+    fn put_receipt(&mut self, row: &ReceiptRow) -> Result<(), Self::Error>;
     /// An instrument's clearing.
     fn put_clearing(&mut self, set: &SetClearing) -> Result<(), Self::Error>;
     /// A first answer.

@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use engine::command::Direction;
 use engine::event::{CustodyStatus, Event};
 use engine::types::{
-    AccountId, AssetId, CustodianId, InstrumentId, Name, OrderId, Sequence, Time, TradeId,
+    AccountId, AssetId, CustodianId, InstrumentId, Name, OrderId, Sequence, ShardId, Time, TradeId,
+    TransferId,
 };
 use rocksdb::{DB, Options};
 
-use super::postings::{PostingCause, PostingPlace, PostingRow, TradePart};
+use super::postings::{CorrectionPart, PostingCause, PostingPlace, PostingRow, TradePart};
 use super::row_tests::{hex, unhex};
 use super::rows::RowError;
 use super::testing::{ACCOUNTS, Exchange};
@@ -58,7 +59,37 @@ fn a_posting_of_version_2() {
             slot: 2,
         },
     });
+    let corrected = row(PostingCause::Correction {
+        part: CorrectionPart::Owed,
+        trade: TradeId {
+            shard: 1,
+            epoch: 2,
+            sequence: 1_001,
+            index: 3,
+        },
+        instrument: InstrumentId::new(4),
+        order: OrderId {
+            sequence: 1_000,
+            slot: 2,
+        },
+    });
+    let repaid = row(PostingCause::Repaid);
+    let half = row(PostingCause::Half {
+        transfer: TransferId::new(0x0102),
+        shard: ShardId::new(5),
+    });
+    let transfer = row(PostingCause::Transfer {
+        other: AccountId::new(300),
+    });
     for (row, golden) in [
+        (corrected, "0206e9071d0301d704270102e9070304e80702000000"),
+        (repaid, "0206e9071d0301d70428"),
+        (row(PostingCause::Credit), "0206e9071d0301d70406"),
+        (
+            half,
+            "0206e9071d0301d704070201000000000000000000000000000005",
+        ),
+        (transfer, "0206e9071d0301d70408ac02"),
         (custody, "0206e9071d0301d70402e80702026237"),
         (trade, "0206e9071d0301d704050102e9070304e80702000000"),
     ] {

@@ -1,7 +1,8 @@
 //! Postings: every amount that moved on an account, from trades and custodians' answers alone.
 //!
 //! A trade of a cleared instrument posts goods, money and fee on each side; an executed instruction
-//! posts its amount. What orders hold is no posting: it moves inside an account.
+//! posts its amount, and so do a draw, a repayment and a transfer. What orders hold is no posting:
+//! it moves inside an account.
 //!
 //! Invariant: the postings of an account and an asset sum to its balance, and depend on released
 //! commands and events alone. Goods of a trade are kept in lots, as everywhere in the history, and
@@ -11,10 +12,14 @@
 use std::collections::HashMap;
 
 use engine::bytes::{self, BytesError, Reader};
-use engine::command::Direction;
-use engine::event::{CustodyReport, Fill, Trade};
+use engine::clearing::Holder;
+use engine::command::{Direction, Half};
+use engine::event::{
+    CreditEvent, CustodyReport, Fill, ReceiptAct, ReceiptReport, Repaid, Trade, TradeCorrection,
+};
 use engine::types::{
-    AccountId, AssetId, CustodianId, InstrumentId, Name, OrderId, Sequence, Side, Time, TradeId,
+    AccountId, AssetId, CustodianId, InstrumentId, Name, OrderId, ReceiptId, Sequence, ShardId,
+    Side, Time, TradeId, TransferId,
 };
 
 use super::row_codec::{get_order, get_trade_id, open, put_order, put_trade_id};
@@ -65,6 +70,19 @@ pub enum TradePart {
     Fee,
 }
 
+/// A part of what a bust or a correction moved; amounts are minor units.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CorrectionPart {
+    /// Goods that went back.
+    Goods,
+    /// Money that went back or further.
+    Money,
+    /// What was charged, back or further.
+    Fee,
+    /// What was not there to go back, and is owed.
+    Owed,
+}
+
 /// Why an amount moved.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PostingCause {
@@ -90,6 +108,55 @@ pub enum PostingCause {
         /// The account's order.
         order: OrderId,
     },
+    /// A warehouse receipt.
+    Receipt {
+        /// What became of it.
+        moved: ReceiptMove,
+        /// The receipt.
+        receipt: ReceiptId,
+        /// Who keeps the goods.
+        warehouse: CustodianId,
+        /// Its number.
+        number: Name,
+    },
+    /// A bust or a correction of a trade.
+    Correction {
+        /// Which part of it.
+        part: CorrectionPart,
+        /// The trade.
+        trade: TradeId,
+        /// The instrument.
+        instrument: InstrumentId,
+        /// The account's order.
+        order: OrderId,
+    },
+    /// What was owed was repaid.
+    Repaid,
+    /// Drawn of the account's credit, or repaid.
+    Credit,
+    /// A half of a transfer between shards.
+    Half {
+        /// The transfer.
+        transfer: TransferId,
+        /// The other shard.
+        shard: ShardId,
+    },
+    /// A transfer inside the shard.
+    Transfer {
+        /// The other account.
+        other: AccountId,
+    },
+}
+
+/// What became of a receipt where its goods moved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReceiptMove {
+    /// Into the warehouse.
+    Registered,
+    /// Out of the warehouse.
+    Cancelled,
+    /// To the account, or from it.
+    Transferred,
 }
 
 /// One amount that moved on an account.
@@ -101,7 +168,7 @@ pub struct PostingRow {
     pub account: AccountId,
     /// The asset.
     pub asset: AssetId,
-    /// How much, below zero when it went away: minor units; lots, of a trade's goods.
+    /// How much, below zero when it went away: minor units; lots, of a trade's own goods.
     pub amount: i64,
     /// Why.
     pub cause: PostingCause,
@@ -127,6 +194,95 @@ pub(super) fn of_custody(place: PostingPlace, report: &CustodyReport) -> Posting
             custodian: report.custodian,
             reference: report.reference,
         },
+    }
+}
+
+/// What an act on a receipt posts: on the holder's account, and on that of who held it before.
+/// `place` is that of the event's first part.
+pub(super) fn of_receipt(
+    place: PostingPlace,
+    report: &ReceiptReport,
+) -> impl Iterator<Item = PostingRow> {
+    let moved = match report.act {
+        ReceiptAct::Registered => ReceiptMove::Registered,
+        ReceiptAct::Cancelled => ReceiptMove::Cancelled,
+        // Of the others only a transfer posts anything.
+        ReceiptAct::Transferred { .. }
+        | ReceiptAct::Drawn
+        | ReceiptAct::Encumbered(_)
+        | ReceiptAct::Lifted(_)
+        | ReceiptAct::Split { .. }
+        | ReceiptAct::Part { .. }
+        | ReceiptAct::Merged { .. }
+        | ReceiptAct::Whole { .. }
+        | ReceiptAct::Pooled => ReceiptMove::Transferred,
+    };
+    let cause = PostingCause::Receipt {
+        moved,
+        receipt: report.receipt,
+        warehouse: report.warehouse,
+        number: report.number,
+    };
+    let posted = (0..).zip(engine::clearing::postings::of_receipt(report));
+    posted.filter_map(move |(index, posting)| {
+        let Holder::Account(account) = posting.holder else {
+            return None;
+        };
+        Some(PostingRow {
+            place: PostingPlace {
+                index: place.index + index,
+                ..place
+            },
+            account,
+            asset: posting.asset,
+            amount: posting.amount,
+            cause,
+        })
+    })
+}
+
+/// What credit and transfers post: one row, and another of the account that receives a transfer
+/// inside the shard.
+pub(super) fn of_credit(
+    [first, second]: [PostingPlace; 2],
+    event: &CreditEvent,
+) -> [Option<PostingRow>; 2] {
+    let row = |place, account, asset, amount, cause| {
+        Some(PostingRow {
+            place,
+            account,
+            asset,
+            amount,
+            cause,
+        })
+    };
+    match event {
+        CreditEvent::Collateral(_) => [None, None],
+        CreditEvent::Moved(moved) => {
+            let (account, amount) = (moved.account, moved.change);
+            let moved = row(first, account, moved.asset, amount, PostingCause::Credit);
+            [moved, None]
+        }
+        CreditEvent::Half(half) => {
+            let units = half.amount.units();
+            let amount = match half.half {
+                Half::Out => -units,
+                Half::In => units,
+            };
+            let cause = PostingCause::Half {
+                transfer: half.transfer,
+                shard: half.shard,
+            };
+            [row(first, half.account, half.asset, amount, cause), None]
+        }
+        CreditEvent::Transferred(moved) => {
+            let (asset, units) = (moved.asset, moved.amount.units());
+            let to = |other| PostingCause::Transfer { other };
+            [
+                row(first, moved.from, asset, -units, to(moved.to)),
+                row(second, moved.to, asset, units, to(moved.from)),
+            ]
+        }
     }
 }
 
@@ -167,6 +323,56 @@ pub(super) fn of_side(
     })
 }
 
+/// What a bust or correction posts on one side: nothing for a part of zero. `place` is that of the
+/// side's first part; the event after it posts nothing, so its places are free too.
+pub(super) fn of_correction(
+    place: PostingPlace,
+    (event, trade, order): (&TradeCorrection, TradeId, OrderId),
+    side: Side,
+    (money, goods): (AssetId, AssetId),
+) -> impl Iterator<Item = PostingRow> {
+    let value = event.before.value - event.after.value;
+    let (own, received, paid, goods_owed) = match side {
+        Side::Buy => (&event.buy, -event.goods, value, event.goods_owed),
+        Side::Sell => (&event.sell, event.goods, -value, 0),
+    };
+    let parts = [
+        (CorrectionPart::Goods, goods, received),
+        (CorrectionPart::Money, money, paid),
+        (CorrectionPart::Fee, money, own.fee_before - own.fee),
+        (CorrectionPart::Owed, money, own.owed),
+        (CorrectionPart::Owed, goods, goods_owed),
+    ];
+    let (account, instrument) = (own.account, event.instrument);
+    let moved = (0..).zip(parts).filter(|(_, (_, _, amount))| *amount != 0);
+    moved.map(move |(index, (part, asset, amount))| PostingRow {
+        place: PostingPlace {
+            index: place.index + index,
+            ..place
+        },
+        account,
+        asset,
+        amount,
+        cause: PostingCause::Correction {
+            part,
+            trade,
+            instrument,
+            order,
+        },
+    })
+}
+
+/// What a repayment posts.
+pub(super) const fn of_repaid(place: PostingPlace, event: &Repaid) -> PostingRow {
+    PostingRow {
+        place,
+        account: event.account,
+        asset: event.asset,
+        amount: -event.amount,
+        cause: PostingCause::Repaid,
+    }
+}
+
 /// The index of the first part of an event's side among a command's postings.
 pub(super) const fn index_of(event: u32, side: Side) -> u32 {
     let side = match side {
@@ -174,6 +380,12 @@ pub(super) const fn index_of(event: u32, side: Side) -> u32 {
         Side::Sell => 1,
     };
     (event * 2 + side) * 4
+}
+
+fn put_of_trade(out: &mut Vec<u8>, trade: TradeId, instrument: InstrumentId, order: OrderId) {
+    put_trade_id(out, trade);
+    bytes::put_varint(out, instrument.index().into());
+    put_order(out, order);
 }
 
 impl PostingRow {
@@ -186,6 +398,10 @@ impl PostingRow {
         bytes::put_varint(out, self.account.index().into());
         bytes::put_varint(out, self.asset.index().into());
         bytes::put_zigzag(out, self.amount);
+        self.encode_cause(out);
+    }
+
+    fn encode_cause(&self, out: &mut Vec<u8>) {
         match &self.cause {
             PostingCause::Custody {
                 direction,
@@ -212,10 +428,49 @@ impl PostingRow {
                     TradePart::Goods => 4,
                     TradePart::Fee => 5,
                 });
-                put_trade_id(out, *trade);
-                bytes::put_varint(out, instrument.index().into());
-                put_order(out, *order);
+                put_of_trade(out, *trade, *instrument, *order);
             }
+            PostingCause::Credit => out.push(6),
+            PostingCause::Half { transfer, shard } => {
+                out.push(7);
+                bytes::put_u128(out, transfer.bits());
+                bytes::put_varint(out, shard.index().into());
+            }
+            PostingCause::Transfer { other } => {
+                out.push(8);
+                bytes::put_varint(out, other.index().into());
+            }
+            PostingCause::Receipt {
+                moved,
+                receipt,
+                warehouse,
+                number,
+            } => {
+                out.push(9);
+                out.push(match moved {
+                    ReceiptMove::Registered => 1,
+                    ReceiptMove::Cancelled => 2,
+                    ReceiptMove::Transferred => 3,
+                });
+                bytes::put_varint(out, receipt.index().into());
+                bytes::put_varint(out, warehouse.index().into());
+                bytes::put_text(out, number);
+            }
+            PostingCause::Correction {
+                part,
+                trade,
+                instrument,
+                order,
+            } => {
+                out.push(match part {
+                    CorrectionPart::Money => 36,
+                    CorrectionPart::Goods => 37,
+                    CorrectionPart::Fee => 38,
+                    CorrectionPart::Owed => 39,
+                });
+                put_of_trade(out, *trade, *instrument, *order);
+            }
+            PostingCause::Repaid => out.push(40),
         }
     }
 
@@ -250,6 +505,24 @@ impl PostingRow {
             3 => (None, TradePart::Money),
             4 => (None, TradePart::Goods),
             5 => (None, TradePart::Fee),
+            6 => return Ok(PostingCause::Credit),
+            7 => {
+                return Ok(PostingCause::Half {
+                    transfer: TransferId::new(input.u128()?),
+                    shard: ShardId::new(input.varint32("shard")?),
+                });
+            }
+            8 => {
+                return Ok(PostingCause::Transfer {
+                    other: AccountId::new(input.varint32("other account")?),
+                });
+            }
+            9 => return Self::decode_receipt(input),
+            36 => return Self::correction(CorrectionPart::Money, input),
+            37 => return Self::correction(CorrectionPart::Goods, input),
+            38 => return Self::correction(CorrectionPart::Fee, input),
+            39 => return Self::correction(CorrectionPart::Owed, input),
+            40 => return Ok(PostingCause::Repaid),
             _ => return Err(BytesError::range("kind of posting")),
         };
         let Some(direction) = direction else {
@@ -265,6 +538,32 @@ impl PostingRow {
             instruction: Sequence::new(input.varint()?),
             custodian: CustodianId::new(input.varint32("custodian")?),
             reference: input.text()?,
+        })
+    }
+
+    fn decode_receipt(input: &mut Reader<'_>) -> Result<PostingCause, BytesError> {
+        Ok(PostingCause::Receipt {
+            moved: match input.u8()? {
+                1 => ReceiptMove::Registered,
+                2 => ReceiptMove::Cancelled,
+                3 => ReceiptMove::Transferred,
+                _ => return Err(BytesError::range("what became of a receipt")),
+            },
+            receipt: ReceiptId::new(input.varint32("receipt")?),
+            warehouse: CustodianId::new(input.varint32("warehouse")?),
+            number: input.text()?,
+        })
+    }
+
+    fn correction(
+        part: CorrectionPart,
+        input: &mut Reader<'_>,
+    ) -> Result<PostingCause, BytesError> {
+        Ok(PostingCause::Correction {
+            part,
+            trade: get_trade_id(input)?,
+            instrument: InstrumentId::new(input.varint32("instrument")?),
+            order: get_order(input)?,
         })
     }
 }

@@ -16,8 +16,8 @@ use engine::types::{
 };
 
 use super::rows::{
-    ExecutionKind, ExecutionRow, FirstAnswer, FirstRow, Liquidity, OrderKind, OrderRow, Origin,
-    ROW_VERSION, RowError, Standing, TradeRow,
+    Correction, ExecutionKind, ExecutionRow, FirstAnswer, FirstRow, Liquidity, OrderKind, OrderRow,
+    Origin, ROW_VERSION, RowError, Standing, TradeRow,
 };
 
 macro_rules! codes {
@@ -48,6 +48,11 @@ codes!(put_liquidity, get_liquidity, "liquidity", Liquidity {
     Liquidity::Removed = 2,
     Liquidity::Auction = 3,
 });
+// Beside the codes of `ExecType` and of sides: a reader that does not know them refuses the row.
+codes!(put_correction, get_correction, "correction", Correction {
+    Correction::Bust = 36,
+    Correction::Correct = 37,
+});
 codes!(put_status, get_status, "order status", OrderStatus {
     OrderStatus::New = 1,
     OrderStatus::PartiallyFilled = 2,
@@ -76,6 +81,9 @@ codes!(put_cause, get_cause, "cause", Cause {
     Cause::TimeOver = 6,
     Cause::PriceSet = 7,
     Cause::NotPlaced = 8,
+    Cause::KillSwitch = 9,
+    Cause::Disconnected = 10,
+    Cause::DeadMan = 11,
 });
 
 fn put_time_in_force(out: &mut Vec<u8>, value: TimeInForce) {
@@ -297,6 +305,23 @@ impl ExecutionRow {
                 bytes::put_zigzag(out, value);
                 bytes::put_zigzag(out, fee);
             }
+            ExecutionKind::Correction {
+                correction,
+                trade,
+                price,
+                quantity,
+                liquidity,
+                value,
+                fee,
+            } => {
+                put_correction(out, correction);
+                put_trade_id(out, trade);
+                bytes::put_price(out, price);
+                bytes::put_quantity(out, quantity);
+                put_liquidity(out, liquidity);
+                bytes::put_zigzag(out, value);
+                bytes::put_zigzag(out, fee);
+            }
         }
         put_cause(out, self.cause);
         put_reject(out, self.reject);
@@ -358,6 +383,18 @@ impl ExecutionRow {
 
     fn decode_kind(input: &mut Reader<'_>, version: u8) -> Result<ExecutionKind, BytesError> {
         let mut ahead = input.clone();
+        if let Ok(correction) = get_correction(&mut input.clone()) {
+            get_correction(input)?;
+            return Ok(ExecutionKind::Correction {
+                correction,
+                trade: get_trade_id(input)?,
+                price: input.price("last price")?,
+                quantity: input.quantity("last quantity")?,
+                liquidity: get_liquidity(input)?,
+                value: input.zigzag()?,
+                fee: input.zigzag()?,
+            });
+        }
         if ahead.u8()? != Self::TRADE {
             return get_exec_type(input).map(ExecutionKind::Report);
         }
@@ -416,6 +453,11 @@ impl TradeRow {
         bytes::put_quantity(out, self.quantity);
         bytes::put_option(out, self.aggressor, put_side);
         bytes::put_zigzag(out, self.value);
+        // At the end, so that a trade's own row is as it always was.
+        if let Some((correction, trade)) = self.corrects {
+            put_correction(out, correction);
+            put_trade_id(out, trade);
+        }
     }
 
     /// Reads a row.
@@ -424,8 +466,9 @@ impl TradeRow {
     /// [`RowError`].
     pub fn decode(row: &[u8]) -> Result<Self, RowError> {
         let (mut input, version) = open(row)?;
-        let row = Self {
+        let mut row = Self {
             trade: get_trade_id(&mut input)?,
+            corrects: None,
             time: input.time("time")?,
             instrument: InstrumentId::new(get_handle(&mut input, "instrument")?),
             price: input.price("price")?,
@@ -433,6 +476,10 @@ impl TradeRow {
             aggressor: input.option(get_side)?,
             value: get_money(&mut input, version)?,
         };
+        if let Ok(correction) = get_correction(&mut input.clone()) {
+            get_correction(&mut input)?;
+            row.corrects = Some((correction, get_trade_id(&mut input)?));
+        }
         input.finish()?;
         Ok(row)
     }

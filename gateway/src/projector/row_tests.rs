@@ -10,8 +10,8 @@ use engine::types::{
 };
 
 use super::rows::{
-    ExecutionKind, ExecutionRow, FirstAnswer, FirstRow, Liquidity, OrderKind, OrderRow, Origin,
-    RowError, Standing, TradeRow,
+    Correction, ExecutionKind, ExecutionRow, FirstAnswer, FirstRow, Liquidity, OrderKind, OrderRow,
+    Origin, RowError, Standing, TradeRow,
 };
 
 fn time(nanoseconds: i64) -> Time {
@@ -230,6 +230,7 @@ fn a_trade_of_versions_1_and_2() {
             sequence: 1_001,
             index: 3,
         },
+        corrects: None,
         time: time(6),
         instrument: InstrumentId::new(4),
         price: Price::new(6_820).expect("small"),
@@ -248,6 +249,62 @@ fn a_trade_of_versions_1_and_2() {
             "020102e907030604c86a640101a0a053",
         ],
     );
+}
+
+#[test]
+fn what_became_of_a_trade_reads_back() {
+    let trade = TradeId {
+        shard: 1,
+        epoch: 1,
+        sequence: 900,
+        index: 3,
+    };
+    let (price, quantity) = (
+        Price::new(-7).expect("small"),
+        Quantity::new(9).expect("small"),
+    );
+    for (correction, code) in [(Correction::Bust, 36), (Correction::Correct, 37)] {
+        let row = execution(ExecutionKind::Correction {
+            correction,
+            trade,
+            price,
+            quantity,
+            liquidity: Liquidity::Auction,
+            value: -63,
+            fee: 5,
+        });
+        let mut bytes = Vec::new();
+        row.encode(&mut bytes);
+        assert_eq!(ExecutionRow::decode(&bytes), Ok(row));
+        assert_eq!(row.trade_id(), Some(trade));
+        for cut in 0..bytes.len() {
+            assert!(ExecutionRow::decode(&bytes[..cut]).is_err(), "cut at {cut}");
+        }
+        let print = TradeRow {
+            trade: TradeId {
+                epoch: 2,
+                sequence: 1_001,
+                ..trade
+            },
+            corrects: Some((correction, trade)),
+            time: time(6),
+            instrument: InstrumentId::new(4),
+            price,
+            quantity,
+            aggressor: None,
+            value: -63,
+        };
+        bytes.clear();
+        print.encode(&mut bytes);
+        assert_eq!(TradeRow::decode(&bytes), Ok(print));
+        assert_eq!(print.id(), trade);
+        // Behind the row of a trade: the code, then the id.
+        let whole = bytes.len() - 6;
+        assert_eq!(bytes[whole], code);
+        for cut in (0..bytes.len()).filter(|cut| *cut != whole) {
+            assert!(TradeRow::decode(&bytes[..cut]).is_err(), "cut at {cut}");
+        }
+    }
 }
 
 #[test]

@@ -133,6 +133,32 @@ pub enum ExecutionKind {
         /// What it charges (FIX 137), in the same; below zero it is a rebate.
         fee: i64,
     },
+    /// One side of a trade that was busted (FIX 150 = H) or corrected (FIX 150 = G).
+    Correction {
+        /// Which of them.
+        correction: Correction,
+        /// The trade (FIX 1003).
+        trade: TradeId,
+        /// The price (FIX 31): as it stands, or, of a bust, as it stood.
+        price: Price,
+        /// The quantity (FIX 32), likewise.
+        quantity: Quantity,
+        /// The part the order played.
+        liquidity: Liquidity,
+        /// What the trade is worth now, in minor units of the instrument's money.
+        value: i64,
+        /// What it charges now (FIX 137), in the same.
+        fee: i64,
+    },
+}
+
+/// What became of a trade that stood.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Correction {
+    /// It is void.
+    Bust,
+    /// It stands otherwise.
+    Correct,
 }
 
 /// One report about one order, complete.
@@ -173,6 +199,7 @@ impl ExecutionRow {
     pub fn trade_id(&self) -> Option<TradeId> {
         match self.kind {
             ExecutionKind::Report(_) => None,
+            ExecutionKind::Correction { trade, .. } => Some(trade),
             ExecutionKind::Trade { .. } => Some(TradeId {
                 shard: self.exec.shard,
                 epoch: self.exec.epoch,
@@ -180,6 +207,19 @@ impl ExecutionRow {
                 index: self.exec.index / 2,
             }),
         }
+    }
+
+    /// The id of the report of the trade that this corrects (FIX 19).
+    pub fn corrects(&self) -> Option<ExecId> {
+        let ExecutionKind::Correction { trade, .. } = self.kind else {
+            return None;
+        };
+        Some(ExecId {
+            shard: trade.shard,
+            epoch: trade.epoch,
+            sequence: trade.sequence,
+            index: trade.index * 2 + u32::from(self.side == Some(Side::Sell)),
+        })
     }
 
     /// The order's own `client_order_id`, when this answers a later command about it (FIX 41).
@@ -192,11 +232,13 @@ impl ExecutionRow {
     }
 }
 
-/// A public trade.
+/// A public trade, or what became of one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TradeRow {
-    /// Its id.
+    /// Its place in the history: the id of a trade; of a bust or correction where it was made.
     pub trade: TradeId,
+    /// The trade this speaks of, unless it is the trade itself.
+    pub corrects: Option<(Correction, TradeId)>,
     /// When the command was sequenced.
     pub time: Time,
     /// The instrument.
@@ -209,6 +251,13 @@ pub struct TradeRow {
     pub aggressor: Option<Side>,
     /// What it is worth, in minor units of the instrument's money.
     pub value: i64,
+}
+
+impl TradeRow {
+    /// The id of the trade it speaks of.
+    pub fn id(&self) -> TradeId {
+        self.corrects.map_or(self.trade, |(_, trade)| trade)
+    }
 }
 
 /// The first answer of a command that may be retried by its id.

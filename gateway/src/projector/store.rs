@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use engine::command::SetClearing;
-use engine::types::{AccountId, AssetId, ClientId, InstrumentId, ParticipantId, Sequence};
+use engine::types::{
+    AccountId, AssetId, ClientId, InstrumentId, ParticipantId, ReceiptId, Sequence,
+};
 use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{
     BlockBasedOptions, BoundColumnFamily, Cache, ColumnFamilyDescriptor, DBWithThreadMode,
@@ -19,6 +21,7 @@ use rocksdb::{
 
 use super::output::Rows;
 use super::postings::{ClearedAssets, PostingPlace, PostingRow};
+use super::receipts::ReceiptRow;
 use super::rows::{ExecutionRow, FirstRow, OrderRow, RowError, TradeRow};
 
 /// The version of the layout; another one is refused and rebuilt by hand.
@@ -55,13 +58,15 @@ pub enum Family {
     Postings,
     /// Instrument with clearing -> its money, its goods.
     Clearing,
+    /// Receipt, sequence, index -> [`ReceiptRow`].
+    Receipts,
     /// `layout`, `cursor`.
     Meta,
 }
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Orders,
         Self::OrdersByAccount,
         Self::OrdersByClientId,
@@ -73,6 +78,7 @@ impl Family {
         Self::Accounts,
         Self::Postings,
         Self::Clearing,
+        Self::Receipts,
         Self::Meta,
     ];
 
@@ -90,6 +96,7 @@ impl Family {
             Self::Accounts => "accounts",
             Self::Postings => "postings",
             Self::Clearing => "clearing",
+            Self::Receipts => "receipts",
             Self::Meta => "meta",
         }
     }
@@ -327,6 +334,18 @@ impl Store {
             .transpose()
     }
 
+    /// A trade, or what was told of one at this place, as written.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn trade(&self, sequence: u64, index: u32) -> Result<Option<TradeRow>, StoreError> {
+        let family = self.family(Family::Trades)?;
+        let value = self.db.get_pinned_cf(&family, key_64_32(sequence, index))?;
+        value
+            .map(|value| TradeRow::decode(&value).map_err(StoreError::row(Family::Trades)))
+            .transpose()
+    }
+
     /// An empty batch.
     ///
     /// # Errors
@@ -345,6 +364,7 @@ impl Store {
             accounts: self.family(Family::Accounts)?,
             postings: self.family(Family::Postings)?,
             clearing: self.family(Family::Clearing)?,
+            receipts: self.family(Family::Receipts)?,
             meta: self.family(Family::Meta)?,
             writes: WriteBatch::default(),
             bytes: Vec::new(),
@@ -396,6 +416,7 @@ pub struct Batch<'a> {
     accounts: Arc<BoundColumnFamily<'a>>,
     postings: Arc<BoundColumnFamily<'a>>,
     clearing: Arc<BoundColumnFamily<'a>>,
+    receipts: Arc<BoundColumnFamily<'a>>,
     meta: Arc<BoundColumnFamily<'a>>,
     writes: WriteBatch,
     bytes: Vec<u8>,
@@ -426,6 +447,10 @@ impl Rows for Batch<'_> {
 
     fn read_order(&mut self, sequence: u64) -> Result<Option<OrderRow>, StoreError> {
         self.store.order(sequence)
+    }
+
+    fn read_trade(&mut self, sequence: u64, index: u32) -> Result<Option<TradeRow>, StoreError> {
+        self.store.trade(sequence, index)
     }
 
     fn put_order(&mut self, row: &OrderRow) -> Result<(), StoreError> {
@@ -492,6 +517,15 @@ impl Rows for Batch<'_> {
         Ok(())
     }
 
+    fn put_receipt(&mut self, row: &ReceiptRow) -> Result<(), StoreError> {
+        self.encoded(|out| row.encode(out));
+        for receipt in row.receipts() {
+            let key = receipt_key(receipt, (row.sequence, row.index));
+            self.writes.put_cf(&self.receipts, key, &self.bytes);
+        }
+        Ok(())
+    }
+
     fn put_clearing(&mut self, set: &SetClearing) -> Result<(), StoreError> {
         let (money, goods) = (set.money.index(), set.goods.index());
         let assets = u64::from(money) << 32 | u64::from(goods);
@@ -544,6 +578,15 @@ pub(super) fn trade_key(instrument: InstrumentId, sequence: u64, index: u32) -> 
     let (front, back) = key.split_at_mut(4);
     front.copy_from_slice(&instrument.index().to_be_bytes());
     back.copy_from_slice(&key_64_32(sequence, index));
+    key
+}
+
+/// An act on a receipt, as a key.
+pub(super) fn receipt_key(receipt: ReceiptId, (sequence, index): (Sequence, u32)) -> [u8; 16] {
+    let mut key = [0; 16];
+    let (front, back) = key.split_at_mut(4);
+    front.copy_from_slice(&receipt.index().to_be_bytes());
+    back.copy_from_slice(&key_64_32(sequence.value(), index));
     key
 }
 

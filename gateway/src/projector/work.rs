@@ -6,8 +6,8 @@
 //! events (`orders`), the queue and its thread (`mod.rs`).
 
 use crossbeam::channel::Sender;
-use engine::command::{Body, Command, Identity, Sequenced, SetClearing};
-use engine::event::{CustodyStatus, Event};
+use engine::command::{Body, Command, Identity, Sequenced, SetClearing, SwitchCommand};
+use engine::event::{CorrectionEvent, CreditEvent, CustodyStatus, Event};
 use engine::runtime::Released;
 use engine::types::{NewOrder, ParticipantId, Sequence, Time};
 
@@ -71,14 +71,14 @@ impl Piece {
         let mut piece = None;
         let mut count = 0;
         for (command, _, events) in released.iter() {
-            let current = piece.get_or_insert_with(|| Self {
-                shard: released.shard,
-                epoch: released.epoch,
-                last: command.sequence,
-                steps: Vec::new(),
-                events: Vec::new(),
-                settled: None,
-            });
+            // A correction looks up what was written before it, so it begins a piece.
+            if corrects(events)
+                && let Some(before) = piece.take()
+            {
+                count = 0;
+                take(before);
+            }
+            let current = piece.get_or_insert_with(|| Self::begin(released, command));
             current.push(command, events);
             count += 1;
             if count == PIECE_COMMANDS_MAX {
@@ -91,6 +91,24 @@ impl Piece {
         if let Some(piece) = piece {
             take(piece);
         }
+    }
+
+    fn begin(released: &Released<'_>, command: &Sequenced<Command>) -> Self {
+        Self {
+            shard: released.shard,
+            epoch: released.epoch,
+            last: command.sequence,
+            steps: Vec::new(),
+            events: Vec::new(),
+            settled: None,
+        }
+    }
+
+    /// Whether it begins with a correction: what came before must be written first.
+    pub fn looks_back(&self) -> bool {
+        let first = self.steps.first().map_or(0, |step| step.end);
+        let events = self.events.get(..first).unwrap_or_default();
+        events.iter().any(|(_, event)| is_correction(event))
     }
 
     /// An empty piece after everything up to `last`, whose writing is told.
@@ -107,12 +125,19 @@ impl Piece {
 
     /// The last command that made a trade.
     pub fn last_trade(&self) -> Option<Sequence> {
-        self.last_with(|event| matches!(event, Event::Trade(_)))
+        self.last_with(is_print)
     }
 
     /// The last command that moved an amount.
     pub fn last_posting(&self) -> Option<Sequence> {
-        self.last_with(|event| matches!(event, Event::Trade(_) | Event::Custody(_)))
+        self.last_with(|event| {
+            let credit = matches!(event, Event::Credit(event) if moves(event));
+            credit
+                || matches!(
+                    event,
+                    Event::Trade(_) | Event::Custody(_) | Event::Receipt(_) | Event::Correction(_)
+                )
+        })
     }
 
     fn last_with(&self, wanted: impl Fn(&Event) -> bool) -> Option<Sequence> {
@@ -140,11 +165,41 @@ impl Piece {
     }
 }
 
+fn is_correction(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Correction(CorrectionEvent::Busted(_) | CorrectionEvent::Corrected(_))
+    )
+}
+
+fn corrects(events: &[Event]) -> bool {
+    events.iter().any(is_correction)
+}
+
+/// Whether the public tape tells of it.
+fn is_print(event: &Event) -> bool {
+    matches!(event, Event::Trade(_)) || is_correction(event)
+}
+
+/// Whether it moved an amount from one holder to another; collateral is only held.
+const fn moves(event: &CreditEvent) -> bool {
+    match event {
+        CreditEvent::Moved(_) | CreditEvent::Half(_) | CreditEvent::Transferred(_) => true,
+        CreditEvent::Collateral(_) => false,
+    }
+}
+
 fn is_history(event: &Event) -> bool {
     match event {
         // What is pending or was refused moved nothing.
         Event::Custody(report) => report.status == CustodyStatus::Executed,
-        Event::Report(_) | Event::Trade(_) | Event::MassCancel(_) | Event::Operation(_) => true,
+        Event::Report(_)
+        | Event::Trade(_)
+        | Event::Receipt(_)
+        | Event::MassCancel(_)
+        | Event::Operation(_)
+        | Event::Correction(_) => true,
+        Event::Credit(event) => moves(event),
         Event::Book(_)
         | Event::Indicative(_)
         | Event::Uncrossed(_)
@@ -154,8 +209,13 @@ fn is_history(event: &Event) -> bool {
         | Event::StatusChanged(_)
         | Event::ReferencePrice(_)
         | Event::DayRolled(_)
+        | Event::Standing(_)
+        | Event::Limits(_)
+        // What it frees was moved by the trades.
+        | Event::Settlement(_)
         | Event::EpochBegan(_)
-        | Event::Quarantined(_) => false,
+        | Event::Quarantined(_)
+        | Event::Switch(_) => false,
     }
 }
 
@@ -183,12 +243,20 @@ fn ask(body: &Body) -> Ask {
         | Body::Instruct(_)
         | Body::Acknowledge(_)
         | Body::CloseCustodyDate(_)
-        | Body::AcceptClock(_) => Ask::Operation,
+        | Body::Standing(_)
+        | Body::Limits(_)
+        | Body::Receipts(_)
+        | Body::Correction(_)
+        | Body::Credit(_)
+        | Body::Settlement(_)
+        | Body::AcceptClock(_)
+        | Body::Switch(SwitchCommand::SetKillSwitch(_)) => Ask::Operation,
         Body::OpenSession(_)
         | Body::Tick
         | Body::SessionsLost
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
-        | Body::Quarantine(_) => Ask::Silent,
+        | Body::Quarantine(_)
+        | Body::Switch(_) => Ask::Silent,
     }
 }

@@ -6,18 +6,23 @@
 
 use std::sync::Arc;
 
+use engine::command::{Half, Pledging};
 use proto::v1;
 use proto::v1::accounts_server::Accounts;
 use tonic::{Request, Response, Status};
 
 use super::balances;
+use super::credit;
 use super::operations::{Reported, change};
 use super::pages::page;
-use super::postings;
+use super::receipts;
+use super::settlement;
+use super::statements;
+use super::{parties, postings};
 use crate::directory::{AccountEntry, Tables};
 use crate::errors::{Failure, Kind};
 use crate::exchange::Exchange;
-use crate::from_proto::{Fields, Prefix};
+use crate::from_proto::{Collateral, Fields, HalfOf, Prefix};
 use crate::to_proto;
 
 /// The service.
@@ -115,15 +120,8 @@ impl Accounts for AccountsService {
         &self,
         request: Request<v1::GetParticipantRequest>,
     ) -> Result<Response<v1::Participant>, Status> {
-        let participant_id = request.into_inner().participant_id;
-        let tables = self.exchange.directory.read();
-        let kind = Kind::Participant;
-        let look = |tables: &Tables, name: &str| tables.participants.find(name);
-        let handle = find(&tables, "participant_id", &participant_id, kind, look)?;
-        Ok(Response::new(v1::Participant {
-            participant_id,
-            handle,
-        }))
+        let answer = parties::get_participant(&self.exchange, request.into_inner()).await?;
+        Ok(Response::new(answer))
     }
 
     async fn get_beneficial_owner(
@@ -145,6 +143,22 @@ impl Accounts for AccountsService {
             beneficial_owner_id,
             handle,
         }))
+    }
+
+    async fn get_standing(
+        &self,
+        request: Request<v1::GetStandingRequest>,
+    ) -> Result<Response<v1::GetStandingResponse>, Status> {
+        let answer = parties::get_standing(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn get_risk_limits(
+        &self,
+        request: Request<v1::GetRiskLimitsRequest>,
+    ) -> Result<Response<v1::GetRiskLimitsResponse>, Status> {
+        let answer = parties::get_risk_limits(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
     }
 
     async fn instruct(&self, request: Request<v1::InstructRequest>) -> Reported {
@@ -218,6 +232,22 @@ impl Accounts for AccountsService {
         Ok(Response::new(answer))
     }
 
+    async fn get_settlement(
+        &self,
+        request: Request<v1::GetSettlementRequest>,
+    ) -> Result<Response<v1::GetSettlementResponse>, Status> {
+        let answer = settlement::settlement(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn list_unsettled(
+        &self,
+        request: Request<v1::ListUnsettledRequest>,
+    ) -> Result<Response<v1::ListUnsettledResponse>, Status> {
+        let answer = settlement::unsettled(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
     async fn list_positions(
         &self,
         request: Request<v1::ListPositionsRequest>,
@@ -242,5 +272,126 @@ impl Accounts for AccountsService {
     ) -> Result<Response<Self::StreamPostingsStream>, Status> {
         let stream = postings::stream(&self.exchange, request.get_ref()).await?;
         Ok(Response::new(stream))
+    }
+
+    async fn register_receipt(&self, request: Request<v1::RegisterReceiptRequest>) -> Reported {
+        Ok(change(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn draw_receipt(&self, request: Request<v1::DrawReceiptRequest>) -> Reported {
+        Ok(change(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn encumber_receipt(&self, request: Request<v1::EncumberReceiptRequest>) -> Reported {
+        Ok(change(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn lift_receipt(&self, request: Request<v1::LiftReceiptRequest>) -> Reported {
+        Ok(change(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn split_receipt(&self, request: Request<v1::SplitReceiptRequest>) -> Reported {
+        Ok(change(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn merge_receipts(&self, request: Request<v1::MergeReceiptsRequest>) -> Reported {
+        Ok(change(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn transfer_receipt(&self, request: Request<v1::TransferReceiptRequest>) -> Reported {
+        Ok(change(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn cancel_receipt(&self, request: Request<v1::CancelReceiptRequest>) -> Reported {
+        Ok(change(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn pool_receipt(&self, request: Request<v1::PoolReceiptRequest>) -> Reported {
+        Ok(change(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn get_receipt(
+        &self,
+        request: Request<v1::GetReceiptRequest>,
+    ) -> Result<Response<v1::GetReceiptResponse>, Status> {
+        let answer = receipts::get(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn list_receipts(
+        &self,
+        request: Request<v1::ListReceiptsRequest>,
+    ) -> Result<Response<v1::ListReceiptsResponse>, Status> {
+        let answer = receipts::list(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn list_receipt_acts(
+        &self,
+        request: Request<v1::ListReceiptActsRequest>,
+    ) -> Result<Response<v1::ListReceiptActsResponse>, Status> {
+        let answer = receipts::acts(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn pledge_collateral(&self, request: Request<v1::CollateralRequest>) -> Reported {
+        self.collateral(request.get_ref(), Pledging::Pledge).await
+    }
+
+    async fn release_collateral(&self, request: Request<v1::CollateralRequest>) -> Reported {
+        self.collateral(request.get_ref(), Pledging::Release).await
+    }
+
+    async fn transfer_out(&self, request: Request<v1::TransferHalfRequest>) -> Reported {
+        self.half(request.get_ref(), Half::Out).await
+    }
+
+    async fn transfer_in(&self, request: Request<v1::TransferHalfRequest>) -> Reported {
+        self.half(request.get_ref(), Half::In).await
+    }
+
+    async fn transfer(&self, request: Request<v1::TransferRequest>) -> Reported {
+        Ok(change(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn get_credit(
+        &self,
+        request: Request<v1::GetCreditRequest>,
+    ) -> Result<Response<v1::GetCreditResponse>, Status> {
+        let answer = credit::credit(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn list_holds(
+        &self,
+        request: Request<v1::ListHoldsRequest>,
+    ) -> Result<Response<v1::ListHoldsResponse>, Status> {
+        let answer = credit::holds(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn get_statement(
+        &self,
+        request: Request<v1::GetStatementRequest>,
+    ) -> Result<Response<v1::GetStatementResponse>, Status> {
+        let answer = statements::statement(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+}
+
+impl AccountsService {
+    async fn collateral(&self, request: &v1::CollateralRequest, pledging: Pledging) -> Reported {
+        let asked = Collateral { request, pledging };
+        Ok(change(&self.exchange, &asked).await?)
+    }
+
+    async fn half(&self, request: &v1::TransferHalfRequest, half: Half) -> Reported {
+        let shard = self.exchange.handle.status().shard;
+        let asked = HalfOf {
+            request,
+            half,
+            shard,
+        };
+        Ok(change(&self.exchange, &asked).await?)
     }
 }

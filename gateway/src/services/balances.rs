@@ -6,7 +6,7 @@
 
 use engine::clearing::{Holder, Instruction};
 use engine::engine::Engine;
-use engine::types::{AccountId, AssetId, CustodianId, InstrumentId, Sequence, VenueId};
+use engine::types::{AccountId, AssetId, CustodianId, InstrumentId, Sequence, ShardId, VenueId};
 use proto::v1;
 
 use super::executions::{account, instrument};
@@ -22,14 +22,14 @@ use crate::to_proto;
 const INSTRUCTIONS_SCANNED_MAX: usize = SIZE_MAX as usize;
 
 /// Some of a list, and where the next page begins.
-struct Seen<T, N> {
-    entries: Vec<T>,
-    next: Option<N>,
+pub(super) struct Seen<T, N> {
+    pub(super) entries: Vec<T>,
+    pub(super) next: Option<N>,
 }
 
 impl<T, N> Seen<T, N> {
     /// At most `limit` entries of a list, each with where it stands.
-    fn of(list: impl Iterator<Item = (N, T)>, limit: usize) -> Self {
+    pub(super) fn of(list: impl Iterator<Item = (N, T)>, limit: usize) -> Self {
         let mut entries = Vec::with_capacity(limit);
         for (place, entry) in list {
             if entries.len() == limit {
@@ -43,7 +43,7 @@ impl<T, N> Seen<T, N> {
     }
 }
 
-fn wrong_token() -> Failure {
+pub(super) fn wrong_token() -> Failure {
     Failure::field(
         "page_token",
         "is no token of this list; copy next_page_token",
@@ -51,7 +51,7 @@ fn wrong_token() -> Failure {
 }
 
 /// The number a token is, if one is given.
-fn number<T: std::str::FromStr>(token: &str) -> Result<Option<T>, Failure> {
+pub(super) fn number<T: std::str::FromStr>(token: &str) -> Result<Option<T>, Failure> {
     if token.is_empty() {
         return Ok(None);
     }
@@ -63,7 +63,7 @@ fn token<T: ToString>(next: Option<T>) -> String {
 }
 
 /// Who is charged for a look at an account.
-fn payer(tables: &Tables, account: AccountId) -> Payer {
+pub(super) fn payer(tables: &Tables, account: AccountId) -> Payer {
     tables
         .account(account)
         .map_or(Payer::Reader, |entry| Payer::Participant(entry.participant))
@@ -85,24 +85,35 @@ pub async fn balances(
         (account, payer(&tables, account))
     };
     let (sequence, seen) = look(exchange, payer, move |engine| {
-        let positions = engine.clearing().ledger().of_account_from(account, from);
-        Seen::of(
-            positions.map(|(number, position)| (number, *position)),
-            limit,
-        )
+        let clearing = engine.clearing();
+        let positions = clearing.ledger().of_account_from(account, from);
+        let with_owed = positions.map(|(number, position)| {
+            let owed = clearing.owed(account, position.asset());
+            let unsettled = clearing.unsettled_of(account, position.asset());
+            (number, (*position, owed, unsettled))
+        });
+        Seen::of(with_owed, limit)
     })
     .await?;
     let tables = exchange.directory.read();
-    let balances = seen.entries.iter().filter_map(|position| {
-        let asset = tables.asset(position.asset())?;
-        Some(v1::Balance {
-            asset_id: asset.name.as_str().to_owned(),
-            available: to_proto::amount_text(asset, position.available),
-            held: to_proto::amount_text(asset, position.held),
-            balance: to_proto::amount_text(asset, position.balance()),
-            demonstration: to_proto::asset_is_demonstration(asset),
-        })
-    });
+    let balances = seen
+        .entries
+        .iter()
+        .filter_map(|(position, owed, unsettled)| {
+            let asset = tables.asset(position.asset())?;
+            Some(v1::Balance {
+                asset_id: asset.name.as_str().to_owned(),
+                available: to_proto::amount_text(asset, position.available),
+                held: to_proto::amount_text(asset, position.held),
+                balance: to_proto::amount_text(asset, position.balance()),
+                unsettled: to_proto::amount_text(asset, *unsettled),
+                demonstration: to_proto::asset_is_demonstration(asset),
+                owed: match owed {
+                    0 => String::new(),
+                    owed => to_proto::amount_text(asset, *owed),
+                },
+            })
+        });
     Ok(v1::GetBalancesResponse {
         balances: balances.collect(),
         engine_sequence: sequence.value(),
@@ -196,7 +207,11 @@ pub async fn clearing(
     })
 }
 
-fn cleared(tables: &Tables, name: &str) -> Result<(InstrumentId, VenueId, ClearedEntry), Failure> {
+/// The instrument, its venue and its clearing.
+pub(super) fn cleared(
+    tables: &Tables,
+    name: &str,
+) -> Result<(InstrumentId, VenueId, ClearedEntry), Failure> {
     let id = instrument(tables, name)?;
     let cleared = tables.cleared.get(&id).copied();
     let venue = tables.instrument(id).map(|entry| entry.venue);
@@ -205,7 +220,7 @@ fn cleared(tables: &Tables, name: &str) -> Result<(InstrumentId, VenueId, Cleare
     Ok((id, venue, cleared))
 }
 
-/// What venues and custodians have, in order of holder and asset.
+/// What venues and custodians have and what accounts owe, in order of holder and asset.
 ///
 /// # Errors
 /// As [`balances`].
@@ -243,38 +258,61 @@ pub async fn positions(
     })
 }
 
-/// Which holders are wanted; venues come before custodians.
+/// Which holders are wanted, from the first of them on; the kinds come one after the other.
 #[derive(Clone, Copy)]
 enum Wanted {
-    Venues,
-    FromThere,
+    All,
+    Only(v1::HolderKind),
 }
 
 impl Wanted {
-    const fn takes(self, holder: Holder) -> bool {
+    fn takes(self, holder: Holder) -> bool {
         match self {
-            Self::Venues => matches!(holder, Holder::Venue(_)),
-            Self::FromThere => true,
+            Self::All => true,
+            Self::Only(kind) => kind_of(holder) == kind,
         }
+    }
+}
+
+const fn kind_of(holder: Holder) -> v1::HolderKind {
+    match holder {
+        Holder::Account(_) => v1::HolderKind::Unspecified,
+        Holder::Venue(_) => v1::HolderKind::Venue,
+        Holder::Custodian(_) => v1::HolderKind::Custodian,
+        Holder::Receivable(_) => v1::HolderKind::Receivable,
+        Holder::Credit(_) => v1::HolderKind::Credit,
+        Holder::Transit(_) => v1::HolderKind::Transit,
     }
 }
 
 type OtherPlace = (Holder, AssetId);
 
-const FIRST_VENUE: OtherPlace = (Holder::Venue(VenueId::new(0)), AssetId::new(0));
-const FIRST_CUSTODIAN: OtherPlace = (Holder::Custodian(CustodianId::new(0)), AssetId::new(0));
+const FIRST_ASSET: AssetId = AssetId::new(0);
+const FIRST_VENUE: OtherPlace = (Holder::Venue(VenueId::new(0)), FIRST_ASSET);
+const FIRST_CUSTODIAN: OtherPlace = (Holder::Custodian(CustodianId::new(0)), FIRST_ASSET);
+const FIRST_CREDIT: OtherPlace = (Holder::Credit(AccountId::new(0)), FIRST_ASSET);
+const FIRST_DEBT: OtherPlace = (Holder::Receivable(AccountId::new(0)), FIRST_ASSET);
+const FIRST_TRANSIT: OtherPlace = (Holder::Transit(ShardId::new(0)), FIRST_ASSET);
 
 /// Where the holders of a kind begin.
 fn holders(kind: i32) -> Result<(OtherPlace, Wanted), Failure> {
-    match v1::HolderKind::try_from(kind) {
-        Ok(v1::HolderKind::Unspecified) => Ok((FIRST_VENUE, Wanted::FromThere)),
-        Ok(v1::HolderKind::Venue) => Ok((FIRST_VENUE, Wanted::Venues)),
-        Ok(v1::HolderKind::Custodian) => Ok((FIRST_CUSTODIAN, Wanted::FromThere)),
+    let known = v1::HolderKind::try_from(kind);
+    let first = match known {
+        Ok(v1::HolderKind::Unspecified) => return Ok((FIRST_VENUE, Wanted::All)),
+        Ok(v1::HolderKind::Venue) => FIRST_VENUE,
+        Ok(v1::HolderKind::Custodian) => FIRST_CUSTODIAN,
+        Ok(v1::HolderKind::Receivable) => FIRST_DEBT,
+        Ok(v1::HolderKind::Credit) => FIRST_CREDIT,
+        Ok(v1::HolderKind::Transit) => FIRST_TRANSIT,
         Err(_) => {
-            let right = format!("{kind} is no kind of holder; 0 (both), 1 (VENUE), 2 (CUSTODIAN)");
-            Err(Failure::field("holder_kind", right))
+            let right = format!(
+                "{kind} is no kind of holder; 0 (all), 1 (VENUE), 2 (CUSTODIAN), 3 (RECEIVABLE), 4 \
+                 (CREDIT), 5 (TRANSIT)"
+            );
+            return Err(Failure::field("holder_kind", right));
         }
-    }
+    };
+    Ok((first, Wanted::Only(kind_of(first.0))))
 }
 
 /// A token: the kind's letter, the holder's handle, the asset's.
@@ -283,6 +321,9 @@ fn place_text((holder, asset): OtherPlace) -> String {
         Holder::Account(account) => ('a', account.index()),
         Holder::Venue(venue) => ('v', venue.index()),
         Holder::Custodian(custodian) => ('c', custodian.index()),
+        Holder::Receivable(account) => ('r', account.index()),
+        Holder::Credit(account) => ('l', account.index()),
+        Holder::Transit(shard) => ('t', shard.index()),
     };
     format!("{kind}-{handle}-{}", asset.index())
 }
@@ -294,6 +335,9 @@ fn place(token: &str) -> Option<OtherPlace> {
     let holder = match kind {
         "v" => Holder::Venue(VenueId::new(handle)),
         "c" => Holder::Custodian(CustodianId::new(handle)),
+        "r" => Holder::Receivable(AccountId::new(handle)),
+        "l" => Holder::Credit(AccountId::new(handle)),
+        "t" => Holder::Transit(ShardId::new(handle)),
         _ => return None,
     };
     let end = parts.next().is_none();
@@ -301,21 +345,18 @@ fn place(token: &str) -> Option<OtherPlace> {
 }
 
 fn holder(tables: &Tables, holder: Holder) -> (v1::HolderKind, String) {
-    match holder {
-        Holder::Account(account) => (
-            v1::HolderKind::Unspecified,
-            to_proto::account_name(tables, account),
-        ),
+    let name = match holder {
+        Holder::Account(account) | Holder::Receivable(account) | Holder::Credit(account) => {
+            to_proto::account_name(tables, account)
+        }
         Holder::Venue(venue) => {
             let venue = tables.venue(venue);
-            let name = venue.map_or_else(String::new, |venue| venue.name.as_str().to_owned());
-            (v1::HolderKind::Venue, name)
+            venue.map_or_else(String::new, |venue| venue.name.as_str().to_owned())
         }
-        Holder::Custodian(custodian) => (
-            v1::HolderKind::Custodian,
-            to_proto::custodian_name(tables, custodian),
-        ),
-    }
+        Holder::Custodian(custodian) => to_proto::custodian_name(tables, custodian),
+        Holder::Transit(shard) => shard.index().to_string(),
+    };
+    (kind_of(holder), name)
 }
 
 #[cfg(test)]
@@ -327,7 +368,10 @@ mod tests {
         for there in [
             FIRST_VENUE,
             FIRST_CUSTODIAN,
+            FIRST_DEBT,
             (Holder::Custodian(CustodianId::new(7)), AssetId::new(41)),
+            (Holder::Credit(AccountId::new(3)), AssetId::new(2)),
+            (Holder::Transit(ShardId::new(1)), AssetId::new(0)),
         ] {
             assert_eq!(place(&place_text(there)), Some(there));
         }

@@ -11,13 +11,13 @@ use std::sync::Arc;
 
 use engine::types::{AccountId, InstrumentId, ParticipantId, Sequence};
 use proto::v1;
-use tokio::sync::{OwnedSemaphorePermit, watch};
-use tokio::time::Instant;
+use tokio::sync::watch;
 use tonic::{Response, Status};
 
 use super::accounts::find;
+use super::follow::{Piece, Source, Speak, Then, follow};
 use super::pages;
-use super::streams::{self, Cut, Reader, SILENCE_MAX, Writer};
+use super::streams::{self, Reader};
 use crate::directory::Tables;
 use crate::errors::{Failure, Kind};
 use crate::exchange::Exchange;
@@ -128,16 +128,13 @@ pub async fn stream_executions(
     let busy = Failure::Busy("as many streams of reports are open as may be");
     let place = history.stream_place().ok_or(busy.clone())?;
     let told = history.follow(owner).map_err(|_| busy)?;
-    let (writer, reader) = streams::stream();
     let follower = Follower {
         exchange: Arc::clone(exchange),
         owner,
         next: request.from_sequence.max(1),
         told,
-        _place: place,
     };
-    tokio::spawn(follower.run(writer));
-    Ok(Response::new(reader))
+    Ok(Response::new(follow(exchange, follower, place)))
 }
 
 /// One stream of reports.
@@ -147,7 +144,6 @@ struct Follower {
     /// The counter of the next report.
     next: u64,
     told: watch::Receiver<u64>,
-    _place: OwnedSemaphorePermit,
 }
 
 /// What was read at once.
@@ -158,52 +154,37 @@ struct Batch {
     caught_up: bool,
 }
 
-impl Follower {
-    async fn run(mut self, writer: Writer<v1::StreamExecutionsResponse>) {
-        let mut shutdown = self.exchange.shutdown.clone();
-        let ended = tokio::select! {
-            ended = self.follow(&writer) => ended,
-            () = writer.gone() => return,
-            () = streams::stopping(&mut shutdown) => streams::stopped(),
+impl Source for Follower {
+    type Message = v1::StreamExecutionsResponse;
+
+    fn place(&self) -> (&'static str, String) {
+        ("from_sequence", self.next.to_string())
+    }
+
+    fn look(&mut self) {
+        self.told.mark_unchanged();
+    }
+
+    async fn read(&mut self, speak: Speak) -> Result<Piece<Self::Message>, Status> {
+        let batch = self.batch().await?;
+        let news = !batch.rows.is_empty() || speak == Speak::Always;
+        let message = news.then(|| self.message(&batch));
+        self.next += batch.rows.len() as u64;
+        let then = if !batch.caught_up && !batch.rows.is_empty() {
+            Then::Read
+        } else {
+            Then::Wait
         };
-        writer.end(ended);
+        Ok(Piece { message, then })
     }
 
-    /// Sends what there is, and what comes, until something ends it.
-    async fn follow(&mut self, writer: &Writer<v1::StreamExecutionsResponse>) -> Status {
-        let mut silent_since = None;
-        let mut taken = self.next;
-        loop {
-            // Nothing is read for a consumer that has not taken what was read before.
-            match writer.room().await {
-                Ok(()) => taken = self.next,
-                Err(Cut::Stalled) => return streams::stalled("from_sequence", &taken.to_string()),
-                Err(Cut::Gone) => return streams::stopped(),
-            }
-            // Seen before the rows are read: what is written in between wakes again.
-            self.told.mark_unchanged();
-            let batch = match self.read().await {
-                Ok(batch) => batch,
-                Err(status) => return status,
-            };
-            let silent = silent_since.is_some_and(|since: Instant| since.elapsed() < SILENCE_MAX);
-            if !batch.rows.is_empty() || !silent {
-                writer.put(self.message(&batch));
-                self.next += batch.rows.len() as u64;
-                silent_since = Some(Instant::now());
-            }
-            if !batch.caught_up && !batch.rows.is_empty() {
-                continue;
-            }
-            let due = silent_since.map_or_else(Instant::now, |since| since + SILENCE_MAX);
-            tokio::select! {
-                _ = self.told.changed() => {}
-                () = tokio::time::sleep_until(due) => silent_since = None,
-            }
-        }
+    async fn more(&mut self) {
+        let _ = self.told.changed().await;
     }
+}
 
-    async fn read(&self) -> Result<Batch, Status> {
+impl Follower {
+    async fn batch(&self) -> Result<Batch, Status> {
         let history = &self.exchange.history;
         let fed = history.fed();
         let progress = history.progress();

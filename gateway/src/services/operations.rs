@@ -6,17 +6,22 @@
 
 use std::sync::Arc;
 
-use engine::command::{Body, Command, Demonstration};
-use engine::types::{PrincipalId, Sequence};
+use engine::command::{
+    Body, Command, CreditCommand, Demonstration, KillScope, LimitsCommand, ReceiptCommand,
+    RiskScope, SetKillSwitch, SettlementCommand, StandingCommand, SwitchCommand,
+};
+use engine::types::{CustodianId, PrincipalId, Sequence};
 use proto::v1;
 use proto::v1::operations_server::Operations;
 use tonic::{Request, Response, Status};
 
 use super::accounts::find;
 use super::answers::{Answered, Question};
+use super::corrections;
 use super::pages::page;
-use super::standing;
+use super::{standing, switches};
 use crate::admission::Payer;
+use crate::directory::Tables;
 use crate::errors::{Failure, Kind};
 use crate::exchange::Exchange;
 use crate::from_proto::{self, Operation};
@@ -91,12 +96,72 @@ impl Operations for OperationsService {
         Ok(self.change(request.get_ref()).await?)
     }
 
+    async fn set_settlement(&self, request: Request<v1::SetSettlementRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
     async fn set_fees(&self, request: Request<v1::SetFeesRequest>) -> Reported {
         Ok(self.change(request.get_ref()).await?)
     }
 
     async fn set_tier(&self, request: Request<v1::SetTierRequest>) -> Reported {
         Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_standing(&self, request: Request<v1::SetStandingRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_roles(&self, request: Request<v1::SetRolesRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_access(&self, request: Request<v1::SetAccessRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_registration(&self, request: Request<v1::SetRegistrationRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_risk_limits(&self, request: Request<v1::SetRiskLimitsRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn bust_trade(&self, request: Request<v1::BustTradeRequest>) -> Reported {
+        Ok(corrections::bust(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn correct_trade(&self, request: Request<v1::CorrectTradeRequest>) -> Reported {
+        Ok(corrections::correct(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn set_credit_line(&self, request: Request<v1::SetCreditLineRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_credit_score(&self, request: Request<v1::SetCreditScoreRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_haircut(&self, request: Request<v1::SetHaircutRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_kill_switch(
+        &self,
+        request: Request<v1::SetKillSwitchRequest>,
+    ) -> Result<Response<v1::SetKillSwitchResponse>, Status> {
+        let answer = switches::set(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn list_kill_switches(
+        &self,
+        request: Request<v1::ListKillSwitchesRequest>,
+    ) -> Result<Response<v1::ListKillSwitchesResponse>, Status> {
+        let answer = switches::list(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
     }
 
     async fn accept_clock(&self, request: Request<v1::AcceptClockRequest>) -> Reported {
@@ -200,7 +265,11 @@ pub(super) async fn change(
     Ok(Response::new(submit(exchange, command).await?))
 }
 
-fn decode(exchange: &Exchange, request: &impl Operation) -> Result<Command, Failure> {
+/// The command a change asks for.
+///
+/// # Errors
+/// Malformed fields; something named that does not exist.
+pub(super) fn decode(exchange: &Exchange, request: &impl Operation) -> Result<Command, Failure> {
     from_proto::operation(request, &exchange.directory.read(), PrincipalId::LOCAL)
 }
 
@@ -242,6 +311,26 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         Body::SetFees(set) => of_venue(set.venue),
         Body::Instruct(instruct) => of_custodian(instruct.custodian),
         Body::CloseCustodyDate(close) => of_custodian(close.custodian),
+        Body::Standing(StandingCommand::SetRoles(set)) => of_venue(set.venue),
+        Body::Standing(StandingCommand::SetAccess(set)) => of_venue(set.venue),
+        Body::Limits(LimitsCommand::SetRiskLimits(set)) => match set.scope {
+            RiskScope::Venue(venue) => of_venue(venue),
+            RiskScope::Participant(_) | RiskScope::Account(_) => tables.all_demonstration(),
+        },
+        Body::Receipts(act) => match warehouse(act) {
+            Some(warehouse) => of_custodian(warehouse),
+            // The directory knows no receipts.
+            None => tables.all_demonstration(),
+        },
+        Body::Credit(credit) => of_credit(&tables, credit),
+        Body::Settlement(command) => {
+            let SettlementCommand::Set(set) = command.as_ref();
+            tables.is_demonstration(set.instrument)
+        }
+        Body::Switch(SwitchCommand::SetKillSwitch(SetKillSwitch {
+            scope: KillScope::Venue(venue),
+            ..
+        })) => of_venue(*venue),
         // A demonstration's custodian leaves nothing to be acknowledged.
         Body::Acknowledge(_) => false,
         Body::NewOrder(_)
@@ -255,12 +344,15 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         | Body::SetCalendar(_)
         | Body::SetLimits(_)
         | Body::SetTier(_)
+        | Body::Standing(StandingCommand::SetStanding(_) | StandingCommand::SetRegistration(_))
+        | Body::Correction(_)
         | Body::AcceptClock(_)
         | Body::Tick
         | Body::SessionsLost
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
-        | Body::Quarantine(_) => tables.all_demonstration(),
+        | Body::Quarantine(_)
+        | Body::Switch(_) => tables.all_demonstration(),
     };
     let hash = if let Body::SetCalendar(calendar) = body {
         from_proto::calendar_hash(calendar)
@@ -268,4 +360,33 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         String::new()
     };
     (demonstration, hash)
+}
+
+/// Who keeps the goods, where the act says so.
+const fn warehouse(act: &ReceiptCommand) -> Option<CustodianId> {
+    match act {
+        ReceiptCommand::Register(issue) | ReceiptCommand::Draw(issue) => Some(issue.warehouse),
+        ReceiptCommand::Encumber(_)
+        | ReceiptCommand::Lift(_)
+        | ReceiptCommand::Split(_)
+        | ReceiptCommand::Merge(_)
+        | ReceiptCommand::Transfer(_)
+        | ReceiptCommand::Cancel(_)
+        | ReceiptCommand::Pool(_) => None,
+    }
+}
+
+/// Whether a change of credit is about a demonstration's asset.
+fn of_credit(tables: &Tables, command: &CreditCommand) -> bool {
+    let asset = match command {
+        CreditCommand::SetLine(set) => set.asset,
+        CreditCommand::SetScore(set) => set.asset,
+        CreditCommand::SetHaircut(set) => set.money,
+        CreditCommand::MoveCollateral(one) => one.money,
+        CreditCommand::Half(one) => one.asset,
+        CreditCommand::Transfer(one) => one.asset,
+    };
+    tables
+        .asset(asset)
+        .is_some_and(to_proto::asset_is_demonstration)
 }

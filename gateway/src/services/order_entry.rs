@@ -18,7 +18,7 @@ use proto::v1::order_entry_server::OrderEntry;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::answers::{Answered, Question};
-use super::executions;
+use super::{executions, switches};
 use crate::admission::Payer;
 use crate::errors::{Failure, Kind};
 use crate::exchange::Exchange;
@@ -116,6 +116,30 @@ impl OrderEntry for OrderEntryService {
         request: Request<v1::ListOrdersRequest>,
     ) -> Result<Response<v1::ListOrdersResponse>, Status> {
         executions::list_orders(&self.exchange, request.get_ref()).await
+    }
+
+    async fn arm_dead_man_switch(
+        &self,
+        request: Request<v1::ArmDeadManSwitchRequest>,
+    ) -> Result<Response<v1::SessionStanding>, Status> {
+        let armed = switches::arm(&self.exchange, PRINCIPAL, request.get_ref()).await?;
+        Ok(Response::new(armed))
+    }
+
+    async fn set_disconnect_policy(
+        &self,
+        request: Request<v1::SetDisconnectPolicyRequest>,
+    ) -> Result<Response<v1::SessionStanding>, Status> {
+        let set = switches::set_policy(&self.exchange, PRINCIPAL, request.get_ref()).await?;
+        Ok(Response::new(set))
+    }
+
+    async fn get_session(
+        &self,
+        request: Request<v1::GetSessionRequest>,
+    ) -> Result<Response<v1::SessionStanding>, Status> {
+        let session = switches::get_session(&self.exchange, PRINCIPAL, request.get_ref()).await?;
+        Ok(Response::new(session))
     }
 
     type StreamExecutionsStream = executions::ExecutionsStream;

@@ -8,19 +8,19 @@ use std::sync::Arc;
 
 use engine::types::{AccountId, AssetId, Sequence, Time};
 use proto::v1;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::Instant;
+use tokio::sync::watch;
 use tonic::Status;
 
 use super::executions::{account, read};
+use super::follow::{Piece, Source, Speak, Then, follow};
 use super::pages;
-use super::streams::{self, Cut, Reader, SILENCE_MAX, Writer};
+use super::streams::Reader;
 use crate::directory::Tables;
 use crate::errors::Failure;
 use crate::exchange::Exchange;
 use crate::from_proto::{self, Fields, Prefix};
 use crate::projector::postings::{PostingPlace, PostingRow};
-use crate::projector::{Ending, PostingsPage, PostingsQuery};
+use crate::projector::{Ending, PostingsPage, PostingsQuery, Progress};
 use crate::to_proto;
 
 /// The most postings of one message.
@@ -96,15 +96,16 @@ pub async fn stream(
     exchange.history.catch_up().await?;
     let busy = Failure::Busy("as many streams of postings, trades and reports are open as may be");
     let place = exchange.history.stream_place().ok_or(busy)?;
-    let (writer, reader) = streams::stream();
+    let progress = exchange.history.watch();
     let follower = Follower {
         exchange: Arc::clone(exchange),
         account,
         sent: after,
-        _place: place,
+        fed: exchange.history.fed(),
+        seen: exchange.history.progress(),
+        progress,
     };
-    tokio::spawn(follower.run(writer));
-    Ok(reader)
+    Ok(follow(exchange, follower, place))
 }
 
 /// One stream of postings.
@@ -113,67 +114,50 @@ struct Follower {
     account: AccountId,
     /// The last one sent, or told by the consumer.
     sent: Option<PostingPlace>,
-    _place: OwnedSemaphorePermit,
+    /// How far the projector had been fed at the last look.
+    fed: Sequence,
+    /// How far it was then.
+    seen: Progress,
+    progress: watch::Receiver<Progress>,
+}
+
+impl Source for Follower {
+    type Message = v1::StreamPostingsResponse;
+
+    fn place(&self) -> (&'static str, String) {
+        let after = self.sent.map(to_proto::posting_place_text);
+        ("after_position", after.unwrap_or_default())
+    }
+
+    fn look(&mut self) {
+        self.fed = self.exchange.history.fed();
+        self.seen = *self.progress.borrow_and_update();
+    }
+
+    async fn read(&mut self, speak: Speak) -> Result<Piece<Self::Message>, Status> {
+        let page = self.page().await?;
+        let news = !page.postings.is_empty() || speak == Speak::Always;
+        let message = news.then(|| self.message(&page));
+        self.sent = page.postings.last().map(|row| row.place).or(self.sent);
+        let then = if page.next.is_some() {
+            Then::Read
+        } else if self.seen.ending == Ending::Running {
+            Then::Wait
+        } else {
+            Then::End
+        };
+        Ok(Piece { message, then })
+    }
+
+    async fn more(&mut self) {
+        let seen = self.seen;
+        let goes_on = |now: &Progress| now.posted > seen.posted || now.ending != Ending::Running;
+        let _ = self.progress.wait_for(goes_on).await;
+    }
 }
 
 impl Follower {
-    async fn run(mut self, writer: Writer<v1::StreamPostingsResponse>) {
-        let mut shutdown = self.exchange.shutdown.clone();
-        let ended = tokio::select! {
-            ended = self.follow(&writer) => ended,
-            () = writer.gone() => return,
-            () = streams::stopping(&mut shutdown) => streams::stopped(),
-        };
-        writer.end(ended);
-    }
-
-    async fn follow(&mut self, writer: &Writer<v1::StreamPostingsResponse>) -> Status {
-        let history = self.exchange.history.clone();
-        let mut progress = history.watch();
-        let mut silent_since = None;
-        let mut taken = self.sent;
-        loop {
-            // Nothing is read for a consumer that has not taken what was read before.
-            match writer.room().await {
-                Ok(()) => taken = self.sent,
-                Err(Cut::Gone) => return streams::stopped(),
-                Err(Cut::Stalled) => {
-                    let after = taken.map_or_else(String::new, to_proto::posting_place_text);
-                    return streams::stalled("after_position", &after);
-                }
-            }
-            let fed = history.fed();
-            // Seen before the rows are read: what is written in between wakes again.
-            let seen = *progress.borrow_and_update();
-            let page = match self.read().await {
-                Ok(page) => page,
-                Err(status) => return status,
-            };
-            let silent = silent_since.is_some_and(|since: Instant| since.elapsed() < SILENCE_MAX);
-            if !page.postings.is_empty() || !silent {
-                let level = page.next.is_none() && seen.projected >= fed;
-                writer.put(self.message(&page, seen.projected, level));
-                silent_since = Some(Instant::now());
-            }
-            self.sent = page.postings.last().map(|row| row.place).or(self.sent);
-            if page.next.is_some() {
-                continue;
-            }
-            if seen.ending != Ending::Running {
-                return streams::stopped();
-            }
-            let due = silent_since.map_or_else(Instant::now, |since| since + SILENCE_MAX);
-            let goes_on = |now: &crate::projector::Progress| {
-                now.posted > seen.posted || now.ending != Ending::Running
-            };
-            tokio::select! {
-                _ = progress.wait_for(goes_on) => {}
-                () = tokio::time::sleep_until(due) => silent_since = None,
-            }
-        }
-    }
-
-    async fn read(&self) -> Result<PostingsPage, Status> {
+    async fn page(&self) -> Result<PostingsPage, Status> {
         let query = PostingsQuery {
             account: self.account,
             asset: None,
@@ -187,22 +171,18 @@ impl Follower {
         .await
     }
 
-    fn message(
-        &self,
-        page: &PostingsPage,
-        projected: Sequence,
-        caught_up: bool,
-    ) -> v1::StreamPostingsResponse {
+    fn message(&self, page: &PostingsPage) -> v1::StreamPostingsResponse {
         // Of the command to go on with some postings may have been sent, not all.
         let before_next = page
             .next
             .map(|next| Sequence::new(next.sequence.value().saturating_sub(1)));
+        let projected = self.seen.projected;
         v1::StreamPostingsResponse {
             postings: wire(&self.exchange, &page.postings),
             durable_sequence: before_next
                 .map_or(projected, |it| it.min(projected))
                 .value(),
-            caught_up,
+            caught_up: page.next.is_none() && projected >= self.fed,
         }
     }
 }

@@ -69,6 +69,7 @@ pub fn limits(exchange: &Exchange) -> v1::GetLimitsResponse {
         (status.queue_max, status.queue_used),
         "commands taken and not yet answered; beyond it calls get RESOURCE_EXHAUSTED",
     ));
+    limits.extend(of_money_and_risk(&status.usage));
     limits.extend(of_the_gateway(&exchange.sessions));
     let places = &exchange.connections;
     limits.push(limit(
@@ -109,6 +110,12 @@ fn of_the_engine(usage: &Usage) -> Vec<v1::Limit> {
             "instruments; one more is rejected with TOO_MANY",
         ),
         limit(
+            ("kill_switches", Kept::Fixed),
+            (usage.switches_max, usage.switches),
+            "engaged kill switches of sessions, accounts and participants; one more is rejected \
+             with TOO_MANY, while each venue has a place of its own",
+        ),
+        limit(
             ("live_orders", Kept::Fixed),
             (usage.orders_max, usage.orders),
             "orders that may still trade; one more is rejected with OPEN_ORDERS",
@@ -122,6 +129,60 @@ fn of_the_engine(usage: &Usage) -> Vec<v1::Limit> {
             ("venues", Kept::Fixed),
             (usage.venues_max, usage.venues),
             "venues; one more is rejected with TOO_MANY",
+        ),
+    ]
+}
+
+fn of_money_and_risk(usage: &Usage) -> Vec<v1::Limit> {
+    vec![
+        limit(
+            ("receivables", Kept::Fixed),
+            (usage.receivables_max, usage.receivables),
+            "accounts and assets in which something is owed since a bust; one more is rejected \
+             with TOO_MANY",
+        ),
+        limit(
+            ("assets", Kept::Fixed),
+            (usage.assets_max, usage.assets),
+            "currencies and kinds of goods; one more is rejected with TOO_MANY",
+        ),
+        limit(
+            ("custodians", Kept::Fixed),
+            (usage.custodians_max, usage.custodians),
+            "banks and warehouses; one more is rejected with TOO_MANY",
+        ),
+        limit(
+            ("positions", Kept::Fixed),
+            (usage.positions_max, usage.positions),
+            "positions of accounts, venues and custodians; an order that needs one more is \
+             rejected with POSITIONS, an instruction with TOO_MANY",
+        ),
+        limit(
+            ("fee_rates", Kept::Fixed),
+            (usage.rates_max, usage.rates),
+            "different rates of fees ever set; one more is rejected with TOO_MANY",
+        ),
+        limit(
+            ("pending_instructions", Kept::Fixed),
+            (usage.instructions_max, usage.instructions),
+            "instructions no custodian has answered; one more is rejected with TOO_MANY",
+        ),
+        limit(
+            ("custody_references", Kept::Fixed),
+            (usage.references_max, usage.references),
+            "custodians' references of dates that are open; one more is rejected with TOO_MANY \
+             until a date is closed",
+        ),
+        limit(
+            ("risk_limit_sets", Kept::Fixed),
+            (usage.risk_sets_max, usage.risk_sets),
+            "different sets of risk limits ever set; one more is rejected with TOO_MANY",
+        ),
+        limit(
+            ("trades_kept", Kept::Fixed),
+            (usage.trades_kept_max, usage.trades_kept),
+            "trades that can be busted or corrected, for two trading days; once full each new \
+             trade makes the oldest TRADE_TOO_OLD earlier",
         ),
     ]
 }

@@ -8,18 +8,18 @@ use std::sync::Arc;
 
 use engine::types::{InstrumentId, Sequence};
 use proto::v1;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::Instant;
+use tokio::sync::watch;
 use tonic::Status;
 
 use super::executions::read;
-use super::streams::{self, Cut, Reader, SILENCE_MAX, Writer};
+use super::follow::{Piece, Source, Speak, Then, follow};
+use super::streams::Reader;
 use crate::directory::Tables;
 use crate::errors::Failure;
 use crate::exchange::Exchange;
 use crate::fanout;
-use crate::projector::rows::TradeRow;
-use crate::projector::{Ending, TradesPage, TradesQuery};
+use crate::projector::rows::{Correction, TradeRow};
+use crate::projector::{Ending, Progress, TradesPage, TradesQuery};
 use crate::to_proto;
 
 /// The most trades of one message.
@@ -44,15 +44,15 @@ pub fn stream(
         0 => history.fed().next(),
         from => Sequence::new(from),
     };
-    let (writer, reader) = streams::stream();
+    let progress = history.watch();
     let tape = Tape {
         exchange: Arc::clone(exchange),
         instruments: Arc::new(instruments),
         next: (from, 0),
-        _place: place,
+        seen: history.progress(),
+        progress,
     };
-    tokio::spawn(tape.run(writer));
-    Ok(reader)
+    Ok(follow(exchange, tape, place))
 }
 
 /// One stream of trades.
@@ -61,68 +61,49 @@ struct Tape {
     instruments: Arc<HashSet<InstrumentId>>,
     /// The command and the event to go on with.
     next: (Sequence, u32),
-    _place: OwnedSemaphorePermit,
+    /// How far the projector was at the last look.
+    seen: Progress,
+    progress: watch::Receiver<Progress>,
+}
+
+impl Source for Tape {
+    type Message = v1::StreamTradesResponse;
+
+    fn place(&self) -> (&'static str, String) {
+        ("from_engine_sequence", self.next.0.value().to_string())
+    }
+
+    fn look(&mut self) {
+        self.seen = *self.progress.borrow_and_update();
+    }
+
+    async fn read(&mut self, speak: Speak) -> Result<Piece<Self::Message>, Status> {
+        let page = self.page().await?;
+        // Everything up to `seen` was looked at; what was written since may be among it too.
+        let sent_to = page.trades.last().map_or(self.next, TradeRow::next_place);
+        let looked_to = (self.seen.projected.next(), 0);
+        self.next = page.next.unwrap_or(sent_to.max(looked_to));
+        let news = !page.trades.is_empty() || speak == Speak::Always;
+        let message = news.then(|| self.message(&page));
+        let then = if page.next.is_some() {
+            Then::Read
+        } else if self.seen.ending == Ending::Running {
+            Then::Wait
+        } else {
+            Then::End
+        };
+        Ok(Piece { message, then })
+    }
+
+    async fn more(&mut self) {
+        let seen = self.seen;
+        let goes_on = |now: &Progress| now.traded > seen.traded || now.ending != Ending::Running;
+        let _ = self.progress.wait_for(goes_on).await;
+    }
 }
 
 impl Tape {
-    async fn run(mut self, writer: Writer<v1::StreamTradesResponse>) {
-        let mut shutdown = self.exchange.shutdown.clone();
-        let ended = tokio::select! {
-            ended = self.follow(&writer) => ended,
-            () = writer.gone() => return,
-            () = streams::stopping(&mut shutdown) => streams::stopped(),
-        };
-        writer.end(ended);
-    }
-
-    async fn follow(&mut self, writer: &Writer<v1::StreamTradesResponse>) -> Status {
-        let history = self.exchange.history.clone();
-        let mut progress = history.watch();
-        let mut silent_since = None;
-        let mut taken = self.next;
-        loop {
-            // Nothing is read for a consumer that has not taken what was read before.
-            match writer.room().await {
-                Ok(()) => taken = self.next,
-                Err(Cut::Gone) => return streams::stopped(),
-                Err(Cut::Stalled) => {
-                    return streams::stalled("from_engine_sequence", &taken.0.value().to_string());
-                }
-            }
-            // Seen before the rows are read: what is written in between wakes again.
-            let seen = *progress.borrow_and_update();
-            let page = match self.read().await {
-                Ok(page) => page,
-                Err(status) => return status,
-            };
-            let more = page.next.is_some();
-            // Everything up to `seen` was looked at; what was written since may be among it too.
-            let sent_to = page.trades.last().map_or(self.next, TradeRow::next_place);
-            let after = page.next.unwrap_or(sent_to.max((seen.projected.next(), 0)));
-            let silent = silent_since.is_some_and(|since: Instant| since.elapsed() < SILENCE_MAX);
-            if !page.trades.is_empty() || !silent {
-                writer.put(self.message(&page, after));
-                silent_since = Some(Instant::now());
-            }
-            self.next = after;
-            if more {
-                continue;
-            }
-            if seen.ending != Ending::Running {
-                return streams::stopped();
-            }
-            let due = silent_since.map_or_else(Instant::now, |since| since + SILENCE_MAX);
-            let goes_on = |now: &crate::projector::Progress| {
-                now.traded > seen.traded || now.ending != Ending::Running
-            };
-            tokio::select! {
-                _ = progress.wait_for(goes_on) => {}
-                () = tokio::time::sleep_until(due) => silent_since = None,
-            }
-        }
-    }
-
-    async fn read(&self) -> Result<TradesPage, Status> {
+    async fn page(&self) -> Result<TradesPage, Status> {
         let instruments = Arc::clone(&self.instruments);
         let from = self.next;
         read(&self.exchange.history, move |history| {
@@ -135,19 +116,24 @@ impl Tape {
         .await
     }
 
-    fn message(&self, page: &TradesPage, after: (Sequence, u32)) -> v1::StreamTradesResponse {
+    fn message(&self, page: &TradesPage) -> v1::StreamTradesResponse {
         let tables = self.exchange.directory.read();
         let trades = page.trades.iter().map(|row| trade(&tables, row));
         v1::StreamTradesResponse {
             trades: trades.collect(),
             // Of the command to go on with some trades may have been sent, not all.
-            durable_sequence: after.0.value().saturating_sub(1),
+            durable_sequence: self.next.0.value().saturating_sub(1),
         }
     }
 }
 
 fn trade(tables: &Tables, row: &TradeRow) -> v1::Trade {
-    let id = to_proto::trade_id_text(row.trade);
+    let id = to_proto::trade_id_text(row.id());
+    let action = match row.corrects {
+        None => v1::TradeAction::New,
+        Some((Correction::Correct, _)) => v1::TradeAction::Correct,
+        Some((Correction::Bust, _)) => v1::TradeAction::Cancel,
+    };
     let mut wire = v1::Trade {
         instrument_id: to_proto::instrument_name(tables, row.instrument),
         trade_id: id.clone(),
@@ -158,6 +144,7 @@ fn trade(tables: &Tables, row: &TradeRow) -> v1::Trade {
         engine_sequence: row.trade.sequence,
         time: Some(to_proto::timestamp(row.time)),
         demonstration: tables.is_demonstration(row.instrument),
+        action: action.into(),
         ..v1::Trade::default()
     };
     if let Some(entry) = tables.instrument(row.instrument) {

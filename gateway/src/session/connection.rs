@@ -9,10 +9,11 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use engine::types::SessionId;
 use proto::v1;
 use tokio::sync::watch;
 use tokio_stream::Stream;
@@ -110,6 +111,8 @@ struct State {
 #[derive(Debug)]
 pub struct Connection {
     number: u64,
+    /// The session it serves, once that is open.
+    session: OnceLock<SessionId>,
     state: Mutex<State>,
     /// The way out.
     out: Feeder<Queued>,
@@ -139,6 +142,7 @@ impl Connection {
         let (out, messages) = outlet();
         let connection = Arc::new(Self {
             number,
+            session: OnceLock::new(),
             state: Mutex::new(State {
                 closed: false,
                 credit: CREDIT,
@@ -164,6 +168,11 @@ impl Connection {
         self.number
     }
 
+    /// The session it serves, once that is open.
+    pub fn session(&self) -> Option<SessionId> {
+        self.session.get().copied()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -178,8 +187,10 @@ impl Connection {
         self.out.front(|queued| queued.number)
     }
 
-    /// Sends the answer of the opening.
-    pub fn open(&self, opened: &v1::SessionOpened) {
+    /// The session is open from now on; sends the answer of the opening.
+    pub fn open(&self, session: SessionId, opened: &v1::SessionOpened) {
+        // A connection opens one session, once.
+        let _ = self.session.set(session);
         let mut state = self.lock();
         state.watermark = opened.watermark;
         self.send(&state, Wire::Opened(*opened));
@@ -245,9 +256,13 @@ impl Connection {
 
     /// Sends reports of commands that are durable now, with the credit they give back.
     pub fn deliver(&self, delivery: SessionDelivery, telemetry: &Telemetry) {
-        let SessionDelivery { reports, commands } = delivery;
+        let SessionDelivery {
+            mut reports,
+            commands,
+        } = delivery;
         let mut state = self.lock();
         state.watermark = state.watermark.max(reports.watermark);
+        reports.watermark = state.watermark;
         state.under_way = state.under_way.saturating_sub(commands);
         state.credit = state.credit.saturating_add(commands);
         state.measure(telemetry);
@@ -410,7 +425,7 @@ fn lines_of(response: &Wire) -> usize {
     let Wire::Reports(reports) = response else {
         return 1;
     };
-    let words = reports.reject_words.len() + reports.mass_cancels.len();
+    let words = reports.reject_words.len() + reports.mass_cancels.len() + reports.dead_man.len();
     (reports.reports.len() + words).max(1)
 }
 

@@ -68,9 +68,31 @@ impl Sessions {
         self.lock().len()
     }
 
-    /// The connection is gone; if it still served its session, nobody does now.
-    pub fn detach(&self, connection: &Arc<Connection>) {
-        self.lock()
-            .retain(|_, served| !Arc::ptr_eq(served, connection));
+    /// Whether a connection serves a session.
+    pub fn is_connected(&self, principal: PrincipalId, name: Name) -> bool {
+        self.lock().contains_key(&(principal, name))
+    }
+
+    /// The connection is gone. If it still served its session, nobody does once `tell` has told the
+    /// engine; while it tells, no newer connection comes in, so that what a newer one submits
+    /// stands in the queue behind what is told here. If a newer one serves the session, nothing is
+    /// told.
+    ///
+    /// # Errors
+    /// It could not be told; the connection still serves its session.
+    pub fn detach<E>(
+        &self,
+        connection: &Arc<Connection>,
+        tell: impl FnOnce(PrincipalId, &Name) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut connected = self.lock();
+        let mut entries = connected.iter();
+        let found = entries.find(|(_, served)| Arc::ptr_eq(served, connection));
+        let Some(key) = found.map(|(key, _)| *key) else {
+            return Ok(());
+        };
+        tell(key.0, &key.1)?;
+        connected.remove(&key);
+        Ok(())
     }
 }

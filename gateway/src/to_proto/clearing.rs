@@ -4,12 +4,14 @@
 
 use engine::clearing::{Asset, Custodian, Instruction};
 use engine::command::{AssetClass, CustodianKind, Demonstration, Direction, FeeRates};
-use engine::types::{AssetId, CustodianId, InstrumentId, Sequence};
+use engine::types::{AssetId, CustodianId, InstrumentId, OrderId, Sequence, TradeId, TransferId};
 use proto::v1;
 
 use super::{account_name, decimal_text, instrument_name, order_id_text, timestamp, trade_id_text};
 use crate::directory::Tables;
-use crate::projector::postings::{PostingCause, PostingPlace, PostingRow, TradePart};
+use crate::projector::postings::{
+    CorrectionPart, PostingCause, PostingPlace, PostingRow, ReceiptMove, TradePart,
+};
 
 /// Minor units of an asset, in its own units.
 pub fn amount_text(asset: &Asset, units: i64) -> String {
@@ -101,10 +103,75 @@ pub fn posting_place_text(place: PostingPlace) -> String {
 
 /// One amount that moved on an account.
 pub fn posting(tables: &Tables, row: &PostingRow) -> v1::Posting {
+    let wire = without_cause(tables, row);
+    match row.cause {
+        PostingCause::Custody {
+            direction,
+            instruction,
+            custodian,
+            reference,
+        } => v1::Posting {
+            kind: custody_kind(direction).into(),
+            instruction_id: instruction.value(),
+            custodian_id: custodian_name(tables, custodian),
+            reference: reference.as_str().to_owned(),
+            ..wire
+        },
+        PostingCause::Trade {
+            part,
+            trade,
+            instrument,
+            order,
+        } => of_trade(tables, (trade_kind(part), trade, instrument, order), wire),
+        PostingCause::Correction {
+            part,
+            trade,
+            instrument,
+            order,
+        } => of_trade(
+            tables,
+            (correction_kind(part), trade, instrument, order),
+            wire,
+        ),
+        PostingCause::Receipt {
+            moved,
+            receipt,
+            warehouse,
+            number,
+        } => v1::Posting {
+            kind: receipt_kind(moved).into(),
+            custodian_id: custodian_name(tables, warehouse),
+            reference: number.as_str().to_owned(),
+            receipt: Some(receipt.index()),
+            ..wire
+        },
+        PostingCause::Repaid => v1::Posting {
+            kind: v1::PostingKind::Repaid.into(),
+            ..wire
+        },
+        PostingCause::Credit => v1::Posting {
+            kind: credit_kind(row.amount).into(),
+            ..wire
+        },
+        PostingCause::Half { transfer, shard } => v1::Posting {
+            kind: v1::PostingKind::Transfer.into(),
+            transfer_id: transfer_text(transfer),
+            other_shard: shard.index(),
+            ..wire
+        },
+        PostingCause::Transfer { other } => v1::Posting {
+            kind: v1::PostingKind::Transfer.into(),
+            other_account_id: account_name(tables, other),
+            ..wire
+        },
+    }
+}
+
+fn without_cause(tables: &Tables, row: &PostingRow) -> v1::Posting {
     let asset = tables.asset(row.asset);
     let units = posted_units(tables, row);
     let amount = asset.map(|asset| decimal_text(units, asset.class.decimals()));
-    let wire = v1::Posting {
+    v1::Posting {
         position: posting_place_text(row.place),
         asset_id: asset_name(tables, row.asset),
         amount: amount.unwrap_or_default(),
@@ -112,50 +179,71 @@ pub fn posting(tables: &Tables, row: &PostingRow) -> v1::Posting {
         time: Some(timestamp(row.place.time)),
         demonstration: asset.is_some_and(asset_is_demonstration),
         ..v1::Posting::default()
-    };
-    match row.cause {
-        PostingCause::Custody {
-            direction,
-            instruction,
-            custodian,
-            reference,
-        } => {
-            let kind = match direction {
-                Direction::Deposit => v1::PostingKind::Deposit,
-                Direction::Withdrawal => v1::PostingKind::Withdrawal,
-            };
-            v1::Posting {
-                kind: kind.into(),
-                instruction_id: instruction.value(),
-                custodian_id: custodian_name(tables, custodian),
-                reference: reference.as_str().to_owned(),
-                ..wire
-            }
-        }
-        PostingCause::Trade {
-            part,
-            trade,
-            instrument,
-            order,
-        } => {
-            let kind = match part {
-                TradePart::Goods => v1::PostingKind::TradeGoods,
-                TradePart::Money => v1::PostingKind::TradeMoney,
-                TradePart::Fee => v1::PostingKind::Fee,
-            };
-            v1::Posting {
-                kind: kind.into(),
-                trade_id: trade_id_text(trade),
-                instrument_id: instrument_name(tables, instrument),
-                order_id: order_id_text(order),
-                ..wire
-            }
-        }
     }
 }
 
+const fn custody_kind(direction: Direction) -> v1::PostingKind {
+    match direction {
+        Direction::Deposit => v1::PostingKind::Deposit,
+        Direction::Withdrawal => v1::PostingKind::Withdrawal,
+    }
+}
+
+const fn trade_kind(part: TradePart) -> v1::PostingKind {
+    match part {
+        TradePart::Goods => v1::PostingKind::TradeGoods,
+        TradePart::Money => v1::PostingKind::TradeMoney,
+        TradePart::Fee => v1::PostingKind::Fee,
+    }
+}
+
+const fn correction_kind(part: CorrectionPart) -> v1::PostingKind {
+    match part {
+        CorrectionPart::Goods => v1::PostingKind::CorrectionGoods,
+        CorrectionPart::Money => v1::PostingKind::CorrectionMoney,
+        CorrectionPart::Fee => v1::PostingKind::CorrectionFee,
+        CorrectionPart::Owed => v1::PostingKind::Owed,
+    }
+}
+
+const fn receipt_kind(moved: ReceiptMove) -> v1::PostingKind {
+    match moved {
+        ReceiptMove::Registered => v1::PostingKind::Deposit,
+        ReceiptMove::Cancelled => v1::PostingKind::Withdrawal,
+        ReceiptMove::Transferred => v1::PostingKind::Receipt,
+    }
+}
+
+fn of_trade(
+    tables: &Tables,
+    (kind, trade, instrument, order): (v1::PostingKind, TradeId, InstrumentId, OrderId),
+    wire: v1::Posting,
+) -> v1::Posting {
+    v1::Posting {
+        kind: kind.into(),
+        trade_id: trade_id_text(trade),
+        instrument_id: instrument_name(tables, instrument),
+        order_id: order_id_text(order),
+        ..wire
+    }
+}
+
+/// What is above zero was drawn.
+const fn credit_kind(amount: i64) -> v1::PostingKind {
+    if amount > 0 {
+        v1::PostingKind::CreditDrawn
+    } else {
+        v1::PostingKind::CreditRepaid
+    }
+}
+
+/// A transfer's id: 32 hexadecimal digits.
+fn transfer_text(transfer: TransferId) -> String {
+    format!("{:032x}", transfer.bits())
+}
+
 /// The amount of a posting in minor units: goods of a trade are kept in lots.
-fn posted_units(tables: &Tables, row: &PostingRow) -> i128 {
+pub fn posted_units(tables: &Tables, row: &PostingRow) -> i128 {
     let amount = i128::from(row.amount);
     match row.cause {
         PostingCause::Trade {
@@ -166,7 +254,14 @@ fn posted_units(tables: &Tables, row: &PostingRow) -> i128 {
             let cleared = tables.cleared.get(&instrument);
             amount * cleared.map_or(0, |cleared| i128::from(cleared.lot_units))
         }
-        PostingCause::Trade { .. } | PostingCause::Custody { .. } => amount,
+        PostingCause::Trade { .. }
+        | PostingCause::Custody { .. }
+        | PostingCause::Credit
+        | PostingCause::Half { .. }
+        | PostingCause::Transfer { .. }
+        | PostingCause::Receipt { .. }
+        | PostingCause::Correction { .. }
+        | PostingCause::Repaid => amount,
     }
 }
 

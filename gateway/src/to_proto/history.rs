@@ -14,7 +14,9 @@ use super::{
     reject_words, side, time_in_force, timestamp, trade_id_text,
 };
 use crate::directory::Tables;
-use crate::projector::rows::{ExecutionKind, ExecutionRow, Liquidity, OrderKind, OrderRow, Origin};
+use crate::projector::rows::{
+    Correction, ExecutionKind, ExecutionRow, Liquidity, OrderKind, OrderRow, Origin,
+};
 
 /// The full report.
 pub fn execution_report(tables: &Tables, row: &ExecutionRow) -> v1::ExecutionReport {
@@ -54,6 +56,7 @@ pub fn execution_report(tables: &Tables, row: &ExecutionRow) -> v1::ExecutionRep
         wire.trade_id = trade_id_text(id);
         wire.match_id.clone_from(&wire.trade_id);
     }
+    wire.exec_ref_id = row.corrects().map_or_else(String::new, exec_id_text);
     if let Some(reject) = row.reject {
         let words = reject_words(reject);
         wire.reject_reason = words.reason;
@@ -68,6 +71,10 @@ fn kind_and_status(row: &ExecutionRow) -> (v1::ExecType, v1::OrderStatus) {
     let status = order_status(row.standing.status);
     match row.kind {
         ExecutionKind::Trade { .. } => (v1::ExecType::Trade, status),
+        ExecutionKind::Correction { correction, .. } => match correction {
+            Correction::Bust => (v1::ExecType::TradeCancel, status),
+            Correction::Correct => (v1::ExecType::TradeCorrect, status),
+        },
         ExecutionKind::Report(kind) => {
             let about_none = row.instrument.is_none()
                 && matches!(kind, ExecType::CancelRejected | ExecType::ReplaceRejected);
@@ -97,6 +104,13 @@ fn numbers(tables: &Tables, row: &ExecutionRow, wire: &mut v1::ExecutionReport) 
     wire.average_price = average_price_text(terms, standing.notional, standing.cumulative.lots());
     let mut charged = 0;
     if let ExecutionKind::Trade {
+        price,
+        quantity,
+        liquidity,
+        fee,
+        ..
+    }
+    | ExecutionKind::Correction {
         price,
         quantity,
         liquidity,
@@ -174,7 +188,7 @@ fn session(tables: &Tables, identity: Identity) -> (String, u64) {
             session,
             client_sequence,
         } => {
-            let name = tables.sessions.get(session.place());
+            let name = tables.sessions.name(session);
             let name = name.map_or_else(String::new, |name| name.as_str().to_owned());
             (name, client_sequence)
         }

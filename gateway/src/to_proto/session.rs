@@ -4,11 +4,12 @@
 //! nothing else; the same facts as the full report of the same event. Not here: connections and
 //! credit (`session`).
 
-use engine::command::{Command, Sequenced};
+use engine::command::{Body, Command, Sequenced};
 use engine::event::{Event, OrderReport, Trade};
 use engine::types::{AccountId, InstrumentId, OrderId, Price, Side};
 use proto::v1;
 
+use super::switch::armed;
 use super::{
     Place, cause, exec_id, exec_type, fill_status, liquidity, reject_words, reported_status, side,
     trade_id,
@@ -35,6 +36,10 @@ pub fn session_reports(
     events: &[Event],
     out: &mut v1::SessionReports,
 ) {
+    if let Body::Switch(_) = &command.value.body {
+        let armed = |event| armed(event, command.sequence, client_sequence);
+        out.dead_man.extend(events.iter().filter_map(armed));
+    }
     let Some(account) = command.value.body.account() else {
         return;
     };
@@ -77,8 +82,15 @@ pub fn session_reports(
             | Event::ReferencePrice(_)
             | Event::DayRolled(_)
             | Event::Custody(_)
+            | Event::Standing(_)
+            | Event::Limits(_)
+            | Event::Receipt(_)
+            | Event::Correction(_)
+            | Event::Credit(_)
+            | Event::Settlement(_)
             | Event::EpochBegan(_)
-            | Event::Quarantined(_) => {}
+            | Event::Quarantined(_)
+            | Event::Switch(_) => {}
         }
     }
 }

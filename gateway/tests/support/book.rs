@@ -20,6 +20,8 @@ pub struct ClientBook {
     pub resyncs: usize,
     pub events: usize,
     pub trades: Vec<String>,
+    /// Trades that were busted or corrected.
+    pub corrections: Vec<(String, v1::TradeAction)>,
     pub checked: usize,
     pub heartbeats: usize,
 }
@@ -44,6 +46,10 @@ impl ClientBook {
         match wire {
             Wire::Delta(delta) => self.take_delta(delta),
             Wire::Trade(trade) => self.trades.push(trade.trade_id.clone()),
+            Wire::TradeCorrection(one) => {
+                let kept = (one.trade_id.clone(), one.action());
+                self.corrections.push(kept);
+            }
             Wire::Resync(resync) => {
                 assert_eq!(resync.last_seq, event.seq);
                 self.resyncs += 1;

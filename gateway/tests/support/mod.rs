@@ -235,6 +235,7 @@ pub fn open_request(name: &str, last: u64) -> v1::SessionRequest {
     let open = v1::OpenSession {
         session_id: name.to_owned(),
         last_client_sequence: last,
+        cancel_on_disconnect: None,
     };
     v1::SessionRequest {
         request: Some(v1::session_request::Request::Open(open)),

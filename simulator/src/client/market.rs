@@ -121,7 +121,10 @@ impl Book {
         self.seq = event.seq;
         match kind {
             Event::Delta(delta) => self.change(event, &delta.levels)?,
-            Event::Trade(_) | Event::Indicative(_) | Event::Uncrossed(_) => return Ok(()),
+            Event::Trade(_)
+            | Event::TradeCorrection(_)
+            | Event::Indicative(_)
+            | Event::Uncrossed(_) => return Ok(()),
             Event::Snapshot(_) | Event::Status(_) | Event::Heartbeat(_) | Event::Resync(_) => {}
         }
         let ours = self.checksum();

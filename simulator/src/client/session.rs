@@ -131,6 +131,7 @@ impl Driver {
             request: Some(session_request::Request::Open(OpenSession {
                 session_id: self.session_id.clone(),
                 last_client_sequence: self.window.acknowledged(),
+                cancel_on_disconnect: None,
             })),
         };
         if batches.send(open).await.is_err() {

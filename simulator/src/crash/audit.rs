@@ -238,6 +238,8 @@ impl<'a> Audit<'a> {
             | ExecType::Expired
             | ExecType::Restated
             | ExecType::Trade
+            | ExecType::TradeCancel
+            | ExecType::TradeCorrect
             | ExecType::Triggered => return Ok(()),
         };
         if self.commands == Commands::OfLedger && self.ledger.asked(&key) != Some(kind) {
@@ -354,6 +356,8 @@ fn number_in_session(report: &ExecutionReport, told: &SessionReport) -> u64 {
         | ExecType::ReplaceRejected
         | ExecType::Expired
         | ExecType::Restated
+        | ExecType::TradeCancel
+        | ExecType::TradeCorrect
         | ExecType::Triggered => false,
     };
     if unasked {
@@ -372,7 +376,10 @@ fn was_asked_for(report: &ExecutionReport) -> bool {
         | Cause::Unfilled
         | Cause::TimeOver
         | Cause::PriceSet
-        | Cause::NotPlaced => false,
+        | Cause::NotPlaced
+        | Cause::KillSwitch
+        | Cause::Disconnected
+        | Cause::DeadMan => false,
     }
 }
 

@@ -35,6 +35,7 @@ impl Wire {
         let open = OpenSession {
             session_id: session_id.to_owned(),
             last_client_sequence,
+            cancel_on_disconnect: None,
         };
         let request = SessionRequest {
             request: Some(session_request::Request::Open(open)),

@@ -15,7 +15,7 @@ use crate::{
     client::connect::Connection,
     setup::{
         Operator, Run, SetupError, account_id, list_accounts,
-        money::{Stake, Treasury},
+        money::{Stake, Staked, Treasury},
     },
     workload::flow::Traded,
 };
@@ -72,6 +72,8 @@ pub struct Market {
     pub traded: Arc<Vec<Traded>>,
     /// The accounts.
     pub accounts: Arc<Vec<Account>>,
+    /// What was put in, where the market is our own: nobody else trades there.
+    pub staked: Option<Arc<Staked>>,
 }
 
 /// Finds what the gateway offers, or makes a market of our own.
@@ -129,7 +131,14 @@ pub async fn make(connection: &Connection, run: &Run) -> Result<Market, SetupErr
         ..FeeRates::default()
     };
     treasury.charge(&venue, rates).await?;
-    treasury.fund(OWN_ACCOUNTS, &goods, stake_of_each()).await?;
+    let staked = Staked {
+        treasury,
+        goods,
+        venue: venue.clone(),
+        accounts: OWN_ACCOUNTS,
+        stake: stake_of_each(),
+    };
+    staked.fund().await?;
     operator.set_phase(&venue, Phase::Continuous, 1).await?;
     let accounts = handles
         .into_iter()
@@ -141,10 +150,11 @@ pub async fn make(connection: &Connection, run: &Run) -> Result<Market, SetupErr
             beneficial_owner_id: String::new(),
         })
         .collect();
-    Ok(market_of(
-        &list_instruments(connection, &venue).await?,
-        accounts,
-    ))
+    let instruments = list_instruments(connection, &venue).await?;
+    Ok(Market {
+        staked: Some(Arc::new(staked)),
+        ..market_of(&instruments, accounts)
+    })
 }
 
 async fn list_instruments(
@@ -188,6 +198,7 @@ fn market_of(instruments: &[Instrument], accounts: Vec<Account>) -> Market {
         named: Arc::new(named),
         traded: Arc::new(traded),
         accounts: Arc::new(accounts),
+        staked: None,
     }
 }
 

@@ -25,7 +25,7 @@ use tokio::{sync::watch, task::JoinSet, time::Instant};
 use crate::{
     client::connect::{Bearer, ConnectError, Connection},
     report::{Latencies, Summary},
-    setup::{Run, SetupError},
+    setup::{Run, SetupError, money::Staked},
     workload::flow::{Action, Flow},
 };
 use calls::{Calls, Grouping};
@@ -159,8 +159,10 @@ pub async fn run(
 ) -> (Summary, Result<(), LoadError>) {
     match begin(load).await {
         Ok((connection, market)) => {
+            let staked = market.staked.clone();
             drive(load, (connection, market), &mut summary, stop).await;
-            (summary, Ok(()))
+            let counted = count(staked.as_deref(), &mut summary).await;
+            (summary, counted)
         }
         Err(error) => (summary, Err(error)),
     }
@@ -170,6 +172,16 @@ async fn begin(load: &Load) -> Result<(Connection, Market), LoadError> {
     let connection = Connection::open(&load.target, load.bearer.clone(), load.patience)?;
     let market = market::find(&connection, &load.run).await?;
     Ok((connection, market))
+}
+
+/// Counts all money and goods of a market of our own.
+async fn count(staked: Option<&Staked>, summary: &mut Summary) -> Result<(), LoadError> {
+    let Some(staked) = staked else {
+        let why = "the market is not of this run: money and goods were not counted";
+        summary.notes.push(why.to_owned());
+        return Ok(());
+    };
+    Ok(staked.count(summary).await?)
 }
 
 async fn drive(

@@ -94,7 +94,7 @@ pub async fn run(replay: Replay, summary: Summary) -> (Summary, Result<(), Repla
         Err(error) => Err(error.into()),
     };
     let seconds = start.elapsed().as_secs_f64();
-    let ended = count(ended, &staked, &replay.connection, &mut desk.summary).await;
+    let ended = count(ended, &staked, &replay, &mut desk.summary).await;
     (desk.close(seconds), ended)
 }
 

@@ -201,7 +201,7 @@ pub async fn run_matched(replay: Replay, summary: Summary) -> (Summary, Result<(
         Err(error) => Err(error.into()),
     };
     let seconds = start.elapsed().as_secs_f64();
-    let ended = count(ended, &staked, &replay.connection, &mut desk.summary).await;
+    let ended = count(ended, &staked, &replay, &mut desk.summary).await;
     (desk.close(seconds), ended)
 }
 

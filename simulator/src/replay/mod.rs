@@ -30,7 +30,7 @@ use crate::{
     report::Summary,
     setup::{
         Operator, Run, SetupError, account_id,
-        money::{Stake, Treasury},
+        money::{Stake, Staked, Treasury},
         statement,
     },
 };
@@ -146,30 +146,6 @@ fn stake_of_each() -> Stake {
     }
 }
 
-/// The money and goods of a replay, to be counted at its end.
-pub(crate) struct Staked {
-    treasury: Treasury,
-    goods: [String; 1],
-    venue: String,
-    accounts: u32,
-    run: Run,
-}
-
-impl Staked {
-    /// Compares what everybody has with what was deposited, and prints one account's statement.
-    pub(crate) async fn count(
-        &self,
-        connection: &Connection,
-        summary: &mut Summary,
-    ) -> Result<(), SetupError> {
-        let of = (self.accounts, self.venue.as_str());
-        let stake = stake_of_each();
-        self.treasury.count(of, &self.goods, stake, summary).await?;
-        let accounts = (0..self.accounts).map(|index| account_id(&self.run, index));
-        statement::print_one(connection, accounts, summary).await
-    }
-}
-
 /// The largest order of a replayed day: every published one is far below.
 const MAX_QUANTITY: &str = "1000000000";
 
@@ -213,15 +189,17 @@ pub(crate) async fn prepare(
     Ok((operator, venue, terms, staked))
 }
 
-/// Counts everything at the end of a day that was played.
+/// Counts everything at the end of a day that was played, and prints one account's statement.
 pub(crate) async fn count(
     ended: Result<(), ReplayError>,
     staked: &Staked,
-    connection: &Connection,
+    replay: &Replay,
     summary: &mut Summary,
 ) -> Result<(), ReplayError> {
     ended?;
-    Ok(staked.count(connection, summary).await?)
+    staked.count(summary).await?;
+    let accounts = (0..staked.accounts).map(|index| account_id(&replay.run, index));
+    Ok(statement::print_one(&replay.connection, accounts, summary).await?)
 }
 
 async fn stake(
@@ -230,7 +208,7 @@ async fn stake(
     (venue, instrument): (&str, &str),
 ) -> Result<Staked, SetupError> {
     let treasury = Treasury::open(operator, listing.price_decimals).await?;
-    let goods = [treasury.clear(instrument, listing.unit).await?];
+    let goods = vec![treasury.clear(instrument, listing.unit).await?];
     // About what the Shanghai exchange charges for handling, with maker and taker told apart.
     let rates = FeeRates {
         maker_ppm: 30,
@@ -239,16 +217,15 @@ async fn stake(
         ..FeeRates::default()
     };
     treasury.charge(venue, rates).await?;
-    treasury
-        .fund(listing.accounts, &goods, stake_of_each())
-        .await?;
-    Ok(Staked {
+    let staked = Staked {
         treasury,
         goods,
         venue: venue.to_owned(),
         accounts: listing.accounts,
-        run: operator.run().clone(),
-    })
+        stake: stake_of_each(),
+    };
+    staked.fund().await?;
+    Ok(staked)
 }
 
 /// A limit order of a replay: good till cancelled or at once, and free to meet its own owner.

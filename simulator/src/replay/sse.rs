@@ -182,7 +182,7 @@ pub async fn run(replay: Replay, summary: Summary) -> (Summary, Result<(), Repla
     };
     let ended = day.play(&mut desk, &replay).await;
     let seconds = start.elapsed().as_secs_f64();
-    let ended = count(ended, &staked, &replay.connection, &mut desk.summary).await;
+    let ended = count(ended, &staked, &replay, &mut desk.summary).await;
     (desk.close(seconds), ended)
 }
 

@@ -207,55 +207,6 @@ impl Treasury {
         accepted(what, answer)
     }
 
-    /// Counts what all accounts of the run, its venue and its custodians have, and compares it with
-    /// what was deposited: to the smallest unit.
-    pub async fn count(
-        &self,
-        (accounts, venue): (u32, &str),
-        goods: &[String],
-        stake: Stake,
-        summary: &mut Summary,
-    ) -> Result<(), SetupError> {
-        let connection = &self.operator.connection;
-        let mut have = BTreeMap::<String, Decimal>::new();
-        for balances in self.balances(accounts).await? {
-            for balance in balances {
-                *have.entry(balance.asset_id).or_default() += decimal(&balance.balance)?;
-            }
-        }
-        let positions = list_positions(connection).await?;
-        for (place, asset) in std::iter::once(&self.money).chain(goods).enumerate() {
-            let of = |kind: HolderKind, holder: &str| {
-                let mut all = positions.iter();
-                let found = all.find(|position| {
-                    position.holder_kind() == kind
-                        && position.holder_id == holder
-                        && position.asset_id == *asset
-                });
-                found.map_or(Ok(Decimal::ZERO), |position| decimal(&position.available))
-            };
-            let fees = of(HolderKind::Venue, venue)?;
-            let keeper = if place == 0 {
-                &self.bank
-            } else {
-                &self.warehouse
-            };
-            let outside = -of(HolderKind::Custodian, keeper)?;
-            let each = if place == 0 { stake.money } else { stake.goods };
-            let deposited = each * Decimal::from(accounts);
-            let accounts_have = have.get(asset).copied().unwrap_or_default();
-            let told = format!(
-                "{asset}: {accounts} accounts have {accounts_have}, fees took {fees}, custodians \
-                 keep {outside}, deposited were {deposited}"
-            );
-            if accounts_have + fees != deposited || outside != deposited {
-                summary.mismatch(|| told.clone());
-            }
-            summary.notes.push(told);
-        }
-        Ok(())
-    }
-
     async fn balances(&self, accounts: u32) -> Result<Vec<Vec<Balance>>, SetupError> {
         let mut all = Vec::with_capacity(accounts as usize);
         let mut running = JoinSet::new();
@@ -276,6 +227,76 @@ impl Treasury {
     /// Digits after the point of the currency's amounts.
     pub fn decimals(&self) -> u32 {
         self.decimals
+    }
+}
+
+/// What a run put in, to be counted at its end.
+#[derive(Clone, Debug)]
+pub struct Staked {
+    /// Who made it.
+    pub treasury: Treasury,
+    /// The ids of the kinds of goods.
+    pub goods: Vec<String>,
+    /// The venue that takes the fees.
+    pub venue: String,
+    /// How many accounts of the run there are, from 0 on.
+    pub accounts: u32,
+    /// What each of them was given.
+    pub stake: Stake,
+}
+
+impl Staked {
+    /// Gives each account of the run its stake.
+    pub async fn fund(&self) -> Result<(), SetupError> {
+        let treasury = &self.treasury;
+        treasury.fund(self.accounts, &self.goods, self.stake).await
+    }
+
+    /// Counts what all accounts of the run, its venue and its custodians have, and compares it with
+    /// what was deposited: to the smallest unit. Nobody may trade meanwhile.
+    pub async fn count(&self, summary: &mut Summary) -> Result<(), SetupError> {
+        let (treasury, accounts, stake) = (&self.treasury, self.accounts, self.stake);
+        let connection = &treasury.operator.connection;
+        let mut have = BTreeMap::<String, Decimal>::new();
+        for balances in treasury.balances(accounts).await? {
+            for balance in balances {
+                *have.entry(balance.asset_id).or_default() += decimal(&balance.balance)?;
+            }
+        }
+        let positions = list_positions(connection).await?;
+        for (place, asset) in std::iter::once(&treasury.money)
+            .chain(&self.goods)
+            .enumerate()
+        {
+            let of = |kind: HolderKind, holder: &str| {
+                let mut all = positions.iter();
+                let found = all.find(|position| {
+                    position.holder_kind() == kind
+                        && position.holder_id == holder
+                        && position.asset_id == *asset
+                });
+                found.map_or(Ok(Decimal::ZERO), |position| decimal(&position.available))
+            };
+            let fees = of(HolderKind::Venue, &self.venue)?;
+            let keeper = if place == 0 {
+                &treasury.bank
+            } else {
+                &treasury.warehouse
+            };
+            let outside = -of(HolderKind::Custodian, keeper)?;
+            let each = if place == 0 { stake.money } else { stake.goods };
+            let deposited = each * Decimal::from(accounts);
+            let accounts_have = have.get(asset).copied().unwrap_or_default();
+            let told = format!(
+                "{asset}: {accounts} accounts have {accounts_have}, fees took {fees}, custodians \
+                 keep {outside}, deposited were {deposited}"
+            );
+            if accounts_have + fees != deposited || outside != deposited {
+                summary.mismatch(|| told.clone());
+            }
+            summary.notes.push(told);
+        }
+        Ok(())
     }
 }
 

@@ -81,6 +81,15 @@ fn lines(postings: &[Posting]) -> Result<(Vec<String>, BTreeMap<String, Decimal>
             PostingKind::TradeMoney => "trade, money",
             PostingKind::TradeGoods => "trade, goods",
             PostingKind::Fee => "fee",
+            PostingKind::Receipt => "receipt",
+            PostingKind::CorrectionMoney => "trade corrected, money",
+            PostingKind::CorrectionGoods => "trade corrected, goods",
+            PostingKind::CorrectionFee => "trade corrected, fee",
+            PostingKind::Owed => "owed",
+            PostingKind::Repaid => "repaid",
+            PostingKind::CreditDrawn => "credit drawn",
+            PostingKind::CreditRepaid => "credit repaid",
+            PostingKind::Transfer => "transfer",
         };
         let of = if posting.trade_id.is_empty() {
             &posting.reference

@@ -15,7 +15,7 @@ use crate::types::{
 use crate::venue::section::{demonstration, put_demonstration};
 
 /// Writes a handle.
-fn put_id(out: &mut Vec<u8>, index: u32) {
+pub(super) fn put_id(out: &mut Vec<u8>, index: u32) {
     bytes::put_varint(out, u64::from(index));
 }
 

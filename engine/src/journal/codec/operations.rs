@@ -3,7 +3,7 @@
 //! Invariant: as in `codec`. Terms that are also state (calendars, timetables, instruments) are
 //! written by the modules that hold them.
 
-use super::{clearing, orders};
+use super::{clearing, correction, credit, limits, orders, receipts, settlement, standing, switch};
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{
     AcceptClock, BeginEpoch, Body, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant,
@@ -54,9 +54,9 @@ pub(super) fn put(out: &mut Vec<u8>, time: Time, body: &Body) {
             bytes::put_varint(out, u64::from(set.instrument.index()));
             bytes::put_price(out, set.price);
         }
-        Body::SetLimits(limits) => {
-            bytes::put_varint(out, u64::from(limits.requests_max));
-            bytes::put_varint(out, u64::from(limits.requests_reserved));
+        Body::SetLimits(set) => {
+            bytes::put_varint(out, u64::from(set.requests_max));
+            bytes::put_varint(out, u64::from(set.requests_reserved));
         }
         Body::AcceptClock(accept) => super::put_instant(out, time, accept.wall),
         Body::SemanticsVersion(version) => bytes::put_varint(out, u64::from(*version)),
@@ -70,6 +70,13 @@ pub(super) fn put(out: &mut Vec<u8>, time: Time, body: &Body) {
         Body::Instruct(instruct) => clearing::put_instruct(out, instruct),
         Body::Acknowledge(acknowledge) => clearing::put_acknowledge(out, acknowledge),
         Body::CloseCustodyDate(close) => clearing::put_close_custody_date(out, *close),
+        Body::Standing(command) => standing::put(out, command),
+        Body::Switch(command) => switch::put(out, command),
+        Body::Limits(command) => limits::put(out, command),
+        Body::Receipts(act) => receipts::put(out, act),
+        Body::Correction(command) => correction::put(out, command),
+        Body::Credit(command) => credit::put(out, command),
+        Body::Settlement(command) => settlement::put(out, command),
         Body::Tick | Body::SessionsLost => {}
     }
 }

@@ -1,28 +1,30 @@
 //! In steady state a command allocates nothing: books, stops, timers, phases' memories, events,
-//! holds, fees and positions.
+//! holds, fees, positions, credit, corrections, settlement over days, standings, limits of risk,
+//! sessions with switches, timers and sweeps.
 //!
 //! Invariant: after a warm-up of the same mix, 200,000 commands make no call to the allocator. The
 //! harness runs one test here, so nothing else allocates beside it. Not here: growth (an engine's
 //! structures grow until they have seen their busiest hour), requests by id.
 
+mod world;
+
 use std::alloc::System;
 
 use sanjiang_engine::command::{
-    AssetClass, Body, CancelOrder, Command, CreateAccount, CreateAsset, CreateCustodian,
-    CreateInstrument, CreateOwner, CreateParticipant, CreateVenue, CustodianKind, Demonstration,
-    Direction, Envelope, FeeRates, Identity, Instruct, InstrumentTerms, MassCancel, ReplaceOrder,
-    Sequenced, SetClearing, SetFees, SetPhase,
+    ArmDeadMan, Authority, Body, CancelOrder, Command, CorrectionCommand, Envelope, Identity,
+    KillScope, MassCancel, OpenSession, Party, Position, ReplaceOrder, Sequenced, SetKillSwitch,
+    SetPhase, SetStanding, Standing, StandingCommand, SwitchCommand, TradeRef,
 };
 use sanjiang_engine::engine::Engine;
-use sanjiang_engine::event::{Event, Events, ExecType};
+use sanjiang_engine::event::{Cause, Event, Events, ExecType};
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::{
-    AccountId, Amount, AssetId, CustodianId, InstrumentId, LimitTerms, Name, Nanoseconds, NewOrder,
-    OrderId, OrderType, OwnerId, ParticipantId, Posting, Price, PriceSign, PrincipalId, Quantity,
-    SelfTradePrevention, Side, Time, TimeInForce, Title, VenueId,
+    AccountId, InstrumentId, LimitTerms, Name, Nanoseconds, NewOrder, OrderId, OrderType,
+    ParticipantId, Posting, Price, PrincipalId, Quantity, SelfTradePrevention, SessionId, Side,
+    Time, TimeInForce, VenueId,
 };
-use sanjiang_engine::venue::{Model, Phase, Regime};
+use sanjiang_engine::venue::Phase;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -30,11 +32,16 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const ACCOUNTS: u64 = 16;
 const INSTRUMENTS: u64 = 4;
+const SESSIONS: u64 = 4;
 /// How many of them settle in money and goods; the others trade without.
 const CLEARED: u32 = 3;
+/// The one of them that settles a day later and whose holders are counted.
+const LATER: u32 = 2;
+/// After so many commands a day passes, the first one in the busiest hour.
+const DAY_EVERY: u64 = 60_000;
 /// At first only new orders come: the busiest hour, to which every list grows.
 const BUSY: u64 = 30_000;
-const WARM_UP: u64 = 400_000;
+const WARM_UP: u64 = 1_000_000;
 const MEASURED: u64 = 200_000;
 /// How many of the last orders cancels and replaces choose from.
 const KNOWN: usize = 4_096;
@@ -63,6 +70,20 @@ struct Flow {
     charged: u64,
     /// Orders refused for want of money or goods.
     short: u64,
+    /// Orders that a sweep ended, and those that a switch refused.
+    swept: u64,
+    killed: u64,
+    /// Orders and replaces of a suspended account, or without a token.
+    stopped: u64,
+    /// The last trade, and the words of an operator who busts it; handed from act to act.
+    last_trade: Option<TradeRef>,
+    authority: Option<Box<Authority>>,
+    /// Trades busted and corrected.
+    corrected: u64,
+    /// Draws of credit, and repayments.
+    lent: u64,
+    /// Rows of settlement that became free.
+    settled: u64,
 }
 
 fn name(text: &str) -> Name {
@@ -75,23 +96,6 @@ fn price(ticks: u64) -> Price {
 
 fn quantity(lots: u64) -> Quantity {
     Quantity::new(lots as i64).expect("a test's quantity is in bounds")
-}
-
-fn terms() -> InstrumentTerms {
-    InstrumentTerms {
-        currency: name("CNY"),
-        unit: name("t"),
-        tick_size: 1,
-        price_decimals: 2,
-        lot_size: 1,
-        quantity_decimals: 0,
-        price_sign: PriceSign::Positive,
-        static_band_bp: None,
-        dynamic_band_ticks: None,
-        market_protection_ticks: 20,
-        max_quantity: quantity(1_000_000),
-        max_notional: None,
-    }
 }
 
 impl Flow {
@@ -115,98 +119,61 @@ impl Flow {
             trades: 0,
             charged: 0,
             short: 0,
+            swept: 0,
+            killed: 0,
+            stopped: 0,
+            last_trade: None,
+            authority: None,
+            corrected: 0,
+            lent: 0,
+            settled: 0,
         };
-        flow.send(Body::CreateParticipant(CreateParticipant {
-            name: name("firm"),
-        }));
-        for index in 0..ACCOUNTS {
-            let owner = name(&format!("o{index}"));
-            flow.send(Body::CreateOwner(CreateOwner { name: owner }));
-            flow.send(Body::CreateAccount(CreateAccount {
-                name: name(&format!("a{index}")),
-                participant: ParticipantId::new(0),
-                owner: OwnerId::new(index as u32),
+        flow.found();
+        flow.clear();
+        for index in 0..SESSIONS {
+            flow.send(Body::OpenSession(OpenSession {
+                name: name(&format!("s{index}")),
+                last_client_sequence: 0,
             }));
         }
-        flow.send(Body::CreateVenue(Box::new(CreateVenue {
-            name: name("venue"),
-            title: Title::EMPTY,
-            regimes: vec![Regime::Sandbox],
-            models: vec![Model::Clob, Model::CallAuction],
-            demonstration: Demonstration::Demonstration,
-            licence: None,
-            calendar: None,
-        })));
-        for index in 0..INSTRUMENTS {
-            flow.send(Body::CreateInstrument(Box::new(CreateInstrument {
-                name: name(&format!("i{index}")),
-                title: Title::EMPTY,
-                venue: VenueId::new(0),
-                terms: terms(),
-            })));
-        }
-        flow.clear();
+        flow.limit();
+        flow.settle_later();
         flow.phase(Phase::Continuous);
         flow
     }
 
-    /// Money, goods and fees; the last account has little, so that its orders are often refused.
-    fn clear(&mut self) {
-        let money = AssetClass::Currency { decimals: 2 };
-        let unit = name("t");
-        let goods = AssetClass::Goods { unit, decimals: 0 };
-        let keepers = [CustodianKind::Bank, CustodianKind::Warehouse];
-        let demonstration = Demonstration::Demonstration;
-        for (at, (class, kind)) in [money, goods].into_iter().zip(keepers).enumerate() {
-            let name = name(&format!("asset{at}"));
-            self.send(Body::CreateAsset(CreateAsset {
-                name,
-                class,
-                demonstration,
-            }));
-            self.send(Body::CreateCustodian(CreateCustodian {
-                name,
-                kind,
-                demonstration,
-            }));
-            for account in 0..ACCOUNTS {
-                let rich = account + 1 < ACCOUNTS;
-                let units = if rich {
-                    1_000_000_000_000
-                } else {
-                    [20_000, 50][at]
-                };
-                self.send(Body::Instruct(Instruct {
-                    account: AccountId::new(account as u32),
-                    asset: AssetId::new(at as u32),
-                    custodian: CustodianId::new(at as u32),
-                    direction: Direction::Deposit,
-                    amount: Amount::new(units).expect("in bounds"),
-                }));
+    /// Switches are turned, and timers armed; the last session's fires now and then.
+    fn switch(&mut self, number: u64) {
+        let scope = match number / 5_000 % 4 {
+            0 => KillScope::Session(SessionId::new(0)),
+            1 => KillScope::Account(AccountId::new(3)),
+            2 => KillScope::Participant(ParticipantId::new(0)),
+            _ => KillScope::Venue(VenueId::new(0)),
+        };
+        let kill = |position| {
+            let set = SetKillSwitch { scope, position };
+            Body::Switch(SwitchCommand::SetKillSwitch(set))
+        };
+        match number % 5_000 {
+            700 => self.send(kill(Position::Engaged)),
+            720 => self.send(kill(Position::Released)),
+            at if at % 1_000 == 0 => {
+                let late = number.is_multiple_of(100_000);
+                let session = SessionId::new((number / 1_000 % SESSIONS) as u32);
+                let timeout = Some(Limits::DEAD_MAN_MIN);
+                let arm = SwitchCommand::ArmDeadMan(ArmDeadMan { session, timeout });
+                self.send(Body::Switch(arm));
+                // A second passes, and all timers fire.
+                self.time += if late { 1_000_000_000 } else { 0 };
             }
+            _ => {}
         }
-        for instrument in 0..CLEARED {
-            let instrument = InstrumentId::new(instrument);
-            self.send(Body::SetClearing(SetClearing {
-                instrument,
-                money: AssetId::new(0),
-                goods: AssetId::new(1),
-            }));
-            let dear = i64::from(instrument.index() == 1);
-            self.send(Body::SetFees(Box::new(SetFees {
-                venue: VenueId::new(0),
-                instrument: Some(instrument),
-                tier: 0,
-                rates: FeeRates {
-                    maker_ppm: if dear == 1 { 20 } else { -90 },
-                    taker_ppm: 250,
-                    auction_ppm: 100,
-                    per_lot: dear,
-                    minimum: 5 * dear,
-                    cap: Some(1_000),
-                },
-            })));
-        }
+    }
+
+    fn stand(&mut self, standing: Standing) {
+        let party = Party::Account(AccountId::new(3));
+        let set = SetStanding { party, standing };
+        self.send(Body::Standing(StandingCommand::SetStanding(set)));
     }
 
     fn phase(&mut self, phase: Phase) {
@@ -214,7 +181,43 @@ impl Flow {
         self.send(Body::SetPhase(SetPhase { venue, phase }));
     }
 
+    /// Busts or corrects the last trade.
+    fn correct(&mut self, number: u64) {
+        let Some(trade) = self.last_trade else { return };
+        let command = if number.is_multiple_of(2) {
+            CorrectionCommand::Bust { trade }
+        } else {
+            CorrectionCommand::Correct {
+                trade,
+                price: price(900 + self.random.below(200)),
+                quantity: None,
+            }
+        };
+        self.send(Body::Correction(command));
+        let events = self.events.as_slice();
+        let done = events
+            .iter()
+            .any(|event| matches!(event, Event::Correction(_)));
+        self.corrected += u64::from(done);
+    }
+
     fn send(&mut self, body: Body) {
+        self.send_as(Identity::Internal, body);
+    }
+
+    /// Sends an order, every second one through a session.
+    fn send_order(&mut self) {
+        let body = Body::NewOrder(self.order());
+        let session = SessionId::new(self.random.below(2 * SESSIONS) as u32);
+        let known = self.engine.sessions().session(session);
+        let identity = known.map_or(Identity::Internal, |known| Identity::Session {
+            session,
+            client_sequence: known.watermark + 1,
+        });
+        self.send_as(identity, body);
+    }
+
+    fn send_as(&mut self, identity: Identity, body: Body) {
         self.events.clear();
         let command = Sequenced {
             sequence: self.engine.sequence().next(),
@@ -222,37 +225,54 @@ impl Flow {
             value: Command {
                 envelope: Envelope {
                     principal: PrincipalId::LOCAL,
-                    identity: Identity::Internal,
+                    identity,
                     valid_until: None,
-                    authority: None,
+                    authority: self.authority.take(),
                 },
                 body,
             },
         };
         self.engine.apply(&command, &mut self.events);
-        for event in self.events.as_slice() {
+        self.authority = command.value.envelope.authority;
+        for (index, event) in (0..).zip(self.events.as_slice()) {
             if let Event::Report(report) = event
                 && report.exec_type == ExecType::New
             {
                 self.known[self.next] = (report.account, report.order);
                 self.next = (self.next + 1) % KNOWN;
             }
+            self.lent += u64::from(matches!(event, Event::Credit(_)));
+            if let Event::Report(report) = event {
+                let swept = matches!(report.cause, Cause::KillSwitch | Cause::DeadMan);
+                self.swept += u64::from(swept);
+            }
             if let Event::Trade(trade) = event {
+                self.last_trade = Some(TradeRef {
+                    sequence: command.sequence,
+                    index,
+                });
                 self.trades += 1;
                 self.charged += u64::from(trade.buy.fee != 0 || trade.sell.fee != 0);
             }
+            self.settled += u64::from(matches!(event, Event::Settlement(_)));
             if let Event::Report(report) = event
                 && let Some(reject) = report.reject
             {
                 let reason = reject.reason;
+                self.killed += u64::from(reason == RejectReason::KillSwitch);
                 let funds = reason == RejectReason::InsufficientFunds;
                 self.short += u64::from(funds || reason == RejectReason::InsufficientGoods);
+                let throttled = reason == RejectReason::Throttled;
+                self.stopped += u64::from(throttled || reason == RejectReason::AccountSuspended);
             }
         }
     }
 
     fn step(&mut self, number: u64) {
         self.time += 1_000;
+        if number % DAY_EVERY == BUSY - 1 {
+            self.time += 24 * 3_600 * 1_000_000_000;
+        }
         while self
             .engine
             .next_deadline()
@@ -260,18 +280,21 @@ impl Flow {
         {
             self.send(Body::Tick);
         }
+        if number % 40 == 39 {
+            return self.correct(number / 40);
+        }
+        self.switch(number);
         match number % 20_000 {
             9_000 => return self.phase(Phase::VolatilityCall),
             9_500 => return self.phase(Phase::Continuous),
+            15_000 => return self.stand(Standing::Suspended),
+            16_000 => return self.stand(Standing::Open),
             _ => {}
         }
         let (account, order) = self.known[self.random.below(KNOWN as u64) as usize];
         let kinds = if number < BUSY { 500 } else { 1_000 };
         match self.random.below(kinds) {
-            0..=499 => {
-                let order = self.order();
-                self.send(Body::NewOrder(order));
-            }
+            0..=499 => self.send_order(),
             500..=899 => self.send(Body::CancelOrder(CancelOrder { account, order })),
             900..=998 => {
                 let ticks = 900 + self.random.below(200);
@@ -319,6 +342,7 @@ impl Flow {
                 posting: Posting::MayTake,
             }),
         };
+        let resting = !matches!(order_type, OrderType::Market { .. });
         let until = Time::new(self.time).expect("in bounds");
         NewOrder {
             account: AccountId::new(random.below(ACCOUNTS) as u32),
@@ -328,6 +352,8 @@ impl Flow {
             order_type,
             time_in_force: match random.below(4) {
                 0 => TimeInForce::GoodTillDate(until.after(Nanoseconds(1_000_000))),
+                // What rests outlives the days, so that they leave the books as they are.
+                _ if resting => TimeInForce::GoodTillCancel,
                 _ => TimeInForce::Day,
             },
             min_quantity: None,
@@ -345,17 +371,32 @@ impl Flow {
 #[test]
 fn a_warmed_engine_allocates_nothing() {
     let mut flow = Flow::new();
+    flow.authority = Some(Box::new(Authority {
+        reason: "a test".to_owned(),
+        ..Authority::default()
+    }));
     for number in 0..WARM_UP {
         flow.step(number);
     }
-    let before = (flow.trades, flow.charged, flow.short);
+    let before = (
+        flow.trades,
+        flow.charged,
+        flow.short,
+        flow.lent,
+        flow.settled,
+    );
+    let switched = (flow.swept, flow.killed);
+    let stopped = flow.stopped;
+    let corrected = flow.corrected;
     let region = Region::new(ALLOCATOR);
     for number in 0..MEASURED {
         flow.step(number);
     }
     let change = region.change();
     let trades = flow.trades - before.0;
+    let stopped = flow.stopped - stopped;
     let (charged, short) = (flow.charged - before.1, flow.short - before.2);
+    let lent = flow.lent - before.3;
     assert_eq!(flow.engine.audit(), Ok(()));
     assert!(
         trades > MEASURED / 10,
@@ -365,6 +406,23 @@ fn a_warmed_engine_allocates_nothing() {
         charged > trades / 4 && short > 1_000,
         "the mix pays: only {charged} trades with a fee, {short} orders short of funds"
     );
+    let (swept, killed) = (flow.swept - switched.0, flow.killed - switched.1);
+    assert!(
+        swept > 1_000 && killed > 100,
+        "switches are used: only {swept} orders swept, {killed} refused"
+    );
+    assert!(stopped > 1_000, "the limits stop: only {stopped} messages");
+    let corrected = flow.corrected - corrected;
+    assert!(
+        corrected > MEASURED / 80,
+        "the mix is corrected: only {corrected} busts and corrections"
+    );
+    assert!(
+        lent > 100,
+        "the mix borrows: only {lent} draws and repayments"
+    );
+    let settled = flow.settled - before.4;
+    assert!(settled > 40, "days pass: only {settled} rows settled");
     let calls = [
         change.allocations,
         change.reallocations,
@@ -372,7 +430,8 @@ fn a_warmed_engine_allocates_nothing() {
     ];
     println!(
         "{MEASURED} commands, {trades} trades, {charged} with a fee, {short} orders short of \
-         funds, {calls:?} calls to the allocator"
+         funds, {lent} draws and repayments, {settled} rows settled, {calls:?} calls to the \
+         allocator"
     );
     assert_eq!(calls, [0; 3], "allocations, reallocations, deallocations");
 }

@@ -1,0 +1,96 @@
+//! Commands about credit, collateral and transfers: who they name, and what they do.
+//!
+//! Invariant: as elsewhere, a refused command changes nothing and every command is answered. Not
+//! here: the rules of each (`clearing::credit`, `clearing::transfer`).
+
+use super::clearing::approved;
+use super::{Engine, operation};
+use crate::clearing::transfer::Owners;
+use crate::command::{CreditCommand, Direction, Envelope, Half, Transfer};
+use crate::event::{Event, Events};
+use crate::reject::{Reject, RejectReason};
+use crate::types::AccountId;
+
+impl Engine {
+    fn known(&self, account: AccountId) -> Result<(), RejectReason> {
+        let owner = self.parties.owner_of(account);
+        owner.map(|_| ()).ok_or(RejectReason::UnknownAccount)
+    }
+
+    fn owners(&self, one: &Transfer) -> Result<Owners, RejectReason> {
+        self.known(one.from)?;
+        self.known(one.to)?;
+        let owners = [one.from, one.to].map(|account| self.parties.owner_of(account));
+        Ok(if owners[0] == owners[1] {
+            Owners::One
+        } else {
+            Owners::Two
+        })
+    }
+
+    /// Checks a command about credit and changes nothing.
+    pub(super) fn check_credit(
+        &self,
+        command: &CreditCommand,
+        envelope: &Envelope,
+    ) -> Result<(), Reject> {
+        let clearing = &self.clearing;
+        match command {
+            CreditCommand::SetLine(set) => clearing.check_line(set),
+            CreditCommand::SetScore(set) => {
+                self.known(set.account)?;
+                self.check_mover(set.account, Direction::Deposit)?;
+                clearing.check_score(set)
+            }
+            CreditCommand::SetHaircut(set) => clearing.check_haircut(set),
+            CreditCommand::MoveCollateral(one) => {
+                self.known(one.account)?;
+                clearing.check_collateral(one)
+            }
+            CreditCommand::Half(one) => {
+                self.known(one.account)?;
+                let direction = match one.half {
+                    Half::Out => Direction::Withdrawal,
+                    Half::In => Direction::Deposit,
+                };
+                self.check_mover(one.account, direction)?;
+                clearing.check_half(one, approved(envelope))?;
+                Ok(self.check_counted(one.asset, Some(one.account), None)?)
+            }
+            CreditCommand::Transfer(one) => {
+                let owners = self.owners(one)?;
+                self.check_mover(one.from, Direction::Withdrawal)?;
+                self.check_mover(one.to, Direction::Deposit)?;
+                clearing.check_transfer(one, owners)
+            }
+        }
+    }
+
+    /// Carries out a command about credit.
+    pub(super) fn credit(
+        &mut self,
+        command: &CreditCommand,
+        envelope: &Envelope,
+        events: &mut Events,
+    ) {
+        let done = self.check_credit(command, envelope);
+        if done.is_ok() {
+            self.carry_out_credit(command, events);
+        }
+        operation(events, done.map(|()| None));
+    }
+
+    /// Carries out what was checked.
+    fn carry_out_credit(&mut self, command: &CreditCommand, events: &mut Events) {
+        let clearing = &mut self.clearing;
+        let event = match command {
+            CreditCommand::SetLine(set) => return clearing.set_line(set),
+            CreditCommand::SetScore(set) => return clearing.set_score(set),
+            CreditCommand::SetHaircut(set) => return clearing.set_haircut(set),
+            CreditCommand::MoveCollateral(one) => clearing.move_collateral(one),
+            CreditCommand::Half(one) => clearing.transfer_half(one),
+            CreditCommand::Transfer(one) => clearing.transfer(one),
+        };
+        events.push(Event::Credit(event));
+    }
+}

@@ -1,0 +1,259 @@
+//! Settlement's commands: their checks in order, what the venue's law asks for, and what they do.
+//!
+//! Invariant: as in `clearing`. An instrument of a venue whose regimes bind holders or reverse
+//! trades has its settlement from the moment it has clearing. Not here: what orders and days do to
+//! it (`clearing::settlement`).
+
+use super::Engine;
+use super::clearing::approved;
+use crate::bytes::{BytesError, Reader};
+use crate::clearing::custody::Approved;
+use crate::clearing::settlement::{Concerned, Joining, Waited, are_valid};
+use crate::command::{
+    Demonstration, Direction, Envelope, HolderCount, Instruct, SetClearing, SetSettlement,
+    SettlementCommand,
+};
+use crate::event::CustodyReport;
+use crate::reject::{Basis, Reject, RejectReason};
+use crate::types::{AccountId, AssetId, InstrumentId, Name, NewOrder, OwnerId};
+use crate::venue::rules::demands;
+use crate::venue::{Holders, Interval};
+
+impl Engine {
+    /// Checks a command about settlement and changes nothing.
+    ///
+    /// # Errors
+    /// UNKNOWN_INSTRUMENT, INVALID_FIELD, APPROVER_REQUIRED, T_PLUS_N, MAX_HOLDERS, INVESTORS_FULL.
+    pub(super) fn check_settlement(
+        &self,
+        envelope: &Envelope,
+        command: &SettlementCommand,
+    ) -> Result<Concerned, Reject> {
+        let SettlementCommand::Set(set) = command;
+        let instrument = self.venues.instrument(set.instrument);
+        let instrument = instrument.ok_or(RejectReason::UnknownInstrument)?;
+        let venue = self.venues.venue(instrument.venue);
+        let venue = venue.expect("an instrument has a venue");
+        let cleared = self.clearing.terms(set.instrument);
+        let cleared = cleared.ok_or(RejectReason::InvalidField)?;
+        let dated = set.days > 0 || set.reverse_trade_days > 0;
+        let live = self.market(set.instrument).slots(&self.arena).next();
+        let busy = live.is_some() || self.clearing.settlement.waits(set.instrument);
+        let shared = set.max_holders.is_some() && self.cannot_count(cleared.goods, set.instrument);
+        let valid = are_valid(set, instrument.terms.price_sign);
+        if !valid || busy || shared || dated && venue.calendar.is_none() {
+            return Err(RejectReason::InvalidField.into());
+        }
+        let alone = approved(envelope) == Approved::No;
+        let real = venue.demonstration == Demonstration::Real;
+        if set.holder_count == HolderCount::Current && real && alone {
+            return Err(RejectReason::ApproverRequired.into());
+        }
+        self.check_demands(set)?;
+        let checked = self
+            .clearing
+            .check_holders(set, cleared.goods, &self.parties);
+        checked.map_err(|reason| self.with_basis(set.instrument, reason))?;
+        Ok(Concerned {
+            venue: instrument.venue,
+            goods: cleared.goods,
+        })
+    }
+
+    /// Whether holders of these goods cannot be counted: another instrument delivers them too, or
+    /// somebody owes some.
+    fn cannot_count(&self, goods: AssetId, instrument: InstrumentId) -> bool {
+        self.clearing.is_shared(goods, instrument) || self.clearing.ledger().owed(goods) > 0
+    }
+
+    /// Whether a settlement is at least what the venue's regimes ask for.
+    fn check_demands(&self, set: &SetSettlement) -> Result<(), Reject> {
+        let (interval, holders) = self.demands_of(set.instrument);
+        if matches!(interval, Interval::Days(days, _) if set.reverse_trade_days < days) {
+            return Err(self.with_basis(set.instrument, RejectReason::TPlusN));
+        }
+        let above = |most| set.max_holders.is_none_or(|asked| asked > most);
+        if matches!(holders, Holders::AtMost(most, _) if above(most)) {
+            return Err(self.with_basis(set.instrument, RejectReason::MaxHolders));
+        }
+        Ok(())
+    }
+
+    /// Carries out a command about settlement.
+    pub(super) fn settlement(
+        &mut self,
+        envelope: &Envelope,
+        command: &SettlementCommand,
+    ) -> Result<(), Reject> {
+        let concerned = self.check_settlement(envelope, command)?;
+        // Nothing below can fail.
+        let SettlementCommand::Set(set) = command;
+        self.clearing.set_settlement(set, concerned, &self.parties);
+        Ok(())
+    }
+
+    /// What the regimes of a known instrument's venue ask for.
+    fn demands_of(&self, instrument: InstrumentId) -> (Interval, Holders) {
+        let venue = self.venues.venue(self.venues.venue_of(instrument));
+        demands(&venue.expect("an instrument has a venue").regimes)
+    }
+
+    /// What the law alone makes of an instrument's settlement, if it says anything.
+    fn by_law(&self, instrument: InstrumentId) -> Option<SetSettlement> {
+        let (interval, holders) = self.demands_of(instrument);
+        let reverse_trade_days = match interval {
+            Interval::Free => 0,
+            Interval::Days(days, _) => days,
+        };
+        let max_holders = match holders {
+            Holders::Unbounded => None,
+            Holders::AtMost(most, _) => Some(most),
+        };
+        let says = reverse_trade_days > 0 || max_holders.is_some();
+        says.then_some(SetSettlement {
+            instrument,
+            days: 0,
+            reverse_trade_days,
+            max_holders,
+            holder_count: HolderCount::Cumulative,
+            reference: Name::EMPTY,
+        })
+    }
+
+    /// Whether an instrument may deliver these goods: those whose holders are counted are delivered
+    /// by one instrument only, or holders could come in beside it.
+    ///
+    /// # Errors
+    /// INVALID_FIELD, MAX_HOLDERS, INVESTORS_FULL.
+    pub(super) fn check_law_of_goods(&self, set: &SetClearing) -> Result<(), Reject> {
+        let law = self.by_law(set.instrument);
+        let counts = law.is_some_and(|law| law.max_holders.is_some());
+        let counted = self.clearing.settlement.counts(set.goods).is_some();
+        if counted || counts && self.cannot_count(set.goods, set.instrument) {
+            return Err(RejectReason::InvalidField.into());
+        }
+        let Some(law) = law else {
+            return Ok(());
+        };
+        let checked = self.clearing.check_holders(&law, set.goods, &self.parties);
+        checked.map_err(|reason| self.with_basis(set.instrument, reason))
+    }
+
+    /// Goods whose holders are counted go from one owner to another by trades, deposits and
+    /// withdrawals only.
+    ///
+    /// # Errors
+    /// INVALID_FIELD.
+    pub(super) fn check_counted(
+        &self,
+        goods: AssetId,
+        from: Option<AccountId>,
+        to: Option<AccountId>,
+    ) -> Result<(), RejectReason> {
+        let owner = |account: Option<AccountId>| self.parties.owner_of(account?);
+        if self.clearing.settlement.counts(goods).is_some() && owner(from) != owner(to) {
+            return Err(RejectReason::InvalidField);
+        }
+        Ok(())
+    }
+
+    /// An instrument got its clearing: what the law asks for holds from now on.
+    pub(super) fn settle_by_law(&mut self, instrument: InstrumentId) {
+        let Some(law) = self.by_law(instrument) else {
+            return;
+        };
+        let concerned = Concerned {
+            venue: self.venues.venue_of(instrument),
+            goods: self.clearing.terms(instrument).expect("just set").goods,
+        };
+        self.clearing.set_settlement(&law, concerned, &self.parties);
+    }
+
+    /// What the rules of settlement say of a new order, for its place among the checks.
+    ///
+    /// # Errors
+    /// MARKET_CLOSED, at once: no trading day has begun from which to count.
+    pub(super) fn check_ruled(
+        &self,
+        order: &NewOrder,
+        owner: OwnerId,
+    ) -> Result<Result<(), RejectReason>, RejectReason> {
+        let rules = &self.clearing.settlement;
+        let day = self
+            .venues
+            .current_day(self.venues.venue_of(order.instrument));
+        if day.is_none() && rules.counts_days(order.instrument) {
+            return Err(RejectReason::MarketClosed);
+        }
+        Ok(rules.check_law(order.instrument, owner, order.side))
+    }
+
+    /// A reject with the law behind it, where the venue's regimes are.
+    pub(super) fn with_basis(&self, instrument: InstrumentId, reason: RejectReason) -> Reject {
+        let mut basis: Option<Basis> = None;
+        if reason == RejectReason::TPlusN
+            && let Interval::Days(_, text) = self.demands_of(instrument).0
+        {
+            basis = Some(text);
+        }
+        if reason == RejectReason::MaxHolders
+            && let Holders::AtMost(_, text) = self.demands_of(instrument).1
+        {
+            basis = Some(text);
+        }
+        Reject { reason, basis }
+    }
+
+    /// MAX_HOLDERS of a deposit of goods whose holders are counted, by a known account.
+    pub(super) fn check_holder(&self, instruct: &Instruct) -> Result<(), Reject> {
+        let rules = &self.clearing.settlement;
+        let counted = rules.counts(instruct.asset);
+        let Some(instrument) = counted.filter(|_| instruct.direction == Direction::Deposit) else {
+            return Ok(());
+        };
+        let owner = self.parties.owner_of(instruct.account);
+        let owner = owner.expect("the account is known");
+        let checked = rules.check_deposit(instruct.asset, owner);
+        checked.map_err(|reason| self.with_basis(instrument, reason))
+    }
+
+    /// INVESTORS_FULL of a deposit.
+    pub(super) fn check_holder_room(&self, instruct: &Instruct) -> Result<(), Reject> {
+        if instruct.direction == Direction::Withdrawal {
+            return Ok(());
+        }
+        let owner = self.parties.owner_of(instruct.account);
+        let owner = owner.expect("the account is known");
+        let rules = &self.clearing.settlement;
+        Ok(rules.check_deposit_room(instruct.asset, owner)?)
+    }
+
+    /// An instruction was given or answered.
+    pub(super) fn note_custody(&mut self, report: &CustodyReport, waited: Waited) {
+        let owner = self.parties.owner_of(report.account);
+        let owner = owner.expect("an instruction has an account");
+        self.clearing.settlement.custody(report, owner, waited);
+    }
+
+    /// The live orders with their slots, as settlement sees them.
+    pub(crate) fn joined(&self) -> impl Iterator<Item = (u32, Joining)> + use<'_> {
+        let slots = 0..self.arena.used();
+        slots.filter_map(|slot| {
+            let row = self.arena.row(slot);
+            let joining = Joining {
+                instrument: InstrumentId::new(row.instrument),
+                account: AccountId::new(row.account),
+                owner: OwnerId::new(row.owner),
+                side: row.flags.side(),
+            };
+            (row.sequence != 0).then_some((slot, joining))
+        })
+    }
+
+    pub(super) fn decode_settlement(&mut self, input: &mut Reader<'_>) -> Result<(), BytesError> {
+        let live: Vec<_> = self.joined().collect();
+        let known = (&self.parties, &*self.venues);
+        let clearing = &mut self.clearing;
+        clearing.decode_settlement(input, &self.limits, known, live.into_iter())
+    }
+}

@@ -1,0 +1,231 @@
+//! The world of the run: parties, a venue, instruments, money, credit, limits and settlement.
+//!
+//! Invariant: as in `no_alloc`. Not here: what is measured.
+
+use sanjiang_engine::command::*;
+use sanjiang_engine::types::*;
+use sanjiang_engine::venue::{Model, Regime};
+
+use super::{ACCOUNTS, CLEARED, Flow, INSTRUMENTS, LATER, name, quantity};
+
+fn terms() -> InstrumentTerms {
+    InstrumentTerms {
+        currency: name("CNY"),
+        unit: name("t"),
+        tick_size: 1,
+        price_decimals: 2,
+        lot_size: 1,
+        quantity_decimals: 0,
+        price_sign: PriceSign::Positive,
+        static_band_bp: None,
+        dynamic_band_ticks: None,
+        market_protection_ticks: 20,
+        max_quantity: quantity(1_000_000),
+        max_notional: None,
+    }
+}
+
+impl Flow {
+    /// The parties, the venue and its instruments.
+    pub(super) fn found(&mut self) {
+        self.send(Body::CreateParticipant(CreateParticipant {
+            name: name("firm"),
+        }));
+        for index in 0..ACCOUNTS {
+            let owner = name(&format!("o{index}"));
+            self.send(Body::CreateOwner(CreateOwner { name: owner }));
+            self.send(Body::CreateAccount(CreateAccount {
+                name: name(&format!("a{index}")),
+                participant: ParticipantId::new(0),
+                owner: OwnerId::new(index as u32),
+            }));
+        }
+        self.send(Body::SetCalendar(Box::new(SetCalendar {
+            name: name("calendar"),
+            utc_offset_seconds: 0,
+            roll_time: Nanoseconds(0),
+            days: (0..30).collect(),
+        })));
+        self.send(Body::CreateVenue(Box::new(CreateVenue {
+            name: name("venue"),
+            title: Title::EMPTY,
+            regimes: vec![Regime::Sandbox],
+            models: vec![Model::Clob, Model::CallAuction],
+            demonstration: Demonstration::Demonstration,
+            licence: None,
+            calendar: Some(CalendarId::new(0)),
+        })));
+        for index in 0..INSTRUMENTS {
+            self.send(Body::CreateInstrument(Box::new(CreateInstrument {
+                name: name(&format!("i{index}")),
+                title: Title::EMPTY,
+                venue: VenueId::new(0),
+                terms: terms(),
+            })));
+        }
+    }
+
+    /// Money, goods and fees; the last account has little, so that its orders are often refused.
+    pub(super) fn clear(&mut self) {
+        let money = AssetClass::Currency { decimals: 2 };
+        let unit = name("t");
+        let goods = AssetClass::Goods { unit, decimals: 0 };
+        let keepers = [
+            CustodianKind::Bank,
+            CustodianKind::Warehouse,
+            CustodianKind::Warehouse,
+        ];
+        let demonstration = Demonstration::Demonstration;
+        for (at, (class, kind)) in [money, goods, goods].into_iter().zip(keepers).enumerate() {
+            let name = name(&format!("asset{at}"));
+            self.send(Body::CreateAsset(CreateAsset {
+                name,
+                class,
+                demonstration,
+            }));
+            self.send(Body::CreateCustodian(CreateCustodian {
+                name,
+                kind,
+                demonstration,
+            }));
+            for account in 0..ACCOUNTS {
+                let rich = account + 1 < ACCOUNTS;
+                let units = if rich {
+                    1_000_000_000_000
+                } else {
+                    [20_000, 50, 50][at]
+                };
+                self.send(Body::Instruct(Instruct {
+                    account: AccountId::new(account as u32),
+                    asset: AssetId::new(at as u32),
+                    custodian: CustodianId::new(at as u32),
+                    direction: Direction::Deposit,
+                    amount: Amount::new(units).expect("in bounds"),
+                }));
+            }
+        }
+        self.lend();
+        for instrument in 0..CLEARED {
+            let instrument = InstrumentId::new(instrument);
+            self.send(Body::SetClearing(SetClearing {
+                instrument,
+                money: AssetId::new(0),
+                goods: AssetId::new(1 + u32::from(instrument.index() == LATER)),
+            }));
+            let dear = i64::from(instrument.index() == 1);
+            self.send(Body::SetFees(Box::new(SetFees {
+                venue: VenueId::new(0),
+                instrument: Some(instrument),
+                tier: 0,
+                rates: FeeRates {
+                    maker_ppm: if dear == 1 { 20 } else { -90 },
+                    taker_ppm: 250,
+                    auction_ppm: 100,
+                    per_lot: dear,
+                    minimum: 5 * dear,
+                    cap: Some(1_000),
+                },
+            })));
+        }
+    }
+
+    /// A venue for members, wide limits for all and a narrow throttle for one account.
+    pub(super) fn limit(&mut self) {
+        let (venue, participant) = (VenueId::new(0), ParticipantId::new(0));
+        let access = Access {
+            members_only: true,
+            qualified_only: true,
+        };
+        let roles = Roles::from_bits(15).expect("four bits");
+        let wide = RiskLimits {
+            throttle: Some(Throttle {
+                rate: 1_000_000,
+                burst: 1_000_000,
+            }),
+            order_to_trade: Some(OrderToTrade {
+                ratio: 1_000,
+                allowance: 1_000_000_000,
+            }),
+            open_orders: Some(1_000_000),
+            position: Some(quantity(1 << 40)),
+        };
+        let joint = RiskLimits {
+            order_to_trade: None,
+            position: None,
+            ..wide
+        };
+        let narrow = RiskLimits {
+            throttle: Some(Throttle {
+                rate: 10_000,
+                burst: 5,
+            }),
+            ..RiskLimits::NONE
+        };
+        self.send(Body::Standing(StandingCommand::SetAccess(SetAccess {
+            venue,
+            access,
+        })));
+        self.send(Body::Standing(StandingCommand::SetRoles(SetRoles {
+            venue,
+            participant,
+            roles,
+        })));
+        for (scope, limits) in [
+            (RiskScope::Venue(venue), wide),
+            (RiskScope::Participant(participant), joint),
+            (RiskScope::Account(AccountId::new(5)), narrow),
+        ] {
+            let set = SetRiskLimits { scope, limits };
+            let set = LimitsCommand::SetRiskLimits(Box::new(set));
+            self.send(Body::Limits(set));
+        }
+    }
+
+    /// The poor account may draw, by its score and against some of its goods.
+    fn lend(&mut self) {
+        let account = AccountId::new(ACCOUNTS as u32 - 1);
+        let (money, goods) = (AssetId::new(0), AssetId::new(1));
+        let amount = |units| Amount::new(units).expect("in bounds");
+        for command in [
+            CreditCommand::SetLine(SetCreditLine {
+                asset: money,
+                band: 1,
+                line: amount(30_000),
+            }),
+            CreditCommand::SetScore(SetScore {
+                account,
+                asset: money,
+                band: 1,
+            }),
+            CreditCommand::SetHaircut(SetHaircut {
+                goods,
+                money,
+                price: amount(900),
+                basis_points: 5_000,
+            }),
+            CreditCommand::MoveCollateral(MoveCollateral {
+                account,
+                money,
+                goods,
+                pledging: Pledging::Pledge,
+                amount: amount(10),
+            }),
+        ] {
+            self.send(Body::Credit(command));
+        }
+    }
+
+    pub(super) fn settle_later(&mut self) {
+        let set = SetSettlement {
+            instrument: InstrumentId::new(LATER),
+            days: 1,
+            reverse_trade_days: 0,
+            max_holders: Some(ACCOUNTS as u32),
+            holder_count: HolderCount::Current,
+            reference: name("letter"),
+        };
+        self.send(Body::Settlement(Box::new(SettlementCommand::Set(set))));
+        let done = self.engine.clearing().settlement(set.instrument);
+        assert_eq!(done.map(|known| known.set), Some(set));
+    }
+}

@@ -1,0 +1,61 @@
+//! Operators' changes of settlement.
+//!
+//! Invariant: as in `operations`: shape only. Not here: whether law and bounds let it be (the
+//! engine).
+
+use engine::command::{Body, HolderCount, SetSettlement, SettlementCommand};
+use engine::types::Name;
+use proto::v1;
+
+use super::fields::Fields;
+use super::operations::Asks;
+
+impl Asks for v1::SetSettlementRequest {
+    fn ask(&self, fields: &mut Fields<'_>) -> Option<Body> {
+        let instrument = fields.instrument("instrument_id", &self.instrument_id);
+        let days = days(fields, "days", self.days, SetSettlement::DAYS_MAX);
+        let most = SetSettlement::REVERSE_DAYS_MAX;
+        let reverse = days_of_reverse(fields, self.reverse_trade_days, most);
+        let holder_count = match v1::HolderCount::try_from(self.holder_count) {
+            Ok(v1::HolderCount::Unspecified | v1::HolderCount::Cumulative) => {
+                Some(HolderCount::Cumulative)
+            }
+            Ok(v1::HolderCount::Current) => Some(HolderCount::Current),
+            Err(_) => {
+                let value = self.holder_count;
+                fields.wrong(
+                    "holder_count",
+                    format!("{value} is no count; 1 (CUMULATIVE) and 2 (CURRENT) are"),
+                );
+                None
+            }
+        };
+        let reference = if self.reference.is_empty() {
+            Some(Name::EMPTY)
+        } else {
+            fields.new_name("reference", &self.reference)
+        };
+        Some(Body::Settlement(Box::new(SettlementCommand::Set(
+            SetSettlement {
+                instrument: instrument?,
+                days: days?,
+                reverse_trade_days: reverse?,
+                max_holders: (self.max_holders > 0).then_some(self.max_holders),
+                holder_count: holder_count?,
+                reference: reference?,
+            },
+        ))))
+    }
+}
+
+fn days_of_reverse(fields: &mut Fields<'_>, value: u32, most: u8) -> Option<u8> {
+    days(fields, "reverse_trade_days", value, most)
+}
+
+fn days(fields: &mut Fields<'_>, field: &str, value: u32, most: u8) -> Option<u8> {
+    let read = u8::try_from(value).ok().filter(|days| *days <= most);
+    if read.is_none() {
+        fields.wrong(field, format!("{value} is too many; 0 to {most} are right"));
+    }
+    read
+}
