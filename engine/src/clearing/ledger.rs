@@ -4,10 +4,10 @@
 //! an account or a venue, `available` and `held` are never below zero. Of a custodian `available`
 //! is minus what it holds outside, of an account's credit minus what is drawn; what lies so below
 //! zero is in circulation. Of a receivable it is minus what the account owes, counted apart. Both
-//! together bound every sum. A position with credit whose available part
-//! grew is listed, so that `credit` repays once a command. Rejected: a map
-//! from (account, asset) to position (a hash on every order); an account's positions are a chain,
-//! a handful long, walked once when an order is entered, and the order's hold keeps both places.
+//! together bound every sum. A position with credit whose available part grew is listed, so that
+//! `credit` repays once a command. Rejected: a map from (account, asset) to position (a hash on
+//! every order); an account's positions are a chain, a handful long, walked once when an order is
+//! entered, and the order's hold keeps both places.
 //! Not here: why something moves (`orders`, `custody`).
 
 use std::collections::BTreeMap;

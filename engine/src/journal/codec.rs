@@ -98,10 +98,10 @@ types! {
     Standing = 31,
     Switch = 32,
     Limits = 33,
-    Receipts = 37,
-    Correction = 36,
     Credit = 34,
     Settlement = 35,
+    Correction = 36,
+    Receipts = 37,
     Margin = 38,
 }
 

@@ -96,6 +96,12 @@ fn an_unknown_type_or_version_says_who_may_have_written_it() {
     let said = |bytes: &[u8]| read(bytes).expect_err("unknown").to_string();
     let release = env!("CARGO_PKG_VERSION");
     let last = Type::LAST as u8;
+    let numbers = Type::ALL.iter().map(|one| *one as u8);
+    assert_eq!(
+        numbers.max(),
+        Some(last),
+        "the last one has the highest number"
+    );
     let unknown = said(&[99, 1, 0]);
     let expected = format!(
         "command type 99, version 1, is not known to this release ({release}), which reads types \

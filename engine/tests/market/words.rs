@@ -5,10 +5,8 @@
 //! `replace NAME [@PRICE] [x=QUANTITY] [trigger=PRICE]`, `mass ACCOUNT [buy|sell]`, `phase P`,
 //! `status venue|instrument S`, `reference PRICE`, `terms KEY=VALUE..`, `accounts OWNER..`,
 //! `schedule OFFSET=PHASE..`, `time NANOSECONDS`, `ticks`; those about money are in `money`, those
-//! about parties and limits in `duties` , those
-//! about warehouse receipts in `papers` , those
-//! about credit in `credit` , about
-//! settlement and days in `settle` , those about switches in `switches`.
+//! about parties and limits in `duties`, about warehouse receipts in `papers`, about credit in
+//! `credit`, about settlement and days in `settle`, about switches in `switches`.
 //! Account 0 trades unless `on=` says otherwise. Times are counted from the begin of day 1.
 //!
 //! Invariant: a line that is not understood stops the test. Not here: comparing.
