@@ -9,7 +9,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 use prost::Message as _;
 
 /// The files of the contract, in order of dependency.
-const FILES: [&str; 14] = [
+const FILES: [&str; 15] = [
     "sanjiang/v1/types.proto",
     "sanjiang/v1/switch.proto",
     "sanjiang/v1/session.proto",
@@ -21,6 +21,7 @@ const FILES: [&str; 14] = [
     "sanjiang/v1/receipts.proto",
     "sanjiang/v1/credit.proto",
     "sanjiang/v1/settlement.proto",
+    "sanjiang/v1/margin.proto",
     "sanjiang/v1/accounts.proto",
     "sanjiang/v1/correction.proto",
     "sanjiang/v1/operations.proto",

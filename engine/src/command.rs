@@ -9,6 +9,7 @@ mod clearing;
 mod correction;
 mod credit;
 mod limits;
+mod margin;
 mod receipts;
 mod settlement;
 mod standing;
@@ -38,6 +39,8 @@ pub use switch::{
     ArmDeadMan, KillScope, OnDisconnect, Position, SetDisconnectPolicy, SetKillSwitch,
     SwitchCommand,
 };
+
+pub use margin::{MarginCommand, Mark, SetMargin, SetSettlementPrice};
 
 use crate::types::{
     AccountId, CalendarId, ClientId, InstrumentId, Name, Nanoseconds, NewOrder, OrderId, OwnerId,
@@ -176,6 +179,8 @@ pub enum Body {
     Credit(CreditCommand),
     /// An instrument's settlement.
     Settlement(Box<SettlementCommand>),
+    /// Margin forwards: their terms, prices and marks.
+    Margin(MarginCommand),
     /// Time passes: the sequencer puts one before any command at or past the next deadline.
     Tick,
     /// Start-up: connections of the time before are gone.
@@ -227,6 +232,7 @@ impl Body {
             | Self::Correction(_)
             | Self::Credit(_)
             | Self::Settlement(_)
+            | Self::Margin(_)
             | Self::Tick
             | Self::SessionsLost
             | Self::SemanticsVersion(_)

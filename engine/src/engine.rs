@@ -10,6 +10,7 @@ mod correction;
 mod credit;
 mod day_ends;
 mod holds;
+mod margin;
 mod operations;
 mod orders;
 mod receipts;
@@ -311,6 +312,7 @@ impl Engine {
                 let done = self.settlement(&command.envelope, settlement);
                 operation(events, done.map(|()| None));
             }
+            Body::Margin(command) => self.change_margin(command, events),
             Body::Tick => self.tick(events),
             Body::BeginEpoch(begin) => {
                 events.push(Event::EpochBegan(*begin));
@@ -373,6 +375,7 @@ impl Engine {
                 let checked = self.check_settlement(&command.envelope, settlement);
                 checked.map(|_| ())
             }
+            Body::Margin(command) => self.check_margin(command),
             Body::Tick
             | Body::AcceptClock(_)
             | Body::SessionsLost
@@ -452,6 +455,7 @@ impl Engine {
             desk: Desk {
                 clearing: &mut self.clearing,
                 cleared: setting.cleared(),
+                margined: setting.margined(),
                 arena: &mut self.arena,
                 parties: &mut self.parties,
                 risk: &mut self.risk,

@@ -27,7 +27,7 @@ use crate::command::{
 use crate::reject::Reject;
 use crate::types::{
     AccountId, Amount, AssetId, CalendarId, CustodianId, InstrumentId, Name, OrderId, OrderStatus,
-    ParticipantId, Price, Quantity, Sequence, SessionId, Side, VenueId,
+    ParticipantId, Price, Quantity, Sequence, SessionId, Side, Time, VenueId,
 };
 use crate::venue::{Phase, TradingStatus};
 
@@ -74,6 +74,8 @@ pub enum Event {
     Credit(CreditEvent),
     /// What waited for its settlement is free.
     Settlement(Settled),
+    /// Margin forwards: settlement prices, variation, calls.
+    Margin(MarginEvent),
     /// A new epoch began.
     EpochBegan(BeginEpoch),
     /// A command was not applied, since an operator quarantined it.
@@ -135,6 +137,9 @@ pub enum Cause {
     Disconnected,
     /// Its session's dead-man timer fired (FIX 378 = 99).
     DeadMan,
+    /// A margin call was not met: the account's orders are cancelled, and the engine's own order
+    /// closes its position (期货和衍生品法 41).
+    ForcedReduction,
 }
 
 /// The counters of the private streams: each rises by one with every report.
@@ -427,6 +432,55 @@ pub enum StandingChanged {
     },
     /// A participant's registration.
     Registration(SetRegistration),
+}
+
+/// What happened to margin forwards.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MarginEvent {
+    /// A settlement price: of a mark that begins, or the one a contract is listed at.
+    Settlement {
+        /// The instrument.
+        instrument: InstrumentId,
+        /// The price.
+        price: Price,
+    },
+    /// A mark collected a loss or paid a gain.
+    Variation(Variation),
+    /// An account was called, or its call has another deadline.
+    Call(MarginCall),
+    /// A call is over: the account's margin is covered.
+    Covered {
+        /// Whose.
+        account: AccountId,
+        /// In which instrument.
+        instrument: InstrumentId,
+    },
+}
+
+/// What a mark moved between an account and the instrument's pool.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Variation {
+    /// Whose.
+    pub account: AccountId,
+    /// In which instrument.
+    pub instrument: InstrumentId,
+    /// Minor units of the money: above zero paid to the account, below zero taken from it.
+    pub amount: i64,
+}
+
+/// A margin call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MarginCall {
+    /// Whose.
+    pub account: AccountId,
+    /// In which instrument.
+    pub instrument: InstrumentId,
+    /// What it has to hold, in minor units.
+    pub maintenance: i64,
+    /// What it holds.
+    pub held: i64,
+    /// By when; none when that has passed and the market is waited for.
+    pub deadline: Option<Time>,
 }
 
 /// What an account bought and sold of an instrument on one trading day has settled, both legs in

@@ -34,6 +34,11 @@ pub struct Limits {
     /// Positions: of an account in an asset, of a venue's fees, of a custodian. Default 5 x 2^20
     /// (capacity model: 1 M accounts with 5 assets each); a position is 32 bytes.
     pub positions_max: u32,
+    /// Rows of margin forwards: of an account in an instrument it ever had an order in. Default
+    /// 2^20; a row is 128 bytes.
+    pub margin_rows_max: u32,
+    /// How many of them one tick marks at most; the next tick goes on. Default 1,024, as expiries.
+    pub margin_rows_per_tick: u32,
     /// Different fee rates ever set, those of nothing apart. Default 4,096; never above
     /// [`Limits::RATES_MAX`].
     pub rates_max: u32,
@@ -124,6 +129,8 @@ impl Default for Limits {
             assets_max: 1 << 16,
             custodians_max: 1 << 10,
             positions_max: 5 << 20,
+            margin_rows_max: 1 << 20,
+            margin_rows_per_tick: 1_024,
             rates_max: 1 << 12,
             instructions_max: 1 << 16,
             references_max: 1 << 20,

@@ -149,7 +149,8 @@ reasons! {
     /// The account or its participant has as many live orders as it may (FIX 103 = 3).
     AccountOrders = 83, "ACCOUNT_OPEN_ORDERS";
     // -- position ----------------------------------------------------------------------------
-    /// The account's goods and open buys would pass its limit (FIX 103 = 3, exceeds limit).
+    /// The account's goods and open buys, or its position in a margin forward with its open
+    /// orders, would pass a limit (FIX 103 = 3, exceeds limit).
     PositionLimit = 85, "POSITION_LIMIT";
     // -- self-trade and FOK ------------------------------------------------------------------
     /// A post-only order would take.
@@ -165,6 +166,8 @@ reasons! {
     InsufficientGoods = 96, "INSUFFICIENT_GOODS";
     /// The ledger holds as many positions as it may.
     Positions = 97, "POSITIONS";
+    /// The account has less money available than the margin would rise by, or is called.
+    InsufficientMargin = 98, "INSUFFICIENT_MARGIN";
     // -- operations --------------------------------------------------------------------------
     /// The public id is taken.
     AlreadyExists = 100, "ALREADY_EXISTS";
@@ -206,6 +209,10 @@ reasons! {
     UnsettledFull = 126, "UNSETTLED_FULL";
     /// As many owners are remembered for reverse trades and as holders as may be (FIX 103 = 99).
     InvestorsFull = 127, "INVESTORS_FULL";
+    /// A mark of the instrument is not over.
+    MarkRunning = 120, "MARK_RUNNING";
+    /// The instrument is no margin forward.
+    NotMargin = 121, "NOT_MARGIN";
 }
 
 impl RejectReason {

@@ -21,6 +21,8 @@ fn small() -> Limits {
         credits_max: 2,
         haircuts_max: 2,
         transfers_max: 4,
+        margin_rows_max: 8,
+        margin_rows_per_tick: 2,
         rates_max: 4,
         instructions_max: 4,
         references_max: 8,

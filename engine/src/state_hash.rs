@@ -22,11 +22,11 @@ mod switch;
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{BeginEpoch, Party, RiskLimits, RiskScope, Scope, SetRiskLimits};
 use crate::event::{
-    CorrectionEvent, CreditEvent, CustodyReport, DayRolled, Event, ReceiptReport, Settled,
-    StandingChanged, TradeCorrection,
+    CorrectionEvent, CreditEvent, CustodyReport, DayRolled, Event, MarginEvent, OperationReport,
+    ReceiptReport, Settled, StandingChanged, TradeCorrection,
 };
 use crate::reject::Reject;
-use crate::types::{InstrumentId, Price, Quantity, Sequence, Side};
+use crate::types::{InstrumentId, Price, Quantity, Sequence, Side, Time};
 use pairs::{Digest, Pairs};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -140,6 +140,7 @@ impl Event {
             | Self::Correction(_)
             | Self::Credit(_)
             | Self::Settlement(_)
+            | Self::Margin(_)
             | Self::EpochBegan(_)
             | Self::Quarantined(_)
             | Self::Switch(_) => {
@@ -234,12 +235,7 @@ impl Buffer {
                 self.u32(report.canceled);
                 self.u32(report.kept);
             }
-            Event::Operation(report) => {
-                self.byte(7);
-                self.reject(report.reject);
-                self.byte(u8::from(report.handle.is_some()));
-                self.u32(report.handle.unwrap_or(0));
-            }
+            Event::Operation(report) => self.operation(report),
             Event::Duplicate(duplicate) => {
                 self.byte(8);
                 self.u64(duplicate.first_sequence.value());
@@ -273,6 +269,7 @@ impl Buffer {
             Event::Correction(correction) => self.correction(correction),
             Event::Credit(event) => self.credit(event),
             Event::Settlement(settled) => self.settled(settled),
+            Event::Margin(event) => self.margin(event),
             Event::EpochBegan(began) => self.epoch_began(began),
             Event::Quarantined(quarantine) => {
                 self.byte(15);
@@ -280,6 +277,13 @@ impl Buffer {
             }
             Event::DayRolled(rolled) => self.day_rolled(rolled),
         }
+    }
+
+    fn operation(&mut self, report: &OperationReport) {
+        self.byte(7);
+        self.reject(report.reject);
+        self.byte(u8::from(report.handle.is_some()));
+        self.u32(report.handle.unwrap_or(0));
     }
 
     fn day_rolled(&mut self, rolled: &DayRolled) {
@@ -341,6 +345,40 @@ impl Buffer {
                 for byte in set.code.as_str().bytes() {
                     self.byte(byte);
                 }
+            }
+        }
+    }
+
+    fn margin(&mut self, event: &MarginEvent) {
+        self.byte(27);
+        match event {
+            MarginEvent::Settlement { instrument, price } => {
+                self.byte(1);
+                self.instrument(*instrument);
+                self.i64(price.ticks());
+            }
+            MarginEvent::Variation(one) => {
+                self.byte(2);
+                self.u32(one.account.index());
+                self.instrument(one.instrument);
+                self.i64(one.amount);
+            }
+            MarginEvent::Call(call) => {
+                self.byte(3);
+                self.u32(call.account.index());
+                self.instrument(call.instrument);
+                self.i64(call.maintenance);
+                self.i64(call.held);
+                self.byte(u8::from(call.deadline.is_some()));
+                self.i64(call.deadline.map_or(0, Time::nanoseconds));
+            }
+            MarginEvent::Covered {
+                account,
+                instrument,
+            } => {
+                self.byte(4);
+                self.u32(account.index());
+                self.instrument(*instrument);
             }
         }
     }

@@ -12,6 +12,7 @@ mod model {
     pub mod duties;
     pub mod generate;
     pub mod lend;
+    pub mod margin;
     pub mod operate;
     pub mod paid;
     pub mod papers;

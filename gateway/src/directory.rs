@@ -16,7 +16,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use engine::clearing::{Asset, Clearing, Custodian, factors};
 use engine::command::{
     Body, Command, CreateAsset, CreateCustodian, CreateInstrument, CreateVenue, Demonstration,
-    InstrumentTerms, Scope, Sequenced, SetCalendar, SetClearing, SwitchCommand,
+    InstrumentTerms, MarginCommand, Scope, Sequenced, SetCalendar, SetClearing, SwitchCommand,
 };
 use engine::engine::Engine;
 use engine::event::Event;
@@ -186,6 +186,8 @@ pub struct Tables {
     pub custodians: Names<Custodian>,
     /// The instruments with clearing.
     pub cleared: HashMap<InstrumentId, ClearedEntry>,
+    /// What the margin forwards are settled in.
+    pub margined: HashMap<InstrumentId, AssetId>,
     /// Sessions.
     pub sessions: SessionTable,
 }
@@ -216,9 +218,11 @@ impl Tables {
         self.custodians.get(id.index())
     }
 
-    /// The money an instrument is paid in, if it has clearing.
+    /// The money an instrument is paid in, if it has clearing or margin.
     pub fn money_of(&self, id: InstrumentId) -> Option<&Asset> {
-        self.asset(self.cleared.get(&id)?.money)
+        let cleared = self.cleared.get(&id).map(|cleared| cleared.money);
+        let money = cleared.or_else(|| self.margined.get(&id).copied())?;
+        self.asset(money)
     }
 
     /// The venue of an instrument.
@@ -306,6 +310,10 @@ impl Tables {
             };
             self.cleared.insert(id, entry);
         }
+        for contract in clearing.margin().contracts() {
+            let set = &contract.terms;
+            self.margined.insert(set.instrument, set.money);
+        }
     }
 
     /// Takes over what one released command and its events changed.
@@ -352,6 +360,7 @@ impl Tables {
                 | Event::Correction(_)
                 | Event::Credit(_)
                 | Event::Settlement(_)
+                | Event::Margin(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_)
                 | Event::Switch(_) => {}
@@ -391,6 +400,9 @@ impl Tables {
                 self.custodians.put(handle, new.name, custodian(new));
             }
             (Body::SetClearing(new), _) => self.clear(new),
+            (Body::Margin(MarginCommand::SetMargin(new)), _) => {
+                self.margined.insert(new.instrument, new.money);
+            }
             (Body::CloseCustodyDate(close), _) => {
                 if let Some(custodian) = self.custodians.get_mut(close.custodian.index()) {
                     custodian.closed_through = Some(close.date);

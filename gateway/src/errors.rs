@@ -110,6 +110,9 @@ pub enum Failure {
     /// The instrument has no clearing.
     #[error("instrument \"{0}\" has no clearing; Operations.SetClearing gives it one")]
     NotCleared(String),
+    /// The instrument is no margin forward.
+    #[error("instrument \"{0}\" is no margin forward; Operations.SetMargin makes it one")]
+    NotMargin(String),
     /// The id was used before with other content; final.
     #[error(
         "the id was used before with other content; this command was not carried out, and never \
@@ -166,7 +169,7 @@ impl Failure {
         match self {
             Self::Invalid(_) => Code::InvalidArgument,
             Self::NotFound(..) => Code::NotFound,
-            Self::NotCleared(_) => Code::FailedPrecondition,
+            Self::NotCleared(_) | Self::NotMargin(_) => Code::FailedPrecondition,
             Self::IdReused => Code::AlreadyExists,
             Self::Busy(_) | Self::DiskLow => Code::ResourceExhausted,
             Self::Stopping | Self::ClockHeld | Self::Unknown(_) => Code::Unavailable,
@@ -179,6 +182,7 @@ impl Failure {
             Self::Invalid(_) => "INVALID_FIELDS",
             Self::NotFound(kind, _) => kind.reason().as_str(),
             Self::NotCleared(_) => RejectReason::NotCleared.as_str(),
+            Self::NotMargin(_) => RejectReason::NotMargin.as_str(),
             Self::IdReused => RejectReason::ClientOrderIdReused.as_str(),
             Self::Busy(_) => "BUSY",
             Self::DiskLow => "DISK_LOW",
@@ -194,7 +198,11 @@ impl Failure {
             Self::Busy(_) | Self::Unknown(_) => Some(RETRY_AFTER),
             Self::DiskLow => Some(RETRY_AFTER_DISK),
             Self::Stopping | Self::ClockHeld => Some(RETRY_AFTER_STOP),
-            Self::Invalid(_) | Self::NotFound(..) | Self::NotCleared(_) | Self::IdReused => None,
+            Self::Invalid(_)
+            | Self::NotFound(..)
+            | Self::NotCleared(_)
+            | Self::NotMargin(_)
+            | Self::IdReused => None,
         }
     }
 
@@ -204,6 +212,7 @@ impl Failure {
             Self::Invalid(violations) => violations.iter().map(wire_violation).collect(),
             Self::NotFound(..)
             | Self::NotCleared(_)
+            | Self::NotMargin(_)
             | Self::IdReused
             | Self::Busy(_)
             | Self::DiskLow
@@ -249,7 +258,7 @@ impl From<Failure> for Status {
             Failure::DiskLow => {
                 details.add_quota_failure_violation("gateway", "free space on the disk");
             }
-            Failure::NotCleared(instrument) => {
+            Failure::NotCleared(instrument) | Failure::NotMargin(instrument) => {
                 let text = failure.to_string();
                 details.add_precondition_failure_violation("CLEARING", instrument.clone(), text);
             }
@@ -349,7 +358,8 @@ pub const fn advice(reason: RejectReason) -> &'static str {
              Accounts.GetRiskLimits"
         }
         R::PositionLimit => {
-            "the account's goods and live buys would pass its limit; see Accounts.GetRiskLimits"
+            "the account's position and open orders would pass a limit; see Accounts.GetRiskLimits \
+             and Accounts.GetMargin"
         }
         R::PostOnlyWouldTake => "the order would have traded at once, and is post-only",
         R::FokUnfillable => "the whole quantity could not trade at once",
@@ -362,6 +372,10 @@ pub const fn advice(reason: RejectReason) -> &'static str {
             "the account has fewer goods available than this would hold; see Accounts.GetBalances"
         }
         R::Positions => "the exchange's ledger holds as many positions as it may",
+        R::InsufficientMargin => {
+            "the margin this needs is not available, or the account is called and may only reduce; \
+             see Accounts.GetMarginPositions"
+        }
         R::AlreadyExists => "the id is taken; choose another",
         R::TooMany => "there are as many of these as there may be",
         R::InvalidField => "a field is out of its bounds",
@@ -394,5 +408,7 @@ pub const fn advice(reason: RejectReason) -> &'static str {
             "as many accounts wait for settlement, or may, as the exchange has rows for"
         }
         R::InvestorsFull => "the exchange remembers as many owners' trades and holdings as it may",
+        R::MarkRunning => "a mark of the instrument is not over; wait for it",
+        R::NotMargin => "the instrument is no margin forward; make it one with SetMargin",
     }
 }

@@ -10,6 +10,7 @@ mod correction;
 mod credit;
 mod fields;
 mod limits;
+mod margin;
 mod operations;
 mod orders;
 mod receipts;

@@ -13,7 +13,8 @@ use engine::clearing::{Clearing, Holder, business_date};
 use engine::command::{AssetClass, Command, Direction, Sequenced};
 use engine::engine::Engine;
 use engine::event::{
-    CorrectionEvent, CustodyReport, CustodyStatus, Event, ReceiptAct, ReceiptReport,
+    CorrectionEvent, CustodyReport, CustodyStatus, Event, MarginEvent, ReceiptAct, ReceiptReport,
+    Trade, Variation,
 };
 use engine::limits::Limits;
 use engine::recovery::replay_from;
@@ -40,7 +41,7 @@ pub fn begins(days: i64) -> Option<Time> {
 }
 
 /// How many kinds of posting there are.
-const KINDS: usize = 8;
+const KINDS: usize = 9;
 
 /// What one holder had of one asset, what moved, and what it has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -212,14 +213,7 @@ fn take(
         };
         for event in events {
             match event {
-                Event::Trade(trade) => {
-                    let Some(cleared) = engine.clearing().terms(trade.instrument) else {
-                        continue;
-                    };
-                    let venue = engine.venues().venue_of(trade.instrument);
-                    let moved = postings::of_trade(trade, cleared, venue);
-                    moved.for_each(|posting| post(accounts, when, engine, &posting));
-                }
+                Event::Trade(trade) => traded(accounts, when, engine, trade),
                 Event::Correction(correction) => {
                     correct(accounts, when, engine, correction);
                 }
@@ -229,6 +223,9 @@ fn take(
                     if when == When::Inside && report.status == CustodyStatus::Executed {
                         references.push(*report);
                     }
+                }
+                Event::Margin(MarginEvent::Variation(variation)) => {
+                    varied(accounts, when, engine, variation);
                 }
                 Event::Receipt(report) => {
                     let moved = postings::of_receipt(report);
@@ -241,7 +238,8 @@ fn take(
                     moved.for_each(|posting| post(accounts, when, engine, &posting));
                 }
                 // Nothing of these moves anything.
-                Event::Report(_)
+                Event::Margin(_)
+                | Event::Report(_)
                 | Event::Book(_)
                 | Event::Indicative(_)
                 | Event::Uncrossed(_)
@@ -261,6 +259,28 @@ fn take(
                 | Event::Switch(_) => {}
             }
         }
+    }
+}
+
+/// Takes in what a trade moved: goods, money and fees; of a margin forward the fees alone.
+fn traded(accounts: &mut Accounts, when: When, engine: &Engine, trade: &Trade) {
+    let (clearing, id) = (engine.clearing(), trade.instrument);
+    let venue = engine.venues().venue_of(id);
+    if let Some(cleared) = clearing.terms(id) {
+        let moved = postings::of_trade(trade, cleared, venue);
+        moved.for_each(|posting| post(accounts, when, engine, &posting));
+    } else if let Some(contract) = clearing.margin().contract(id) {
+        let moved = postings::of_margin_trade(trade, contract.margined.money, venue);
+        moved.for_each(|posting| post(accounts, when, engine, &posting));
+    }
+}
+
+/// Takes in what a mark paid or took.
+fn varied(accounts: &mut Accounts, when: When, engine: &Engine, variation: &Variation) {
+    let margin = engine.clearing().margin();
+    if let Some(contract) = margin.contract(variation.instrument) {
+        let moved = postings::of_variation(variation, contract.margined.money);
+        moved.for_each(|posting| post(accounts, when, engine, &posting));
     }
 }
 
@@ -345,6 +365,7 @@ fn kind(engine: &Engine, posting: &Posting) -> usize {
         PostingKind::Draw => 5,
         PostingKind::Repayment => 6,
         PostingKind::Transfer => 7,
+        PostingKind::Variation => 8,
     }
 }
 
@@ -362,7 +383,7 @@ mod tests {
     fn agreeing() -> Reconciliation {
         let account = |opening, deposit, ledger| Account {
             opening,
-            moved: [deposit, 0, 0, 0, 0, 0, 0, 0],
+            moved: [deposit, 0, 0, 0, 0, 0, 0, 0, 0],
             later: 0,
             ledger,
         };

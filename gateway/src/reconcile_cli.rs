@@ -102,6 +102,7 @@ fn print_asset(
     let (mut accounts, mut fees, mut custody) = ([0; 2], [0; 2], [0; 2]);
     let mut owed = [0; 2];
     let (mut lent, mut transit) = (None, None);
+    let mut pools = None;
     let (mut moved_in, mut moved_out) = (0, 0);
     for (holder, account) in found.holders(asset) {
         let sums = match holder {
@@ -111,6 +112,7 @@ fn print_asset(
             Holder::Receivable(_) => &mut owed,
             Holder::Credit(_) => lent.get_or_insert([0; 2]),
             Holder::Transit(_) => transit.get_or_insert([0; 2]),
+            Holder::Clearing(_) => pools.get_or_insert([0; 2]),
         };
         sums[0] += account.opening;
         sums[1] += account.closing();
@@ -158,6 +160,10 @@ fn print_asset(
             "DIFFERS"
         },
     )?;
+    if let Some(pools) = pools {
+        let [opening, closing] = pools.map(|units| words.amount(units));
+        writeln!(out, "  margin pools: opening {opening}; closing {closing}")?;
+    }
     for one in wrong {
         writeln!(out, "  {}", words.disagreement(one))?;
     }
@@ -208,6 +214,10 @@ impl Words<'_> {
             Holder::Transit(shard) => {
                 return ["transit".to_owned(), shard.index().to_string()];
             }
+            Holder::Clearing(id) => {
+                let instrument = engine.venues().instrument(id);
+                ("clearing", instrument.map(|instrument| instrument.name))
+            }
         };
         let name = name.map_or_else(String::new, |name| name.as_str().to_owned());
         [kind.to_owned(), name]
@@ -247,6 +257,7 @@ fn write_accounts(found: &Reconciliation, path: &Path) -> Result<(), CliError> {
         "credit_drawn",
         "credit_repaid",
         "transfers",
+        "variation",
         "closing",
         "difference",
     ])?;

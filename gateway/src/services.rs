@@ -11,6 +11,7 @@ mod credit;
 mod executions;
 mod follow;
 mod looks;
+pub mod margin;
 mod market_data;
 mod operations;
 mod order_entry;

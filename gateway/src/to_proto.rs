@@ -7,6 +7,7 @@
 mod clearing;
 mod history;
 mod limits;
+mod margin;
 mod receipts;
 mod session;
 mod settlement;
@@ -32,6 +33,7 @@ pub use clearing::{
 };
 pub use history::{client_order_id, execution_report, order};
 pub use limits::{risk_limits, risk_usage};
+pub use margin::{margin_position, margin_terms};
 pub use receipts::{receipt, receipt_act};
 pub use session::session_reports;
 pub use settlement::{settlement, unsettled};
@@ -194,6 +196,7 @@ pub const fn cause(cause: Cause) -> v1::Cause {
         Cause::KillSwitch => v1::Cause::KillSwitch,
         Cause::Disconnected => v1::Cause::Disconnected,
         Cause::DeadMan => v1::Cause::DeadMan,
+        Cause::ForcedReduction => v1::Cause::ForcedReduction,
     }
 }
 

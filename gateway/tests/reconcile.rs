@@ -86,8 +86,8 @@ async fn every_asset_agrees_and_nothing_changes() {
     assert_eq!(lines.len(), 2, "{said}");
 
     let rows = std::fs::read_to_string(&csv).expect("a file");
-    let of_a =
-        "CNY,account,A,0.00,20000.00,-1000.00,-5000.00,0.00,-1.00,0.00,0.00,0.00,13999.00,0.00";
+    let of_a = "CNY,account,A,0.00,20000.00,-1000.00,-5000.00,0.00,-1.00,0.00,0.00,0.00,0.00,\
+                13999.00,0.00";
     assert!(rows.lines().any(|row| row == of_a), "{rows}");
     let rows = std::fs::read_to_string(&references).expect("a file");
     assert_eq!(rows.lines().count(), 5, "{rows}");

@@ -40,7 +40,7 @@ impl Clearing {
                 }
                 // Looked at by `audit_corrections`.
                 Holder::Receivable(_) => {}
-                Holder::Account(_) | Holder::Venue(_) => {
+                Holder::Account(_) | Holder::Venue(_) | Holder::Clearing(_) => {
                     if position.available < 0 || position.held < 0 {
                         return Err("a position is below zero");
                     }
@@ -118,6 +118,7 @@ impl Clearing {
         let mut held = vec![0_i64; self.ledger.positions().len()];
         let mut add = |place: Place, amount: i64| held[place.index() as usize] += amount;
         let mut cleared = 0;
+        let mut open = vec![(0, 0); self.margin.rows().len()];
         for (slot, side, lots, lot_units) in live {
             let hold = self.holds.get(slot as usize);
             let hold = hold.ok_or("a live order has no hold row")?;
@@ -125,6 +126,17 @@ impl Clearing {
                 continue;
             }
             cleared += 1;
+            if hold.is_margin() {
+                let counted = if hold.goods < 0 { -lots } else { lots };
+                if hold.goods != counted || (hold.goods < 0) != (side == Side::Sell) {
+                    return Err("an order of a margin forward is not open for what is left of it");
+                }
+                let row = open.get_mut(hold.row() as usize);
+                let row = row.ok_or("an order of a margin forward has no row")?;
+                *row = (row.0 + counted.max(0), row.1 + (-counted).max(0));
+                add(hold.money_at, hold.money);
+                continue;
+            }
             let goods = match (side, lot_units) {
                 (_, None) => return Err("an order holds for an instrument without clearing"),
                 (Side::Buy, Some(_)) => 0,
@@ -139,6 +151,10 @@ impl Clearing {
         if self.holds.iter().filter(|hold| hold.is_cleared()).count() != cleared {
             return Err("an order that has ended still holds");
         }
+        for (at, row) in self.margin_places() {
+            add(at, row.held);
+        }
+        self.audit_margin(&open)?;
         for (_, one) in self.custody.pending() {
             let holder = Holder::Account(one.account);
             let place = self.ledger.find(holder, one.asset);

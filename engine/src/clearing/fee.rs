@@ -15,6 +15,9 @@ use crate::parties::Parties;
 use crate::reject::{Reject, RejectReason};
 use crate::types::{InstrumentId, ParticipantId, VenueId};
 
+/// The place of the rates of nothing.
+pub(crate) const NONE: u32 = 0;
+
 /// Millionths of a minor unit in one.
 const MILLION: i64 = 1_000_000;
 

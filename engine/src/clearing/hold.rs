@@ -25,14 +25,16 @@ pub(crate) struct Hold {
     pub(crate) goods_at: Place,
     /// Its rates.
     pub(crate) rates: u32,
-    /// Its account's row of settlement, where its instrument has one.
+    /// Its account's row of settlement, where its instrument has one. Of an order of a margin
+    /// forward this says so: then `money` is its fee, `goods` its open lots, those of a sell below
+    /// zero, and `goods_at` names its row.
     pub(crate) stake: StakeRef,
 }
 
 const _: () = assert!(size_of::<Hold>() == 48, "as small as without a stake");
 
 impl Hold {
-    /// Of no order, or of one without clearing.
+    /// Of no order, or of one without clearing and margin.
     pub(crate) const NONE: Self = Self {
         money: 0,
         goods: 0,
@@ -46,7 +48,7 @@ impl Hold {
         stake: StakeRef::NONE,
     };
 
-    /// Whether there is an order with clearing.
+    /// Whether there is an order with clearing or margin.
     #[inline]
     pub(crate) fn is_cleared(&self) -> bool {
         !self.money_at.is_none()

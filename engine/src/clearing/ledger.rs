@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 
 use crate::limits::Limits;
-use crate::types::{AccountId, Amount, AssetId, CustodianId, ShardId, VenueId};
+use crate::types::{AccountId, Amount, AssetId, CustodianId, InstrumentId, ShardId, VenueId};
 
 /// No position.
 const NIL: u32 = u32::MAX;
@@ -33,6 +33,8 @@ pub enum Holder {
     Credit(AccountId),
     /// What went to another shard, less what came from it.
     Transit(ShardId),
+    /// Where the marks of a margin forward collect losses and pay gains from.
+    Clearing(InstrumentId),
 }
 
 impl Holder {
@@ -40,7 +42,7 @@ impl Holder {
     /// what it has below zero is in circulation.
     pub const fn is_outside(self) -> bool {
         match self {
-            Self::Account(_) | Self::Venue(_) | Self::Receivable(_) => false,
+            Self::Account(_) | Self::Venue(_) | Self::Receivable(_) | Self::Clearing(_) => false,
             Self::Custodian(_) | Self::Credit(_) | Self::Transit(_) => true,
         }
     }
@@ -56,6 +58,7 @@ enum Kind {
     Receivable,
     Credit,
     Transit,
+    Clearing,
 }
 
 /// The account has credit in the asset.
@@ -94,6 +97,7 @@ impl Position {
             Kind::Receivable => Holder::Receivable(AccountId::new(self.handle)),
             Kind::Credit => Holder::Credit(AccountId::new(self.handle)),
             Kind::Transit => Holder::Transit(ShardId::new(self.handle)),
+            Kind::Clearing => Holder::Clearing(InstrumentId::new(self.handle)),
         }
     }
 
@@ -287,6 +291,7 @@ impl Ledger {
             Holder::Receivable(id) => (Kind::Receivable, id.index()),
             Holder::Credit(id) => (Kind::Credit, id.index()),
             Holder::Transit(id) => (Kind::Transit, id.index()),
+            Holder::Clearing(id) => (Kind::Clearing, id.index()),
         };
         self.positions.push(Position {
             available: 0,

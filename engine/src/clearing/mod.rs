@@ -19,6 +19,7 @@ pub(crate) mod fee;
 pub(crate) mod hold;
 pub(crate) mod kept;
 pub(crate) mod ledger;
+pub mod margin;
 pub(crate) mod orders;
 pub mod postings;
 pub mod receipts;
@@ -32,9 +33,10 @@ pub use assets::{Asset, Custodian};
 pub use credit::{Credit, CreditView, Haircut};
 pub use custody::{Instruction, business_date};
 pub use ledger::{Holder, Position};
+pub use margin::{Contract, Margin, Margined};
 pub use receipts::{Receipt, Receipts};
 pub use settlement::{InstrumentSettlement, Unsettled};
-pub use terms::{Cleared, factors};
+pub use terms::{Cleared, factors, tick_value};
 pub use trades::{KeptTrade, Trades};
 
 use crate::command::FeeRates;
@@ -65,6 +67,7 @@ pub struct Clearing {
     pub(crate) settlement: Settlement,
     /// By instrument handle; none without clearing.
     terms: Tracked<Vec<Option<Cleared>>>,
+    pub(crate) margin: Margin,
     /// By the order's slot; one of no order holds nothing.
     holds: Vec<Hold>,
 }
@@ -84,6 +87,7 @@ impl Clearing {
             credit: Credit::new(limits),
             settlement: Settlement::new(limits),
             terms: Tracked::new(Vec::new()),
+            margin: Margin::new(limits),
             holds: Vec::with_capacity(limits.orders_max as usize),
         }
     }
@@ -97,7 +101,7 @@ impl Clearing {
     /// How often what instruments' settings are made from may have changed.
     #[inline]
     pub(crate) fn changes(&self) -> u64 {
-        self.fees.changes() + self.terms.changes()
+        self.fees.changes() + self.terms.changes() + self.margin.changes()
     }
 
     /// What an order entered now is charged, by its participant's tier.
@@ -143,6 +147,11 @@ impl Clearing {
     /// What there is.
     pub fn assets(&self) -> &Assets {
         &self.assets
+    }
+
+    /// Margin forwards: their contracts and who has what in them.
+    pub fn margin(&self) -> &Margin {
+        &self.margin
     }
 
     /// The trades that can still be busted or corrected.

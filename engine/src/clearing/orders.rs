@@ -64,6 +64,8 @@ pub(crate) struct Settled {
     pub(crate) fees: [i64; 2],
     /// The money the two orders hold now.
     pub(crate) held: [i64; 2],
+    /// Whether it ended a margin call of buyer and seller.
+    pub(crate) covered: [bool; 2],
 }
 
 impl Clearing {
@@ -181,7 +183,8 @@ impl Clearing {
     /// The money and the goods an order holds.
     pub(crate) fn holds(&self, slot: u32) -> [i64; 2] {
         let hold = &self.holds[slot as usize];
-        [hold.money, hold.goods]
+        let goods = if hold.is_margin() { 0 } else { hold.goods };
+        [hold.money, goods]
     }
 
     /// Checks whether a live order could hold for another price or quantity.
@@ -239,19 +242,7 @@ impl Clearing {
     }
 
     /// An order shrank or has a better price for its owner: it holds less, never more.
-    pub(crate) fn lower(
-        &mut self,
-        cleared: &Cleared,
-        slot: u32,
-        side: Side,
-        price: Option<Price>,
-        leaves: Quantity,
-    ) {
-        let party = Party {
-            slot,
-            price,
-            leaves,
-        };
+    pub(crate) fn lower(&mut self, cleared: &Cleared, party: Party, side: Side) {
         self.lower_after(cleared, party, side, 0);
     }
 
@@ -273,6 +264,9 @@ impl Clearing {
     /// An order has ended: it lets go of all it holds.
     #[inline]
     pub(crate) fn end(&mut self, slot: u32) {
+        if self.holds[slot as usize].is_margin() {
+            return self.end_margin(slot);
+        }
         let hold = &mut self.holds[slot as usize];
         if hold.is_cleared() {
             self.ledger.shift(hold.money_at, -hold.money);
@@ -331,6 +325,7 @@ impl Clearing {
             goods,
             fees,
             held,
+            covered: [false; 2],
         }
     }
 
@@ -344,11 +339,7 @@ impl Clearing {
         aggressor: Option<Side>,
         slots: [u32; 2],
     ) -> [i64; 2] {
-        let liquidity = |side| match aggressor {
-            None => Liquidity::Auction,
-            Some(taker) if taker == side => Liquidity::Taker,
-            Some(_) => Liquidity::Maker,
-        };
+        let liquidity = |side| liquidity(aggressor, side);
         let before = slots.map(|slot| self.holds[slot as usize].accrued);
         let fees = [
             self.accrue(slots[0], value, quantity, liquidity(Side::Buy)),
@@ -362,7 +353,13 @@ impl Clearing {
 
     /// Adds a fill to what an order accrued, and answers what that adds to its fee.
     #[inline]
-    fn accrue(&mut self, slot: u32, value: i64, quantity: Quantity, liquidity: Liquidity) -> i64 {
+    pub(super) fn accrue(
+        &mut self,
+        slot: u32,
+        value: i64,
+        quantity: Quantity,
+        liquidity: Liquidity,
+    ) -> i64 {
         let hold = &mut self.holds[slot as usize];
         let rates = self.fees.rates(hold.rates);
         let before = hold.accrued.charged(rates);
@@ -374,7 +371,12 @@ impl Clearing {
 
     /// Cuts a rebate down to what the other side pays.
     #[cold]
-    fn raise(&mut self, fees: [i64; 2], slots: [u32; 2], before: [fee::Accrued; 2]) -> [i64; 2] {
+    pub(super) fn raise(
+        &mut self,
+        fees: [i64; 2],
+        slots: [u32; 2],
+        before: [fee::Accrued; 2],
+    ) -> [i64; 2] {
         let raised = fee::raised(fees);
         for (place, slot) in slots.into_iter().enumerate() {
             let up = raised[place] - fees[place];
@@ -388,9 +390,19 @@ impl Clearing {
     }
 }
 
+/// How an order of a side traded.
+#[inline]
+pub(super) fn liquidity(aggressor: Option<Side>, side: Side) -> Liquidity {
+    match aggressor {
+        None => Liquidity::Auction,
+        Some(taker) if taker == side => Liquidity::Taker,
+        Some(_) => Liquidity::Maker,
+    }
+}
+
 /// Moves the money of a trade; what each side paid out of its hold.
 #[inline]
-fn pay(
+pub(super) fn pay(
     ledger: &mut Ledger,
     [buyer, seller]: [Place; 2],
     value: i64,

@@ -8,7 +8,7 @@ use super::{Cleared, Holder};
 use crate::command::{Direction, Half};
 use crate::event::{
     CreditEvent, CustodyReport, CustodyStatus, ReceiptAct, ReceiptReport, Repaid, Trade,
-    TradeCorrection,
+    TradeCorrection, Variation,
 };
 use crate::types::{AssetId, VenueId};
 
@@ -43,6 +43,8 @@ pub enum PostingKind {
     Repayment,
     /// A transfer, between shards or inside one.
     Transfer,
+    /// What the mark of a margin forward paid or took.
+    Variation,
 }
 
 /// An amount that moved to a holder, or, below zero, away from it.
@@ -87,6 +89,43 @@ pub fn of_trade(trade: &Trade, cleared: &Cleared, venue: VenueId) -> impl Iterat
             amount,
             kind,
         })
+}
+
+/// What a trade of a margin forward moved: its fees.
+pub fn of_margin_trade(
+    trade: &Trade,
+    money: AssetId,
+    venue: VenueId,
+) -> impl Iterator<Item = Posting> {
+    let (buy, sell) = (&trade.buy, &trade.sell);
+    let all = [
+        (Holder::Account(buy.account), -buy.fee),
+        (Holder::Account(sell.account), -sell.fee),
+        (Holder::Venue(venue), buy.fee + sell.fee),
+    ];
+    let moved = all.into_iter().filter(|(_, amount)| *amount != 0);
+    moved.map(move |(holder, amount)| Posting {
+        holder,
+        asset: money,
+        amount,
+        kind: PostingKind::Fee,
+    })
+}
+
+/// What a mark moved, the account's first.
+pub fn of_variation(variation: &Variation, money: AssetId) -> impl Iterator<Item = Posting> {
+    let of = |holder, amount| Posting {
+        holder,
+        asset: money,
+        amount,
+        kind: PostingKind::Variation,
+    };
+    let amount = variation.amount;
+    let both = [
+        of(Holder::Account(variation.account), amount),
+        of(Holder::Clearing(variation.instrument), -amount),
+    ];
+    both.into_iter()
 }
 
 /// What a bust or correction moved, the buyer's first; postings of nothing are left out. What an

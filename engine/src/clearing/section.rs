@@ -19,6 +19,8 @@ use crate::venue::Venues;
 
 /// The kind of a holder who owes; since the rules that know corrections.
 const RECEIVABLE: u8 = 36;
+/// The kind of a pool's position.
+const POOL: u8 = 38;
 
 impl Clearing {
     /// Writes all but what orders hold.
@@ -33,6 +35,7 @@ impl Clearing {
                 Holder::Receivable(id) => (RECEIVABLE, id.index()),
                 Holder::Credit(id) => (3, id.index()),
                 Holder::Transit(id) => (4, id.index()),
+                Holder::Clearing(id) => (POOL, id.index()),
             };
             bytes::put_u8(out, kind);
             bytes::put_varint(out, u64::from(handle));
@@ -96,6 +99,7 @@ impl Clearing {
                 RECEIVABLE => Holder::Receivable(AccountId::new(handle)),
                 3 => Holder::Credit(AccountId::new(handle)),
                 4 => Holder::Transit(ShardId::new(handle)),
+                POOL => Holder::Clearing(InstrumentId::new(handle)),
                 _ => return Err(wrong()),
             };
             let known = match holder {
@@ -105,6 +109,7 @@ impl Clearing {
                 Holder::Venue(id) => venues.venue(id).is_some(),
                 Holder::Custodian(id) => self.assets.custodian(id).is_some(),
                 Holder::Transit(_) => true,
+                Holder::Clearing(id) => venues.instrument(id).is_some(),
             };
             let asset = AssetId::new(input.varint32("a position's asset")?);
             let (available, held) = (input.zigzag()?, input.zigzag()?);
@@ -191,10 +196,11 @@ impl Clearing {
         Ok(custody)
     }
 
-    /// Writes what orders hold, in order of their slots.
+    /// Writes what orders hold, in order of their slots; those of margin forwards apart.
     pub(crate) fn encode_holds(&self, out: &mut Vec<u8>) {
         let holds = self.holds.iter().enumerate();
-        let cleared: Vec<_> = holds.filter(|(_, hold)| hold.is_cleared()).collect();
+        let cleared = |hold: &Hold| hold.is_cleared() && !hold.is_margin();
+        let cleared: Vec<_> = holds.filter(|(_, hold)| cleared(hold)).collect();
         bytes::put_varint(out, cleared.len() as u64);
         for (slot, hold) in cleared {
             bytes::put_varint(out, slot as u64);
@@ -266,12 +272,41 @@ impl Clearing {
             rates: input.varint32("a hold's rates")?,
             stake: StakeRef::NONE,
         };
-        let bounded = accrued.whole.abs() <= Amount::MAX_UNITS && accrued.millionths < 1_000_000;
+        self.check_hold(hold)
+    }
+
+    fn check_hold(&self, hold: Hold) -> Result<Hold, BytesError> {
+        let accrued = hold.accrued;
+        let most = Amount::MAX_UNITS;
+        let bounded = (-most..=most).contains(&accrued.whole) && accrued.millionths < 1_000_000;
         if !bounded || !self.fees.has(hold.rates) {
-            return Err(wrong());
+            return Err(BytesError::range("what an order holds"));
         }
         Ok(hold)
     }
+
+    /// Reads what [`put_fee_hold`] wrote.
+    pub(super) fn fee_hold(&self, input: &mut Reader<'_>) -> Result<Hold, BytesError> {
+        self.check_hold(Hold {
+            money: amount(input, "the fee an order holds")?.units(),
+            accrued: Accrued {
+                whole: input.zigzag()?,
+                millionths: input.varint32("millionths of a fee")?,
+            },
+            money_at: Place::new(input.varint32("a hold's money")?),
+            rates: input.varint32("a hold's rates")?,
+            ..Hold::NONE
+        })
+    }
+}
+
+/// Writes what an order holds for its fee.
+pub(super) fn put_fee_hold(out: &mut Vec<u8>, hold: &Hold) {
+    bytes::put_varint(out, hold.money as u64);
+    bytes::put_zigzag(out, hold.accrued.whole);
+    bytes::put_varint(out, u64::from(hold.accrued.millionths));
+    bytes::put_varint(out, u64::from(hold.money_at.index()));
+    bytes::put_varint(out, u64::from(hold.rates));
 }
 
 fn put_instruction(out: &mut Vec<u8>, instruction: &Instruction) {

@@ -120,6 +120,13 @@ fn scaled(size: i128, scale: u8, decimals: u8) -> Option<i64> {
     (whole && (1..=FACTOR_MAX).contains(&units)).then_some(units as i64)
 }
 
+/// What one tick of one lot is worth in minor units, if that is a whole number from 1 on.
+pub fn tick_value(terms: &InstrumentTerms, money: AssetClass) -> Option<i64> {
+    let size = i128::from(terms.tick_size) * i128::from(terms.lot_size);
+    let scale = terms.price_decimals + terms.quantity_decimals;
+    scaled(size, scale, money.decimals())
+}
+
 /// What one tick of one lot is worth and what one lot holds, in minor units, if both are whole
 /// numbers from 1 on.
 pub fn factors(
@@ -127,9 +134,7 @@ pub fn factors(
     money: AssetClass,
     goods: AssetClass,
 ) -> Option<(i64, i64)> {
-    let size = i128::from(terms.tick_size) * i128::from(terms.lot_size);
-    let scale = terms.price_decimals + terms.quantity_decimals;
-    let tick_value = scaled(size, scale, money.decimals())?;
+    let tick_value = tick_value(terms, money)?;
     let lot = i128::from(terms.lot_size);
     let lot_units = scaled(lot, terms.quantity_decimals, goods.decimals())?;
     Some((tick_value, lot_units))
@@ -153,7 +158,9 @@ impl Clearing {
         let classes = matches!(money.class, AssetClass::Currency { .. })
             && matches!(goods.class, AssetClass::Goods { .. });
         let alike = [money, goods].map(|asset| asset.demonstration == venue.demonstration);
-        let fresh = live.is_none() && self.terms(command.instrument).is_none();
+        let fresh = live.is_none()
+            && self.terms(command.instrument).is_none()
+            && self.margin.contract(command.instrument).is_none();
         let factors = factors(terms, money.class, goods.class).filter(|_| classes && fresh);
         let (tick_value, lot_units) = factors
             .filter(|_| alike == [true, true])

@@ -14,8 +14,10 @@ use crate::clearing::custody::{Approved, Known};
 use crate::clearing::fee::Fees;
 use crate::clearing::settlement::Waited;
 use crate::clearing::terms::Cleared;
-use crate::command::{Acknowledge, Body, Command, Envelope, Instruct, SetClearing, SetFees};
-use crate::event::{Event, Events};
+use crate::command::{
+    Acknowledge, Body, Command, Direction, Envelope, Instruct, SetClearing, SetFees,
+};
+use crate::event::{CustodyReport, CustodyStatus, Event, Events};
 use crate::reject::{Reject, RejectReason};
 use crate::types::VenueId;
 
@@ -133,7 +135,7 @@ impl Engine {
         let (id, time) = (self.sequence, self.time);
         let report = self.clearing.instruct(id, time, instruct, &known);
         self.note_custody(&report, Waited::No);
-        events.push(Event::Custody(report));
+        self.custody(&report, events);
         Ok(())
     }
 
@@ -147,8 +149,18 @@ impl Engine {
         // Nothing below can fail.
         let report = self.clearing.acknowledge(answer, &instruction);
         self.note_custody(&report, Waited::Yes);
-        events.push(Event::Custody(report));
+        self.custody(&report, events);
         Ok(())
+    }
+
+    /// Says what became of an instruction; a deposit answers margin calls.
+    fn custody(&mut self, report: &CustodyReport, events: &mut Events) {
+        events.push(Event::Custody(*report));
+        let executed = report.status == CustodyStatus::Executed;
+        if executed && report.direction == Direction::Deposit {
+            self.clearing
+                .answer_calls(report.account, report.asset, events);
+        }
     }
 }
 

@@ -5,10 +5,11 @@
 //! before the next one. Not here: when a tick is sent (`runtime::sequencer`).
 
 use super::Engine;
+use super::margin::Reduction;
 use super::switch::Ended;
 use crate::event::{Cause, Event, Events, ExecType};
 use crate::switch::sweeps::Budget;
-use crate::types::{OrderId, SessionId, Time, VenueId};
+use crate::types::{InstrumentId, OrderId, SessionId, Time, VenueId};
 use crate::venue::{Due, DueKind, Fired};
 
 /// What is due, in the order in which deadlines fire.
@@ -26,6 +27,10 @@ pub(super) enum Deadline {
     DeadMan(Time, SessionId),
     /// The next part of a sweep (kind 6).
     Sweep(Time),
+    /// A mark of a margin forward that is not over (kind 7).
+    Mark(Time, InstrumentId),
+    /// The deadline of a margin call, by its row (kind 8).
+    Call(Time, u32),
 }
 
 impl Deadline {
@@ -37,7 +42,9 @@ impl Deadline {
             | Self::Settlement(deadline, _)
             | Self::Order(deadline, _)
             | Self::DeadMan(deadline, _)
-            | Self::Sweep(deadline) => *deadline,
+            | Self::Sweep(deadline)
+            | Self::Mark(deadline, _)
+            | Self::Call(deadline, _) => *deadline,
         }
     }
 
@@ -57,6 +64,8 @@ impl Deadline {
             Self::Order(..) => 4,
             Self::DeadMan(..) => 5,
             Self::Sweep(_) => 6,
+            Self::Mark(..) => 7,
+            Self::Call(..) => 8,
         }
     }
 }
@@ -72,7 +81,13 @@ impl Engine {
         let order = order.map(|(deadline, id)| Deadline::Order(deadline, id));
         let settlement = self.clearing.settlement.first();
         let settlement = settlement.map(|(deadline, venue)| Deadline::Settlement(deadline, venue));
-        let all = [venue, day_end, settlement, order].into_iter().flatten();
+        let margin = self.clearing.margin();
+        let mark = margin.first_mark();
+        let mark = mark.map(|(deadline, instrument)| Deadline::Mark(deadline, instrument));
+        let call = margin.first_call();
+        let call = call.map(|(deadline, row)| Deadline::Call(deadline, row));
+        let all = [venue, day_end, settlement, order, mark, call];
+        let all = all.into_iter().flatten();
         let first = all.min_by_key(|due| (due.deadline(), due.kind()));
         if self.switches.is_anything_due() {
             return self.next_switch_due(first);
@@ -93,6 +108,8 @@ impl Engine {
 
     pub(super) fn tick(&mut self, events: &mut Events) {
         let mut left = Budget::of(&self.limits);
+        let mut rows = self.limits.margin_rows_per_tick as usize;
+        let mut reduction = Reduction::Allowed;
         while let Some(due) = self.next_due().filter(|due| due.deadline() <= self.time) {
             match due {
                 Deadline::Venue(due) => self.fire(due, events),
@@ -115,6 +132,12 @@ impl Engine {
                         break;
                     }
                 }
+                Deadline::Mark(..) if rows == 0 => break,
+                Deadline::Mark(..) => self.clearing.go_on_marking(&mut rows, events),
+                Deadline::Call(..) if reduction == Reduction::Made => break,
+                Deadline::Call(_, row) => {
+                    reduction = self.end_call(row, &mut left.orders, events);
+                }
             }
             self.timers.tidy(&self.arena);
         }
@@ -131,6 +154,7 @@ impl Engine {
                 self.day_ends
                     .fall_due(rolled.venue, due.deadline, self.sequence);
                 self.clearing.settlement.roll(rolled.venue, due.deadline);
+                self.mark_all(rolled.venue, due.deadline, events);
             }
             Fired::Phase(venue, phase) => self.enter_phase(venue, phase, due.deadline, events),
             Fired::Passed => {}

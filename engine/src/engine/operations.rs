@@ -59,6 +59,9 @@ impl Engine {
                 desk,
             } = &mut floor;
             market.change_phase(desk, setting, old);
+            if setting.trading && setting.is_continuous() {
+                self.clearing.margin.rearm(instrument, at);
+            }
         }
         if phase == Phase::Closed {
             self.day_ends.fall_due(venue, at, self.sequence);
@@ -104,6 +107,7 @@ impl Engine {
             } = &mut floor;
             if setting.trading && setting.is_continuous() {
                 market.open_continuous(desk, setting);
+                self.clearing.margin.rearm(instrument, self.time);
             }
         }
     }

@@ -3,17 +3,18 @@
 //! Invariant: a refused command changes no order; every command is answered. Not here: what a
 //! taken order does (`market::book`).
 
+mod changes;
+
 use super::standing::Trader;
 use super::{Engine, Floor, operation};
 use crate::book::arena::Arena;
-use crate::clearing::hold::Needed;
 use crate::clearing::orders::Entering;
 use crate::command::{Body, CancelOrder, Command, MassCancel, ReplaceOrder};
 use crate::event::{Cause, Counters, Event, Events, ExecType, MassCancelReport, OrderReport};
 use crate::market::Setting;
 use crate::market::book::Checked;
 use crate::market::checks::{Entry, Prices};
-use crate::market::replace::{Replacement, Risks};
+use crate::market::replace::Replacement;
 use crate::matching::live_report;
 use crate::reject::{Reject, RejectReason};
 use crate::types::{
@@ -21,6 +22,7 @@ use crate::types::{
     Side, Time,
 };
 use crate::venue::Action;
+use changes::{Changed, check_room_of_position};
 
 /// Whether a refusal is counted in the private streams.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,26 +78,34 @@ impl Engine {
                 self.check_position(gate, order.account, cleared, order.quantity)?;
             }
         }
+        if let Some(margined) = setting.margined() {
+            let clearing = &self.clearing;
+            let room = clearing.position_room(margined, order.account, order.side);
+            check_room_of_position(order.quantity, room)?;
+        }
         entry.check_taking(market, &self.arena, setting, price)?;
-        let entered = match setting.cleared() {
-            None => None,
-            Some(cleared) => {
-                let entering = Entering {
-                    account: order.account,
-                    owner,
-                    instrument: order.instrument,
-                    rates: setting.rates[usize::from(self.clearing.fees.tier(participant))],
-                    side: order.side,
-                    price,
-                    quantity: order.quantity,
-                };
-                Some(self.clearing.check_entry(cleared, &entering)?)
-            }
+        let entering = || Entering {
+            account: order.account,
+            owner,
+            instrument: order.instrument,
+            rates: setting.rates[usize::from(self.clearing.fees.tier(participant))],
+            side: order.side,
+            price,
+            quantity: order.quantity,
         };
+        let (mut entered, mut margining) = (None, None);
+        if let Some(cleared) = setting.cleared() {
+            entered = Some(self.clearing.check_entry(cleared, &entering())?);
+        } else if let Some(margined) = setting.margined() {
+            let checked = self.clearing.check_margin_entry(margined, &entering());
+            margining = Some(checked?);
+        }
         Ok(Checked {
             owner,
             price,
             entered,
+            margining,
+            cause: Cause::Request,
         })
     }
 
@@ -197,52 +207,6 @@ impl Engine {
         Ok((slot, trader))
     }
 
-    pub(super) fn check_replace(
-        &self,
-        command: &ReplaceOrder,
-        session: Option<SessionId>,
-        time: Time,
-    ) -> Result<(u32, Replacement, Option<Needed>), Reject> {
-        let link = self.parties.link(command.account);
-        let (participant, _) = link.ok_or(RejectReason::UnknownAccount)?;
-        let (slot, trader) = self.check_owner(command, session, participant)?;
-        let instrument = trader.instrument;
-        let mut spare = None;
-        let setting = self.setting_of(slot, &mut spare);
-        setting.permits(Action::Replace)?;
-        self.check_qualified(&trader)?;
-        let market = self.market(instrument);
-        let gate = self.gate(command.account, participant, instrument);
-        let row = self.arena.row(slot);
-        let replacement = match &gate {
-            None => market.check_replace(&self.arena, setting, slot, command, None)?,
-            Some(gate) => {
-                let cleared = setting.cleared();
-                let more = |leaves: Quantity| {
-                    if trader.side == Side::Sell || leaves <= row.leaves {
-                        return Ok(());
-                    }
-                    let more = leaves.minus(row.leaves);
-                    self.check_position(gate, command.account, cleared, more)
-                };
-                let flow = gate.check_flow(time);
-                let risk = Risks { flow, more: &more };
-                market.check_replace(&self.arena, setting, slot, command, Some(&risk))?
-            }
-        };
-        let needed = match (&replacement, setting.cleared()) {
-            (Replacement::Change(values), Some(cleared)) => {
-                let row = self.arena.row(slot);
-                let (side, leaves) = (row.flags.side(), values.leaves(row.cumulative()));
-                let price = values.price();
-                let clearing = &self.clearing;
-                Some(clearing.check_change(cleared, slot, side, price, leaves)?)
-            }
-            (Replacement::Cancel | Replacement::Change(_), _) => None,
-        };
-        Ok((slot, replacement, needed))
-    }
-
     #[inline(never)]
     pub(super) fn replace_order(
         &mut self,
@@ -250,7 +214,7 @@ impl Engine {
         session: Option<SessionId>,
         events: &mut Events,
     ) {
-        let (slot, replacement, needed) = match self.check_replace(command, session, self.time) {
+        let (slot, replacement, changed) = match self.check_replace(command, session, self.time) {
             Ok(checked) => checked,
             Err(reject) => {
                 let refusal = (ExecType::ReplaceRejected, reject);
@@ -259,8 +223,10 @@ impl Engine {
             }
         };
         // Nothing below can fail.
-        if let Some(needed) = needed {
-            self.clearing.change(slot, needed);
+        match changed {
+            Changed::Nothing => {}
+            Changed::Cleared(needed) => self.clearing.change(slot, needed),
+            Changed::Margin(refit) => self.clearing.refit(slot, refit),
         }
         if let Replacement::Change(values) = &replacement {
             let leaves = values.leaves(self.arena.row(slot).cumulative());
@@ -395,6 +361,7 @@ impl Engine {
             | Body::Correction(_)
             | Body::Credit(_)
             | Body::Settlement(_)
+            | Body::Margin(_)
             | Body::AcceptClock(_)
             | Body::Tick
             | Body::SessionsLost

@@ -60,11 +60,13 @@ pub enum SectionId {
     Credit = 12,
     /// Days, rules, what waits, owners remembered. Since semantics version 3.
     Settlement = 13,
+    /// Margin forwards, and what their orders hold. Since semantics version 3.
+    Margin = 16,
 }
 
 impl SectionId {
     /// All sections in their order.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Clock,
         Self::Parties,
         Self::Venues,
@@ -80,6 +82,7 @@ impl SectionId {
         Self::Corrections,
         Self::Credit,
         Self::Settlement,
+        Self::Margin,
     ];
 
     /// The rules version whose snapshots have the section for the first time. One written before
@@ -99,7 +102,8 @@ impl SectionId {
             | Self::Credit
             | Self::Settlement
             | Self::Corrections
-            | Self::Receipts => 3,
+            | Self::Receipts
+            | Self::Margin => 3,
         }
     }
 
@@ -202,6 +206,7 @@ impl Engine {
                 SectionId::Corrections => self.clearing.trades.encode(&mut out),
                 SectionId::Credit => self.clearing.encode_credit(&mut out),
                 SectionId::Settlement => self.clearing.settlement.encode(&mut out),
+                SectionId::Margin => self.clearing.encode_margin(&mut out),
             }
             (*section, out)
         });
@@ -291,20 +296,14 @@ impl Engine {
                     .decode_credit(input, &self.limits, &self.parties)?;
             }
             SectionId::Settlement => self.decode_settlement(input)?,
+            SectionId::Margin => self.decode_margin(input)?,
         }
         Ok(())
     }
 
     fn decode_holds(&mut self, input: &mut Reader<'_>) -> Result<(), BytesError> {
         let arena = &self.arena;
-        let live = |slot: u32| {
-            let row = (slot < arena.used()).then(|| arena.row(slot));
-            let row = row.filter(|row| row.sequence != 0)?;
-            Some((
-                AccountId::new(row.account),
-                InstrumentId::new(row.instrument),
-            ))
-        };
+        let live = |slot| owner_in(arena, slot);
         self.clearing.decode_holds(input, arena.used(), live)
     }
 
@@ -336,6 +335,14 @@ impl Engine {
             self.risk.start(&counted);
         }
         Ok(())
+    }
+
+    fn decode_margin(&mut self, input: &mut Reader<'_>) -> Result<(), BytesError> {
+        let known: (&Parties, &Venues) = (&self.parties, &self.venues);
+        let arena = &self.arena;
+        let live = |slot| owner_in(arena, slot);
+        self.clearing
+            .decode_margin(input, &self.limits, known, live)
     }
 
     fn encode_clock(&self, out: &mut Vec<u8>) {
@@ -426,6 +433,14 @@ impl Engine {
         self.arena = arena;
         Ok(())
     }
+}
+
+/// Account and instrument of the order that lives in a slot.
+fn owner_in(arena: &Arena, slot: u32) -> Option<(AccountId, InstrumentId)> {
+    let row = (slot < arena.used()).then(|| arena.row(slot));
+    let row = row.filter(|row| row.sequence != 0)?;
+    let (account, instrument) = (row.account, row.instrument);
+    Some((AccountId::new(account), InstrumentId::new(instrument)))
 }
 
 fn restore_timers(limits: &Limits, arena: &Arena, timed: &[(Time, u32)]) -> Timers {

@@ -65,8 +65,11 @@ pub(super) fn row_of(
     let instrument = venues.instrument(id).expect("the instrument is known");
     let clears = match clearing.terms(id) {
         Some(cleared) => Clears::With(*cleared),
-        None if venues.is_demonstration(id) => Clears::Demonstration,
-        None => Clears::Missing,
+        None => match clearing.margin().contract(id) {
+            Some(contract) => Clears::Margin(contract.margined),
+            None if venues.is_demonstration(id) => Clears::Demonstration,
+            None => Clears::Missing,
+        },
     };
     let phase = venues.phase_of(id);
     let band = instrument.static_limits();

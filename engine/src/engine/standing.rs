@@ -165,8 +165,9 @@ impl Engine {
         own.all(|(id, _)| self.standings.of(Party::Account(id)) == Standing::Closed)
     }
 
-    /// Whether an account has no live order, no balance, no pending instruction and owes nothing.
-    /// What else an account may have or owe belongs into this list.
+    /// Whether an account has no live order, no balance, no pending instruction, no position in a
+    /// margin forward, and owes nothing. What else an account may have or owe belongs into this
+    /// list.
     fn is_empty(&self, account: AccountId) -> bool {
         let mut orders = self.arena.of_account(account.index());
         let mut positions = self.clearing.ledger().of_account(account);
@@ -174,11 +175,13 @@ impl Engine {
             .clearing
             .custody()
             .pending_from(crate::types::Sequence::ZERO);
+        let mut forwards = self.clearing.margin().of_account_from(account, None);
         let mut credits = self.clearing.credit_of(account);
         orders.next().is_none()
             && positions.all(|position| position.balance() == 0)
             && pending.all(|(_, one)| one.account != account)
             && credits.all(|credit| credit.drawn.is_zero())
+            && forwards.all(|(_, row)| row.is_settled())
     }
 
     /// The audit's part about parties.

@@ -18,6 +18,7 @@ mod clearing;
 mod correction;
 mod credit;
 mod limits;
+pub(crate) mod margin;
 mod operations;
 mod orders;
 mod receipts;
@@ -101,6 +102,7 @@ types! {
     Settlement = 35,
     Correction = 36,
     Receipts = 37,
+    Margin = 38,
 }
 
 impl Type {
@@ -143,6 +145,7 @@ impl Type {
             Body::Correction(_) => Self::Correction,
             Body::Credit(_) => Self::Credit,
             Body::Settlement(_) => Self::Settlement,
+            Body::Margin(_) => Self::Margin,
         }
     }
 
@@ -493,6 +496,7 @@ fn get_body(input: &mut Reader<'_>, time: Time, kind: Type) -> Result<Body, Byte
         Type::Correction => correction::get(input).map(Body::Correction),
         Type::Credit => credit::get(input).map(Body::Credit),
         Type::Settlement => settlement::command(input),
+        Type::Margin => margin::margin(input),
     }
 }
 

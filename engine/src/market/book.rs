@@ -6,6 +6,7 @@
 use super::checks::{force_of, kind_of};
 use super::{Market, Setting};
 use crate::book::arena::{Cold, Flags, Kind, NIL, Row};
+use crate::clearing::margin::orders::Margining;
 use crate::clearing::orders::Entered;
 use crate::event::{Cause, ExecType};
 use crate::matching::{Desk, continuous, trigger};
@@ -19,6 +20,10 @@ pub(crate) struct Checked {
     pub(crate) price: Option<Price>,
     /// What it will hold, where its instrument has clearing.
     pub(crate) entered: Option<Entered>,
+    /// What it will hold, where its instrument is a margin forward.
+    pub(crate) margining: Option<Margining>,
+    /// Why there is an order.
+    pub(crate) cause: Cause,
 }
 
 impl Market {
@@ -33,10 +38,15 @@ impl Market {
         checked: &Checked,
     ) {
         let slot = insert(desk, sequence, order, checked.owner, checked.price);
-        let entered = setting.cleared().zip(checked.entered.as_ref());
-        desk.clearing.enter(slot, order.account, entered);
+        match &checked.margining {
+            None => {
+                let entered = setting.cleared().zip(checked.entered.as_ref());
+                desk.clearing.enter(slot, order.account, entered);
+            }
+            Some(margining) => desk.clearing.enter_margin(slot, margining),
+        }
         desk.opened(slot);
-        desk.report(slot, ExecType::New, Cause::Request);
+        desk.report(slot, ExecType::New, checked.cause);
         let flags = desk.arena.row(slot).flags;
         if matches!(flags.kind(), Kind::Stop | Kind::StopLimit) {
             self.wait_or_trigger(desk, setting, slot);

@@ -294,7 +294,6 @@ impl<'a> Entry<'a> {
     /// The protection of a stop that comes without one: an order of a cleared instrument holds from
     /// its entry on, so its worst price is fixed then.
     fn stop_protection(&self, setting: &Setting) -> Option<Price> {
-        let cleared = setting.clears.cleared()?;
         let sign = match self.order.side {
             Side::Buy => 1,
             Side::Sell => -1,
@@ -304,7 +303,7 @@ impl<'a> Entry<'a> {
         if let Some((low, high)) = setting.band {
             price = price.max(low).min(high);
         }
-        Some(cleared.hold_price(price))
+        setting.clears.hold_price(price)
     }
 
     #[inline]
@@ -449,11 +448,12 @@ pub(crate) fn check_notional(setting: &Setting, price: Option<Price>, quantity: 
     Ok(())
 }
 
-/// ORDER_VALUE, where there is clearing and a price.
+/// ORDER_VALUE, where there is clearing or margin, and a price.
 #[inline]
 pub(crate) fn check_value(setting: &Setting, price: Option<Price>, quantity: Quantity) -> Check {
-    match (setting.clears.cleared(), price) {
-        (Some(cleared), Some(price)) => cleared.check_value(price, quantity),
+    match (&setting.clears, price) {
+        (Clears::With(cleared), Some(price)) => cleared.check_value(price, quantity),
+        (Clears::Margin(margined), Some(price)) => margined.check_value(price, quantity),
         _ => Ok(()),
     }
 }

@@ -15,7 +15,7 @@ pub(crate) mod timers;
 use crate::book::arena::{Arena, Force, Place};
 use crate::book::level::Level;
 use crate::book::{Book, depth};
-use crate::clearing::Cleared;
+use crate::clearing::{Cleared, Margined};
 use crate::command::{FeeRates, InstrumentTerms};
 use crate::event::{Cause, Event, ExecType, Indicative};
 use crate::matching::Desk;
@@ -59,6 +59,8 @@ pub(crate) struct Setting {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Clears {
     With(Cleared),
+    /// Its orders hold margin and its trades change positions.
+    Margin(Margined),
     /// It has none, as only a demonstration's instrument may trade.
     Demonstration,
     /// It has none yet and takes no orders before.
@@ -71,6 +73,15 @@ impl Clears {
     pub(crate) fn cleared(&self) -> Option<&Cleared> {
         match self {
             Self::With(cleared) => Some(cleared),
+            Self::Margin(_) | Self::Demonstration | Self::Missing => None,
+        }
+    }
+
+    /// The price at which an order holds, where it does.
+    pub(crate) fn hold_price(&self, price: Price) -> Option<Price> {
+        match self {
+            Self::With(cleared) => Some(cleared.hold_price(price)),
+            Self::Margin(_) => Some(Margined::hold_price(price)),
             Self::Demonstration | Self::Missing => None,
         }
     }
@@ -89,6 +100,15 @@ impl Setting {
     #[inline]
     pub(crate) fn cleared(&self) -> Option<&Cleared> {
         self.clears.cleared()
+    }
+
+    /// The margin, if it is a margin forward.
+    #[inline]
+    pub(crate) fn margined(&self) -> Option<&Margined> {
+        match &self.clears {
+            Clears::Margin(margined) => Some(margined),
+            Clears::With(_) | Clears::Demonstration | Clears::Missing => None,
+        }
     }
 
     /// Whether the instrument takes `action` now.

@@ -22,7 +22,7 @@ pub(crate) fn is_plain(
         && band.is_none()
         && terms.dynamic_band_ticks.is_none()
         && terms.max_notional.is_none()
-        && !matches!(clears, Clears::Missing)
+        && !matches!(clears, Clears::Missing | Clears::Margin(_))
 }
 
 /// The price of an order with nothing that needs a check of its own, where the instrument asks for

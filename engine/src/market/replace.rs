@@ -59,7 +59,8 @@ impl Values {
 }
 
 impl Market {
-    /// Makes all checks after the phase's and answers what the replace does.
+    /// Makes all checks after the phase's and answers what the replace does; the order may come to
+    /// be open for `room_lots`.
     ///
     /// # Errors
     /// The first check that fails.

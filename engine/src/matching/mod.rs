@@ -13,8 +13,9 @@ mod self_match;
 pub(crate) mod trigger;
 
 use crate::book::arena::{Arena, Force};
+use crate::clearing::margin::mark;
 use crate::clearing::orders::{Party, Settled};
-use crate::clearing::{Cleared, Clearing, KeptTrade};
+use crate::clearing::{Cleared, Clearing, KeptTrade, Margined};
 use crate::command::TradeRef;
 use crate::event::{Cause, Event, Events, ExecType, Fill, OrderReport, Trade};
 use crate::market::timers::Timers;
@@ -59,6 +60,8 @@ pub(crate) struct Desk<'a> {
     pub(crate) clearing: &'a mut Clearing,
     /// The clearing of the instrument whose orders these are.
     pub(crate) cleared: Option<&'a Cleared>,
+    /// Its margin, where it is a margin forward.
+    pub(crate) margined: Option<&'a Margined>,
     pub(crate) scratch: &'a mut Scratch,
     /// The command.
     pub(crate) sequence: Sequence,
@@ -208,8 +211,11 @@ impl Desk<'_> {
     pub(crate) fn lower_hold(&mut self, slot: u32) {
         if let Some(cleared) = self.cleared {
             let row = self.arena.row(slot);
-            let (side, price, leaves) = (row.flags.side(), row.price(), row.leaves);
-            self.clearing.lower(cleared, slot, side, price, leaves);
+            let side = row.flags.side();
+            self.clearing.lower(cleared, self.party(slot), side);
+        } else if let Some(margined) = self.margined {
+            let (party, side) = (self.party(slot), self.arena.row(slot).flags.side());
+            self.clearing.lower_margin(margined, party, side, 0);
         }
     }
 
@@ -240,8 +246,13 @@ impl Desk<'_> {
             buy,
             sell,
         };
-        self.keep(&trade, rates);
+        if self.margined.is_none() {
+            self.keep(&trade, rates);
+        }
         self.events.push(Event::Trade(trade));
+        if settled.covered != [false; 2] {
+            self.say_covered(settled.covered, [buy.account, sell.account], instrument);
+        }
     }
 
     /// Keeps a trade, so that it can be busted or corrected.
@@ -267,6 +278,20 @@ impl Desk<'_> {
         });
     }
 
+    #[cold]
+    fn say_covered(
+        &mut self,
+        covered: [bool; 2],
+        accounts: [AccountId; 2],
+        instrument: InstrumentId,
+    ) {
+        for (covered, account) in covered.into_iter().zip(accounts) {
+            if covered {
+                self.events.push(mark::uncalled(account, instrument));
+            }
+        }
+    }
+
     #[inline]
     fn settle(
         &mut self,
@@ -275,17 +300,36 @@ impl Desk<'_> {
         slots: [u32; 2],
     ) -> Settled {
         let Some(cleared) = self.cleared else {
+            return self.settle_margin(at, aggressor, slots);
+        };
+        let parties = slots.map(|slot| self.party(slot));
+        self.clearing.settle(cleared, at, aggressor, parties)
+    }
+
+    #[inline(never)]
+    fn settle_margin(
+        &mut self,
+        at: (Price, Quantity),
+        aggressor: Option<Side>,
+        slots: [u32; 2],
+    ) -> Settled {
+        let Some(margined) = self.margined else {
             return Settled::default();
         };
-        let parties = slots.map(|slot| {
-            let row = self.arena.row(slot);
-            Party {
-                slot,
-                price: row.price(),
-                leaves: row.leaves,
-            }
-        });
-        self.clearing.settle(cleared, at, aggressor, parties)
+        let parties = slots.map(|slot| self.party(slot));
+        self.clearing
+            .settle_margin(margined, at, aggressor, parties)
+    }
+
+    /// An order of a trade, as after it.
+    #[inline]
+    fn party(&self, slot: u32) -> Party {
+        let row = self.arena.row(slot);
+        Party {
+            slot,
+            price: row.price(),
+            leaves: row.leaves,
+        }
     }
 
     #[inline]

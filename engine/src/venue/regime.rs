@@ -112,6 +112,16 @@ coded! {
         Coupon = 21, "COUPON";
 }
 
+impl Regime {
+    /// Whether a venue under it may have margin forwards (期货和衍生品法(2022) 11).
+    pub const fn allows_margin(self) -> bool {
+        matches!(
+            self,
+            Self::LicensedFutures | Self::LicensedSecurities | Self::Sandbox
+        )
+    }
+}
+
 impl Model {
     /// Whether it is centralised trading (国办发〔2012〕37号).
     pub const fn is_centralised(self) -> bool {

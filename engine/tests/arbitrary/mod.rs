@@ -233,5 +233,6 @@ pub fn body() -> impl Strategy<Value = Body> {
         1 => money::correction_body(),
         1 => money::credit_body(),
         1 => money::settlement_body(),
+        1 => money::margin_body(),
     ]
 }

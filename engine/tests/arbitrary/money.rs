@@ -283,3 +283,28 @@ pub(super) fn settlement_body() -> impl Strategy<Value = Body> {
         })))
     })
 }
+
+pub(super) fn margin_body() -> impl Strategy<Value = Body> {
+    let instrument = || index().prop_map(InstrumentId::new);
+    let terms = (instrument(), asset(), price(), any::<u16>(), any::<u16>());
+    let set = (terms, signed(), option::of(quantity()));
+    prop_oneof![
+        set.prop_map(|(terms, call_deadline, position_limit)| {
+            let (instrument, money, settlement_price, initial_bp, maintenance_bp) = terms;
+            MarginCommand::SetMargin(SetMargin {
+                instrument,
+                money,
+                settlement_price,
+                initial_bp,
+                maintenance_bp,
+                call_deadline: Nanoseconds(call_deadline),
+                position_limit,
+            })
+        }),
+        (instrument(), price()).prop_map(|(instrument, price)| {
+            MarginCommand::SetSettlementPrice(SetSettlementPrice { instrument, price })
+        }),
+        instrument().prop_map(|instrument| MarginCommand::Mark(Mark { instrument })),
+    ]
+    .prop_map(Body::Margin)
+}

@@ -7,6 +7,9 @@ use sanjiang_engine::venue::{Model, Phase, Regime, TradingStatus};
 #[path = "credit.rs"]
 mod credit;
 pub use credit::credit;
+#[path = "margin.rs"]
+mod margin;
+pub use margin::margin;
 
 /// The time of the command before the first.
 pub fn base() -> Time {

@@ -10,6 +10,7 @@ mod auction_vectors;
 mod credit;
 mod desk;
 mod duties;
+mod margin;
 mod money;
 mod papers;
 mod properties;

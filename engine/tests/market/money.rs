@@ -13,7 +13,8 @@
 use sanjiang_engine::clearing::Holder;
 use sanjiang_engine::command::{
     AssetClass, Authority, Body, CorrectionCommand, CreateAsset, CreateCustodian, CustodianKind,
-    Demonstration, Direction, FeeRates, Instruct, SetClearing, SetFees, SetTier, TradeRef,
+    Demonstration, Direction, FeeRates, Instruct, MarginCommand, SetClearing, SetFees, SetMargin,
+    SetTier, TradeRef,
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::types::{AccountId, Amount, AssetId, CustodianId, ParticipantId, Sequence};
@@ -25,8 +26,8 @@ pub const MONEY: AssetId = AssetId::new(0);
 /// The goods, held by the warehouse.
 pub const GOODS: AssetId = AssetId::new(1);
 
-/// What gives the instrument its clearing.
-pub fn clear(money: u8, goods: u8) -> [Body; 5] {
+/// What gives the instrument its clearing, or its margin.
+pub fn clear(money: u8, goods: u8, margin: Option<SetMargin>) -> [Body; 5] {
     let asset = |text, class| {
         Body::CreateAsset(CreateAsset {
             name: name(text),
@@ -50,11 +51,14 @@ pub fn clear(money: u8, goods: u8) -> [Body; 5] {
         asset("goods", goods_class),
         custodian("bank", CustodianKind::Bank),
         custodian("warehouse", CustodianKind::Warehouse),
-        Body::SetClearing(SetClearing {
-            instrument: INSTRUMENT,
-            money: MONEY,
-            goods: GOODS,
-        }),
+        match margin {
+            Some(set) => Body::Margin(MarginCommand::SetMargin(set)),
+            None => Body::SetClearing(SetClearing {
+                instrument: INSTRUMENT,
+                money: MONEY,
+                goods: GOODS,
+            }),
+        },
     ]
 }
 

@@ -6,10 +6,12 @@
 use std::collections::BTreeMap;
 
 use sanjiang_engine::event::{
-    BookAction, Cause, CorrectionEvent, Event, ExecType, Fill, OrderReport, Trade, TradeTerms,
+    BookAction, Cause, CorrectionEvent, Event, ExecType, Fill, MarginEvent, OrderReport, Trade,
+    TradeTerms,
 };
 use sanjiang_engine::types::{OrderId, Price, Quantity, Side};
 
+use crate::desk::DAY;
 use crate::duties;
 
 use crate::credit;
@@ -89,6 +91,7 @@ impl Names {
             Event::DayRolled(rolled) => format!("day {} begins", rolled.day),
             Event::Standing(changed) => duties::standing_line(changed),
             Event::Limits(set) => format!("limits of {:?}", set.scope),
+            Event::Margin(event) => margin(event),
         }
     }
 
@@ -175,6 +178,24 @@ impl Names {
             value => format!(" worth {value} fees {} {}", trade.buy.fee, trade.sell.fee),
         };
         format!("trade {quantity} @{price} by {by}: {buy}, {sell}{worth}")
+    }
+}
+
+/// What happened to a margin forward.
+fn margin(event: &MarginEvent) -> String {
+    match event {
+        MarginEvent::Settlement { price, .. } => format!("settlement @{}", price.ticks()),
+        MarginEvent::Variation(one) => {
+            let (account, amount) = (one.account.index(), one.amount);
+            format!("variation of {account} {amount}")
+        }
+        MarginEvent::Call(call) => {
+            let (account, needs, has) = (call.account.index(), call.maintenance, call.held);
+            let until = call.deadline.map(|at| at.nanoseconds() - DAY.nanoseconds());
+            let until = until.map_or("waits".to_owned(), |at| format!("until {at}"));
+            format!("call of {account} holds {has} of {needs} {until}")
+        }
+        MarginEvent::Covered { account, .. } => format!("call of {} over", account.index()),
     }
 }
 

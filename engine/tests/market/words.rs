@@ -14,8 +14,8 @@
 use std::collections::BTreeMap;
 
 use sanjiang_engine::command::{
-    Body, CancelOrder, InstrumentTerms, MassCancel, ReplaceOrder, Scope, SetReferencePrice,
-    SetSchedule, SetTradingStatus, TradeRef,
+    Body, CancelOrder, InstrumentTerms, MassCancel, ReplaceOrder, Scope, SetMargin,
+    SetReferencePrice, SetSchedule, SetTradingStatus, TradeRef,
 };
 use sanjiang_engine::event::Event;
 use sanjiang_engine::limits::Limits;
@@ -29,6 +29,7 @@ use sanjiang_engine::venue::{Phase, TradingStatus};
 use crate::credit;
 use crate::desk::{self, DAY, Desk, INSTRUMENT, VENUE, small_limits};
 use crate::duties;
+use crate::margin;
 use crate::money;
 use crate::papers;
 use crate::said::Names;
@@ -45,6 +46,8 @@ pub struct Stage {
     ready: bool,
     /// Decimals of money and goods, where the instrument has clearing.
     clears: Option<(u8, u8)>,
+    /// The terms of margin, where it has that in place of clearing.
+    margin: Option<SetMargin>,
 }
 
 impl Stage {
@@ -64,6 +67,7 @@ impl Stage {
             trades: Vec::new(),
             ready: false,
             clears: None,
+            margin: None,
         }
     }
 
@@ -93,6 +97,12 @@ impl Stage {
                 return told.into_iter().collect();
             }
             "used" => return vec![duties::used(&self.desk.engine, words[1])],
+            "margin" => self.margin = Some(margin::terms(&words[1..])),
+            "position" | "collected" => {
+                return margin::tell(&self.desk.engine, &words)
+                    .into_iter()
+                    .collect();
+            }
             "has" | "owes" | "venue" => {
                 return money::tell(&self.desk.engine, &words).into_iter().collect();
             }
@@ -121,8 +131,11 @@ impl Stage {
             }
             self.desk.add_instrument(self.terms);
             if let Some((money, goods)) = self.clears {
-                for body in money::clear(money, goods) {
-                    self.desk.send(body);
+                for body in money::clear(money, goods, self.margin) {
+                    let events = self.desk.send(body);
+                    let refused = matches!(events.last(), Some(Event::Operation(answer))
+                        if answer.reject.is_some());
+                    assert!(!refused, "{events:?}");
                 }
             }
         }
@@ -211,6 +224,7 @@ impl Stage {
                     .or_else(|| duties::body(words))
                     .or_else(|| credit::body(words));
                 known
+                    .or_else(|| margin::body(words))
                     .or_else(|| settle::body(words))
                     .unwrap_or_else(|| Body::NewOrder(new_order(&words[1..])))
             }

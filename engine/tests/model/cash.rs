@@ -9,6 +9,7 @@ use sanjiang_engine::types::*;
 
 use super::correct;
 use super::lend;
+use super::margin;
 use super::rng::Rng;
 use super::settle;
 use super::world::{HOUR, lots_of, name, price_at};
@@ -41,6 +42,8 @@ pub fn limits(rng: &mut Rng, limits: Limits) -> Limits {
         instructions_max: rng.pick(&[1, 3, 6]),
         references_max: rng.pick(&[2, 8, 8]),
         risk_sets_max: 16,
+        margin_rows_max: rng.pick(&[3, 40, 40, 40]),
+        margin_rows_per_tick: rng.pick(&[1, 3, 1_024]),
         unsettled_max: rng.pick(&[2, 6, 40, 40]),
         investors_max: rng.pick(&[2, 5, 40, 40, 40]),
         ..correct::limits(rng, limits)
@@ -97,7 +100,11 @@ pub fn opening(rng: &mut Rng, all: &[InstrumentTerms], poor: impl Fn(u32) -> boo
         custodian("W1", warehouse, REAL),
     ];
     for instrument in 0..all.len() as u32 {
-        if rng.permille(if instrument < 3 { 700 } else { 900 }) {
+        let terms = &all[instrument as usize];
+        if terms.price_sign == PriceSign::Positive && rng.permille(350) {
+            let (money, _) = CLEARS[instrument as usize];
+            list.push(margin::opening(rng, instrument, money, terms));
+        } else if rng.permille(if instrument < 3 { 700 } else { 900 }) {
             list.push(Body::SetClearing(clearing(instrument)));
         }
     }
@@ -230,6 +237,9 @@ fn administer(rng: &mut Rng) -> Body {
 /// What an order of this size on an instrument comes to: the asset and the amount.
 fn needs(world: &Reference, new: &NewOrder) -> Option<(usize, i128)> {
     let known = world.instruments.get(new.instrument.place())?;
+    if let Some(contract) = &known.margin {
+        return Some((contract.money, margin::needs(contract, new)));
+    }
     let cleared = known.clearing?;
     let lots = i128::from(new.quantity.lots());
     if new.side == Side::Sell {
@@ -297,6 +307,11 @@ fn instruct(rng: &mut Rng, world: &Reference) -> Body {
         } else {
             lots * cleared.lot_units * i128::from(rng.range(1, 6))
         };
+    }
+    if let Some(known) = world.instruments.get(instrument)
+        && let Some(contract) = &known.margin
+    {
+        (asset, amount) = margin::deposit(rng, contract, &known.terms);
     }
     let withdrawal = rng.permille(250);
     if withdrawal && (account as usize) < world.accounts.len() {
@@ -394,6 +409,7 @@ pub fn turn(
         (250, 4),
         (450, 5),
         (120, 6),
+        (150, 7),
     ]) {
         0 => Some(instruct(rng, world)),
         1 => acknowledge(rng, world, places, time),
@@ -401,6 +417,7 @@ pub fn turn(
         3 => Some(administer(rng)),
         4 => correct::turn(rng, world, places),
         5 => lend::turn(rng, world),
+        7 => Some(margin::turn(rng, world)),
         _ => Some(settle::turn(rng, world)),
     }
 }

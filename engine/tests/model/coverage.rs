@@ -14,10 +14,9 @@ use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::{SelfTradePrevention, Time, TimeInForce};
 use sanjiang_engine::venue::{Action, Phase, TradingStatus};
 
-use super::lend;
 use super::said::{CAUSES, EVENTS, REPORTS, cause_of, event_of, reject_of, report_of};
 use super::terms::{TIMES, TYPES, impossible, time_of, type_of};
-use super::{duties, paid, papers, switch};
+use super::{duties, lend, margin, paid, papers, switch};
 use crate::reference::Reference;
 
 /// One thing that has to happen at least once.
@@ -211,6 +210,7 @@ impl Coverage {
                     self.hit(Cell::PhaseChange(old, changed.phase));
                 }
                 Event::Switch(event) => self.count_switch(event),
+                Event::Margin(event) => self.hit(Cell::Money(margin::event(event))),
                 Event::Indicative(_)
                 | Event::Uncrossed(_)
                 | Event::MassCancel(_)
@@ -424,6 +424,8 @@ fn required() -> Vec<(&'static str, Vec<Cell>)> {
             "reject reasons",
             RejectReason::ALL
                 .iter()
+                // The ticks of a mark come before every other command: `tests/margin`.
+                .filter(|reason| **reason != RejectReason::MarkRunning)
                 .map(|&reason| Cell::Reject(reason))
                 .collect(),
         ),
@@ -447,5 +449,6 @@ fn required() -> Vec<(&'static str, Vec<Cell>)> {
     groups.extend(papers::required());
     groups.extend(lend::required());
     groups.extend(switch::required());
+    groups.extend(margin::required());
     groups
 }

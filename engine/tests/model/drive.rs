@@ -244,6 +244,7 @@ impl Driver {
                 | Event::Correction(_)
                 | Event::Credit(_)
                 | Event::Settlement(_)
+                | Event::Margin(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_)
                 | Event::Switch(_) => plain.push(event),
@@ -307,6 +308,13 @@ impl Driver {
         if expected != found {
             return Err(format!(
                 "positions: the rules say {expected:#?}, the engine has {found:#?}"
+            ));
+        }
+        let expected = super::subject::margin_rows(&self.reference);
+        let found = self.subject.margin_rows();
+        if expected != found {
+            return Err(format!(
+                "margin rows: the rules say {expected:#?}, the engine has {found:#?}"
             ));
         }
         for account in (0..self.reference.accounts.len() as u32).map(AccountId::new) {

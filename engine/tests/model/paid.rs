@@ -3,13 +3,13 @@
 //!
 //! Invariant: as in `coverage`. Not here: reject reasons, which are all in one group there.
 
-use sanjiang_engine::command::{Body, CorrectionCommand, Direction};
+use sanjiang_engine::command::{Body, CorrectionCommand, Direction, MarginCommand};
 use sanjiang_engine::event::{CustodyReport, CustodyStatus};
 
 use super::coverage::Cell;
 use super::lend;
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 14] = [
     "CreateAsset",
     "CreateCustodian",
     "SetClearing",
@@ -21,6 +21,9 @@ const COMMANDS: [&str; 11] = [
     "Bust",
     "Correct",
     "SetSettlement",
+    "SetMargin",
+    "SetSettlementPrice",
+    "Mark",
 ];
 
 const CUSTODY: [&str; 6] = [
@@ -79,8 +82,11 @@ pub fn command(body: &Body) -> Option<&'static str> {
         Body::CloseCustodyDate(_) => 7,
         Body::Correction(CorrectionCommand::Bust { .. }) => 8,
         Body::Correction(CorrectionCommand::Correct { .. }) => 9,
-        Body::Credit(credit) => return Some(lend::command(credit)),
         Body::Settlement(_) => 10,
+        Body::Margin(MarginCommand::SetMargin(_)) => 11,
+        Body::Margin(MarginCommand::SetSettlementPrice(_)) => 12,
+        Body::Margin(MarginCommand::Mark(_)) => 13,
+        Body::Credit(credit) => return Some(lend::command(credit)),
         Body::NewOrder(_)
         | Body::CancelOrder(_)
         | Body::ReplaceOrder(_)

@@ -5,7 +5,7 @@
 use sanjiang_engine::event::{Cause, Event, ExecType};
 use sanjiang_engine::reject::RejectReason;
 
-pub const CAUSES: [&str; 11] = [
+pub const CAUSES: [&str; 12] = [
     "REQUEST",
     "MASS_CANCEL",
     "SELF_TRADE",
@@ -17,6 +17,7 @@ pub const CAUSES: [&str; 11] = [
     "KILL_SWITCH",
     "DISCONNECTED",
     "DEAD_MAN",
+    "FORCED_REDUCTION",
 ];
 pub const REPORTS: [&str; 9] = [
     "NEW",
@@ -29,7 +30,7 @@ pub const REPORTS: [&str; 9] = [
     "TRIGGERED",
     "RESTATED",
 ];
-pub const EVENTS: [&str; 21] = [
+pub const EVENTS: [&str; 22] = [
     "Report",
     "Trade",
     "Book",
@@ -51,6 +52,7 @@ pub const EVENTS: [&str; 21] = [
     "Credit",
     "Settlement",
     "Switch",
+    "Margin",
 ];
 
 pub fn cause_of(cause: Cause) -> usize {
@@ -66,6 +68,7 @@ pub fn cause_of(cause: Cause) -> usize {
         Cause::KillSwitch => 8,
         Cause::Disconnected => 9,
         Cause::DeadMan => 10,
+        Cause::ForcedReduction => 11,
     }
 }
 
@@ -106,6 +109,7 @@ pub fn event_of(event: &Event) -> usize {
         Event::Credit(_) => 18,
         Event::Settlement(_) => 19,
         Event::Switch(_) => 20,
+        Event::Margin(_) => 21,
         // Only the tools on a stopped folder cause them: `tests/acts`.
         Event::EpochBegan(_) | Event::Quarantined(_) => unreachable!("not generated"),
     }
@@ -134,6 +138,7 @@ pub fn reject_of(event: &Event) -> Option<RejectReason> {
         | Event::Correction(_)
         | Event::Credit(_)
         | Event::Settlement(_)
+        | Event::Margin(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_)
         | Event::Switch(_) => None,

@@ -33,6 +33,26 @@ pub struct Line {
 /// Positions with what is available and held; what circulates of each asset.
 pub type Positions = (Vec<(Who, usize, [i128; 2])>, Vec<i128>);
 
+/// Rows of margin forwards: instrument, account, net, held and required, cost.
+pub type MarginRows = Vec<(usize, usize, [i128; 3], i128)>;
+
+/// The same rows, of the reference.
+pub fn margin_rows(world: &Reference) -> MarginRows {
+    let mut list = Vec::new();
+    for (i, known) in world.instruments.iter().enumerate() {
+        let Some(contract) = &known.margin else {
+            continue;
+        };
+        for row in &contract.rows {
+            let most = world.required(i, row.account).min(i128::from(i64::MAX));
+            let cost = row.cost(contract.tick_value);
+            list.push((i, row.account, [row.net(), row.held, most], cost));
+        }
+    }
+    list.sort_unstable();
+    list
+}
+
 /// The engine under test.
 pub struct Subject(Engine);
 
@@ -111,6 +131,7 @@ impl Subject {
                 Holder::Receivable(id) => Who::Receivable(id.place()),
                 Holder::Credit(id) => Who::Credit(id.place()),
                 Holder::Transit(id) => Who::Transit(id.place()),
+                Holder::Clearing(id) => Who::Clearing(id.place()),
             };
             let amounts = [position.available, position.held].map(i128::from);
             list.push((who, position.asset().place(), amounts));
@@ -125,6 +146,18 @@ impl Subject {
     pub fn counted(&self, account: AccountId) -> (u32, u64, u64) {
         let (_, usage) = self.0.risk_of_account(account, None);
         (usage.open_orders, usage.sent, usage.trades)
+    }
+
+    /// The margin rows of each instrument: account, net lots, margin held, what it must hold.
+    pub fn margin_rows(&self) -> MarginRows {
+        let margin = self.0.clearing().margin();
+        let mut list = Vec::new();
+        for row in margin.rows() {
+            let sums = [row.net, row.held, margin.required(row)].map(i128::from);
+            list.push((row.instrument.place(), row.account.place(), sums, row.cost));
+        }
+        list.sort_unstable();
+        list
     }
 
     /// The engine becomes one restored from its own sections, which must be the same.
@@ -151,7 +184,8 @@ pub fn positions(world: &Reference) -> Positions {
             | Who::Custodian(_)
             | Who::Receivable(_)
             | Who::Credit(_)
-            | Who::Transit(_) => 0,
+            | Who::Transit(_)
+            | Who::Clearing(_) => 0,
         };
         (who, asset, [world.balance(who, asset) - held, held])
     };

@@ -33,12 +33,14 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const ACCOUNTS: u64 = 16;
 const INSTRUMENTS: u64 = 4;
 const SESSIONS: u64 = 4;
-/// How many of them settle in money and goods; the others trade without.
+/// How many of them settle in money and goods.
 const CLEARED: u32 = 3;
 /// The one of them that settles a day later and whose holders are counted.
 const LATER: u32 = 2;
 /// After so many commands a day passes, the first one in the busiest hour.
 const DAY_EVERY: u64 = 60_000;
+/// The one that is a margin forward.
+const MARGINED: InstrumentId = InstrumentId::new(3);
 /// At first only new orders come: the busiest hour, to which every list grows.
 const BUSY: u64 = 30_000;
 const WARM_UP: u64 = 1_000_000;
@@ -261,7 +263,9 @@ impl Flow {
                 let reason = reject.reason;
                 self.killed += u64::from(reason == RejectReason::KillSwitch);
                 let funds = reason == RejectReason::InsufficientFunds;
-                self.short += u64::from(funds || reason == RejectReason::InsufficientGoods);
+                let margin = reason == RejectReason::InsufficientMargin;
+                self.short +=
+                    u64::from(funds || margin || reason == RejectReason::InsufficientGoods);
                 let throttled = reason == RejectReason::Throttled;
                 self.stopped += u64::from(throttled || reason == RejectReason::AccountSuspended);
             }
@@ -398,6 +402,11 @@ fn a_warmed_engine_allocates_nothing() {
     let (charged, short) = (flow.charged - before.1, flow.short - before.2);
     let lent = flow.lent - before.3;
     assert_eq!(flow.engine.audit(), Ok(()));
+    let rows = flow.engine.clearing().margin().rows();
+    assert!(
+        rows.iter().filter(|row| row.net != 0).count() > 8,
+        "{rows:?}"
+    );
     assert!(
         trades > MEASURED / 10,
         "the mix trades: only {trades} trades"

@@ -6,7 +6,7 @@ use sanjiang_engine::command::*;
 use sanjiang_engine::types::*;
 use sanjiang_engine::venue::{Model, Regime};
 
-use super::{ACCOUNTS, CLEARED, Flow, INSTRUMENTS, LATER, name, quantity};
+use super::{ACCOUNTS, CLEARED, Flow, INSTRUMENTS, LATER, MARGINED, name, price, quantity};
 
 fn terms() -> InstrumentTerms {
     InstrumentTerms {
@@ -105,13 +105,16 @@ impl Flow {
             }
         }
         self.lend();
-        for instrument in 0..CLEARED {
+        self.margin();
+        for instrument in 0..=CLEARED {
             let instrument = InstrumentId::new(instrument);
-            self.send(Body::SetClearing(SetClearing {
-                instrument,
-                money: AssetId::new(0),
-                goods: AssetId::new(1 + u32::from(instrument.index() == LATER)),
-            }));
+            if instrument != MARGINED {
+                self.send(Body::SetClearing(SetClearing {
+                    instrument,
+                    money: AssetId::new(0),
+                    goods: AssetId::new(1 + u32::from(instrument.index() == LATER)),
+                }));
+            }
             let dear = i64::from(instrument.index() == 1);
             self.send(Body::SetFees(Box::new(SetFees {
                 venue: VenueId::new(0),
@@ -127,6 +130,18 @@ impl Flow {
                 },
             })));
         }
+    }
+
+    fn margin(&mut self) {
+        self.send(Body::Margin(MarginCommand::SetMargin(SetMargin {
+            instrument: MARGINED,
+            money: AssetId::new(0),
+            settlement_price: price(1_000),
+            initial_bp: 1_000,
+            maintenance_bp: 500,
+            call_deadline: Nanoseconds(0),
+            position_limit: Some(quantity(100_000)),
+        })));
     }
 
     /// A venue for members, wide limits for all and a narrow throttle for one account.

@@ -157,6 +157,7 @@ fn fold_body(body: &mut Body, shard: &Shard) {
         Body::Receipts(act) => fold_receipts(act),
         Body::Correction(correction) => fold_correction(correction, shard),
         Body::Credit(credit) => fold_credit(credit),
+        Body::Margin(command) => fold_margin(command),
         Body::SetLimits(_)
         | Body::AcceptClock(_)
         | Body::Tick
@@ -295,12 +296,31 @@ fn fold_market(body: &mut Body) {
         | Body::Correction(_)
         | Body::Credit(_)
         | Body::Settlement(_)
+        | Body::Margin(_)
         | Body::Tick
         | Body::SessionsLost
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
         | Body::Quarantine(_)
         | Body::Switch(_) => {}
+    }
+}
+
+/// Margin forwards meet too: few instruments, small prices.
+fn fold_margin(command: &mut MarginCommand) {
+    match command {
+        MarginCommand::SetMargin(set) => {
+            set.instrument = instrument();
+            set.money = AssetId::new(set.money.index() % 3);
+            set.settlement_price = near(set.settlement_price);
+            set.initial_bp %= SetMargin::BP_MAX + 1;
+            set.maintenance_bp %= set.initial_bp + 1;
+        }
+        MarginCommand::SetSettlementPrice(set) => {
+            set.instrument = instrument();
+            set.price = near(set.price);
+        }
+        MarginCommand::Mark(mark) => mark.instrument = instrument(),
     }
 }
 

@@ -29,6 +29,8 @@ pub const LIMITS: Limits = Limits {
     credits_max: 4,
     haircuts_max: 4,
     transfers_max: 8,
+    margin_rows_max: 16,
+    margin_rows_per_tick: 2,
     rates_max: 8,
     instructions_max: 8,
     references_max: 16,
@@ -250,6 +252,7 @@ fn reject_of(event: &Event) -> Option<sanjiang_engine::reject::Reject> {
         | Event::Correction(_)
         | Event::Credit(_)
         | Event::Settlement(_)
+        | Event::Margin(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_)
         | Event::Switch(_) => None,

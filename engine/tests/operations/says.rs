@@ -73,6 +73,7 @@ fn line(event: &Event) -> String {
         | Event::Credit(_)
         | Event::Indicative(_)
         | Event::Uncrossed(_)
+        | Event::Margin(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_)
         | Event::Switch(_) => format!("{event:?}"),

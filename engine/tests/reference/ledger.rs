@@ -26,6 +26,7 @@ pub enum Holder {
     Receivable(usize),
     Credit(usize),
     Transit(usize),
+    Clearing(usize),
 }
 
 /// A position gains or loses.
@@ -46,12 +47,12 @@ pub(super) fn lowest(sign: PriceSign) -> i64 {
 
 /// What a fill of one side comes to.
 #[derive(Clone, Copy)]
-struct Charge {
-    id: u64,
-    fee: i128,
+pub(super) struct Charge {
+    pub(super) id: u64,
+    pub(super) fee: i128,
     /// What the order accrued before, and after.
-    before: i128,
-    accrued: i128,
+    pub(super) before: i128,
+    pub(super) accrued: i128,
 }
 
 impl Reference {
@@ -66,7 +67,12 @@ impl Reference {
     pub fn held(&self, account: usize, asset: usize) -> i128 {
         let orders = self.orders.iter();
         let orders = orders.filter(|order| order.account.place() == account);
+        let margined = |order: &Order| {
+            let known = self.instruments[order.instrument].margin.as_ref();
+            known.is_some_and(|contract| contract.money == asset)
+        };
         let orders = orders.map(|order| match self.instruments[order.instrument].clearing {
+            None if margined(order) => order.held,
             Some(cleared) if cleared.money == asset => order.held,
             Some(cleared) if cleared.goods == asset => self.hold(order).1,
             _ => 0,
@@ -83,7 +89,15 @@ impl Reference {
         let lost = lost.filter(|lost| (lost.0, lost.1) == (account, asset));
         let own = |pledge: &&registry::Pledge| (pledge.account, pledge.goods) == (account, asset);
         let pledged = self.money.pledges.iter().filter(own);
+        let forwards = self
+            .instruments
+            .iter()
+            .filter_map(|known| known.margin.as_ref());
+        let forwards = forwards.filter(|contract| contract.money == asset);
+        let rows = forwards.flat_map(|contract| &contract.rows);
+        let rows = rows.filter(|row| row.account == account);
         orders.sum::<i128>()
+            + rows.map(|row| row.held).sum::<i128>()
             + pledged.map(|pledge| pledge.amount).sum::<i128>()
             + waiting.map(|one| one.amount).sum::<i128>()
             + stored.map(|one| one.amount).sum::<i128>()
@@ -155,11 +169,14 @@ impl Reference {
     /// The money and the goods an order holds by the formulas, as it stands.
     pub(super) fn hold(&self, order: &Order) -> (i128, i128) {
         let known = &self.instruments[order.instrument];
-        let (Some(cleared), Some(at)) = (known.clearing, order.price) else {
+        let margin = known.margin.as_ref();
+        let v = known.clearing.map(|cleared| cleared.tick_value);
+        let v = v.or(margin.map(|contract| contract.tick_value));
+        let (Some(v), Some(at)) = (v, order.price) else {
             return (0, 0);
         };
         let p = i128::from(at.max(lowest(known.terms.price_sign)));
-        let (q, v) = (i128::from(order.leaves), cleared.tick_value);
+        let q = i128::from(order.leaves);
         let rates = &order.rates;
         let m = [rates.maker_ppm, rates.taker_ppm, rates.auction_ppm];
         let m = i128::from(m.into_iter().max().unwrap_or(0).max(0));
@@ -172,17 +189,21 @@ impl Reference {
             }
             charged - self.charged(rates, order.accrued)
         };
+        if known.margin.is_some() {
+            return (more(p, q), 0);
+        }
+        let lot_units = known.clearing.map_or(0, |cleared| cleared.lot_units);
         let whole = p * q * v;
         if order.side == Side::Sell && self.days_to_settle(order.instrument) > 0 {
             let minimum = i128::from(rates.minimum);
             let once = (minimum - self.charged(rates, order.accrued)).max(0);
             let once = if minimum > 0 && q > 0 { once } else { 0 };
-            (q * i128::from(rates.per_lot) + once, q * cleared.lot_units)
+            (q * i128::from(rates.per_lot) + once, q * lot_units)
         } else if order.side == Side::Sell {
             let first = more(p, 1) - p * v;
             let all = more(p, q) - whole;
             let money = if q == 0 { 0 } else { first.max(all).max(0) };
-            (money, q * cleared.lot_units)
+            (money, q * lot_units)
         } else if p > 0 {
             (whole + more(p, q), 0)
         } else if q == 0 {
@@ -206,11 +227,14 @@ impl Reference {
 
     /// Whether an order at this price is worth more than the ledger takes.
     pub(super) fn worth(&self, instrument: usize, at: Option<i64>, lots: i64) -> Result<(), R> {
-        let Some(cleared) = self.instruments[instrument].clearing else {
+        let known = &self.instruments[instrument];
+        let v = known.clearing.map(|cleared| cleared.tick_value);
+        let margin = known.margin.as_ref().map(|contract| contract.tick_value);
+        let Some(v) = v.or(margin) else {
             return Ok(());
         };
         let at = i128::from(at.unwrap_or(0).abs());
-        let value = at * i128::from(lots) * cleared.tick_value;
+        let value = at * i128::from(lots) * v;
         fails(value > VALUE_MAX, R::OrderValue)
     }
 
@@ -239,7 +263,11 @@ impl Reference {
 
     /// The money hold falls to the formula; it never rises here.
     pub(super) fn lower(&mut self, id: u64) {
-        let money = self.hold(self.get(id)).0;
+        let order = self.get(id);
+        if self.instruments[order.instrument].margin.is_some() {
+            return self.lower_fee(id, order.held);
+        }
+        let money = self.hold(order).0;
         let order = self.get_mut(id);
         order.held = order.held.min(money);
     }
@@ -286,7 +314,13 @@ impl Reference {
     }
 
     /// What one side's fill is charged, before both sides are looked at.
-    fn charge(&self, id: u64, aggressor: Option<Side>, value: i128, quantity: i128) -> Charge {
+    pub(super) fn charge(
+        &self,
+        id: u64,
+        aggressor: Option<Side>,
+        value: i128,
+        quantity: i128,
+    ) -> Charge {
         let order = self.get(id);
         let rates = &order.rates;
         let rate = match aggressor {
@@ -305,7 +339,7 @@ impl Reference {
     }
 
     /// Fees never take from the venue: rebates are raised until they do not.
-    fn raise(&mut self, sides: &mut [Charge; 2]) {
+    pub(super) fn raise(&mut self, sides: &mut [Charge; 2]) {
         let fees = sides.map(|side| side.fee);
         if fees[0] + fees[1] >= 0 {
             return;
@@ -339,6 +373,9 @@ impl Reference {
         quantity: i64,
     ) -> ([i64; 2], [(i64, i64); 2]) {
         let instrument = self.get(sides[0]).instrument;
+        if self.instruments[instrument].margin.is_some() {
+            return self.settle_margin(sides, aggressor, at, quantity);
+        }
         let known = &self.instruments[instrument];
         let venue = Holder::Venue(known.venue);
         let Some(cleared) = known.clearing else {
@@ -383,7 +420,7 @@ impl Reference {
     }
 
     /// Which fees a trade met.
-    fn note(&mut self, charges: &[Charge; 2], aggressor: Option<Side>, at: i64) {
+    pub(super) fn note(&mut self, charges: &[Charge; 2], aggressor: Option<Side>, at: i64) {
         if at < 0 {
             self.reached.push("trade at a negative price");
         }
@@ -418,8 +455,9 @@ impl Reference {
     pub(super) fn conserved(&mut self) {
         for order in &self.orders {
             assert_eq!(order.quantity, order.cumulative + order.leaves);
-            let cleared = self.instruments[order.instrument].clearing;
-            assert!(order.held >= 0 && (order.held == 0 || cleared.is_some()));
+            let known = &self.instruments[order.instrument];
+            let clears = known.clearing.is_some() || known.margin.is_some();
+            assert!(order.held >= 0 && (order.held == 0 || clears));
         }
         if self.money.postings.len() == self.money.settled && self.money.assets.is_empty() {
             return;
@@ -436,7 +474,9 @@ impl Reference {
                         "{holder:?} holds {held} of {amount}"
                     );
                 }
-                Holder::Venue(_) => assert!(amount >= 0, "{holder:?} lost {amount}"),
+                Holder::Venue(_) | Holder::Clearing(_) => {
+                    assert!(amount >= 0, "{holder:?} lost {amount}");
+                }
                 Holder::Custodian(_) => assert!(amount <= 0, "{holder:?} owes {amount}"),
                 Holder::Receivable(account) => {
                     let has = self.available(account, asset);
@@ -494,6 +534,12 @@ impl Reference {
 /// What events can say.
 pub fn small(amount: i128) -> i64 {
     i64::try_from(amount).expect("within the bounds of one order")
+}
+
+/// What a tick of a lot is worth, if it is whole.
+pub fn tick_value(terms: &InstrumentTerms, decimals: u8) -> Option<i128> {
+    let goods = terms.quantity_decimals;
+    cleared(terms, (0, decimals), (0, goods)).map(|cleared| cleared.tick_value)
 }
 
 /// The clearing of an instrument, if it can have this one.

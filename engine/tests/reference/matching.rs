@@ -118,7 +118,12 @@ impl Reference {
             order.cumulative += quantity;
         }
         let ([value, goods], settled) = self.settle(sides, aggressor, at, quantity);
-        self.keep(sides, aggressor, at, quantity, settled.map(|side| side.0));
+        if self.instruments[self.get(sides[0]).instrument]
+            .margin
+            .is_none()
+        {
+            self.keep(sides, aggressor, at, quantity, settled.map(|side| side.0));
+        }
         let fill = |this: &mut Self, id: u64, (fee, held): (i64, i64)| {
             let order = this.get(id);
             let (account, leaves, cumulative) = (order.account, order.leaves, order.cumulative);
@@ -151,6 +156,13 @@ impl Reference {
             buy,
             sell,
         }));
+        if self.instruments[instrument.place()].margin.is_some() {
+            for fill in [buy, sell] {
+                if self.covered(instrument.place(), fill.account.place()) {
+                    self.reached.push("trade meets a call");
+                }
+            }
+        }
     }
 
     /// The book change of an order in the book that has lost `quantity`. In continuous trading

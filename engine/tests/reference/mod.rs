@@ -11,6 +11,8 @@
 mod auction;
 mod credit;
 pub mod ledger;
+pub mod margin;
+mod marks;
 mod matching;
 mod orders;
 #[path = "../registry/mod.rs"]
@@ -258,6 +260,7 @@ impl Reference {
         self.repay_owed();
         self.repay_drawn(&drawn);
         self.conserved();
+        self.balanced();
         std::mem::take(&mut self.out)
     }
 }

@@ -35,7 +35,7 @@ impl Reference {
         }
         fails(market && waits && at.is_none(), R::PriceSign)?;
         if let (Kind::Stop, None, Some(stop)) = (asked.kind, at, asked.stop)
-            && self.instruments[i].clearing.is_some()
+            && (self.instruments[i].clearing.is_some() || self.instruments[i].margin.is_some())
         {
             at = Some(self.stop_protection(i, side, stop));
         }
@@ -72,14 +72,43 @@ impl Reference {
         self.may_send(new.account, i)?;
         self.room(&order, asked.kind == Kind::Limit || (waits && market))?;
         self.may_have(&order)?;
+        self.position_limit(&order, None)?;
         if self.phase(i) == Phase::Continuous && !waits && order.stop.is_none() {
             self.outcome(&order, new.min_quantity)?;
         }
-        self.funded(&order, (0, 0))?;
-        let two = self.two(&order);
+        self.can_hold(new, &order)?;
+        Ok(order)
+    }
+
+    /// Whether a new order can hold what it must.
+    fn can_hold(&self, new: &NewOrder, order: &Order) -> Result<(), Reject> {
+        if self.instruments[order.instrument].margin.is_some() {
+            self.margined(order, None)?;
+            return Ok(());
+        }
+        self.funded(order, (0, 0))?;
+        let two = self.two(order);
         fails(two.is_some_and(|two| !self.room_for(&two)), R::Positions)?;
         self.room_to_settle(new)?;
-        Ok(order)
+        Ok(())
+    }
+
+    /// The money that an order holds after a replace, if it can.
+    fn hold_anew(&mut self, priced: &Order, order: &Order) -> Result<i128, Reject> {
+        let held = self.hold(priced).0;
+        if self.instruments[order.instrument].margin.is_some() {
+            self.margined(priced, Some(order))?;
+            let now = Order {
+                held,
+                ..priced.clone()
+            };
+            self.hold_margin(&now, Some(order));
+        } else {
+            let goods = self.hold(order).1;
+            self.funded(priced, (order.held, goods))?;
+            self.note_replace(order.held, held);
+        }
+        Ok(held)
     }
 
     /// Bounds of the book.
@@ -118,13 +147,21 @@ impl Reference {
             self.need(holder, asset);
         }
         let money = self.hold(&order).0;
-        let why = match order.side {
-            Side::Buy => "draw for a buyer",
-            Side::Sell => "draw for a seller",
-        };
-        self.draw(&order, money, why);
-        order.held = money;
-        if order.held > 0 && order.side == Side::Sell {
+        if let Some(contract) = &self.instruments[order.instrument].margin {
+            self.need(Holder::Account(order.account.place()), contract.money);
+            self.need_row(&order);
+            order.held = money;
+            self.hold_margin(&order, None);
+        } else {
+            let why = match order.side {
+                Side::Buy => "draw for a buyer",
+                Side::Sell => "draw for a seller",
+            };
+            self.draw(&order, money, why);
+            order.held = money;
+        }
+        let margin = self.instruments[order.instrument].margin.is_some();
+        if order.held > 0 && order.side == Side::Sell && !margin {
             self.reached.push("seller with money held");
         }
         self.was_sent(order.account, order.instrument);
@@ -252,11 +289,9 @@ impl Reference {
             leaves: quantity - order.cumulative,
             ..order.clone()
         };
+        self.position_limit(&priced, Some(&order))?;
         fails(takes && self.would_take(&priced), R::PostOnlyWouldTake)?;
-        let goods = self.hold(&order).1;
-        self.funded(&priced, (order.held, goods))?;
-        let held = self.hold(&priced).0;
-        self.note_replace(order.held, held);
+        let held = self.hold_anew(&priced, &order)?;
         if self.fault != Some(Fault::TokenKept) {
             self.was_sent(replace.account, i);
         }

@@ -73,7 +73,12 @@ impl Reference {
         if self.get(id).place == Place::Book {
             self.book(id, BookAction::Delete);
         }
+        let order = self.get(id);
+        let (i, account, held) = (order.instrument, order.account.place(), order.held);
         self.orders.retain(|order| order.id != id);
+        if self.instruments[i].margin.is_some() {
+            self.let_go(i, account, held);
+        }
     }
 
     pub(super) fn refuse(&mut self, body: &Body, reject: Reject, counted: bool) {

@@ -96,6 +96,7 @@ impl Reference {
             Body::Standing(command) => self.stand(command)?,
             Body::Limits(LimitsCommand::SetRiskLimits(set)) => self.set_risk_limits(set)?,
             Body::Credit(credit) => self.credit(envelope, credit)?,
+            Body::Margin(command) => self.change_margin(command)?,
             _ => self.clear(envelope, body)?,
         };
         self.answer(None, handle);
@@ -258,6 +259,7 @@ impl Reference {
             venue: create.venue.place(),
             terms,
             clearing: None,
+            margin: None,
             status: TradingStatus::Trading,
             reference: None,
             last: None,

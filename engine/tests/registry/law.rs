@@ -57,6 +57,12 @@ fn says(regime: Regime) -> Says {
     }
 }
 
+/// Whether a venue under it may have margin forwards (section 16).
+pub fn margin(regime: Regime) -> bool {
+    let allowed = ["LICENSED_FUTURES", "LICENSED_SECURITIES", "SANDBOX"];
+    allowed.contains(&regime.as_str())
+}
+
 /// The text by which a regime forbids centralised bidding, and with it market makers.
 pub fn forbids(regime: Regime) -> Option<Basis> {
     if regime == Regime::Sandbox {

@@ -8,6 +8,7 @@ mod admin;
 mod correction;
 mod credit;
 mod law;
+mod margin;
 mod money;
 mod phases;
 mod receipts;
@@ -68,6 +69,7 @@ pub struct Instrument {
     pub venue: usize,
     pub terms: InstrumentTerms,
     pub clearing: Option<Cleared>,
+    pub margin: Option<super::margin::Contract>,
     pub status: TradingStatus,
     pub reference: Option<i64>,
     pub last: Option<i64>,

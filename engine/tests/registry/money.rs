@@ -144,7 +144,8 @@ impl Reference {
         let asset = |id: AssetId| self.money.assets.get(id.place()).ok_or(R::UnknownAsset);
         let (money, goods) = (asset(set.money)?, asset(set.goods)?);
         let live = self.orders.iter().any(|order| order.instrument == i);
-        fails(live || known.clearing.is_some(), R::InvalidField)?;
+        let used = known.clearing.is_some() || known.margin.is_some();
+        fails(live || used, R::InvalidField)?;
         let (AssetClass::Currency { decimals }, AssetClass::Goods { decimals: fine, .. }) =
             (money.class, goods.class)
         else {
@@ -236,6 +237,9 @@ impl Reference {
             reference: said.0,
             business_date: said.1,
         }));
+        if status == CustodyStatus::Executed && one.direction == Direction::Deposit {
+            self.answer_calls(one.account, one.asset);
+        }
     }
 
     fn above_limit(&self, one: &Instruction) -> Result<(), R> {

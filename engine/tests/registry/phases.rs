@@ -53,7 +53,7 @@ impl Reference {
                 self.instruments[i].shown = (None, 0, 0);
                 self.indicate_of(i..i + 1);
             }
-            self.enter_continuous(i);
+            self.enter_continuous(i, now);
         }
         if phase == Phase::Closed {
             self.day_ends(v, now);
@@ -61,13 +61,13 @@ impl Reference {
     }
 
     /// Both statuses let the instrument trade.
-    fn trading(&self, i: usize) -> bool {
+    pub(in crate::reference) fn trading(&self, i: usize) -> bool {
         let known = &self.instruments[i];
         [known.status, self.venues[known.venue].status] == [TradingStatus::Trading; 2]
     }
 
     /// An instrument begins to trade continuously, if its phase and statuses say so.
-    fn enter_continuous(&mut self, i: usize) {
+    fn enter_continuous(&mut self, i: usize, now: i128) {
         if self.phase(i) != Phase::Continuous || !self.trading(i) {
             return;
         }
@@ -77,6 +77,7 @@ impl Reference {
         }
         self.run = self.instruments[i].last.into_iter().collect();
         self.elect(i);
+        self.rearm(i, now);
     }
 
     pub(in crate::reference) fn set_status(
@@ -106,7 +107,7 @@ impl Reference {
             }));
             for (i, before) in before.into_iter().enumerate() {
                 if !before {
-                    self.enter_continuous(i);
+                    self.enter_continuous(i, i128::from(self.time.nanoseconds()));
                 }
             }
         }

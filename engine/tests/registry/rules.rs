@@ -118,7 +118,8 @@ impl Reference {
         fails(self.auction(i).is_some() && at_once, R::PhaseTimeInForce)?;
         let known = &self.instruments[i];
         let real = self.venues[known.venue].demonstration == Demonstration::Real;
-        fails(real && known.clearing.is_none(), R::NotCleared)?;
+        let none = known.clearing.is_none() && known.margin.is_none();
+        fails(real && none, R::NotCleared)?;
         self.is_qualified(new.account, i)?;
         self.lies_apart(new)?;
         Ok(fails(!combines(new, asked), R::InvalidCombination)?)

@@ -168,6 +168,7 @@ impl Reference {
                     && !(0..self.money.assets.len()).any(has)
                     && !self.money.pending.iter().any(waits)
                     && !(0..self.money.assets.len()).any(|asset| self.drawn(id.place(), asset) > 0)
+                    && self.settled(id.place())
             }
         }
     }

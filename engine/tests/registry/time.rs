@@ -72,6 +72,7 @@ impl Reference {
             list.extend(dead_man.map(|at| (at, 5, s as u64)));
         }
         list.extend(self.sweeps.first().map(|sweep| (sweep.at, 6, 0)));
+        list.extend(self.margin_deadlines());
         list
     }
 
@@ -83,9 +84,16 @@ impl Reference {
     /// Everything that is due, in order; at most so many expiries and settlements.
     pub(super) fn tick(&mut self) {
         let mut left = self.whole();
+        let (mut rows, mut made) = (self.limits.margin_rows_per_tick as usize, false);
         let now = i128::from(self.time.nanoseconds());
         while let Some((at, kind, id)) = self.deadlines().into_iter().min() {
-            if at > now || (left.0 == 0 && !matches!(kind, 0 | 3)) {
+            let spent = match kind {
+                0 | 3 => false,
+                7 => left.0 == 0 || rows == 0,
+                8 => left.0 == 0 || made,
+                _ => left.0 == 0,
+            };
+            if at > now || spent {
                 break;
             }
             match kind {
@@ -105,6 +113,8 @@ impl Reference {
                         break;
                     }
                 }
+                7 => self.go_on(id as usize, &mut rows),
+                8 => made = self.end_call(id as usize, &mut left.0),
                 _ => {
                     let v = id as usize;
                     let ends = |order: &&Order| self.ends_with_day(order, v);
@@ -142,6 +152,12 @@ impl Reference {
         self.sweep();
         self.day_ends(v, at);
         self.settlement_rolls(v, at);
+        for i in 0..self.instruments.len() {
+            let known = &self.instruments[i];
+            if known.venue == v && known.margin.is_some() {
+                self.begin_mark(i, at);
+            }
+        }
     }
 
     pub(in crate::reference) fn day_ends(&mut self, v: usize, at: i128) {

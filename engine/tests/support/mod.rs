@@ -168,6 +168,8 @@ pub fn limits() -> Limits {
         credits_max: 16,
         haircuts_max: 16,
         transfers_max: 64,
+        margin_rows_max: 64,
+        margin_rows_per_tick: 8,
         rates_max: 16,
         instructions_max: 16,
         references_max: 64,

@@ -124,7 +124,8 @@ impl Demo<'_> {
                 | Holder::Custodian(_)
                 | Holder::Credit(_)
                 | Holder::Transit(_)
-                | Holder::Receivable(_) => None,
+                | Holder::Receivable(_)
+                | Holder::Clearing(_) => None,
             });
             of_accounts.collect::<HashSet<_>>()
         });

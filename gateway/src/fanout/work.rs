@@ -187,6 +187,7 @@ fn item(body: &Body, index: u32, event: &Event) -> Option<Item> {
         | Event::Correction(CorrectionEvent::Repaid(_))
         | Event::Credit(_)
         | Event::Settlement(_)
+        | Event::Margin(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_)
         | Event::Switch(_) => return None,

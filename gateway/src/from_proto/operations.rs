@@ -151,7 +151,10 @@ context!(
     TransferReceiptRequest,
     CancelReceiptRequest,
     PoolReceiptRequest,
-    SetKillSwitchRequest
+    SetKillSwitchRequest,
+    SetMarginRequest,
+    SetSettlementPriceRequest,
+    MarkRequest
 );
 
 impl Asks for v1::CreateParticipantRequest {

@@ -47,10 +47,9 @@ impl FirstAnswerDue {
             (Identity::Internal | Identity::Session { .. }, _) | (_, Ask::Silent) => Self::None,
             (Identity::Request(_), Ask::NewOrder(_) | Ask::Order) => Self::Report,
             (Identity::Request(_), Ask::MassCancel) => Self::MassCancel,
-            (
-                Identity::Request(_),
-                Ask::CreateAccount(_) | Ask::SetClearing(_) | Ask::Operation,
-            ) => Self::Operation,
+            (Identity::Request(_), Ask::CreateAccount(_) | Ask::Settles(..) | Ask::Operation) => {
+                Self::Operation
+            }
         }
     }
 

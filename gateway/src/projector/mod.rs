@@ -14,6 +14,7 @@ mod answers;
 mod corrections;
 mod followers;
 mod history;
+mod margin;
 mod operations;
 mod orders;
 mod output;

@@ -28,9 +28,9 @@ impl LiveOrders {
             (Ask::CreateAccount(participant), None, Some(handle)) => {
                 self.create_account(AccountId::new(handle), participant, rows)?;
             }
-            (Ask::SetClearing(set), None, _) => {
-                self.cleared.insert(set.instrument, (set.money, set.goods));
-                rows.put_clearing(&set)?;
+            (Ask::Settles(instrument, settles), None, _) => {
+                self.cleared.insert(instrument, settles);
+                rows.put_clearing(instrument, settles)?;
             }
             _ => {}
         }

@@ -6,7 +6,7 @@
 //! when it is first touched, so that a start costs nothing. Not here: RocksDB (`store`), the thread
 //! (`mod.rs`), names and decimals.
 
-use engine::event::{Cause, Event, ExecType, Fill, OrderReport, Trade};
+use engine::event::{Cause, Event, ExecType, Fill, MarginEvent, OrderReport, Trade};
 use engine::types::{
     AccountId, AssetId, ExecId, InstrumentId, NewOrder, OrderId, OrderStatus, ParticipantId, Price,
     Quantity, Side, TradeId,
@@ -135,6 +135,7 @@ impl LiveOrders {
                 let posting = postings::of_custody(at.posting(Side::Buy), report);
                 Ok(rows.put_posting(&posting)?)
             }
+            Event::Margin(MarginEvent::Variation(variation)) => self.varied(at, variation, rows),
             Event::Receipt(report) => receipts::apply(at, report, rows),
             Event::Correction(correction) => {
                 let Some([buy, sell]) = self.correction(at, correction, rows)? else {
@@ -151,6 +152,7 @@ impl LiveOrders {
                 Ok(())
             }
             Event::Book(_)
+            | Event::Margin(_)
             | Event::Indicative(_)
             | Event::Uncrossed(_)
             | Event::Duplicate(_)
@@ -179,6 +181,7 @@ impl LiveOrders {
             (ExecType::New | ExecType::Rejected, Ask::NewOrder(order)) => {
                 self.submitted(at, &order, report, rows)?
             }
+            (ExecType::New, _) => self.engine_made(at, report, rows)?,
             (ExecType::CancelRejected | ExecType::ReplaceRejected, _)
                 if report.instrument.is_none() =>
             {
@@ -212,7 +215,7 @@ impl LiveOrders {
 
     /// A new order, accepted or rejected. One that was rejected uncounted (a retry gone wrong, or
     /// an account that does not exist) leaves no order behind: it never was anybody's.
-    fn submitted<R: Rows>(
+    pub(super) fn submitted<R: Rows>(
         &mut self,
         at: At<'_>,
         order: &NewOrder,
@@ -384,9 +387,10 @@ impl LiveOrders {
         self.accounts.get(account.place()).copied()
     }
 
-    /// What an instrument is paid in and delivers, if it has clearing.
+    /// What an instrument is paid in and delivers, if it has clearing; a margin forward has none.
     pub(super) fn cleared_assets(&self, instrument: InstrumentId) -> Option<(AssetId, AssetId)> {
-        self.cleared.get(&instrument).copied()
+        let settles = self.cleared.get(&instrument)?;
+        Some((settles.money, settles.goods?))
     }
 
     /// A live order as it stands.

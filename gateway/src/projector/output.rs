@@ -3,10 +3,9 @@
 //! Invariant: `orders` writes rows through this alone, so the same logic fills a database, or in
 //! a test a map. Not here: RocksDB (`store`).
 
-use engine::command::SetClearing;
-use engine::types::{AccountId, OrderId, ParticipantId};
+use engine::types::{AccountId, InstrumentId, OrderId, ParticipantId};
 
-use super::postings::PostingRow;
+use super::postings::{PostingRow, Settles};
 use super::receipts::ReceiptRow;
 use super::rows::{ExecutionRow, FirstRow, OrderRow, TradeRow};
 
@@ -35,7 +34,11 @@ pub trait Rows {
     /// An act on a warehouse receipt.
     fn put_receipt(&mut self, row: &ReceiptRow) -> Result<(), Self::Error>;
     /// An instrument's clearing.
-    fn put_clearing(&mut self, set: &SetClearing) -> Result<(), Self::Error>;
+    fn put_clearing(
+        &mut self,
+        instrument: InstrumentId,
+        settles: Settles,
+    ) -> Result<(), Self::Error>;
     /// A first answer.
     fn put_first(&mut self, row: &FirstRow) -> Result<(), Self::Error>;
     /// A new account.

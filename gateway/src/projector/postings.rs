@@ -1,8 +1,9 @@
 //! Postings: every amount that moved on an account, from trades and custodians' answers alone.
 //!
-//! A trade of a cleared instrument posts goods, money and fee on each side; an executed instruction
-//! posts its amount, and so do a draw, a repayment and a transfer. What orders hold is no posting:
-//! it moves inside an account.
+//! A trade of a cleared instrument posts goods, money and fee on each side, one of a margin forward
+//! the fee alone; its marks post what they pay or take, an executed instruction, a draw, a
+//! repayment and a transfer their amounts. What orders and positions hold is no posting: it moves
+//! inside an account.
 //!
 //! Invariant: the postings of an account and an asset sum to its balance, and depend on released
 //! commands and events alone. Goods of a trade are kept in lots, as everywhere in the history, and
@@ -16,6 +17,7 @@ use engine::clearing::Holder;
 use engine::command::{Direction, Half};
 use engine::event::{
     CreditEvent, CustodyReport, Fill, ReceiptAct, ReceiptReport, Repaid, Trade, TradeCorrection,
+    Variation,
 };
 use engine::types::{
     AccountId, AssetId, CustodianId, InstrumentId, Name, OrderId, ReceiptId, Sequence, ShardId,
@@ -108,6 +110,8 @@ pub enum PostingCause {
         /// The account's order.
         order: OrderId,
     },
+    /// The mark of a margin forward.
+    Variation(InstrumentId),
     /// A warehouse receipt.
     Receipt {
         /// What became of it.
@@ -174,8 +178,32 @@ pub struct PostingRow {
     pub cause: PostingCause,
 }
 
-/// What the instruments with clearing are paid in, and what they deliver.
-pub type ClearedAssets = HashMap<InstrumentId, (AssetId, AssetId)>;
+/// What an instrument is paid in and what it delivers: nothing, if it is a margin forward.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Settles {
+    /// The money.
+    pub money: AssetId,
+    /// The goods.
+    pub goods: Option<AssetId>,
+}
+
+/// What the instruments with clearing or margin settle in.
+pub type ClearedAssets = HashMap<InstrumentId, Settles>;
+
+/// What the mark of a margin forward posts on an account.
+pub(super) fn of_variation(
+    place: PostingPlace,
+    variation: &Variation,
+    money: AssetId,
+) -> PostingRow {
+    PostingRow {
+        place,
+        account: variation.account,
+        asset: money,
+        amount: variation.amount,
+        cause: PostingCause::Variation(variation.instrument),
+    }
+}
 
 /// What an executed instruction posts.
 pub(super) fn of_custody(place: PostingPlace, report: &CustodyReport) -> PostingRow {
@@ -286,18 +314,23 @@ pub(super) fn of_credit(
     }
 }
 
-/// What a trade of a cleared instrument posts on one side: nothing for a part of zero. `place` is
-/// that of the side's first part.
+/// What a trade posts on one side: nothing for a part of zero, and of a margin forward the fee
+/// alone. `place` is that of the side's first part.
 pub(super) fn of_side(
     place: PostingPlace,
     (trade, id): (&Trade, TradeId),
     (side, fill): (Side, &Fill),
-    (money, goods): (AssetId, AssetId),
+    settles: Settles,
 ) -> impl Iterator<Item = PostingRow> {
     let (lots, value) = (trade.quantity.lots(), trade.value);
     let (received, paid) = match side {
         Side::Buy => (lots, -value),
         Side::Sell => (-lots, value),
+    };
+    let money = settles.money;
+    let (goods, received, paid) = match settles.goods {
+        Some(goods) => (goods, received, paid),
+        None => (money, 0, 0),
     };
     let parts = [
         (TradePart::Goods, goods, received),
@@ -382,6 +415,14 @@ pub(super) const fn index_of(event: u32, side: Side) -> u32 {
     (event * 2 + side) * 4
 }
 
+const fn receipt_tag(moved: ReceiptMove) -> u8 {
+    match moved {
+        ReceiptMove::Registered => 1,
+        ReceiptMove::Cancelled => 2,
+        ReceiptMove::Transferred => 3,
+    }
+}
+
 fn put_of_trade(out: &mut Vec<u8>, trade: TradeId, instrument: InstrumentId, order: OrderId) {
     put_trade_id(out, trade);
     bytes::put_varint(out, instrument.index().into());
@@ -447,11 +488,7 @@ impl PostingRow {
                 number,
             } => {
                 out.push(9);
-                out.push(match moved {
-                    ReceiptMove::Registered => 1,
-                    ReceiptMove::Cancelled => 2,
-                    ReceiptMove::Transferred => 3,
-                });
+                out.push(receipt_tag(*moved));
                 bytes::put_varint(out, receipt.index().into());
                 bytes::put_varint(out, warehouse.index().into());
                 bytes::put_text(out, number);
@@ -471,6 +508,10 @@ impl PostingRow {
                 put_of_trade(out, *trade, *instrument, *order);
             }
             PostingCause::Repaid => out.push(40),
+            PostingCause::Variation(instrument) => {
+                out.push(41);
+                bytes::put_varint(out, instrument.index().into());
+            }
         }
     }
 
@@ -523,6 +564,10 @@ impl PostingRow {
             38 => return Self::correction(CorrectionPart::Fee, input),
             39 => return Self::correction(CorrectionPart::Owed, input),
             40 => return Ok(PostingCause::Repaid),
+            41 => {
+                let instrument = InstrumentId::new(input.varint32("instrument")?);
+                return Ok(PostingCause::Variation(instrument));
+            }
             _ => return Err(BytesError::range("kind of posting")),
         };
         let Some(direction) = direction else {

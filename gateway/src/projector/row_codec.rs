@@ -84,6 +84,7 @@ codes!(put_cause, get_cause, "cause", Cause {
     Cause::KillSwitch = 9,
     Cause::Disconnected = 10,
     Cause::DeadMan = 11,
+    Cause::ForcedReduction = 27,
 });
 
 fn put_time_in_force(out: &mut Vec<u8>, value: TimeInForce) {

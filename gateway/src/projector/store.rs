@@ -9,7 +9,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use engine::command::SetClearing;
 use engine::types::{
     AccountId, AssetId, ClientId, InstrumentId, ParticipantId, ReceiptId, Sequence,
 };
@@ -20,12 +19,14 @@ use rocksdb::{
 };
 
 use super::output::Rows;
-use super::postings::{ClearedAssets, PostingPlace, PostingRow};
+use super::postings::{ClearedAssets, PostingPlace, PostingRow, Settles};
 use super::receipts::ReceiptRow;
 use super::rows::{ExecutionRow, FirstRow, OrderRow, RowError, TradeRow};
 
 /// The version of the layout; another one is refused and rebuilt by hand.
 pub const LAYOUT_VERSION: u32 = 1;
+/// In place of the goods of a margin forward, which delivers none.
+const NO_GOODS: u32 = u32::MAX;
 /// Memory for blocks read back, shared by all families.
 const BLOCK_CACHE_BYTES: usize = 64 << 20;
 /// A family's table in memory before it is written out: some hundred thousand rows.
@@ -278,8 +279,11 @@ impl Store {
             let (instrument, (money, goods)) = be32(&key)
                 .zip(assets)
                 .ok_or(StoreError::Missing(Family::Clearing))?;
-            let assets = (AssetId::new(money), AssetId::new(goods));
-            all.insert(InstrumentId::new(instrument), assets);
+            let settles = Settles {
+                money: AssetId::new(money),
+                goods: (goods != NO_GOODS).then(|| AssetId::new(goods)),
+            };
+            all.insert(InstrumentId::new(instrument), settles);
         }
         Ok(all)
     }
@@ -526,10 +530,15 @@ impl Rows for Batch<'_> {
         Ok(())
     }
 
-    fn put_clearing(&mut self, set: &SetClearing) -> Result<(), StoreError> {
-        let (money, goods) = (set.money.index(), set.goods.index());
+    fn put_clearing(
+        &mut self,
+        instrument: InstrumentId,
+        settles: Settles,
+    ) -> Result<(), StoreError> {
+        let goods = settles.goods.map_or(NO_GOODS, AssetId::index);
+        let money = settles.money.index();
         let assets = u64::from(money) << 32 | u64::from(goods);
-        let key = set.instrument.index().to_be_bytes();
+        let key = instrument.index().to_be_bytes();
         self.writes
             .put_cf(&self.clearing, key, assets.to_be_bytes());
         Ok(())

@@ -6,10 +6,12 @@
 //! events (`orders`), the queue and its thread (`mod.rs`).
 
 use crossbeam::channel::Sender;
-use engine::command::{Body, Command, Identity, Sequenced, SetClearing, SwitchCommand};
-use engine::event::{CorrectionEvent, CreditEvent, CustodyStatus, Event};
+use engine::command::{Body, Command, Identity, MarginCommand, Sequenced, SwitchCommand};
+use engine::event::{CorrectionEvent, CreditEvent, CustodyStatus, Event, MarginEvent};
 use engine::runtime::Released;
-use engine::types::{NewOrder, ParticipantId, Sequence, Time};
+use engine::types::{InstrumentId, NewOrder, ParticipantId, Sequence, Time};
+
+use super::postings::Settles;
 
 /// The most commands of one piece; bounds how much one write batch can grow by.
 pub const PIECE_COMMANDS_MAX: usize = 4_096;
@@ -25,8 +27,8 @@ pub enum Ask {
     MassCancel,
     /// A new account of this participant.
     CreateAccount(ParticipantId),
-    /// An instrument's clearing.
-    SetClearing(SetClearing),
+    /// What an instrument settles in from now on.
+    Settles(InstrumentId, Settles),
     /// Any other operation.
     Operation,
     /// Nothing that is answered by id: a session, a tick, what the runtime itself writes.
@@ -132,7 +134,9 @@ impl Piece {
     pub fn last_posting(&self) -> Option<Sequence> {
         self.last_with(|event| {
             let credit = matches!(event, Event::Credit(event) if moves(event));
+            let variation = matches!(event, Event::Margin(MarginEvent::Variation(_)));
             credit
+                || variation
                 || matches!(
                     event,
                     Event::Trade(_) | Event::Custody(_) | Event::Receipt(_) | Event::Correction(_)
@@ -193,6 +197,7 @@ fn is_history(event: &Event) -> bool {
     match event {
         // What is pending or was refused moved nothing.
         Event::Custody(report) => report.status == CustodyStatus::Executed,
+        Event::Margin(event) => matches!(event, MarginEvent::Variation(_)),
         Event::Report(_)
         | Event::Trade(_)
         | Event::Receipt(_)
@@ -225,7 +230,14 @@ fn ask(body: &Body) -> Ask {
         Body::CancelOrder(_) | Body::ReplaceOrder(_) => Ask::Order,
         Body::MassCancel(_) => Ask::MassCancel,
         Body::CreateAccount(account) => Ask::CreateAccount(account.participant),
-        Body::SetClearing(set) => Ask::SetClearing(*set),
+        Body::SetClearing(set) => {
+            let (money, goods) = (set.money, Some(set.goods));
+            Ask::Settles(set.instrument, Settles { money, goods })
+        }
+        Body::Margin(MarginCommand::SetMargin(set)) => {
+            let (money, goods) = (set.money, None);
+            Ask::Settles(set.instrument, Settles { money, goods })
+        }
         Body::CreateParticipant(_)
         | Body::CreateOwner(_)
         | Body::SetCalendar(_)
@@ -249,6 +261,7 @@ fn ask(body: &Body) -> Ask {
         | Body::Correction(_)
         | Body::Credit(_)
         | Body::Settlement(_)
+        | Body::Margin(_)
         | Body::AcceptClock(_)
         | Body::Switch(SwitchCommand::SetKillSwitch(_)) => Ask::Operation,
         Body::OpenSession(_)

@@ -13,6 +13,7 @@ use tonic::{Request, Response, Status};
 
 use super::balances;
 use super::credit;
+use super::margin;
 use super::operations::{Reported, change};
 use super::pages::page;
 use super::receipts;
@@ -229,6 +230,22 @@ impl Accounts for AccountsService {
         request: Request<v1::GetClearingRequest>,
     ) -> Result<Response<v1::GetClearingResponse>, Status> {
         let answer = balances::clearing(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn get_margin(
+        &self,
+        request: Request<v1::GetMarginRequest>,
+    ) -> Result<Response<v1::GetMarginResponse>, Status> {
+        let answer = margin::terms(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn get_margin_positions(
+        &self,
+        request: Request<v1::GetMarginPositionsRequest>,
+    ) -> Result<Response<v1::GetMarginPositionsResponse>, Status> {
+        let answer = margin::positions(&self.exchange, request.get_ref()).await?;
         Ok(Response::new(answer))
     }
 

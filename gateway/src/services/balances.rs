@@ -58,7 +58,7 @@ pub(super) fn number<T: std::str::FromStr>(token: &str) -> Result<Option<T>, Fai
     token.parse().map(Some).map_err(|_| wrong_token())
 }
 
-fn token<T: ToString>(next: Option<T>) -> String {
+pub(super) fn token<T: ToString>(next: Option<T>) -> String {
     next.map_or_else(String::new, |next| next.to_string())
 }
 
@@ -282,6 +282,7 @@ const fn kind_of(holder: Holder) -> v1::HolderKind {
         Holder::Receivable(_) => v1::HolderKind::Receivable,
         Holder::Credit(_) => v1::HolderKind::Credit,
         Holder::Transit(_) => v1::HolderKind::Transit,
+        Holder::Clearing(_) => v1::HolderKind::Clearing,
     }
 }
 
@@ -293,6 +294,7 @@ const FIRST_CUSTODIAN: OtherPlace = (Holder::Custodian(CustodianId::new(0)), FIR
 const FIRST_CREDIT: OtherPlace = (Holder::Credit(AccountId::new(0)), FIRST_ASSET);
 const FIRST_DEBT: OtherPlace = (Holder::Receivable(AccountId::new(0)), FIRST_ASSET);
 const FIRST_TRANSIT: OtherPlace = (Holder::Transit(ShardId::new(0)), FIRST_ASSET);
+const FIRST_POOL: OtherPlace = (Holder::Clearing(InstrumentId::new(0)), FIRST_ASSET);
 
 /// Where the holders of a kind begin.
 fn holders(kind: i32) -> Result<(OtherPlace, Wanted), Failure> {
@@ -304,10 +306,11 @@ fn holders(kind: i32) -> Result<(OtherPlace, Wanted), Failure> {
         Ok(v1::HolderKind::Receivable) => FIRST_DEBT,
         Ok(v1::HolderKind::Credit) => FIRST_CREDIT,
         Ok(v1::HolderKind::Transit) => FIRST_TRANSIT,
+        Ok(v1::HolderKind::Clearing) => FIRST_POOL,
         Err(_) => {
             let right = format!(
                 "{kind} is no kind of holder; 0 (all), 1 (VENUE), 2 (CUSTODIAN), 3 (RECEIVABLE), 4 \
-                 (CREDIT), 5 (TRANSIT)"
+                 (CREDIT), 5 (TRANSIT), 6 (CLEARING)"
             );
             return Err(Failure::field("holder_kind", right));
         }
@@ -324,6 +327,7 @@ fn place_text((holder, asset): OtherPlace) -> String {
         Holder::Receivable(account) => ('r', account.index()),
         Holder::Credit(account) => ('l', account.index()),
         Holder::Transit(shard) => ('t', shard.index()),
+        Holder::Clearing(instrument) => ('m', instrument.index()),
     };
     format!("{kind}-{handle}-{}", asset.index())
 }
@@ -338,6 +342,7 @@ fn place(token: &str) -> Option<OtherPlace> {
         "r" => Holder::Receivable(AccountId::new(handle)),
         "l" => Holder::Credit(AccountId::new(handle)),
         "t" => Holder::Transit(ShardId::new(handle)),
+        "m" => Holder::Clearing(InstrumentId::new(handle)),
         _ => return None,
     };
     let end = parts.next().is_none();
@@ -355,6 +360,7 @@ fn holder(tables: &Tables, holder: Holder) -> (v1::HolderKind, String) {
         }
         Holder::Custodian(custodian) => to_proto::custodian_name(tables, custodian),
         Holder::Transit(shard) => shard.index().to_string(),
+        Holder::Clearing(instrument) => to_proto::instrument_name(tables, instrument),
     };
     (kind_of(holder), name)
 }
@@ -372,6 +378,7 @@ mod tests {
             (Holder::Custodian(CustodianId::new(7)), AssetId::new(41)),
             (Holder::Credit(AccountId::new(3)), AssetId::new(2)),
             (Holder::Transit(ShardId::new(1)), AssetId::new(0)),
+            (Holder::Clearing(InstrumentId::new(2)), AssetId::new(1)),
         ] {
             assert_eq!(place(&place_text(there)), Some(there));
         }

@@ -96,6 +96,21 @@ impl Operations for OperationsService {
         Ok(self.change(request.get_ref()).await?)
     }
 
+    async fn set_margin(&self, request: Request<v1::SetMarginRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn set_settlement_price(
+        &self,
+        request: Request<v1::SetSettlementPriceRequest>,
+    ) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn mark(&self, request: Request<v1::MarkRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
     async fn set_settlement(&self, request: Request<v1::SetSettlementRequest>) -> Reported {
         Ok(self.change(request.get_ref()).await?)
     }
@@ -308,6 +323,7 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         Body::CreateAsset(new) => new.demonstration == Demonstration::Demonstration,
         Body::CreateCustodian(new) => new.demonstration == Demonstration::Demonstration,
         Body::SetClearing(set) => tables.is_demonstration(set.instrument),
+        Body::Margin(command) => tables.is_demonstration(command.instrument()),
         Body::SetFees(set) => of_venue(set.venue),
         Body::Instruct(instruct) => of_custodian(instruct.custodian),
         Body::CloseCustodyDate(close) => of_custodian(close.custodian),

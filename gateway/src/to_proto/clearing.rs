@@ -117,6 +117,11 @@ pub fn posting(tables: &Tables, row: &PostingRow) -> v1::Posting {
             reference: reference.as_str().to_owned(),
             ..wire
         },
+        PostingCause::Variation(instrument) => v1::Posting {
+            kind: v1::PostingKind::Variation.into(),
+            instrument_id: instrument_name(tables, instrument),
+            ..wire
+        },
         PostingCause::Trade {
             part,
             trade,
@@ -261,7 +266,8 @@ pub fn posted_units(tables: &Tables, row: &PostingRow) -> i128 {
         | PostingCause::Transfer { .. }
         | PostingCause::Receipt { .. }
         | PostingCause::Correction { .. }
-        | PostingCause::Repaid => amount,
+        | PostingCause::Repaid
+        | PostingCause::Variation(_) => amount,
     }
 }
 

@@ -88,6 +88,7 @@ pub fn session_reports(
             | Event::Correction(_)
             | Event::Credit(_)
             | Event::Settlement(_)
+            | Event::Margin(_)
             | Event::EpochBegan(_)
             | Event::Quarantined(_)
             | Event::Switch(_) => {}

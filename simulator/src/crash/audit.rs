@@ -379,7 +379,8 @@ fn was_asked_for(report: &ExecutionReport) -> bool {
         | Cause::NotPlaced
         | Cause::KillSwitch
         | Cause::Disconnected
-        | Cause::DeadMan => false,
+        | Cause::DeadMan
+        | Cause::ForcedReduction => false,
     }
 }
 

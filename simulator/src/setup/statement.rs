@@ -90,6 +90,7 @@ fn lines(postings: &[Posting]) -> Result<(Vec<String>, BTreeMap<String, Decimal>
             PostingKind::CreditDrawn => "credit drawn",
             PostingKind::CreditRepaid => "credit repaid",
             PostingKind::Transfer => "transfer",
+            PostingKind::Variation => "variation",
         };
         let of = if posting.trade_id.is_empty() {
             &posting.reference

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Joining, Settlement};
+use super::{Joining, Settlement, StakeRef};
 use crate::clearing::Clearing;
 use crate::parties::Parties;
 use crate::types::Side;
@@ -28,7 +28,7 @@ impl Clearing {
             let hold = self.holds.get(slot as usize);
             let stake = hold.ok_or("a live order has no hold row")?.stake;
             let Some(kept) = kept else {
-                if stake.is_none() {
+                if stake.is_none() || stake == StakeRef::MARGIN {
                     continue;
                 }
                 return Err("an order has a row of settlement without rules");

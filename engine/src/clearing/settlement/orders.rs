@@ -24,6 +24,8 @@ pub(crate) struct StakeRef(u32);
 impl StakeRef {
     /// Of an order without settlement.
     pub(crate) const NONE: Self = Self(NIL);
+    /// Of an order of a margin forward.
+    pub(crate) const MARGIN: Self = Self(NIL - 1);
 
     fn new(at: u32, side: Side) -> Self {
         Self(at << 1 | u32::from(side == Side::Sell))

@@ -3,7 +3,9 @@
 //! Invariant: as in `codec`. Terms that are also state (calendars, timetables, instruments) are
 //! written by the modules that hold them.
 
-use super::{clearing, correction, credit, limits, orders, receipts, settlement, standing, switch};
+use super::{
+    clearing, correction, credit, limits, margin, orders, receipts, settlement, standing, switch,
+};
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{
     AcceptClock, BeginEpoch, Body, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant,
@@ -77,6 +79,7 @@ pub(super) fn put(out: &mut Vec<u8>, time: Time, body: &Body) {
         Body::Correction(command) => correction::put(out, command),
         Body::Credit(command) => credit::put(out, command),
         Body::Settlement(command) => settlement::put(out, command),
+        Body::Margin(command) => margin::put(out, command),
         Body::Tick | Body::SessionsLost => {}
     }
 }
