@@ -6,6 +6,7 @@
 
 mod clearing;
 mod clock;
+mod contracts;
 mod correction;
 mod credit;
 mod day_ends;
@@ -15,6 +16,7 @@ mod operations;
 mod orders;
 mod receipts;
 mod risk;
+mod sales;
 mod sections;
 mod settings;
 mod settlement;
@@ -22,12 +24,14 @@ mod standing;
 mod switch;
 mod views;
 
+pub use crate::market::sale::{Defined, Offer, Sales};
 pub use holds::{Held, HeldFor};
 pub use sections::{SectionId, SectionsError};
 pub use views::{LiveOrder, LivePlace, Usage};
 
 use crate::book::arena::Arena;
 use crate::clearing::Clearing;
+use crate::contract::Contracts;
 use crate::command::{Body, Command, Identity, Quarantine, Sequenced};
 use crate::event::{Event, Events};
 use crate::journal::codec;
@@ -61,6 +65,8 @@ pub struct Engine {
     parties: Parties,
     venues: Tracked<Venues>,
     clearing: Clearing,
+    sales: Sales,
+    contracts: Contracts,
     standings: Standings,
     switches: Switches,
     risk: Risk,
@@ -99,6 +105,8 @@ impl Engine {
             parties: Parties::new(&limits),
             venues: Tracked::new(Venues::new(&limits)),
             clearing: Clearing::new(&limits),
+            sales: Sales::new(&limits),
+            contracts: Contracts::new(&limits),
             standings: Standings::new(&limits),
             switches: Switches::new(&limits),
             risk: Risk::new(&limits),
@@ -313,6 +321,8 @@ impl Engine {
                 operation(events, done.map(|()| None));
             }
             Body::Margin(command) => self.change_margin(command, events),
+            Body::Sales(sales) => self.sell(&command.envelope, sales, events),
+            Body::Contract(contract) => self.contract(&command.envelope, contract, events),
             Body::Tick => self.tick(events),
             Body::BeginEpoch(begin) => {
                 events.push(Event::EpochBegan(*begin));
@@ -376,6 +386,10 @@ impl Engine {
                 checked.map(|_| ())
             }
             Body::Margin(command) => self.check_margin(command),
+            Body::Sales(sales) => self.check_sales(&command.envelope, sales),
+            Body::Contract(contract) => {
+                self.check_contract(&command.envelope, contract, time)
+            }
             Body::Tick
             | Body::AcceptClock(_)
             | Body::SessionsLost

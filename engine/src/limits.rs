@@ -77,6 +77,17 @@ pub struct Limits {
     /// holders. Default 2^20: holders are at most 200 a security under the law, and a trade is
     /// forgotten after at most 20 trading days.
     pub investors_max: u32,
+    /// Different terms of sale ever defined. Default 4,096: shops share them.
+    pub terms_max: u32,
+    /// Live offers. Default 2^20 + 2^18: 1.2 million kinds of goods in one store each (capacity
+    /// model); a row is 160 bytes.
+    pub offers_max: u32,
+    /// Live contracts. Default 2^20: a million open ones (capacity model); a row is 256 bytes, its
+    /// timer 28.
+    pub contracts_max: u32,
+    /// Pairs of an offer with a limit and a beneficial owner that took of it. Default 2^20: as many
+    /// as contracts may live; a row is 32 bytes, forgotten with the offer.
+    pub buyers_max: u32,
     /// Sessions ever opened. Default 65,536.
     pub sessions_max: u32,
     /// Room for remembered requests. Default 2^20, about 17,000 unary requests a second that are
@@ -144,6 +155,10 @@ impl Default for Limits {
             transfers_max: 1 << 20,
             unsettled_max: 1 << 18,
             investors_max: 1 << 20,
+            terms_max: 1 << 12,
+            offers_max: (1 << 20) + (1 << 18),
+            contracts_max: 1 << 20,
+            buyers_max: 1 << 20,
             sessions_max: 1 << 16,
             requests_capacity: 1 << 20,
             switches_max: 4_096,

@@ -17,6 +17,7 @@
 //! of commands (`journal::codec`), of contents (`engine::sections`).
 
 mod pairs;
+mod sales;
 mod switch;
 
 use crate::bytes::{self, BytesError, Reader};
@@ -143,6 +144,8 @@ impl Event {
             | Self::Margin(_)
             | Self::EpochBegan(_)
             | Self::Quarantined(_)
+            | Self::Sale(_)
+            | Self::Contract(_)
             | Self::Switch(_) => {
                 let mut buffer = Buffer::new();
                 buffer.rare_event(self);
@@ -264,6 +267,8 @@ impl Buffer {
             Event::Custody(report) => self.custody(report),
             Event::Standing(changed) => self.standing(changed),
             Event::Switch(event) => self.switch(event),
+            Event::Sale(event) => self.sale(event),
+            Event::Contract(event) => self.contract(event),
             Event::Limits(set) => self.limits(set),
             Event::Receipt(report) => self.receipt(report),
             Event::Correction(correction) => self.correction(correction),

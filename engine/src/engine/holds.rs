@@ -5,7 +5,9 @@
 //! taking and releasing holds (`clearing`).
 
 use super::Engine;
-use crate::types::{AccountId, Amount, AssetId, InstrumentId, OrderId, Sequence};
+use crate::types::{
+    AccountId, Amount, AssetId, ContractId, InstrumentId, OfferId, OrderId, Sequence,
+};
 
 /// What holds an amount.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -16,6 +18,10 @@ pub enum HeldFor {
     Withdrawal(Sequence),
     /// Collateral for what is lent of this currency.
     Collateral(AssetId),
+    /// An offer.
+    Offer(OfferId),
+    /// A contract.
+    Contract(ContractId),
 }
 
 /// An amount that is set aside.
@@ -70,6 +76,18 @@ impl Engine {
         }
         for (money, goods, amount) in self.clearing.credit.pledges_of(account) {
             add(HeldFor::Collateral(money), goods, amount.units(), None);
+        }
+        for (id, offer) in self.sales.offers().filter(|(_, offer)| offer.seller == account) {
+            add(HeldFor::Offer(id), offer.goods, offer.stock.amount(), None);
+        }
+        for (id, contract) in self.contracts.of_account(account) {
+            let by = HeldFor::Contract(id);
+            if contract.buyer == account {
+                let money = self.sales.known(contract.terms).terms.money;
+                add(by, money, contract.money_held(), None);
+            } else {
+                add(by, contract.goods_asset, contract.goods_held(), None);
+            }
         }
         all.sort_unstable();
         all.truncate(limit);

@@ -61,9 +61,11 @@ impl Engine {
     }
 
     /// Whether holders of these goods cannot be counted: another instrument delivers them too, or
-    /// somebody owes some.
+    /// somebody owes some, or an offer or a contract names them.
     fn cannot_count(&self, goods: AssetId, instrument: InstrumentId) -> bool {
-        self.clearing.is_shared(goods, instrument) || self.clearing.ledger().owed(goods) > 0
+        self.clearing.is_shared(goods, instrument)
+            || self.clearing.ledger().owed(goods) > 0
+            || self.is_on_sale(goods)
     }
 
     /// Whether a settlement is at least what the venue's regimes ask for.

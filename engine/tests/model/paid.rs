@@ -111,6 +111,8 @@ pub fn command(body: &Body) -> Option<&'static str> {
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
         | Body::Quarantine(_)
+        | Body::Sales(_)
+        | Body::Contract(_)
         | Body::Receipts(_) => return None,
         Body::Switch(command) => return Some(super::switch::command(command)),
     };

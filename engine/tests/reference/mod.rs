@@ -28,7 +28,8 @@ use sanjiang_engine::venue::*;
 
 pub use ledger::Holder;
 use registry::{Account, Calendar, Instrument, Request, Session, Trades, Venue};
-pub use registry::{Limited, Money, Pledge, Settling, Stands, Sweep, code_is_right};
+pub use registry::{Deal, Limited, Money, Offering, Pledge, Settling, Shops, Stands, Sweep};
+pub use registry::code_is_right;
 
 /// A fault put in on purpose, to prove that the comparison sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,6 +64,10 @@ pub enum Fault {
     ReverseShort,
     /// A sweep leaves waiting stops.
     SweepLeavesStops,
+    /// A contract that is given up keeps its pieces off the offer.
+    StockForgotten,
+    /// Silence accepts an instant too late.
+    SilenceLate,
 }
 
 /// What an order is now. A stop becomes `Market` or `Limit` when it is elected.
@@ -135,6 +140,7 @@ pub struct Reference {
     pub limited: Limited,
     pub trades: Trades,
     pub settling: Settling,
+    pub shops: Shops,
     pub engaged: Vec<KillScope>,
     pub sweeps: Vec<Sweep>,
     /// The most orders that ever lived at a time.
@@ -219,6 +225,7 @@ impl Reference {
             limited: Limited::default(),
             trades: Trades::default(),
             settling: Settling::default(),
+            shops: Shops::default(),
             engaged: Vec::new(),
             sweeps: Vec::new(),
             rows: 0,

@@ -92,6 +92,10 @@ impl Reference {
                 self.refused(ExecType::ReplaceRejected, ask.order, ask.account)
             }
             Body::MassCancel(mass) => return self.answer_mass(mass, reject, 0, 0),
+            Body::Contract(contract) => {
+                let reject = reject.expect("it is one");
+                return self.refuse_contract(contract, reject, counted);
+            }
             _ => return self.answer(reject, None),
         };
         report.reject = reject;

@@ -7,6 +7,7 @@
 mod admin;
 mod correction;
 mod credit;
+mod deals;
 mod law;
 mod margin;
 mod money;
@@ -16,6 +17,7 @@ mod requests;
 mod risk;
 mod rules;
 mod settlement;
+mod shop;
 mod standing;
 mod switch;
 mod time;
@@ -29,6 +31,8 @@ pub use phases::call;
 pub use risk::{Deed, Limited};
 pub use rules::{asked, fails};
 pub use settlement::Settling;
+pub use deals::Deal;
+pub use shop::{Offering, Shops};
 pub use standing::{Stands, code_is_right};
 pub use switch::Sweep;
 

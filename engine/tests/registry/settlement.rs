@@ -209,7 +209,7 @@ impl Reference {
     }
 
     /// The instrument whose holders are counted by these goods.
-    fn counting(&self, goods: usize) -> Option<usize> {
+    pub(super) fn counting(&self, goods: usize) -> Option<usize> {
         (0..self.instruments.len()).find(|i| {
             let known = self.instruments[*i].clearing;
             self.most(*i).is_some() && known.is_some_and(|known| known.goods == goods)
@@ -412,7 +412,7 @@ impl Reference {
     fn shared(&self, goods: usize, i: usize) -> bool {
         let mut others = self.instruments.iter().enumerate();
         let owed = self.owed_of(goods) > 0;
-        owed || others.any(|(other, known)| {
+        owed || self.names_goods(goods) || others.any(|(other, known)| {
             other != i && known.clearing.is_some_and(|known| known.goods == goods)
         })
     }

@@ -1,0 +1,514 @@
+//! What shops and buyers do: terms, offers, reserves, steps of contracts, and what stands in their
+//! way.
+//!
+//! Invariant: as in `generate`. Not here: the world (`shop`), envelopes (`generate`).
+
+use sanjiang_engine::command::{
+    Access, Acknowledge, Act, Authority, Body, ChangeOffer, ChangeStock, CloseCustodyDate, Command,
+    Confirmed, ContractCommand, CustodianKind, Delivery, Direction, Exemption,
+    Funding, GoodsTo, Instruct, KillScope, MakeOffer, Outcome, Party, PartyKind, Position, Prices,
+    Reserve, Roles, SaleTerms, SalesCommand, Scope, SetAccess, SetKillSwitch, SetPartyKind,
+    SetRoles, SetStanding, SetTradingStatus, Standing, StandingCommand, SwitchCommand, TakeStep,
+    TakenTo, TaxBasis, Tier, WithdrawOffer,
+};
+use sanjiang_engine::event::State;
+use sanjiang_engine::types::{
+    AccountId, Amount, AssetId, ContractId, CustodianId, Nanoseconds, OfferId, OwnerId,
+    ParticipantId, PrincipalId, Sequence, SessionId, TermsId, Time, VenueId,
+};
+use sanjiang_engine::venue::{Model, TradingStatus};
+
+use super::generate::Generator;
+use super::rng::Rng;
+use super::script::Step;
+use super::shop::{BANK, GOODS, MONEY, WAREHOUSES};
+use super::world::{FIRST_DAY, HOUR, SECOND, name};
+use crate::reference::{Deal, Offering, Reference};
+
+/// The step that made an offer or a contract, by its sequence.
+type Places<'a> = &'a dyn Fn(u64) -> usize;
+
+const DAY: i64 = 24 * HOUR;
+
+impl Generator {
+    /// The next step of a world of shops.
+    pub fn shop_step(&mut self, world: &Reference, places: Places<'_>, place: usize) -> Step {
+        let time = self.shop_time(world);
+        let rng = &mut self.rng;
+        let few = world.shops.terms.len() < 2;
+        let empty = world.shops.offers.is_empty();
+        let troubled = trouble(world);
+        let action = rng.weighted(&[
+            (if few { 400 } else { 25 }, 0),
+            (if empty { 300 } else { 60 }, 1),
+            (40, 2),
+            (if empty { 0 } else { 260 }, 3),
+            (40 * world.shops.deals.len().min(12) as u32, 4),
+            (if troubled { 120 } else { 25 }, 5),
+            (if world.money.pending.is_empty() { 15 } else { 90 }, 6),
+            (12, 7),
+        ]);
+        let body = match action {
+            0 => sales(SalesCommand::DefineTerms(terms(rng))),
+            1 => sales(SalesCommand::Offer(offer(rng, world, time))),
+            2 => change(rng, world, places, time),
+            3 => reserve(rng, world, places),
+            4 => step(rng, world, places),
+            5 => trouble_body(rng, world),
+            6 => money(rng, world, places, time),
+            _ => sales(SalesCommand::SetPartyKind(SetPartyKind {
+                owner: OwnerId::new(rng.pick(&[0, 1, 2, 3, 3, 9])),
+                kind: rng.pick(&[PartyKind::Consumer, PartyKind::Enterprise]),
+            })),
+        };
+        let mut command = self.envelope(world, body, time);
+        authorise(&mut self.rng, &mut command);
+        Step {
+            place,
+            time,
+            command,
+        }
+    }
+
+    fn shop_time(&mut self, world: &Reference) -> Time {
+        let rng = &mut self.rng;
+        let next = world.next_deadline();
+        let span = match (rng.weighted(&[(450, 0), (250, 1), (40, 2), (100, 3)]), next) {
+            (1, _) => rng.range(0, 40 * 60 * SECOND),
+            (2, _) => rng.range(0, 3 * DAY),
+            (3, Some(next)) => {
+                let there = next.nanoseconds() - world.time.nanoseconds();
+                (there + rng.range(-1, 1)).clamp(0, 12 * DAY)
+            }
+            _ => 0,
+        };
+        world.time.after(Nanoseconds(span))
+    }
+}
+
+fn sales(command: SalesCommand) -> Body {
+    Body::Sales(Box::new(command))
+}
+
+/// Decisions, deliveries and banks' answers are two people's; mostly they are there.
+fn authorise(rng: &mut Rng, command: &mut Command) {
+    let asks = match &command.body {
+        Body::Contract(ContractCommand::Step(take)) => {
+            matches!(take.act, Act::Deliver { .. } | Act::Resolve { .. })
+        }
+        Body::Acknowledge(_) => true,
+        _ => false,
+    };
+    if !asks {
+        return;
+    }
+    let approver = rng.weighted(&[
+        (900, Some(PrincipalId::new(8))),
+        (40, None),
+        (40, Some(PrincipalId::LOCAL)),
+    ]);
+    let reason = if rng.permille(940) { "agreed" } else { "" };
+    command.envelope.authority = Some(Box::new(Authority {
+        approver,
+        reason: reason.to_owned(),
+        ..Authority::default()
+    }));
+}
+
+fn terms(rng: &mut Rng) -> SaleTerms {
+    let minute = Nanoseconds(60 * SECOND);
+    let long = Nanoseconds(2 * DAY);
+    let mut terms = SaleTerms {
+        venue: VenueId::new(rng.pick(&[0, 0, 1])),
+        model: rng.pick(&[Model::FixedPrice, Model::FixedPrice, Model::TieredPrice]),
+        funding: rng.pick(&[
+            Funding::Prefunded,
+            Funding::PayLater { within: minute },
+            Funding::PayLater { within: long },
+        ]),
+        money: MONEY,
+        tax_basis: rng.pick(&[TaxBasis::VatIn, TaxBasis::VatOut]),
+        tax_bp: rng.pick(&[0, 600, 1_300, 10_000]),
+        fee_ppm: rng.pick(&[0, 6_000, 33_333, 100_000]),
+        hand_over_within: rng.pick(&[minute, long]),
+        inspect_within: rng.pick(&[minute, long, Nanoseconds(20 * DAY)]),
+        return_days: rng.pick(&[0, 1, 7, 7, 7, 30]),
+        exemption: rng.pick(&[
+            None,
+            None,
+            Some(Exemption::Fresh),
+            Some(Exemption::ConfirmedUnsuitable),
+        ]),
+        delivery: rng.pick(&[Delivery::Ship, Delivery::PickUp]),
+        document: [7; 32],
+    };
+    if rng.permille(200) {
+        match rng.below(10) {
+            0 => terms.venue = VenueId::new(9),
+            1 => terms.money = AssetId::new(rng.pick(&[1, 3, 9])),
+            2 => terms.model = rng.pick(&[Model::FlashSale, Model::Clob]),
+            3 => terms.tax_bp = 10_001,
+            4 => terms.fee_ppm = 100_001,
+            5 => terms.hand_over_within = Nanoseconds(rng.pick(&[0, 367 * DAY])),
+            6 => terms.inspect_within = Nanoseconds(60 * SECOND - 1),
+            7 => terms.return_days = 31,
+            8 => {
+                let within = Nanoseconds(rng.pick(&[SECOND - 1, 31 * DAY + 1]));
+                terms.funding = Funding::PayLater { within };
+            }
+            _ => (terms.return_days, terms.exemption) = (rng.pick(&[0, 6]), None),
+        }
+    }
+    terms
+}
+
+fn prices(rng: &mut Rng, model: Option<Model>, time: Time) -> Prices {
+    let at = |from, price| Tier { from, price };
+    let mut tiers = vec![at(1, rng.pick(&[1, 7, 100, 333, 1 << 40]))];
+    if model == Some(Model::TieredPrice) && rng.permille(700) {
+        tiers.push(at(3, 90));
+        tiers.push(at(rng.pick(&[4, 6]), 55));
+    }
+    let step = rng.pick(&[1, 1, 2]);
+    let mut prices = Prices {
+        tiers,
+        step,
+        min: step * rng.pick(&[1, 1, 2]),
+        max: step * rng.pick(&[3, 6, 8_000]),
+        limit: rng.pick(&[None, Some(4), Some(9)]),
+        opens: rng.pick(&[Time::ZERO, Time::ZERO, time.after(Nanoseconds(HOUR))]),
+        closes: rng.pick(&[None, None, Some(time.after(Nanoseconds(3 * HOUR)))]),
+    };
+    if rng.permille(80) {
+        match rng.below(7) {
+            0 => prices.tiers.clear(),
+            1 => prices.tiers = (1..=9).map(|from| at(from, 5)).collect(),
+            2 => prices.tiers[0] = at(2, 5),
+            3 => prices.tiers[0].price = rng.pick(&[0, (1 << 40) + 1]),
+            4 => prices.step = 0,
+            5 => prices.limit = Some(0),
+            _ => prices.closes = Some(prices.opens),
+        }
+    }
+    prices
+}
+
+fn offer(rng: &mut Rng, world: &Reference, time: Time) -> MakeOffer {
+    let known = world.shops.terms.len().max(1);
+    let terms = rng.below(known);
+    let at = rng.below(2);
+    let model = world.shops.terms.get(terms).map(|terms| terms.model);
+    let mut make = MakeOffer {
+        terms: TermsId::new(terms as u32),
+        account: AccountId::new(rng.below(4) as u32),
+        goods: GOODS[at],
+        warehouse: WAREHOUSES[rng.weighted(&[(9, at), (1, 1 - at)])],
+        piece_units: rng.pick(&[1, 1, 3]),
+        prices: prices(rng, model, time),
+        stock: rng.pick(&[0, 5, 12, 60]),
+    };
+    if rng.permille(120) {
+        match rng.below(7) {
+            0 => make.terms = TermsId::new(99),
+            1 => make.account = AccountId::new(rng.pick(&[5, 99])),
+            2 => make.goods = AssetId::new(rng.pick(&[0, 4, 99])),
+            3 => make.warehouse = CustodianId::new(rng.pick(&[0, 3, 99])),
+            4 => make.piece_units = rng.pick(&[0, 1 << 41]),
+            _ => make.stock = rng.pick(&[90_000, 1 << 30, u32::MAX]),
+        }
+    }
+    make
+}
+
+/// An offer that lives, by its step; sometimes one that never was.
+fn some_offer<'a>(
+    rng: &mut Rng,
+    world: &'a Reference,
+    places: Places<'_>,
+) -> (OfferId, Option<&'a Offering>) {
+    let offers = &world.shops.offers;
+    if offers.is_empty() || rng.permille(25) {
+        let (sequence, slot) = (rng.pick(&[3, 60]), 0);
+        return (OfferId { sequence, slot }, None);
+    }
+    let known = &offers[rng.below(offers.len())];
+    let slot = u32::from(rng.permille(10));
+    let sequence = places(known.id) as u64;
+    (OfferId { sequence, slot }, Some(known))
+}
+
+fn change(rng: &mut Rng, world: &Reference, places: Places<'_>, time: Time) -> Body {
+    let (offer, known) = some_offer(rng, world, places);
+    let mut account = known.map_or(AccountId::new(0), |known| known.seller);
+    if rng.permille(60) {
+        account = AccountId::new(rng.pick(&[6, 99]));
+    }
+    let model = known.map(|known| world.shops.terms[known.terms].model);
+    let stock = ChangeStock {
+        offer,
+        account,
+        pieces: rng.pick(&[1, 3, 9, 0, 70_000, u32::MAX]),
+    };
+    sales(match rng.weighted(&[(35, 0), (25, 1), (20, 2), (20, 3)]) {
+        0 => SalesCommand::ChangeOffer(ChangeOffer {
+            offer,
+            version: known.map_or(1, |known| known.version) + u32::from(rng.permille(80)),
+            account,
+            prices: prices(rng, model, time),
+        }),
+        1 => SalesCommand::PutStock(stock),
+        2 => SalesCommand::TakeStock(stock),
+        _ => SalesCommand::WithdrawOffer(WithdrawOffer { offer, account }),
+    })
+}
+
+/// The code of every pickup, and what it hashes to.
+const CODE: [u8; 16] = [3; 16];
+
+fn hash() -> [u8; 16] {
+    let hash = *blake3::hash(&CODE).as_bytes();
+    hash[..16].try_into().expect("half of it")
+}
+
+fn reserve(rng: &mut Rng, world: &Reference, places: Places<'_>) -> Body {
+    let (offer, known) = some_offer(rng, world, places);
+    let delivery = known.map(|known| world.shops.terms[known.terms].delivery);
+    let picked = (delivery == Some(Delivery::PickUp)) != rng.permille(20);
+    let mut pieces = rng.pick(&[1, 2, 3, 4, 6]);
+    if let Some(known) = known {
+        let step = known.prices.step;
+        pieces = (known.prices.min + step * rng.below(3) as u32).min(known.prices.max);
+        if rng.permille(100) {
+            pieces = rng.pick(&[0, 1, 5, 16_000, 8_000, 3]);
+        }
+    }
+    let mut account = AccountId::new(rng.below(8) as u32);
+    let own = known.filter(|known| known.seller.index() % 4 == account.index() % 4);
+    if own.is_some() && rng.permille(800) {
+        account = AccountId::new((account.index() + 1) % 8);
+    }
+    if rng.permille(10) {
+        account = AccountId::new(99);
+    }
+    Body::Contract(ContractCommand::Reserve(Reserve {
+        offer,
+        version: known.map_or(1, |known| known.version) + u32::from(rng.permille(25)),
+        account,
+        pieces,
+        delivery_reference: [9; 16],
+        pickup: picked.then(hash),
+        confirmed: rng.pick(&[Confirmed::No, Confirmed::Yes]),
+    }))
+}
+
+/// What could come next, as a party would do it; mostly on to the end, sometimes aside.
+fn likely(rng: &mut Rng, world: &Reference, deal: &Deal) -> (Option<AccountId>, Act) {
+    let (buyer, seller) = (Some(deal.buyer), Some(deal.seller));
+    let either = rng.pick(&[buyer, seller]);
+    let reference = [5; 16];
+    if deal.disputed {
+        if rng.permille(400) {
+            return (either, Act::Rescind);
+        }
+        let part = rng.pick(&[0, deal.held, deal.held / 3]);
+        let amount = |units: i128| Amount::new(units as i64).expect("small");
+        let gone = deal.kept() == 0 && rng.permille(930);
+        let goods = if gone {
+            GoodsTo::Buyer
+        } else {
+            rng.pick(&[GoodsTo::Buyer, GoodsTo::Stock])
+        };
+        let wrong = i128::from(rng.permille(60));
+        return (
+            None,
+            Act::Resolve {
+                buyer: amount(part),
+                seller: amount(deal.held - part + wrong),
+                goods,
+            },
+        );
+    }
+    if deal.state != State::Unpaid {
+        let asked = if deal.asked.is_some() { 350 } else { 45 };
+        if rng.permille(asked) {
+            return (either, Act::Rescind);
+        }
+        if rng.permille(70) {
+            return (either, Act::Dispute);
+        }
+    }
+    let ships = world.shops.terms[deal.terms].delivery == Delivery::Ship;
+    let pieces = rng.pick(&[1, deal.pieces, deal.pieces, 0, deal.pieces + 1]);
+    let to = rng.pick(&[TakenTo::Stock, TakenTo::WriteOff]);
+    let custodian = rng.weighted(&[(9, BANK), (1, WAREHOUSES[0]), (1, CustodianId::new(77))]);
+    let code = rng.weighted(&[(9, CODE), (1, [4; 16])]);
+    match deal.state {
+        State::Unpaid => rng.weighted(&[
+            (5, (buyer, Act::Pay)),
+            (4, (buyer, Act::PayIn { custodian })),
+            (1, (buyer, Act::Cancel)),
+        ]),
+        State::Paid => rng.weighted(&[
+            (8, (seller, Act::HandOver { reference })),
+            (1, (seller, Act::Cancel)),
+        ]),
+        State::HandedOver if rng.permille(250) => (buyer, Act::Accept),
+        State::HandedOver if ships => (seller, Act::Deliver { reference }),
+        State::HandedOver => (seller, Act::PickUp { code }),
+        State::Delivered => rng.weighted(&[
+            (2, (buyer, Act::Accept)),
+            (2, (buyer, Act::AskReturn { pieces })),
+        ]),
+        State::Accepted => (buyer, Act::AskReturn { pieces }),
+        State::ReturnAsked => rng.weighted(&[
+            (2, (buyer, Act::HandBack { reference })),
+            (2, (seller, Act::TakeBack { to })),
+        ]),
+        _ => (seller, Act::TakeBack { to }),
+    }
+}
+
+fn any(rng: &mut Rng, deal: &Deal) -> (Option<AccountId>, Act) {
+    let reference = [6; 16];
+    let amount = Amount::new(deal.held as i64).expect("small");
+    let act = rng.pick(&[
+        Act::Pay,
+        Act::PayIn { custodian: BANK },
+        Act::Cancel,
+        Act::HandOver { reference },
+        Act::Deliver { reference },
+        Act::PickUp { code: CODE },
+        Act::Accept,
+        Act::AskReturn { pieces: 1 },
+        Act::HandBack { reference },
+        Act::TakeBack {
+            to: TakenTo::WriteOff,
+        },
+        Act::Dispute,
+        Act::Resolve {
+            buyer: amount,
+            seller: Amount::ZERO,
+            goods: GoodsTo::Buyer,
+        },
+        Act::Rescind,
+    ]);
+    let stranger = AccountId::new(rng.pick(&[7, 6, 99]));
+    let who = rng.pick(&[Some(deal.buyer), Some(deal.seller), None, Some(stranger)]);
+    (who, act)
+}
+
+fn step(rng: &mut Rng, world: &Reference, places: Places<'_>) -> Body {
+    let deals = &world.shops.deals;
+    let deal = &deals[rng.below(deals.len())];
+    let (account, act) = if rng.permille(180) {
+        any(rng, deal)
+    } else {
+        likely(rng, world, deal)
+    };
+    let sequence = places(deal.id) as u64 + u64::from(rng.permille(15));
+    let slot = u32::from(rng.permille(5));
+    Body::Contract(ContractCommand::Step(TakeStep {
+        contract: ContractId { sequence, slot },
+        version: deal.version + u32::from(rng.permille(30)),
+        account,
+        act,
+    }))
+}
+
+/// Whether something is shut that mostly is not.
+fn trouble(world: &Reference) -> bool {
+    let mut venues = world.venues.iter();
+    let shut = venues.any(|venue| venue.status != TradingStatus::Trading);
+    let closed = |party: &(Party, Standing)| party.1 == Standing::Suspended;
+    let standings = &world.stands.standings;
+    let last = standings.iter().rev().take(3).any(closed);
+    let access = world.stands.access.iter().rev().take(2);
+    let barred = access.into_iter().any(|(_, access)| *access != Access::default());
+    !world.engaged.is_empty() || shut || last || barred
+}
+
+fn trouble_body(rng: &mut Rng, world: &Reference) -> Body {
+    let position = rng.weighted(&[(2, Position::Engaged), (5, Position::Released)]);
+    let engaged = world.engaged.first().copied();
+    let scope = engaged.filter(|_| position == Position::Released);
+    let scope = scope.unwrap_or_else(|| {
+        rng.pick(&[
+            KillScope::Session(SessionId::new(0)),
+            KillScope::Account(AccountId::new(1)),
+            KillScope::Participant(ParticipantId::new(2)),
+            KillScope::Venue(VenueId::new(0)),
+        ])
+    });
+    let venue = VenueId::new(rng.pick(&[0, 1]));
+    match rng.below(5) {
+        0 => Body::Switch(SwitchCommand::SetKillSwitch(SetKillSwitch { scope, position })),
+        1 => Body::SetTradingStatus(SetTradingStatus {
+            scope: Scope::Venue(venue),
+            status: rng.weighted(&[
+                (6, TradingStatus::Trading),
+                (1, TradingStatus::Halted),
+                (1, TradingStatus::CancelOnly),
+            ]),
+        }),
+        2 => Body::Standing(StandingCommand::SetStanding(SetStanding {
+            party: rng.pick(&[
+                Party::Account(AccountId::new(7)),
+                Party::Account(AccountId::new(2)),
+                Party::Participant(ParticipantId::new(1)),
+            ]),
+            standing: rng.weighted(&[
+                (12, Standing::Open),
+                (4, Standing::Suspended),
+                (1, Standing::Closed),
+            ]),
+        })),
+        3 => Body::Standing(StandingCommand::SetAccess(SetAccess {
+            venue,
+            access: Access {
+                members_only: rng.permille(150),
+                qualified_only: rng.permille(150),
+            },
+        })),
+        _ => Body::Standing(StandingCommand::SetRoles(SetRoles {
+            venue,
+            participant: ParticipantId::new(rng.below(3) as u32),
+            roles: rng.pick(&[Roles::NONE, Roles::BUYER, Roles::BUYER.with(Roles::SELLER)]),
+        })),
+    }
+}
+
+/// Instructions, banks' answers, closed dates.
+fn money(rng: &mut Rng, world: &Reference, places: Places<'_>, time: Time) -> Body {
+    let pending = &world.money.pending;
+    if !pending.is_empty() && rng.permille(850) {
+        let one = &pending[rng.below(pending.len())];
+        let text = format!("b{}", rng.below(100_000));
+        return Body::Acknowledge(Acknowledge {
+            instruction: Sequence::new(places(one.id.value()) as u64),
+            outcome: rng.weighted(&[(4, Outcome::Executed), (1, Outcome::Refused)]),
+            reference: name(&text),
+            business_date: FIRST_DAY + 400,
+        });
+    }
+    if rng.permille(60) {
+        let day = (time.nanoseconds() + 8 * HOUR).div_euclid(DAY) as i32;
+        return Body::CloseCustodyDate(CloseCustodyDate {
+            custodian: rng.pick(&WAREHOUSES),
+            date: day - rng.pick(&[0, 1]),
+        });
+    }
+    let kinds = world.money.custodians.iter().take(3).enumerate();
+    let all: Vec<_> = kinds.map(|(at, keeper)| (at as u32, keeper.kind)).collect();
+    let (at, kind) = all[rng.below(all.len())];
+    Body::Instruct(Instruct {
+        account: AccountId::new(rng.below(8) as u32),
+        asset: if kind == CustodianKind::Bank {
+            MONEY
+        } else {
+            rng.pick(&GOODS)
+        },
+        custodian: CustodianId::new(at),
+        direction: rng.weighted(&[(4, Direction::Deposit), (1, Direction::Withdrawal)]),
+        amount: Amount::new(rng.pick(&[1, 30, 4_000])).expect("small"),
+    })
+}
