@@ -172,6 +172,8 @@ const GOLDEN_CORRECTIONS: &[u8] = include_bytes!("golden/corrections_v1.bin");
 const GOLDEN_CREDIT: &[u8] = include_bytes!("golden/credit_v1.bin");
 const GOLDEN_SETTLEMENT: &[u8] = include_bytes!("golden/settlement_v1.bin");
 const GOLDEN_MARGIN: &[u8] = include_bytes!("golden/margin_v1.bin");
+const GOLDEN_SALES: &[u8] = include_bytes!("golden/sales_v1.bin");
+const GOLDEN_CONTRACTS: &[u8] = include_bytes!("golden/contracts_v1.bin");
 
 #[test]
 fn bytes_of_version_1_still_read_as_the_same_commands() {
@@ -187,6 +189,8 @@ fn bytes_of_version_1_still_read_as_the_same_commands() {
         (golden::credit(), GOLDEN_CREDIT, 1),
         (golden::settlement(), GOLDEN_SETTLEMENT, 1),
         (golden::margin(), GOLDEN_MARGIN, 1),
+        (golden::sales(), GOLDEN_SALES, 1),
+        (golden::contracts(), GOLDEN_CONTRACTS, 1),
     ];
     for (commands, bytes, kinds) in all {
         still_read(batch(Sequence::new(1), commands), bytes, kinds);

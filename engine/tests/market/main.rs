@@ -19,6 +19,7 @@ mod said;
 mod scenarios;
 mod settle;
 mod shanghai;
+mod shop;
 mod suites;
 mod sweeps;
 mod switches;

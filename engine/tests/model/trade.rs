@@ -35,26 +35,32 @@ impl Generator {
     pub fn shop_step(&mut self, world: &Reference, places: Places<'_>, place: usize) -> Step {
         let time = self.shop_time(world);
         let rng = &mut self.rng;
-        let few = world.shops.terms.len() < 2;
-        let empty = world.shops.offers.is_empty();
-        let troubled = trouble(world);
+        let few = world.shops.terms.len() < 3;
+        let offers = world.shops.offers.len() as u32;
+        let full = offers == world.limits.offers_max;
+        let crowded = world.shops.deals.len() as u32 == world.limits.contracts_max;
+        let repair = repair(world);
         let action = rng.weighted(&[
-            (if few { 400 } else { 25 }, 0),
-            (if empty { 300 } else { 60 }, 1),
-            (40, 2),
-            (if empty { 0 } else { 260 }, 3),
-            (40 * world.shops.deals.len().min(12) as u32, 4),
-            (if troubled { 120 } else { 25 }, 5),
+            (if few { 400 } else { 10 }, 0),
+            (if offers == 0 { 300 } else { 40 }, 1),
+            (if full { 60 } else { 25 }, 2),
+            (if crowded { 20 } else { 60 * offers.min(4) }, 3),
+            (90 * world.shops.deals.len().min(9) as u32, 4),
+            (if repair.is_some() { 250 } else { 18 }, 5),
             (if world.money.pending.is_empty() { 15 } else { 90 }, 6),
-            (12, 7),
+            (8, 7),
         ]);
         let body = match action {
             0 => sales(SalesCommand::DefineTerms(terms(rng))),
+            1 if full && rng.permille(850) => change(rng, world, places, time),
             1 => sales(SalesCommand::Offer(offer(rng, world, time))),
             2 => change(rng, world, places, time),
             3 => reserve(rng, world, places),
             4 => step(rng, world, places),
-            5 => trouble_body(rng, world),
+            5 => match repair.filter(|_| rng.permille(850)) {
+                Some(repair) => repair,
+                None => trouble(rng, world),
+            },
             6 => money(rng, world, places, time),
             _ => sales(SalesCommand::SetPartyKind(SetPartyKind {
                 owner: OwnerId::new(rng.pick(&[0, 1, 2, 3, 3, 9])),
@@ -73,9 +79,9 @@ impl Generator {
     fn shop_time(&mut self, world: &Reference) -> Time {
         let rng = &mut self.rng;
         let next = world.next_deadline();
-        let span = match (rng.weighted(&[(450, 0), (250, 1), (40, 2), (100, 3)]), next) {
-            (1, _) => rng.range(0, 40 * 60 * SECOND),
-            (2, _) => rng.range(0, 3 * DAY),
+        let span = match (rng.weighted(&[(700, 0), (150, 1), (12, 2), (60, 3)]), next) {
+            (1, _) => rng.range(0, 25 * SECOND),
+            (2, _) => rng.range(0, 2 * DAY),
             (3, Some(next)) => {
                 let there = next.nanoseconds() - world.time.nanoseconds();
                 (there + rng.range(-1, 1)).clamp(0, 12 * DAY)
@@ -176,8 +182,8 @@ fn prices(rng: &mut Rng, model: Option<Model>, time: Time) -> Prices {
         min: step * rng.pick(&[1, 1, 2]),
         max: step * rng.pick(&[3, 6, 8_000]),
         limit: rng.pick(&[None, Some(4), Some(9)]),
-        opens: rng.pick(&[Time::ZERO, Time::ZERO, time.after(Nanoseconds(HOUR))]),
-        closes: rng.pick(&[None, None, Some(time.after(Nanoseconds(3 * HOUR)))]),
+        opens: rng.weighted(&[(9, Time::ZERO), (1, time.after(Nanoseconds(60 * SECOND)))]),
+        closes: rng.weighted(&[(6, None), (1, Some(time.after(Nanoseconds(3 * HOUR))))]),
     };
     if rng.permille(80) {
         match rng.below(7) {
@@ -210,7 +216,7 @@ fn offer(rng: &mut Rng, world: &Reference, time: Time) -> MakeOffer {
     if rng.permille(120) {
         match rng.below(7) {
             0 => make.terms = TermsId::new(99),
-            1 => make.account = AccountId::new(rng.pick(&[5, 99])),
+            1 => make.account = AccountId::new(rng.pick(&[5, 7, 7, 99])),
             2 => make.goods = AssetId::new(rng.pick(&[0, 4, 99])),
             3 => make.warehouse = CustodianId::new(rng.pick(&[0, 3, 99])),
             4 => make.piece_units = rng.pick(&[0, 1 << 41]),
@@ -415,19 +421,38 @@ fn step(rng: &mut Rng, world: &Reference, places: Places<'_>) -> Body {
     }))
 }
 
-/// Whether something is shut that mostly is not.
-fn trouble(world: &Reference) -> bool {
-    let mut venues = world.venues.iter();
-    let shut = venues.any(|venue| venue.status != TradingStatus::Trading);
-    let closed = |party: &(Party, Standing)| party.1 == Standing::Suspended;
-    let standings = &world.stands.standings;
-    let last = standings.iter().rev().take(3).any(closed);
-    let access = world.stands.access.iter().rev().take(2);
-    let barred = access.into_iter().any(|(_, access)| *access != Access::default());
-    !world.engaged.is_empty() || shut || last || barred
+/// What opens again what is shut and mostly is not, if something is.
+fn repair(world: &Reference) -> Option<Body> {
+    if let Some(scope) = world.engaged.first().copied() {
+        let position = Position::Released;
+        let kill = SetKillSwitch { scope, position };
+        return Some(Body::Switch(SwitchCommand::SetKillSwitch(kill)));
+    }
+    for (at, venue) in (0..).map(VenueId::new).zip(&world.venues) {
+        if venue.status != TradingStatus::Trading {
+            return Some(Body::SetTradingStatus(SetTradingStatus {
+                scope: Scope::Venue(at),
+                status: TradingStatus::Trading,
+            }));
+        }
+        let access = world.stands.access.iter().rev();
+        let last = access.into_iter().find(|(of, _)| *of == at);
+        if last.is_some_and(|(_, access)| *access != Access::default()) {
+            let access = Access::default();
+            let set = SetAccess { venue: at, access };
+            return Some(Body::Standing(StandingCommand::SetAccess(set)));
+        }
+    }
+    let suspended = world.stands.standings.iter().map(|(party, _)| *party);
+    let mut suspended = suspended.filter(|party| world.standing(*party) == Standing::Suspended);
+    suspended.next().map(|party| {
+        let standing = Standing::Open;
+        let set = SetStanding { party, standing };
+        Body::Standing(StandingCommand::SetStanding(set))
+    })
 }
 
-fn trouble_body(rng: &mut Rng, world: &Reference) -> Body {
+fn trouble(rng: &mut Rng, world: &Reference) -> Body {
     let position = rng.weighted(&[(2, Position::Engaged), (5, Position::Released)]);
     let engaged = world.engaged.first().copied();
     let scope = engaged.filter(|_| position == Position::Released);
@@ -490,11 +515,11 @@ fn money(rng: &mut Rng, world: &Reference, places: Places<'_>, time: Time) -> Bo
             business_date: FIRST_DAY + 400,
         });
     }
-    if rng.permille(60) {
+    if rng.permille(130) {
         let day = (time.nanoseconds() + 8 * HOUR).div_euclid(DAY) as i32;
         return Body::CloseCustodyDate(CloseCustodyDate {
             custodian: rng.pick(&WAREHOUSES),
-            date: day - rng.pick(&[0, 1]),
+            date: day - rng.pick(&[0, 0, 1]),
         });
     }
     let kinds = world.money.custodians.iter().take(3).enumerate();

@@ -158,6 +158,8 @@ fn fold_body(body: &mut Body, shard: &Shard) {
         Body::Correction(correction) => fold_correction(correction, shard),
         Body::Credit(credit) => fold_credit(credit),
         Body::Margin(command) => fold_margin(command),
+        // There is no shop here: they are refused, each by its own checks.
+        Body::Sales(_) | Body::Contract(_) => {}
         Body::SetLimits(_)
         | Body::AcceptClock(_)
         | Body::Tick
@@ -297,6 +299,8 @@ fn fold_market(body: &mut Body) {
         | Body::Credit(_)
         | Body::Settlement(_)
         | Body::Margin(_)
+        | Body::Sales(_)
+        | Body::Contract(_)
         | Body::Tick
         | Body::SessionsLost
         | Body::SemanticsVersion(_)
