@@ -31,8 +31,8 @@ pub use views::{LiveOrder, LivePlace, Usage};
 
 use crate::book::arena::Arena;
 use crate::clearing::Clearing;
-use crate::contract::Contracts;
 use crate::command::{Body, Command, Identity, Quarantine, Sequenced};
+use crate::contract::Contracts;
 use crate::event::{Event, Events};
 use crate::journal::codec;
 use crate::limits::Limits;
@@ -271,9 +271,7 @@ impl Engine {
                 self.replace_order(replace, session_of(&command.envelope), events);
             }
             Body::MassCancel(mass_cancel) => self.mass_cancel(mass_cancel, events),
-            Body::OpenSession(open) => {
-                self.open_session(command.envelope.principal, open, events);
-            }
+            Body::OpenSession(open) => self.open_session(command.envelope.principal, open, events),
             Body::CreateParticipant(create) => {
                 operation(events, self.parties.create_participant(create).map(Some));
             }
@@ -321,8 +319,7 @@ impl Engine {
                 operation(events, done.map(|()| None));
             }
             Body::Margin(command) => self.change_margin(command, events),
-            Body::Sales(sales) => self.sell(&command.envelope, sales, events),
-            Body::Contract(contract) => self.contract(&command.envelope, contract, events),
+            Body::Sales(_) | Body::Contract(_) => self.deal(command, events),
             Body::Tick => self.tick(events),
             Body::BeginEpoch(begin) => {
                 events.push(Event::EpochBegan(*begin));
@@ -387,9 +384,7 @@ impl Engine {
             }
             Body::Margin(command) => self.check_margin(command),
             Body::Sales(sales) => self.check_sales(&command.envelope, sales),
-            Body::Contract(contract) => {
-                self.check_contract(&command.envelope, contract, time)
-            }
+            Body::Contract(contract) => self.check_contract(&command.envelope, contract, time),
             Body::Tick
             | Body::AcceptClock(_)
             | Body::SessionsLost

@@ -98,6 +98,9 @@ fn a_million_accounts_with_five_assets_fit_and_come_back_from_a_snapshot() {
         accounts_max: ACCOUNTS,
         owners_max: ACCOUNTS,
         positions_max: ACCOUNTS * ASSETS + 64,
+        offers_max: 1_024,
+        contracts_max: 1_024,
+        buyers_max: 1_024,
         ..Limits::default()
     };
     let region = Region::new(ALLOCATOR);

@@ -26,6 +26,7 @@ mod model {
     pub mod switch;
     pub mod terms;
     pub mod trade;
+    pub mod wares;
     pub mod world;
 }
 

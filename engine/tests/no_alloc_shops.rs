@@ -169,17 +169,11 @@ fn round(at: u64, first: u64, offer: OfferId) -> Vec<Body> {
     ]
 }
 
-#[test]
-fn contracts_allocate_nothing() {
-    let mut engine = Engine::new(Limits {
-        requests_capacity: 16,
-        ..Limits::default()
-    });
-    let mut events = Events::with_capacity(64);
+/// All commands, and how many of them open what is opened once.
+fn all_commands() -> (Vec<Sequenced<Command>>, usize) {
     let mut bodies = founding();
-    let made = bodies.len() as u64 + 1;
     let offer_id = OfferId {
-        sequence: made,
+        sequence: bodies.len() as u64 + 1,
         slot: 0,
     };
     bodies.push(offer());
@@ -189,26 +183,43 @@ fn contracts_allocate_nothing() {
     for at in 0..=ROUNDS + u64::from(BUYERS) {
         let hours = at as i64 * 2;
         let first = timed.len() as u64 + 1;
-        timed.extend(round(at, first, offer_id).into_iter().map(|body| (hours, body)));
+        timed.extend(
+            round(at, first, offer_id)
+                .into_iter()
+                .map(|body| (hours, body)),
+        );
         timed.push((hours + 1, Body::Tick));
         if at == u64::from(BUYERS) {
             warm = timed.len();
         }
     }
-    let commands = timed.into_iter().zip(1..).map(|((hours, body), at)| Sequenced {
-        sequence: Sequence::new(at),
-        time: Time::new(hours * HOUR).expect("in bounds"),
-        value: Command {
-            envelope: Envelope {
-                principal: PrincipalId::LOCAL,
-                identity: Identity::Internal,
-                valid_until: None,
-                authority: None,
+    let commands = timed
+        .into_iter()
+        .zip(1..)
+        .map(|((hours, body), at)| Sequenced {
+            sequence: Sequence::new(at),
+            time: Time::new(hours * HOUR).expect("in bounds"),
+            value: Command {
+                envelope: Envelope {
+                    principal: PrincipalId::LOCAL,
+                    identity: Identity::Internal,
+                    valid_until: None,
+                    authority: None,
+                },
+                body,
             },
-            body,
-        },
+        });
+    (commands.collect(), warm)
+}
+
+#[test]
+fn contracts_allocate_nothing() {
+    let mut engine = Engine::new(Limits {
+        requests_capacity: 16,
+        ..Limits::default()
     });
-    let commands: Vec<_> = commands.collect();
+    let mut events = Events::with_capacity(64);
+    let (commands, warm) = all_commands();
     let (before, lives) = commands.split_at(warm);
     for command in before {
         events.clear();
@@ -221,15 +232,13 @@ fn contracts_allocate_nothing() {
         events.clear();
         engine.apply(command, &mut events);
         for event in events.as_slice() {
-            match event {
-                Event::Contract(ContractEvent::Step(report)) => match report.state {
-                    State::Settled => ended[0] += 1,
-                    State::Cancelled => ended[1] += 1,
-                    State::Defaulted => ended[2] += 1,
-                    _ => {}
-                },
-                Event::Contract(ContractEvent::Refused(_)) => refused += 1,
-                _ => {}
+            if let Event::Contract(ContractEvent::Step(report)) = event {
+                ended[0] += u64::from(report.state == State::Settled);
+                ended[1] += u64::from(report.state == State::Cancelled);
+                ended[2] += u64::from(report.state == State::Defaulted);
+            }
+            if let Event::Contract(ContractEvent::Refused(_)) = event {
+                refused += 1;
             }
         }
     }

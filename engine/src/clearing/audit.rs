@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 
 use super::Clearing;
-use super::ledger::{Holder, Place};
-use crate::command::Direction;
 use super::kept::Kept;
+use super::ledger::{Holder, Place};
 use super::shelf::Store;
+use crate::command::Direction;
 use crate::types::{AccountId, AssetId, Side};
 
 /// What an offer or a contract keeps.
@@ -196,6 +196,24 @@ impl Clearing {
                 add(place, one.amount.units());
             }
         }
+        self.add_kept(sold, &mut add)?;
+        self.settlement.held(&mut add);
+        let same = self.ledger.positions().iter().zip(&held);
+        if same
+            .into_iter()
+            .any(|(position, held)| position.held != *held)
+        {
+            return Err("a position does not hold what its orders, withdrawals and collateral do");
+        }
+        Ok(())
+    }
+
+    /// What receipts, collateral, offers and contracts keep.
+    fn add_kept(
+        &self,
+        sold: &[Sold],
+        add: &mut impl FnMut(Place, i64),
+    ) -> Result<(), &'static str> {
         for (_, receipt) in self.receipts.all() {
             let kept = receipt.kept();
             let position = self.ledger.position(kept.at());
@@ -216,14 +234,6 @@ impl Clearing {
                 return Err("an offer or contract keeps of another position than its party's");
             }
             add(one.kept.at(), one.kept.amount());
-        }
-        self.settlement.held(&mut add);
-        let same = self.ledger.positions().iter().zip(&held);
-        if same
-            .into_iter()
-            .any(|(position, held)| position.held != *held)
-        {
-            return Err("a position does not hold what its orders, withdrawals and collateral do");
         }
         Ok(())
     }

@@ -7,8 +7,8 @@
 use super::{Cleared, Holder};
 use crate::command::{Direction, Half};
 use crate::event::{
-    ContractReport, CreditEvent, CustodyReport, CustodyStatus, ReceiptAct, ReceiptReport, Repaid, Trade,
-    TradeCorrection, Variation,
+    ContractReport, CreditEvent, CustodyReport, CustodyStatus, ReceiptAct, ReceiptReport, Repaid,
+    Trade, TradeCorrection, Variation,
 };
 use crate::types::{AssetId, VenueId};
 

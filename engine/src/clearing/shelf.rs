@@ -41,7 +41,10 @@ impl Shelves {
     fn add(&mut self, store: Store, units: i64) {
         let sum = self.sums.entry(store).or_default();
         *sum += units;
-        assert!(*sum >= 0, "no more leaves a shelf than lay there: {store:?}");
+        assert!(
+            *sum >= 0,
+            "no more leaves a shelf than lay there: {store:?}"
+        );
     }
 }
 

@@ -11,7 +11,7 @@ use crate::clearing::kept::Kept;
 use crate::clearing::ledger::Place;
 use crate::command::{GoodsTo, TaxBasis};
 use crate::event::Disputed;
-use crate::types::{Amount, CustodianId, AssetId};
+use crate::types::{Amount, AssetId, CustodianId};
 
 /// What the terms say of payment.
 #[derive(Clone, Copy, Debug)]
@@ -110,8 +110,7 @@ impl Clearing {
         }
         let fee = paid.fee(amount);
         self.ledger.pay(&mut row.money, fee, paid.fees);
-        self.ledger
-            .pay(&mut row.money, amount - fee, row.seller_at);
+        self.ledger.pay(&mut row.money, amount - fee, row.seller_at);
         moved.fee += fee;
         moved.paid_out += amount - fee;
     }
@@ -197,7 +196,11 @@ mod tests {
             assert_eq!((parts[0], parts[all as usize]), (0, sum));
             let steps = parts.windows(2).map(|pair| pair[1] - pair[0]);
             let floor = sum / i64::from(all);
-            assert!(steps.clone().all(|step| (floor..=floor + 1).contains(&step)));
+            assert!(
+                steps
+                    .clone()
+                    .all(|step| (floor..=floor + 1).contains(&step))
+            );
         }
     }
 

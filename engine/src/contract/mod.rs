@@ -65,10 +65,7 @@ impl Contracts {
     }
 
     /// The live contracts of an account. Walks all of them: an operator's question.
-    pub fn of_account(
-        &self,
-        account: AccountId,
-    ) -> impl Iterator<Item = (ContractId, &Contract)> {
+    pub fn of_account(&self, account: AccountId) -> impl Iterator<Item = (ContractId, &Contract)> {
         let own = move |(_, row): &(ContractId, &Contract)| row.role_of(account).is_some();
         self.all().filter(own)
     }

@@ -59,7 +59,10 @@ impl Contracts {
             read_row(input, clearing, known)
         })?;
         let timed: Vec<_> = contracts.rows.iter().collect();
-        let timed: Vec<_> = timed.iter().map(|(slot, row)| (*slot, row.deadline)).collect();
+        let timed: Vec<_> = timed
+            .iter()
+            .map(|(slot, row)| (*slot, row.deadline))
+            .collect();
         for (slot, deadline) in timed {
             contracts.time(slot, deadline);
         }
@@ -124,23 +127,13 @@ fn read_row(
 ) -> Result<Contract, BytesError> {
     let sequence = input.varint()?;
     let offer = codec::offer(input)?;
-    let mut handles = [0; 8];
-    for handle in &mut handles {
-        *handle = input.varint32("a handle of a contract")?;
-    }
-    let [terms, buyer, seller, goods, warehouse, pieces, returned, version] = handles;
-    let mut numbers = [0; 5];
-    for number in &mut numbers {
-        *number = input.zigzag()?;
-    }
-    let [piece_units, price, amount, tax, to_pay] = numbers;
-    let (terms, buyer, seller) = (
-        TermsId::new(terms),
-        AccountId::new(buyer),
-        AccountId::new(seller),
-    );
-    let goods_asset = AssetId::new(goods);
-    let warehouse = CustodianId::new(warehouse);
+    let [terms, buyer, seller, goods, warehouse, rest @ ..]: [u32; 8] =
+        all(|| input.varint32("a handle of a contract"))?;
+    let [pieces, returned, version] = rest;
+    let [piece_units, price, amount, tax, to_pay] = all(|| input.zigzag())?;
+    let (buyer, seller) = (AccountId::new(buyer), AccountId::new(seller));
+    let (goods_asset, warehouse) = (AssetId::new(goods), CustodianId::new(warehouse));
+    let terms = TermsId::new(terms);
     let owner = known.parties.owner_of(buyer).ok_or_else(wrong)?;
     let money = known.sales.terms(terms).ok_or_else(wrong)?.terms.money;
     let ledger = &clearing.ledger;
@@ -186,6 +179,17 @@ fn read_row(
         return Err(wrong());
     }
     Ok(row)
+}
+
+/// So many values, one after the other.
+fn all<T: Copy + Default, const N: usize>(
+    mut get: impl FnMut() -> Result<T, BytesError>,
+) -> Result<[T; N], BytesError> {
+    let mut values = [T::default(); N];
+    for value in &mut values {
+        *value = get()?;
+    }
+    Ok(values)
 }
 
 /// What it holds follows from how it stands.

@@ -117,7 +117,14 @@ const fn resolve(from: State) -> Row {
     let (by, effect) = (By::Role(Role::Operator), Effect::Resolve);
     Row {
         when: When::Disputed,
-        ..row(from, Step::Resolve, by, State::Resolved, effect, Next::Never)
+        ..row(
+            from,
+            Step::Resolve,
+            by,
+            State::Resolved,
+            effect,
+            Next::Never,
+        )
     }
 }
 
@@ -176,7 +183,7 @@ pub const TABLE: [Row; 39] = {
 };
 
 /// The row that a contract in this state takes by this step, if there is one.
-pub fn find(from: State, disputed: Disputed, step: Step) -> Option<&'static Row> {
+pub fn find(from: State, disputed: Disputed, step: Step) -> Option<Row> {
     let fits = |row: &&Row| {
         let when = match row.when {
             When::Always => true,
@@ -185,7 +192,7 @@ pub fn find(from: State, disputed: Disputed, step: Step) -> Option<&'static Row>
         };
         when && row.from == from && row.step == step
     };
-    TABLE.iter().find(fits)
+    TABLE.iter().find(fits).copied()
 }
 
 #[cfg(test)]
@@ -202,7 +209,10 @@ mod tests {
             }
             let waits = row.to.lives() && row.next == Next::Never;
             let known = matches!(row.step, Step::HandOver | Step::Dispute);
-            assert_eq!(waits, known, "only a dispute or the other side is waited for: {row:?}");
+            assert_eq!(
+                waits, known,
+                "only a dispute or the other side is waited for: {row:?}"
+            );
         }
     }
 

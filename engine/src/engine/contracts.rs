@@ -6,18 +6,19 @@
 
 mod steps;
 
+use super::Engine;
 use super::clearing::approved;
 use super::sales::Dealer;
 use super::switch::session_of;
-use super::Engine;
+use crate::clearing::Holder;
 use crate::clearing::custody::{Approved, business_date};
 use crate::clearing::kept::Kept;
 use crate::clearing::ledger::Place;
-use crate::clearing::Holder;
 use crate::command::{
     Act, ContractCommand, Delivery, Demonstration, Direction, Envelope, Funding, GoodsTo, Instruct,
     Reserve, TakeStep, TakenTo,
 };
+use crate::contract::effects::Moved;
 use crate::contract::table::{self, By};
 use crate::contract::{Contract, Contracts, CountedFor};
 use crate::event::{
@@ -52,7 +53,7 @@ pub(super) struct Reserved {
 /// A step that passed its checks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Allowed {
-    row: &'static table::Row,
+    row: table::Row,
     by: Role,
 }
 
@@ -77,9 +78,7 @@ impl Engine {
             ContractCommand::Reserve(reserve) => {
                 self.check_reserve(envelope, reserve, time).map(|_| ())
             }
-            ContractCommand::Step(take) => {
-                Ok(self.check_step(envelope, take, time).map(|_| ())?)
-            }
+            ContractCommand::Step(take) => Ok(self.check_step(envelope, take, time).map(|_| ())?),
         }
     }
 
@@ -97,7 +96,7 @@ impl Engine {
             }
             ContractCommand::Step(take) => {
                 let checked = self.check_step(envelope, take, self.time);
-                let done = checked.map(|allowed| self.take(take, &allowed, events));
+                let done = checked.map(|allowed| self.take(take, allowed, events));
                 done.map_err(Reject::from)
             }
         };
@@ -271,7 +270,7 @@ impl Engine {
             step: ContractStep::Reserve,
             by: Some(Role::Buyer),
         };
-        self.tell(slot, &row, step, &Default::default(), events);
+        self.tell(slot, &row, step, &Moved::default(), events);
         events.push(Event::Sale(SaleEvent::Offer(report)));
     }
 
@@ -358,9 +357,7 @@ impl Engine {
                 fails(pieces == 0, R::Quantity)?;
                 fails(pieces > contract.pieces, R::MaxQuantity)
             }
-            Act::TakeBack {
-                to: TakenTo::Stock,
-            } => {
+            Act::TakeBack { to: TakenTo::Stock } => {
                 self.check_day(contract, time)?;
                 let units = i64::from(contract.returned) * contract.piece_units;
                 let free = self.clearing.ledger.free(contract.goods_asset);
@@ -409,7 +406,10 @@ impl Engine {
     fn check_approved(&self, envelope: &Envelope, contract: &Contract) -> Result<(), R> {
         let terms = &self.sales.known(contract.terms).terms;
         let real = self.venue_of_terms(terms.venue).demonstration == Demonstration::Real;
-        fails(real && approved(envelope) == Approved::No, R::ApproverRequired)
+        fails(
+            real && approved(envelope) == Approved::No,
+            R::ApproverRequired,
+        )
     }
 
     /// CUSTODY_DATE_CLOSED: the day's goods of the warehouse are reconciled.

@@ -77,7 +77,11 @@ impl Engine {
         for (money, goods, amount) in self.clearing.credit.pledges_of(account) {
             add(HeldFor::Collateral(money), goods, amount.units(), None);
         }
-        for (id, offer) in self.sales.offers().filter(|(_, offer)| offer.seller == account) {
+        for (id, offer) in self
+            .sales
+            .offers()
+            .filter(|(_, offer)| offer.seller == account)
+        {
             add(HeldFor::Offer(id), offer.goods, offer.stock.amount(), None);
         }
         for (id, contract) in self.contracts.of_account(account) {

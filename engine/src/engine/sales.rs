@@ -7,14 +7,14 @@ use super::switch::session_of;
 use super::{Engine, operation};
 use crate::clearing::{Clearing, Holder};
 use crate::command::{
-    AssetClass, ChangeOffer, ChangeStock, Envelope, Funding, KillScope, MakeOffer, Party, Prices,
-    SaleTerms, SalesCommand, Standing, WithdrawOffer,
+    AssetClass, Body, ChangeOffer, ChangeStock, Command, Envelope, Funding, KillScope, MakeOffer,
+    Party, Prices, SaleTerms, SalesCommand, Standing, WithdrawOffer,
 };
 use crate::event::{Event, Events, OfferAct, SaleEvent};
 use crate::market::sale::buyers::NIL;
 use crate::market::sale::offer::Offer;
-use crate::market::sale::{law, price};
 use crate::market::sale::{Defined, Sales};
+use crate::market::sale::{law, price};
 use crate::reject::{Reject, RejectReason as R};
 use crate::types::{
     AccountId, AssetId, Nanoseconds, OfferId, OwnerId, ParticipantId, SessionId, Side, TermsId,
@@ -123,13 +123,18 @@ impl Engine {
         }
     }
 
+    /// Carries out a command about sales or contracts.
+    pub(super) fn deal(&mut self, command: &Command, events: &mut Events) {
+        if let Body::Sales(sales) = &command.body {
+            self.sell(&command.envelope, sales, events);
+        }
+        if let Body::Contract(contract) = &command.body {
+            self.contract(&command.envelope, contract, events);
+        }
+    }
+
     /// Carries out a command about sales.
-    pub(super) fn sell(
-        &mut self,
-        envelope: &Envelope,
-        command: &SalesCommand,
-        events: &mut Events,
-    ) {
+    fn sell(&mut self, envelope: &Envelope, command: &SalesCommand, events: &mut Events) {
         if let Err(reject) = self.check_sales(envelope, command) {
             return operation(events, Err(reject));
         }
@@ -166,10 +171,7 @@ impl Engine {
         let money = self.clearing.assets.asset(terms.money);
         let money = money.ok_or(R::UnknownAsset)?;
         let built = matches!(terms.model, Model::FixedPrice | Model::TieredPrice);
-        fails(
-            !built || !venue.offers(terms.model),
-            R::ModelNotAvailable,
-        )?;
+        fails(!built || !venue.offers(terms.model), R::ModelNotAvailable)?;
         let currency = matches!(money.class, AssetClass::Currency { .. });
         let joins = money.demonstration == venue.demonstration;
         fails(!currency || !joins || !are_bounded(terms), R::InvalidField)?;

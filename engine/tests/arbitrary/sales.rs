@@ -34,7 +34,10 @@ fn terms() -> impl Strategy<Value = SaleTerms> {
         Exemption::ConfirmedUnsuitable,
     ]);
     let what = (venue(), select(Model::ALL.to_vec()), funding, index());
-    let tax = (select(vec![TaxBasis::VatIn, TaxBasis::VatOut]), any::<u16>());
+    let tax = (
+        select(vec![TaxBasis::VatIn, TaxBasis::VatOut]),
+        any::<u16>(),
+    );
     let spans = (nanoseconds(), nanoseconds(), any::<u8>());
     let delivery = select(vec![Delivery::Ship, Delivery::PickUp]);
     let rest = (option::of(exemption), delivery, any::<[u8; 32]>());

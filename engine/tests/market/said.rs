@@ -96,10 +96,8 @@ impl Names {
             Event::Standing(changed) => duties::standing_line(changed),
             Event::Limits(set) => format!("limits of {:?}", set.scope),
             Event::Margin(event) => margin(event),
-            Event::Sale(_) | Event::Contract(_) => {
-                let told = self.shop.tell(event);
-                told.expect("it is about shops")
-            }
+            Event::Sale(event) => self.shop.sale(event),
+            Event::Contract(event) => self.shop.contract(event),
         }
     }
 

@@ -15,6 +15,7 @@
 //! Invariant: as in `words`. Not here: money, parties' standing.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use sanjiang_engine::command::{
     Act, Authority, Body, ChangeOffer, ChangeStock, Confirmed, ContractCommand, CreateVenue,
@@ -23,6 +24,7 @@ use sanjiang_engine::command::{
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{ContractEvent, ContractReport, Event, OfferAct, SaleEvent};
+use sanjiang_engine::reject::Basis;
 use sanjiang_engine::types::{
     AccountId, Amount, ContractId, CustodianId, Nanoseconds, OfferId, OwnerId, TermsId, Time,
     Title, VenueId,
@@ -55,37 +57,37 @@ impl Shop {
         }
     }
 
-    /// One event as one line.
-    pub fn tell(&self, event: &Event) -> Option<String> {
+    /// An event about offers as one line.
+    pub fn sale(&self, event: &SaleEvent) -> String {
         match event {
-            Event::Sale(SaleEvent::Party { owner, kind }) => {
-                Some(format!("owner {} is {kind:?}", owner.index()))
-            }
-            Event::Sale(SaleEvent::Terms { terms, .. }) => Some(format!("terms {}", terms.index())),
-            Event::Sale(SaleEvent::Offer(report)) => {
+            SaleEvent::Party { owner, kind } => format!("owner {} is {kind:?}", owner.index()),
+            SaleEvent::Terms { terms, .. } => format!("terms {}", terms.index()),
+            SaleEvent::Offer(report) => {
                 let mut names = self.offers.iter();
                 let name = names.find(|(_, id)| **id == report.offer);
                 let name = name.map_or("offer", |(name, _)| name);
-                let version = match report.act {
-                    OfferAct::Offered | OfferAct::Changed => format!(" v{}", report.version),
-                    OfferAct::StockPut
-                    | OfferAct::StockTaken
-                    | OfferAct::Reserved
-                    | OfferAct::GivenBack
-                    | OfferAct::Withdrawn => String::new(),
+                let changes = matches!(report.act, OfferAct::Offered | OfferAct::Changed);
+                let version = if changes {
+                    format!(" v{}", report.version)
+                } else {
+                    String::new()
                 };
-                Some(format!("{name} {:?}{version}, {} left", report.act, report.left))
+                format!("{name} {:?}{version}, {} left", report.act, report.left)
             }
-            Event::Contract(ContractEvent::Refused(refused)) => {
+        }
+    }
+
+    /// An event about contracts as one line.
+    pub fn contract(&self, event: &ContractEvent) -> String {
+        match event {
+            ContractEvent::Refused(refused) => {
                 let reject = refused.reject;
-                let basis = reject.basis.map_or(String::new(), |basis| {
-                    format!(" {}", basis.as_str())
-                });
+                let basis = reject.basis.map_or("", Basis::as_str);
                 let reason = reject.reason.as_str();
-                Some(format!("{:?} refused {reason}{basis}", refused.step))
+                let line = format!("{:?} refused {reason} {basis}", refused.step);
+                line.trim_end().to_owned()
             }
-            Event::Contract(ContractEvent::Step(report)) => Some(self.step(report)),
-            _ => None,
+            ContractEvent::Step(report) => self.step(report),
         }
     }
 
@@ -97,7 +99,11 @@ impl Shop {
         let mut line = format!("{name} {:?}{by}: {:?}", report.step, report.state);
         if report.version == 1 {
             let (amount, tax) = (report.amount, report.tax);
-            line += &format!(", {} pieces, amount {amount} tax {tax}", report.pieces);
+            let _ = write!(
+                line,
+                ", {} pieces, amount {amount} tax {tax}",
+                report.pieces
+            );
         }
         for (word, sum) in [
             ("holds", report.money_held),
@@ -108,12 +114,12 @@ impl Shop {
             ("goods out", report.goods_out),
         ] {
             if sum != 0 {
-                line += &format!(", {word} {sum}");
+                let _ = write!(line, ", {word} {sum}");
             }
         }
         if let Some(deadline) = report.deadline {
             let after = (deadline.nanoseconds() - DAY.nanoseconds()) / SECOND;
-            line += &format!(", until {after}");
+            let _ = write!(line, ", until {after}");
         }
         line
     }

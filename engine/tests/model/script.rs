@@ -4,9 +4,7 @@
 //! slot 0 its right row, slot 1 a wrong one), so a script means the same when steps before it are
 //! dropped. Not here: ticks, which the driver puts as the sequencer would.
 
-use sanjiang_engine::command::{
-    Body, Command, ContractCommand, Envelope, Identity, SalesCommand,
-};
+use sanjiang_engine::command::{Body, Command, ContractCommand, Envelope, Identity, SalesCommand};
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::types::{ContractId, OfferId, OrderId, PrincipalId, Sequence, Time};
 
@@ -83,9 +81,9 @@ fn rename_offer(sales: &mut SalesCommand, rename: impl Fn(OrderId) -> OrderId) {
         SalesCommand::ChangeOffer(change) => &mut change.offer,
         SalesCommand::PutStock(change) | SalesCommand::TakeStock(change) => &mut change.offer,
         SalesCommand::WithdrawOffer(end) => &mut end.offer,
-        SalesCommand::SetPartyKind(_)
-        | SalesCommand::DefineTerms(_)
-        | SalesCommand::Offer(_) => return,
+        SalesCommand::SetPartyKind(_) | SalesCommand::DefineTerms(_) | SalesCommand::Offer(_) => {
+            return;
+        }
     };
     *offer = offer_of(rename(of_offer(*offer)));
 }

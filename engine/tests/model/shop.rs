@@ -12,9 +12,7 @@ use sanjiang_engine::event::{
 };
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::reject::RejectReason as R;
-use sanjiang_engine::types::{
-    AccountId, Amount, AssetId, CustodianId, PrincipalId, Sequence,
-};
+use sanjiang_engine::types::{AccountId, Amount, AssetId, CustodianId, PrincipalId, Sequence};
 use sanjiang_engine::venue::{Model, Regime};
 
 use super::coverage::{Cell, Coverage};
@@ -233,15 +231,13 @@ impl Coverage {
 
     /// Prints the table of sales, and gives the cells that were not reached.
     pub fn shop_table(&self) -> Vec<Cell> {
-        if std::env::var_os("DBG_SHOP").is_some() {
-            let mut all: Vec<_> = self.cells.iter().filter(|(cell, _)| matches!(cell, Cell::DealRefused(..) | Cell::SaleRefused(..) | Cell::Deal(..))).collect();
-            all.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-            for (cell, count) in all.iter().take(60) { println!("{count} {cell:?}"); }
-        }
         self.table_of(vec![
             ("steps of contracts", steps()),
             ("steps of contracts, refused", refused_steps()),
-            ("what happens to offers", OfferAct::ALL.map(Cell::Offer).to_vec()),
+            (
+                "what happens to offers",
+                OfferAct::ALL.map(Cell::Offer).to_vec(),
+            ),
             ("commands about sales, refused", refused_sales()),
         ])
     }
@@ -288,7 +284,14 @@ fn steps() -> Vec<Cell> {
     ] {
         cells.push(Cell::Deal(Some((from, Disputed::No)), step, to));
     }
-    for from in [Paid, HandedOver, Delivered, Accepted, ReturnAsked, Returning] {
+    for from in [
+        Paid,
+        HandedOver,
+        Delivered,
+        Accepted,
+        ReturnAsked,
+        Returning,
+    ] {
         let calm = Some((from, Disputed::No));
         cells.push(Cell::Deal(calm, Step::Dispute, from));
         let disputed = Some((from, Disputed::Yes));
@@ -328,8 +331,15 @@ fn refused_steps() -> Vec<Cell> {
         R::OpenContracts,
         R::InsufficientFunds,
     ];
-    let mut cells: Vec<Cell> = reserve.map(|one| Cell::DealRefused(Step::Reserve, one)).to_vec();
-    let any = [R::UnknownContract, R::StaleVersion, R::WrongStep, R::NotYours];
+    let mut cells: Vec<Cell> = reserve
+        .map(|one| Cell::DealRefused(Step::Reserve, one))
+        .to_vec();
+    let any = [
+        R::UnknownContract,
+        R::StaleVersion,
+        R::WrongStep,
+        R::NotYours,
+    ];
     let acts = Step::ALL.into_iter();
     for step in acts.filter(|step| !matches!(step, Step::Reserve | Step::PaidIn | Step::Deadline)) {
         for reason in any {
@@ -361,70 +371,68 @@ fn refused_steps() -> Vec<Cell> {
     cells
 }
 
+/// What refuses who offers goods, and what else refuses an offer.
+const OFFERING: [R; 14] = [
+    R::UnknownAccount,
+    R::ParticipantSuspended,
+    R::AccountSuspended,
+    R::AccountClosed,
+    R::NotPermitted,
+    R::KillSwitch,
+    R::UnknownAsset,
+    R::UnknownCustodian,
+    R::UnknownTerms,
+    R::Halted,
+    R::CancelOnly,
+    R::InvalidField,
+    R::InsufficientGoods,
+    R::TooMany,
+];
+const DEFINING: [R; 5] = [
+    R::UnknownVenue,
+    R::UnknownAsset,
+    R::ModelNotAvailable,
+    R::InvalidField,
+    R::TooMany,
+];
+const CHANGING: [R; 8] = [
+    R::UnknownAccount,
+    R::NotPermitted,
+    R::KillSwitch,
+    R::UnknownOffer,
+    R::StaleVersion,
+    R::Halted,
+    R::CancelOnly,
+    R::InvalidField,
+];
+const PUTTING: [R; 6] = [
+    R::UnknownAccount,
+    R::KillSwitch,
+    R::UnknownOffer,
+    R::Halted,
+    R::InvalidField,
+    R::InsufficientGoods,
+];
+const TAKING: [R; 4] = [
+    R::UnknownAccount,
+    R::UnknownOffer,
+    R::InvalidField,
+    R::OutOfStock,
+];
+
 fn refused_sales() -> Vec<Cell> {
     let mut cells = Vec::new();
     for (name, reasons) in [
         ("kind", &[R::UnknownOwner][..]),
-        (
-            "terms",
-            &[
-                R::UnknownVenue,
-                R::UnknownAsset,
-                R::ModelNotAvailable,
-                R::InvalidField,
-                R::TooMany,
-            ],
-        ),
-        (
-            "offer",
-            &[
-                R::UnknownAccount,
-                R::ParticipantSuspended,
-                R::AccountSuspended,
-                R::AccountClosed,
-                R::NotPermitted,
-                R::KillSwitch,
-                R::UnknownAsset,
-                R::UnknownCustodian,
-                R::UnknownTerms,
-                R::Halted,
-                R::CancelOnly,
-                R::InvalidField,
-                R::InsufficientGoods,
-                R::TooMany,
-            ],
-        ),
-        (
-            "change",
-            &[
-                R::UnknownAccount,
-                R::NotPermitted,
-                R::KillSwitch,
-                R::UnknownOffer,
-                R::StaleVersion,
-                R::Halted,
-                R::CancelOnly,
-                R::InvalidField,
-            ],
-        ),
-        (
-            "put",
-            &[
-                R::UnknownAccount,
-                R::KillSwitch,
-                R::UnknownOffer,
-                R::Halted,
-                R::InvalidField,
-                R::InsufficientGoods,
-            ],
-        ),
-        (
-            "take",
-            &[R::UnknownAccount, R::UnknownOffer, R::InvalidField, R::OutOfStock],
-        ),
-        ("withdraw", &[R::UnknownAccount, R::UnknownOffer]),
+        ("terms", &DEFINING),
+        ("offer", &OFFERING),
+        ("change", &CHANGING),
+        ("put", &PUTTING),
+        ("take", &TAKING),
+        ("withdraw", &TAKING[..2]),
     ] {
-        cells.extend(reasons.iter().map(|reason| Cell::SaleRefused(name, *reason)));
+        let refused = |reason: &R| Cell::SaleRefused(name, *reason);
+        cells.extend(reasons.iter().map(refused));
     }
     cells
 }

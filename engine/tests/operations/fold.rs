@@ -158,9 +158,10 @@ fn fold_body(body: &mut Body, shard: &Shard) {
         Body::Correction(correction) => fold_correction(correction, shard),
         Body::Credit(credit) => fold_credit(credit),
         Body::Margin(command) => fold_margin(command),
-        // There is no shop here: they are refused, each by its own checks.
-        Body::Sales(_) | Body::Contract(_) => {}
-        Body::SetLimits(_)
+        // There is no shop here, so commands about sales are refused as they are.
+        Body::Sales(_)
+        | Body::Contract(_)
+        | Body::SetLimits(_)
         | Body::AcceptClock(_)
         | Body::Tick
         | Body::SessionsLost

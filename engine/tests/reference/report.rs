@@ -82,6 +82,9 @@ impl Reference {
     }
 
     pub(super) fn refuse(&mut self, body: &Body, reject: Reject, counted: bool) {
+        if let Body::Contract(contract) = body {
+            return self.refuse_contract(contract, reject, counted);
+        }
         let reject = Some(reject);
         let mut report = match body {
             Body::NewOrder(new) => self.refused_new(new),
@@ -92,10 +95,6 @@ impl Reference {
                 self.refused(ExecType::ReplaceRejected, ask.order, ask.account)
             }
             Body::MassCancel(mass) => return self.answer_mass(mass, reject, 0, 0),
-            Body::Contract(contract) => {
-                let reject = reject.expect("it is one");
-                return self.refuse_contract(contract, reject, counted);
-            }
             _ => return self.answer(reject, None),
         };
         report.reject = reject;

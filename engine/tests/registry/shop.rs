@@ -125,7 +125,8 @@ impl Reference {
                 let at = self.define_terms(terms)?;
                 let venue = terms.venue;
                 let terms = TermsId::new(at);
-                self.out.push(Event::Sale(SaleEvent::Terms { terms, venue }));
+                self.out
+                    .push(Event::Sale(SaleEvent::Terms { terms, venue }));
                 return Ok(Some(at));
             }
             SalesCommand::Offer(make) => self.make_offer(make)?,
@@ -338,7 +339,12 @@ impl Reference {
     /// What an account's contracts hold of a currency.
     pub fn in_deals(&self, account: usize, asset: usize) -> i128 {
         let own = |one: &&Deal| one.buyer.place() == account && one.money == asset;
-        self.shops.deals.iter().filter(own).map(|one| one.held).sum()
+        self.shops
+            .deals
+            .iter()
+            .filter(own)
+            .map(|one| one.held)
+            .sum()
     }
 
     pub fn names_goods(&self, goods: usize) -> bool {

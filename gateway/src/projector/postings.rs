@@ -20,10 +20,11 @@ use engine::event::{
     Variation,
 };
 use engine::types::{
-    AccountId, AssetId, CustodianId, InstrumentId, Name, OrderId, ReceiptId, Sequence, ShardId,
-    Side, Time, TradeId, TransferId,
+    AccountId, AssetId, ContractId, CustodianId, InstrumentId, Name, OrderId, ReceiptId, Sequence,
+    ShardId, Side, Time, TradeId, TransferId,
 };
 
+use super::contracts::{self, ContractPart};
 use super::row_codec::{get_order, get_trade_id, open, put_order, put_trade_id};
 use super::rows::{ROW_VERSION, RowError};
 
@@ -112,6 +113,13 @@ pub enum PostingCause {
     },
     /// The mark of a margin forward.
     Variation(InstrumentId),
+    /// A step of a contract.
+    Contract {
+        /// Which part of what it moved.
+        part: ContractPart,
+        /// The contract.
+        contract: ContractId,
+    },
     /// A warehouse receipt.
     Receipt {
         /// What became of it.
@@ -512,6 +520,7 @@ impl PostingRow {
                 out.push(41);
                 bytes::put_varint(out, instrument.index().into());
             }
+            PostingCause::Contract { part, contract } => contracts::put(out, *part, *contract),
         }
     }
 
@@ -568,6 +577,9 @@ impl PostingRow {
                 let instrument = InstrumentId::new(input.varint32("instrument")?);
                 return Ok(PostingCause::Variation(instrument));
             }
+            42 => return contracts::get(ContractPart::Money, input),
+            43 => return contracts::get(ContractPart::Goods, input),
+            44 => return contracts::get(ContractPart::Fee, input),
             _ => return Err(BytesError::range("kind of posting")),
         };
         let Some(direction) = direction else {

@@ -5,7 +5,7 @@
 
 use engine::clearing::CreditView;
 use engine::engine::{Held, HeldFor};
-use engine::types::{AccountId, Amount, AssetId, OrderId, Sequence};
+use engine::types::{AccountId, Amount, AssetId, ContractId, OfferId, OrderId, Sequence};
 use proto::v1;
 
 use super::balances::{payer, wrong_token};
@@ -134,6 +134,16 @@ fn wire_hold(tables: &Tables, held: &Held) -> Option<v1::Hold> {
             money_asset_id: to_proto::asset_name(tables, money),
             ..plain
         },
+        HeldFor::Offer(offer) => v1::Hold {
+            kind: v1::HoldKind::Offer.into(),
+            offer_id: to_proto::offer_id_text(offer),
+            ..plain
+        },
+        HeldFor::Contract(contract) => v1::Hold {
+            kind: v1::HoldKind::Contract.into(),
+            contract_id: to_proto::contract_id_text(contract),
+            ..plain
+        },
     })
 }
 
@@ -143,6 +153,8 @@ fn place_text(by: HeldFor, asset: AssetId) -> String {
         HeldFor::Order(order) => ('o', order.sequence, order.slot),
         HeldFor::Withdrawal(id) => ('w', id.value(), 0),
         HeldFor::Collateral(money) => ('c', u64::from(money.index()), 0),
+        HeldFor::Offer(offer) => ('f', offer.sequence, offer.slot),
+        HeldFor::Contract(contract) => ('k', contract.sequence, contract.slot),
     };
     format!("{kind}-{first}-{second}-{}", asset.index())
 }
@@ -159,6 +171,14 @@ fn place(token: &str) -> Option<(HeldFor, AssetId)> {
         }),
         "w" => HeldFor::Withdrawal(Sequence::new(first)),
         "c" => HeldFor::Collateral(AssetId::new(u32::try_from(first).ok()?)),
+        "f" => HeldFor::Offer(OfferId {
+            sequence: first,
+            slot: second,
+        }),
+        "k" => HeldFor::Contract(ContractId {
+            sequence: first,
+            slot: second,
+        }),
         _ => return None,
     };
     parts.next().is_none().then_some((by, asset))
@@ -178,6 +198,14 @@ mod tests {
             HeldFor::Order(order),
             HeldFor::Withdrawal(Sequence::new(12)),
             HeldFor::Collateral(AssetId::new(3)),
+            HeldFor::Offer(OfferId {
+                sequence: 5,
+                slot: 1,
+            }),
+            HeldFor::Contract(ContractId {
+                sequence: 6,
+                slot: 0,
+            }),
         ] {
             let asset = AssetId::new(5);
             assert_eq!(place(&place_text(by, asset)), Some((by, asset)));

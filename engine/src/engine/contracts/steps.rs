@@ -29,7 +29,7 @@ pub(super) struct Step {
 
 impl Engine {
     /// Carries out a checked step of a command.
-    pub(super) fn take(&mut self, take: &TakeStep, allowed: &Allowed, events: &mut Events) {
+    pub(super) fn take(&mut self, take: &TakeStep, allowed: Allowed, events: &mut Events) {
         let slot = take.contract.slot;
         let by = Some(allowed.by);
         if let Act::PayIn { .. } = take.act {
@@ -49,7 +49,7 @@ impl Engine {
     fn step(
         &mut self,
         slot: u32,
-        row: &table::Row,
+        row: table::Row,
         (by, act): (Option<Role>, Option<&Act>),
         events: &mut Events,
     ) {
@@ -58,17 +58,14 @@ impl Engine {
         contract.version += 1;
         let asked = contract.asked.take();
         contract.state = row.to;
-        match row.effect {
-            Effect::Rescind => {
-                if asked.is_some() {
-                    effects::thaw(&mut contract);
-                    self.clearing.undo(&mut contract, &mut moved);
-                    contract.state = State::Rescinded;
-                } else {
-                    contract.asked = by;
-                }
-            }
-            effect => self.carry_effect(effect, &mut contract, act, &mut moved),
+        if row.effect == Effect::Rescind && asked.is_some() {
+            effects::thaw(&mut contract);
+            self.clearing.undo(&mut contract, &mut moved);
+            contract.state = State::Rescinded;
+        } else if row.effect == Effect::Rescind {
+            contract.asked = by;
+        } else {
+            self.carry_effect(row.effect, &mut contract, act, &mut moved);
         }
         contract.deadline = self.next_deadline_of(&contract, row.next);
         if contract.state.lives() {
@@ -236,7 +233,7 @@ impl Engine {
     }
 
     /// Asks a bank for the money of a contract; a demonstration's has it at once.
-    fn ask_bank(&mut self, take: &TakeStep, allowed: &Allowed, events: &mut Events) {
+    fn ask_bank(&mut self, take: &TakeStep, allowed: Allowed, events: &mut Events) {
         let slot = take.contract.slot;
         let instruct = self.pay_in(self.contracts.row(slot), take);
         let known = self.clearing.check_instruct(&instruct, Ok(()));

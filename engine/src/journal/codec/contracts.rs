@@ -6,9 +6,7 @@ use super::clearing::put_id;
 use super::sales::{account, array, offer, put_offer};
 use crate::bytes::{self, BytesError, Reader};
 use crate::clearing::section::amount;
-use crate::command::{
-    Act, Body, Confirmed, ContractCommand, GoodsTo, Reserve, TakeStep, TakenTo,
-};
+use crate::command::{Act, Body, Confirmed, ContractCommand, GoodsTo, Reserve, TakeStep, TakenTo};
 use crate::types::{AccountId, ContractId, CustodianId};
 
 pub(super) fn put(out: &mut Vec<u8>, command: &ContractCommand) {

@@ -22,11 +22,7 @@ pub(crate) struct Cost {
 ///
 /// # Errors
 /// ORDER_VALUE.
-pub(crate) fn cost_of(
-    offer: &Offer,
-    terms: &SaleTerms,
-    pieces: u32,
-) -> Result<Cost, RejectReason> {
+pub(crate) fn cost_of(offer: &Offer, terms: &SaleTerms, pieces: u32) -> Result<Cost, RejectReason> {
     let price = offer.price_of(pieces);
     let amount = i128::from(pieces) * i128::from(price);
     let bp = i128::from(terms.tax_bp);
@@ -86,7 +82,7 @@ mod tests {
         // 13 % on 100.50: 13.065; in 113.00: 13.00.
         assert_eq!(half_up(10_050 * 1_300, 10_000), 1_307);
         assert_eq!(half_up(11_300 * 1_300, 11_300), 1_300);
-        assert_eq!(half_up(1 * 4_999, 10_000), 0);
-        assert_eq!(half_up(1 * 5_000, 10_000), 1);
+        assert_eq!(half_up(4_999, 10_000), 0);
+        assert_eq!(half_up(5_000, 10_000), 1);
     }
 }
