@@ -6,6 +6,7 @@
 use crate::book::arena::Place;
 use crate::book::depth;
 use crate::clearing::audit::Sold;
+use crate::contract::CountedFor;
 use crate::engine::Engine;
 use crate::types::{InstrumentId, OwnerId, Side};
 
@@ -74,8 +75,16 @@ impl Engine {
         });
         self.clearing().audit(live, &self.sold())?;
         self.contracts().audit()?;
+        self.sales().audit(self.counted())?;
         self.clearing()
             .audit_settlement(self.joined(), self.parties())
+    }
+
+    /// Contracts whose buyers are counted: offer, owner, pieces.
+    fn counted(&self) -> impl Iterator<Item = (u64, OwnerId, u32)> {
+        let all = self.contracts().all().map(|(_, contract)| contract);
+        let counted = all.filter(|contract| contract.counted == CountedFor::Yes);
+        counted.map(|one| (one.offer.sequence, one.owner, one.pieces))
     }
 
     /// What offers and contracts keep.

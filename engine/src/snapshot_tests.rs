@@ -152,6 +152,19 @@ fn a_snapshot_of_the_first_rules_with_money_is_restored() {
     assert_eq!(engine.clearing().trades().kept(), 0);
 }
 
+/// A snapshot as rules 3 wrote it: sixteen sections, without shops and contracts.
+#[test]
+fn a_snapshot_of_the_rules_without_shops_is_restored() {
+    let golden = include_bytes!("snapshot_v3.bin");
+    let read = Snapshot::decode(golden).expect("whole");
+    assert_eq!((read.sections.len(), read.header.semantics), (16, 3));
+    assert_eq!(read.encode(), golden);
+    let engine = read.restore(small()).expect("sound");
+    let today = sample::cleared(small()).encode_sections();
+    assert_eq!(engine.encode_sections(), today);
+    assert_eq!((engine.sales().live(), engine.contracts().live()), (0, 0));
+}
+
 #[test]
 fn the_newest_two_are_kept_and_half_made_files_go() {
     let folder = tempfile::tempdir().expect("a folder");

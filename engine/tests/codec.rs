@@ -14,6 +14,8 @@ mod duties;
 mod golden;
 #[path = "golden/receipts.rs"]
 mod golden_receipts;
+#[path = "golden/sales.rs"]
+mod golden_sales;
 #[path = "golden/switch.rs"]
 mod golden_switch;
 
@@ -189,8 +191,8 @@ fn bytes_of_version_1_still_read_as_the_same_commands() {
         (golden::credit(), GOLDEN_CREDIT, 1),
         (golden::settlement(), GOLDEN_SETTLEMENT, 1),
         (golden::margin(), GOLDEN_MARGIN, 1),
-        (golden::sales(), GOLDEN_SALES, 1),
-        (golden::contracts(), GOLDEN_CONTRACTS, 1),
+        (golden_sales::sales(), GOLDEN_SALES, 1),
+        (golden_sales::contracts(), GOLDEN_CONTRACTS, 1),
     ];
     for (commands, bytes, kinds) in all {
         still_read(batch(Sequence::new(1), commands), bytes, kinds);

@@ -170,18 +170,26 @@ fn audit_row(row: &Contract) -> Result<(), &'static str> {
     } else {
         row.to_pay
     };
-    let kept = row.received.is_none();
+    let kept = matches!(row.state, State::Unpaid | State::Paid | State::HandedOver);
+    let returning = matches!(row.state, State::ReturnAsked | State::Returning);
     if !row.state.lives() || row.money_held() != paid {
         return Err("a contract does not hold what was paid");
     }
     if row.goods_held() != if kept { units } else { 0 } {
         return Err("a contract does not hold its goods until they leave");
     }
+    if kept != row.received.is_none() || returning != (row.returned > 0) {
+        return Err("a contract's goods are not where its state says");
+    }
     let frozen = row.disputed == Disputed::Yes;
+    let waits = frozen || row.state == State::HandedOver;
+    if waits != row.deadline.is_none() {
+        return Err("a contract has no deadline, or one too many");
+    }
     if row.money.is_frozen() != frozen || row.goods.is_frozen() != frozen {
         return Err("what a contract holds is frozen only in a dispute");
     }
-    if row.returned > row.pieces || frozen && row.deadline.is_some() {
+    if row.returned > row.pieces {
         return Err("a contract is out of its bounds");
     }
     Ok(())

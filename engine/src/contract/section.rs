@@ -12,7 +12,7 @@ use crate::clearing::{Clearing, Holder};
 use crate::event::{Disputed, Role, State};
 use crate::journal::codec::sales as codec;
 use crate::limits::Limits;
-use crate::market::sale::Sales;
+use crate::market::sale::{Sales, price};
 use crate::parties::Parties;
 use crate::slab::Slab;
 use crate::types::{AccountId, AssetId, ContractId, CustodianId, Sequence, TermsId};
@@ -173,8 +173,11 @@ fn read_row(
         seller_at: find(Holder::Account(seller), money)?,
         warehouse_at: find(Holder::Custodian(warehouse), goods_asset)?,
     };
+    let agreed = price::cost_at(row.price, &known.sales.known(terms).terms, row.pieces);
+    let agreed = agreed.map(|cost| [cost.amount, cost.tax, cost.to_pay]);
     restore_holds(&mut row, clearing, money)?;
-    let made = (1..=known.sequence.value()).contains(&sequence);
+    let made = (1..=known.sequence.value()).contains(&sequence)
+        && agreed == Ok([row.amount, row.tax, row.to_pay]);
     if !made || row.version == 0 || audit_row(&row).is_err() {
         return Err(wrong());
     }

@@ -10,9 +10,6 @@ pub use credit::credit;
 #[path = "margin.rs"]
 mod margin;
 pub use margin::margin;
-#[path = "sales.rs"]
-mod sales;
-pub use sales::{contracts, sales};
 
 /// The time of the command before the first.
 pub fn base() -> Time {

@@ -1,6 +1,10 @@
 //! One of every command about sales and contracts, each optional part present and absent.
 
-use super::*;
+use sanjiang_engine::command::*;
+use sanjiang_engine::types::*;
+use sanjiang_engine::venue::Model;
+
+use crate::golden::{at, envelope};
 
 fn timed(bodies: Vec<Body>) -> Vec<(Time, Command)> {
     let mut commands = Vec::new();

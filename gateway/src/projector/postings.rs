@@ -25,6 +25,7 @@ use engine::types::{
 };
 
 use super::contracts::{self, ContractPart};
+use super::receipts;
 use super::row_codec::{get_order, get_trade_id, open, put_order, put_trade_id};
 use super::rows::{ROW_VERSION, RowError};
 
@@ -423,6 +424,15 @@ pub(super) const fn index_of(event: u32, side: Side) -> u32 {
     (event * 2 + side) * 4
 }
 
+const fn correction_tag(part: CorrectionPart) -> u8 {
+    match part {
+        CorrectionPart::Money => 36,
+        CorrectionPart::Goods => 37,
+        CorrectionPart::Fee => 38,
+        CorrectionPart::Owed => 39,
+    }
+}
+
 const fn receipt_tag(moved: ReceiptMove) -> u8 {
     match moved {
         ReceiptMove::Registered => 1,
@@ -507,12 +517,7 @@ impl PostingRow {
                 instrument,
                 order,
             } => {
-                out.push(match part {
-                    CorrectionPart::Money => 36,
-                    CorrectionPart::Goods => 37,
-                    CorrectionPart::Fee => 38,
-                    CorrectionPart::Owed => 39,
-                });
+                out.push(correction_tag(*part));
                 put_of_trade(out, *trade, *instrument, *order);
             }
             PostingCause::Repaid => out.push(40),
@@ -567,7 +572,7 @@ impl PostingRow {
                     other: AccountId::new(input.varint32("other account")?),
                 });
             }
-            9 => return Self::decode_receipt(input),
+            9 => return receipts::posting_cause(input),
             36 => return Self::correction(CorrectionPart::Money, input),
             37 => return Self::correction(CorrectionPart::Goods, input),
             38 => return Self::correction(CorrectionPart::Fee, input),
@@ -595,20 +600,6 @@ impl PostingRow {
             instruction: Sequence::new(input.varint()?),
             custodian: CustodianId::new(input.varint32("custodian")?),
             reference: input.text()?,
-        })
-    }
-
-    fn decode_receipt(input: &mut Reader<'_>) -> Result<PostingCause, BytesError> {
-        Ok(PostingCause::Receipt {
-            moved: match input.u8()? {
-                1 => ReceiptMove::Registered,
-                2 => ReceiptMove::Cancelled,
-                3 => ReceiptMove::Transferred,
-                _ => return Err(BytesError::range("what became of a receipt")),
-            },
-            receipt: ReceiptId::new(input.varint32("receipt")?),
-            warehouse: CustodianId::new(input.varint32("warehouse")?),
-            number: input.text()?,
         })
     }
 

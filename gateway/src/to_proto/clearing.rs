@@ -125,11 +125,7 @@ pub fn posting(tables: &Tables, row: &PostingRow) -> v1::Posting {
             instrument_id: instrument_name(tables, instrument),
             ..wire
         },
-        PostingCause::Contract { part, contract } => v1::Posting {
-            kind: contract_kind(part).into(),
-            contract_id: contract_id_text(contract),
-            ..wire
-        },
+        PostingCause::Contract { part, contract } => of_contract(part, contract, wire),
         PostingCause::Trade {
             part,
             trade,
@@ -219,6 +215,14 @@ const fn correction_kind(part: CorrectionPart) -> v1::PostingKind {
     }
 }
 
+fn of_contract(part: ContractPart, contract: ContractId, wire: v1::Posting) -> v1::Posting {
+    v1::Posting {
+        kind: contract_kind(part).into(),
+        contract_id: contract_id_text(contract),
+        ..wire
+    }
+}
+
 const fn contract_kind(part: ContractPart) -> v1::PostingKind {
     match part {
         ContractPart::Goods => v1::PostingKind::ContractGoods,
@@ -293,6 +297,7 @@ pub fn posted_units(tables: &Tables, row: &PostingRow) -> i128 {
         | PostingCause::Receipt { .. }
         | PostingCause::Correction { .. }
         | PostingCause::Repaid
+        | PostingCause::Contract { .. }
         | PostingCause::Variation(_) => amount,
     }
 }

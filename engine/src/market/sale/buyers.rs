@@ -50,6 +50,11 @@ impl Buyers {
         }
     }
 
+    /// How many are remembered.
+    pub(crate) const fn live(&self) -> u32 {
+        self.live
+    }
+
     /// How many more can be remembered.
     pub(crate) const fn room(&self) -> u32 {
         self.max - self.live

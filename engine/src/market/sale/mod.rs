@@ -125,6 +125,47 @@ impl Sales {
         rows.map(move |(slot, row)| (id(slot, row.sequence), row))
     }
 
+    /// Checks offers and what they remember; `taken` are the contracts that count: offer, owner and
+    /// pieces.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub(crate) fn audit(
+        &self,
+        taken: impl Iterator<Item = (u64, OwnerId, u32)>,
+    ) -> Result<(), &'static str> {
+        let mut rows = 0;
+        for (_, offer) in self.offers() {
+            if offer.stock.amount() != offer.units(offer.left) || offer.stock.is_frozen() {
+                return Err("an offer does not hold what is left of it");
+            }
+            for buyer in self.buyers.chain(offer.buyers) {
+                rows += 1;
+                if buyer.offer != offer.sequence {
+                    return Err("an offer remembers a buyer of another");
+                }
+            }
+        }
+        for (_, chain) in self.buyers.forgetting() {
+            rows += self.buyers.chain(chain).count() as u32;
+        }
+        if rows != self.buyers.live() {
+            return Err("buyers are remembered by no offer");
+        }
+        let mut sums = std::collections::BTreeMap::<_, u64>::new();
+        for (offer, owner, pieces) in taken {
+            *sums.entry((offer, owner)).or_default() += u64::from(pieces);
+        }
+        for ((offer, owner), pieces) in sums {
+            let known = self.buyers.find(offer, owner);
+            let counted = known.map(|at| u64::from(self.buyers.row(at).pieces));
+            if counted.is_some_and(|counted| counted < pieces) {
+                return Err("a buyer is counted for less than its contracts");
+            }
+        }
+        Ok(())
+    }
+
     /// How many offers live.
     pub fn live(&self) -> u32 {
         self.offers.live()

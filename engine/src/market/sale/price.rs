@@ -24,6 +24,14 @@ pub(crate) struct Cost {
 /// ORDER_VALUE.
 pub(crate) fn cost_of(offer: &Offer, terms: &SaleTerms, pieces: u32) -> Result<Cost, RejectReason> {
     let price = offer.price_of(pieces);
+    cost_at(price, terms, pieces)
+}
+
+/// What so many pieces cost at this price of each.
+///
+/// # Errors
+/// ORDER_VALUE.
+pub(crate) fn cost_at(price: i64, terms: &SaleTerms, pieces: u32) -> Result<Cost, RejectReason> {
     let amount = i128::from(pieces) * i128::from(price);
     let bp = i128::from(terms.tax_bp);
     let (tax, to_pay) = match terms.tax_basis {
