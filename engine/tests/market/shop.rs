@@ -1,16 +1,19 @@
 //! The words of scenario tables about shops and contracts.
 //!
 //! After `clear`: `shop REGIME..` opens a venue that offers fixed and, where its law knows them,
-//! tiered prices (`real` makes it one of real obligations); `kind OWNER consumer|enterprise`; `sale
-//! [tiered] [later=SECONDS] [vat=in|out] [bp=N] [ppm=N] [hand=SECONDS] [inspect=SECONDS] [days=N]
-//! [exempt=KIND] [pickup]` defines terms, the next handle from 0. Then `NAME: offer PIECES
-//! @PRICE[/FROM@PRICE..] [by=ACCOUNT] [terms=N] [units=N] [step=N] [min=N] [max=N] [limit=N]
-//! [opens=SECONDS] [closes=SECONDS]`, `change NAME @PRICE..` likewise, `put NAME PIECES`,
-//! `take NAME PIECES`, `unoffer NAME`; `NAME: reserve OFFER PIECES [on=ACCOUNT] [version=N] [code=N]
-//! [confirms]`; `step NAME VERB [by=buyer|seller|operator|ACCOUNT] [version=N]`, VERB being pay,
-//! payin, cancel, handover, deliver, pickup=CODE, accept, return=PIECES, handback, takeback=stock|
-//! writeoff, dispute, resolve=BUYER/SELLER/stock|left, rescind. Who acts is the party whose step it
-//! is unless `by=` says otherwise. Seller is account 0, buyer account 1 unless named.
+//! tiered prices; `kind OWNER consumer|enterprise`; `sale [tiered] [later=SECONDS] [vat=in|out]
+//! [bp=N] [ppm=N] [hand=SECONDS] [inspect=SECONDS] [days=N] [exempt=KIND] [pickup]` defines terms,
+//! the next handle from 0.
+//!
+//! Then `NAME: offer PIECES @PRICE[/FROM@PRICE..] [by=ACCOUNT] [terms=N] [units=N] [step=N] [min=N]
+//! [max=N] [limit=N] [opens=SECONDS] [closes=SECONDS]`, `change NAME @PRICE..` likewise, `put NAME
+//! PIECES`, `take NAME PIECES`, `unoffer NAME`; `NAME: reserve OFFER PIECES [on=ACCOUNT]
+//! [version=N] [code=N] [confirms]`.
+//!
+//! `step NAME VERB [by=buyer|seller|operator|ACCOUNT] [version=N]`, VERB being pay, payin, cancel,
+//! handover, deliver, pickup=CODE, accept, return=PIECES, handback, takeback=stock|writeoff,
+//! dispute, resolve=BUYER/SELLER/stock|left, rescind. Who acts is the party whose step it is unless
+//! `by=` says otherwise. Seller is account 0, buyer account 1 unless named.
 //!
 //! Invariant: as in `words`. Not here: money, parties' standing.
 
