@@ -23,8 +23,8 @@ mod switch;
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{BeginEpoch, Party, RiskLimits, RiskScope, Scope, SetRiskLimits};
 use crate::event::{
-    CorrectionEvent, CreditEvent, CustodyReport, DayRolled, Event, MarginEvent, OperationReport,
-    ReceiptReport, Settled, StandingChanged, TradeCorrection,
+    ContractEvent, CorrectionEvent, CreditEvent, CustodyReport, DayRolled, Event, MarginEvent,
+    OperationReport, ReceiptReport, SaleEvent, Settled, StandingChanged, TradeCorrection,
 };
 use crate::reject::Reject;
 use crate::types::{InstrumentId, Price, Quantity, Sequence, Side, Time};
@@ -124,6 +124,8 @@ impl Event {
             Self::Report(report) => pairs::report(report, out),
             Self::Trade(trade) => pairs::trade(trade, out),
             Self::Book(change) => pairs::book(change, out),
+            Self::Contract(ContractEvent::Step(report)) => pairs::step(report, out),
+            Self::Sale(SaleEvent::Offer(report)) => pairs::offer(report, out),
             Self::Indicative(_)
             | Self::Uncrossed(_)
             | Self::MassCancel(_)

@@ -103,21 +103,23 @@ impl Filled {
             }));
         }
         self.asset("CNY", AssetClass::Currency { decimals: 2 });
-        self.send(Body::Sales(Box::new(SalesCommand::DefineTerms(SaleTerms {
-            venue: VenueId::new(0),
-            model: Model::FixedPrice,
-            funding: Funding::Prefunded,
-            money: MONEY,
-            tax_basis: TaxBasis::VatIn,
-            tax_bp: 1_300,
-            fee_ppm: 6_000,
-            hand_over_within: Nanoseconds(24 * HOUR),
-            inspect_within: Nanoseconds(24 * HOUR),
-            return_days: 7,
-            exemption: None,
-            delivery: Delivery::Ship,
-            document: [1; 32],
-        }))));
+        self.send(Body::Sales(Box::new(SalesCommand::DefineTerms(
+            SaleTerms {
+                venue: VenueId::new(0),
+                model: Model::FixedPrice,
+                funding: Funding::Prefunded,
+                money: MONEY,
+                tax_basis: TaxBasis::VatIn,
+                tax_bp: 1_300,
+                fee_ppm: 6_000,
+                hand_over_within: Nanoseconds(24 * HOUR),
+                inspect_within: Nanoseconds(24 * HOUR),
+                return_days: 7,
+                exemption: None,
+                delivery: Delivery::Ship,
+                document: [1; 32],
+            },
+        ))));
         for at in 0..BUYERS {
             self.deposit(SELLERS + at, MONEY, 0, 1 << 30);
         }

@@ -138,15 +138,16 @@ impl Engine {
         time: Time,
     ) -> Result<Reserved, Reject> {
         let known = self.sales.offer(ask.offer);
-        let known = known.map(|offer| (offer, &self.sales.known(offer.terms).terms));
+        let known = known.map(|offer| (offer, self.sales.known(offer.terms)));
         let (participant, owner) = self.check_dealer(&Dealer {
             session: session_of(envelope),
             account: ask.account,
             side: Side::Buy,
-            venue: known.map(|(_, terms)| terms.venue),
+            venue: known.map(|(_, defined)| defined.terms.venue),
             seller: known.map(|(offer, _)| offer.seller),
         })?;
-        let (offer, terms) = known.ok_or(R::UnknownOffer)?;
+        let (offer, defined) = known.ok_or(R::UnknownOffer)?;
+        let terms = &defined.terms;
         self.check_venue_open(terms.venue)?;
         self.check_seller_open(offer.seller)?;
         let venue = self.venue_of_terms(terms.venue);
@@ -155,7 +156,10 @@ impl Engine {
                 .check_qualified(terms.venue, &venue.regimes, participant)?;
         }
         let kind = self.sales.kind(owner);
-        let regime = law::regime_of(&venue.regimes, terms.model, kind)?;
+        let regime = match defined.regime(kind) {
+            Some(regime) => regime,
+            None => law::regime_of(&venue.regimes, terms.model, kind)?,
+        };
         self.check_taken(ask, (offer, owner), time)?;
         let hashed = ask.pickup.is_some() == (terms.delivery == Delivery::PickUp);
         fails(!hashed, R::InvalidCombination)?;

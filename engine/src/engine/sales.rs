@@ -190,7 +190,9 @@ impl Engine {
         }
         let ledger = &mut self.clearing.ledger;
         let fees = ledger.open(Holder::Venue(terms.venue), terms.money);
-        self.sales.add_terms(*terms, fees)
+        let venue = self.venues.venue(terms.venue);
+        let venue = venue.expect("it was checked");
+        self.sales.add_terms(*terms, fees, &venue.regimes)
     }
 
     /// The reasons of SEMANTICS section 21 in their order.

@@ -3,8 +3,8 @@
 //! Invariant: two events of one kind differ in some pair, and the first word says which kind it
 //! is. Absent values have a mark of their own. Not here: when events are hashed.
 
-use crate::event::{BookChange, Fill, OrderReport, Trade};
-use crate::types::{InstrumentId, Price, Side};
+use crate::event::{BookChange, ContractReport, Fill, OfferReport, OrderReport, Trade};
+use crate::types::{InstrumentId, Price, Side, Time};
 
 /// Takes an event's pairs one after the other.
 pub(super) trait Pairs {
@@ -75,6 +75,8 @@ const REPORT: u32 = 1;
 const TRADE: u32 = 2;
 const BOOK: u32 = 3;
 const RARE: u32 = 4;
+const STEP: u32 = 5;
+const OFFER: u32 = 6;
 
 /// Two handles in one word.
 #[inline]
@@ -138,6 +140,42 @@ pub(super) fn book(change: &BookChange, out: &mut impl Pairs) {
     let kinds = u64::from(action) | displayed << 8;
     out.pair(kinds, both(change.order.slot, change.instrument.index()));
     out.pair(change.order.sequence, Price::word(Some(change.price)));
+}
+
+/// No deadline is an instant that no deadline can be.
+#[inline]
+pub(super) fn step(report: &ContractReport, out: &mut impl Pairs) {
+    let kinds = STEP
+        | (report.step as u32) << 4
+        | report.by.map_or(0, |by| by as u32) << 12
+        | (report.state as u32) << 16
+        | (report.disputed as u32) << 24;
+    let slots = both(report.slots.contract, report.slots.offer);
+    out.pair(both(kinds, report.version), slots);
+    out.pair(report.contract, report.offer);
+    let goods = both(report.goods.index(), report.warehouse.index());
+    out.pair(both(report.venue.index(), report.money.index()), goods);
+    let (buyer, seller) = (&report.buyer, &report.seller);
+    let accounts = both(buyer.account.index(), seller.account.index());
+    out.pair(u64::from(report.pieces), accounts);
+    out.pair(report.price as u64, report.amount as u64);
+    out.pair(report.tax as u64, report.money_held as u64);
+    out.pair(report.refunded as u64, report.tax_back as u64);
+    out.pair(report.paid_out as u64, report.fee as u64);
+    let deadline = report.deadline.map_or(-1, Time::nanoseconds);
+    out.pair(report.goods_out as u64, deadline as u64);
+    for side in [buyer, seller] {
+        out.pair(side.counters.account, side.counters.participant);
+    }
+}
+
+#[inline]
+pub(super) fn offer(report: &OfferReport, out: &mut impl Pairs) {
+    let kinds = both(OFFER | (report.act as u32) << 4, report.version);
+    out.pair(kinds, both(report.seller.index(), report.terms.index()));
+    let goods = both(report.offer.slot, report.goods.index());
+    out.pair(report.offer.sequence, goods);
+    out.pair(report.price as u64, u64::from(report.left));
 }
 
 /// The bytes of a rare event.

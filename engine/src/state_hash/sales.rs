@@ -1,12 +1,11 @@
-//! The bytes of events about sales and contracts.
+//! The bytes of rare events about sales and contracts.
 //!
-//! Invariant: as in `state_hash`.
+//! Invariant: as in `state_hash`. Not here: steps of contracts and what happens to offers, which
+//! are not rare (`pairs`).
 
 use super::Buffer;
-use crate::event::{
-    ContractEvent, ContractRefused, ContractReport, ContractSide, OfferReport, SaleEvent,
-};
-use crate::types::{AccountId, ContractId, Time};
+use crate::event::{ContractEvent, ContractRefused, SaleEvent};
+use crate::types::{AccountId, ContractId};
 
 impl Buffer {
     pub(super) fn sale(&mut self, event: &SaleEvent) {
@@ -22,27 +21,14 @@ impl Buffer {
                 self.u32(terms.index());
                 self.u32(venue.index());
             }
-            SaleEvent::Offer(report) => self.offer(report),
+            SaleEvent::Offer(_) => unreachable!("it has pairs of its own"),
         }
-    }
-
-    fn offer(&mut self, report: &OfferReport) {
-        self.byte(3);
-        self.byte(report.act as u8);
-        self.u64(report.offer.sequence);
-        self.u32(report.offer.slot);
-        self.u32(report.version);
-        self.u32(report.seller.index());
-        self.u32(report.terms.index());
-        self.u32(report.goods.index());
-        self.i64(report.price);
-        self.u32(report.left);
     }
 
     pub(super) fn contract(&mut self, event: &ContractEvent) {
         self.byte(29);
         match event {
-            ContractEvent::Step(report) => self.step(report),
+            ContractEvent::Step(_) => unreachable!("it has pairs of its own"),
             ContractEvent::Refused(refused) => self.refused(refused),
         }
     }
@@ -63,50 +49,5 @@ impl Buffer {
         self.reject(Some(refused.reject));
         self.u64(refused.counters.account);
         self.u64(refused.counters.participant);
-    }
-
-    fn step(&mut self, report: &ContractReport) {
-        self.byte(1);
-        self.byte(report.step as u8);
-        self.byte(report.by.map_or(0, |role| role as u8));
-        self.byte(report.state as u8);
-        self.byte(report.disputed as u8);
-        self.u32(report.version);
-        self.u64(report.contract);
-        self.u64(report.offer);
-        for handle in [
-            report.slots.contract,
-            report.slots.offer,
-            report.venue.index(),
-            report.money.index(),
-            report.goods.index(),
-            report.warehouse.index(),
-            report.pieces,
-        ] {
-            self.u32(handle);
-        }
-        self.side(&report.buyer);
-        self.side(&report.seller);
-        for number in [
-            report.price,
-            report.amount,
-            report.tax,
-            report.money_held,
-            report.refunded,
-            report.tax_back,
-            report.paid_out,
-            report.fee,
-            report.goods_out,
-        ] {
-            self.i64(number);
-        }
-        self.byte(u8::from(report.deadline.is_some()));
-        self.i64(report.deadline.map_or(0, Time::nanoseconds));
-    }
-
-    fn side(&mut self, side: &ContractSide) {
-        self.u32(side.account.index());
-        self.u64(side.counters.account);
-        self.u64(side.counters.participant);
     }
 }

@@ -18,14 +18,34 @@ use crate::command::{Funding, PartyKind, SaleTerms};
 use crate::limits::Limits;
 use crate::slab::Slab;
 use crate::types::{Nanoseconds, OfferId, OwnerId, TermsId};
+use crate::venue::Regime;
 use buyers::Buyers;
 
-/// Terms of sale, and where their venue's fees go.
+/// Terms of sale, where their venue's fees go, and which regime each kind of party buys under: a
+/// venue's regimes never change, so that is asked once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Defined {
     /// As they were defined.
     pub terms: SaleTerms,
     pub(crate) fees: Place,
+    regimes: [Option<Regime>; 2],
+}
+
+impl Defined {
+    /// Lawful terms of a venue with these regimes.
+    fn new(terms: SaleTerms, fees: Place, regimes: &[Regime]) -> Self {
+        let of = |kind| law::regime_of(regimes, terms.model, kind).ok();
+        Self {
+            terms,
+            fees,
+            regimes: [PartyKind::Consumer, PartyKind::Enterprise].map(of),
+        }
+    }
+
+    /// The regime under which this kind of party buys, if one lets it.
+    pub(crate) const fn regime(&self, kind: PartyKind) -> Option<Regime> {
+        self.regimes[kind as usize]
+    }
 }
 
 /// All terms and offers of a shard, and which kind of party owners are.
@@ -90,9 +110,14 @@ impl Sales {
         self.terms.len() >= self.terms_max as usize
     }
 
-    pub(crate) fn add_terms(&mut self, terms: SaleTerms, fees: Place) -> TermsId {
+    pub(crate) fn add_terms(
+        &mut self,
+        terms: SaleTerms,
+        fees: Place,
+        regimes: &[Regime],
+    ) -> TermsId {
         assert!(!self.are_terms_full(), "the bound is checked before");
-        self.terms.push(Defined { terms, fees });
+        self.terms.push(Defined::new(terms, fees, regimes));
         TermsId::new(self.terms.len() as u32 - 1)
     }
 

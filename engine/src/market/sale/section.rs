@@ -124,7 +124,7 @@ impl Sales {
         if !lawful || self.find_terms(&terms).is_some() {
             return Err(broken());
         }
-        self.terms.push(Defined { terms, fees });
+        self.terms.push(Defined::new(terms, fees, &venue.regimes));
         Ok(())
     }
 
