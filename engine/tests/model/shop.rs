@@ -8,7 +8,7 @@ use sanjiang_engine::command::{
     CustodianKind, Demonstration, Direction, Instruct, OpenSession, Outcome, SalesCommand,
 };
 use sanjiang_engine::event::{
-    ContractEvent, ContractStep as Step, Disputed, Event, OfferAct, SaleEvent, State,
+    ContractEvent, ContractStep as Step, CustodyStatus, Disputed, Event, OfferAct, SaleEvent, State,
 };
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::reject::RejectReason as R;
@@ -21,6 +21,9 @@ use super::said::reject_of;
 use super::script::internal;
 use super::world::{self, name, title};
 use crate::reference::Reference;
+
+/// What comes too late for its contract.
+const LATE: &str = "a late payment goes back";
 
 /// The regimes of the first venue, one set a world.
 pub const REGIMES: [&[Regime]; 6] = [
@@ -222,10 +225,25 @@ impl Coverage {
             self.hit(Cell::Deal(from, report.step, report.state));
             known.push((report.contract, report.state, report.disputed));
         }
+        if let Body::Acknowledge(_) = &command.body {
+            self.count_payment(events);
+        }
         if let Body::Sales(sales) = &command.body
             && let Some(reason) = events.iter().find_map(reject_of)
         {
             self.hit(Cell::SaleRefused(command_of(sales), reason));
+        }
+    }
+
+    /// What became of money that a bank was asked for.
+    fn count_payment(&mut self, events: &[Event]) {
+        for event in events {
+            if let Event::Custody(report) = event {
+                let waits = report.status == CustodyStatus::Pending;
+                if waits && report.direction == Direction::Withdrawal {
+                    self.hit(Cell::Money(LATE));
+                }
+            }
         }
     }
 
@@ -239,6 +257,7 @@ impl Coverage {
                 OfferAct::ALL.map(Cell::Offer).to_vec(),
             ),
             ("commands about sales, refused", refused_sales()),
+            ("payments by banks", vec![Cell::Money(LATE)]),
         ])
     }
 }
