@@ -361,7 +361,7 @@ impl Engine {
             | Body::SetTier(_)
             | Body::Instruct(_)
             | Body::Acknowledge(_)
-            | Body::CloseCustodyDate(_) => self.check_clear(command),
+            | Body::CloseCustodyDate(_) => self.check_clear(command, time),
             Body::Standing(standing) => self.check_command_of_standing(standing),
             Body::Switch(switch) => self.check_switch(command.envelope.principal, switch),
             Body::Limits(limits) => self.check_command_of_risk(limits),

@@ -318,6 +318,11 @@ fn instruct(rng: &mut Rng, world: &Reference) -> Body {
         let all = world.available(account as usize, asset as usize);
         amount = rng.pick(&[all, all, all + 1, all / 2, all / 3, amount]);
     }
+    if withdrawal && rng.permille(300) {
+        if let Some(unbacked) = unbacked(world, account, asset) {
+            return unbacked;
+        }
+    }
     let mut amount = units(amount);
     if rng.permille(12) && !withdrawal {
         amount = Amount::new(Amount::MAX_UNITS).expect("the bound");
@@ -352,6 +357,31 @@ fn instruct(rng: &mut Rng, world: &Reference) -> Body {
         },
         amount,
     })
+}
+
+/// A withdrawal of all that an account has available, from a warehouse that holds as much, but not
+/// beside what its receipts stand for.
+fn unbacked(world: &Reference, account: u32, asset: u32) -> Option<Body> {
+    let (account, asset) = (account as usize, asset as usize);
+    if account >= world.accounts.len() || asset >= world.money.assets.len() {
+        return None;
+    }
+    let amount = world.available(account, asset);
+    let lacks = |at: &usize| {
+        let holds = -world.balance(Holder::Custodian(*at), asset);
+        let receipts = world.money.receipts.iter();
+        let own = receipts.filter(|one| one.live() && (one.warehouse, one.asset) == (*at, asset));
+        let stored: i128 = own.map(|one| one.amount).sum();
+        amount > 0 && amount <= holds && amount > holds - stored
+    };
+    let keeper = (0..world.money.custodians.len()).find(lacks)?;
+    Some(Body::Instruct(Instruct {
+        account: AccountId::new(account as u32),
+        asset: AssetId::new(asset as u32),
+        custodian: CustodianId::new(keeper as u32),
+        direction: Direction::Withdrawal,
+        amount: units(amount),
+    }))
 }
 
 fn acknowledge(
@@ -428,7 +458,10 @@ pub fn approve(rng: &mut Rng, command: &mut Command) {
     let receipts = matches!(command.body, Body::Receipts(_));
     correct::approve(rng, command);
     if !receipts
-        && !matches!(command.body, Body::Acknowledge(_) | Body::Settlement(_))
+        && !matches!(
+            command.body,
+            Body::Acknowledge(_) | Body::CloseCustodyDate(_) | Body::Settlement(_)
+        )
         && !lend::needs_approver(&command.body)
     {
         return;
