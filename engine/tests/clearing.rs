@@ -152,7 +152,10 @@ impl Desk {
                     principal: PrincipalId::LOCAL,
                     identity: Identity::Internal,
                     valid_until: None,
-                    authority: None,
+                    authority: Some(Box::new(Authority {
+                        reason: "said so".to_owned(),
+                        ..Authority::default()
+                    })),
                 },
                 body,
             },
@@ -190,6 +193,18 @@ impl Desk {
             participant: ParticipantId::new(0),
             tier: 3,
         }));
+    }
+
+    /// What the first two accounts have: money and goods, available.
+    fn has(&self) -> [[i64; 2]; 2] {
+        let ledger = self.engine.clearing().ledger();
+        [0, 1].map(|account| {
+            [0, 1].map(|asset| {
+                let mut all = ledger.of_account(AccountId::new(account));
+                let own = all.find(|one| one.asset() == AssetId::new(asset));
+                own.map_or(0, |one| one.available)
+            })
+        })
     }
 
     fn order(&mut self, account: u32, side: Side, lots: i64, how: OrderType) -> Vec<Event> {
@@ -374,4 +389,86 @@ fn a_custodian_hands_out_no_more_than_it_holds() {
     let refused = desk.send(from(2));
     assert_eq!(reject(&refused), Some(RejectReason::InsufficientFunds));
     desk.done(from(0));
+}
+
+/// A buyer and a seller of the most lots there may be, rich enough for all of them.
+fn at_the_bounds(rates: FeeRates) -> Desk {
+    let mut desk = Desk::new(terms(), 0);
+    for account in 0..2 {
+        desk.done(instruct(account, 0, Direction::Deposit, 1 << 53));
+    }
+    desk.done(instruct(1, 1, Direction::Deposit, Quantity::MAX_LOTS));
+    desk.fees(0, rates);
+    desk
+}
+
+#[test]
+fn at_the_bounds_of_value_and_rates_a_trade_is_exact_and_can_be_undone() {
+    let mut desk = at_the_bounds(FeeRates {
+        maker_ppm: 100_000,
+        taker_ppm: 100_000,
+        auction_ppm: 100_000,
+        per_lot: 1 << 10,
+        minimum: 1 << 40,
+        ..FeeRates::default()
+    });
+    let lots = Quantity::MAX_LOTS;
+    let worth = |ticks: i64| ticks * lots;
+    let before = desk.has();
+    assert_eq!(worth(4_096), 1 << 52);
+    desk.limit(1, Side::Sell, lots, 4_096);
+    let over = desk.limit(0, Side::Buy, lots, 4_097);
+    assert_eq!(reject(&over), Some(RejectReason::OrderValue));
+    let events = desk.limit(0, Side::Buy, lots, 4_096);
+    let trade = trades(&events)[0];
+    // 2^52 / 10, rounded up, and 2^10 for each of 2^40 lots.
+    let fee = 450_359_962_737_050 + (1 << 50);
+    assert_eq!(
+        (trade.value, trade.buy.fee, trade.sell.fee),
+        (1 << 52, fee, fee)
+    );
+    let after = desk.has();
+    assert_eq!(before[0][0] - after[0][0], (1 << 52) + fee);
+    assert_eq!(after[1][0] - before[1][0], (1 << 52) - fee);
+    assert_eq!(after[0][1] - before[0][1], lots);
+    let index = events
+        .iter()
+        .position(|event| matches!(event, Event::Trade(_)));
+    let bust = CorrectionCommand::Bust {
+        trade: TradeRef {
+            sequence: desk.engine.sequence(),
+            index: index.expect("a trade") as u32,
+        },
+    };
+    desk.done(Body::Correction(bust));
+    assert_eq!(desk.has(), before);
+}
+
+#[test]
+fn what_no_account_can_have_is_not_there_however_large() {
+    let mut desk = at_the_bounds(FeeRates {
+        per_lot: 1 << 20,
+        minimum: 1 << 40,
+        cap: Some(1 << 40),
+        ..FeeRates::default()
+    });
+    let lots = Quantity::MAX_LOTS;
+    for (account, side) in [(0, Side::Buy), (1, Side::Sell)] {
+        let events = desk.limit(account, side, lots, 1);
+        let reason = Some(RejectReason::InsufficientFunds);
+        assert_eq!(reject(&events), reason, "2^20 for each of 2^40 lots");
+    }
+    desk.fees(
+        0,
+        FeeRates {
+            maker_ppm: 1,
+            taker_ppm: 1,
+            minimum: 1 << 40,
+            cap: Some(1 << 40),
+            ..FeeRates::default()
+        },
+    );
+    desk.limit(1, Side::Sell, lots, 2);
+    let trade = trades(&desk.limit(0, Side::Buy, lots, 2))[0];
+    assert_eq!((trade.buy.fee, trade.sell.fee), (1 << 40, 1 << 40));
 }
