@@ -398,6 +398,11 @@ impl Ledger {
         self.touched = touched;
     }
 
+    #[cfg(test)]
+    pub(crate) fn spoil(&mut self, place: Place) {
+        self.positions[place.0 as usize].held += 1;
+    }
+
     /// Sets `amount` aside.
     #[inline]
     pub(crate) fn hold(&mut self, place: Place, amount: i64) {

@@ -116,3 +116,13 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+impl Engine {
+    /// Puts a fault in: an amount is held for nothing.
+    pub(crate) fn hold_for_nothing(&mut self) {
+        let holder = crate::clearing::Holder::Account(AccountId::new(0));
+        let place = self.clearing.ledger.open(holder, AssetId::new(0));
+        self.clearing.ledger.spoil(place);
+    }
+}
