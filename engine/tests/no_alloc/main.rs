@@ -43,7 +43,7 @@ const DAY_EVERY: u64 = 60_000;
 const MARGINED: InstrumentId = InstrumentId::new(3);
 /// At first only new orders come: the busiest hour, to which every list grows.
 const BUSY: u64 = 30_000;
-const WARM_UP: u64 = 1_000_000;
+const WARM_UP: u64 = 150_000;
 const MEASURED: u64 = 200_000;
 /// How many of the last orders cancels and replaces choose from.
 const KNOWN: usize = 4_096;
