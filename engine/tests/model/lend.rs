@@ -270,7 +270,11 @@ pub fn turn(rng: &mut Rng, world: &Reference) -> Option<Body> {
 
 /// Whether a command needs an approver where the asset is real.
 pub fn needs_approver(body: &Body) -> bool {
-    matches!(body, Body::Credit(CreditCommand::Half(one)) if one.half == Half::In)
+    match body {
+        Body::Credit(CreditCommand::Half(one)) => one.half == Half::In,
+        Body::Credit(CreditCommand::SetLine(_) | CreditCommand::SetScore(_)) => true,
+        _ => false,
+    }
 }
 
 /// The name of a command about credit.
