@@ -430,6 +430,20 @@ fn put_of_trade(out: &mut Vec<u8>, trade: TradeId, instrument: InstrumentId, ord
 }
 
 impl PostingRow {
+    /// Whose lots the amount counts; none where it counts minor units.
+    pub fn lots_of(&self) -> Option<InstrumentId> {
+        if let PostingCause::Trade {
+            part: TradePart::Goods,
+            instrument,
+            ..
+        } = self.cause
+        {
+            Some(instrument)
+        } else {
+            None
+        }
+    }
+
     /// Appends the row's bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.push(ROW_VERSION);
