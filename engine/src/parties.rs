@@ -2,8 +2,8 @@
 //!
 //! Invariant: a handle is an index given in order of creation; names are unique within their
 //! kind; an account's participant and owner exist. How many orders of them live is counted beside
-//! the counter of reports, which every order touches anyway. Not here: persons (the engine knows only
-//! pseudonyms), money, permissions.
+//! the counter of reports, which every order touches anyway. Not here: persons (the engine knows
+//! only pseudonyms), money, permissions.
 
 use std::collections::BTreeMap;
 

@@ -268,8 +268,8 @@ async fn a_folder_with_credit_reconciles_and_says_what_is_lent() {
     );
     let rows = std::fs::read_to_string(&csv).expect("a file");
     for row in [
-        "CNY,account,A,0.00,1100.00,0.00,-5000.00,0.00,-1.00,4002.50,-101.50,0.00,0.00,0.00",
-        "CNY,credit,A,0.00,0.00,0.00,0.00,0.00,0.00,-4002.50,101.50,0.00,-3901.00,0.00",
+        "CNY,account,A,0.00,1100.00,0.00,-5000.00,0.00,-1.00,4002.50,-101.50,0.00,0.00,0.00,0.00",
+        "CNY,credit,A,0.00,0.00,0.00,0.00,0.00,0.00,-4002.50,101.50,0.00,0.00,-3901.00,0.00",
     ] {
         assert!(rows.lines().any(|known| known == row), "{row} in {rows}");
     }

@@ -1,16 +1,16 @@
 //! Sweeps: orders that a switch or a lost session ends, a bounded part a command.
 //!
-//! A sweep first looks at all rows in use, some at a time and each once, and then ends what it found
-//! in id order, some at a time. That of an account whose orders are no more than a command may look
-//! at takes them from the account's chain and looks at nothing else. Rejected: a chain of each session's orders beside the account's, which would
-//! cost every order two writes in other rows for something that happens seldom; a sorted list,
-//! since all of two million orders would be sorted in one command, where a heap takes each in its
-//! turn.
+//! A sweep first looks at all rows in use, some at a time and each once, and then ends what it
+//! found in id order, some at a time. That of an account whose orders are no more than a command
+//! may look at takes them from the account's chain and looks at nothing else. Rejected: a chain of
+//! each session's orders beside the account's, which would cost every order two writes in other
+//! rows for something that happens seldom; a sorted list, since all of two million orders would be
+//! sorted in one command, where a heap takes each in its turn.
 //!
 //! Invariant: sweeps are done one after the other, so only the first one has begun. The list of
-//! orders is only a cache of what (sweep, cursor, passed) says; it is found again when a snapshot is
-//! read, never in a command.
-//! Not here: which rows belong to a sweep, and what ends an order (`engine::switch`).
+//! orders is only a cache of what (sweep, cursor, passed) says; it is found again when a snapshot
+//! is read, never in a command. Not here: which rows belong to a sweep, and what ends an order
+//! (`engine::switch`).
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, VecDeque};

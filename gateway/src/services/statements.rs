@@ -2,7 +2,8 @@
 //!
 //! Invariant: opening and amounts sum to closing, exactly, on every page; the closing of a page is
 //! the opening of the next, carried in its token. The opening of a late span is found by a seek
-//! (`projector::tallies`). Not here: rows (`projector::postings`), what the ledger has (`balances`).
+//! (`projector::tallies`). Not here: rows (`projector::postings`), what the ledger has
+//! (`balances`).
 
 use engine::clearing::Asset;
 use engine::types::{AccountId, AssetId, Sequence, Time};

@@ -1,7 +1,8 @@
-//! What tests of malformed fields share: a directory, a right instrument, and a table of changes that
-//! each make one field wrong.
+//! What tests of malformed fields share: a directory, a right instrument, and a table of changes
+//! that each make one field wrong.
 //!
-//! Invariant: a change is told as one violation, of its field, with advice. Not here: what is right.
+//! Invariant: a change is told as one violation, of its field, with advice. Not here: what is
+//! right.
 
 use engine::command::{CreateInstrument, InstrumentTerms};
 use engine::types::{Name, OwnerId, ParticipantId, PriceSign, Quantity, Title, VenueId};
