@@ -35,7 +35,7 @@ pub struct Limits {
     /// (capacity model: 1 M accounts with 5 assets each); a position is 32 bytes.
     pub positions_max: u32,
     /// Rows of margin forwards: of an account in an instrument it ever had an order in. Default
-    /// 2^20; a row is 128 bytes.
+    /// 2^18: 5,000 accounts in 50 instruments each; a row is 128 bytes.
     pub margin_rows_max: u32,
     /// How many of them one tick marks at most; the next tick goes on. Default 1,024, as expiries.
     pub margin_rows_per_tick: u32,
@@ -129,7 +129,7 @@ impl Default for Limits {
             assets_max: 1 << 16,
             custodians_max: 1 << 10,
             positions_max: 5 << 20,
-            margin_rows_max: 1 << 20,
+            margin_rows_max: 1 << 18,
             margin_rows_per_tick: 1_024,
             rates_max: 1 << 12,
             instructions_max: 1 << 16,

@@ -2,7 +2,7 @@
 //! things happen, forged snapshots, bounds.
 //!
 //! Invariant: after every command the engine's own audit holds. Not here: the rules as a whole
-//! (`model`, SEMANTICS section 16).
+//! (`model`, SEMANTICS section 19).
 
 #![allow(clippy::wildcard_enum_match_arm)] // each helper looks for one kind of event
 

@@ -1,6 +1,6 @@
 //! Commands about margin forwards: their terms, a settlement price by hand, a mark at once.
 //!
-//! Invariant: as in `command`. Not here: the rules (`clearing::margin`, SEMANTICS section 16).
+//! Invariant: as in `command`. Not here: the rules (`clearing::margin`, SEMANTICS section 19).
 
 use crate::types::{AssetId, InstrumentId, Nanoseconds, Price, Quantity};
 

@@ -5,7 +5,7 @@
 //! taking and releasing holds (`clearing`).
 
 use super::Engine;
-use crate::types::{AccountId, Amount, AssetId, InstrumentId, OrderId, Sequence};
+use crate::types::{AccountId, Amount, AssetId, InstrumentId, OrderId, ReceiptId, Sequence};
 
 /// What holds an amount.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -16,6 +16,12 @@ pub enum HeldFor {
     Withdrawal(Sequence),
     /// Collateral for what is lent of this currency.
     Collateral(AssetId),
+    /// A live warehouse receipt.
+    Receipt(ReceiptId),
+    /// What was bought or sold of this instrument and settles after so many day rolls of its venue.
+    Settlement(InstrumentId, u32),
+    /// The margin of a position in this instrument and of its open orders.
+    Margin(InstrumentId),
 }
 
 /// An amount that is set aside.
@@ -27,7 +33,7 @@ pub struct Held {
     pub asset: AssetId,
     /// How much; never nothing.
     pub amount: Amount,
-    /// The instrument, of an order.
+    /// The instrument, of an order, of what settles later and of margin.
     pub instrument: Option<InstrumentId>,
 }
 
@@ -52,16 +58,7 @@ impl Engine {
                 });
             }
         };
-        for slot in self.arena.of_account(account.index()) {
-            let instrument = InstrumentId::new(self.arena.row(slot).instrument);
-            let Some(cleared) = self.clearing.terms(instrument) else {
-                continue;
-            };
-            let by = HeldFor::Order(self.arena.id(slot));
-            let [money, goods] = self.clearing.holds(slot);
-            add(by, cleared.money, money, Some(instrument));
-            add(by, cleared.goods, goods, Some(instrument));
-        }
+        self.orders_hold(account, &mut add);
         for (id, one) in self.clearing.custody.pending() {
             if one.account == account {
                 let held = one.held().units();
@@ -71,8 +68,51 @@ impl Engine {
         for (money, goods, amount) in self.clearing.credit.pledges_of(account) {
             add(HeldFor::Collateral(money), goods, amount.units(), None);
         }
+        for ((_, id), receipt) in self.clearing.receipts.of_account_from(account, None) {
+            let by = HeldFor::Receipt(id);
+            add(by, receipt.asset, receipt.amount.units(), None);
+        }
+        self.later_holds(account, &mut add);
         all.sort_unstable();
         all.truncate(limit);
         all
+    }
+
+    fn orders_hold(
+        &self,
+        account: AccountId,
+        add: &mut impl FnMut(HeldFor, AssetId, i64, Option<InstrumentId>),
+    ) {
+        for slot in self.arena.of_account(account.index()) {
+            let instrument = InstrumentId::new(self.arena.row(slot).instrument);
+            let by = HeldFor::Order(self.arena.id(slot));
+            let [money, goods] = self.clearing.holds(slot);
+            if let Some(cleared) = self.clearing.terms(instrument) {
+                add(by, cleared.money, money, Some(instrument));
+                add(by, cleared.goods, goods, Some(instrument));
+            } else if let Some(contract) = self.clearing.margin.contract(instrument) {
+                add(by, contract.terms.money, money, Some(instrument));
+            }
+        }
+    }
+
+    fn later_holds(
+        &self,
+        account: AccountId,
+        add: &mut impl FnMut(HeldFor, AssetId, i64, Option<InstrumentId>),
+    ) {
+        for one in self.clearing.settlement.unsettled(account) {
+            let (instrument, cleared) = (one.instrument, self.clearing.terms(one.instrument));
+            let cleared = cleared.expect("what settles later is cleared");
+            let by = HeldFor::Settlement(instrument, one.rolls);
+            add(by, cleared.money, one.money, Some(instrument));
+            add(by, cleared.goods, one.goods, Some(instrument));
+        }
+        for (_, row) in self.clearing.margin.of_account_from(account, None) {
+            let contract = self.clearing.margin.contract(row.instrument);
+            let money = contract.expect("rows are of margin forwards").terms.money;
+            let by = HeldFor::Margin(row.instrument);
+            add(by, money, row.held, Some(row.instrument));
+        }
     }
 }

@@ -21,7 +21,7 @@ use crate::reference::{Fault, Reference};
 
 /// The slot the reference knows for an id whose slot is not the order's own.
 const WRONG_SLOT: u32 = 9;
-/// How many commands lie between two deep looks.
+/// How many commands lie between two deep looks; the engine audits itself after every one.
 const LOOK_EVERY: u64 = 400;
 /// More ticks than any one instant can ask for.
 const TICKS_MAX: u32 = 200;
@@ -182,9 +182,9 @@ impl Driver {
         self.coverage
             .after(before, &theirs.value, &expected, &self.reference);
         if self.sequence.value().is_multiple_of(LOOK_EVERY) {
-            self.look()?;
+            return self.look();
         }
-        Ok(())
+        self.subject.audit()
     }
 
     /// The engine's events with the reference's ids; checks slots on the way.
@@ -318,6 +318,7 @@ impl Driver {
             ));
         }
         for account in (0..self.reference.accounts.len() as u32).map(AccountId::new) {
+            self.subject.holds_sum(account)?;
             let counted = (
                 self.reference.counted(account),
                 self.subject.counted(account),

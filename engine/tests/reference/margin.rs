@@ -1,4 +1,4 @@
-//! Margin forwards (section 16): positions are sums of fills, open lots are sums over orders, the
+//! Margin forwards (section 19): positions are sums of fills, open lots are sums over orders, the
 //! price of a mark is looked for in all trades since the last one.
 //!
 //! Invariant: the net lots of an instrument sum to zero; `balanced` asserts it and what marks owe.

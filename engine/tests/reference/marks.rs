@@ -1,4 +1,4 @@
-//! Marks of margin forwards, calls and forced reductions (section 16).
+//! Marks of margin forwards, calls and forced reductions (section 19).
 //!
 //! Invariant: nobody is paid what was not collected. Not here: orders and trades (`margin`).
 

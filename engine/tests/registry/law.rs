@@ -57,7 +57,7 @@ fn says(regime: Regime) -> Says {
     }
 }
 
-/// Whether a venue under it may have margin forwards (section 16).
+/// Whether a venue under it may have margin forwards (section 19).
 pub fn margin(regime: Regime) -> bool {
     let allowed = ["LICENSED_FUTURES", "LICENSED_SECURITIES", "SANDBOX"];
     allowed.contains(&regime.as_str())

@@ -1,4 +1,4 @@
-//! Commands about margin forwards (section 16).
+//! Commands about margin forwards (section 19).
 
 use super::*;
 use crate::reference::ledger::{self, Holder};
