@@ -259,8 +259,8 @@ impl Risk {
     /// # Errors
     /// What does not hold.
     pub(crate) fn audit(&self, parties: &Parties, counted: &Recount) -> Result<(), &'static str> {
-        let nothing = || self.accounts.iter().all(|row| *row == AccountRow::EMPTY);
-        if !self.on && !(nothing() && self.sets.is_empty()) {
+        let counts = || self.accounts.iter().any(|row| *row != AccountRow::EMPTY);
+        if !self.on && (counts() || !self.sets.is_empty()) {
             return Err("something is counted before the first limit");
         }
         let open = parties.accounts().map(|(id, _)| parties.open_of(id));

@@ -270,10 +270,15 @@ pub fn turn(rng: &mut Rng, world: &Reference) -> Option<Body> {
 
 /// Whether a command needs an approver where the asset is real.
 pub fn needs_approver(body: &Body) -> bool {
-    match body {
-        Body::Credit(CreditCommand::Half(one)) => one.half == Half::In,
-        Body::Credit(CreditCommand::SetLine(_) | CreditCommand::SetScore(_)) => true,
-        _ => false,
+    let Body::Credit(command) = body else {
+        return false;
+    };
+    match command {
+        CreditCommand::Half(one) => one.half == Half::In,
+        CreditCommand::SetLine(_) | CreditCommand::SetScore(_) => true,
+        CreditCommand::SetHaircut(_)
+        | CreditCommand::MoveCollateral(_)
+        | CreditCommand::Transfer(_) => false,
     }
 }
 

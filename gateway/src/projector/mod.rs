@@ -18,6 +18,7 @@ mod margin;
 mod operations;
 mod orders;
 mod output;
+mod posting_codec;
 pub mod postings;
 pub mod receipts;
 mod row_codec;

@@ -74,9 +74,12 @@ impl Tally {
             lots_of: row.lots_of(),
         };
         let amount = i128::from(row.amount);
-        match self.sums.binary_search_by_key(&kind, |(kind, _)| *kind) {
-            Ok(at) => self.sums[at].1 += amount,
-            Err(at) => self.sums.insert(at, (kind, amount)),
+        let known = self.sums.iter_mut().find(|(known, _)| *known == kind);
+        if let Some((_, sum)) = known {
+            *sum += amount;
+        } else {
+            let at = self.sums.partition_point(|(known, _)| *known < kind);
+            self.sums.insert(at, (kind, amount));
         }
         self.place = row.place;
         self.postings += 1;
@@ -97,7 +100,7 @@ impl Tally {
     /// The number of the checkpoint that it is, if it is one.
     pub(super) fn number(&self) -> Option<u64> {
         let due = self.postings > 0 && self.postings.is_multiple_of(CHECKPOINT_EVERY);
-        due.then(|| self.postings / CHECKPOINT_EVERY)
+        due.then_some(self.postings / CHECKPOINT_EVERY)
     }
 
     /// Appends the row's bytes.
