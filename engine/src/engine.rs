@@ -21,6 +21,8 @@ mod settlement;
 mod standing;
 mod switch;
 mod views;
+#[cfg(test)]
+mod work_tests;
 
 pub use holds::{Held, HeldFor};
 pub use sections::{SectionId, SectionsError};

@@ -18,6 +18,8 @@
 
 mod pairs;
 mod switch;
+#[cfg(test)]
+mod tag_tests;
 
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{BeginEpoch, Party, RiskLimits, RiskScope, Scope, SetRiskLimits};

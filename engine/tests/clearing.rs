@@ -5,13 +5,17 @@
 
 #![allow(clippy::wildcard_enum_match_arm)] // each helper looks for one kind of event
 
+#[path = "support/founding.rs"]
+mod founding;
+
+use founding::{name, reject_reason as reject};
 use sanjiang_engine::command::*;
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{Cause, Event, Events, ExecType, OrderReport, Trade};
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::*;
-use sanjiang_engine::venue::{Model, Phase, Regime};
+use sanjiang_engine::venue::Phase;
 
 const RICH: i64 = 1_000_000;
 
@@ -19,10 +23,6 @@ const RICH: i64 = 1_000_000;
 /// accounts of a participant and an owner each; the first two are rich, the third has nothing.
 struct Desk {
     engine: Engine,
-}
-
-fn name(text: &str) -> Name {
-    Name::new(text).expect("short")
 }
 
 fn limits() -> Limits {
@@ -40,26 +40,9 @@ fn limits() -> Limits {
 fn terms() -> InstrumentTerms {
     InstrumentTerms {
         currency: name("PLAY"),
-        unit: name("t"),
-        tick_size: 1,
         price_decimals: 0,
-        lot_size: 1,
-        quantity_decimals: 0,
-        price_sign: PriceSign::Positive,
-        static_band_bp: None,
-        dynamic_band_ticks: None,
-        market_protection_ticks: 10,
-        max_quantity: Quantity::new(Quantity::MAX_LOTS).expect("the bound"),
-        max_notional: None,
+        ..founding::terms()
     }
-}
-
-fn reject(events: &[Event]) -> Option<RejectReason> {
-    events.iter().find_map(|event| match event {
-        Event::Report(report) => report.reject.map(|reject| reject.reason),
-        Event::Operation(answer) => answer.reject.map(|reject| reject.reason),
-        _ => None,
-    })
 }
 
 fn trades(events: &[Event]) -> Vec<Trade> {
@@ -84,30 +67,12 @@ impl Desk {
             engine: Engine::new(limits()),
         };
         for at in 0..3 {
-            let name = name(&format!("n{at}"));
-            desk.done(Body::CreateParticipant(CreateParticipant { name }));
-            desk.done(Body::CreateOwner(CreateOwner { name }));
-            desk.done(Body::CreateAccount(CreateAccount {
-                name,
-                participant: ParticipantId::new(at),
-                owner: OwnerId::new(at),
-            }));
+            for body in founding::party(at) {
+                desk.done(body);
+            }
         }
-        desk.done(Body::CreateVenue(Box::new(CreateVenue {
-            name: name("venue"),
-            title: Title::EMPTY,
-            regimes: vec![Regime::Sandbox],
-            models: vec![Model::Clob, Model::CallAuction],
-            demonstration: Demonstration::Demonstration,
-            licence: None,
-            calendar: None,
-        })));
-        desk.done(Body::CreateInstrument(Box::new(CreateInstrument {
-            name: name("instrument"),
-            title: Title::EMPTY,
-            venue: VenueId::new(0),
-            terms,
-        })));
+        desk.done(Body::CreateVenue(Box::new(founding::sandbox(None))));
+        desk.done(founding::instrument("instrument", terms));
         desk.assets(goods_decimals);
         desk.done(Body::SetClearing(SetClearing {
             instrument: InstrumentId::new(0),
@@ -129,37 +94,18 @@ impl Desk {
             decimals: goods_decimals,
         };
         for (text, class) in [("money", money), ("goods", goods)] {
-            self.done(Body::CreateAsset(CreateAsset {
-                name: name(text),
-                class,
-                demonstration: Demonstration::Demonstration,
-            }));
-            self.done(Body::CreateCustodian(CreateCustodian {
-                name: name(text),
-                kind: class.keeper(),
-                demonstration: Demonstration::Demonstration,
-            }));
+            for body in founding::kept_asset(text, class, Demonstration::Demonstration) {
+                self.done(body);
+            }
         }
     }
 
     fn send(&mut self, body: Body) -> Vec<Event> {
-        let sequence = self.engine.sequence().next();
-        let command = Sequenced {
-            sequence,
-            time: Time::ZERO,
-            value: Command {
-                envelope: Envelope {
-                    principal: PrincipalId::LOCAL,
-                    identity: Identity::Internal,
-                    valid_until: None,
-                    authority: Some(Box::new(Authority {
-                        reason: "said so".to_owned(),
-                        ..Authority::default()
-                    })),
-                },
-                body,
-            },
+        let authority = Authority {
+            reason: "said so".to_owned(),
+            ..Authority::default()
         };
+        let command = founding::next(&self.engine, Time::ZERO, Some(authority), body);
         let mut events = Events::default();
         self.engine.apply(&command, &mut events);
         assert_eq!(self.engine.audit(), Ok(()));
@@ -209,35 +155,18 @@ impl Desk {
 
     fn order(&mut self, account: u32, side: Side, lots: i64, how: OrderType) -> Vec<Event> {
         self.send(Body::NewOrder(NewOrder {
-            account: AccountId::new(account),
-            instrument: InstrumentId::new(0),
-            side,
-            quantity: Quantity::new(lots).expect("in bounds"),
             order_type: how,
-            time_in_force: TimeInForce::Day,
-            min_quantity: None,
-            self_trade_prevention: SelfTradePrevention::None,
+            ..founding::limit(account, side, 1, lots)
         }))
     }
 
     fn limit(&mut self, account: u32, side: Side, lots: i64, ticks: i64) -> Vec<Event> {
-        let terms = LimitTerms {
-            price: Price::new(ticks).expect("in bounds"),
-            display_quantity: None,
-            posting: Posting::MayTake,
-        };
-        self.order(account, side, lots, OrderType::Limit(terms))
+        self.send(Body::NewOrder(founding::limit(account, side, ticks, lots)))
     }
 }
 
 fn instruct(account: u32, asset: u32, direction: Direction, units: i64) -> Body {
-    Body::Instruct(Instruct {
-        account: AccountId::new(account),
-        asset: AssetId::new(asset),
-        custodian: CustodianId::new(asset),
-        direction,
-        amount: Amount::new(units).expect("in bounds"),
-    })
+    founding::instruct(account, AssetId::new(asset), direction, units)
 }
 
 const MARKET: OrderType = OrderType::Market { protection: None };

@@ -6,6 +6,8 @@
 
 #![allow(clippy::wildcard_enum_match_arm)] // each helper looks for one kind of event
 
+#[path = "support/founding.rs"]
+mod founding;
 mod settlement {
     pub mod desk;
 }

@@ -11,6 +11,25 @@ use crate::types::{OrderId, Price, Quantity, Time};
 
 pub(crate) use super::row::{Cold, Flags, Force, Kind, NIL, Place, Row};
 
+/// How many rows this thread has looked at: the work that tests of bounds count.
+#[cfg(test)]
+pub(crate) mod looked {
+    use std::cell::Cell;
+
+    thread_local! {
+        static ROWS: Cell<u64> = const { Cell::new(0) };
+    }
+
+    pub(crate) fn add() {
+        ROWS.set(ROWS.get() + 1);
+    }
+
+    /// How many since the last call.
+    pub(crate) fn take() -> u64 {
+        ROWS.replace(0)
+    }
+}
+
 /// All rows of the engine.
 #[derive(Debug)]
 pub(crate) struct Arena {
@@ -102,6 +121,8 @@ impl Arena {
     /// The row in `slot`.
     #[inline]
     pub(crate) fn row(&self, slot: u32) -> &Row {
+        #[cfg(test)]
+        looked::add();
         &self.rows[slot as usize]
     }
 

@@ -36,11 +36,11 @@ impl Engine {
     ) -> Result<(), Reject> {
         let clearing = &self.clearing;
         match command {
-            CreditCommand::SetLine(set) => clearing.check_line(set),
+            CreditCommand::SetLine(set) => clearing.check_line(set, approved(envelope)),
             CreditCommand::SetScore(set) => {
                 self.known(set.account)?;
                 self.check_mover(set.account, Direction::Deposit)?;
-                clearing.check_score(set)
+                clearing.check_score(set, approved(envelope))
             }
             CreditCommand::SetHaircut(set) => clearing.check_haircut(set),
             CreditCommand::MoveCollateral(one) => {

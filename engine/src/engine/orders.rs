@@ -72,7 +72,7 @@ impl Engine {
         }
         entry.check_room(market, &self.arena, setting, price)?;
         if let Some(gate) = &gate {
-            gate.check_open()?;
+            gate.check_open(&self.parties)?;
             if order.side == Side::Buy {
                 let cleared = setting.cleared();
                 self.check_position(gate, order.account, cleared, order.quantity)?;

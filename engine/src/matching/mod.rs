@@ -152,9 +152,10 @@ impl Desk<'_> {
         if self.arena.row(slot).flags.force() == Force::GoodTillDate {
             self.timers.forget_one();
         }
-        if self.risk.is_on() {
-            self.count_end(slot);
-        }
+        let row = self.arena.row(slot);
+        let (account, leaves) = (AccountId::new(row.account), row.leaves.lots());
+        self.parties.ended(account);
+        self.buys_more(slot, -leaves);
         self.clearing.end(slot);
         self.arena.free(slot);
     }
@@ -162,40 +163,27 @@ impl Desk<'_> {
     /// A new order has its row and its hold.
     #[inline]
     pub(crate) fn opened(&mut self, slot: u32) {
-        if self.risk.is_on() {
-            let row = self.arena.row(slot);
-            let (account, leaves) = (AccountId::new(row.account), row.leaves.lots());
-            let (participant, _) = self.parties.link(account).expect("an order has an account");
-            self.risk.opened(account, participant);
-            self.buys_more(slot, leaves);
-        }
-    }
-
-    fn count_end(&mut self, slot: u32) {
         let row = self.arena.row(slot);
         let (account, leaves) = (AccountId::new(row.account), row.leaves.lots());
-        let (participant, _) = self.parties.link(account).expect("an order has an account");
-        self.risk.ended(account, participant);
-        self.buys_more(slot, -leaves);
+        self.parties.opened(account);
+        self.buys_more(slot, leaves);
     }
 
     /// Self-trade prevention took `by` off a live order.
     #[inline]
     pub(crate) fn shrunk(&mut self, slot: u32, by: Quantity) {
-        if self.risk.is_on() {
-            self.buys_more(slot, -by.lots());
-        }
+        self.buys_more(slot, -by.lots());
     }
 
-    fn count_trade(&mut self, quantity: Quantity, [buy, sell]: [u32; 2]) {
+    fn count_trade(&mut self, [buy, sell]: [u32; 2]) {
         for slot in [buy, sell] {
             let account = AccountId::new(self.arena.row(slot).account);
             self.risk.traded(account, self.day);
         }
-        self.buys_more(buy, -quantity.lots());
     }
 
     /// An order, if it is a buy that is cleared, brings so many lots more.
+    #[inline]
     fn buys_more(&mut self, slot: u32, lots: i64) {
         let side = self.arena.row(slot).flags.side();
         if let (Side::Buy, Some(cleared)) = (side, &self.cleared)
@@ -229,8 +217,9 @@ impl Desk<'_> {
         [buy, sell]: [u32; 2],
     ) {
         if self.risk.is_on() {
-            self.count_trade(quantity, [buy, sell]);
+            self.count_trade([buy, sell]);
         }
+        self.buys_more(buy, -quantity.lots());
         let instrument = InstrumentId::new(self.arena.row(buy).instrument);
         let settled = self.settle((price, quantity), aggressor, [buy, sell]);
         let side = |index: usize| (settled.fees[index], settled.held[index]);

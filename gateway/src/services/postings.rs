@@ -139,13 +139,7 @@ impl Source for Follower {
         let news = !page.postings.is_empty() || speak == Speak::Always;
         let message = news.then(|| self.message(&page));
         self.sent = page.postings.last().map(|row| row.place).or(self.sent);
-        let then = if page.next.is_some() {
-            Then::Read
-        } else if self.seen.ending == Ending::Running {
-            Then::Wait
-        } else {
-            Then::End
-        };
+        let then = Then::after(page.next.as_ref(), self.seen.ending);
         Ok(Piece { message, then })
     }
 

@@ -249,26 +249,16 @@ fn transfer_text(transfer: TransferId) -> String {
 
 /// The amount of a posting in minor units: goods of a trade are kept in lots.
 pub fn posted_units(tables: &Tables, row: &PostingRow) -> i128 {
-    let amount = i128::from(row.amount);
-    match row.cause {
-        PostingCause::Trade {
-            part: TradePart::Goods,
-            instrument,
-            ..
-        } => {
-            let cleared = tables.cleared.get(&instrument);
-            amount * cleared.map_or(0, |cleared| i128::from(cleared.lot_units))
-        }
-        PostingCause::Trade { .. }
-        | PostingCause::Custody { .. }
-        | PostingCause::Credit
-        | PostingCause::Half { .. }
-        | PostingCause::Transfer { .. }
-        | PostingCause::Receipt { .. }
-        | PostingCause::Correction { .. }
-        | PostingCause::Repaid
-        | PostingCause::Variation(_) => amount,
-    }
+    units_of(tables, row.lots_of(), row.amount.into())
+}
+
+/// An amount in minor units, where it counts the lots of an instrument.
+pub fn units_of(tables: &Tables, lots_of: Option<InstrumentId>, amount: i128) -> i128 {
+    let Some(instrument) = lots_of else {
+        return amount;
+    };
+    let cleared = tables.cleared.get(&instrument);
+    amount * cleared.map_or(0, |cleared| i128::from(cleared.lot_units))
 }
 
 /// What an order is charged, in this money.
