@@ -102,7 +102,7 @@ reasons! {
     ModelNotAvailable = 43, "MODEL_NOT_AVAILABLE";
     /// The venue admits qualified investors only.
     NotQualified = 44, "NOT_QUALIFIED";
-    /// Too few trading days since the owner's trade of the other side, or it has a live order there.
+    /// Too few trading days since the owner's trade of the other side, or a live order there.
     TPlusN = 45, "T_PLUS_N";
     /// The goods have as many holders as they may, places that live buys hold included.
     MaxHolders = 46, "MAX_HOLDERS";
@@ -134,7 +134,7 @@ reasons! {
     /// Outside the dynamic band around the last trade.
     DynamicBand = 71, "DYNAMIC_BAND";
     // -- throttle ----------------------------------------------------------------------------
-    /// The account or its participant has no token left for a message (FIX 380 = 8 where sessions speak FIX).
+    /// The account or its participant has no token left for a message.
     Throttled = 75, "THROTTLED";
     // -- order-to-trade ratio ----------------------------------------------------------------
     /// The account would have sent more orders and replaces today than its trades allow.

@@ -254,7 +254,7 @@ fn the_in_half_of_a_real_asset_needs_somebody_else() {
 }
 
 #[test]
-fn lines_and_scores_of_real_money_need_somebody_else() {
+fn lines_scores_and_haircuts_of_real_money_need_somebody_else() {
     let refused = Some(RejectReason::ApproverRequired);
     let line = |band| {
         CreditCommand::SetLine(SetCreditLine {
@@ -281,9 +281,11 @@ fn lines_and_scores_of_real_money_need_somebody_else() {
         assert_eq!(shard.engine.clearing().credit_of(account(0)).count(), 1);
     }
     // It comes before the other faults of the command, and after what is unknown.
-    let mut shard = Shard::new(Limits::default(), 0, Demonstration::Real);
+    let mut shard = Shard::new(Limits::default(), 1, Demonstration::Real);
     shard.approver = None;
     assert_eq!(shard.credit(line(8)), refused);
+    assert_eq!(shard.haircut(0, SetHaircut::PRICE_MAX + 1), refused);
+    assert_eq!(shard.haircut(1, 1), Some(RejectReason::UnknownAsset));
     let score = |asset| SetScore {
         account: account(0),
         asset,

@@ -327,10 +327,13 @@ impl Clearing {
     /// Checks what goods are to count for and changes nothing.
     ///
     /// # Errors
-    /// UNKNOWN_ASSET, INVALID_FIELD, TOO_MANY.
-    pub(crate) fn check_haircut(&self, set: &SetHaircut) -> Result<(), Reject> {
+    /// UNKNOWN_ASSET, APPROVER_REQUIRED, INVALID_FIELD, TOO_MANY.
+    pub(crate) fn check_haircut(&self, set: &SetHaircut, approved: Approved) -> Result<(), Reject> {
         let asset = |id| self.assets.asset(id).ok_or(RejectReason::UnknownAsset);
         let (goods, money) = (asset(set.goods)?, asset(set.money)?);
+        if money.demonstration == Demonstration::Real && approved == Approved::No {
+            return Err(RejectReason::ApproverRequired.into());
+        }
         let classes = matches!(goods.class, AssetClass::Goods { .. })
             && matches!(money.class, AssetClass::Currency { .. });
         let within = set.price.units() <= SetHaircut::PRICE_MAX

@@ -200,7 +200,7 @@ impl Clearing {
                 price: haircut.price,
                 basis_points: haircut.basis_points,
             };
-            let checked = self.check_haircut(&set);
+            let checked = self.check_haircut(&set, Approved::Yes);
             checked.map_err(|_| BytesError::range("a haircut"))?;
             self.set_haircut(&set);
         }

@@ -42,7 +42,7 @@ impl Engine {
                 self.check_mover(set.account, Direction::Deposit)?;
                 clearing.check_score(set, approved(envelope))
             }
-            CreditCommand::SetHaircut(set) => clearing.check_haircut(set),
+            CreditCommand::SetHaircut(set) => clearing.check_haircut(set, approved(envelope)),
             CreditCommand::MoveCollateral(one) => {
                 self.known(one.account)?;
                 clearing.check_collateral(one)

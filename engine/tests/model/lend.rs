@@ -275,10 +275,10 @@ pub fn needs_approver(body: &Body) -> bool {
     };
     match command {
         CreditCommand::Half(one) => one.half == Half::In,
-        CreditCommand::SetLine(_) | CreditCommand::SetScore(_) => true,
-        CreditCommand::SetHaircut(_)
-        | CreditCommand::MoveCollateral(_)
-        | CreditCommand::Transfer(_) => false,
+        CreditCommand::SetLine(_) | CreditCommand::SetScore(_) | CreditCommand::SetHaircut(_) => {
+            true
+        }
+        CreditCommand::MoveCollateral(_) | CreditCommand::Transfer(_) => false,
     }
 }
 

@@ -21,7 +21,7 @@ impl Reference {
         match command {
             CreditCommand::SetLine(set) => self.set_line(envelope, set),
             CreditCommand::SetScore(set) => self.set_score(envelope, set),
-            CreditCommand::SetHaircut(set) => self.set_haircut(set),
+            CreditCommand::SetHaircut(set) => self.set_haircut(envelope, set),
             CreditCommand::MoveCollateral(one) => self.move_collateral(one),
             CreditCommand::Half(one) => self.half(envelope, one),
             CreditCommand::Transfer(one) => self.transfer_between(one),
@@ -88,8 +88,9 @@ impl Reference {
         Ok(None)
     }
 
-    fn set_haircut(&mut self, set: &SetHaircut) -> Answer {
+    fn set_haircut(&mut self, envelope: &Envelope, set: &SetHaircut) -> Answer {
         let classes = (self.class(set.goods)?, self.class(set.money)?);
+        self.two_sign(envelope, set.money)?;
         let (goods, money) = (set.goods.place(), set.money.place());
         let right = matches!(
             classes,
