@@ -131,7 +131,7 @@ impl Engine {
             }
         }
         if self.clearing.has_debts() {
-            self.clearing.repay_debts(events);
+            self.clearing.repay_debts(&self.parties, events);
         }
         self.timers.tidy(&self.arena);
         self.clearing.repay(events);

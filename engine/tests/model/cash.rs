@@ -46,6 +46,7 @@ pub fn limits(rng: &mut Rng, limits: Limits) -> Limits {
         margin_rows_per_tick: rng.pick(&[1, 3, 1_024]),
         unsettled_max: rng.pick(&[2, 6, 40, 40]),
         investors_max: rng.pick(&[2, 5, 40, 40, 40]),
+        nominees_max: rng.pick(&[1, 2, 6]),
         ..correct::limits(rng, limits)
     }
 }
@@ -408,7 +409,7 @@ pub fn turn(
         (250, 3),
         (250, 4),
         (450, 5),
-        (120, 6),
+        (170, 6),
         (150, 7),
     ]) {
         0 => Some(instruct(rng, world)),

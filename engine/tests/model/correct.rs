@@ -32,8 +32,13 @@ fn named(trade: TradeRef, places: &dyn Fn(u64) -> usize) -> TradeRef {
 pub fn turn(rng: &mut Rng, world: &Reference, places: &dyn Fn(u64) -> usize) -> Option<Body> {
     let kept = &world.trades.kept;
     let newest = kept.last()?;
-    let one = match rng.weighted(&[(300, 0), (500, 1), (150, 2)]) {
+    let one = match rng.weighted(&[(300, 0), (500, 1), (150, 2), (250, 3)]) {
         0 => newest,
+        3 => {
+            let mut young = kept.iter().rev().filter(|kept| !kept.busted);
+            let waits = |kept: &&_| world.waits_still(kept);
+            young.find(waits).unwrap_or(newest)
+        }
         1 => {
             let lacks = |at: &usize| {
                 let kept = &kept[*at];

@@ -1,9 +1,12 @@
-//! Settlement in a world: days, intervals and holders that are set, mostly where they can be.
+//! Settlement in a world: days, intervals, holders and nominees that are set, mostly where they can
+//! be.
 //!
 //! Invariant: as in `cash`. Not here: what it does to orders (`reference`).
 
-use sanjiang_engine::command::{Body, HolderCount, SetSettlement, SettlementCommand};
-use sanjiang_engine::types::{InstrumentId, Name};
+use sanjiang_engine::command::{
+    Body, HolderCount, SetNominee, SetSettlement, SettlementCommand,
+};
+use sanjiang_engine::types::{InstrumentId, Name, OwnerId};
 
 use super::rng::Rng;
 use super::world::name;
@@ -42,8 +45,37 @@ pub fn opening(rng: &mut Rng, instruments: u32, list: &mut Vec<Body>) {
     }
 }
 
-/// A settlement is set, mostly for an instrument without live orders.
+/// Who stands behind an owner: a few others, now and then so that it cannot be.
+fn nominee(rng: &mut Rng, world: &Reference) -> Body {
+    let owners = world.owners.len().max(1);
+    let known = &world.settling.nominees;
+    let mut nominee = OwnerId::new(rng.below(owners) as u32);
+    if !known.is_empty() && rng.permille(600) {
+        nominee = known[rng.below(known.len())].0;
+    }
+    let plain = |owner: &OwnerId| *owner != nominee && known.iter().all(|one| one.0 != *owner);
+    let all = (0..owners as u32).map(OwnerId::new).filter(plain);
+    let mut list: Vec<OwnerId> = all.filter(|_| rng.permille(400)).collect();
+    match rng.below(24) {
+        0 => list.push(nominee),
+        1 => list.push(OwnerId::new(50)),
+        2 => list.push(OwnerId::new(rng.below(owners) as u32)),
+        3 => nominee = OwnerId::new(60),
+        4..=8 => list.clear(),
+        _ => {}
+    }
+    let set = SetNominee {
+        nominee,
+        owners: list,
+    };
+    Body::Settlement(Box::new(SettlementCommand::SetNominee(set)))
+}
+
+/// A settlement or a nominee is set, mostly for an instrument without live orders.
 pub fn turn(rng: &mut Rng, world: &Reference) -> Body {
+    if rng.permille(400) {
+        return nominee(rng, world);
+    }
     let free = |i: &usize| !world.orders.iter().any(|order| order.instrument == *i);
     let free: Vec<usize> = (0..world.instruments.len()).filter(free).collect();
     let instrument = if free.is_empty() || rng.permille(200) {

@@ -27,6 +27,7 @@ use sanjiang_engine::types::*;
 use sanjiang_engine::venue::*;
 
 pub use ledger::Holder;
+pub use margin::Called;
 use registry::{Account, Calendar, Instrument, Request, Session, Trades, Venue};
 pub use registry::{Limited, Money, Pledge, Settling, Stands, Sweep, code_is_right};
 

@@ -15,6 +15,7 @@ mod receipts;
 mod requests;
 mod risk;
 mod rules;
+mod nominees;
 mod settlement;
 mod standing;
 mod switch;
