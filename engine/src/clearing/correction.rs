@@ -1,11 +1,11 @@
 //! Busts and corrections: what goes back, what is owed where it is not there, and its repayment.
 //!
 //! What a party has to give back is taken from what waits for the day of that trade, then from what
-//! is available; the rest goes to its receivable, a position below zero of its own, so that whoever is to get it gets it at once and
-//! no account falls below zero. After every command what became available to an account that owes
-//! it is taken first. Rejected: an operator's command to collect, since an account could trade the
-//! money away in the meantime; a flag looked at wherever an amount becomes available, since every
-//! rule to come would have to think of it.
+//! is available; the rest goes to its receivable, a position below zero of its own, so that whoever
+//! is to get it gets it at once and no account falls below zero. After every command what became
+//! available to an account that owes it is taken first. Rejected: an operator's command to collect,
+//! since an account could trade the money away in the meantime; a flag looked at wherever an amount
+//! becomes available, since every rule to come would have to think of it.
 //!
 //! Invariant: between commands an account that owes an asset has none of it available. Not here:
 //! orders and counters (`engine::correction`).
@@ -295,9 +295,7 @@ impl Clearing {
         let amount = waits.min(amount);
         if amount > 0 {
             let taken = (leg, amount);
-            let at = self
-                .settlement
-                .take_waiting(&planned.kept, account, taken);
+            let at = self.settlement.take_waiting(&planned.kept, account, taken);
             self.ledger.release(at, amount);
         }
     }

@@ -284,8 +284,9 @@ pub(super) fn settlement_body() -> impl Strategy<Value = Body> {
     });
     let owner = || any::<u32>().prop_map(OwnerId::new);
     let list = (owner(), vec(owner(), 0..5));
-    let nominee = list
-        .prop_map(|(nominee, owners)| SettlementCommand::SetNominee(SetNominee { nominee, owners }));
+    let nominee = list.prop_map(|(nominee, owners)| {
+        SettlementCommand::SetNominee(SetNominee { nominee, owners })
+    });
     prop_oneof![3 => set, 1 => nominee].prop_map(|command| Body::Settlement(Box::new(command)))
 }
 

@@ -26,7 +26,9 @@ pub fn body(words: &[&str]) -> Option<Body> {
                 nominee: owner(&words[1]),
                 owners: words[2..].iter().map(owner).collect(),
             };
-            Some(Body::Settlement(Box::new(SettlementCommand::SetNominee(set))))
+            Some(Body::Settlement(Box::new(SettlementCommand::SetNominee(
+                set,
+            ))))
         }
         "calendar" => Some(Body::SetCalendar(Box::new(SetCalendar {
             name: name("calendar"),

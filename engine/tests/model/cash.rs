@@ -100,11 +100,17 @@ pub fn opening(rng: &mut Rng, all: &[InstrumentTerms], poor: impl Fn(u32) -> boo
         custodian("B1", bank, REAL),
         custodian("W1", warehouse, REAL),
     ];
+    // Holders are counted only of goods that one instrument delivers.
+    let alone = rng.permille(300);
     for instrument in 0..all.len() as u32 {
         let terms = &all[instrument as usize];
-        if terms.price_sign == PriceSign::Positive && rng.permille(350) {
+        if alone && instrument == 0 {
+            list.push(Body::SetClearing(clearing(instrument)));
+        } else if terms.price_sign == PriceSign::Positive && rng.permille(350) {
             let (money, _) = CLEARS[instrument as usize];
             list.push(margin::opening(rng, instrument, money, terms));
+        } else if alone && instrument < 3 {
+            // Its goods are counted for the first one.
         } else if rng.permille(if instrument < 3 { 700 } else { 900 }) {
             list.push(Body::SetClearing(clearing(instrument)));
         }
@@ -113,7 +119,7 @@ pub fn opening(rng: &mut Rng, all: &[InstrumentTerms], poor: impl Fn(u32) -> boo
         list.push(fees(rng));
     }
     list.extend(lend::opening(rng, all));
-    settle::opening(rng, all.len() as u32, &mut list);
+    settle::opening(rng, all.len() as u32, alone, &mut list);
     for account in (0..8).filter(|account| !poor(*account)) {
         for which in 0..3 {
             list.push(first(rng, all, account, which));

@@ -32,12 +32,17 @@ fn named(trade: TradeRef, places: &dyn Fn(u64) -> usize) -> TradeRef {
 pub fn turn(rng: &mut Rng, world: &Reference, places: &dyn Fn(u64) -> usize) -> Option<Body> {
     let kept = &world.trades.kept;
     let newest = kept.last()?;
-    let one = match rng.weighted(&[(300, 0), (500, 1), (150, 2), (250, 3)]) {
+    let one = match rng.weighted(&[(300, 0), (500, 1), (150, 2), (250, 3), (150, 4)]) {
         0 => newest,
         3 => {
             let mut young = kept.iter().rev().filter(|kept| !kept.busted);
             let waits = |kept: &&_| world.waits_still(kept);
             young.find(waits).unwrap_or(newest)
+        }
+        4 => {
+            let mut young = kept.iter().rev().filter(|kept| !kept.busted);
+            let moves = |kept: &&_| world.moves_a_holding(kept) != [false; 2];
+            young.find(moves).unwrap_or(newest)
         }
         1 => {
             let lacks = |at: &usize| {
@@ -63,10 +68,23 @@ pub fn turn(rng: &mut Rng, world: &Reference, places: &dyn Fn(u64) -> usize) -> 
     if rng.permille(30) {
         trade.index += rng.pick(&[1, 1_000]);
     }
-    if rng.permille(450) {
+    let [ends, begins] = world.moves_a_holding(one);
+    if rng.permille(match (ends, begins) {
+        (true, _) => 900,
+        (false, true) => 200,
+        (false, false) => 450,
+    }) {
         return Some(Body::Correction(CorrectionCommand::Bust { trade }));
     }
-    let away = rng.weighted(&[(200, 0), (300, 1), (300, -1), (90, 7), (90, -4), (20, -200)]);
+    let away = rng.weighted(&[
+        (200, 0),
+        (300, 1),
+        (300, -1),
+        (90, 7),
+        (90, -4),
+        (60, 60),
+        (20, -200),
+    ]);
     let price = ticks(one.price).moved(away);
     let whole = one.quantity;
     let least = [

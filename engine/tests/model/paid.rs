@@ -76,11 +76,10 @@ const CORRECTED: [&str; 11] = [
 ];
 
 /// What the reference says of holders.
-const HOLDERS: [&str; 11] = [
+const HOLDERS: [&str; 10] = [
     "a bust ends a holding",
     "a bust begins a holding",
     "a bust passes a holding back",
-    "a bust brings back who never held",
     "a bust lets the other side trade",
     "a half brings a holder",
     "a receipt brings a holder",

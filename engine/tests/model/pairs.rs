@@ -174,9 +174,7 @@ impl Seen<'_> {
         let margin = world.instruments.iter();
         let margin = margin.filter_map(|known| known.margin.as_ref());
         let called = margin.flat_map(|contract| &contract.rows);
-        let called = called
-            .clone()
-            .any(|row| !matches!(row.called, Called::No));
+        let called = called.clone().any(|row| !matches!(row.called, Called::No));
         let met = [
             !world.engaged.is_empty(),
             any(&|account| self.is_suspended(account)),

@@ -3,9 +3,7 @@
 //!
 //! Invariant: as in `cash`. Not here: what it does to orders (`reference`).
 
-use sanjiang_engine::command::{
-    Body, HolderCount, SetNominee, SetSettlement, SettlementCommand,
-};
+use sanjiang_engine::command::{Body, HolderCount, SetNominee, SetSettlement, SettlementCommand};
 use sanjiang_engine::types::{InstrumentId, Name, OwnerId};
 
 use super::rng::Rng;
@@ -21,7 +19,7 @@ fn set(rng: &mut Rng, instrument: u32) -> SetSettlement {
     };
     SetSettlement {
         instrument: InstrumentId::new(instrument),
-        days: rng.pick(&[0, 0, 1, 1, 1, 2, 3]),
+        days: rng.pick(&[0, 1, 1, 1, 1, 2, 3]),
         reverse_trade_days: rng.pick(&[0, 0, 0, 1, 1, 2, 5]),
         max_holders,
         holder_count,
@@ -37,9 +35,16 @@ fn body(set: SetSettlement) -> Body {
 }
 
 /// What is set before anything is brought in.
-pub fn opening(rng: &mut Rng, instruments: u32, list: &mut Vec<Body>) {
+pub fn opening(rng: &mut Rng, instruments: u32, alone: bool, list: &mut Vec<Body>) {
     for instrument in 0..instruments {
-        if rng.permille(350) {
+        if alone && instrument == 0 {
+            let mut set = set(rng, instrument);
+            set.max_holders = Some(rng.pick(&[2, 3, 3, 4]));
+            if rng.permille(700) {
+                (set.holder_count, set.reference) = (HolderCount::Current, name("R-1"));
+            }
+            list.push(body(set));
+        } else if rng.permille(450) {
             list.push(body(set(rng, instrument)));
         }
     }

@@ -166,7 +166,10 @@ impl Reference {
     pub(super) fn set_nominee(&mut self, ask: &SetNominee) -> Result<Option<u32>, Reject> {
         let list = &ask.owners;
         let unknown = |owner: &OwnerId| owner.place() >= self.owners.len();
-        fails(unknown(&ask.nominee) || list.iter().any(unknown), R::UnknownOwner)?;
+        fails(
+            unknown(&ask.nominee) || list.iter().any(unknown),
+            R::UnknownOwner,
+        )?;
         let distinct: Owners = list.iter().copied().collect();
         let others = &self.settling.nominees;
         let listed = others.iter().any(|known| known.1.contains(&ask.nominee));
@@ -185,7 +188,9 @@ impl Reference {
         };
         let remembered: Vec<_> = counted.iter().map(|i| known(self, i)).collect();
         let investors = self.investors();
-        self.settling.nominees.retain(|known| known.0 != ask.nominee);
+        self.settling
+            .nominees
+            .retain(|known| known.0 != ask.nominee);
         if !list.is_empty() {
             let new = (ask.nominee, list.clone());
             self.settling.nominees.push(new);
@@ -203,7 +208,9 @@ impl Reference {
         let new = counted.iter().zip(&remembered).map(|(i, before)| {
             let placed = self.placed(*i, ask.nominee);
             let behind = self.stands_for(ask.nominee).into_iter();
-            behind.filter(|owner| placed && !before[owner.place()]).count()
+            behind
+                .filter(|owner| placed && !before[owner.place()])
+                .count()
         });
         let full = investors + new.sum::<usize>() > self.limits.investors_max as usize;
         wrong = wrong.and_then(|()| Ok(fails(full, R::InvestorsFull)?));
@@ -224,8 +231,7 @@ impl Reference {
     fn ruled(&self, kept: &correction::Kept) -> bool {
         let mut set = self.settling.set_at.iter().rev();
         let since = set.find(|set| set.0 == kept.instrument);
-        self.rules(kept.instrument).is_some()
-            && since.is_none_or(|set| set.1 < kept.trade.sequence)
+        self.rules(kept.instrument).is_some() && since.is_none_or(|set| set.1 < kept.trade.sequence)
     }
 
     fn is_due(&self, kept: &correction::Kept, account: usize, one: &Waiting) -> bool {
@@ -241,6 +247,23 @@ impl Reference {
         let one = waiting.find(|one| self.is_due(kept, account, one));
         let money = kept.cleared.is_some_and(|cleared| cleared.money == asset);
         one.map_or(0, |one| if money { one.money } else { one.goods })
+    }
+
+    /// Whether a bust of the trade leaves its buyer without goods that are counted now, and
+    /// whether its seller has none.
+    pub fn moves_a_holding(&self, kept: &correction::Kept) -> [bool; 2] {
+        let i = kept.instrument;
+        let current = self.rules(i).is_some_and(|rules| {
+            rules.max_holders.is_some() && rules.holder_count == HolderCount::Current
+        });
+        let units = kept.cleared.map_or(0, |cleared| cleared.lot_units);
+        let goods = i128::from(kept.quantity) * units;
+        let [buyer, seller] = kept.accounts.map(|account| self.owner(account.place()));
+        if !current || kept.busted || buyer == seller {
+            return [false; 2];
+        }
+        let has = self.goods_of(i, buyer);
+        [has > 0 && has <= goods, self.goods_of(i, seller) == 0]
     }
 
     /// Whether something of a trade waits.

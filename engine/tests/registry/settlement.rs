@@ -416,7 +416,10 @@ impl Reference {
         let all = owned.union(&counts).copied();
         let all: Vec<OwnerId> = all.collect();
         let had = self.settling.had.iter().filter(|had| ever && had.0 == i);
-        counts.extend(had.map(|had| had.1).filter(|owner| !self.is_nominee(*owner)));
+        counts.extend(
+            had.map(|had| had.1)
+                .filter(|owner| !self.is_nominee(*owner)),
+        );
         let many = counts.len() > most as usize;
         fails(many, R::MaxHolders).map_err(|reason| self.founded(i, reason))?;
         let known = |owner| self.remembers(i) && self.remembered(i, owner);

@@ -115,12 +115,26 @@ impl Desk {
     }
 
     pub fn apply(&mut self, body: Body, approver: Option<PrincipalId>) -> Vec<Event> {
-        let authority = approver.map(|approver| {
-            Box::new(Authority {
-                approver: Some(approver),
-                ..Authority::default()
-            })
+        let authority = approver.map(|approver| Authority {
+            approver: Some(approver),
+            ..Authority::default()
         });
+        self.apply_by(body, authority)
+    }
+
+    /// A bust with its reason.
+    pub fn bust(&mut self, body: Body) -> Option<Reject> {
+        let why = Authority {
+            reason: "a test".to_owned(),
+            ..Authority::default()
+        };
+        let events = self.apply_by(body, Some(why));
+        assert_eq!(self.engine.audit(), Ok(()));
+        reject(&events)
+    }
+
+    fn apply_by(&mut self, body: Body, authority: Option<Authority>) -> Vec<Event> {
+        let authority = authority.map(Box::new);
         let command = Sequenced {
             sequence: self.engine.sequence().next(),
             time: Time::new(self.time).expect("in bounds"),

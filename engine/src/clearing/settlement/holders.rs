@@ -179,12 +179,15 @@ impl Settlement {
     /// Counts an instrument's holders and places from nothing, by what its owners' rows say.
     fn count(&mut self, instrument: InstrumentId) {
         let here = |(_, one): &(u32, &Investor)| one.instrument == instrument;
-        let rows: Vec<u32> = self.investors.iter().filter(here).map(|(at, _)| at).collect();
+        let rows: Vec<u32> = self
+            .investors
+            .iter()
+            .filter(here)
+            .map(|(at, _)| at)
+            .collect();
         for at in rows {
             let now = self.status_at(at);
-            if now.has_place {
-                self.pass_on(at, Status::default(), now);
-            }
+            self.pass_on(at, Status::default(), now);
         }
     }
 

@@ -172,7 +172,10 @@ impl Settlement {
         let counts = kept.set.max_holders.is_some();
         let timed = kept.set.reverse_trade_days > 0;
         self.note(buyer, |buyer| {
-            assert!(!kept.is_near(buyer.sold.last(), day), "checked at its entry");
+            assert!(
+                !kept.is_near(buyer.sold.last(), day),
+                "checked at its entry"
+            );
             if timed {
                 buyer.bought.add(day);
             }
@@ -182,7 +185,10 @@ impl Settlement {
             }
         });
         self.note(seller, |seller| {
-            assert!(!kept.is_near(seller.bought.last(), day), "checked at its entry");
+            assert!(
+                !kept.is_near(seller.bought.last(), day),
+                "checked at its entry"
+            );
             if timed {
                 seller.sold.add(day);
             }

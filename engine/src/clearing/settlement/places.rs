@@ -56,14 +56,15 @@ impl Settlement {
         let before = self.status_at(at);
         change(self.investors.row_mut(at));
         let after = self.status_at(at);
-        if before != after {
-            self.pass_on(at, before, after);
-        }
+        self.pass_on(at, before, after);
     }
 
     /// A row's status became another one: so it is for those that count for it. Rows of owners on
     /// a list come with its place and go with it; the room was checked.
     pub(super) fn pass_on(&mut self, at: u32, before: Status, after: Status) {
+        if before == after {
+            return;
+        }
         let Investor {
             owner, instrument, ..
         } = *self.investors.row(at);
@@ -174,7 +175,9 @@ impl Settlement {
         let kept = self.kept(instrument).expect("counted by its rules");
         let row = |owner: OwnerId| {
             let at = self.investors.find(owner.index(), instrument);
-            at.map_or(Investor::new(instrument, owner), |at| *self.investors.row(at))
+            at.map_or(Investor::new(instrument, owner), |at| {
+                *self.investors.row(at)
+            })
         };
         if !self.status(kept, &row(owner)).has_place {
             let gives_up = leaving.filter(|leaving| {
@@ -227,9 +230,7 @@ impl Settlement {
         let twice = |(at, owner): (usize, &OwnerId)| list[..at].contains(owner);
         let nested = !list.is_empty() && on_a_list(&set.nominee)
             || list.iter().any(|owner| self.nominees.contains_key(owner));
-        !list.contains(&set.nominee)
-            && !list.iter().enumerate().any(twice)
-            && !nested
+        !list.contains(&set.nominee) && !list.iter().enumerate().any(twice) && !nested
     }
 
     /// Whether an owner that is known may hold for these, all of them known.
@@ -298,7 +299,8 @@ impl Settlement {
     pub(crate) fn set_nominee(&mut self, set: &SetNominee) {
         let counted: Vec<InstrumentId> = self.counted.values().copied().collect();
         let rows = |all: &Self| -> Vec<u32> {
-            let find = |instrument: &InstrumentId| all.investors.find(set.nominee.index(), *instrument);
+            let find =
+                |instrument: &InstrumentId| all.investors.find(set.nominee.index(), *instrument);
             counted.iter().filter_map(find).collect()
         };
         for at in rows(self) {

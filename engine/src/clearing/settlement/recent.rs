@@ -143,7 +143,11 @@ mod tests {
             recent.add(day);
         }
         // Four days, a day without trades, days that do not fall.
-        for wrong in [&[4, 9, 1, 8, 1, 7, 1, 6, 1][..], &[1, 5, 0], &[2, 5, 1, 5, 1]] {
+        for wrong in [
+            &[4, 9, 1, 8, 1, 7, 1, 6, 1][..],
+            &[1, 5, 0],
+            &[2, 5, 1, 5, 1],
+        ] {
             assert!(read(wrong).is_err(), "{wrong:?}");
         }
     }
