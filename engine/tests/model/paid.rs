@@ -76,9 +76,8 @@ const CORRECTED: [&str; 11] = [
 ];
 
 /// What the reference says of holders.
-const HOLDERS: [&str; 10] = [
+const HOLDERS: [&str; 9] = [
     "a bust ends a holding",
-    "a bust begins a holding",
     "a bust passes a holding back",
     "a bust lets the other side trade",
     "a half brings a holder",

@@ -192,6 +192,10 @@ impl Seen<'_> {
         }
     }
 
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "most events are of no pair"
+    )]
     fn event(&mut self, event: &Event, events: &[Event]) {
         match event {
             Event::Correction(CorrectionEvent::Busted(one) | CorrectionEvent::Corrected(one)) => {

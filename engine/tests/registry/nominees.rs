@@ -36,7 +36,9 @@ impl Reference {
             Some(HolderCount::Cumulative) if !self.is_nominee(owner) => {
                 self.settling.had.contains(&(i, owner))
             }
-            Some(_) => self.most(i).is_some() && self.goods_of(i, owner) > less,
+            Some(HolderCount::Cumulative | HolderCount::Current) => {
+                self.most(i).is_some() && self.goods_of(i, owner) > less
+            }
         }
     }
 
@@ -286,8 +288,7 @@ impl Reference {
         if less == 0 {
             return;
         }
-        let waiting = self.settling.waiting.iter();
-        let mut waiting = waiting.clone();
+        let mut waiting = self.settling.waiting.iter();
         let at = waiting.position(|one| self.is_due(kept, account, one));
         let one = &mut self.settling.waiting[at.expect("something waits")];
         if kept.cleared.is_some_and(|cleared| cleared.money == asset) {
