@@ -12,6 +12,8 @@ mod arbitrary;
 mod duties;
 #[path = "golden/commands.rs"]
 mod golden;
+#[path = "golden/nominees.rs"]
+mod golden_nominees;
 #[path = "golden/receipts.rs"]
 mod golden_receipts;
 #[path = "golden/switch.rs"]
@@ -187,7 +189,7 @@ fn bytes_of_version_1_still_read_as_the_same_commands() {
         (golden::corrections(), GOLDEN_CORRECTIONS, 1),
         (golden::credit(), GOLDEN_CREDIT, 1),
         (golden::settlement(), GOLDEN_SETTLEMENT, 1),
-        (golden::nominees(), GOLDEN_NOMINEES, 1),
+        (golden_nominees::nominees(), GOLDEN_NOMINEES, 1),
         (golden::margin(), GOLDEN_MARGIN, 1),
     ];
     for (commands, bytes, kinds) in all {

@@ -111,25 +111,6 @@ pub fn settlement() -> Vec<(Time, Command)> {
     commands
 }
 
-/// Nominees, one behind whom nobody stands any more.
-pub fn nominees() -> Vec<(Time, Command)> {
-    let lists = [vec![], vec![0, 7, 1_048_575]];
-    let bodies = lists.map(|owners: Vec<u32>| {
-        let set = SetNominee {
-            nominee: OwnerId::new(300),
-            owners: owners.into_iter().map(OwnerId::new).collect(),
-        };
-        Body::Settlement(Box::new(SettlementCommand::SetNominee(set)))
-    });
-    let mut commands = Vec::new();
-    for (place, body) in bodies.into_iter().enumerate() {
-        let time = at(place as i64 * 9_876_543);
-        let envelope = envelope(place as u32, time);
-        commands.push((time, Command { envelope, body }));
-    }
-    commands
-}
-
 /// Nanoseconds after 2026-11-23 01:30 UTC.
 pub fn at(nanoseconds: i64) -> Time {
     Time::new(1_795_397_400_000_000_000 + nanoseconds).expect("in bounds")

@@ -192,10 +192,7 @@ impl Seen<'_> {
         }
     }
 
-    #[allow(
-        clippy::wildcard_enum_match_arm,
-        reason = "most events are of no pair"
-    )]
+    #[allow(clippy::wildcard_enum_match_arm, reason = "most events are of no pair")]
     fn event(&mut self, event: &Event, events: &[Event]) {
         match event {
             Event::Correction(CorrectionEvent::Busted(one) | CorrectionEvent::Corrected(one)) => {

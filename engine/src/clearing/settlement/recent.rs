@@ -49,6 +49,7 @@ impl Recent {
         };
         self.0[at].trades -= 1;
         if self.0[at].trades == 0 {
+            self.0[at] = Day::default();
             self.0[at..].rotate_left(1);
         }
     }
