@@ -371,10 +371,7 @@ impl Engine {
                 checked.map(|_| ())
             }
             Body::Credit(credit) => self.check_credit(credit, &command.envelope),
-            Body::Settlement(settlement) => {
-                let checked = self.check_settlement(&command.envelope, settlement);
-                checked.map(|_| ())
-            }
+            Body::Settlement(settlement) => self.check_settlement(&command.envelope, settlement),
             Body::Margin(command) => self.check_margin(command),
             Body::Tick
             | Body::AcceptClock(_)

@@ -5,11 +5,11 @@
 
 use sanjiang_engine::command::{Authority, Body, Command, CorrectionCommand, TradeRef};
 use sanjiang_engine::limits::Limits;
-use sanjiang_engine::types::{PrincipalId, Sequence};
+use sanjiang_engine::types::{Price, PrincipalId, Quantity, Sequence};
 
 use super::rng::Rng;
 use super::world::{lots, ticks};
-use crate::reference::Reference;
+use crate::reference::{Kept, Reference};
 
 /// The bounds of corrections, small enough to be met.
 pub fn limits(rng: &mut Rng, limits: Limits) -> Limits {
@@ -26,6 +26,34 @@ fn named(trade: TradeRef, places: &dyn Fn(u64) -> usize) -> TradeRef {
         sequence: Sequence::new(places(trade.sequence.value()) as u64),
         ..trade
     }
+}
+
+/// Other terms for a trade.
+fn terms(rng: &mut Rng, one: &Kept) -> (Price, Option<Quantity>) {
+    let away = rng.weighted(&[
+        (200, 0),
+        (300, 1),
+        (300, -1),
+        (90, 7),
+        (90, -4),
+        (60, 60),
+        (20, -200),
+    ]);
+    let price = ticks(one.price).moved(away);
+    let whole = one.quantity;
+    let least = [
+        whole,
+        whole,
+        (whole + 1) / 2,
+        1,
+        (whole - 1).max(0),
+        whole + 1,
+        0,
+    ];
+    let quantity = rng
+        .permille(600)
+        .then(|| lots(rng.pick(&least).min(1 << 40)));
+    (price, quantity)
 }
 
 /// A bust or a correction, if there was a trade.
@@ -76,29 +104,7 @@ pub fn turn(rng: &mut Rng, world: &Reference, places: &dyn Fn(u64) -> usize) -> 
     }) {
         return Some(Body::Correction(CorrectionCommand::Bust { trade }));
     }
-    let away = rng.weighted(&[
-        (200, 0),
-        (300, 1),
-        (300, -1),
-        (90, 7),
-        (90, -4),
-        (60, 60),
-        (20, -200),
-    ]);
-    let price = ticks(one.price).moved(away);
-    let whole = one.quantity;
-    let least = [
-        whole,
-        whole,
-        (whole + 1) / 2,
-        1,
-        (whole - 1).max(0),
-        whole + 1,
-        0,
-    ];
-    let quantity = rng
-        .permille(600)
-        .then(|| lots(rng.pick(&least).min(1 << 40)));
+    let (price, quantity) = terms(rng, one);
     Some(Body::Correction(CorrectionCommand::Correct {
         trade,
         price,

@@ -138,13 +138,10 @@ impl Seen<'_> {
     }
 
     fn settles(&mut self, account: AccountId, events: &[Event]) {
-        let repaid = |event: &Event| match event {
-            Event::Correction(CorrectionEvent::Repaid(one)) => one.account == account,
-            _ => false,
-        };
-        let moved = |event: &Event| match event {
-            Event::Credit(CreditEvent::Moved(one)) => one.account == account && one.change < 0,
-            _ => false,
+        let repaid = |event: &Event| matches!(event, Event::Correction(CorrectionEvent::Repaid(one)) if one.account == account);
+        let moved = |event: &Event| {
+            matches!(event, Event::Credit(CreditEvent::Moved(one))
+                if one.account == account && one.change < 0)
         };
         let mut kept = self.world.trades.kept.iter();
         let busted = kept.any(|kept| kept.busted && kept.accounts.contains(&account));

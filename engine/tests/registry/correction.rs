@@ -235,22 +235,7 @@ impl Reference {
                 moves.push((seller, cleared.goods, goods));
             }
         }
-        let waits: Vec<i128> = moves
-            .iter()
-            .map(|&(account, asset, amount)| {
-                let back = (-amount).max(0);
-                back.min(self.waits_for(kept, account, asset))
-            })
-            .collect();
-        let owed: Vec<i128> = moves
-            .iter()
-            .zip(&waits)
-            .map(|(&(account, asset, amount), waits)| {
-                (-amount - waits - self.available(account, asset))
-                    .max(0)
-                    .min((-amount).max(0))
-            })
-            .collect();
+        let (waits, owed) = self.lacking(kept, &moves);
         self.may_owe(&moves, &owed)?;
         let holders = self.counted_holders(kept.instrument).0;
         if let Some(cleared) = kept.cleared.filter(|_| goods != 0 && buyer != seller) {
@@ -263,18 +248,7 @@ impl Reference {
             self.note_taken(waits, -amount, owed);
             self.post(Holder::Account(account), asset, amount + owed);
             if owed > 0 {
-                let currency = kept.cleared.is_some_and(|cleared| cleared.money == asset);
-                self.reached.push(if currency {
-                    "money is owed"
-                } else {
-                    "goods are owed"
-                });
-                if self.unsettled(account, asset) > 0 {
-                    self.reached.push("owed while some of it waits");
-                }
-                if self.drawn(account, asset) > 0 {
-                    self.reached.push("owed while some is drawn");
-                }
+                self.note_owed(kept, account, asset);
                 self.need(Holder::Receivable(account), asset);
                 self.post(Holder::Receivable(account), asset, -owed);
             }
@@ -306,6 +280,42 @@ impl Reference {
             [of_buyer, lacks(1), lacks(2)],
         );
         Ok(())
+    }
+
+    /// What of each of the moves waits, and what is not there.
+    fn lacking(&self, kept: &Kept, moves: &[(usize, usize, i128)]) -> (Vec<i128>, Vec<i128>) {
+        let waits: Vec<i128> = moves
+            .iter()
+            .map(|&(account, asset, amount)| {
+                let back = (-amount).max(0);
+                back.min(self.waits_for(kept, account, asset))
+            })
+            .collect();
+        let owed: Vec<i128> = moves
+            .iter()
+            .zip(&waits)
+            .map(|(&(account, asset, amount), waits)| {
+                (-amount - waits - self.available(account, asset))
+                    .max(0)
+                    .min((-amount).max(0))
+            })
+            .collect();
+        (waits, owed)
+    }
+
+    fn note_owed(&mut self, kept: &Kept, account: usize, asset: usize) {
+        let currency = kept.cleared.is_some_and(|cleared| cleared.money == asset);
+        self.reached.push(if currency {
+            "money is owed"
+        } else {
+            "goods are owed"
+        });
+        if self.unsettled(account, asset) > 0 {
+            self.reached.push("owed while some of it waits");
+        }
+        if self.drawn(account, asset) > 0 {
+            self.reached.push("owed while some is drawn");
+        }
     }
 
     fn note_taken(&mut self, waits: i128, back: i128, owed: i128) {

@@ -22,7 +22,7 @@ mod switch;
 mod time;
 
 use super::*;
-pub use correction::Trades;
+pub use correction::{Kept, Trades};
 pub use credit::Pledge;
 use money::Instruction;
 pub use money::{Cleared, Money};
