@@ -5,7 +5,7 @@
 
 use sanjiang_engine::command::{Body, Command, Encumbrance, KillScope, Party, Standing};
 use sanjiang_engine::event::{
-    Cause, CorrectionEvent, CreditEvent, Event, ExecType, MarginEvent, ReceiptStatus,
+    Cause, CorrectionEvent, CreditEvent, Event, ExecType, MarginEvent, ReceiptStatus, Repaid,
     TradeCorrection,
 };
 use sanjiang_engine::types::{AccountId, AssetId, ParticipantId};
@@ -138,7 +138,8 @@ impl Seen<'_> {
     }
 
     fn settles(&mut self, account: AccountId, events: &[Event]) {
-        let repaid = |event: &Event| matches!(event, Event::Correction(CorrectionEvent::Repaid(one)) if one.account == account);
+        let owed = |one: &Repaid| one.account == account;
+        let repaid = |event: &Event| matches!(event, Event::Correction(CorrectionEvent::Repaid(one)) if owed(one));
         let moved = |event: &Event| {
             matches!(event, Event::Credit(CreditEvent::Moved(one))
                 if one.account == account && one.change < 0)
