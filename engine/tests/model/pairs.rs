@@ -138,8 +138,12 @@ impl Seen<'_> {
     }
 
     fn settles(&mut self, account: AccountId, events: &[Event]) {
-        let owed = |one: &Repaid| one.account == account;
-        let repaid = |event: &Event| matches!(event, Event::Correction(CorrectionEvent::Repaid(one)) if owed(one));
+        let repaid = |event: &Event| {
+            let Event::Correction(CorrectionEvent::Repaid(one)) = event else {
+                return false;
+            };
+            one.account == account
+        };
         let moved = |event: &Event| {
             matches!(event, Event::Credit(CreditEvent::Moved(one))
                 if one.account == account && one.change < 0)
