@@ -5,7 +5,7 @@
 
 use sanjiang_engine::command::{Body, Command, Encumbrance, KillScope, Party, Standing};
 use sanjiang_engine::event::{
-    Cause, CorrectionEvent, CreditEvent, Event, ExecType, MarginEvent, ReceiptStatus, Repaid,
+    Cause, CorrectionEvent, CreditEvent, Event, ExecType, MarginEvent, ReceiptStatus,
     TradeCorrection,
 };
 use sanjiang_engine::types::{AccountId, AssetId, ParticipantId};
