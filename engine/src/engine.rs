@@ -133,7 +133,7 @@ impl Engine {
             }
         }
         if self.clearing.has_debts() {
-            self.clearing.repay_debts(events);
+            self.clearing.repay_debts(&self.parties, events);
         }
         self.timers.tidy(&self.arena);
         self.clearing.repay(events);
@@ -373,10 +373,7 @@ impl Engine {
                 checked.map(|_| ())
             }
             Body::Credit(credit) => self.check_credit(credit, &command.envelope),
-            Body::Settlement(settlement) => {
-                let checked = self.check_settlement(&command.envelope, settlement);
-                checked.map(|_| ())
-            }
+            Body::Settlement(settlement) => self.check_settlement(&command.envelope, settlement),
             Body::Margin(command) => self.check_margin(command),
             Body::Tick
             | Body::AcceptClock(_)

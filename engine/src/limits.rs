@@ -77,6 +77,9 @@ pub struct Limits {
     /// holders. Default 2^20: holders are at most 200 a security under the law, and a trade is
     /// forgotten after at most 20 trading days.
     pub investors_max: u32,
+    /// Owners that are nominees. Default 4,096: custodian banks and brokers, a sixteenth of the
+    /// participants; lists of all of them at their bound take 3 MB.
+    pub nominees_max: u32,
     /// Sessions ever opened. Default 65,536.
     pub sessions_max: u32,
     /// Room for remembered requests. Default 2^20, about 17,000 unary requests a second that are
@@ -108,6 +111,9 @@ impl Limits {
     /// How many receipts one command splits a receipt into, or merges: it bounds its events, and
     /// the hashes a holder checks for it.
     pub const RECEIPT_PARTS_MAX: usize = 16;
+    /// How many owners may stand behind one nominee: the law lets no more than 200 hold a security,
+    /// so goods of a nominee for more could never come in; it bounds what one trade counts.
+    pub const NOMINEE_OWNERS_MAX: usize = 200;
     /// The shortest timeout of a dead-man timer: what a slow line may delay a beat.
     pub const DEAD_MAN_MIN: Nanoseconds = Nanoseconds(1_000_000_000);
     /// The longest timeout of a dead-man timer: a day; longer it protects from nothing.
@@ -144,6 +150,7 @@ impl Default for Limits {
             transfers_max: 1 << 20,
             unsettled_max: 1 << 18,
             investors_max: 1 << 20,
+            nominees_max: 4_096,
             sessions_max: 1 << 16,
             requests_capacity: 1 << 20,
             switches_max: 4_096,

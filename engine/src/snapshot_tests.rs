@@ -33,6 +33,7 @@ fn small() -> Limits {
         receivables_max: 4,
         unsettled_max: 4,
         investors_max: 4,
+        nominees_max: 2,
         sessions_max: 2,
         requests_capacity: 8,
         switches_max: 2,

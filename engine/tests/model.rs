@@ -15,6 +15,7 @@ mod model {
     pub mod margin;
     pub mod operate;
     pub mod paid;
+    pub mod pairs;
     pub mod papers;
     pub mod rng;
     pub mod said;

@@ -37,7 +37,7 @@ pub use limits::{risk_limits, risk_usage};
 pub use margin::{margin_position, margin_terms};
 pub use receipts::{receipt, receipt_act};
 pub use session::session_reports;
-pub use settlement::{settlement, unsettled};
+pub use settlement::{owners, settlement, unsettled};
 pub use standing::{standing, venue_roles};
 pub use switch::{engaged, fired, released};
 pub use venue::venue;

@@ -248,6 +248,8 @@ impl Desk<'_> {
     #[inline]
     fn keep(&mut self, trade: &Trade, rates: [u32; 2]) {
         let sides = [&trade.buy, &trade.sell];
+        let ruled = self.cleared.is_some_and(Cleared::is_ruled);
+        let day = ruled.then(|| self.clearing.settlement.today(trade.instrument));
         self.clearing.trades.keep(&KeptTrade {
             trade: TradeRef {
                 sequence: self.sequence,
@@ -264,6 +266,7 @@ impl Desk<'_> {
             cleared: self.cleared.is_some(),
             corrected: false,
             busted: false,
+            day,
         });
     }
 

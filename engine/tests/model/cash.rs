@@ -46,6 +46,7 @@ pub fn limits(rng: &mut Rng, limits: Limits) -> Limits {
         margin_rows_per_tick: rng.pick(&[1, 3, 1_024]),
         unsettled_max: rng.pick(&[2, 6, 40, 40]),
         investors_max: rng.pick(&[2, 5, 40, 40, 40]),
+        nominees_max: rng.pick(&[1, 2, 6]),
         ..correct::limits(rng, limits)
     }
 }
@@ -99,11 +100,17 @@ pub fn opening(rng: &mut Rng, all: &[InstrumentTerms], poor: impl Fn(u32) -> boo
         custodian("B1", bank, REAL),
         custodian("W1", warehouse, REAL),
     ];
+    // Holders are counted only of goods that one instrument delivers.
+    let alone = rng.permille(300);
     for instrument in 0..all.len() as u32 {
         let terms = &all[instrument as usize];
-        if terms.price_sign == PriceSign::Positive && rng.permille(350) {
+        if alone && instrument == 0 {
+            list.push(Body::SetClearing(clearing(instrument)));
+        } else if terms.price_sign == PriceSign::Positive && rng.permille(350) {
             let (money, _) = CLEARS[instrument as usize];
             list.push(margin::opening(rng, instrument, money, terms));
+        } else if alone && instrument < 3 {
+            // Its goods are counted for the first one.
         } else if rng.permille(if instrument < 3 { 700 } else { 900 }) {
             list.push(Body::SetClearing(clearing(instrument)));
         }
@@ -112,7 +119,7 @@ pub fn opening(rng: &mut Rng, all: &[InstrumentTerms], poor: impl Fn(u32) -> boo
         list.push(fees(rng));
     }
     list.extend(lend::opening(rng, all));
-    settle::opening(rng, all.len() as u32, &mut list);
+    settle::opening(rng, all.len() as u32, alone, &mut list);
     for account in (0..8).filter(|account| !poor(*account)) {
         for which in 0..3 {
             list.push(first(rng, all, account, which));
@@ -438,7 +445,7 @@ pub fn turn(
         (250, 3),
         (250, 4),
         (450, 5),
-        (120, 6),
+        (170, 6),
         (150, 7),
     ]) {
         0 => Some(instruct(rng, world)),

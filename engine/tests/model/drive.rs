@@ -317,6 +317,15 @@ impl Driver {
                 "margin rows: the rules say {expected:#?}, the engine has {found:#?}"
             ));
         }
+        let expected: Vec<_> = (0..instruments)
+            .map(|at| self.reference.counted_holders(at))
+            .collect();
+        let found = self.subject.holders(instruments);
+        if expected != found {
+            return Err(format!(
+                "holders and places: the rules say {expected:?}, the engine {found:?}"
+            ));
+        }
         for account in (0..self.reference.accounts.len() as u32).map(AccountId::new) {
             self.subject.holds_sum(account)?;
             let counted = (

@@ -191,6 +191,18 @@ impl Subject {
         list
     }
 
+    /// Holders of each instrument's goods, and places beside.
+    pub fn holders(&self, instruments: usize) -> Vec<(usize, usize)> {
+        let all = (0..instruments as u32).map(InstrumentId::new);
+        let known = all.map(|id| self.0.clearing().settlement(id));
+        let counts = known.map(|known| {
+            known.map_or((0, 0), |known| {
+                (known.holders as usize, known.reserved as usize)
+            })
+        });
+        counts.collect()
+    }
+
     /// The engine becomes one restored from its own sections, which must be the same.
     pub fn restore(&mut self) -> Result<(), String> {
         let limits = *self.0.limits();

@@ -41,6 +41,7 @@ pub const LIMITS: Limits = Limits {
     receivables_max: 4,
     unsettled_max: 8,
     investors_max: 8,
+    nominees_max: 2,
     sessions_max: 8,
     requests_capacity: 2_048,
     switches_max: 4,

@@ -27,8 +27,9 @@ use sanjiang_engine::types::*;
 use sanjiang_engine::venue::*;
 
 pub use ledger::Holder;
+pub use margin::Called;
 use registry::{Account, Calendar, Instrument, Request, Session, Trades, Venue};
-pub use registry::{Limited, Money, Pledge, Settling, Stands, Sweep, code_is_right};
+pub use registry::{Kept, Limited, Money, Pledge, Settling, Stands, Sweep, code_is_right};
 
 /// A fault put in on purpose, to prove that the comparison sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

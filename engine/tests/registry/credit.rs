@@ -214,13 +214,17 @@ impl Reference {
             self.lacks(account, one.asset, amount)?;
             fails(there + amount > CIRCULATION_MAX, R::AmountLimit)?;
         }
-        self.uncounted(asset, Some(account), None)?;
+        let to = Some(account).filter(|_| comes);
+        self.may_come(asset, None, to)?;
         for (holder, asset) in both {
             self.need(holder, asset);
         }
         let signed = if comes { amount } else { -amount };
         self.post(Holder::Account(account), asset, signed);
         self.post(transit, asset, -signed);
+        if comes {
+            self.have_come(asset, account, "a half brings a holder");
+        }
         self.money.halves.push(key);
         self.out
             .push(Event::Credit(CreditEvent::Half(TransferReport {

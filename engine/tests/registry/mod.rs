@@ -10,6 +10,7 @@ mod credit;
 mod law;
 mod margin;
 mod money;
+mod nominees;
 mod phases;
 mod receipts;
 mod requests;
@@ -21,7 +22,7 @@ mod switch;
 mod time;
 
 use super::*;
-pub use correction::Trades;
+pub use correction::{Kept, Trades};
 pub use credit::Pledge;
 use money::Instruction;
 pub use money::{Cleared, Money};

@@ -92,6 +92,21 @@ impl Desk {
             approver: Some(approver),
             ..Authority::default()
         });
+        self.apply_by(body, authority)
+    }
+
+    /// A bust with its reason.
+    pub fn bust(&mut self, body: Body) -> Option<Reject> {
+        let why = Authority {
+            reason: "a test".to_owned(),
+            ..Authority::default()
+        };
+        let events = self.apply_by(body, Some(why));
+        assert_eq!(self.engine.audit(), Ok(()));
+        reject(&events)
+    }
+
+    fn apply_by(&mut self, body: Body, authority: Option<Authority>) -> Vec<Event> {
         let command = founding::next(&self.engine, founding::time(self.time), authority, body);
         let dry = self.engine.validate(&command.value, command.time).err();
         let mut events = Events::default();

@@ -180,6 +180,7 @@ pub fn limits() -> Limits {
         receivables_max: 8,
         unsettled_max: 64,
         investors_max: 64,
+        nominees_max: 8,
         sessions_max: 16,
         requests_capacity: 1_024,
         switches_max: 16,

@@ -258,6 +258,14 @@ impl Accounts for AccountsService {
         Ok(Response::new(answer))
     }
 
+    async fn get_nominee(
+        &self,
+        request: Request<v1::GetNomineeRequest>,
+    ) -> Result<Response<v1::GetNomineeResponse>, Status> {
+        let answer = settlement::nominee(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
     async fn list_unsettled(
         &self,
         request: Request<v1::ListUnsettledRequest>,
