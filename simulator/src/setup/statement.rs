@@ -47,7 +47,8 @@ async fn print(
     let (lines, sums) = lines(postings)?;
     summary.notes.push(format!("statement of {account_id}:"));
     summary.notes.extend(lines);
-    for balance in get_balances(connection, account_id.clone()).await? {
+    let has = get_balances(connection, account_id.clone()).await?;
+    for balance in has.balances {
         let told = decimal(&balance.balance)?;
         let sum = sums.get(&balance.asset_id).copied().unwrap_or_default();
         if sum != told {
