@@ -47,19 +47,19 @@ impl Beside {
     }
 }
 
-/// Money and goods move on three days: 1,000.00 and 100 t come on the first; on the second 20 t
-/// change hands at 5.00, 200.00 come and 50.00 go; on the third 7.00 and 9 t go.
+/// Money (in fen) and goods move on three days: 1,000.00 and 100 t come on the first; on the second
+/// 20 t change hands at 5.00, 200.00 come and 50.00 go; on the third 7.00 and 9 t go.
 fn three_days(data: &Path) {
     let mut shard = Shard::open(data, 0);
-    shard.deposit(A, CNY, 1_000_00);
-    shard.deposit(B, CNY, 10_00);
+    shard.deposit(A, CNY, 100_000);
+    shard.deposit(B, CNY, 1000);
     shard.deposit(B, COAL, 100);
     shard.on_day(1);
     shard.trade(A, B, 500, 20);
-    shard.deposit(A, CNY, 200_00);
-    shard.withdraw(A, CNY, 50_00);
+    shard.deposit(A, CNY, 20_000);
+    shard.withdraw(A, CNY, 5_000);
     shard.on_day(2);
-    shard.withdraw(B, CNY, 7_00);
+    shard.withdraw(B, CNY, 700);
     shard.withdraw(B, COAL, 9);
     shard.stop();
 }
@@ -119,6 +119,31 @@ fn units(cell: &str) -> i64 {
     cell.replace('.', "").parse().expect("an amount")
 }
 
+/// In each row of a holder opening and movements make the closing; everybody has nothing.
+fn adds_up(page: &str) {
+    let (mut rows, mut everybody) = (0, 0);
+    for line in page.lines().filter(|line| line.starts_with("| ")) {
+        let cells = cells(line);
+        let numbers = cells.iter().skip(2);
+        if !matches!(cells[0], "account" | "venue" | "custodian" | "everybody")
+            && !cells[0].starts_with("all of kind ")
+            || cells[1] == "kept before"
+        {
+            continue;
+        }
+        let numbers: Vec<_> = numbers.map(|cell| units(cell)).collect();
+        let (closing, parts) = numbers.split_last().expect("columns");
+        assert_eq!(parts.iter().sum::<i64>(), *closing, "{line}\n{page}");
+        rows += 1;
+        if cells[0] == "everybody" {
+            everybody += 1;
+            assert!(numbers.iter().all(|sum| *sum == 0), "{line}");
+        }
+    }
+    // Two accounts and a custodian of each asset, a venue of the money, a sum a kind, everybody.
+    assert_eq!((rows, everybody), (14, 2), "{page}");
+}
+
 #[test]
 fn the_page_shows_every_account_with_what_adds_up() {
     let beside = Beside::new();
@@ -147,27 +172,7 @@ fn the_page_shows_every_account_with_what_adds_up() {
         page.ends_with("\n## Differences\n\nno differences\n"),
         "{page}"
     );
-    let (mut rows, mut everybody) = (0, 0);
-    for line in page.lines().filter(|line| line.starts_with("| ")) {
-        let cells = cells(line);
-        let numbers = cells.iter().skip(2);
-        if !matches!(cells[0], "account" | "venue" | "custodian" | "everybody")
-            && !cells[0].starts_with("all of kind ")
-            || cells[1] == "kept before"
-        {
-            continue;
-        }
-        let numbers: Vec<_> = numbers.map(|cell| units(cell)).collect();
-        let (closing, parts) = numbers.split_last().expect("columns");
-        assert_eq!(parts.iter().sum::<i64>(), *closing, "{line}\n{page}");
-        rows += 1;
-        if cells[0] == "everybody" {
-            everybody += 1;
-            assert!(numbers.iter().all(|sum| *sum == 0), "{line}");
-        }
-    }
-    // Two accounts and a custodian of each asset, a venue of the money, a sum a kind, everybody.
-    assert_eq!((rows, everybody), (14, 2), "{page}");
+    adds_up(&page);
     for row in [
         &[
             "account", "A", "1000.00", "200.00", "-50.00", "-100.00", "-0.01", "1049.99",
@@ -267,11 +272,14 @@ fn what_a_custodian_says_otherwise_is_a_difference() {
     );
 }
 
+/// On which day a half was done, and how much; none was not done.
+type Done = Option<(i64, i64)>;
+
 /// Two shards and what goes between them: an id, and of each half its day and its amount.
-fn shards(beside: &Beside, transfers: &[(u128, Option<(i64, i64)>, Option<(i64, i64)>)]) {
+fn shards(beside: &Beside, transfers: &[(u128, Done, Done)]) {
     for (number, half) in [(0, Half::Out), (1, Half::In)] {
         let mut shard = Shard::open(&beside.path(&format!("shard-{number}")), number);
-        shard.deposit(A, CNY, 1_000_00);
+        shard.deposit(A, CNY, 100_000);
         for day in 0..3 {
             shard.on_day(day);
             for (id, out, into) in transfers {
@@ -294,9 +302,9 @@ fn transfers_are_matched_over_two_folders() {
     shards(
         &beside,
         &[
-            (1, done(0, 40_00), done(0, 40_00)),
-            (2, done(0, 5_00), done(1, 5_00)),
-            (3, done(1, 3_00), None),
+            (1, done(0, 4000), done(0, 4000)),
+            (2, done(0, 500), done(1, 500)),
+            (3, done(1, 300), None),
         ],
     );
     // On the first day one is under way; it has come on the second, when another left.
@@ -361,9 +369,9 @@ fn what_came_and_never_went_or_differs_is_named() {
     shards(
         &beside,
         &[
-            (1, None, done(8_00)),
-            (2, done(5_00), done(4_99)),
-            (3, done(1_00), done(1_00)),
+            (1, None, done(800)),
+            (2, done(500), done(499)),
+            (3, done(100), done(100)),
         ],
     );
     let (status, said) = beside.reconcile(&SHARDS);

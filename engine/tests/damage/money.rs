@@ -251,9 +251,11 @@ fn moves(image: &Image) -> Vec<(Sequence, Vec<u8>, u64)> {
         let own = image.commands.iter().filter(|command| {
             command.sequence >= *at && next.is_none_or(|next| command.sequence < next)
         });
-        let mut amounts = own.filter_map(|command| match &command.value.body {
-            Body::Instruct(instruct) => Some(instruct.amount.units() as u64),
-            _ => None,
+        let mut amounts = own.filter_map(|command| {
+            let Body::Instruct(instruct) = &command.value.body else {
+                return None;
+            };
+            Some(instruct.amount.units() as u64)
         });
         let once = amounts.find(|amount| places(bytes, *amount) == 1)?;
         Some((*at, bytes.clone(), once))

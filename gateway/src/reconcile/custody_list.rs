@@ -184,9 +184,9 @@ mod tests {
         assert_eq!(
             said,
             [
+                ("r-2", amount(500), amount(501)),
                 ("r-3", amount(700), None),
                 ("r-4", None, amount(900)),
-                ("r-2", amount(500), amount(501)),
             ]
         );
     }

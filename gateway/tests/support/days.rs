@@ -102,7 +102,9 @@ impl Shard {
             last: 1,
             day: 0,
         };
-        founding().into_iter().for_each(|body| shard.send(body));
+        for body in founding() {
+            shard.send(body);
+        }
         shard
     }
 
@@ -229,6 +231,17 @@ fn founding() -> Vec<Body> {
         venue: VenueId::new(0),
         terms: terms(),
     })));
+    all.extend(clearing());
+    all.push(Body::SetPhase(SetPhase {
+        venue: VenueId::new(0),
+        phase: Phase::Continuous,
+    }));
+    all
+}
+
+/// The money and the goods, who keeps them, and fees.
+fn clearing() -> Vec<Body> {
+    let mut all = Vec::new();
     let unit = name("t");
     for (asset, class, keeper, kind) in [
         (
@@ -273,10 +286,6 @@ fn founding() -> Vec<Body> {
         tier: 0,
         rates,
     })));
-    all.push(Body::SetPhase(SetPhase {
-        venue: VenueId::new(0),
-        phase: Phase::Continuous,
-    }));
     all
 }
 

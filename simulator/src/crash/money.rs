@@ -116,7 +116,9 @@ impl Wallet {
                 });
             }
         }
-        done.iter().for_each(|moved| purse.moved(moved));
+        for moved in done {
+            purse.moved(moved);
+        }
         purse
     }
 }

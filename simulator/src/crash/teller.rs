@@ -76,7 +76,7 @@ impl Teller {
         let round = self.round;
         let place = usize::try_from(round % ACCOUNTS).ok()?;
         let account_id = self.lane.market.accounts.get(place)?.account_id.clone();
-        let is_money = round / 2 % 2 == 0;
+        let is_money = (round / 2).is_multiple_of(2);
         let (asset_id, amount) = if is_money {
             let fen = i64::try_from(100_000 + round).ok()?;
             (self.staked.treasury.money.clone(), Decimal::new(fen, 2))

@@ -185,7 +185,9 @@ impl Exchange {
             }
         }
         let moves = self.moves.done(&self.run);
-        moves.iter().for_each(|moved| purse.moved(moved));
+        for moved in &moves {
+            purse.moved(moved);
+        }
         for report in reports {
             purse.take(report).map_err(Found::Wrong)?;
         }

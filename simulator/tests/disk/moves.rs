@@ -88,9 +88,9 @@ impl Moves {
 
     /// Counts every one as new for the next audit.
     pub(super) fn forget_audits(&mut self) {
-        self.all
-            .values_mut()
-            .for_each(|asked| asked.audited = false);
+        for asked in self.all.values_mut() {
+            asked.audited = false;
+        }
     }
 
     /// What custodians moved by all of them: after an audit has asked for each.
@@ -133,12 +133,12 @@ impl Exchange {
         if !plain.accepted {
             return wrong(format!("move {number} was not accepted: {plain:?}"));
         }
-        if let Some(first) = &asked.answer {
-            if *first != plain || !marked {
-                return wrong(format!(
-                    "move {number} was answered {first:?}, again {plain:?}, marked {marked}"
-                ));
-            }
+        if let Some(first) = &asked.answer
+            && (*first != plain || !marked)
+        {
+            return wrong(format!(
+                "move {number} was answered {first:?}, again {plain:?}, marked {marked}"
+            ));
         }
         self.moves.retried[number as usize % 2] += u64::from(marked);
         asked.answer = Some(plain);
@@ -158,7 +158,7 @@ async fn instruct(connection: &Connection, run: &Run, number: u64) -> Answered {
 
 /// In, then out, money, then goods, of either account: an amount of its own for each number.
 fn request(run: &Run, number: u64) -> (InstructRequest, Moved) {
-    let is_money = number / 2 % 2 == 0;
+    let is_money = (number / 2).is_multiple_of(2);
     let (asset_id, custodian_id, amount) = if is_money {
         let fen = Decimal::new(10_001 + number as i64, 2);
         (money_of(run), run.id("bank"), fen)
