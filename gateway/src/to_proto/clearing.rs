@@ -243,7 +243,7 @@ const fn credit_kind(amount: i64) -> v1::PostingKind {
 }
 
 /// A transfer's id: 32 hexadecimal digits.
-fn transfer_text(transfer: TransferId) -> String {
+pub fn transfer_text(transfer: TransferId) -> String {
     format!("{:032x}", transfer.bits())
 }
 
