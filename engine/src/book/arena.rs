@@ -63,14 +63,16 @@ impl Arena {
     }
 
     /// Makes a row live and returns its slot: the row freed last, else a new one.
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "copied into the two short ways; measured"
+    )]
     pub(crate) fn insert(&mut self, row: &Row) -> u32 {
         assert!(self.live < self.max, "the bound is checked before");
         assert!(row.sequence != 0, "a live order has a sequence");
         let slot = if self.free == NIL {
-            self.rows.push(Row::BLANK);
-            self.cold.push(Cold::NONE);
-            self.rows.len() as u32 - 1
+            self.grow()
         } else {
             let slot = self.free;
             self.free = self.rows[slot as usize].next;
@@ -86,10 +88,24 @@ impl Arena {
         slot
     }
 
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self) -> u32 {
+        self.rows.push(Row::BLANK);
+        self.cold.push(Cold::NONE);
+        self.rows.len() as u32 - 1
+    }
+
     /// Frees a row that is in no queue.
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "copied into the two short ways; measured"
+    )]
     pub(crate) fn free(&mut self, slot: u32) {
-        self.unchain(slot);
+        let row = self.row(slot);
+        let (account, links) = (row.account, [row.account_prev, row.account_next]);
+        self.unchain(account, links);
         let head = self.free;
         let row = self.row_mut(slot);
         assert!(row.sequence != 0, "a row is freed once");
@@ -130,10 +146,7 @@ impl Arena {
     /// The id of the order in `slot`.
     #[inline]
     pub(crate) fn id(&self, slot: u32) -> OrderId {
-        OrderId {
-            sequence: self.row(slot).sequence,
-            slot,
-        }
+        self.row(slot).id(slot)
     }
 
     /// A waiting stop's trigger.
@@ -239,6 +252,12 @@ impl Arena {
         slots.len() + self.live as usize == self.rows.len()
     }
 
+    #[cold]
+    #[inline(never)]
+    fn grow_accounts(&mut self, account: usize) {
+        self.accounts.resize(account + 1, NIL);
+    }
+
     #[inline]
     fn chain(&mut self, slot: u32) {
         let head = self.lead(self.row(slot).account, slot);
@@ -252,7 +271,7 @@ impl Arena {
     fn lead(&mut self, account: u32, slot: u32) -> u32 {
         let account = account as usize;
         if account >= self.accounts.len() {
-            self.accounts.resize(account + 1, NIL);
+            self.grow_accounts(account);
         }
         let head = std::mem::replace(&mut self.accounts[account], slot);
         if head != NIL {
@@ -261,10 +280,9 @@ impl Arena {
         head
     }
 
+    /// Takes out of its account's chain what stands between these two.
     #[inline]
-    fn unchain(&mut self, slot: u32) {
-        let row = self.row(slot);
-        let (prev, next, account) = (row.account_prev, row.account_next, row.account);
+    fn unchain(&mut self, account: u32, [prev, next]: [u32; 2]) {
         if prev == NIL {
             self.accounts[account as usize] = next;
         } else {

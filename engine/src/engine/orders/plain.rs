@@ -1,0 +1,158 @@
+//! The short way of a plain order and of a plain cancel: the checks it needs, then what it does.
+//!
+//! Most commands are these two. They ask what `check_new` and `check_cancel` ask of them, by the
+//! same leaves, and what they do is done by the same leaves as for every other order; only the
+//! branches that cannot concern them are gone, and with them most calls.
+//!
+//! Invariant: either all checks pass and the command is carried out, or nothing is changed and the
+//! long way answers; where debug assertions are on the long way's checks are asked too, and agree.
+//! A check that is added there is added here, or makes orders or settings that it looks at not
+//! plain. Not here: refusals.
+
+use super::super::Engine;
+use crate::book::arena::{Place, Row};
+use crate::clearing::hold::Hold;
+use crate::command::CancelOrder;
+use crate::event::{BookAction, Cause, Event, Events, ExecType};
+use crate::market::{book, plain};
+use crate::matching::parts::{self, Said};
+use crate::types::{InstrumentId, NewOrder, OwnerId, Price, Quantity, SessionId};
+use crate::venue::Action;
+
+/// What a plain order will be and hold.
+#[derive(Clone, Copy, Debug)]
+struct Plain {
+    owner: OwnerId,
+    price: Price,
+    /// `Hold::NONE` where its instrument has no clearing.
+    hold: Hold,
+}
+
+#[expect(
+    clippy::inline_always,
+    reason = "what the checks find stays in registers; measured"
+)]
+impl Engine {
+    /// Carries out a plain order whose checks all pass; `false` where the long way must.
+    #[inline(always)]
+    pub(super) fn new_plain(
+        &mut self,
+        order: &NewOrder,
+        session: Option<SessionId>,
+        events: &mut Events,
+    ) -> bool {
+        let Some(checked) = self.check_plain(order) else {
+            return false;
+        };
+        debug_assert!(self.agrees(order, session, &checked), "{checked:?}");
+        // Nothing below can fail.
+        let price = checked.price;
+        self.switches.note_origin(self.arena.next_slot(), session);
+        let row = book::plain_row(order, self.sequence, (checked.owner, price));
+        let slot = self.arena.insert(&row);
+        self.clearing.enter_plain(slot, &checked.hold);
+        let said = Said {
+            exec_type: ExecType::New,
+            cause: Cause::Request,
+            held: checked.hold.money,
+            counters: self.parties.count(order.account),
+        };
+        events.push(Event::Report(parts::report_of(&row, slot, said)));
+        let market = self.markets[order.instrument.place()].as_deref_mut();
+        let book = &mut market.expect("the checks saw it").book;
+        if book.side(order.side.opposite()).is_reached(price) {
+            self.match_plain(order.instrument, slot, events);
+        } else {
+            let leaves = order.quantity;
+            book.add_at(&mut self.arena, slot, order.side, (price, leaves));
+            let added = parts::change_of(&row, slot, BookAction::Add, leaves);
+            events.push(Event::Book(added));
+        }
+        true
+    }
+
+    /// Matches an order in hand that crosses.
+    #[inline(never)]
+    fn match_plain(&mut self, instrument: InstrumentId, slot: u32, events: &mut Events) {
+        let mut floor = self.floor(instrument, events);
+        floor.market.go(&mut floor.desk, floor.setting, slot);
+    }
+
+    /// Everything `check_new` asks of a plain order of parties that are watched by nothing.
+    #[inline(always)]
+    fn check_plain(&self, order: &NewOrder) -> Option<Plain> {
+        let (participant, owner) = self.parties.link(order.account)?;
+        if self.standings.is_used() || self.switches.are_any_engaged() || self.risk.is_on() {
+            return None;
+        }
+        let setting = self.settings.get(order.instrument, self.changes())?;
+        setting.permits(Action::New).ok()?;
+        let price = plain::price(order, setting)?;
+        plain::check_terms(order, price, setting).ok()?;
+        let market = self.markets.get(order.instrument.place())?.as_deref()?;
+        plain::check_room(order.side, price, market, &self.arena, setting).ok()?;
+        let mut hold = Hold::NONE;
+        if let Some(cleared) = setting.cleared() {
+            if cleared.is_ruled() {
+                return None;
+            }
+            let rates = setting.rates[usize::from(self.clearing.fees.tier(participant))];
+            hold = self.clearing.check_plain(cleared, order, price, rates)?;
+        }
+        Some(Plain { owner, price, hold })
+    }
+
+    /// Whether the long way's checks find the same.
+    fn agrees(&self, order: &NewOrder, session: Option<SessionId>, found: &Plain) -> bool {
+        let all = self.check_new(order, session, self.time);
+        all.is_ok_and(|all| {
+            let same = all.entered.map_or(found.hold == Hold::NONE, |entered| {
+                entered.is_of(&found.hold)
+            });
+            same && all.margining.is_none()
+                && (all.owner, all.price) == (found.owner, Some(found.price))
+        })
+    }
+
+    /// Carries out the cancel of an order that rests in continuous trading, where nothing is
+    /// counted; `false` where the long way must.
+    #[inline(always)]
+    pub(super) fn cancel_plain(&mut self, command: &CancelOrder, events: &mut Events) -> bool {
+        let Some(row) = self.check_cancel_plain(command) else {
+            return false;
+        };
+        let slot = command.order.slot;
+        debug_assert_eq!(self.check_cancel(command), Ok(slot), "a short way");
+        // Nothing below can fail.
+        let said = Said {
+            exec_type: ExecType::Canceled,
+            cause: Cause::Request,
+            held: 0,
+            counters: self.parties.count(command.account),
+        };
+        let report = parts::report_of(&row, slot, said);
+        events.push(Event::Report(parts::ended(report)));
+        let market = self.markets[row.instrument as usize].as_deref_mut();
+        let book = &mut market.expect("a live order has a market").book;
+        book.remove_row(&mut self.arena, slot, &row);
+        let gone = parts::change_of(&row, slot, BookAction::Delete, Quantity::ZERO);
+        events.push(Event::Book(gone));
+        parts::end(&mut self.arena, &mut self.timers, &mut self.clearing, slot);
+        true
+    }
+
+    /// The row of the order, as it stands.
+    #[inline(always)]
+    fn check_cancel_plain(&self, command: &CancelOrder) -> Option<Row> {
+        let slot = self.arena.find(command.order)?;
+        let row = *self.arena.row(slot);
+        let own = row.account == command.account.index();
+        if !own || row.flags.place() != Place::Book || self.risk.is_on() {
+            return None;
+        }
+        let instrument = InstrumentId::new(row.instrument);
+        let setting = self.settings.get(instrument, self.changes())?;
+        let rests = setting.auction.is_none() && setting.permits(Action::Cancel).is_ok();
+        rests.then_some(row)
+    }
+}
