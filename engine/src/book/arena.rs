@@ -63,21 +63,31 @@ impl Arena {
     }
 
     /// Makes a row live and returns its slot: the row freed last, else a new one.
+    #[inline]
+    pub(crate) fn insert(&mut self, row: &Row) -> u32 {
+        assert!(self.live < self.max, "the bound is checked before");
+        if !self.has_room(row.account) {
+            self.make_room(row.account);
+        }
+        self.reuse(row)
+    }
+
+    /// Whether `reuse` can take an order of this account.
+    #[inline]
+    pub(crate) fn has_room(&self, account: u32) -> bool {
+        self.free != NIL && (account as usize) < self.accounts.len()
+    }
+
+    /// As [`Arena::insert`], where a freed row and the account's place are there: it calls nobody.
     #[inline(always)]
     #[expect(
         clippy::inline_always,
-        reason = "copied into the two short ways; measured"
+        reason = "copied into the short way of an order; measured"
     )]
-    pub(crate) fn insert(&mut self, row: &Row) -> u32 {
-        assert!(self.live < self.max, "the bound is checked before");
+    pub(crate) fn reuse(&mut self, row: &Row) -> u32 {
         assert!(row.sequence != 0, "a live order has a sequence");
-        let slot = if self.free == NIL {
-            self.grow()
-        } else {
-            let slot = self.free;
-            self.free = self.rows[slot as usize].next;
-            slot
-        };
+        let slot = self.free;
+        self.free = self.rows[slot as usize].next;
         self.live += 1;
         let head = self.lead(row.account, slot);
         self.rows[slot as usize] = Row {
@@ -88,12 +98,24 @@ impl Arena {
         slot
     }
 
+    /// Makes room for one more order of this account, which is then to come: without a free row,
+    /// one that was never used becomes it.
     #[cold]
     #[inline(never)]
-    fn grow(&mut self) -> u32 {
-        self.rows.push(Row::BLANK);
-        self.cold.push(Cold::NONE);
-        self.rows.len() as u32 - 1
+    pub(crate) fn make_room(&mut self, account: u32) {
+        if self.free == NIL {
+            self.free = self.used();
+            self.rows.push(Row::BLANK);
+            self.cold.push(Cold::NONE);
+        }
+        self.make_place(account);
+    }
+
+    /// Makes a place for an account's chain.
+    fn make_place(&mut self, account: u32) {
+        if account as usize >= self.accounts.len() {
+            self.accounts.resize(account as usize + 1, NIL);
+        }
     }
 
     /// Frees a row that is in no queue.
@@ -252,15 +274,11 @@ impl Arena {
         slots.len() + self.live as usize == self.rows.len()
     }
 
-    #[cold]
-    #[inline(never)]
-    fn grow_accounts(&mut self, account: usize) {
-        self.accounts.resize(account + 1, NIL);
-    }
-
     #[inline]
     fn chain(&mut self, slot: u32) {
-        let head = self.lead(self.row(slot).account, slot);
+        let account = self.row(slot).account;
+        self.make_place(account);
+        let head = self.lead(account, slot);
         let row = self.row_mut(slot);
         row.account_prev = NIL;
         row.account_next = head;
@@ -269,11 +287,7 @@ impl Arena {
     /// Puts a row before the first of its account's, which is answered.
     #[inline]
     fn lead(&mut self, account: u32, slot: u32) -> u32 {
-        let account = account as usize;
-        if account >= self.accounts.len() {
-            self.grow_accounts(account);
-        }
-        let head = std::mem::replace(&mut self.accounts[account], slot);
+        let head = std::mem::replace(&mut self.accounts[account as usize], slot);
         if head != NIL {
             self.row_mut(head).account_prev = slot;
         }

@@ -131,7 +131,7 @@ impl Clearing {
     }
 
     /// The hold of a new order of an instrument without rules of settlement, where both positions
-    /// are there and have enough; none where `check_entry` must say more.
+    /// are there and have enough of their own; none where `check_entry` must say more.
     #[inline(always)]
     #[expect(
         clippy::inline_always,
@@ -148,10 +148,8 @@ impl Clearing {
         let [money_at, goods_at] = self.ledger.find_pair(order.account, money, goods);
         let table = self.fees.rates(rates);
         let needed = needed_anew(cleared, table, order.side, price, order.quantity);
-        let enough = !money_at.is_none()
-            && !goods_at.is_none()
-            && needed.money <= self.ledger.available(money_at)
-            && needed.goods <= self.ledger.available(goods_at);
+        let enough = self.ledger.has_plainly(money_at, needed.money)
+            && self.ledger.has_plainly(goods_at, needed.goods);
         enough.then_some(Hold {
             money: needed.money,
             goods: needed.goods,
@@ -162,20 +160,17 @@ impl Clearing {
         })
     }
 
-    /// Takes a hold that `check_plain` answered, or none, for the new order in `slot`.
+    /// Takes a hold that `check_plain` answered, or none, for the new order in `slot`, where there
+    /// is room.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "as above")]
     pub(crate) fn enter_plain(&mut self, slot: u32, hold: &Hold) {
-        let slot = slot as usize;
-        if slot == self.holds.len() {
-            self.grow();
-        }
-        let place = &mut self.holds[slot];
+        let place = &mut self.holds[slot as usize];
         assert!(!place.is_cleared(), "a slot is freed before");
         *place = *hold;
         if hold.is_cleared() {
-            self.ledger.shift(hold.money_at, hold.money);
-            self.ledger.shift(hold.goods_at, hold.goods);
+            self.ledger.hold_plainly(hold.money_at, hold.money);
+            self.ledger.hold_plainly(hold.goods_at, hold.goods);
         }
     }
 
@@ -189,7 +184,7 @@ impl Clearing {
     ) {
         let slot = slot as usize;
         if slot == self.holds.len() {
-            self.grow();
+            self.make_room(slot as u32);
         }
         assert!(!self.holds[slot].is_cleared(), "a slot is freed before");
         if let Some((cleared, entered)) = entered {
@@ -223,10 +218,13 @@ impl Clearing {
         }
     }
 
+    /// Makes room for the hold of the order that is to come into `slot`.
     #[cold]
     #[inline(never)]
-    fn grow(&mut self) {
-        self.holds.push(Hold::NONE);
+    pub(crate) fn make_room(&mut self, slot: u32) {
+        if slot as usize == self.holds.len() {
+            self.holds.push(Hold::NONE);
+        }
     }
 
     /// The money an order holds.

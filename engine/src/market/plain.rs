@@ -73,8 +73,8 @@ pub(crate) fn check_terms(
 }
 
 /// OPEN_ORDERS, PRICE_LEVELS.
-#[inline(always)]
-pub(crate) fn check_room(
+#[inline]
+pub(super) fn check_room(
     side: Side,
     price: Price,
     market: &Market,

@@ -1,15 +1,14 @@
-//! What an order that opens, rests, leaves the book or ends does to the parts it touches.
+//! What is written of one order, from its row, and how it ends.
 //!
-//! `Desk` borrows a dozen parts at once and is passed on in memory; the plain order and the plain
-//! cancel need four and keep them in registers. So these are functions of the parts, copied into
-//! each caller, and the methods of `Desk` are they.
+//! `Desk` borrows a dozen parts at once and is passed on in memory; the short ways of a plain order
+//! and a plain cancel need four and keep them in registers. What both write is written here.
 //!
 //! Invariant: what is written says how the row stands. Not here: what is decided (`continuous`,
 //! `market`).
 
 #![expect(
     clippy::inline_always,
-    reason = "calls and the borrowed parts in memory were a third of an order; measured"
+    reason = "calls and the borrowed parts in memory were a fifth of an operation; measured"
 )]
 
 use crate::book::arena::{Arena, Force, Row};

@@ -16,7 +16,7 @@ use crate::command::CancelOrder;
 use crate::event::{BookAction, Cause, Event, Events, ExecType};
 use crate::market::{book, plain};
 use crate::matching::parts::{self, Said};
-use crate::types::{InstrumentId, NewOrder, OwnerId, Price, Quantity, SessionId};
+use crate::types::{AccountId, InstrumentId, NewOrder, OwnerId, Price, Quantity, SessionId};
 use crate::venue::Action;
 
 /// What a plain order will be and hold.
@@ -46,10 +46,15 @@ impl Engine {
         };
         debug_assert!(self.agrees(order, session, &checked), "{checked:?}");
         // Nothing below can fail.
+        let slot = self.arena.next_slot();
+        let room = self.arena.has_room(order.account.index());
+        if !room || !self.switches.has_room(slot, session) {
+            self.make_room(order.account, slot, session);
+        }
         let price = checked.price;
-        self.switches.note_origin(self.arena.next_slot(), session);
         let row = book::plain_row(order, self.sequence, (checked.owner, price));
-        let slot = self.arena.insert(&row);
+        let slot = self.arena.reuse(&row);
+        self.switches.note_in_place(slot, session);
         self.clearing.enter_plain(slot, &checked.hold);
         let said = Said {
             exec_type: ExecType::New,
@@ -78,6 +83,15 @@ impl Engine {
         floor.market.go(&mut floor.desk, floor.setting, slot);
     }
 
+    /// Makes room for an order that is to come, in one place, so that nothing grows afterwards.
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self, account: AccountId, slot: u32, session: Option<SessionId>) {
+        self.arena.make_room(account.index());
+        self.clearing.make_room(slot);
+        self.switches.note_origin(slot, session);
+    }
+
     /// Everything `check_new` asks of a plain order of parties that are watched by nothing.
     #[inline(always)]
     fn check_plain(&self, order: &NewOrder) -> Option<Plain> {
@@ -90,7 +104,10 @@ impl Engine {
         let price = plain::price(order, setting)?;
         plain::check_terms(order, price, setting).ok()?;
         let market = self.markets.get(order.instrument.place())?.as_deref()?;
-        plain::check_room(order.side, price, market, &self.arena, setting).ok()?;
+        let levels = market.book.side(order.side).levels();
+        if self.arena.is_full() || levels >= setting.levels_max {
+            return None;
+        }
         let mut hold = Hold::NONE;
         if let Some(cleared) = setting.cleared() {
             if cleared.is_ruled() {
