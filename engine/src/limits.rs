@@ -74,8 +74,8 @@ pub struct Limits {
     /// so that no trade can fail for want of one.
     pub unsettled_max: u32,
     /// Pairs of a beneficial owner and an instrument that are remembered for reverse trades or as
-    /// holders. Default 2^20: holders are at most 200 a security under the law, and a trade is
-    /// forgotten after at most 20 trading days.
+    /// holders. Default 2^19: 1,500 securities with the 200 holders the law allows (capacity model:
+    /// 300,000 positions), and those who traded in the last 20 trading days.
     pub investors_max: u32,
     /// Owners that are nominees. Default 4,096: custodian banks and brokers, a sixteenth of the
     /// participants; lists of all of them at their bound take 3 MB.
@@ -149,7 +149,7 @@ impl Default for Limits {
             haircuts_max: 1 << 12,
             transfers_max: 1 << 20,
             unsettled_max: 1 << 18,
-            investors_max: 1 << 20,
+            investors_max: 1 << 19,
             nominees_max: 4_096,
             sessions_max: 1 << 16,
             requests_capacity: 1 << 20,

@@ -9,7 +9,7 @@ use crate::reject::RejectReason;
 use crate::types::{AccountId, InstrumentId, OwnerId, Side};
 
 /// An order that is entered.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Joining {
     pub(crate) instrument: InstrumentId,
     pub(crate) account: AccountId,
