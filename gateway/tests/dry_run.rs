@@ -108,7 +108,9 @@ async fn dry(channel: &Channel, order: v1::SubmitOrderRequest) -> Said {
         Ok(answer) => {
             let said = answer.into_inner();
             assert_eq!(said.valid, said.reject_reason.is_empty());
-            Said::InBand(said.reject_reason, said.legal_basis, said.text)
+            assert_eq!(said.valid, said.fix_reject_reason.is_none());
+            let text = format!("{} FIX {:?}", said.text, said.fix_reject_reason);
+            Said::InBand(said.reject_reason, said.legal_basis, text)
         }
         Err(status) => refused(&status),
     }
@@ -120,7 +122,8 @@ async fn real(channel: &Channel, order: v1::SubmitOrderRequest) -> Said {
         Ok(report) => {
             let said = report.into_inner();
             assert!(!said.poss_dup, "{said:?}");
-            Said::InBand(said.reject_reason, said.legal_basis, said.text)
+            let text = format!("{} FIX {:?}", said.text, said.fix_reject_reason);
+            Said::InBand(said.reject_reason, said.legal_basis, text)
         }
         Err(status) => refused(&status),
     }

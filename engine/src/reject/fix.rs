@@ -13,6 +13,10 @@ const OTHER: u32 = 99;
 
 impl RejectReason {
     /// OrdRejReason (103).
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "FIX has no word for what operators ask; whatever is none of them is other"
+    )]
     pub const fn order_reject_reason(self) -> u32 {
         match self {
             Self::UnknownInstrument | Self::UnknownVenue => 1,
@@ -51,6 +55,10 @@ impl RejectReason {
     }
 
     /// CxlRejReason (102).
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "FIX has five words for this; whatever is none of them is other"
+    )]
     pub const fn cancel_reject_reason(self) -> u32 {
         match self {
             Self::UnknownOrder => 1,

@@ -291,14 +291,8 @@ pub fn payer(rng: &mut Rng, world: &Reference, new: &NewOrder) -> AccountId {
     found.map_or(new.account, |account| AccountId::new(account as u32))
 }
 
-/// A deposit or a withdrawal.
-fn instruct(rng: &mut Rng, world: &Reference) -> Body {
-    let instrument = rng.below(world.instruments.len().max(1));
-    let account = if rng.permille(5) {
-        50
-    } else {
-        rng.below(8) as u32
-    };
+/// An asset and how much of it: mostly what an order of the instrument could use.
+fn sum(rng: &mut Rng, world: &Reference, instrument: usize) -> (u32, i128) {
     let mut asset = rng.below(ASSETS as usize + 1) as u32;
     let mut amount = i128::from(rng.range(0, 50));
     if let Some(known) = world.instruments.get(instrument)
@@ -320,15 +314,28 @@ fn instruct(rng: &mut Rng, world: &Reference) -> Body {
     {
         (asset, amount) = margin::deposit(rng, contract, &known.terms);
     }
+    (asset, amount)
+}
+
+/// A deposit or a withdrawal.
+fn instruct(rng: &mut Rng, world: &Reference) -> Body {
+    let instrument = rng.below(world.instruments.len().max(1));
+    let account = if rng.permille(5) {
+        50
+    } else {
+        rng.below(8) as u32
+    };
+    let (asset, mut amount) = sum(rng, world, instrument);
     let withdrawal = rng.permille(250);
     if withdrawal && (account as usize) < world.accounts.len() {
         let all = world.available(account as usize, asset as usize);
         amount = rng.pick(&[all, all, all + 1, all / 2, all / 3, amount]);
     }
-    if withdrawal && rng.permille(300) {
-        if let Some(unbacked) = unbacked(world, account, asset) {
-            return unbacked;
-        }
+    if withdrawal
+        && rng.permille(300)
+        && let Some(unbacked) = unbacked(world, account, asset)
+    {
+        return unbacked;
     }
     let mut amount = units(amount);
     if rng.permille(12) && !withdrawal {
