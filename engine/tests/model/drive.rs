@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sanjiang_engine::command::{Body, Command, CorrectionCommand, Sequenced, TradeRef};
+use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{CustodyStatus, Event, Events, ExecType};
 use sanjiang_engine::types::{AccountId, OrderId, Sequence, Side, Time};
 
@@ -277,6 +278,11 @@ impl Driver {
     fn instruct(&mut self, id: Sequence, place: usize) {
         let (sequence, slot) = (id.value(), 0);
         self.made.insert(place, OrderId { sequence, slot });
+    }
+
+    /// The engine that is compared.
+    pub fn engine(&self) -> &Engine {
+        self.subject.engine()
     }
 
     /// A deep look: the engine's own audit, its book against the reference's, and the engine

@@ -77,6 +77,10 @@ impl Subject {
         self.0.next_deadline()
     }
 
+    pub fn engine(&self) -> &Engine {
+        &self.0
+    }
+
     pub fn audit(&self) -> Result<(), String> {
         self.0.audit().map_err(|error| error.to_string())
     }
