@@ -4,6 +4,8 @@
 //! rules were finished; `SANJIANG_SNAPSHOT_TO=FILE` writes such a file of today's rules. Invariant:
 //! the file is never changed. Not here: single sections and forgeries (their own tests).
 
+#![allow(clippy::disallowed_methods)] // a test may write a file
+
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::journal::record::Chain;
 use sanjiang_engine::limits::Limits;
