@@ -401,3 +401,33 @@ fn what_no_account_can_have_is_not_there_however_large() {
     let trade = trades(&desk.limit(0, Side::Buy, lots, 2))[0];
     assert_eq!((trade.buy.fee, trade.sell.fee), (1 << 40, 1 << 40));
 }
+
+#[test]
+fn below_zero_the_seller_holds_what_it_may_have_to_pay_and_pays_it() {
+    let waste = InstrumentTerms {
+        price_sign: PriceSign::Any,
+        ..terms()
+    };
+    let mut desk = Desk::new(waste, 0);
+    desk.fees(
+        0,
+        FeeRates {
+            maker_ppm: 10_000,
+            taker_ppm: 10_000,
+            ..FeeRates::default()
+        },
+    );
+    let poor = desk.limit(2, Side::Sell, 5, -100);
+    assert_eq!(reject(&poor), Some(RejectReason::InsufficientFunds));
+    // 5 x 100 to be rid of the goods, and one in a hundred of it.
+    let sold = desk.limit(1, Side::Sell, 5, -100);
+    assert_eq!(reports(&sold)[0].held, 505);
+    // A buyer is paid more than its fee, so it holds nothing.
+    let bought = desk.limit(0, Side::Buy, 5, -100);
+    assert_eq!(reports(&bought)[0].held, 0);
+    let trade = trades(&bought)[0];
+    assert_eq!((trade.value, trade.buy.fee, trade.sell.fee), (-500, 5, 5));
+    let now = desk.has();
+    assert_eq!(now[0], [RICH + 500 - 5, RICH + 5]);
+    assert_eq!(now[1], [RICH - 500 - 5, RICH - 5]);
+}
