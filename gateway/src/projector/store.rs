@@ -41,25 +41,25 @@ type Db = DBWithThreadMode<MultiThreaded>;
 /// The families. Keys are big endian, so that they sort as numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Family {
-    /// Sequence of the order's command -> [`OrderRow`].
+    /// Sequence of the order's command -> `OrderRow`.
     Orders,
     /// Account, sequence -> the instrument's handle.
     OrdersByAccount,
     /// Account, `client_order_id` -> sequence of the newest order with it.
     OrdersByClientId,
-    /// Participant, its counter -> [`ExecutionRow`].
+    /// Participant, its counter -> `ExecutionRow`.
     ExecutionsByParticipant,
     /// Account, its counter -> participant, its counter.
     ExecutionsByAccount,
-    /// Sequence, index of the event -> [`TradeRow`].
+    /// Sequence, index of the event -> `TradeRow`.
     Trades,
     /// Instrument, sequence, index of the event -> nothing.
     TradesByInstrument,
-    /// Sequence -> [`FirstRow`].
+    /// Sequence -> `FirstRow`.
     Firsts,
     /// Account -> participant.
     Accounts,
-    /// Account, time, sequence, index -> [`PostingRow`].
+    /// Account, time, sequence, index -> `PostingRow`.
     Postings,
     /// Account, number -> [`Tally`](super::tallies::Tally): what so many of its postings sum to.
     Checkpoints,
@@ -68,7 +68,7 @@ pub enum Family {
     ExecutionsByTrade,
     /// Instrument with clearing -> its money, its goods.
     Clearing,
-    /// Receipt, sequence, index -> [`ReceiptRow`].
+    /// Receipt, sequence, index -> `ReceiptRow`.
     Receipts,
     /// `layout`, `cursor`.
     Meta,
