@@ -1,8 +1,8 @@
 //! A snapshot as the rules of version 3 left it: a world of everything, kept as bytes for ever.
 //!
-//! `golden/snapshot_rules_3.bin` is what the engine of a random world had in its sections when these
-//! rules were finished; `SANJIANG_SNAPSHOT_TO=FILE` writes such a file of today's rules. Invariant:
-//! the file is never changed. Not here: single sections and forgeries (their own tests).
+//! `golden/snapshot_rules_3.bin` is what the engine of a random world had in its sections when
+//! these rules were finished; `SANJIANG_SNAPSHOT_TO=FILE` writes such a file of today's rules.
+//! Invariant: the file is never changed. Not here: single sections and forgeries (their tests).
 
 #![allow(clippy::disallowed_methods)] // a test may write a file
 
