@@ -140,12 +140,33 @@ impl Player {
 
     /// Applies one operation.
     pub fn play(&mut self, operation: &Operation) {
-        let body = self.body(operation);
-        self.world.apply(body);
+        // Each kind by itself, so that its command is written where it is read.
         match *operation {
-            Operation::Add { id, .. } | Operation::Replace { id, .. } => self.learn(id),
+            Operation::Add {
+                id,
+                side,
+                price,
+                quantity,
+            } => {
+                let body = add(self.account_of(id), side, price, quantity);
+                self.world.apply(body);
+                self.learn_id(id);
+                self.learn_trades();
+            }
             // Nothing trades and nothing is new.
-            Operation::Cancel { .. } => {}
+            Operation::Cancel { id } => {
+                let body = self.cancel(id);
+                self.world.apply(body);
+            }
+            Operation::Replace {
+                id,
+                price,
+                quantity,
+            } => {
+                let body = self.replace(id, price, quantity);
+                self.world.apply(body);
+                self.learn_trades();
+            }
         }
     }
 
@@ -159,10 +180,7 @@ impl Player {
                 price,
                 quantity,
             } => add(self.account_of(id), side, price, quantity),
-            Operation::Cancel { id } => Body::CancelOrder(CancelOrder {
-                account: self.account_of(id),
-                order: self.ids[id as usize].id(),
-            }),
+            Operation::Cancel { id } => self.cancel(id),
             Operation::Replace {
                 id,
                 price,
@@ -171,8 +189,16 @@ impl Player {
         }
     }
 
+    /// A workload has fewer than 2^32 numbers, and a long division is the slower one.
     fn account_of(&self, id: u64) -> AccountId {
-        World::account((id % u64::from(self.accounts)) as u32)
+        World::account(id as u32 % self.accounts)
+    }
+
+    fn cancel(&self, id: u64) -> Body {
+        Body::CancelOrder(CancelOrder {
+            account: self.account_of(id),
+            order: self.ids[id as usize].id(),
+        })
     }
 
     fn replace(&self, id: u64, price: i64, quantity: i64) -> Body {
@@ -189,26 +215,41 @@ impl Player {
         })
     }
 
-    /// Learns ids and sums from the events of the last command.
-    fn learn(&mut self, id: u64) {
+    /// Learns what the engine calls a new order: its report is the first event.
+    #[inline]
+    fn learn_id(&mut self, id: u64) {
+        let first = self.world.events.as_slice().first();
+        let Some(Event::Report(report)) = first else {
+            panic!("a new order is reported first: {first:?}");
+        };
+        if report.exec_type != ExecType::New {
+            return;
+        }
+        let order = report.order;
+        let slot = order.slot as usize;
+        self.ids[id as usize] = Known {
+            sequence: order.sequence as u32,
+            slot: order.slot,
+        };
+        if self.slots.len() <= slot {
+            self.slots.resize(slot + 1, Slot::default());
+        }
+        self.slots[slot] = Slot {
+            number: id,
+            filled: 0,
+        };
+    }
+
+    /// Learns sums and fills. A trade comes with a report and a change of the book.
+    #[inline]
+    fn learn_trades(&mut self) {
+        if self.world.events.len() > 2 {
+            self.learn_all_trades();
+        }
+    }
+
+    fn learn_all_trades(&mut self) {
         for event in self.world.events.as_slice() {
-            if let Event::Report(report) = event
-                && report.exec_type == ExecType::New
-            {
-                let order = report.order;
-                let slot = order.slot as usize;
-                self.ids[id as usize] = Known {
-                    sequence: order.sequence as u32,
-                    slot: order.slot,
-                };
-                if self.slots.len() <= slot {
-                    self.slots.resize(slot + 1, Slot::default());
-                }
-                self.slots[slot] = Slot {
-                    number: id,
-                    filled: 0,
-                };
-            }
             if let Event::Trade(trade) = event {
                 learn_trade(&mut self.slots, &mut self.sums, trade);
             }

@@ -36,7 +36,7 @@ pub use credit::{
     CreditCommand, Half, MoveCollateral, Pledging, SetCreditLine, SetHaircut, SetScore, Transfer,
     TransferHalf,
 };
-pub use settlement::{HolderCount, SetSettlement, SettlementCommand};
+pub use settlement::{HolderCount, SetNominee, SetSettlement, SettlementCommand};
 pub use switch::{
     ArmDeadMan, KillScope, OnDisconnect, Position, SetDisconnectPolicy, SetKillSwitch,
     SwitchCommand,

@@ -74,9 +74,12 @@ pub struct Limits {
     /// so that no trade can fail for want of one.
     pub unsettled_max: u32,
     /// Pairs of a beneficial owner and an instrument that are remembered for reverse trades or as
-    /// holders. Default 2^20: holders are at most 200 a security under the law, and a trade is
-    /// forgotten after at most 20 trading days.
+    /// holders. Default 2^19: 1,500 securities with the 200 holders the law allows (capacity model:
+    /// 300,000 positions), and those who traded in the last 20 trading days.
     pub investors_max: u32,
+    /// Owners that are nominees. Default 4,096: custodian banks and brokers, a sixteenth of the
+    /// participants; lists of all of them at their bound take 3 MB.
+    pub nominees_max: u32,
     /// Different terms of sale ever defined. Default 4,096: shops share them.
     pub terms_max: u32,
     /// Live offers. Default 2^20 + 2^18: 1.2 million kinds of goods in one store each (capacity
@@ -119,6 +122,9 @@ impl Limits {
     /// How many receipts one command splits a receipt into, or merges: it bounds its events, and
     /// the hashes a holder checks for it.
     pub const RECEIPT_PARTS_MAX: usize = 16;
+    /// How many owners may stand behind one nominee: the law lets no more than 200 hold a security,
+    /// so goods of a nominee for more could never come in; it bounds what one trade counts.
+    pub const NOMINEE_OWNERS_MAX: usize = 200;
     /// The shortest timeout of a dead-man timer: what a slow line may delay a beat.
     pub const DEAD_MAN_MIN: Nanoseconds = Nanoseconds(1_000_000_000);
     /// The longest timeout of a dead-man timer: a day; longer it protects from nothing.
@@ -154,7 +160,8 @@ impl Default for Limits {
             haircuts_max: 1 << 12,
             transfers_max: 1 << 20,
             unsettled_max: 1 << 18,
-            investors_max: 1 << 20,
+            investors_max: 1 << 19,
+            nominees_max: 4_096,
             terms_max: 1 << 12,
             offers_max: (1 << 20) + (1 << 18),
             contracts_max: 1 << 20,

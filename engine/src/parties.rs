@@ -1,8 +1,9 @@
 //! Participants, beneficial owners and accounts, and the counters of their private streams.
 //!
 //! Invariant: a handle is an index given in order of creation; names are unique within their
-//! kind; an account's participant and owner exist. Not here: persons (the engine knows only
-//! pseudonyms), money, permissions.
+//! kind; an account's participant and owner exist. How many orders of them live is counted beside
+//! the counter of reports, which every order touches anyway. Not here: persons (the engine knows
+//! only pseudonyms), money, permissions.
 
 use std::collections::BTreeMap;
 
@@ -32,8 +33,8 @@ pub struct Parties {
     accounts: Directory,
     // What an account belongs to, and its counter, in order of the handles.
     links: Vec<Link>,
-    // The counter of each participant.
-    reports: Vec<u64>,
+    // What is counted of each participant.
+    joint: Vec<Joint>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,6 +42,15 @@ struct Link {
     participant: ParticipantId,
     owner: OwnerId,
     reports: u64,
+    /// Live orders; not written, as the orders say it.
+    open: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Joint {
+    reports: u64,
+    /// Live orders of all its accounts.
+    open: u32,
 }
 
 impl Parties {
@@ -51,7 +61,7 @@ impl Parties {
             owners: Directory::new(limits.owners_max),
             accounts: Directory::new(limits.accounts_max),
             links: Vec::new(),
-            reports: Vec::new(),
+            joint: Vec::new(),
         }
     }
 
@@ -89,12 +99,40 @@ impl Parties {
             };
         };
         link.reports += 1;
-        let participant = &mut self.reports[link.participant.place()];
-        *participant += 1;
+        let joint = &mut self.joint[link.participant.place()];
+        joint.reports += 1;
         Counters {
             account: link.reports,
-            participant: *participant,
+            participant: joint.reports,
         }
+    }
+
+    /// An order of a known account lives from now on.
+    #[inline]
+    pub(crate) fn opened(&mut self, id: AccountId) {
+        let link = &mut self.links[id.place()];
+        link.open += 1;
+        self.joint[link.participant.place()].open += 1;
+    }
+
+    /// An order of a known account lives no more.
+    #[inline]
+    pub(crate) fn ended(&mut self, id: AccountId) {
+        let link = &mut self.links[id.place()];
+        link.open -= 1;
+        self.joint[link.participant.place()].open -= 1;
+    }
+
+    /// How many orders of an account live.
+    #[inline]
+    pub(crate) fn open_of(&self, id: AccountId) -> u32 {
+        self.links.get(id.place()).map_or(0, |link| link.open)
+    }
+
+    /// How many orders of a participant's accounts live.
+    #[inline]
+    pub(crate) fn open_of_participant(&self, id: ParticipantId) -> u32 {
+        self.joint.get(id.place()).map_or(0, |joint| joint.open)
     }
 
     /// The counters as they stand.
@@ -102,13 +140,13 @@ impl Parties {
         let link = self.links.get(id.place())?;
         Some(Counters {
             account: link.reports,
-            participant: self.reports[link.participant.place()],
+            participant: self.joint[link.participant.place()].reports,
         })
     }
 
     /// How many reports the participant's accounts have had.
     pub fn participant_reports(&self, id: ParticipantId) -> Option<u64> {
-        self.reports.get(id.place()).copied()
+        self.joint.get(id.place()).map(|joint| joint.reports)
     }
 
     /// The participant's public id.
@@ -176,7 +214,7 @@ impl Parties {
     pub fn create_participant(&mut self, command: &CreateParticipant) -> Result<u32, Reject> {
         self.check_participant(command)?;
         // Nothing below can fail.
-        self.reports.push(0);
+        self.joint.push(Joint::default());
         Ok(self.participants.add(command.name))
     }
 
@@ -223,16 +261,17 @@ impl Parties {
             participant: command.participant,
             owner: command.owner,
             reports: 0,
+            open: 0,
         });
         Ok(self.accounts.add(command.name))
     }
 
     /// Writes all parties: participants, owners, accounts, each in order of the handles.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        bytes::put_varint(out, self.reports.len() as u64);
-        for (name, reports) in self.participants.names.iter().zip(&self.reports) {
+        bytes::put_varint(out, self.joint.len() as u64);
+        for (name, joint) in self.participants.names.iter().zip(&self.joint) {
             bytes::put_text(out, name);
-            bytes::put_varint(out, *reports);
+            bytes::put_varint(out, joint.reports);
         }
         bytes::put_varint(out, self.owners.names.len() as u64);
         for name in &self.owners.names {
@@ -247,7 +286,7 @@ impl Parties {
         }
     }
 
-    /// Reads what [`Parties::encode`] wrote.
+    /// Reads what [`Parties::encode`] wrote; live orders are yet to be counted.
     ///
     /// # Errors
     /// Broken bytes, more parties than `limits` allows, a name given twice, an unknown party.
@@ -258,7 +297,7 @@ impl Parties {
             let name = input.text()?;
             let made = parties.create_participant(&CreateParticipant { name });
             let handle = made.map_err(refused("a participant"))?;
-            parties.reports[handle as usize] = input.varint()?;
+            parties.joint[handle as usize].reports = input.varint()?;
         }
         for _ in 0..input.count(limits.owners_max, 1, "the count of owners")? {
             let name = input.text()?;
@@ -425,6 +464,20 @@ mod tests {
         assert_eq!(count(&mut parties, 1), (2, 3));
         assert_eq!(count(&mut parties, 3), (0, 0));
         assert_eq!(parties.participant_reports(ParticipantId::new(0)), Some(3));
+    }
+
+    #[test]
+    fn live_orders_are_counted_of_an_account_and_of_its_participant() {
+        let mut parties = filled();
+        let (first, second) = (AccountId::new(0), AccountId::new(1));
+        for account in [first, second, first] {
+            parties.opened(account);
+        }
+        parties.ended(first);
+        let open = [first, second, AccountId::new(2), AccountId::new(9)];
+        assert_eq!(open.map(|id| parties.open_of(id)), [1, 1, 0, 0]);
+        let open = [0, 1, 9].map(|id| parties.open_of_participant(ParticipantId::new(id)));
+        assert_eq!(open, [2, 0, 0]);
     }
 
     #[test]

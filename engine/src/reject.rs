@@ -2,7 +2,9 @@
 //!
 //! Invariant: a code's number and string never change once released; the order in which checks
 //! are made is one list, in `RejectReason::PRECEDENCE`. Not here: wire errors of things that never
-//! reached the engine.
+//! reached the engine; FIX's words for them (`fix`).
+
+mod fix;
 
 macro_rules! reasons {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal;)*) => {
@@ -47,7 +49,7 @@ reasons! {
     UnknownParticipant = 11, "UNKNOWN_PARTICIPANT";
     /// No such beneficial owner.
     UnknownOwner = 12, "UNKNOWN_OWNER";
-    /// The account's participant is suspended or closed (FIX 103 = 15, unknown account).
+    /// The account's participant is suspended or closed.
     ParticipantSuspended = 13, "PARTICIPANT_SUSPENDED";
     /// The account is suspended: only cancels and deposits are taken.
     AccountSuspended = 14, "ACCOUNT_SUSPENDED";
@@ -100,11 +102,9 @@ reasons! {
     ModelNotAvailable = 43, "MODEL_NOT_AVAILABLE";
     /// The venue admits qualified investors only.
     NotQualified = 44, "NOT_QUALIFIED";
-    /// Too few trading days since the owner's trade of the other side, or it has a live order there
-    /// (FIX 103 = 99).
+    /// Too few trading days since the owner's trade of the other side, or a live order there.
     TPlusN = 45, "T_PLUS_N";
-    /// The goods have as many holders as they may, places that live buys hold included (FIX 103 =
-    /// 99).
+    /// The goods have as many holders as they may, places that live buys hold included.
     MaxHolders = 46, "MAX_HOLDERS";
     // -- tick, lot, quantity -----------------------------------------------------------------
     /// Order type, time in force and instructions do not go together.
@@ -134,7 +134,7 @@ reasons! {
     /// Outside the dynamic band around the last trade.
     DynamicBand = 71, "DYNAMIC_BAND";
     // -- throttle ----------------------------------------------------------------------------
-    /// The account or its participant has no token left for a message (FIX 380 = 8).
+    /// The account or its participant has no token left for a message.
     Throttled = 75, "THROTTLED";
     // -- order-to-trade ratio ----------------------------------------------------------------
     /// The account would have sent more orders and replaces today than its trades allow.
@@ -146,11 +146,11 @@ reasons! {
     StopOrders = 81, "STOP_ORDERS";
     /// The instrument's book holds as many price levels as it may.
     PriceLevels = 82, "PRICE_LEVELS";
-    /// The account or its participant has as many live orders as it may (FIX 103 = 3).
+    /// The account or its participant has as many live orders as it may.
     AccountOrders = 83, "ACCOUNT_OPEN_ORDERS";
     // -- position ----------------------------------------------------------------------------
     /// The account's goods and open buys, or its position in a margin forward with its open
-    /// orders, would pass a limit (FIX 103 = 3, exceeds limit).
+    /// orders, would pass a limit.
     PositionLimit = 85, "POSITION_LIMIT";
     // -- self-trade and FOK ------------------------------------------------------------------
     /// A post-only order would take.
@@ -205,9 +205,9 @@ reasons! {
     NoCredit = 114, "NO_CREDIT";
     /// The goods are not taken as collateral for that currency, or not so many kinds of them.
     NotCollateral = 115, "NOT_COLLATERAL";
-    /// As many accounts trade with rules of settlement, or wait for it, as may (FIX 103 = 99).
+    /// As many accounts trade with rules of settlement, or wait for it, as may.
     UnsettledFull = 126, "UNSETTLED_FULL";
-    /// As many owners are remembered for reverse trades and as holders as may be (FIX 103 = 99).
+    /// As many owners are remembered for reverse trades and as holders as may be.
     InvestorsFull = 127, "INVESTORS_FULL";
     /// A mark of the instrument is not over.
     MarkRunning = 120, "MARK_RUNNING";

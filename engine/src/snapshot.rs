@@ -338,4 +338,4 @@ mod tests;
 
 #[cfg(test)]
 #[path = "snapshot_sample_tests.rs"]
-mod sample;
+pub(crate) mod sample;

@@ -268,26 +268,22 @@ fn custody(engine: &mut Engine) {
         ],
     );
     let answered = engine.sequence();
-    run(
-        engine,
-        vec![
-            instruct(0, 2, 2, into, 1_000),
-            Body::CloseCustodyDate(CloseCustodyDate {
-                custodian: CustodianId::new(2),
-                date: 20_779,
-            }),
-        ],
-    );
+    run(engine, vec![instruct(0, 2, 2, into, 1_000)]);
+    let authority = Authority {
+        approver: Some(PrincipalId::new(8)),
+        ..Authority::default()
+    };
+    let close = Body::CloseCustodyDate(CloseCustodyDate {
+        custodian: CustodianId::new(2),
+        date: 20_779,
+    });
+    approved(engine, authority.clone(), close);
     let acknowledge = Body::Acknowledge(Acknowledge {
         instruction: answered,
         outcome: Outcome::Executed,
         reference: name("TX-1"),
         business_date: 20_780,
     });
-    let authority = Authority {
-        approver: Some(PrincipalId::new(8)),
-        ..Authority::default()
-    };
     approved(engine, authority, acknowledge);
     let back = instruct(0, 2, 2, Direction::Withdrawal, 30_000);
     apply(engine, Identity::Internal, back);

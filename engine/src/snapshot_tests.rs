@@ -33,6 +33,7 @@ fn small() -> Limits {
         receivables_max: 4,
         unsettled_max: 4,
         investors_max: 4,
+        nominees_max: 2,
         terms_max: 4,
         offers_max: 16,
         contracts_max: 16,
@@ -150,19 +151,6 @@ fn a_snapshot_of_the_first_rules_with_money_is_restored() {
     assert_eq!(known_then(&engine)[1..8], today[1..8]);
     // Whatever traded before is forgotten: those rules kept no trades.
     assert_eq!(engine.clearing().trades().kept(), 0);
-}
-
-/// A snapshot as rules 3 wrote it: sixteen sections, without shops and contracts.
-#[test]
-fn a_snapshot_of_the_rules_without_shops_is_restored() {
-    let golden = include_bytes!("snapshot_v3.bin");
-    let read = Snapshot::decode(golden).expect("whole");
-    assert_eq!((read.sections.len(), read.header.semantics), (16, 3));
-    assert_eq!(read.encode(), golden);
-    let engine = read.restore(small()).expect("sound");
-    let today = sample::cleared(small()).encode_sections();
-    assert_eq!(engine.encode_sections(), today);
-    assert_eq!((engine.sales().live(), engine.contracts().live()), (0, 0));
 }
 
 #[test]

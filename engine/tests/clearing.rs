@@ -5,13 +5,17 @@
 
 #![allow(clippy::wildcard_enum_match_arm)] // each helper looks for one kind of event
 
+#[path = "support/founding.rs"]
+mod founding;
+
+use founding::{name, reject_reason as reject};
 use sanjiang_engine::command::*;
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{Cause, Event, Events, ExecType, OrderReport, Trade};
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::*;
-use sanjiang_engine::venue::{Model, Phase, Regime};
+use sanjiang_engine::venue::Phase;
 
 const RICH: i64 = 1_000_000;
 
@@ -19,10 +23,6 @@ const RICH: i64 = 1_000_000;
 /// accounts of a participant and an owner each; the first two are rich, the third has nothing.
 struct Desk {
     engine: Engine,
-}
-
-fn name(text: &str) -> Name {
-    Name::new(text).expect("short")
 }
 
 fn limits() -> Limits {
@@ -40,26 +40,9 @@ fn limits() -> Limits {
 fn terms() -> InstrumentTerms {
     InstrumentTerms {
         currency: name("PLAY"),
-        unit: name("t"),
-        tick_size: 1,
         price_decimals: 0,
-        lot_size: 1,
-        quantity_decimals: 0,
-        price_sign: PriceSign::Positive,
-        static_band_bp: None,
-        dynamic_band_ticks: None,
-        market_protection_ticks: 10,
-        max_quantity: Quantity::new(Quantity::MAX_LOTS).expect("the bound"),
-        max_notional: None,
+        ..founding::terms()
     }
-}
-
-fn reject(events: &[Event]) -> Option<RejectReason> {
-    events.iter().find_map(|event| match event {
-        Event::Report(report) => report.reject.map(|reject| reject.reason),
-        Event::Operation(answer) => answer.reject.map(|reject| reject.reason),
-        _ => None,
-    })
 }
 
 fn trades(events: &[Event]) -> Vec<Trade> {
@@ -84,30 +67,12 @@ impl Desk {
             engine: Engine::new(limits()),
         };
         for at in 0..3 {
-            let name = name(&format!("n{at}"));
-            desk.done(Body::CreateParticipant(CreateParticipant { name }));
-            desk.done(Body::CreateOwner(CreateOwner { name }));
-            desk.done(Body::CreateAccount(CreateAccount {
-                name,
-                participant: ParticipantId::new(at),
-                owner: OwnerId::new(at),
-            }));
+            for body in founding::party(at) {
+                desk.done(body);
+            }
         }
-        desk.done(Body::CreateVenue(Box::new(CreateVenue {
-            name: name("venue"),
-            title: Title::EMPTY,
-            regimes: vec![Regime::Sandbox],
-            models: vec![Model::Clob, Model::CallAuction],
-            demonstration: Demonstration::Demonstration,
-            licence: None,
-            calendar: None,
-        })));
-        desk.done(Body::CreateInstrument(Box::new(CreateInstrument {
-            name: name("instrument"),
-            title: Title::EMPTY,
-            venue: VenueId::new(0),
-            terms,
-        })));
+        desk.done(Body::CreateVenue(Box::new(founding::sandbox(None))));
+        desk.done(founding::instrument("instrument", terms));
         desk.assets(goods_decimals);
         desk.done(Body::SetClearing(SetClearing {
             instrument: InstrumentId::new(0),
@@ -129,34 +94,18 @@ impl Desk {
             decimals: goods_decimals,
         };
         for (text, class) in [("money", money), ("goods", goods)] {
-            self.done(Body::CreateAsset(CreateAsset {
-                name: name(text),
-                class,
-                demonstration: Demonstration::Demonstration,
-            }));
-            self.done(Body::CreateCustodian(CreateCustodian {
-                name: name(text),
-                kind: class.keeper(),
-                demonstration: Demonstration::Demonstration,
-            }));
+            for body in founding::kept_asset(text, class, Demonstration::Demonstration) {
+                self.done(body);
+            }
         }
     }
 
     fn send(&mut self, body: Body) -> Vec<Event> {
-        let sequence = self.engine.sequence().next();
-        let command = Sequenced {
-            sequence,
-            time: Time::ZERO,
-            value: Command {
-                envelope: Envelope {
-                    principal: PrincipalId::LOCAL,
-                    identity: Identity::Internal,
-                    valid_until: None,
-                    authority: None,
-                },
-                body,
-            },
+        let authority = Authority {
+            reason: "said so".to_owned(),
+            ..Authority::default()
         };
+        let command = founding::next(&self.engine, Time::ZERO, Some(authority), body);
         let mut events = Events::default();
         self.engine.apply(&command, &mut events);
         assert_eq!(self.engine.audit(), Ok(()));
@@ -192,37 +141,32 @@ impl Desk {
         }));
     }
 
+    /// What the first two accounts have: money and goods, available.
+    fn has(&self) -> [[i64; 2]; 2] {
+        let ledger = self.engine.clearing().ledger();
+        [0, 1].map(|account| {
+            [0, 1].map(|asset| {
+                let mut all = ledger.of_account(AccountId::new(account));
+                let own = all.find(|one| one.asset() == AssetId::new(asset));
+                own.map_or(0, |one| one.available)
+            })
+        })
+    }
+
     fn order(&mut self, account: u32, side: Side, lots: i64, how: OrderType) -> Vec<Event> {
         self.send(Body::NewOrder(NewOrder {
-            account: AccountId::new(account),
-            instrument: InstrumentId::new(0),
-            side,
-            quantity: Quantity::new(lots).expect("in bounds"),
             order_type: how,
-            time_in_force: TimeInForce::Day,
-            min_quantity: None,
-            self_trade_prevention: SelfTradePrevention::None,
+            ..founding::limit(account, side, 1, lots)
         }))
     }
 
     fn limit(&mut self, account: u32, side: Side, lots: i64, ticks: i64) -> Vec<Event> {
-        let terms = LimitTerms {
-            price: Price::new(ticks).expect("in bounds"),
-            display_quantity: None,
-            posting: Posting::MayTake,
-        };
-        self.order(account, side, lots, OrderType::Limit(terms))
+        self.send(Body::NewOrder(founding::limit(account, side, ticks, lots)))
     }
 }
 
 fn instruct(account: u32, asset: u32, direction: Direction, units: i64) -> Body {
-    Body::Instruct(Instruct {
-        account: AccountId::new(account),
-        asset: AssetId::new(asset),
-        custodian: CustodianId::new(asset),
-        direction,
-        amount: Amount::new(units).expect("in bounds"),
-    })
+    founding::instruct(account, AssetId::new(asset), direction, units)
 }
 
 const MARKET: OrderType = OrderType::Market { protection: None };
@@ -374,4 +318,116 @@ fn a_custodian_hands_out_no_more_than_it_holds() {
     let refused = desk.send(from(2));
     assert_eq!(reject(&refused), Some(RejectReason::InsufficientFunds));
     desk.done(from(0));
+}
+
+/// A buyer and a seller of the most lots there may be, rich enough for all of them.
+fn at_the_bounds(rates: FeeRates) -> Desk {
+    let mut desk = Desk::new(terms(), 0);
+    for account in 0..2 {
+        desk.done(instruct(account, 0, Direction::Deposit, 1 << 53));
+    }
+    desk.done(instruct(1, 1, Direction::Deposit, Quantity::MAX_LOTS));
+    desk.fees(0, rates);
+    desk
+}
+
+#[test]
+fn at_the_bounds_of_value_and_rates_a_trade_is_exact_and_can_be_undone() {
+    let mut desk = at_the_bounds(FeeRates {
+        maker_ppm: 100_000,
+        taker_ppm: 100_000,
+        auction_ppm: 100_000,
+        per_lot: 1 << 10,
+        minimum: 1 << 40,
+        ..FeeRates::default()
+    });
+    let lots = Quantity::MAX_LOTS;
+    let worth = |ticks: i64| ticks * lots;
+    let before = desk.has();
+    assert_eq!(worth(4_096), 1 << 52);
+    desk.limit(1, Side::Sell, lots, 4_096);
+    let over = desk.limit(0, Side::Buy, lots, 4_097);
+    assert_eq!(reject(&over), Some(RejectReason::OrderValue));
+    let events = desk.limit(0, Side::Buy, lots, 4_096);
+    let trade = trades(&events)[0];
+    // 2^52 / 10, rounded up, and 2^10 for each of 2^40 lots.
+    let fee = 450_359_962_737_050 + (1 << 50);
+    assert_eq!(
+        (trade.value, trade.buy.fee, trade.sell.fee),
+        (1 << 52, fee, fee)
+    );
+    let after = desk.has();
+    assert_eq!(before[0][0] - after[0][0], (1 << 52) + fee);
+    assert_eq!(after[1][0] - before[1][0], (1 << 52) - fee);
+    assert_eq!(after[0][1] - before[0][1], lots);
+    let index = events
+        .iter()
+        .position(|event| matches!(event, Event::Trade(_)));
+    let bust = CorrectionCommand::Bust {
+        trade: TradeRef {
+            sequence: desk.engine.sequence(),
+            index: index.expect("a trade") as u32,
+        },
+    };
+    desk.done(Body::Correction(bust));
+    assert_eq!(desk.has(), before);
+}
+
+#[test]
+fn what_no_account_can_have_is_not_there_however_large() {
+    let mut desk = at_the_bounds(FeeRates {
+        per_lot: 1 << 20,
+        minimum: 1 << 40,
+        cap: Some(1 << 40),
+        ..FeeRates::default()
+    });
+    let lots = Quantity::MAX_LOTS;
+    for (account, side) in [(0, Side::Buy), (1, Side::Sell)] {
+        let events = desk.limit(account, side, lots, 1);
+        let reason = Some(RejectReason::InsufficientFunds);
+        assert_eq!(reject(&events), reason, "2^20 for each of 2^40 lots");
+    }
+    desk.fees(
+        0,
+        FeeRates {
+            maker_ppm: 1,
+            taker_ppm: 1,
+            minimum: 1 << 40,
+            cap: Some(1 << 40),
+            ..FeeRates::default()
+        },
+    );
+    desk.limit(1, Side::Sell, lots, 2);
+    let trade = trades(&desk.limit(0, Side::Buy, lots, 2))[0];
+    assert_eq!((trade.buy.fee, trade.sell.fee), (1 << 40, 1 << 40));
+}
+
+#[test]
+fn below_zero_the_seller_holds_what_it_may_have_to_pay_and_pays_it() {
+    let waste = InstrumentTerms {
+        price_sign: PriceSign::Any,
+        ..terms()
+    };
+    let mut desk = Desk::new(waste, 0);
+    desk.fees(
+        0,
+        FeeRates {
+            maker_ppm: 10_000,
+            taker_ppm: 10_000,
+            ..FeeRates::default()
+        },
+    );
+    let poor = desk.limit(2, Side::Sell, 5, -100);
+    assert_eq!(reject(&poor), Some(RejectReason::InsufficientFunds));
+    // 5 x 100 to be rid of the goods, and one in a hundred of it.
+    let sold = desk.limit(1, Side::Sell, 5, -100);
+    assert_eq!(reports(&sold)[0].held, 505);
+    // A buyer is paid more than its fee, so it holds nothing.
+    let bought = desk.limit(0, Side::Buy, 5, -100);
+    assert_eq!(reports(&bought)[0].held, 0);
+    let trade = trades(&bought)[0];
+    assert_eq!((trade.value, trade.buy.fee, trade.sell.fee), (-500, 5, 5));
+    let now = desk.has();
+    assert_eq!(now[0], [RICH + 500 - 5, RICH + 5]);
+    assert_eq!(now[1], [RICH - 500 - 5, RICH - 5]);
 }

@@ -12,6 +12,8 @@ mod arbitrary;
 mod duties;
 #[path = "golden/commands.rs"]
 mod golden;
+#[path = "golden/nominees.rs"]
+mod golden_nominees;
 #[path = "golden/receipts.rs"]
 mod golden_receipts;
 #[path = "golden/sales.rs"]
@@ -173,6 +175,7 @@ const GOLDEN_RECEIPTS: &[u8] = include_bytes!("golden/receipts_v1.bin");
 const GOLDEN_CORRECTIONS: &[u8] = include_bytes!("golden/corrections_v1.bin");
 const GOLDEN_CREDIT: &[u8] = include_bytes!("golden/credit_v1.bin");
 const GOLDEN_SETTLEMENT: &[u8] = include_bytes!("golden/settlement_v1.bin");
+const GOLDEN_NOMINEES: &[u8] = include_bytes!("golden/nominees_v1.bin");
 const GOLDEN_MARGIN: &[u8] = include_bytes!("golden/margin_v1.bin");
 const GOLDEN_SALES: &[u8] = include_bytes!("golden/sales_v1.bin");
 const GOLDEN_CONTRACTS: &[u8] = include_bytes!("golden/contracts_v1.bin");
@@ -190,6 +193,7 @@ fn bytes_of_version_1_still_read_as_the_same_commands() {
         (golden::corrections(), GOLDEN_CORRECTIONS, 1),
         (golden::credit(), GOLDEN_CREDIT, 1),
         (golden::settlement(), GOLDEN_SETTLEMENT, 1),
+        (golden_nominees::nominees(), GOLDEN_NOMINEES, 1),
         (golden::margin(), GOLDEN_MARGIN, 1),
         (golden_sales::sales(), GOLDEN_SALES, 1),
         (golden_sales::contracts(), GOLDEN_CONTRACTS, 1),

@@ -6,13 +6,17 @@
 
 #![allow(clippy::wildcard_enum_match_arm)] // each test looks for its own events
 
+#[path = "support/founding.rs"]
+mod founding;
+
+use founding::{name, reject_reason as reject};
 use sanjiang_engine::command::*;
 use sanjiang_engine::engine::{Engine, SectionId};
 use sanjiang_engine::event::{CorrectionEvent, Event, Events};
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::*;
-use sanjiang_engine::venue::{Model, Phase, Regime};
+use sanjiang_engine::venue::Regime;
 
 const HOUR: i64 = 3_600_000_000_000;
 const MONEY: AssetId = AssetId::new(0);
@@ -24,10 +28,6 @@ struct Desk {
     engine: Engine,
     time: i64,
     kind: Demonstration,
-}
-
-fn name(text: &str) -> Name {
-    Name::new(text).expect("short")
 }
 
 fn limits() -> Limits {
@@ -44,28 +44,11 @@ fn limits() -> Limits {
     }
 }
 
-fn reject(events: &[Event]) -> Option<RejectReason> {
-    events.iter().find_map(|event| match event {
-        Event::Report(report) => report.reject.map(|reject| reject.reason),
-        Event::Operation(answer) => answer.reject.map(|reject| reject.reason),
-        _ => None,
-    })
-}
-
 fn terms() -> InstrumentTerms {
     InstrumentTerms {
         currency: name("PLAY"),
-        unit: name("t"),
-        tick_size: 1,
         price_decimals: 0,
-        lot_size: 1,
-        quantity_decimals: 0,
-        price_sign: PriceSign::Positive,
-        static_band_bp: None,
-        dynamic_band_ticks: None,
-        market_protection_ticks: 10,
-        max_quantity: Quantity::new(Quantity::MAX_LOTS).expect("the bound"),
-        max_notional: None,
+        ..founding::terms()
     }
 }
 
@@ -77,40 +60,24 @@ impl Desk {
             kind,
         };
         for at in 0..4 {
-            let name = name(&format!("n{at}"));
-            desk.done(Body::CreateParticipant(CreateParticipant { name }));
-            desk.done(Body::CreateOwner(CreateOwner { name }));
-            desk.done(Body::CreateAccount(CreateAccount {
-                name,
-                participant: ParticipantId::new(at),
-                owner: OwnerId::new(at),
-            }));
+            for body in founding::party(at) {
+                desk.done(body);
+            }
         }
         let real = kind == Demonstration::Real;
         desk.done(Body::CreateVenue(Box::new(CreateVenue {
-            name: name("venue"),
-            title: Title::EMPTY,
             regimes: vec![if real {
                 Regime::LicensedFutures
             } else {
                 Regime::Sandbox
             }],
-            models: vec![Model::Clob, Model::CallAuction],
             demonstration: kind,
             licence: real.then(|| Title::new("a licence").expect("short")),
-            calendar: None,
+            ..founding::sandbox(None)
         })));
-        desk.done(Body::CreateInstrument(Box::new(CreateInstrument {
-            name: name("instrument"),
-            title: Title::EMPTY,
-            venue: VenueId::new(0),
-            terms: terms(),
-        })));
+        desk.done(founding::instrument("instrument", terms()));
         desk.assets();
-        desk.done(Body::SetPhase(SetPhase {
-            venue: VenueId::new(0),
-            phase: Phase::Continuous,
-        }));
+        desk.done(founding::continuous());
         desk
     }
 
@@ -121,21 +88,9 @@ impl Desk {
             ("money", AssetClass::Currency { decimals: 0 }),
             ("goods", AssetClass::Goods { unit, decimals: 0 }),
         ] {
-            self.done(Body::CreateAsset(CreateAsset {
-                name: name(text),
-                class,
-                demonstration,
-            }));
-        }
-        for (text, kind) in [
-            ("bank", CustodianKind::Bank),
-            ("warehouse", CustodianKind::Warehouse),
-        ] {
-            self.done(Body::CreateCustodian(CreateCustodian {
-                name: name(text),
-                kind,
-                demonstration,
-            }));
+            for body in founding::kept_asset(text, class, demonstration) {
+                self.done(body);
+            }
         }
         self.done(Body::SetClearing(SetClearing {
             instrument: InstrumentId::new(0),
@@ -152,19 +107,8 @@ impl Desk {
             reason: "a test".to_owned(),
             on_behalf_of: None,
         };
-        let command = Sequenced {
-            sequence: self.engine.sequence().next(),
-            time: Time::new(self.time).expect("in bounds"),
-            value: Command {
-                envelope: Envelope {
-                    principal: PrincipalId::LOCAL,
-                    identity: Identity::Internal,
-                    valid_until: None,
-                    authority: Some(Box::new(authority)),
-                },
-                body,
-            },
-        };
+        let time = founding::time(self.time);
+        let command = founding::next(&self.engine, time, Some(authority), body);
         let dry = self.engine.validate(&command.value, command.time);
         let mut events = Events::default();
         self.engine.apply(&command, &mut events);
@@ -186,13 +130,7 @@ impl Desk {
 
     /// Brings `amount` in, or takes it out.
     fn moves(&mut self, direction: Direction, account: u32, asset: AssetId, amount: i64) {
-        self.done(Body::Instruct(Instruct {
-            account: AccountId::new(account),
-            asset,
-            custodian: CustodianId::new(asset.index()),
-            direction,
-            amount: Amount::new(amount).expect("in bounds"),
-        }));
+        self.done(founding::instruct(account, asset, direction, amount));
         if self.kind == Demonstration::Real {
             let acknowledge = Body::Acknowledge(Acknowledge {
                 instruction: self.engine.sequence(),
@@ -214,22 +152,7 @@ impl Desk {
 
     /// One account sells to another, and which trade that was.
     fn trade(&mut self, seller: u32, buyer: u32, price: i64, lots: i64) -> TradeRef {
-        let order = |account, side| {
-            Body::NewOrder(NewOrder {
-                account: AccountId::new(account),
-                instrument: InstrumentId::new(0),
-                side,
-                quantity: Quantity::new(lots).expect("in bounds"),
-                order_type: OrderType::Limit(LimitTerms {
-                    price: Price::new(price).expect("in bounds"),
-                    display_quantity: None,
-                    posting: Posting::MayTake,
-                }),
-                time_in_force: TimeInForce::Day,
-                min_quantity: None,
-                self_trade_prevention: SelfTradePrevention::None,
-            })
-        };
+        let order = |account, side| Body::NewOrder(founding::limit(account, side, price, lots));
         self.done(order(seller, Side::Sell));
         let events = self.done(order(buyer, Side::Buy));
         let traded = |event: &Event| matches!(event, Event::Trade(_));

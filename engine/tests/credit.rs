@@ -254,6 +254,48 @@ fn the_in_half_of_a_real_asset_needs_somebody_else() {
 }
 
 #[test]
+fn lines_scores_and_haircuts_of_real_money_need_somebody_else() {
+    let refused = Some(RejectReason::ApproverRequired);
+    let line = |band| {
+        CreditCommand::SetLine(SetCreditLine {
+            asset: MONEY,
+            band,
+            line: amount(500),
+        })
+    };
+    for (demonstration, alone) in [
+        (Demonstration::Real, refused),
+        (Demonstration::Demonstration, None),
+    ] {
+        let mut shard = Shard::new(Limits::default(), 0, demonstration);
+        for approver in [None, Some(PrincipalId::LOCAL)] {
+            shard.approver = approver;
+            assert_eq!(shard.credit(line(0)), alone, "{demonstration:?}");
+            assert_eq!(shard.score(0), alone, "{demonstration:?}");
+            let open = shard.engine.clearing().credit_of(account(0)).count();
+            assert_eq!(open, usize::from(alone.is_none()), "{demonstration:?}");
+        }
+        shard.approver = Some(PrincipalId::new(9));
+        assert_eq!(shard.credit(line(0)), None);
+        assert_eq!(shard.score(0), None);
+        assert_eq!(shard.engine.clearing().credit_of(account(0)).count(), 1);
+    }
+    // It comes before the other faults of the command, and after what is unknown.
+    let mut shard = Shard::new(Limits::default(), 1, Demonstration::Real);
+    shard.approver = None;
+    assert_eq!(shard.credit(line(8)), refused);
+    assert_eq!(shard.haircut(0, SetHaircut::PRICE_MAX + 1), refused);
+    assert_eq!(shard.haircut(1, 1), Some(RejectReason::UnknownAsset));
+    let score = |asset| SetScore {
+        account: account(0),
+        asset,
+        band: 0,
+    };
+    let unknown = shard.credit(CreditCommand::SetScore(score(AssetId::new(7))));
+    assert_eq!(unknown, Some(RejectReason::UnknownAsset));
+}
+
+#[test]
 fn a_transfer_stays_inside_what_there_may_be() {
     let mut shard = play(Limits::default(), 0);
     assert_eq!(shard.deposit(0, MONEY, MOST), None);

@@ -18,6 +18,7 @@ mod damage {
     pub mod image;
     pub mod judge;
     pub mod marks;
+    pub mod money;
     pub mod random;
     pub mod table;
     pub mod whole_files;
@@ -30,7 +31,7 @@ use damage::image::{End, Image};
 use damage::judge::judge;
 use damage::random::Random;
 use damage::table::{self, Case};
-use damage::{cuts, fields, whole_files};
+use damage::{cuts, fields, money, whole_files};
 
 /// Whether the long form was asked for.
 fn soak() -> bool {
@@ -130,6 +131,17 @@ fn a_field_with_another_value_gives_the_exact_state_or_a_refusal() {
         cases.extend(fields::of_the_order(image));
     }
     table::run("fields", &cases);
+}
+
+#[test]
+fn money_with_another_amount_gives_the_exact_state_or_a_refusal() {
+    let images = images();
+    let mut cases = Vec::new();
+    for image in &images {
+        cases.extend(money::of_records(image));
+        cases.extend(money::of_snapshots(image));
+    }
+    table::run("money and goods", &cases);
 }
 
 #[test]

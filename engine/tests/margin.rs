@@ -6,6 +6,10 @@
 
 #![allow(clippy::wildcard_enum_match_arm)] // each helper looks for one kind of event
 
+#[path = "support/founding.rs"]
+mod founding;
+
+use founding::{name, price};
 use sanjiang_engine::clearing::Position;
 use sanjiang_engine::command::*;
 use sanjiang_engine::engine::{Engine, SectionId};
@@ -13,18 +17,10 @@ use sanjiang_engine::event::{Cause, Event, Events, ExecType, MarginEvent, OrderR
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::reject::{Basis, Reject, RejectReason};
 use sanjiang_engine::types::*;
-use sanjiang_engine::venue::{Model, Phase, Regime};
+use sanjiang_engine::venue::{Model, Regime};
 
 const FORWARD: InstrumentId = InstrumentId::new(0);
 const MONEY: AssetId = AssetId::new(0);
-
-fn name(text: &str) -> Name {
-    Name::new(text).expect("short")
-}
-
-fn ticks(ticks: i64) -> Price {
-    Price::new(ticks).expect("in bounds")
-}
 
 fn limits() -> Limits {
     Limits {
@@ -50,7 +46,7 @@ fn forward(instrument: InstrumentId) -> SetMargin {
     SetMargin {
         instrument,
         money: MONEY,
-        settlement_price: ticks(100),
+        settlement_price: price(100),
         initial_bp: 1_000,
         maintenance_bp: 500,
         call_deadline: Nanoseconds(1_000),
@@ -67,7 +63,7 @@ fn mark() -> Body {
 fn settle(price: i64) -> Body {
     Body::Margin(MarginCommand::SetSettlementPrice(SetSettlementPrice {
         instrument: FORWARD,
-        price: ticks(price),
+        price: founding::price(price),
     }))
 }
 
@@ -81,30 +77,19 @@ impl Desk {
         desk.done(Body::CreateParticipant(CreateParticipant {
             name: name("P"),
         }));
-        desk.done(Body::CreateAsset(CreateAsset {
-            name: name("CNY"),
-            class: AssetClass::Currency { decimals: 0 },
-            demonstration,
-        }));
-        desk.done(Body::CreateCustodian(CreateCustodian {
-            name: name("bank"),
-            kind: CustodianKind::Bank,
-            demonstration,
-        }));
+        let class = AssetClass::Currency { decimals: 0 };
+        for body in founding::kept_asset("CNY", class, demonstration) {
+            desk.done(body);
+        }
         for text in ["A", "B", "C", "D"] {
             let owner = desk.engine.parties().owners().len() as u32;
-            desk.done(Body::CreateOwner(CreateOwner { name: name(text) }));
-            desk.done(Body::CreateAccount(CreateAccount {
-                name: name(text),
-                participant: ParticipantId::new(0),
-                owner: OwnerId::new(owner),
-            }));
+            for body in founding::owned_account(text, owner) {
+                desk.done(body);
+            }
             desk.done(deposit(owner, 10_000));
         }
         desk.venue("V", Regime::Sandbox, Model::Clob);
-        let venue = VenueId::new(0);
-        let phase = Phase::Continuous;
-        desk.done(Body::SetPhase(SetPhase { venue, phase }));
+        desk.done(founding::continuous());
         desk.done(Body::Margin(MarginCommand::SetMargin(forward(FORWARD))));
         desk
     }
@@ -114,26 +99,14 @@ impl Desk {
         let venue = VenueId::new(self.engine.venues().venues().len() as u32);
         self.done(Body::CreateVenue(Box::new(CreateVenue {
             name: name(text),
-            title: Title::EMPTY,
             regimes: vec![regime],
             models: vec![model],
-            demonstration: Demonstration::Demonstration,
-            licence: None,
-            calendar: None,
+            ..founding::sandbox(None)
         })));
         let terms = InstrumentTerms {
-            currency: name("CNY"),
-            unit: name("t"),
-            tick_size: 1,
             price_decimals: 0,
-            lot_size: 1,
-            quantity_decimals: 0,
-            price_sign: PriceSign::Positive,
-            static_band_bp: None,
-            dynamic_band_ticks: None,
             market_protection_ticks: 50,
-            max_quantity: Quantity::new(Quantity::MAX_LOTS).expect("the bound"),
-            max_notional: None,
+            ..founding::terms()
         };
         let instrument = InstrumentId::new(self.engine.venues().instruments().len() as u32);
         self.done(Body::CreateInstrument(Box::new(CreateInstrument {
@@ -147,19 +120,7 @@ impl Desk {
 
     fn send(&mut self, body: Body) -> Vec<Event> {
         let mut events = Events::default();
-        let command = Sequenced {
-            sequence: self.engine.sequence().next(),
-            time: Time::new(self.time).expect("in bounds"),
-            value: Command {
-                envelope: Envelope {
-                    principal: PrincipalId::LOCAL,
-                    identity: Identity::Internal,
-                    valid_until: None,
-                    authority: None,
-                },
-                body,
-            },
-        };
+        let command = founding::next(&self.engine, founding::time(self.time), None, body);
         self.engine.apply(&command, &mut events);
         assert_eq!(
             self.engine.audit(),
@@ -178,18 +139,8 @@ impl Desk {
 
     fn limit(&mut self, account: u32, side: Side, lots: i64, price: i64) -> Vec<Event> {
         self.send(Body::NewOrder(NewOrder {
-            account: AccountId::new(account),
-            instrument: FORWARD,
-            side,
-            quantity: Quantity::new(lots).expect("in bounds"),
-            order_type: OrderType::Limit(LimitTerms {
-                price: ticks(price),
-                display_quantity: None,
-                posting: Posting::MayTake,
-            }),
             time_in_force: TimeInForce::GoodTillCancel,
-            min_quantity: None,
-            self_trade_prevention: SelfTradePrevention::None,
+            ..founding::limit(account, side, price, lots)
         }))
     }
 

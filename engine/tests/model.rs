@@ -11,10 +11,12 @@ mod model {
     pub mod drive;
     pub mod duties;
     pub mod generate;
+    mod kept;
     pub mod lend;
     pub mod margin;
     pub mod operate;
     pub mod paid;
+    pub mod pairs;
     pub mod papers;
     pub mod rng;
     pub mod said;
@@ -63,11 +65,24 @@ const SEED: u64 = 20_261_123;
 
 /// Runs the world of a seed; on a difference, the script up to it.
 fn run(seed: u64, steps: usize, fault: Option<Fault>) -> Result<Coverage, Box<Script>> {
+    let (mut driver, script) = driven(seed, steps, fault)?;
+    match driver.look() {
+        Ok(()) => Ok(driver.coverage),
+        Err(_) => Err(script),
+    }
+}
+
+/// The driver of the world of a seed after so many steps, and its script.
+fn driven(
+    seed: u64,
+    steps: usize,
+    fault: Option<Fault>,
+) -> Result<(Driver, Box<Script>), Box<Script>> {
     let mut rng = Rng::new(seed);
-    let mut script = Script {
+    let mut script = Box::new(Script {
         limits: world::limits(&mut rng),
         steps: Vec::new(),
-    };
+    });
     let begin = i64::from(world::FIRST_DAY) * 24 * world::HOUR;
     let begin = Time::new(begin)
         .expect("after 1970")
@@ -88,13 +103,10 @@ fn run(seed: u64, steps: usize, fault: Option<Fault>) -> Result<Coverage, Box<Sc
         let step = &script.steps[place];
         let run = std::panic::AssertUnwindSafe(|| driver.step(step));
         if !matches!(std::panic::catch_unwind(run), Ok(Ok(()))) {
-            return Err(Box::new(script));
+            return Err(script);
         }
     }
-    match driver.look() {
-        Ok(()) => Ok(driver.coverage),
-        Err(_) => Err(Box::new(script)),
-    }
+    Ok((driver, script))
 }
 
 /// Says how a world failed, with the shortest script that shows it.

@@ -6,8 +6,12 @@
 //! runs one test here, so nothing else allocates beside it. Not here: requests by id, orders
 //! (`no_alloc`).
 
+#[path = "support/founding.rs"]
+mod founding;
+
 use std::alloc::System;
 
+use founding::name;
 use sanjiang_engine::command::*;
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{Event, Events};
@@ -21,38 +25,20 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const ACCOUNTS: u32 = 16;
 const ROUNDS: u32 = 2_000;
 
-fn name(text: &str) -> Name {
-    Name::new(text).expect("short")
-}
-
 fn founding() -> Vec<Body> {
     let participant = name("firm");
     let mut bodies = vec![Body::CreateParticipant(CreateParticipant {
         name: participant,
     })];
     for at in 0..ACCOUNTS {
-        let name = name(&format!("a{at}"));
-        bodies.push(Body::CreateOwner(CreateOwner { name }));
-        bodies.push(Body::CreateAccount(CreateAccount {
-            name,
-            participant: ParticipantId::new(0),
-            owner: OwnerId::new(at),
-        }));
+        bodies.extend(founding::owned_account(&format!("a{at}"), at));
     }
-    let (goods, demonstration) = (name("goods"), Demonstration::Demonstration);
-    bodies.push(Body::CreateAsset(CreateAsset {
-        name: goods,
-        class: AssetClass::Goods {
-            unit: name("t"),
-            decimals: 0,
-        },
-        demonstration,
-    }));
-    bodies.push(Body::CreateCustodian(CreateCustodian {
-        name: goods,
-        kind: CustodianKind::Warehouse,
-        demonstration,
-    }));
+    let class = AssetClass::Goods {
+        unit: name("t"),
+        decimals: 0,
+    };
+    let demonstration = Demonstration::Demonstration;
+    bodies.extend(founding::kept_asset("goods", class, demonstration));
     for at in 0..ACCOUNTS {
         bodies.push(act(ReceiptCommand::Register(issue(
             &format!("w{at}"),
@@ -143,15 +129,7 @@ fn acts_on_receipts_allocate_nothing() {
     let commands = bodies.into_iter().zip(1..).map(|(body, at)| Sequenced {
         sequence: Sequence::new(at),
         time: Time::ZERO,
-        value: Command {
-            envelope: Envelope {
-                principal: PrincipalId::LOCAL,
-                identity: Identity::Internal,
-                valid_until: None,
-                authority: None,
-            },
-            body,
-        },
+        value: founding::command(Identity::Internal, body),
     });
     let commands: Vec<_> = commands.collect();
     let (founding, lives) = commands.split_at(warm);

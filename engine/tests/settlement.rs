@@ -6,6 +6,8 @@
 
 #![allow(clippy::wildcard_enum_match_arm)] // each helper looks for one kind of event
 
+#[path = "support/founding.rs"]
+mod founding;
 mod settlement {
     pub mod desk;
 }
@@ -327,4 +329,145 @@ fn no_change_of_a_byte_of_the_section_is_taken_for_what_it_is_not() {
         println!("{refused} forgeries refused, {taken} are other sound states");
         assert!(refused > 3 * taken, "{refused} refused, {taken} taken");
     }
+}
+
+fn nominee(owner: u32, owners: impl IntoIterator<Item = u32>) -> Body {
+    let set = SetNominee {
+        nominee: OwnerId::new(owner),
+        owners: owners.into_iter().map(OwnerId::new).collect(),
+    };
+    Body::Settlement(Box::new(SettlementCommand::SetNominee(set)))
+}
+
+fn bust(of: Sequence, index: u32) -> Body {
+    let trade = TradeRef {
+        sequence: of,
+        index,
+    };
+    Body::Correction(CorrectionCommand::Bust { trade })
+}
+
+/// Where a command's first trade stands among its events.
+fn traded(events: &[Event]) -> u32 {
+    let at = events
+        .iter()
+        .position(|event| matches!(event, Event::Trade(_)));
+    at.expect("it trades") as u32
+}
+
+/// 200 behind one nominee fill the bound of the law by one deposit; each counts once.
+#[test]
+fn a_nominee_for_200_fills_the_bound_and_one_for_201_is_refused() {
+    let regime = Regime::RegionalEquity;
+    let mut desk = Desk::new(limits(), regime, Demonstration::Demonstration);
+    desk.accounts(203);
+    let most = Limits::NOMINEE_OWNERS_MAX as u32;
+    assert_eq!(desk.send(nominee(0, 1..most + 2)), why(R::InvalidField));
+    assert_eq!(desk.send(nominee(0, 1..=most)), None);
+    assert_eq!(desk.deposit(0, SHARES, 10), None);
+    assert_eq!(desk.holders(), (200, 0));
+    assert_eq!(desk.deposit(7, SHARES, 10), None, "it counts already");
+    assert_eq!(desk.holders(), (200, 0));
+    let many = Some(Reject {
+        reason: R::MaxHolders,
+        basis: Some(Basis::StateCouncilOffice37),
+    });
+    assert_eq!(desk.deposit(201, SHARES, 10), many);
+    assert_eq!(desk.send(nominee(202, [3, 201])), None, "it holds nothing");
+    assert_eq!(desk.deposit(202, SHARES, 1), many);
+    // Whoever held through a nominee has held, so another list adds to those of before.
+    let another = nominee(0, (1..most).chain([201]));
+    assert_eq!(desk.send(another), many);
+    assert_eq!(desk.send(nominee(0, 1..most)), None);
+    assert_eq!(desk.holders(), (200, 0));
+}
+
+#[test]
+fn no_more_nominees_are_named_than_may_be_and_one_is_free_again() {
+    let limits = Limits {
+        nominees_max: 1,
+        investors_max: 3,
+        ..limits()
+    };
+    let mut desk = Desk::new(limits, Regime::Sandbox, Demonstration::Demonstration);
+    desk.accounts(6);
+    let counted = SetSettlement {
+        max_holders: Some(9),
+        ..plain()
+    };
+    assert_eq!(desk.set(counted), None);
+    assert_eq!(desk.send(nominee(0, [1, 2])), None);
+    assert_eq!(desk.send(nominee(3, [4])), why(R::TooMany));
+    assert_eq!(desk.send(nominee(0, [])), None);
+    assert_eq!(desk.send(nominee(3, [4])), None);
+    assert_eq!(desk.send(nominee(3, [])), None);
+    // The nominee and those behind it are remembered, so three of them are too many.
+    assert_eq!(desk.send(nominee(0, [1, 2, 3])), None);
+    assert_eq!(desk.deposit(0, SHARES, 1), why(R::InvestorsFull));
+    assert_eq!(desk.send(nominee(0, [1, 2])), None);
+    assert_eq!(desk.deposit(0, SHARES, 1), None);
+    assert_eq!(desk.holders(), (2, 0));
+    assert_eq!(desk.send(nominee(0, [1, 2, 3])), why(R::InvestorsFull));
+    assert_eq!(desk.holders(), (2, 0));
+}
+
+#[test]
+fn a_restart_keeps_nominees_and_whom_they_count_for() {
+    let mut desk = Desk::new(limits(), Regime::Sandbox, Demonstration::Demonstration);
+    desk.accounts(5);
+    let now = SetSettlement {
+        max_holders: Some(3),
+        holder_count: HolderCount::Current,
+        reference: name("letter 7"),
+        ..plain()
+    };
+    assert_eq!(desk.set(now), None);
+    assert_eq!(desk.send(nominee(0, [2, 3])), None);
+    assert_eq!(desk.send(nominee(1, [3, 4])), None);
+    desk.done(instruct(0, SHARES, Direction::Deposit, 5));
+    desk.done(instruct(1, PLAY, Direction::Deposit, 1_000));
+    assert_eq!(desk.order(1, Side::Buy, 1), None, "a place for 4 beside");
+    assert_eq!(desk.holders(), (2, 1));
+    let sections = desk.engine.encode_sections();
+    let restored = Engine::decode_sections(limits(), &sections).expect("its own sections");
+    assert_eq!(restored.state_hash(), desk.engine.state_hash());
+    assert_eq!(restored.clearing().nominee(OwnerId::new(1)).len(), 2);
+    let mut other = Desk {
+        engine: restored,
+        ..desk
+    };
+    assert_eq!(other.holders(), (2, 1));
+    assert_eq!(other.deposit(0, SHARES, 1), None);
+    assert_eq!(other.order(0, Side::Sell, 6), None);
+    assert_eq!(other.holders(), (3, 0), "2 and 3, and 3 and 4");
+}
+
+/// What is set anew asks nothing about trades of before: a bust of one changes no other one's day.
+#[test]
+fn a_bust_of_a_trade_of_before_leaves_the_days_of_later_ones() {
+    let mut desk = Desk::new(limits(), Regime::Sandbox, Demonstration::Demonstration);
+    desk.accounts(2);
+    let apart = SetSettlement {
+        reverse_trade_days: 2,
+        ..plain()
+    };
+    assert_eq!(desk.set(apart), None);
+    desk.done(instruct(0, SHARES, Direction::Deposit, 9));
+    desk.done(instruct(1, PLAY, Direction::Deposit, 1_000));
+    let mut trades = Vec::new();
+    for _ in 0..2 {
+        desk.done(order(0, Side::Sell, 1));
+        let events = desk.apply(order(1, Side::Buy, 1), None);
+        trades.push((desk.engine.sequence(), traded(&events)));
+        assert_eq!(desk.set(apart), None);
+    }
+    desk.done(order(0, Side::Sell, 1));
+    let events = desk.apply(order(1, Side::Buy, 1), None);
+    trades.push((desk.engine.sequence(), traded(&events)));
+    for (at, (of, index)) in trades.into_iter().enumerate() {
+        assert_eq!(desk.order(1, Side::Sell, 1), why(R::TPlusN), "before {at}");
+        assert_eq!(desk.bust(bust(of, index)), None, "{at}");
+    }
+    // The trades of before still count, as they did.
+    assert_eq!(desk.order(1, Side::Sell, 1), why(R::TPlusN));
 }

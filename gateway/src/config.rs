@@ -67,9 +67,10 @@ pub struct DrillArguments {
 /// Which folder and which day.
 #[derive(Args, Debug)]
 pub struct ReconcileArguments {
-    /// Folder of the exchange; it must not be in use.
-    #[arg(long)]
-    pub data_dir: PathBuf,
+    /// Folder of the exchange; it must not be in use. Given several times, each is reconciled, and
+    /// transfers between these shards are matched by their ids.
+    #[arg(long, required = true)]
+    pub data_dir: Vec<PathBuf>,
     /// The business date at UTC+8, such as 2026-11-29; without one all that is kept.
     #[arg(long)]
     pub date: Option<String>,
@@ -79,6 +80,15 @@ pub struct ReconcileArguments {
     /// Also write a line for every custodian's reference to this CSV file.
     #[arg(long)]
     pub references: Option<PathBuf>,
+    /// Also write a page for people to this Markdown file: every account with what it had, what
+    /// moved and what it has, sums, and what does not agree.
+    #[arg(long)]
+    pub page: Option<PathBuf>,
+    /// Compare the references with what all custodians say themselves, in a CSV file with the
+    /// columns custodian, business_date, reference, asset, direction (deposit or withdrawal) and
+    /// amount, as --references writes them.
+    #[arg(long)]
+    pub custody: Option<PathBuf>,
 }
 
 /// The default of `--disk-reserve-mb`; the engine says what it is made of.

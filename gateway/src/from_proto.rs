@@ -21,7 +21,7 @@ mod switch;
 mod timetable;
 
 pub use clearing::posting_place;
-pub use correction::trade_id;
+pub use correction::{trade, trade_id};
 pub use credit::{Collateral, HalfOf};
 pub use fields::{Fields, Prefix, at};
 pub use operations::{Operation, operation};

@@ -3,7 +3,11 @@
 //! The movements are told by events alone (`engine::clearing::postings`), the end by the engine's
 //! ledger, so the two prove each other. Invariant: nothing is written; an asset is right only if
 //! every position is what it was plus what moved, all positions sum to zero, and each custodian
-//! moved exactly what its references say. Not here: words and files (`reconcile_cli`).
+//! moved exactly what its references say. Not here: words and files (`reconcile_cli`), what
+//! custodians' own lists say (`custody_list`), transfers between folders (`transfers`).
+
+pub mod custody_list;
+pub mod transfers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,8 +17,8 @@ use engine::clearing::{Clearing, Holder, business_date};
 use engine::command::{AssetClass, Command, Direction, Sequenced};
 use engine::engine::Engine;
 use engine::event::{
-    ContractEvent, ContractReport, CorrectionEvent, CustodyReport, CustodyStatus, Event,
-    MarginEvent, ReceiptAct, ReceiptReport, Trade, Variation,
+    ContractEvent, ContractReport, CorrectionEvent, CreditEvent, CustodyReport, CustodyStatus,
+    Event, MarginEvent, ReceiptAct, ReceiptReport, Trade, TransferReport, Variation,
 };
 use engine::limits::Limits;
 use engine::recovery::replay_from;
@@ -41,7 +45,7 @@ pub fn begins(days: i64) -> Option<Time> {
 }
 
 /// How many kinds of posting there are.
-const KINDS: usize = 9;
+pub const KINDS: usize = 9;
 
 /// What one holder had of one asset, what moved, and what it has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -68,6 +72,16 @@ impl Account {
     pub fn difference(&self) -> i64 {
         self.ledger - self.closing() - self.later
     }
+
+    /// Adds what another had and moved.
+    pub fn add(&mut self, other: &Self) {
+        self.opening += other.opening;
+        for (sum, moved) in self.moved.iter_mut().zip(other.moved) {
+            *sum += moved;
+        }
+        self.later += other.later;
+        self.ledger += other.ledger;
+    }
 }
 
 /// One acknowledgement of a custodian in the span.
@@ -80,6 +94,8 @@ pub struct Reconciliation {
     pub accounts: BTreeMap<(AssetId, Holder), Account>,
     /// What custodians acknowledged in the span, in order.
     pub references: Vec<Reference>,
+    /// Every half of a transfer between shards that was replayed, and when it was done.
+    pub transfers: Vec<(TransferReport, Time)>,
     /// The command before the first that was replayed: zero when all was.
     pub base: Sequence,
     /// When that command was; behind the span's first instant only where older rules are before it.
@@ -100,13 +116,14 @@ pub enum Disagreement {
 }
 
 impl Reconciliation {
-    /// Reconciles a stopped folder.
+    /// Reconciles a stopped folder, replayed from `since` on, which is at or before the span.
     ///
     /// # Errors
     /// The folder is in use or cannot be replayed.
-    pub fn of(data_dir: &Path, span: Span) -> Result<Self, StartError> {
+    pub fn of(data_dir: &Path, span: Span, since: Time) -> Result<Self, StartError> {
         let mut accounts = BTreeMap::new();
         let mut references = Vec::new();
+        let mut transfers = Vec::new();
         // Both closures want the same map: the first ends before the second begins.
         let map = std::cell::RefCell::new(&mut accounts);
         let (mut base, mut base_time) = (Sequence::ZERO, Time::ZERO);
@@ -122,8 +139,9 @@ impl Reconciliation {
                 engine,
                 released,
             );
+            transfers.extend(halves(released));
         };
-        let engine = replay_from(data_dir, Limits::default(), span.from, (begin, each))?;
+        let engine = replay_from(data_dir, Limits::default(), since, (begin, each))?;
         for position in engine.clearing().ledger().positions() {
             let key = (position.asset(), position.holder());
             accounts.entry(key).or_default().ledger = position.balance();
@@ -131,6 +149,7 @@ impl Reconciliation {
         Ok(Self {
             accounts,
             references,
+            transfers,
             base,
             base_time,
             engine,
@@ -193,6 +212,19 @@ fn open(accounts: &mut Accounts, clearing: &Clearing) {
         let key = (position.asset(), position.holder());
         accounts.entry(key).or_default().opening = position.balance();
     }
+}
+
+/// The halves of transfers that a record did.
+fn halves(released: &Released<'_>) -> Vec<(TransferReport, Time)> {
+    let mut found = Vec::new();
+    for (command, _, events) in released.iter() {
+        for event in events {
+            if let Event::Credit(CreditEvent::Half(report)) = event {
+                found.push((*report, command.time));
+            }
+        }
+    }
+    found
 }
 
 /// Takes in what a record moved.
@@ -402,8 +434,8 @@ fn kind(engine: &Engine, posting: &Posting) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use engine::types::{AccountId, CustodianId};
+pub(crate) mod tests {
+    use engine::types::{AccountId, Amount, CustodianId, Name};
 
     use super::*;
 
@@ -412,7 +444,7 @@ mod tests {
     const BANK: Holder = Holder::Custodian(CustodianId::new(0));
 
     /// Ann had 100 and deposited 20 more, and the ledger says so.
-    fn agreeing() -> Reconciliation {
+    pub(crate) fn agreeing() -> Reconciliation {
         let account = |opening, deposit, ledger| Account {
             opening,
             moved: [deposit, 0, 0, 0, 0, 0, 0, 0, 0],
@@ -436,10 +468,18 @@ mod tests {
                 ((MONEY, BANK), account(-100, -20, -120)),
             ]),
             references: vec![reference],
+            transfers: Vec::new(),
             base: Sequence::ZERO,
             base_time: Time::ZERO,
             engine: Engine::new(Limits::default()),
         }
+    }
+
+    /// The ledger has one more of Ann's than the events say.
+    pub(crate) fn differing() -> Reconciliation {
+        let mut more = agreeing();
+        more.accounts.get_mut(&(MONEY, ANN)).expect("there").ledger += 1;
+        more
     }
 
     #[test]
@@ -447,8 +487,7 @@ mod tests {
         let right = agreeing();
         assert_eq!(right.disagreements(MONEY), []);
 
-        let mut more = agreeing();
-        more.accounts.get_mut(&(MONEY, ANN)).expect("there").ledger += 1;
+        let more = differing();
         let found = more.disagreements(MONEY);
         assert_eq!(found, [Disagreement::Position(ANN, 1)]);
 

@@ -1,22 +1,26 @@
-//! `gateway reconcile`: a stopped folder's money and goods, compared and told.
+//! `gateway reconcile`: the money and goods of stopped folders, compared and told.
 //!
-//! Invariant: nothing is opened for writing but the files asked for. Exit status: 0 when every
-//! asset agrees, 1 when one does not, 2 when it could not be looked at. Not here: the comparison
+//! Invariant: nothing is opened for writing but the files asked for. Exit status: 0 when everything
+//! agrees, 1 when something does not, 2 when it could not be looked at. Not here: the comparison
 //! (`reconcile`).
 
+mod files;
+mod page;
+mod words;
+
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use engine::clearing::Holder;
-use engine::command::Direction;
 use engine::runtime::StartError;
 use engine::types::{AssetId, Sequence, Time};
 
 use crate::config::ReconcileArguments;
 use crate::from_proto::date;
-use crate::reconcile::{Account, Disagreement, Reconciliation, Span, begins};
-use crate::to_proto::decimal_text;
+use crate::reconcile::custody_list::{self, Key, List, ListError};
+use crate::reconcile::transfers::{self, Seen, Verdict};
+use crate::reconcile::{Disagreement, Reconciliation, Span, begins};
 
 /// What the exit status says.
 const AGREES: u8 = 0;
@@ -39,6 +43,44 @@ enum CliError {
     Output(#[from] io::Error),
     #[error("the CSV file could not be written: {0}")]
     Csv(#[from] csv::Error),
+    #[error("--page: {0}: {1}")]
+    Page(PathBuf, io::Error),
+    #[error("--custody: {0}")]
+    Custody(#[from] ListError),
+}
+
+/// A folder that was looked at, under the name it was given.
+struct Folder {
+    name: String,
+    found: Reconciliation,
+}
+
+/// What is told beside the tables.
+struct Told {
+    /// Of when.
+    span: String,
+    /// Every transfer between the folders that was done by the end of the span.
+    transfers: Vec<String>,
+    /// Everything that does not agree.
+    differences: Vec<String>,
+}
+
+impl Told {
+    fn new(span: String) -> Self {
+        Self {
+            span,
+            transfers: Vec::new(),
+            differences: Vec::new(),
+        }
+    }
+
+    fn status(&self) -> u8 {
+        if self.differences.is_empty() {
+            AGREES
+        } else {
+            DIFFERS
+        }
+    }
 }
 
 /// Carries out the command; words go to `out`.
@@ -57,29 +99,70 @@ fn reconcile(arguments: &ReconcileArguments, out: &mut impl Write) -> Result<u8,
         },
         Some(text) => day(text).ok_or_else(|| CliError::Date(text.clone()))?,
     };
-    let found = Reconciliation::of(&arguments.data_dir, span)?;
-    if found.base > Sequence::ZERO && found.base_time >= span.from {
-        let base = found.base.value();
-        if span.until.is_some_and(|until| found.base_time >= until) {
-            return Err(CliError::OlderRules(base));
+    let mut told = Told::new(arguments.date.as_ref().map_or_else(
+        || "all that is kept".to_owned(),
+        |date| format!("business date {date} (UTC+8)"),
+    ));
+    let folders = look(&arguments.data_dir, span)?;
+    for folder in &folders {
+        if folders.len() > 1 {
+            writeln!(out, "{}", folder.name)?;
         }
-        eprintln!("what can be replayed begins after command {base}: openings are of there");
+        tell_assets(folder, &mut told, out)?;
     }
-    let mut status = AGREES;
-    for asset in found.assets() {
-        let wrong = found.disagreements(asset);
-        print_asset(&found, asset, &wrong, out)?;
-        if !wrong.is_empty() {
-            status = DIFFERS;
-        }
+    if folders.len() > 1 {
+        match_transfers(&folders, span, &mut told, out)?;
+    }
+    if let Some(path) = &arguments.custody {
+        compare_custody(&folders, path, &mut told, out)?;
     }
     if let Some(path) = &arguments.csv {
-        write_accounts(&found, path)?;
+        files::accounts(&folders, path)?;
     }
     if let Some(path) = &arguments.references {
-        write_references(&found, path)?;
+        files::references(&folders, path)?;
     }
-    Ok(status)
+    if let Some(path) = &arguments.page {
+        let written = std::fs::write(path, page::text(&folders, &told));
+        written.map_err(|error| CliError::Page(path.clone(), error))?;
+    }
+    Ok(told.status())
+}
+
+/// The lines of a folder's assets.
+fn tell_assets(folder: &Folder, told: &mut Told, out: &mut impl Write) -> io::Result<()> {
+    for asset in folder.found.assets() {
+        let wrong = folder.found.disagreements(asset);
+        print_asset(folder, asset, &wrong, out)?;
+        let words = folder.words(asset);
+        let said = wrong.iter().map(|one| words.disagreement(one));
+        let said = said.map(|said| format!("{}: {}: {said}", folder.name, words.name()));
+        told.differences.extend(said);
+    }
+    Ok(())
+}
+
+/// Reconciles each folder. Of several all is replayed: a half of a transfer may be of any day.
+fn look(data_dirs: &[PathBuf], span: Span) -> Result<Vec<Folder>, CliError> {
+    let several = data_dirs.len() > 1;
+    let mut folders = Vec::new();
+    for data_dir in data_dirs {
+        let since = if several { Time::ZERO } else { span.from };
+        let found = Reconciliation::of(data_dir, span, since)?;
+        let name = data_dir.display().to_string();
+        let base = found.base.value();
+        if found.base > Sequence::ZERO && found.base_time >= span.from {
+            if span.until.is_some_and(|until| found.base_time >= until) {
+                return Err(CliError::OlderRules(base));
+            }
+            eprintln!("what can be replayed begins after command {base}: openings are of there");
+        }
+        if several && found.base > Sequence::ZERO {
+            eprintln!("{name}: transfers up to command {base} cannot be matched");
+        }
+        folders.push(Folder { name, found });
+    }
+    Ok(folders)
 }
 
 /// The span of a business date at UTC+8.
@@ -91,232 +174,194 @@ fn day(text: &str) -> Option<Span> {
     })
 }
 
+/// Matches transfers over all folders: one line, and one more for each that is not done and well.
+fn match_transfers(
+    folders: &[Folder],
+    span: Span,
+    told: &mut Told,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let halves = folders.iter().enumerate().flat_map(|(place, folder)| {
+        folder.found.transfers.iter().map(move |(report, time)| {
+            let words = folder.words(report.asset);
+            let [_, account] = words.holder(Holder::Account(report.account));
+            let seen = Seen {
+                folder: place,
+                account,
+                asset: words.name(),
+                amount: words.decimal(report.amount.units()),
+                time: *time,
+            };
+            (report.half, report.transfer, seen)
+        })
+    });
+    let all = transfers::matched(halves, span);
+    let names: Vec<_> = folders.iter().map(|folder| folder.name.clone()).collect();
+    let count = |verdict: fn(Verdict) -> bool| {
+        let own = all.iter().filter(|one| verdict(one.verdict));
+        own.count()
+    };
+    let wrong = count(Verdict::is_wrong);
+    writeln!(
+        out,
+        "transfers: {} agree, {} in transit, {wrong} {}",
+        count(|verdict| verdict == Verdict::Agrees),
+        count(|verdict| verdict == Verdict::InTransit),
+        if wrong == 0 { "differ" } else { "DIFFER" },
+    )?;
+    for one in &all {
+        let said = words::transfer(one, &names);
+        if one.verdict != Verdict::Agrees {
+            writeln!(out, "  {said}")?;
+        }
+        if one.verdict.is_wrong() {
+            told.differences.push(said.clone());
+        }
+        told.transfers.push(said);
+    }
+    Ok(())
+}
+
+/// Compares all references with the custodians' own list: one line, and one more for each that is
+/// not the same.
+fn compare_custody(
+    folders: &[Folder],
+    path: &Path,
+    told: &mut Told,
+    out: &mut impl Write,
+) -> Result<(), CliError> {
+    let theirs = custody_list::read(path)?;
+    let mut ours = List::new();
+    for folder in folders {
+        for one in &folder.found.references {
+            let words = folder.words(one.asset);
+            let [_, custodian] = words.holder(Holder::Custodian(one.custodian));
+            let key = Key {
+                custodian,
+                business_date: one.business_date,
+                reference: one.reference.as_str().to_owned(),
+                asset: words.name(),
+                is_out: Key::is_out(one.direction),
+            };
+            // Shards have custodians of their own names, or share one: then both are added up.
+            *ours.entry(key).or_default() += words.decimal(one.amount.units());
+        }
+    }
+    let unlike = custody_list::unlike(&ours, &theirs);
+    let verdict = if unlike.is_empty() {
+        "agrees".to_owned()
+    } else {
+        format!("{} DIFFER", unlike.len())
+    };
+    writeln!(
+        out,
+        "custodians' list: {} references there, {} here; {verdict}",
+        theirs.len(),
+        ours.len()
+    )?;
+    for one in &unlike {
+        let said = words::unlike(one);
+        writeln!(out, "  {said}")?;
+        told.differences.push(said);
+    }
+    Ok(())
+}
+
+/// What the holders of a kind had and have.
+type Sums = [i64; 2];
+
+/// The sums of an asset by kind of holder.
+#[derive(Default)]
+struct Totals {
+    accounts: Sums,
+    fees: Sums,
+    custody: Sums,
+    owed: Sums,
+    lent: Option<Sums>,
+    transit: Option<Sums>,
+    pools: Option<Sums>,
+    moved_in: i64,
+    moved_out: i64,
+}
+
+impl Totals {
+    fn of(found: &Reconciliation, asset: AssetId) -> Self {
+        let mut totals = Self::default();
+        for (holder, account) in found.holders(asset) {
+            let sums = match holder {
+                Holder::Account(_) => {
+                    totals.moved_in += account.moved[0];
+                    totals.moved_out -= account.moved[1];
+                    &mut totals.accounts
+                }
+                Holder::Venue(_) => &mut totals.fees,
+                Holder::Custodian(_) => &mut totals.custody,
+                Holder::Receivable(_) => &mut totals.owed,
+                Holder::Credit(_) => totals.lent.get_or_insert_default(),
+                Holder::Transit(_) => totals.transit.get_or_insert_default(),
+                Holder::Clearing(_) => totals.pools.get_or_insert_default(),
+            };
+            sums[0] += account.opening;
+            sums[1] += account.closing();
+        }
+        totals
+    }
+}
+
 /// One line an asset, and one more for each thing that does not agree.
 fn print_asset(
-    found: &Reconciliation,
+    folder: &Folder,
     asset: AssetId,
     wrong: &[Disagreement],
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let words = Words { found, asset };
-    let (mut accounts, mut fees, mut custody) = ([0; 2], [0; 2], [0; 2]);
-    let mut owed = [0; 2];
-    let (mut lent, mut transit) = (None, None);
-    let mut pools = None;
-    let (mut moved_in, mut moved_out) = (0, 0);
-    for (holder, account) in found.holders(asset) {
-        let sums = match holder {
-            Holder::Account(_) => &mut accounts,
-            Holder::Venue(_) => &mut fees,
-            Holder::Custodian(_) => &mut custody,
-            Holder::Receivable(_) => &mut owed,
-            Holder::Credit(_) => lent.get_or_insert([0; 2]),
-            Holder::Transit(_) => transit.get_or_insert([0; 2]),
-            Holder::Clearing(_) => pools.get_or_insert([0; 2]),
-        };
-        sums[0] += account.opening;
-        sums[1] += account.closing();
-        if let Holder::Account(_) = holder {
-            moved_in += account.moved[0];
-            moved_out -= account.moved[1];
-        }
-    }
-    let references = found.references.iter();
+    let words = folder.words(asset);
+    let totals = Totals::of(&folder.found, asset);
+    let references = folder.found.references.iter();
     let references = references.filter(|one| one.asset == asset).count();
     // What is owed since busts is in accounts and at no custodian.
-    let owed = if owed == [0, 0] {
+    let owed = if totals.owed == [0, 0] {
         String::new()
     } else {
-        let [before, after] = owed.map(|owed| words.amount(-owed));
+        let [before, after] = totals.owed.map(|owed| words.amount(-owed));
         format!(" owed opening {before} closing {after};")
     };
-    // Said only of an asset that was ever lent or transferred.
+    // Said only of an asset that was ever lent or transferred, or that pools of margin collect.
     let others = |at: usize| {
-        let part = |word: &str, sums: Option<[i64; 2]>| {
+        let part = |word: &str, sums: Option<Sums>, sign: i64| {
             sums.map_or_else(String::new, |sums| {
-                format!(" {word} {}", words.amount(-sums[at]))
+                format!(" {word} {}", words.amount(sign * sums[at]))
             })
         };
-        part("lent", lent) + &part("from other shards", transit)
+        part("lent", totals.lent, -1)
+            + &part("from other shards", totals.transit, -1)
+            + &part("margin pools", totals.pools, 1)
+    };
+    let side = |at: usize| {
+        let [accounts, fees, custody] = [totals.accounts[at], totals.fees[at], -totals.custody[at]]
+            .map(|units| words.amount(units));
+        format!(
+            "accounts {accounts} fees {fees} custody {custody}{}",
+            others(at)
+        )
     };
     writeln!(
         out,
-        "{}: opening accounts {} fees {} custody {}{}; in {} out {} ({references} references); \
-         closing accounts {} fees {} custody {}{};{owed} {}",
+        "{}: opening {}; in {} out {} ({references} references); closing {};{owed} {}",
         words.name(),
-        words.amount(accounts[0]),
-        words.amount(fees[0]),
-        words.amount(-custody[0]),
-        others(0),
-        words.amount(moved_in),
-        words.amount(moved_out),
-        words.amount(accounts[1]),
-        words.amount(fees[1]),
-        words.amount(-custody[1]),
-        others(1),
+        side(0),
+        words.amount(totals.moved_in),
+        words.amount(totals.moved_out),
+        side(1),
         if wrong.is_empty() {
             "agrees"
         } else {
             "DIFFERS"
         },
     )?;
-    if let Some(pools) = pools {
-        let [opening, closing] = pools.map(|units| words.amount(units));
-        writeln!(out, "  margin pools: opening {opening}; closing {closing}")?;
-    }
     for one in wrong {
         writeln!(out, "  {}", words.disagreement(one))?;
     }
-    Ok(())
-}
-
-/// The words of an asset's lines.
-struct Words<'a> {
-    found: &'a Reconciliation,
-    asset: AssetId,
-}
-
-impl Words<'_> {
-    fn name(&self) -> String {
-        let asset = self.found.engine.clearing().assets().asset(self.asset);
-        asset.map_or_else(String::new, |asset| asset.name.as_str().to_owned())
-    }
-
-    fn amount(&self, units: i64) -> String {
-        let asset = self.found.engine.clearing().assets().asset(self.asset);
-        let decimals = asset.map_or(0, |asset| asset.class.decimals());
-        decimal_text(i128::from(units), decimals)
-    }
-
-    fn holder(&self, holder: Holder) -> [String; 2] {
-        let engine = &self.found.engine;
-        let (kind, name) = match holder {
-            Holder::Account(id) => {
-                let account = engine.parties().account(id);
-                ("account", account.map(|account| account.name))
-            }
-            Holder::Venue(id) => {
-                let venue = engine.venues().venue(id);
-                ("venue", venue.map(|venue| venue.name))
-            }
-            Holder::Custodian(id) => {
-                let custodian = engine.clearing().assets().custodian(id);
-                ("custodian", custodian.map(|custodian| custodian.name))
-            }
-            Holder::Receivable(id) => {
-                let account = engine.parties().account(id);
-                ("receivable", account.map(|account| account.name))
-            }
-            Holder::Credit(id) => {
-                let account = engine.parties().account(id);
-                ("credit", account.map(|account| account.name))
-            }
-            Holder::Transit(shard) => {
-                return ["transit".to_owned(), shard.index().to_string()];
-            }
-            Holder::Clearing(id) => {
-                let instrument = engine.venues().instrument(id);
-                ("clearing", instrument.map(|instrument| instrument.name))
-            }
-        };
-        let name = name.map_or_else(String::new, |name| name.as_str().to_owned());
-        [kind.to_owned(), name]
-    }
-
-    fn disagreement(&self, one: &Disagreement) -> String {
-        match *one {
-            Disagreement::Position(holder, more) => {
-                let [kind, name] = self.holder(holder);
-                let more = self.amount(more);
-                format!("{kind} {name} has {more} more than what moved says")
-            }
-            Disagreement::Custodian(holder, more) => {
-                let [kind, name] = self.holder(holder);
-                let more = self.amount(more);
-                format!("{kind} {name} moved {more} more than its references say")
-            }
-            Disagreement::Sum(sum) => {
-                format!("all positions sum to {} instead of zero", self.amount(sum))
-            }
-        }
-    }
-}
-
-fn write_accounts(found: &Reconciliation, path: &Path) -> Result<(), CliError> {
-    let mut file = csv::Writer::from_path(path)?;
-    file.write_record([
-        "asset",
-        "holder_kind",
-        "holder",
-        "opening",
-        "deposits",
-        "withdrawals",
-        "trade_money",
-        "trade_goods",
-        "fees",
-        "credit_drawn",
-        "credit_repaid",
-        "transfers",
-        "variation",
-        "closing",
-        "difference",
-    ])?;
-    for ((asset, holder), account) in &found.accounts {
-        let words = Words {
-            found,
-            asset: *asset,
-        };
-        let [kind, name] = words.holder(*holder);
-        let mut row = vec![words.name(), kind, name];
-        row.extend(amounts(account).map(|units| words.amount(units)));
-        file.write_record(row)?;
-    }
-    file.flush()?;
-    Ok(())
-}
-
-/// An account's numbers in the order of the file.
-fn amounts(account: &Account) -> impl Iterator<Item = i64> {
-    let ends = [account.closing(), account.difference()];
-    let moved = account.moved;
-    [account.opening].into_iter().chain(moved).chain(ends)
-}
-
-fn write_references(found: &Reconciliation, path: &Path) -> Result<(), CliError> {
-    let mut file = csv::Writer::from_path(path)?;
-    file.write_record([
-        "custodian",
-        "business_date",
-        "reference",
-        "instruction",
-        "asset",
-        "direction",
-        "account",
-        "amount",
-    ])?;
-    for one in &found.references {
-        let words = Words {
-            found,
-            asset: one.asset,
-        };
-        let [_, custodian] = words.holder(Holder::Custodian(one.custodian));
-        let [_, account] = words.holder(Holder::Account(one.account));
-        let direction = match one.direction {
-            Direction::Deposit => "deposit",
-            Direction::Withdrawal => "withdrawal",
-        };
-        file.write_record([
-            custodian,
-            crate::to_proto::date_text(one.business_date),
-            one.reference.as_str().to_owned(),
-            one.instruction.value().to_string(),
-            words.name(),
-            direction.to_owned(),
-            account,
-            words.amount(one.amount.units()),
-        ])?;
-    }
-    file.flush()?;
     Ok(())
 }
 
@@ -324,6 +369,36 @@ fn write_references(found: &Reconciliation, path: &Path) -> Result<(), CliError>
 mod tests {
     use super::*;
     use crate::reconcile::DAY_NANOSECONDS;
+    use crate::reconcile::tests::{agreeing, differing};
+
+    fn told(found: Reconciliation) -> (u8, String, String) {
+        let name = "shard".to_owned();
+        let folders = [Folder { name, found }];
+        let (mut told, mut out) = (Told::new("a day".to_owned()), Vec::new());
+        tell_assets(&folders[0], &mut told, &mut out).expect("a vector takes all");
+        let said = String::from_utf8(out).expect("text");
+        (told.status(), said, page::text(&folders, &told))
+    }
+
+    #[test]
+    fn what_the_ledger_has_otherwise_is_said_and_is_the_status() {
+        let (status, said, page) = told(agreeing());
+        assert_eq!((status, said.lines().count()), (0, 1), "{said}");
+        assert!(said.ends_with("; agrees\n"), "{said}");
+        assert!(page.ends_with("no differences\n"), "{page}");
+
+        let (status, said, page) = told(differing());
+        assert_eq!((status, said.lines().count()), (1, 2), "{said}");
+        let wrong = "has 1 more than what moved says\n";
+        assert!(
+            said.contains("; DIFFERS\n") && said.ends_with(wrong),
+            "{said}"
+        );
+        assert!(
+            page.ends_with(wrong) && !page.contains("no differences"),
+            "{page}"
+        );
+    }
 
     #[test]
     fn a_business_date_is_a_day_at_utc_plus_8() {

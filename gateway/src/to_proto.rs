@@ -30,14 +30,14 @@ use crate::directory::Tables;
 pub use clearing::{
     amount_text, asset, asset_is_demonstration, asset_name, contract_id_text, custodian,
     custodian_name, date_text, fee_rates, instruction, money_name, money_text, offer_id_text,
-    posted_units, posting, posting_place_text,
+    posted_units, posting, posting_place_text, transfer_text, units_of,
 };
 pub use history::{client_order_id, execution_report, order};
 pub use limits::{risk_limits, risk_usage};
 pub use margin::{margin_position, margin_terms};
 pub use receipts::{receipt, receipt_act};
 pub use session::session_reports;
-pub use settlement::{settlement, unsettled};
+pub use settlement::{owners, settlement, unsettled};
 pub use standing::{standing, venue_roles};
 pub use switch::{engaged, fired, released};
 pub use venue::venue;

@@ -419,3 +419,69 @@ async fn what_is_owed_reconciles() {
     let of_b = "CNY,receivable,B,0.00,0.00,0.00,-990.00,0.00,0.00,0.00,0.00,0.00,0.00,-990.00,0.00";
     assert!(rows.lines().any(|row| row == of_b), "{rows}");
 }
+
+async fn get_trade(house: &House, trade_id: &str) -> Result<v1::GetTradeResponse, tonic::Status> {
+    let trade_id = trade_id.to_owned();
+    let request = v1::GetTradeRequest { trade_id };
+    let answer = house.accounts().await.get_trade(request).await;
+    answer.map(tonic::Response::into_inner)
+}
+
+#[tokio::test]
+async fn a_trade_is_found_by_its_id_with_all_that_became_of_it() {
+    let mut house = spent().await;
+    let trade = tape(&house, 1).await[0].trade_id.clone();
+    let alone = get_trade(&house, &trade).await.expect("a trade");
+    assert_eq!((alone.changes.len(), alone.executions.len()), (0, 2));
+    let fix = correction("fix", &trade, "49.00", "");
+    let done = house.operations().await.correct_trade(fix).await;
+    assert!(done.expect("a report").into_inner().accepted);
+    assert!(bust(&house, "bust", &trade).await.accepted);
+
+    let projections = house.folder.path().join("data/projections");
+    for rebuilt in [false, true] {
+        if rebuilt {
+            let forget = || std::fs::remove_dir_all(&projections).expect("removed");
+            house.restart_after(forget).await;
+        }
+        let found = get_trade(&house, &trade).await.expect("a trade");
+        let all = tape(&house, 3).await;
+        assert_eq!(found.trade, alone.trade);
+        assert_eq!(found.trade.as_ref(), all.first());
+        assert_eq!(found.changes, all[1..]);
+        let actions = found.changes.iter().map(v1::Trade::action);
+        let actions: Vec<_> = actions.collect();
+        assert_eq!(actions, [TradeAction::Correct, TradeAction::Cancel]);
+        assert!(found.durable_sequence >= all[2].engine_sequence);
+        let mut told = Vec::new();
+        for account in ["A", "B"] {
+            // The first report of each is of its order.
+            told.push(executions(&house, account, 4).await.split_off(1));
+        }
+        let both = (0..3).flat_map(|at| [told[0][at].clone(), told[1][at].clone()]);
+        let both: Vec<_> = both.collect();
+        assert_eq!(found.executions, both);
+        let kinds: Vec<_> = both.iter().map(v1::ExecutionReport::exec_type).collect();
+        let (made, fixed, gone) = (
+            ExecType::Trade,
+            ExecType::TradeCorrect,
+            ExecType::TradeCancel,
+        );
+        assert_eq!(kinds, [made, made, fixed, fixed, gone, gone]);
+        // The place of a change is no trade's, nor is the same place in another epoch.
+        let [shard, epoch, _, index] = trade.split('-').collect::<Vec<_>>()[..] else {
+            panic!("{trade}");
+        };
+        let change = format!("{shard}-{epoch}-{}-{index}", all[2].engine_sequence);
+        let other = trade.replacen(&format!("{shard}-{epoch}-"), &format!("{shard}-9-"), 1);
+        for unknown in [change.as_str(), &other, "0-0-999-0"] {
+            let error = get_trade(&house, unknown).await.expect_err(unknown);
+            assert_eq!(error.code(), Code::NotFound, "{error}");
+        }
+        for wrong in ["", "x", "1-2-3"] {
+            let error = get_trade(&house, wrong).await.expect_err(wrong);
+            assert_eq!(error.code(), Code::InvalidArgument, "{error}");
+            assert!(error.message().contains("trade_id"), "{error}");
+        }
+    }
+}

@@ -435,6 +435,12 @@ async fn a_transfer_leaves_one_exchange_comes_to_the_other_and_both_reconcile() 
     ]) {
         assert!(line.ends_with(end), "{line}");
     }
+    let folders = [0, 1].map(|place: usize| houses[place].folder.path().join("data"));
+    let second = ["--data-dir", folders[1].to_str().expect("text")];
+    let (status, text) = folders::run(&["reconcile"], &folders[0], &second);
+    assert_eq!(status, 0, "{text}");
+    let last = text.lines().last().expect("a line");
+    assert_eq!(last, "transfers: 1 agree, 0 in transit, 0 differ");
 }
 
 #[tokio::test]

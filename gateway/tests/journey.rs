@@ -145,6 +145,7 @@ async fn cancels_and_replaces_are_answered_by_reports() {
     let again = again.expect("a report").into_inner();
     assert_eq!(again.exec_type(), v1::ExecType::CancelRejected);
     assert_eq!(again.reject_reason, "UNKNOWN_ORDER");
+    assert_eq!(again.fix_reject_reason, Some(1));
     let nobody = CancelBy::OrigClientOrderId("never".to_owned());
     let error = orders.cancel_order(cancel("cancel-3", nobody)).await;
     assert_eq!(

@@ -6,35 +6,23 @@ mod support;
 
 use engine::clearing::{Asset, Custodian};
 use engine::command::{
-    AssetClass, Body, Command, CreateInstrument, CreateVenue, CustodianKind, Demonstration,
-    FeeRates, InstrumentTerms,
+    AssetClass, Body, Command, CreateVenue, CustodianKind, Demonstration, FeeRates,
 };
-use engine::types::{
-    Name, OwnerId, ParticipantId, PriceSign, PrincipalId, Quantity, Title, VenueId,
-};
+use engine::types::{PrincipalId, Title};
 use proptest::prelude::*;
 use prost::Message as _;
 use proto::v1;
-use sanjiang_gateway::directory::{AccountEntry, InstrumentEntry, Tables, VenueEntry};
+use sanjiang_gateway::directory::{Tables, VenueEntry};
 use sanjiang_gateway::errors::Failure;
 use sanjiang_gateway::from_proto::{self, Operation};
 use support::clearing::{asset, custodian, deposit, set_clearing, set_fees};
 use support::context;
-
-fn name(text: &str) -> Name {
-    Name::new(text).expect("a short name")
-}
+use support::fields::{self, Case, name};
 
 /// Participant P, account A, venue V, instrument COAL, CNY (2 decimals), coal (3), two custodians.
 fn tables() -> Tables {
-    let mut tables = Tables::default();
+    let mut tables = fields::tables();
     tables.participants.put(0, name("P"), name("P"));
-    let account = AccountEntry {
-        name: name("A"),
-        participant: ParticipantId::new(0),
-        owner: OwnerId::new(0),
-    };
-    tables.accounts.put(0, name("A"), account);
     let venue = VenueEntry::new(&CreateVenue {
         name: name("V"),
         title: Title::EMPTY,
@@ -45,13 +33,6 @@ fn tables() -> Tables {
         calendar: None,
     });
     tables.venues.put(0, name("V"), venue);
-    let instrument = InstrumentEntry::new(&CreateInstrument {
-        name: name("COAL"),
-        title: Title::EMPTY,
-        venue: VenueId::new(0),
-        terms: terms(),
-    });
-    tables.instruments.put(0, name("COAL"), instrument);
     let unit = name("t");
     for (handle, id, class) in [
         (0, "CNY", AssetClass::Currency { decimals: 2 }),
@@ -79,44 +60,12 @@ fn tables() -> Tables {
     tables
 }
 
-fn terms() -> InstrumentTerms {
-    InstrumentTerms {
-        currency: name("CNY"),
-        unit: name("t"),
-        tick_size: 5,
-        price_decimals: 2,
-        lot_size: 100,
-        quantity_decimals: 0,
-        price_sign: PriceSign::Positive,
-        static_band_bp: None,
-        dynamic_band_ticks: None,
-        market_protection_ticks: 10,
-        max_quantity: Quantity::new(1_000).expect("in bounds"),
-        max_notional: None,
-    }
-}
-
 fn read(request: &impl Operation) -> Result<Command, Failure> {
     from_proto::operation(request, &tables(), PrincipalId::LOCAL)
 }
 
-/// A change of a right request, the field it makes wrong, and a part of the advice.
-type Case<T> = (fn(&mut T), &'static str, &'static str);
-
 fn check<T: Operation + Clone>(good: &T, cases: &[Case<T>]) {
-    read(good).expect("a right request");
-    for (place, (change, field, advice)) in cases.iter().enumerate() {
-        let mut request = good.clone();
-        change(&mut request);
-        let failure = read(&request).expect_err("a fault");
-        let Failure::Invalid(violations) = &failure else {
-            panic!("case {place}: {failure:?}");
-        };
-        assert_eq!(violations.len(), 1, "case {place}: {violations:?}");
-        assert_eq!(violations[0].field, *field, "case {place}: {violations:?}");
-        let said = &violations[0].description;
-        assert!(said.contains(advice), "case {place}: {said}");
-    }
+    fields::check(good, cases, |request: &T| read(request));
 }
 
 #[test]

@@ -206,6 +206,7 @@ async fn a_stream_goes_on_after_any_position_and_tells_what_comes() {
             let request = v1::StreamPostingsRequest {
                 account_id: "A".to_owned(),
                 after_position: after.unwrap_or_default(),
+                from_time: None,
             };
             let stream = house.accounts().await.stream_postings(request).await;
             let mut stream = stream.expect("a stream").into_inner();
@@ -215,6 +216,7 @@ async fn a_stream_goes_on_after_any_position_and_tells_what_comes() {
     let request = v1::StreamPostingsRequest {
         account_id: "A".to_owned(),
         after_position: all.last().expect("some").position.clone(),
+        from_time: None,
     };
     let stream = house.accounts().await.stream_postings(request).await;
     let mut stream = stream.expect("a stream").into_inner();
@@ -226,6 +228,73 @@ async fn a_stream_goes_on_after_any_position_and_tells_what_comes() {
         more = message.postings;
     }
     assert_eq!((more.len(), more[0].amount.as_str()), (1, "0.01"));
+}
+
+#[tokio::test]
+async fn a_stream_begins_with_an_instant() {
+    let mut house = traded().await;
+    let all = listed(&house, &of("A")).await;
+    let nanoseconds = |one: &v1::Posting| {
+        let time = one.time.expect("a time");
+        (time.seconds, time.nanos)
+    };
+    // The postings of a trade share an instant, so a stream begins with the first of them.
+    let middle = all
+        .iter()
+        .find(|one| nanoseconds(one) > nanoseconds(&all[3]));
+    let middle = middle.expect("a later one");
+    let from = |time: Option<prost_types::Timestamp>, after: &str| v1::StreamPostingsRequest {
+        account_id: "A".to_owned(),
+        after_position: after.to_owned(),
+        from_time: time,
+    };
+    let mut later = all.clone();
+    later.retain(|one| nanoseconds(one) >= nanoseconds(middle));
+    assert!(!later.is_empty() && later.len() < all.len());
+    for restarted in [false, true] {
+        if restarted {
+            house.restart().await;
+        }
+        // Beside a position the later of the two counts.
+        for (request, wanted) in [
+            (from(middle.time, ""), &later[..]),
+            (from(middle.time, &all[0].position), &later[..]),
+            (from(middle.time, &later[0].position), &later[1..]),
+            (from(all[0].time, &later[0].position), &later[1..]),
+        ] {
+            let stream = house.accounts().await.stream_postings(request).await;
+            let mut stream = stream.expect("a stream").into_inner();
+            assert_eq!(until_level(&mut stream).await, wanted);
+        }
+    }
+    // From an instant after all that there is: nothing yet, and nothing that comes before it.
+    let mut ahead = all.last().and_then(|one| one.time).expect("a time");
+    ahead.seconds += 86_400;
+    let stream = house
+        .accounts()
+        .await
+        .stream_postings(from(Some(ahead), ""))
+        .await;
+    let mut stream = stream.expect("a stream").into_inner();
+    assert_eq!(until_level(&mut stream).await, []);
+    told(&house, deposit("early", "A", "CNY", "0.01")).await;
+    let message = stream.message().await.expect("no error").expect("goes on");
+    assert_eq!(message.postings, []);
+    let wrong = from(
+        Some(prost_types::Timestamp {
+            seconds: -1,
+            nanos: 0,
+        }),
+        "",
+    );
+    let error = house
+        .accounts()
+        .await
+        .stream_postings(wrong)
+        .await
+        .expect_err("no instant");
+    assert_eq!(error.code(), Code::InvalidArgument);
+    assert!(error.message().contains("from_time"), "{error}");
 }
 
 #[tokio::test]
@@ -244,6 +313,7 @@ async fn what_is_malformed_or_missing_is_named() {
         let stream = v1::StreamPostingsRequest {
             account_id: "A".to_owned(),
             after_position: token.to_owned(),
+            from_time: None,
         };
         let error = accounts.stream_postings(stream).await.expect_err(token);
         assert!(error.message().contains("after_position"), "{error}");

@@ -1,9 +1,13 @@
-//! A retried unary order is entered once, with and without `valid_until`, also over a restart.
+//! A retried unary order is entered once, with and without `valid_until`, also over a restart; a
+//! deposit and a withdrawal are done once, also over a kill.
 
 mod support;
 
 use proto::v1;
-use support::{House, context, limit};
+use proto::v1::accounts_client::AccountsClient;
+use support::child::Program;
+use support::clearing::{balances, deposit, make_clearing, withdrawal};
+use support::{House, context, limit, make_market};
 use tonic_types::StatusExt as _;
 
 /// A minute from now, as the engine's clock has it.
@@ -172,4 +176,63 @@ async fn an_operation_is_done_once() {
         .await
         .expect_err("other content");
     assert_eq!(error.code(), tonic::Code::AlreadyExists);
+}
+
+#[tokio::test]
+async fn a_retried_deposit_and_withdrawal_are_done_once_over_a_kill() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let start = || Program::start_on(&data, &["--disk-reserve-mb", "0"]).expect("a start");
+    let mut program = start();
+    make_market(program.channel().await).await;
+    make_clearing(program.channel().await).await;
+    let requests = [
+        deposit("in-money", "A", "CNY", "1000.00"),
+        deposit("in-goods", "A", "coal", "30"),
+        withdrawal("out-money", "A", "CNY", "300.25"),
+        withdrawal("out-goods", "A", "coal", "7.500"),
+    ];
+    let mut first = Vec::new();
+    for request in &requests {
+        let mut accounts = AccountsClient::new(program.channel().await);
+        let report = accounts.instruct(request.clone()).await;
+        let report = report.expect("a report").into_inner();
+        assert!(report.accepted && !report.poss_dup, "{report:?}");
+        first.push(report);
+    }
+    for _ in 0..2 {
+        for (request, first) in requests.iter().zip(&first) {
+            let mut accounts = AccountsClient::new(program.channel().await);
+            let again = accounts.instruct(request.clone()).await;
+            let again = again.expect("a copy").into_inner();
+            assert!(again.poss_dup, "{again:?}");
+            let plain = v1::OperationReport {
+                poss_dup: false,
+                ..again
+            };
+            assert_eq!(plain, *first);
+            // Another amount under the same id is no retry.
+            let other = v1::InstructRequest {
+                amount: "1.00".to_owned(),
+                ..request.clone()
+            };
+            let error = accounts.instruct(other).await.expect_err("other content");
+            assert_eq!(error.code(), tonic::Code::AlreadyExists);
+        }
+        let all = balances(program.channel().await, "A").await;
+        let has = |asset: &str| all[asset].clone();
+        assert_eq!(has("CNY"), ("699.75".to_owned(), "0.00".to_owned()));
+        assert_eq!(has("coal"), ("22.500".to_owned(), "0.000".to_owned()));
+        let page = AccountsClient::new(program.channel().await)
+            .list_postings(v1::ListPostingsRequest {
+                account_id: "A".to_owned(),
+                ..v1::ListPostingsRequest::default()
+            })
+            .await;
+        let postings = page.expect("a page").into_inner().postings;
+        let amounts: Vec<_> = postings.iter().map(|one| one.amount.as_str()).collect();
+        assert_eq!(amounts, ["1000.00", "30.000", "-300.25", "-7.500"]);
+        program.kill();
+        program = start();
+    }
 }

@@ -284,3 +284,65 @@ async fn every_faulty_field_is_named() {
         assert!(fields.contains(&field), "{field} in {fields:?}");
     }
 }
+
+/// An owner behind a nominee and by itself counts once, and a list that would be too much is
+/// refused with the text of the law.
+#[tokio::test]
+async fn holders_are_counted_behind_nominees() {
+    let house = House::open().await;
+    market(&house, "REGIONAL_EQUITY", &["NEGOTIATED"]).await;
+    for name in ["X", "Y"] {
+        let owner = v1::CreateBeneficialOwnerRequest {
+            context: context(&format!("owner-{name}")),
+            beneficial_owner_id: name.to_owned(),
+        };
+        let mut operations = house.operations().await;
+        let report = operations.create_beneficial_owner(owner).await;
+        assert!(report.expect("an owner").into_inner().accepted);
+    }
+    let two = v1::SetSettlementRequest {
+        reverse_trade_days: 5,
+        max_holders: 2,
+        ..settle("two", 0)
+    };
+    assert!(set(&house, two).await.accepted);
+    let names = |id: &str, nominee: &str, list: &[&str]| v1::SetNomineeRequest {
+        context: context(id),
+        beneficial_owner_id: nominee.to_owned(),
+        owner_ids: list.iter().map(|one| (*one).to_owned()).collect(),
+    };
+    let asked = async |request| {
+        let report = house.operations().await.set_nominee(request).await;
+        report.map(tonic::Response::into_inner)
+    };
+    let report = asked(names("first", "OA", &["X", "OB"])).await;
+    assert!(report.expect("a report").accepted);
+    for (id, account) in [("in-A", "A"), ("in-B", "B")] {
+        assert!(
+            told(&house, deposit(id, account, "coal", "3"))
+                .await
+                .accepted
+        );
+    }
+    assert_eq!(settlement(&house).await.holders, 2, "X, and OB once");
+    let report = asked(names("third", "OA", &["X", "OB", "Y"])).await;
+    let report = report.expect("a report");
+    assert_eq!(
+        (report.reject_reason.as_str(), report.legal_basis.as_str()),
+        ("MAX_HOLDERS", "国办发〔2012〕37号")
+    );
+    let request = v1::GetNomineeRequest {
+        beneficial_owner_id: "OA".to_owned(),
+    };
+    let known = house.accounts().await.get_nominee(request).await;
+    let known = known.expect("an answer").into_inner();
+    assert_eq!(known.owner_ids, ["X", "OB"], "as it was");
+    assert!(known.engine_sequence > 0);
+    let error = asked(names("nobody", "OA", &["Z"])).await;
+    let error = error.expect_err("there is no such owner");
+    assert_eq!(error.code(), Code::NotFound);
+    let many = vec!["X"; 201];
+    let error = asked(names("many", "OA", &many)).await;
+    let error = error.expect_err("too many for one nominee");
+    assert_eq!(error.code(), Code::InvalidArgument);
+}

@@ -4,54 +4,15 @@
 
 mod support;
 
-use engine::command::{CreateInstrument, InstrumentTerms};
-use engine::types::{AccountId, OrderId, OwnerId, ParticipantId, VenueId};
-use engine::types::{InstrumentId, Name, PriceSign, PrincipalId, Quantity, SessionId, Title};
+use engine::types::{AccountId, InstrumentId, OrderId, PrincipalId, SessionId};
 use proptest::prelude::*;
 use prost::Message as _;
 use proto::v1;
-use sanjiang_gateway::directory::{AccountEntry, InstrumentEntry, Tables};
 use sanjiang_gateway::errors::Failure;
 use sanjiang_gateway::from_proto::{self, Prefix};
+use support::fields::{Case, check, tables};
 use support::limit;
 use tonic_types::StatusExt as _;
-
-fn name(text: &str) -> Name {
-    Name::new(text).expect("a short name")
-}
-
-/// Account A and instrument COAL (tick 0.05, lot 100).
-fn tables() -> Tables {
-    let mut tables = Tables::default();
-    let account = AccountEntry {
-        name: name("A"),
-        participant: ParticipantId::new(0),
-        owner: OwnerId::new(0),
-    };
-    tables.accounts.put(0, name("A"), account);
-    let terms = InstrumentTerms {
-        currency: name("CNY"),
-        unit: name("t"),
-        tick_size: 5,
-        price_decimals: 2,
-        lot_size: 100,
-        quantity_decimals: 0,
-        price_sign: PriceSign::Positive,
-        static_band_bp: None,
-        dynamic_band_ticks: None,
-        market_protection_ticks: 10,
-        max_quantity: Quantity::new(1_000).expect("in bounds"),
-        max_notional: None,
-    };
-    let entry = InstrumentEntry::new(&CreateInstrument {
-        name: name("COAL"),
-        title: Title::EMPTY,
-        venue: VenueId::new(0),
-        terms,
-    });
-    tables.instruments.put(0, name("COAL"), entry);
-    tables
-}
 
 fn submit(request: &v1::SubmitOrderRequest) -> Result<engine::command::Command, Failure> {
     from_proto::submit(request, &tables(), PrincipalId::LOCAL, Prefix::None)
@@ -61,10 +22,8 @@ fn good() -> v1::SubmitOrderRequest {
     limit("id", "A", v1::Side::Buy, "50.00", "100")
 }
 
-/// A change of a right order, the field it makes wrong, and a part of the advice.
-type Case = (fn(&mut v1::SubmitOrderRequest), &'static str, &'static str);
-
-const CASES: &[Case] = &[
+/// Changes of a right order.
+const CASES: &[Case<v1::SubmitOrderRequest>] = &[
     (
         |r| r.client_order_id.clear(),
         "client_order_id",
@@ -161,19 +120,7 @@ const CASES: &[Case] = &[
 
 #[test]
 fn each_malformed_field_is_named_with_what_would_be_right() {
-    submit(&good()).expect("a right order");
-    for (place, (change, field, advice)) in CASES.iter().enumerate() {
-        let mut request = good();
-        change(&mut request);
-        let failure = submit(&request).expect_err("a fault");
-        let Failure::Invalid(violations) = &failure else {
-            panic!("case {place}: {failure:?}");
-        };
-        assert_eq!(violations.len(), 1, "case {place}: {violations:?}");
-        assert_eq!(violations[0].field, *field, "case {place}: {violations:?}");
-        let said = &violations[0].description;
-        assert!(said.contains(advice), "case {place}: {said}");
-    }
+    check(&good(), CASES, submit);
 }
 
 #[test]

@@ -10,6 +10,7 @@ pub mod client;
 pub mod crash;
 pub mod formats;
 pub mod load;
+pub mod purse;
 pub mod replay;
 pub mod report;
 pub mod setup;

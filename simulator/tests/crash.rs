@@ -2,8 +2,9 @@
 //! replayed day and live clients, audited from the clients' side.
 //!
 //! Invariant: counts are the promise, and are printed: kills, kills that found commands in flight,
-//! reports compared, trades, mismatches. `SANJIANG_SOAK=1` runs the long form. Not here: power cuts
-//! and failing disks, which use the same harness.
+//! reports and balances compared, deposits and withdrawals retried, trades, mismatches.
+//! `SANJIANG_SOAK=1` runs the long form. Not here: power cuts and failing disks, which use the same
+//! harness.
 
 mod support;
 
@@ -33,6 +34,10 @@ fn check(summary: &CrashSummary, ended: Result<(), CrashError>, cycles: u32) {
     assert!(summary.resent >= summary.kills_in_flight);
     assert!(summary.rejected > 0 && summary.duplicates_answered > 0);
     assert!(summary.audited_reports > summary.acknowledged);
+    // All live accounts at each audit, and at the last one those of the day; over each kill four.
+    assert!(summary.audited_balances >= 64 * (summary.cycles + 1));
+    assert!(summary.audited_holds > summary.cycles);
+    assert!(summary.moves_retried >= 4 * (summary.cycles - 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,13 +1,14 @@
-//! Whole days through a real gateway: exactly the exchange's trades, also when the gateway is
-//! killed or stopped again and again in the middle.
+//! Whole days through a real gateway: exactly the exchange's trades, with fees and a statement that
+//! adds up, also when the gateway is killed or stopped again and again in the middle.
 //!
 //! The gateway program is built by the same word that runs the tests; where it or the data is
 //! absent, a test says that it was skipped. Not here: what single answers must say.
 
 mod support;
 
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
+use rust_decimal::Decimal;
 use sanjiang_simulator::{
     client::connect::{Bearer, Connection},
     formats::{Next, sse},
@@ -49,6 +50,60 @@ fn check(summary: &Summary, trades: u64, gateway: &Gateway) {
     assert_eq!(summary.acknowledged, summary.commands);
 }
 
+/// The word after `word`, up to a comma or the end.
+fn amount(text: &str, word: &str) -> Decimal {
+    let (_, rest) = text
+        .split_once(word)
+        .unwrap_or_else(|| panic!("{word}: {text}"));
+    let end = rest.find([',', ' ']).unwrap_or(rest.len());
+    rest[..end]
+        .parse()
+        .unwrap_or_else(|_| panic!("{word}: {text}"))
+}
+
+/// What the venue took in fees, as the count at the end says of the money.
+fn fees(summary: &Summary) -> Decimal {
+    let money = summary.notes.iter().find(|note| {
+        let asset = note.split(':').next().unwrap_or_default();
+        asset.ends_with("-money") && note.contains("fees took ")
+    });
+    amount(
+        money.unwrap_or_else(|| panic!("no count of money: {summary}")),
+        "fees took ",
+    )
+}
+
+/// A statement of one account was printed, adds up line by line, and shows a fee.
+fn check_statement(summary: &Summary) {
+    let mut notes = summary.notes.iter();
+    let head = notes.find(|note| note.starts_with("statement of "));
+    assert!(head.is_some(), "no statement was printed: {summary}");
+    let mut sums = BTreeMap::<&str, Decimal>::new();
+    let (mut lines, mut charged, mut closed) = (0, Decimal::ZERO, 0);
+    for line in notes.take_while(|note| note.starts_with("  ")) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if let ["closing", asset, balance, ..] = words[..] {
+            let balance = balance.trim_end_matches(',');
+            assert_eq!(balance.parse(), Ok(sums[asset]), "{line}");
+            closed += 1;
+            continue;
+        }
+        let [.., moved, asset, "makes", sum] = words[..] else {
+            panic!("no line of a statement: {line}")
+        };
+        let moved: Decimal = moved.parse().unwrap();
+        let own = sums.entry(asset).or_default();
+        *own += moved;
+        assert_eq!(sum.parse(), Ok(*own), "{line}");
+        if words[0] == "fee" {
+            charged -= moved;
+        }
+        lines += 1;
+    }
+    assert!(lines >= 6 && charged > Decimal::ZERO, "{summary}");
+    assert_eq!(closed, sums.len(), "{summary}");
+}
+
 async fn whole_day(day: &str, trades: u64) {
     let (Some(input), Some(program)) = (support::shared(day), support::gateway()) else {
         return;
@@ -59,6 +114,8 @@ async fn whole_day(day: &str, trades: u64) {
     let (summary, ended) = replay::sse::run(replay, Summary::new("replay sse", "day")).await;
     ended.unwrap();
     check(&summary, trades, &gateway);
+    assert!(fees(&summary) > Decimal::ZERO, "{summary}");
+    check_statement(&summary);
     gateway.signal("-TERM");
 }
 
@@ -143,6 +200,7 @@ async fn the_trades_of_a_chicago_morning_are_made() {
     let (summary, ended) = replay::cme::run(replay, Summary::new("replay cme", "day")).await;
     ended.unwrap();
     check(&summary, 5, &gateway);
+    check_statement(&summary);
     gateway.signal("-TERM");
 }
 
@@ -177,6 +235,9 @@ async fn a_load_of_each_kind_sets_itself_up_and_is_answered() {
         let counted = |note: &&String| note.contains("64 accounts have");
         let counts = summary.notes.iter().filter(counted).count();
         assert_eq!(counts, if name == "u" { 5 } else { 0 }, "{summary}");
+        if name == "u" {
+            assert!(fees(&summary) > Decimal::ZERO, "{summary}");
+        }
     }
     gateway.signal("-TERM");
 }
@@ -229,6 +290,8 @@ async fn day_with_restarts(signal: &'static str) {
     let (summary, ended) = running.await.unwrap();
     assert!(ended.is_ok(), "{ended:?}\n{}", gateway.log());
     check(&summary, SMALL_TRADES, &gateway);
+    assert!(fees(&summary) > Decimal::ZERO, "{summary}");
+    check_statement(&summary);
     assert_eq!(restarts, RESTARTS);
     assert!(summary.reconnects > 0, "no restart met the session");
     println!(

@@ -35,19 +35,24 @@ struct Counts {
     unanswered: BTreeMap<String, u64>,
     acknowledged: u64,
     dropped: u64,
+    /// Deposits and withdrawals answered again as they were before.
+    retried: [u64; 2],
 }
 
 impl Counts {
     fn print(&self, what: &str) {
         println!(
-            "{what}: {} faults, {} orders acknowledged, none lost, none twice; {} bytes not on the \
-             disk dropped; failed syncs tried again: 0",
-            self.faults, self.acknowledged, self.dropped
+            "{what}: {} faults, {} orders acknowledged, none lost, none twice; {} deposits and {} \
+             withdrawals sent again, each done once; {} bytes not on the disk dropped; failed \
+             syncs tried again: 0",
+            self.faults, self.acknowledged, self.retried[0], self.retried[1], self.dropped
         );
         for ((kind, outcome), count) in &self.outcomes {
             println!("  {kind}: {outcome} {count}");
         }
         println!("  orders without an answer: {:?}", self.unanswered);
+        let [deposits, withdrawals] = self.retried;
+        assert!(deposits > self.faults && withdrawals > self.faults);
     }
 }
 
@@ -114,6 +119,9 @@ async fn strike(program: &Path, shim: &Path, fault: &str, turn: u64, counts: &mu
     let taken = cut::play(&exchange.disk(), &exchange.undo(), Cut::Whole, &mut rng);
     counts.dropped += taken.bytes();
     well(&mut exchange, fault).await;
+    for (all, own) in counts.retried.iter_mut().zip(exchange.moves.retried) {
+        *all += own;
+    }
 }
 
 /// The disk is well: the exchange comes back with all it acknowledged, and trades.

@@ -37,6 +37,8 @@ struct Counts {
     /// Cuts that took journal or head mark bytes.
     struck: u64,
     acknowledged: u64,
+    /// Deposits and withdrawals answered again as they were before.
+    retried: [u64; 2],
 }
 
 impl Counts {
@@ -65,8 +67,14 @@ impl Counts {
     fn print(&self) {
         println!(
             "power cut: {} cuts, {} with orders in flight, {} took journal or head mark bytes; \
-             {} orders acknowledged, none lost, none twice",
-            self.cuts, self.in_flight, self.struck, self.acknowledged
+             {} orders acknowledged, none lost, none twice; {} deposits and {} withdrawals sent \
+             again, each done once",
+            self.cuts,
+            self.in_flight,
+            self.struck,
+            self.acknowledged,
+            self.retried[0],
+            self.retried[1]
         );
         println!("  while: {:?}", self.stages);
         println!("  not synced: {:?}", self.unsynced);
@@ -130,6 +138,9 @@ async fn life(program: &Path, shim: &Path, seed: u64, cuts: u64, counts: &mut Co
     let ran = exchange.run(&Strike::Never(20), &[], &[]).await;
     let well = matches!(ran.audited, Some(Ok(()))) && ran.acknowledged >= 20;
     assert!(well, "seed {seed}: {ran:?}\n{}", exchange.said());
+    for (all, own) in counts.retried.iter_mut().zip(exchange.moves.retried) {
+        *all += own;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -145,6 +156,12 @@ async fn nothing_acknowledged_is_lost_when_the_power_goes() {
     counts.print();
     assert_eq!(counts.cuts, wanted);
     assert!(counts.struck > 0, "no cut took anything that counts");
+    let [deposits, withdrawals] = counts.retried;
+    assert!(
+        deposits > wanted && withdrawals > wanted,
+        "{:?}",
+        counts.retried
+    );
 }
 
 /// The names of a new folder and of those in it are synced before anything is acknowledged.

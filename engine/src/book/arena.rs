@@ -11,6 +11,25 @@ use crate::types::{OrderId, Price, Quantity, Time};
 
 pub(crate) use super::row::{Cold, Flags, Force, Kind, NIL, Place, Row};
 
+/// How many rows this thread has looked at: the work that tests of bounds count.
+#[cfg(test)]
+pub(crate) mod looked {
+    use std::cell::Cell;
+
+    thread_local! {
+        static ROWS: Cell<u64> = const { Cell::new(0) };
+    }
+
+    pub(crate) fn add() {
+        ROWS.set(ROWS.get() + 1);
+    }
+
+    /// How many since the last call.
+    pub(crate) fn take() -> u64 {
+        ROWS.replace(0)
+    }
+}
+
 /// All rows of the engine.
 #[derive(Debug)]
 pub(crate) struct Arena {
@@ -66,16 +85,28 @@ impl Arena {
     #[inline]
     pub(crate) fn insert(&mut self, row: &Row) -> u32 {
         assert!(self.live < self.max, "the bound is checked before");
+        if !self.has_room(row.account) {
+            self.make_room(row.account);
+        }
+        self.reuse(row)
+    }
+
+    /// Whether `reuse` can take an order of this account.
+    #[inline]
+    pub(crate) fn has_room(&self, account: u32) -> bool {
+        self.free != NIL && (account as usize) < self.accounts.len()
+    }
+
+    /// As [`Arena::insert`], where a freed row and the account's place are there: it calls nobody.
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "copied into the short way of an order; measured"
+    )]
+    pub(crate) fn reuse(&mut self, row: &Row) -> u32 {
         assert!(row.sequence != 0, "a live order has a sequence");
-        let slot = if self.free == NIL {
-            self.rows.push(Row::BLANK);
-            self.cold.push(Cold::NONE);
-            self.rows.len() as u32 - 1
-        } else {
-            let slot = self.free;
-            self.free = self.rows[slot as usize].next;
-            slot
-        };
+        let slot = self.free;
+        self.free = self.rows[slot as usize].next;
         self.live += 1;
         let head = self.lead(row.account, slot);
         self.rows[slot as usize] = Row {
@@ -86,10 +117,36 @@ impl Arena {
         slot
     }
 
+    /// Makes room for one more order of this account, which is then to come: without a free row,
+    /// one that was never used becomes it.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn make_room(&mut self, account: u32) {
+        if self.free == NIL {
+            self.free = self.used();
+            self.rows.push(Row::BLANK);
+            self.cold.push(Cold::NONE);
+        }
+        self.make_place(account);
+    }
+
+    /// Makes a place for an account's chain.
+    fn make_place(&mut self, account: u32) {
+        if account as usize >= self.accounts.len() {
+            self.accounts.resize(account as usize + 1, NIL);
+        }
+    }
+
     /// Frees a row that is in no queue.
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "copied into the two short ways; measured"
+    )]
     pub(crate) fn free(&mut self, slot: u32) {
-        self.unchain(slot);
+        let row = self.row(slot);
+        let (account, links) = (row.account, [row.account_prev, row.account_next]);
+        self.unchain(account, links);
         let head = self.free;
         let row = self.row_mut(slot);
         assert!(row.sequence != 0, "a row is freed once");
@@ -102,6 +159,8 @@ impl Arena {
     /// The row in `slot`.
     #[inline]
     pub(crate) fn row(&self, slot: u32) -> &Row {
+        #[cfg(test)]
+        looked::add();
         &self.rows[slot as usize]
     }
 
@@ -130,10 +189,7 @@ impl Arena {
     /// The id of the order in `slot`.
     #[inline]
     pub(crate) fn id(&self, slot: u32) -> OrderId {
-        OrderId {
-            sequence: self.row(slot).sequence,
-            slot,
-        }
+        self.row(slot).id(slot)
     }
 
     /// A waiting stop's trigger.
@@ -241,7 +297,9 @@ impl Arena {
 
     #[inline]
     fn chain(&mut self, slot: u32) {
-        let head = self.lead(self.row(slot).account, slot);
+        let account = self.row(slot).account;
+        self.make_place(account);
+        let head = self.lead(account, slot);
         let row = self.row_mut(slot);
         row.account_prev = NIL;
         row.account_next = head;
@@ -250,21 +308,16 @@ impl Arena {
     /// Puts a row before the first of its account's, which is answered.
     #[inline]
     fn lead(&mut self, account: u32, slot: u32) -> u32 {
-        let account = account as usize;
-        if account >= self.accounts.len() {
-            self.accounts.resize(account + 1, NIL);
-        }
-        let head = std::mem::replace(&mut self.accounts[account], slot);
+        let head = std::mem::replace(&mut self.accounts[account as usize], slot);
         if head != NIL {
             self.row_mut(head).account_prev = slot;
         }
         head
     }
 
+    /// Takes out of its account's chain what stands between these two.
     #[inline]
-    fn unchain(&mut self, slot: u32) {
-        let row = self.row(slot);
-        let (prev, next, account) = (row.account_prev, row.account_next, row.account);
+    fn unchain(&mut self, account: u32, [prev, next]: [u32; 2]) {
         if prev == NIL {
             self.accounts[account as usize] = next;
         } else {

@@ -31,6 +31,10 @@ const SHRINK_DENSITY: usize = 64;
 /// The least toll that is worth a slide.
 const TOLL_MIN: usize = 16;
 
+/// Room for levels on either side beyond the window, from the first one there: 512 bytes. A window
+/// that is where the prices are leaves fewer outside, so a list does not grow late by one or two.
+const FAR_ROOM: usize = 16;
+
 const _: () = assert!(WIDTH_MAX <= Bitmap::WIDTH_MAX);
 
 #[derive(Debug)]
@@ -302,7 +306,9 @@ impl Ladder {
             Err(at) => {
                 self.joined(rank);
                 let level = Level::EMPTY;
-                self.far_mut(rank).insert(at, Far { rank, level });
+                let far = self.far_mut(rank);
+                make_far_room(far);
+                far.insert(at, Far { rank, level });
                 at
             }
         };
@@ -370,6 +376,9 @@ impl Ladder {
     fn slide(&mut self, best: i64, width: usize) {
         self.toll = 0;
         let base = base_for(best, width);
+        if self.window.count > 0 {
+            make_far_room(&mut self.worse);
+        }
         while let Some(rank) = self.window.lowest().filter(|rank| *rank < base) {
             let level = self.window.take(rank);
             self.worse.push(Far { rank, level });
@@ -422,6 +431,13 @@ impl Ladder {
             return Err("the cached best price is wrong");
         }
         Ok(())
+    }
+}
+
+/// A list that was never used gets its first room.
+fn make_far_room(far: &mut Vec<Far>) {
+    if far.capacity() == 0 {
+        far.reserve_exact(FAR_ROOM);
     }
 }
 

@@ -45,11 +45,15 @@ impl Level {
     /// Takes a row out of the queue.
     #[inline]
     pub(crate) fn unlink(&mut self, arena: &mut Arena, slot: u32) {
+        let row = arena.row(slot);
+        let links = [row.prev, row.next];
+        self.unlink_between(arena, slot, links);
+    }
+
+    /// As [`Level::unlink`], of a row between these two.
+    #[inline]
+    pub(crate) fn unlink_between(&mut self, arena: &mut Arena, slot: u32, [prev, next]: [u32; 2]) {
         assert!(self.count > 0, "a row leaves a queue that holds it");
-        let (prev, next) = {
-            let row = arena.row(slot);
-            (row.prev, row.next)
-        };
         if prev == NIL {
             assert!(self.head == slot, "the first row is the head");
             self.head = next;

@@ -12,7 +12,7 @@ pub(crate) mod level;
 mod row;
 
 use crate::types::{Price, Quantity, Side};
-use arena::{Arena, Place};
+use arena::{Arena, Place, Row};
 use ladder::Ladder;
 
 /// Both sides of one instrument's book.
@@ -64,10 +64,26 @@ impl Book {
     /// Puts a row at the back of its level; it must have a price.
     #[inline]
     pub(crate) fn add(&mut self, arena: &mut Arena, slot: u32) {
-        let row = arena.row_mut(slot);
+        let row = arena.row(slot);
         assert!(row.flags.is_priced(), "an order in the book has a price");
-        row.flags.set_place(Place::Book);
         let (side, price, leaves) = (row.flags.side(), row.price, row.leaves);
+        self.add_at(arena, slot, side, (price, leaves));
+    }
+
+    /// As [`Book::add`], of a row that has these.
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "copied into the short way of an order; measured"
+    )]
+    pub(crate) fn add_at(
+        &mut self,
+        arena: &mut Arena,
+        slot: u32,
+        side: Side,
+        (price, leaves): (Price, Quantity),
+    ) {
+        arena.row_mut(slot).flags.set_place(Place::Book);
         let level = self.side_mut(side).enter(price);
         level.push_back(arena, slot);
         level.total += leaves.lots();
@@ -76,20 +92,29 @@ impl Book {
     /// Takes a row out of its level.
     #[inline]
     pub(crate) fn remove(&mut self, arena: &mut Arena, slot: u32) {
-        let row = arena.row_mut(slot);
+        let row = *arena.row(slot);
+        arena.row_mut(slot).flags.set_place(Place::Hand);
+        self.remove_row(arena, slot, &row);
+    }
+
+    /// As [`Book::remove`], of a row that stands so; its place is not changed.
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "copied into the short way of a cancel; measured"
+    )]
+    pub(crate) fn remove_row(&mut self, arena: &mut Arena, slot: u32, row: &Row) {
         assert!(
             row.flags.place() == Place::Book,
             "only an order in the book leaves it"
         );
-        row.flags.set_place(Place::Hand);
-        let (side, price, leaves) = (row.flags.side(), row.price, row.leaves);
-        let ladder = self.side_mut(side);
-        let level = ladder.level_mut(price).expect("its level is there");
-        level.total -= leaves.lots();
-        level.unlink(arena, slot);
+        let ladder = self.side_mut(row.flags.side());
+        let level = ladder.level_mut(row.price).expect("its level is there");
+        level.total -= row.leaves.lots();
+        level.unlink_between(arena, slot, [row.prev, row.next]);
         if level.count == 0 {
             assert!(level.total == 0, "an empty level holds nothing");
-            ladder.vacate(price);
+            ladder.vacate(row.price);
         }
     }
 

@@ -3,7 +3,7 @@
 //! Invariant: a hot row is one cache line; the flags say which fields of both parts mean something.
 //! Not here: where rows live and which are free (`arena`).
 
-use crate::types::{Price, Quantity, SelfTradePrevention, Side, Time};
+use crate::types::{OrderId, Price, Quantity, SelfTradePrevention, Side, Time};
 
 /// No row.
 pub(crate) const NIL: u32 = u32::MAX;
@@ -265,6 +265,15 @@ impl Row {
         account_next: NIL,
         account_prev: NIL,
     };
+
+    /// The id of the order in it, which is in `slot`.
+    #[inline]
+    pub(crate) fn id(&self, slot: u32) -> OrderId {
+        OrderId {
+            sequence: self.sequence,
+            slot,
+        }
+    }
 
     /// What has traded.
     #[inline]

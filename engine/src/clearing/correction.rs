@@ -1,11 +1,11 @@
 //! Busts and corrections: what goes back, what is owed where it is not there, and its repayment.
 //!
-//! What a party has to give back is taken from what it has available; the rest goes to its
-//! receivable, a position below zero of its own, so that whoever is to get it gets it at once and
-//! no account falls below zero. After every command what became available to an account that owes
-//! it is taken first. Rejected: an operator's command to collect, since an account could trade the
-//! money away in the meantime; a flag looked at wherever an amount becomes available, since every
-//! rule to come would have to think of it.
+//! What a party has to give back is taken from what waits for the day of that trade, then from what
+//! is available; the rest goes to its receivable, a position below zero of its own, so that whoever
+//! is to get it gets it at once and no account falls below zero. After every command what became
+//! available to an account that owes it is taken first. Rejected: an operator's command to collect,
+//! since an account could trade the money away in the meantime; a flag looked at wherever an amount
+//! becomes available, since every rule to come would have to think of it.
 //!
 //! Invariant: between commands an account that owes an asset has none of it available. Not here:
 //! orders and counters (`engine::correction`).
@@ -14,12 +14,14 @@ use std::collections::BTreeMap;
 
 use super::fee::{self, Liquidity};
 use super::ledger::{Holder, Place};
+use super::settlement::{Leaving, Leg};
 use super::trades::{At, KeptTrade, KnownTo, NotKept, Trades};
 use super::{Cleared, Clearing};
 use crate::bytes::{BytesError, Reader};
 use crate::command::CorrectionCommand;
 use crate::event::{CorrectionEvent, Event, Events, Repaid, TradeTerms};
 use crate::limits::Limits;
+use crate::parties::Parties;
 use crate::reject::{Reject, RejectReason};
 use crate::types::{AccountId, Amount, AssetId, Price, PriceSign, Quantity, Side, Time};
 use crate::venue::Venues;
@@ -149,7 +151,8 @@ impl Clearing {
     fn with_owed(&self, cleared: &Cleared, planned: Planned) -> Planned {
         let accounts = planned.kept.accounts;
         let lacks = |account, asset, amount: i64| {
-            let has = self.can_take_back(self.own(account, asset));
+            let waits = self.waits(cleared, &planned, (account, asset)).1;
+            let has = waits + self.can_take_back(self.own(account, asset));
             (amount - has).max(0)
         };
         let owed = [0, 1].map(|side| {
@@ -245,6 +248,8 @@ impl Clearing {
             .zip(planned.money.into_iter().zip(planned.owed))
         {
             if money < 0 {
+                let waits = self.waits(cleared, planned, (account, cleared.money));
+                self.take_waiting(planned, account, waits, -money);
                 self.take_back((account, cleared.money), -money, owed, cleared.fees);
             }
         }
@@ -257,7 +262,41 @@ impl Clearing {
         if planned.goods > 0 && buyer != seller {
             let to = self.own(seller, cleared.goods);
             let from = (buyer, cleared.goods);
+            let waits = self.waits(cleared, planned, from);
+            self.take_waiting(planned, buyer, waits, planned.goods);
             self.take_back(from, planned.goods, planned.goods_owed, to);
+        }
+    }
+
+    /// What of an asset waits in an account's row for the day of the trade, and as which leg.
+    fn waits(
+        &self,
+        cleared: &Cleared,
+        planned: &Planned,
+        (account, asset): (AccountId, AssetId),
+    ) -> (Leg, i64) {
+        let leg = if asset == cleared.money {
+            Leg::Money
+        } else {
+            Leg::Goods
+        };
+        let waits = self.settlement.waiting(&planned.kept, account, leg);
+        (leg, waits)
+    }
+
+    /// Frees of what waits as much as is to be given back, so that it can be.
+    fn take_waiting(
+        &mut self,
+        planned: &Planned,
+        account: AccountId,
+        (leg, waits): (Leg, i64),
+        amount: i64,
+    ) {
+        let amount = waits.min(amount);
+        if amount > 0 {
+            let taken = (leg, amount);
+            let at = self.settlement.take_waiting(&planned.kept, account, taken);
+            self.ledger.release(at, amount);
         }
     }
 
@@ -319,7 +358,7 @@ impl Clearing {
 
     /// Takes what accounts owe from what they have available, in order of account and asset.
     #[cold]
-    pub(crate) fn repay_debts(&mut self, events: &mut Events) {
+    pub(crate) fn repay_debts(&mut self, parties: &Parties, events: &mut Events) {
         let mut place = 0;
         while let Some(debt) = self.debts.get(place).copied() {
             let owed = -self.ledger.position(debt.receivable).available;
@@ -329,6 +368,10 @@ impl Clearing {
                 continue;
             }
             self.ledger.repay(debt.own, amount, debt.receivable);
+            let owner = parties.owner_of(debt.account);
+            let owner = owner.expect("who owes is an account");
+            let goods = amount;
+            self.settlement.left(debt.asset, Leaving { owner, goods });
             events.push(Event::Correction(CorrectionEvent::Repaid(Repaid {
                 account: debt.account,
                 asset: debt.asset,

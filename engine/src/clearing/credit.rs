@@ -9,9 +9,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Clearing;
+use super::custody::Approved;
 use super::ledger::{Holder, Place};
 use crate::command::{
-    AssetClass, Half, MoveCollateral, Pledging, SetCreditLine, SetHaircut, SetScore,
+    AssetClass, Demonstration, Half, MoveCollateral, Pledging, SetCreditLine, SetHaircut, SetScore,
 };
 use crate::event::{CollateralReport, CreditEvent, CreditMoved, Event, Events};
 use crate::limits::Limits;
@@ -261,11 +262,19 @@ impl Clearing {
     /// Checks a credit line and changes nothing.
     ///
     /// # Errors
-    /// UNKNOWN_ASSET, INVALID_FIELD.
-    pub(crate) fn check_line(&self, set: &SetCreditLine) -> Result<(), Reject> {
-        let asset = self.assets.asset(set.asset);
+    /// UNKNOWN_ASSET, APPROVER_REQUIRED, INVALID_FIELD.
+    pub(crate) fn check_line(&self, set: &SetCreditLine, approved: Approved) -> Result<(), Reject> {
+        Ok(self.check_lent(set.asset, set.band, approved)?)
+    }
+
+    /// UNKNOWN_ASSET, APPROVER_REQUIRED (real money is lent on two signatures), INVALID_FIELD.
+    fn check_lent(&self, asset: AssetId, band: u8, approved: Approved) -> Result<(), RejectReason> {
+        let asset = self.assets.asset(asset);
         let asset = asset.ok_or(RejectReason::UnknownAsset)?;
-        Ok(currency(asset.class, set.band)?)
+        if asset.demonstration == Demonstration::Real && approved == Approved::No {
+            return Err(RejectReason::ApproverRequired);
+        }
+        currency(asset.class, band)
     }
 
     /// Sets a line that was checked.
@@ -281,11 +290,9 @@ impl Clearing {
     /// Checks a score of a known account and changes nothing.
     ///
     /// # Errors
-    /// UNKNOWN_ASSET, INVALID_FIELD, TOO_MANY.
-    pub(crate) fn check_score(&self, set: &SetScore) -> Result<(), Reject> {
-        let asset = self.assets.asset(set.asset);
-        let asset = asset.ok_or(RejectReason::UnknownAsset)?;
-        currency(asset.class, set.band)?;
+    /// UNKNOWN_ASSET, APPROVER_REQUIRED, INVALID_FIELD, TOO_MANY.
+    pub(crate) fn check_score(&self, set: &SetScore, approved: Approved) -> Result<(), Reject> {
+        self.check_lent(set.asset, set.band, approved)?;
         if self.credit.lent.contains_key(&(set.account, set.asset)) {
             return Ok(());
         }
@@ -320,10 +327,13 @@ impl Clearing {
     /// Checks what goods are to count for and changes nothing.
     ///
     /// # Errors
-    /// UNKNOWN_ASSET, INVALID_FIELD, TOO_MANY.
-    pub(crate) fn check_haircut(&self, set: &SetHaircut) -> Result<(), Reject> {
+    /// UNKNOWN_ASSET, APPROVER_REQUIRED, INVALID_FIELD, TOO_MANY.
+    pub(crate) fn check_haircut(&self, set: &SetHaircut, approved: Approved) -> Result<(), Reject> {
         let asset = |id| self.assets.asset(id).ok_or(RejectReason::UnknownAsset);
         let (goods, money) = (asset(set.goods)?, asset(set.money)?);
+        if money.demonstration == Demonstration::Real && approved == Approved::No {
+            return Err(RejectReason::ApproverRequired.into());
+        }
         let classes = matches!(goods.class, AssetClass::Goods { .. })
             && matches!(money.class, AssetClass::Currency { .. });
         let within = set.price.units() <= SetHaircut::PRICE_MAX

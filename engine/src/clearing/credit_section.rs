@@ -5,6 +5,7 @@
 
 use super::Clearing;
 use super::credit::{Credit, Haircut, Lent};
+use super::custody::Approved;
 use super::ledger::Holder;
 use super::section::amount;
 use crate::bytes::{self, BytesError, Reader};
@@ -131,7 +132,7 @@ impl Clearing {
                 line: amount(input, "a credit line")?,
             };
             rises(&mut last, (set.asset, set.band), "a credit line")?;
-            if set.line.is_zero() || self.check_line(&set).is_err() {
+            if set.line.is_zero() || self.check_line(&set, Approved::Yes).is_err() {
                 return Err(wrong());
             }
             self.set_line(&set);
@@ -161,7 +162,7 @@ impl Clearing {
                 line: Amount::ZERO,
             };
             let known = parties.owner_of(set.account).is_some();
-            if !known || self.check_line(&line).is_err() {
+            if !known || self.check_line(&line, Approved::Yes).is_err() {
                 return Err(wrong());
             }
             let holders = [Holder::Account(set.account), Holder::Credit(set.account)];
@@ -199,7 +200,7 @@ impl Clearing {
                 price: haircut.price,
                 basis_points: haircut.basis_points,
             };
-            let checked = self.check_haircut(&set);
+            let checked = self.check_haircut(&set, Approved::Yes);
             checked.map_err(|_| BytesError::range("a haircut"))?;
             self.set_haircut(&set);
         }

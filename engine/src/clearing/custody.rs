@@ -5,6 +5,7 @@
 //! keys), reports for reconciliation (the gateway's).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 
 use super::ledger::{Holder, Place};
 use super::{Asset, Clearing, Custodian};
@@ -209,10 +210,14 @@ impl Clearing {
         }
         if known.demonstration == Demonstration::Demonstration {
             self.execute(&instruction);
-            let reference = Name::new(&format!("auto-{}", id.value()));
-            let reference = reference.expect("20 digits are short");
             let status = CustodyStatus::Executed;
-            return report(id, &instruction, status, reference, business_date(time));
+            return report(
+                id,
+                &instruction,
+                status,
+                own_reference(id),
+                business_date(time),
+            );
         }
         self.custody.pending.insert(id.value(), instruction);
         report(id, &instruction, CustodyStatus::Pending, Name::EMPTY, 0)
@@ -306,14 +311,24 @@ impl Clearing {
         }
     }
 
-    /// Checks the closing of dates and changes nothing.
+    /// Checks the closing of dates at `time` and changes nothing: what a real custodian said of a
+    /// date is closed by two, and no day before it has begun.
     ///
     /// # Errors
-    /// UNKNOWN_CUSTODIAN, INVALID_FIELD.
-    pub(crate) fn check_close(&self, command: CloseCustodyDate) -> Result<(), Reject> {
+    /// UNKNOWN_CUSTODIAN, APPROVER_REQUIRED, INVALID_FIELD.
+    pub(crate) fn check_close(
+        &self,
+        command: CloseCustodyDate,
+        approved: Approved,
+        time: Time,
+    ) -> Result<(), Reject> {
         let custodian = self.assets.custodian(command.custodian);
         let custodian = custodian.ok_or(RejectReason::UnknownCustodian)?;
-        if custodian.closed_through >= Some(command.date) {
+        if approved == Approved::No && custodian.demonstration == Demonstration::Real {
+            return Err(RejectReason::ApproverRequired.into());
+        }
+        let began = command.date <= business_date(time);
+        if !began || custodian.closed_through >= Some(command.date) {
             return Err(RejectReason::InvalidField.into());
         }
         Ok(())
@@ -334,6 +349,17 @@ impl Clearing {
 pub(crate) enum Approved {
     Yes,
     No,
+}
+
+/// The reference of an instruction that its demonstration acknowledges by itself.
+fn own_reference(id: Sequence) -> Name {
+    let mut text = [0_u8; 32];
+    let room = text.len();
+    let mut rest = &mut text[..];
+    write!(rest, "auto-{}", id.value()).expect("20 digits are short");
+    let used = room - rest.len();
+    let text = std::str::from_utf8(&text[..used]).expect("digits");
+    Name::new(text).expect("20 digits are short")
 }
 
 pub(super) fn keeps(custodian: &Custodian, asset: &Asset) -> bool {

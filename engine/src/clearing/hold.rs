@@ -12,6 +12,7 @@ use crate::types::{Price, Quantity, Side};
 
 /// What a live order holds; beside its row in the book, by the same slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(align(64))]
 pub(crate) struct Hold {
     /// Money set aside, in minor units.
     pub(crate) money: i64,
@@ -31,7 +32,7 @@ pub(crate) struct Hold {
     pub(crate) stake: StakeRef,
 }
 
-const _: () = assert!(size_of::<Hold>() == 48, "as small as without a stake");
+const _: () = assert!(size_of::<Hold>() == 64, "a hold is one cache line");
 
 impl Hold {
     /// Of no order, or of one without clearing and margin.
@@ -72,10 +73,27 @@ pub(crate) fn needed(
     price: Option<Price>,
     leaves: Quantity,
 ) -> Needed {
+    match price {
+        Some(price) if !leaves.is_zero() => {
+            needed_at(cleared, rates, accrued, side, (price, leaves))
+        }
+        _ => Needed { money: 0, goods: 0 },
+    }
+}
+
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "two callers, one of each plain order; measured"
+)]
+fn needed_at(
+    cleared: &Cleared,
+    rates: &FeeRates,
+    accrued: Accrued,
+    side: Side,
+    (price, leaves): (Price, Quantity),
+) -> Needed {
     let lots = leaves.lots();
-    let Some(price) = price.filter(|_| lots > 0) else {
-        return Needed { money: 0, goods: 0 };
-    };
     let price = cleared.hold_price(price);
     let worst = Worst {
         cleared,
@@ -98,6 +116,20 @@ pub(crate) fn needed(
     }
 }
 
+/// As [`needed`] of a new order, copied into its caller.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "asked of each plain order; measured")]
+pub(crate) fn needed_anew(
+    cleared: &Cleared,
+    rates: &FeeRates,
+    side: Side,
+    price: Price,
+    quantity: Quantity,
+) -> Needed {
+    let accrued = Accrued::default();
+    needed_at(cleared, rates, accrued, side, (price, quantity))
+}
+
 /// The worst an order can come to pay.
 struct Worst<'a> {
     cleared: &'a Cleared,
@@ -106,33 +138,47 @@ struct Worst<'a> {
 }
 
 impl Worst<'_> {
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "asked of each plain order; measured")]
     fn more(&self, value: i64, quantity: Quantity) -> i64 {
         self.accrued.more(value, quantity.lots(), self.rates)
     }
 
     /// A buyer pays most at its price, with all of it filled; where that is not above zero, also
     /// when it trades at nothing and only the fee is left to pay.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "asked of each plain order; measured")]
     fn of_buy(&self, price: Price, leaves: Quantity) -> i64 {
         let value = self.cleared.worth(price, leaves);
         let at_price = value + self.more(value, leaves);
         if price > Price::ZERO {
             return at_price;
         }
-        at_price.max(self.more(0, leaves)).max(0)
+        at_price.max(self.for_nothing(leaves)).max(0)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn for_nothing(&self, leaves: Quantity) -> i64 {
+        self.more(0, leaves)
     }
 
     /// A seller's proceeds pay its fee, but for what the first lot, or all of them, leave short.
     /// What is short is convex in the lots (the fee is the higher of a constant and a line, the
     /// proceeds are a line), so it is highest at one end; a better price adds more proceeds than
     /// fee.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "asked of each plain order; measured")]
     fn of_sell(&self, price: Price, leaves: Quantity) -> i64 {
         // At most 10 % of what is worth at least 1, rounded up, and nothing beside it.
         if price > Price::ZERO && self.rates.minimum == 0 && self.rates.per_lot == 0 {
             return 0;
         }
+        self.short_of_sell(price, leaves)
+    }
+
+    #[inline(never)]
+    fn short_of_sell(&self, price: Price, leaves: Quantity) -> i64 {
         let one = Quantity::new(1).expect("in bounds");
         let short = |quantity| {
             let value = self.cleared.worth(price, quantity);

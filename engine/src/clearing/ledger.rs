@@ -68,6 +68,7 @@ const TOUCHED: u8 = 2;
 
 /// What a holder has of an asset, in minor units.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(align(32))]
 pub struct Position {
     /// Free to use.
     pub available: i64,
@@ -220,7 +221,8 @@ impl Ledger {
     }
 
     /// Where an account has two assets, by one walk; none where it never had.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "asked of each plain order; measured")]
     pub(crate) fn find_pair(&self, account: AccountId, one: AssetId, other: AssetId) -> [Place; 2] {
         let mut found = [Place::NONE; 2];
         let mut next = self
@@ -362,6 +364,15 @@ impl Ledger {
         self.positions[place.0 as usize].marks |= CREDIT;
     }
 
+    /// As [`Ledger::touch`], if anything moved. Apart, so that nobody asks whether it did before.
+    #[cold]
+    #[inline(never)]
+    fn touch_moved(&mut self, place: Place, moved: i64) {
+        if moved != 0 {
+            self.touch(place);
+        }
+    }
+
     /// Lists a position with credit, once a command: what it has may have to be repaid.
     #[cold]
     pub(super) fn touch(&mut self, place: Place) {
@@ -398,14 +409,18 @@ impl Ledger {
         self.touched = touched;
     }
 
+    #[cfg(test)]
+    pub(crate) fn spoil(&mut self, place: Place) {
+        self.positions[place.0 as usize].held += 1;
+    }
+
     /// Sets `amount` aside.
     #[inline]
     pub(crate) fn hold(&mut self, place: Place, amount: i64) {
         let position = &mut self.positions[place.0 as usize];
-        assert!(
-            (0..=position.available).contains(&amount),
-            "what is held was available: {amount} of {position:?}"
-        );
+        if !(0..=position.available).contains(&amount) {
+            fault("what is held was available", amount, position);
+        }
         position.available -= amount;
         position.held += amount;
     }
@@ -414,10 +429,9 @@ impl Ledger {
     #[inline]
     pub(crate) fn release(&mut self, place: Place, amount: i64) {
         let position = &mut self.positions[place.0 as usize];
-        assert!(
-            (0..=position.held).contains(&amount),
-            "what is released was held: {amount} of {position:?}"
-        );
+        if !(0..=position.held).contains(&amount) {
+            fault("what is released was held", amount, position);
+        }
         position.held -= amount;
         position.available += amount;
         if position.marks != 0 {
@@ -428,18 +442,41 @@ impl Ledger {
     /// Sets `more` aside, or frees what it is below zero.
     #[inline]
     pub(crate) fn shift(&mut self, place: Place, more: i64) {
-        if more == 0 {
-            return;
-        }
+        // No way out for nothing: whether goods or money move is anybody's guess.
         let position = &mut self.positions[place.0 as usize];
         position.available -= more;
         position.held += more;
-        assert!(
-            position.available >= 0 && position.held >= 0,
-            "what is held was available, what is released was held: {more} gives {position:?}"
-        );
+        if position.available < 0 || position.held < 0 {
+            fault(
+                "what is held was available, what is freed was held",
+                more,
+                position,
+            );
+        }
         if position.marks != 0 {
-            self.touch(place);
+            self.touch_moved(place, more);
+        }
+    }
+
+    /// Whether an amount can be set aside here with nothing to repay afterwards.
+    #[inline]
+    pub(crate) fn has_plainly(&self, place: Place, amount: i64) -> bool {
+        let position = self.positions.get(place.0 as usize);
+        position.is_some_and(|one| one.marks == 0 && amount <= one.available)
+    }
+
+    /// As [`Ledger::hold`], of what `has_plainly` answered for: it calls nobody.
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "copied into the short way of an order; measured"
+    )]
+    pub(crate) fn hold_plainly(&mut self, place: Place, amount: i64) {
+        let position = &mut self.positions[place.0 as usize];
+        position.available -= amount;
+        position.held += amount;
+        if position.available < 0 || amount < 0 {
+            fault("what is held was available", amount, position);
         }
     }
 
@@ -448,10 +485,9 @@ impl Ledger {
     pub(crate) fn capture_to(&mut self, from: Place, amount: i64, to: Place) {
         let source = &mut self.positions[from.0 as usize];
         let asset = source.asset;
-        assert!(
-            (0..=source.held).contains(&amount),
-            "what is captured was held: {amount} of {source:?}"
-        );
+        if !(0..=source.held).contains(&amount) {
+            fault("what is captured was held", amount, source);
+        }
         source.held -= amount;
         let target = &mut self.positions[to.0 as usize];
         assert!(target.asset == asset, "an amount stays in its asset");
@@ -558,6 +594,13 @@ impl Ledger {
     pub fn free(&self, asset: AssetId) -> i64 {
         Amount::MAX_UNITS - self.circulation(asset).units() - self.owed(asset)
     }
+}
+
+/// Stops the process. Apart, and given values: what only a panic says is not kept in memory for it.
+#[cold]
+#[inline(never)]
+fn fault(broken: &str, amount: i64, position: &Position) -> ! {
+    panic!("{broken}: {amount} of {position:?}")
 }
 
 /// How far an amount lies below zero.

@@ -43,7 +43,7 @@ pub use trades::{KeptTrade, Trades};
 use crate::command::FeeRates;
 use crate::limits::Limits;
 use crate::tracked::Tracked;
-use crate::types::{AccountId, AssetId, InstrumentId, ParticipantId, VenueId};
+use crate::types::{AccountId, AssetId, InstrumentId, OwnerId, ParticipantId, VenueId};
 use assets::Assets;
 use correction::Debt;
 use custody::Custody;
@@ -127,6 +127,11 @@ impl Clearing {
     /// An instrument's settlement, if it has one.
     pub fn settlement(&self, instrument: InstrumentId) -> Option<InstrumentSettlement> {
         self.settlement.of(instrument)
+    }
+
+    /// The owners behind one that is a nominee, as they were given; none behind another one.
+    pub fn nominee(&self, owner: OwnerId) -> &[OwnerId] {
+        self.settlement.nominee(owner)
     }
 
     /// What of an account's trades waits for its settlement.

@@ -60,7 +60,8 @@ impl Cleared {
 
     /// As [`Cleared::value`] of what an order may be worth, in one word; almost always without a
     /// wide product.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "asked of each plain order; measured")]
     pub(crate) fn worth(&self, price: Price, quantity: Quantity) -> i64 {
         let tick_lots = price.ticks().checked_mul(quantity.lots());
         let narrow = tick_lots.and_then(|tick_lots| tick_lots.checked_mul(self.tick_value));
@@ -91,7 +92,8 @@ impl Cleared {
     }
 
     /// ORDER_VALUE.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "asked of each plain order; measured")]
     pub(crate) fn check_value(&self, price: Price, quantity: Quantity) -> Result<(), RejectReason> {
         let tick_lots = price.ticks().checked_mul(quantity.lots());
         let narrow = tick_lots.and_then(|tick_lots| tick_lots.checked_mul(self.tick_value));

@@ -5,6 +5,8 @@
 //! (10 ns a row, at most `trades_kept_max` rows a day), so a trade itself pays one store; when the
 //! ring is full the oldest goes with the trade that needs its place.
 //!
+//! The day of a trade stands in a column beside the rows, which are full.
+//!
 //! Invariant: rows rise by their ids; the youngest that was forgotten is older than all of them.
 //! Rejected: a map by id (a hash with every trade, and several times the room). Not here: what a
 //! bust does (`correction`).
@@ -36,6 +38,8 @@ type Days = [u64; 2];
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Trades {
     rows: VecDeque<Row>,
+    /// The day of each row's trade, by its venue's count; none where no settlement asks for it.
+    made: VecDeque<Option<u32>>,
     max: u32,
     /// The youngest that was forgotten; before all when none was.
     forgotten: TradeRef,
@@ -74,6 +78,7 @@ impl Trades {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             rows: VecDeque::with_capacity(limits.trades_kept_max as usize),
+            made: VecDeque::with_capacity(limits.trades_kept_max as usize),
             max: limits.trades_kept_max,
             forgotten: NONE,
             civil_day: NO_DAY,
@@ -99,7 +104,7 @@ impl Trades {
             .rows
             .binary_search_by(|row| row.id().cmp(&trade))
             .ok()?;
-        Some(self.rows[at].unpack())
+        Some(self.rows[at].unpack(self.made[at]))
     }
 
     /// The trade, while it can be corrected: by a command at `time`.
@@ -113,7 +118,7 @@ impl Trades {
         let is_old = |row: &Row| self.is_old(row, venues, civil);
         match self.rows.binary_search_by(|row| row.id().cmp(&trade)) {
             Ok(at) if is_old(&self.rows[at]) => Err(NotKept::TooOld),
-            Ok(at) => Ok((At(at), self.rows[at].unpack())),
+            Ok(at) => Ok((At(at), self.rows[at].unpack(self.made[at]))),
             Err(_) if trade <= self.forgotten => Err(NotKept::TooOld),
             // A dry run comes before the sweep with which a day begins.
             Err(next) if civil != self.civil && next < self.rows.len() => {
@@ -137,12 +142,22 @@ impl Trades {
             self.forgotten = kept.trade;
         } else if kept.trade.sequence.value() < SEQUENCE_END {
             self.rows.push_back(Row::pack(kept));
+            self.made.push_back(kept.day);
         }
     }
 
     /// Writes a kept trade anew.
     pub(crate) fn set(&mut self, at: At, kept: &KeptTrade) {
         self.rows[at.0] = Row::pack(kept);
+    }
+
+    /// An instrument's settlement is set: it asks nothing about trades of before.
+    pub(super) fn forget_days(&mut self, instrument: InstrumentId) {
+        for (row, made) in self.rows.iter().zip(&mut self.made) {
+            if row.instrument() == instrument {
+                *made = None;
+            }
+        }
     }
 
     /// A command comes at `time`: whether a civil day began with it.
@@ -208,6 +223,7 @@ impl Trades {
 
     fn forget_oldest(&mut self) {
         if let Some(row) = self.rows.pop_front() {
+            self.made.pop_front();
             self.forgotten = row.id();
         }
     }
@@ -226,7 +242,8 @@ impl Trades {
 
     /// All kept trades, the oldest first.
     pub(super) fn all(&self) -> impl Iterator<Item = KeptTrade> {
-        self.rows.iter().map(Row::unpack)
+        let rows = self.rows.iter().zip(&self.made);
+        rows.map(|(row, made)| row.unpack(*made))
     }
 
     /// Writes days, what was forgotten, and the rows.
@@ -290,6 +307,7 @@ impl Trades {
             }
             last = kept.trade;
             trades.rows.push_back(Row::pack(&kept));
+            trades.made.push_back(kept.day);
         }
         Ok(trades)
     }
@@ -320,14 +338,19 @@ fn put_kept(out: &mut Vec<u8>, last: u64, kept: &KeptTrade) {
         Some(Side::Buy) => 1,
         Some(Side::Sell) => 2,
     };
-    let flags =
-        u8::from(kept.cleared) << 2 | u8::from(kept.corrected) << 3 | u8::from(kept.busted) << 4;
+    let flags = u8::from(kept.cleared) << 2
+        | u8::from(kept.corrected) << 3
+        | u8::from(kept.busted) << 4
+        | u8::from(kept.day.is_some()) << 5;
     bytes::put_u8(out, aggressor | flags);
     for side in 0..2 {
         bytes::put_varint(out, u64::from(kept.accounts[side].index()));
         bytes::put_varint(out, sequence - kept.orders[side]);
         bytes::put_zigzag(out, kept.fees[side]);
         bytes::put_varint(out, u64::from(kept.rates[side]));
+    }
+    if let Some(day) = kept.day {
+        bytes::put_varint(out, u64::from(day));
     }
 }
 
@@ -348,7 +371,7 @@ fn kept(input: &mut Reader<'_>, last: u64) -> Result<KeptTrade, BytesError> {
         2 => Some(Side::Sell),
         _ => return Err(wrong()),
     };
-    if flags >> 5 != 0 || quantity.is_zero() {
+    if flags >> 6 != 0 || quantity.is_zero() {
         return Err(wrong());
     }
     let (mut accounts, mut orders) = ([AccountId::new(0); 2], [0; 2]);
@@ -363,6 +386,8 @@ fn kept(input: &mut Reader<'_>, last: u64) -> Result<KeptTrade, BytesError> {
     if rates.iter().any(|place| *place > Limits::RATES_MAX) {
         return Err(wrong());
     }
+    let dated = flags & 32 != 0;
+    let day = dated.then(|| input.varint32("the day of a trade"));
     Ok(KeptTrade {
         trade,
         instrument,
@@ -376,5 +401,6 @@ fn kept(input: &mut Reader<'_>, last: u64) -> Result<KeptTrade, BytesError> {
         cleared: flags & 4 != 0,
         corrected: flags & 8 != 0,
         busted: flags & 16 != 0,
+        day: day.transpose()?,
     })
 }

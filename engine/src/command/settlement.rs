@@ -1,15 +1,30 @@
-//! The command about settlement: when a trade's two legs are free, how far reverse trades lie
-//! apart, how many may hold an instrument's goods.
+//! The commands about settlement: when a trade's two legs are free, how far reverse trades lie
+//! apart, how many may hold an instrument's goods, and who stands behind whom.
 //!
 //! Invariant: as in `command`. Not here: the rules (`clearing::settlement`, SEMANTICS section 17).
 
-use crate::types::{InstrumentId, Name};
+use crate::types::{InstrumentId, Name, OwnerId};
 
 /// What is asked about settlement.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SettlementCommand {
     /// An instrument's settlement.
     Set(SetSettlement),
+    /// For whom an owner holds.
+    SetNominee(SetNominee),
+}
+
+/// Say for whom an owner holds: wherever holders are counted, they count in its place. Replaces
+/// what was said before; nobody at all makes it count for itself again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SetNominee {
+    /// The owner whose accounts are held for others; it is on no other's list.
+    pub nominee: OwnerId,
+    /// The beneficial owners behind it, at most [`Limits::NOMINEE_OWNERS_MAX`], each once, none of
+    /// them a nominee.
+    ///
+    /// [`Limits::NOMINEE_OWNERS_MAX`]: crate::limits::Limits::NOMINEE_OWNERS_MAX
+    pub owners: Vec<OwnerId>,
 }
 
 /// Set how an instrument's trades settle; replaces what was set before. Zeros and no bound remove

@@ -19,7 +19,7 @@ use crate::command::{
 };
 use crate::event::{CustodyReport, CustodyStatus, Event, Events};
 use crate::reject::{Reject, RejectReason};
-use crate::types::VenueId;
+use crate::types::{Time, VenueId};
 
 impl Engine {
     /// All money and goods.
@@ -28,7 +28,7 @@ impl Engine {
     }
 
     /// Checks a command about money or goods and changes nothing.
-    pub(super) fn check_clear(&self, command: &Command) -> Result<(), Reject> {
+    pub(super) fn check_clear(&self, command: &Command, time: Time) -> Result<(), Reject> {
         match &command.body {
             Body::CreateAsset(create) => self.clearing.assets.check_asset(create),
             Body::CreateCustodian(create) => self.clearing.assets.check_custodian(create),
@@ -41,7 +41,10 @@ impl Engine {
                 let checked = self.clearing.check_acknowledge(acknowledge, approved);
                 checked.map(|_| ())
             }
-            Body::CloseCustodyDate(close) => self.clearing.check_close(*close),
+            Body::CloseCustodyDate(close) => {
+                let approved = approved(&command.envelope);
+                self.clearing.check_close(*close, approved, time)
+            }
             other => unreachable!("not about money or goods: {other:?}"),
         }
     }
@@ -72,7 +75,8 @@ impl Engine {
                 self.acknowledge(answer, approved, events).map(|()| None)
             }
             Body::CloseCustodyDate(close) => {
-                let checked = self.clearing.check_close(*close);
+                let approved = approved(&command.envelope);
+                let checked = self.clearing.check_close(*close, approved, self.time);
                 checked
                     .map(|()| self.clearing.close_date(*close))
                     .map(|()| None)

@@ -220,3 +220,37 @@ impl Engine {
         self.day_ends.collected(orders, &self.arena);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_deadline_has_a_number_of_its_own() {
+        let venue = |kind| {
+            Deadline::Venue(Due {
+                deadline: Time::ZERO,
+                kind,
+                venue: VenueId::new(0),
+            })
+        };
+        let order = OrderId {
+            sequence: 1,
+            slot: 0,
+        };
+        let (now, instrument) = (Time::ZERO, InstrumentId::new(0));
+        let in_order = [
+            venue(DueKind::DayRoll),
+            Deadline::DayEnd(now, VenueId::new(0)),
+            Deadline::Settlement(now, VenueId::new(0)),
+            venue(DueKind::Timetable),
+            Deadline::Order(now, order),
+            Deadline::DeadMan(now, SessionId::new(0)),
+            Deadline::Sweep(now),
+            Deadline::Mark(now, instrument),
+            Deadline::Call(now, 0),
+        ];
+        let kinds = in_order.map(|deadline| deadline.kind());
+        assert_eq!(kinds, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+}

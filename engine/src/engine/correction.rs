@@ -5,6 +5,7 @@
 //! (`clearing::correction`).
 
 use super::clearing::approved;
+use super::settlement::Moved;
 use super::{Engine, operation};
 use crate::clearing::correction::Planned;
 use crate::clearing::custody::Approved;
@@ -41,7 +42,12 @@ impl Engine {
             && planned.before.quantity != planned.after.quantity
         {
             let [buyer, seller] = planned.kept.accounts;
-            self.check_counted(cleared.goods, Some(buyer), Some(seller))?;
+            let moved = Moved {
+                goods: cleared.goods,
+                from: Some((buyer, planned.goods - planned.goods_owed)),
+                to: Some((seller, planned.goods)),
+            };
+            self.check_moved(&moved)?;
         }
         Ok(planned)
     }
@@ -59,6 +65,7 @@ impl Engine {
         };
         // Nothing below can fail.
         self.clearing.correct(&planned);
+        self.follow(&planned);
         let less = planned.before.quantity.minus(planned.after.quantity);
         let [buy, sell] = [0, 1].map(|side| self.correct_side(&planned, side, less));
         let kept = &planned.kept;
@@ -79,6 +86,33 @@ impl Engine {
             CorrectionCommand::Correct { .. } => CorrectionEvent::Corrected(event),
         }));
         operation(events, Ok(None));
+    }
+
+    /// Settlement follows: holders by the goods that moved, reverse trades by a trade that is no
+    /// more.
+    fn follow(&mut self, planned: &Planned) {
+        let kept = &planned.kept;
+        let Some(goods) = self
+            .clearing
+            .terms(kept.instrument)
+            .filter(|_| kept.cleared)
+            .map(|cleared| cleared.goods)
+        else {
+            return;
+        };
+        let [buyer, seller] = kept.accounts;
+        self.moved(&Moved {
+            goods,
+            from: Some((buyer, planned.goods - planned.goods_owed)),
+            to: Some((seller, planned.goods)),
+        });
+        if planned.after.quantity.is_zero() {
+            let owners = kept.accounts.map(|account| {
+                let owner = self.parties.owner_of(account);
+                owner.expect("a trade's parties are accounts")
+            });
+            self.clearing.settlement.unmade(kept, owners);
+        }
     }
 
     /// One side's report; its order, if it still lives, traded so much less.

@@ -4,9 +4,10 @@
 //! here: the rules of each (`clearing::credit`, `clearing::transfer`).
 
 use super::clearing::approved;
+use super::settlement::Moved;
 use super::{Engine, operation};
 use crate::clearing::transfer::Owners;
-use crate::command::{CreditCommand, Direction, Envelope, Half, Transfer};
+use crate::command::{CreditCommand, Direction, Envelope, Half, Transfer, TransferHalf};
 use crate::event::{Event, Events};
 use crate::reject::{Reject, RejectReason};
 use crate::types::AccountId;
@@ -36,13 +37,13 @@ impl Engine {
     ) -> Result<(), Reject> {
         let clearing = &self.clearing;
         match command {
-            CreditCommand::SetLine(set) => clearing.check_line(set),
+            CreditCommand::SetLine(set) => clearing.check_line(set, approved(envelope)),
             CreditCommand::SetScore(set) => {
                 self.known(set.account)?;
                 self.check_mover(set.account, Direction::Deposit)?;
-                clearing.check_score(set)
+                clearing.check_score(set, approved(envelope))
             }
-            CreditCommand::SetHaircut(set) => clearing.check_haircut(set),
+            CreditCommand::SetHaircut(set) => clearing.check_haircut(set, approved(envelope)),
             CreditCommand::MoveCollateral(one) => {
                 self.known(one.account)?;
                 clearing.check_collateral(one)
@@ -55,7 +56,7 @@ impl Engine {
                 };
                 self.check_mover(one.account, direction)?;
                 clearing.check_half(one, approved(envelope))?;
-                Ok(self.check_counted(one.asset, Some(one.account), None)?)
+                self.check_moved(&moved(one))
             }
             CreditCommand::Transfer(one) => {
                 let owners = self.owners(one)?;
@@ -88,9 +89,24 @@ impl Engine {
             CreditCommand::SetScore(set) => return clearing.set_score(set),
             CreditCommand::SetHaircut(set) => return clearing.set_haircut(set),
             CreditCommand::MoveCollateral(one) => clearing.move_collateral(one),
-            CreditCommand::Half(one) => clearing.transfer_half(one),
+            CreditCommand::Half(one) => {
+                let event = clearing.transfer_half(one);
+                self.moved(&moved(one));
+                event
+            }
             CreditCommand::Transfer(one) => clearing.transfer(one),
         };
         events.push(Event::Credit(event));
     }
+}
+
+/// What a half moves.
+fn moved(one: &TransferHalf) -> Moved {
+    let side = Some((one.account, one.amount.units()));
+    let (from, to) = match one.half {
+        Half::Out => (side, None),
+        Half::In => (None, side),
+    };
+    let goods = one.asset;
+    Moved { goods, from, to }
 }

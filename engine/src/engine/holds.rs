@@ -6,7 +6,7 @@
 
 use super::Engine;
 use crate::types::{
-    AccountId, Amount, AssetId, ContractId, InstrumentId, OfferId, OrderId, Sequence,
+    AccountId, Amount, AssetId, ContractId, InstrumentId, OfferId, OrderId, ReceiptId, Sequence,
 };
 
 /// What holds an amount.
@@ -18,6 +18,12 @@ pub enum HeldFor {
     Withdrawal(Sequence),
     /// Collateral for what is lent of this currency.
     Collateral(AssetId),
+    /// A live warehouse receipt.
+    Receipt(ReceiptId),
+    /// What was bought or sold of this instrument and settles after so many day rolls of its venue.
+    Settlement(InstrumentId, u32),
+    /// The margin of a position in this instrument and of its open orders.
+    Margin(InstrumentId),
     /// An offer.
     Offer(OfferId),
     /// A contract.
@@ -33,7 +39,7 @@ pub struct Held {
     pub asset: AssetId,
     /// How much; never nothing.
     pub amount: Amount,
-    /// The instrument, of an order.
+    /// The instrument, of an order, of what settles later and of margin.
     pub instrument: Option<InstrumentId>,
 }
 
@@ -58,16 +64,7 @@ impl Engine {
                 });
             }
         };
-        for slot in self.arena.of_account(account.index()) {
-            let instrument = InstrumentId::new(self.arena.row(slot).instrument);
-            let Some(cleared) = self.clearing.terms(instrument) else {
-                continue;
-            };
-            let by = HeldFor::Order(self.arena.id(slot));
-            let [money, goods] = self.clearing.holds(slot);
-            add(by, cleared.money, money, Some(instrument));
-            add(by, cleared.goods, goods, Some(instrument));
-        }
+        self.orders_hold(account, &mut add);
         for (id, one) in self.clearing.custody.pending() {
             if one.account == account {
                 let held = one.held().units();
@@ -77,6 +74,11 @@ impl Engine {
         for (money, goods, amount) in self.clearing.credit.pledges_of(account) {
             add(HeldFor::Collateral(money), goods, amount.units(), None);
         }
+        for ((_, id), receipt) in self.clearing.receipts.of_account_from(account, None) {
+            let by = HeldFor::Receipt(id);
+            add(by, receipt.asset, receipt.amount.units(), None);
+        }
+        self.later_holds(account, &mut add);
         for (id, offer) in self
             .sales
             .offers()
@@ -96,5 +98,53 @@ impl Engine {
         all.sort_unstable();
         all.truncate(limit);
         all
+    }
+
+    fn orders_hold(
+        &self,
+        account: AccountId,
+        add: &mut impl FnMut(HeldFor, AssetId, i64, Option<InstrumentId>),
+    ) {
+        for slot in self.arena.of_account(account.index()) {
+            let instrument = InstrumentId::new(self.arena.row(slot).instrument);
+            let by = HeldFor::Order(self.arena.id(slot));
+            let [money, goods] = self.clearing.holds(slot);
+            if let Some(cleared) = self.clearing.terms(instrument) {
+                add(by, cleared.money, money, Some(instrument));
+                add(by, cleared.goods, goods, Some(instrument));
+            } else if let Some(contract) = self.clearing.margin.contract(instrument) {
+                add(by, contract.terms.money, money, Some(instrument));
+            }
+        }
+    }
+
+    fn later_holds(
+        &self,
+        account: AccountId,
+        add: &mut impl FnMut(HeldFor, AssetId, i64, Option<InstrumentId>),
+    ) {
+        for one in self.clearing.settlement.unsettled(account) {
+            let (instrument, cleared) = (one.instrument, self.clearing.terms(one.instrument));
+            let cleared = cleared.expect("what settles later is cleared");
+            let by = HeldFor::Settlement(instrument, one.rolls);
+            add(by, cleared.money, one.money, Some(instrument));
+            add(by, cleared.goods, one.goods, Some(instrument));
+        }
+        for (_, row) in self.clearing.margin.of_account_from(account, None) {
+            let contract = self.clearing.margin.contract(row.instrument);
+            let money = contract.expect("rows are of margin forwards").terms.money;
+            let by = HeldFor::Margin(row.instrument);
+            add(by, money, row.held, Some(row.instrument));
+        }
+    }
+}
+
+#[cfg(test)]
+impl Engine {
+    /// Puts a fault in: an amount is held for nothing.
+    pub(crate) fn hold_for_nothing(&mut self) {
+        let holder = crate::clearing::Holder::Account(AccountId::new(0));
+        let place = self.clearing.ledger.open(holder, AssetId::new(0));
+        self.clearing.ledger.spoil(place);
     }
 }

@@ -4,6 +4,7 @@
 //! taken order does (`market::book`).
 
 mod changes;
+mod plain;
 
 use super::contracts::Told;
 use super::standing::Trader;
@@ -16,7 +17,7 @@ use crate::market::Setting;
 use crate::market::book::Checked;
 use crate::market::checks::{Entry, Prices};
 use crate::market::replace::Replacement;
-use crate::matching::live_report;
+use crate::matching::parts::{Said, live_report};
 use crate::reject::{Reject, RejectReason};
 use crate::types::{
     AccountId, InstrumentId, NewOrder, OrderId, OrderStatus, ParticipantId, Quantity, SessionId,
@@ -73,7 +74,7 @@ impl Engine {
         }
         entry.check_room(market, &self.arena, setting, price)?;
         if let Some(gate) = &gate {
-            gate.check_open()?;
+            gate.check_open(&self.parties)?;
             if order.side == Side::Buy {
                 let cleared = setting.cleared();
                 self.check_position(gate, order.account, cleared, order.quantity)?;
@@ -117,6 +118,14 @@ impl Engine {
         session: Option<SessionId>,
         events: &mut Events,
     ) {
+        if self.new_plain(order, session, events) {
+            return;
+        }
+        self.new_any(order, session, events);
+    }
+
+    #[inline(never)]
+    fn new_any(&mut self, order: &NewOrder, session: Option<SessionId>, events: &mut Events) {
         let checked = match self.check_new(order, session, self.time) {
             Ok(checked) => checked,
             Err(reject) => return self.refuse_new(order, reject, Counted::Yes, events),
@@ -165,6 +174,14 @@ impl Engine {
 
     #[inline(never)]
     pub(super) fn cancel_order(&mut self, command: &CancelOrder, events: &mut Events) {
+        if self.cancel_plain(command, events) {
+            return;
+        }
+        self.cancel_any(command, events);
+    }
+
+    #[inline(never)]
+    fn cancel_any(&mut self, command: &CancelOrder, events: &mut Events) {
         let slot = match self.check_cancel(command) {
             Ok(slot) => slot,
             Err(reason) => {
@@ -420,9 +437,14 @@ impl Engine {
         events: &mut Events,
     ) {
         let found = own_order(&self.arena, account, order);
-        let found = found.map(|slot| OrderReport {
-            held: self.clearing.held(slot),
-            ..live_report(&self.arena, slot, exec_type, Cause::Request)
+        let found = found.map(|slot| {
+            let said = Said {
+                exec_type,
+                cause: Cause::Request,
+                held: self.clearing.held(slot),
+                counters: Counters::NONE,
+            };
+            live_report(&self.arena, slot, said)
         });
         let report = found.unwrap_or(OrderReport {
             exec_type,

@@ -31,14 +31,18 @@ impl Engine {
         let own = self.risk.of(RiskScope::Account(account));
         let default = venue.map(|id| self.risk.of(RiskScope::Venue(id)));
         let limits = own.or(&default.unwrap_or_default());
-        let usage = self.risk.usage_of_account(account, &limits, self.time);
+        let open = (account, self.parties.open_of(account));
+        let usage = self.risk.usage_of_account(open, &limits, self.time);
         (limits, usage)
     }
 
     /// What a participant may do, and what of it is used at the time of the last command.
     pub fn risk_of_participant(&self, participant: ParticipantId) -> (RiskLimits, RiskUsage) {
         let limits = self.risk.of(RiskScope::Participant(participant));
-        let usage = self.risk.usage_of_participant(participant, self.time);
+        let open = self.parties.open_of_participant(participant);
+        let usage = self
+            .risk
+            .usage_of_participant((participant, open), self.time);
         (limits, usage)
     }
 
@@ -109,9 +113,6 @@ impl Engine {
     /// A live order's leaves become `leaves` by a replace.
     #[inline]
     pub(super) fn count_replaced(&mut self, slot: u32, leaves: Quantity) {
-        if !self.risk.is_on() {
-            return;
-        }
         let row = self.arena.row(slot);
         let (account, instrument) = (AccountId::new(row.account), self.instrument_of(slot));
         let more = i128::from(leaves.lots() - row.leaves.lots());
@@ -149,12 +150,7 @@ impl Engine {
 
     /// The audit's part about risk.
     pub(crate) fn audit_risk(&self) -> Result<(), &'static str> {
-        let counted = if self.risk.is_on() {
-            self.recount()
-        } else {
-            Recount::default()
-        };
-        self.risk.audit(&counted)
+        self.risk.audit(&self.parties, &self.recount())
     }
 
     /// Checks a command about risk and changes nothing.
@@ -188,10 +184,7 @@ impl Engine {
         // Nothing below can fail.
         let LimitsCommand::SetRiskLimits(set) = command;
         let set: SetRiskLimits = **set;
-        if self.risk.set_limits(&set) {
-            let counted = self.recount();
-            self.risk.start(&counted);
-        }
+        self.risk.set_limits(&set);
         events.push(Event::Limits(set));
         operation(events, Ok(None));
     }

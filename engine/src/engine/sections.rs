@@ -56,14 +56,14 @@ pub enum SectionId {
     Switch = 10,
     /// Limits of risk and what is counted. Since semantics version 3.
     Limits = 11,
-    /// Warehouse receipts. Since semantics version 3.
-    Receipts = 15,
-    /// Trades that can be busted or corrected. Since semantics version 3.
-    Corrections = 14,
     /// Credit lines, scores, collateral, ids of transfers. Since semantics version 3.
     Credit = 12,
     /// Days, rules, what waits, owners remembered. Since semantics version 3.
     Settlement = 13,
+    /// Trades that can be busted or corrected. Since semantics version 3.
+    Corrections = 14,
+    /// Warehouse receipts. Since semantics version 3.
+    Receipts = 15,
     /// Margin forwards, and what their orders hold. Since semantics version 3.
     Margin = 16,
     /// Kinds of parties, terms of sale, offers, buyers remembered. Since semantics version 4.
@@ -86,10 +86,10 @@ impl SectionId {
         Self::Standing,
         Self::Switch,
         Self::Limits,
-        Self::Receipts,
-        Self::Corrections,
         Self::Credit,
         Self::Settlement,
+        Self::Corrections,
+        Self::Receipts,
         Self::Margin,
         Self::Sales,
         Self::Contracts,
@@ -261,6 +261,8 @@ impl Engine {
         if rest.next().is_some() {
             return Err(SectionsError::Unsound("there are more sections than known"));
         }
+        let bought = engine.recount().buys;
+        engine.risk.restore_buys(&bought);
         match engine.audit() {
             Ok(()) => Ok(engine),
             Err(error) => Err(SectionsError::Unsound(error.what)),
@@ -338,17 +340,14 @@ impl Engine {
         };
         let switches = Switches::decode(input, &self.limits, &known)?;
         self.switches = switches;
+        self.remember_found();
         Ok(())
     }
 
-    /// Live orders and what they hold are known before: they are counted anew.
+    /// Live orders and what they hold are known before: what they bring is counted anew.
     fn decode_risk(&mut self, input: &mut Reader<'_>) -> Result<(), BytesError> {
         let known: (&Parties, &Venues) = (&self.parties, &self.venues);
         self.risk = Risk::decode(input, &self.limits, known, self.time)?;
-        if self.risk.is_on() {
-            let counted = self.recount();
-            self.risk.start(&counted);
-        }
         Ok(())
     }
 
@@ -467,6 +466,10 @@ impl Engine {
         }
         self.timers = restore_timers(&self.limits, &arena, &timed);
         self.arena = arena;
+        for slot in (0..used as u32).filter(|slot| self.arena.row(*slot).sequence != 0) {
+            let account = AccountId::new(self.arena.row(slot).account);
+            self.parties.opened(account);
+        }
         Ok(())
     }
 }
@@ -485,4 +488,27 @@ fn restore_timers(limits: &Limits, arena: &Arena, timed: &[(Time, u32)]) -> Time
         timers.add(*expire, arena.id(*slot));
     }
     timers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sections_rise_in_number_and_in_the_rules_that_brought_them() {
+        let numbers: Vec<_> = SectionId::ALL.iter().map(|one| *one as u8).collect();
+        assert_eq!(numbers, (1..=16).collect::<Vec<u8>>());
+        let since = SectionId::ALL.map(SectionId::since);
+        assert!(
+            since.is_sorted(),
+            "older snapshots are a beginning of newer ones"
+        );
+        for section in SectionId::ALL {
+            assert_eq!(SectionId::from_code(section as u8), Some(section));
+        }
+        assert_eq!(
+            (SectionId::from_code(0), SectionId::from_code(17)),
+            (None, None)
+        );
+    }
 }

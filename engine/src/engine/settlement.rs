@@ -8,10 +8,10 @@ use super::Engine;
 use super::clearing::approved;
 use crate::bytes::{BytesError, Reader};
 use crate::clearing::custody::Approved;
-use crate::clearing::settlement::{Concerned, Joining, Waited, are_valid};
+use crate::clearing::settlement::{Concerned, Joining, Leaving, Waited, are_valid};
 use crate::command::{
-    Demonstration, Direction, Envelope, HolderCount, Instruct, SetClearing, SetSettlement,
-    SettlementCommand,
+    Demonstration, Direction, Envelope, HolderCount, Instruct, SetClearing, SetNominee,
+    SetSettlement, SettlementCommand,
 };
 use crate::event::CustodyReport;
 use crate::reject::{Basis, Reject, RejectReason};
@@ -19,17 +19,45 @@ use crate::types::{AccountId, AssetId, InstrumentId, Name, NewOrder, OwnerId};
 use crate::venue::rules::demands;
 use crate::venue::{Holders, Interval};
 
+/// Goods that go from an account, to an account, or both, so many minor units.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moved {
+    pub(super) goods: AssetId,
+    pub(super) from: Option<(AccountId, i64)>,
+    pub(super) to: Option<(AccountId, i64)>,
+}
+
 impl Engine {
     /// Checks a command about settlement and changes nothing.
     ///
     /// # Errors
-    /// UNKNOWN_INSTRUMENT, INVALID_FIELD, APPROVER_REQUIRED, T_PLUS_N, MAX_HOLDERS, INVESTORS_FULL.
+    /// Those of its kind.
     pub(super) fn check_settlement(
         &self,
         envelope: &Envelope,
         command: &SettlementCommand,
-    ) -> Result<Concerned, Reject> {
-        let SettlementCommand::Set(set) = command;
+    ) -> Result<(), Reject> {
+        match command {
+            SettlementCommand::Set(set) => self.check_set(envelope, set).map(|_| ()),
+            SettlementCommand::SetNominee(set) => self.check_nominee(set),
+        }
+    }
+
+    /// UNKNOWN_OWNER, INVALID_FIELD, MAX_HOLDERS, TOO_MANY, INVESTORS_FULL.
+    fn check_nominee(&self, set: &SetNominee) -> Result<(), Reject> {
+        let mut all = std::iter::once(&set.nominee).chain(&set.owners);
+        if all.any(|owner| self.parties.owner(*owner).is_none()) {
+            return Err(RejectReason::UnknownOwner.into());
+        }
+        let checked = self.clearing.settlement.check_nominee(set);
+        checked.map_err(|(reason, instrument)| match instrument {
+            Some(instrument) => self.with_basis(instrument, reason),
+            None => reason.into(),
+        })
+    }
+
+    /// UNKNOWN_INSTRUMENT, INVALID_FIELD, APPROVER_REQUIRED, T_PLUS_N, MAX_HOLDERS, INVESTORS_FULL.
+    fn check_set(&self, envelope: &Envelope, set: &SetSettlement) -> Result<Concerned, Reject> {
         let instrument = self.venues.instrument(set.instrument);
         let instrument = instrument.ok_or(RejectReason::UnknownInstrument)?;
         let venue = self.venues.venue(instrument.venue);
@@ -39,7 +67,10 @@ impl Engine {
         let dated = set.days > 0 || set.reverse_trade_days > 0;
         let live = self.market(set.instrument).slots(&self.arena).next();
         let busy = live.is_some() || self.clearing.settlement.waits(set.instrument);
-        let shared = set.max_holders.is_some() && self.cannot_count(cleared.goods, set.instrument);
+        let clearing = &self.clearing;
+        let shared = set.max_holders.is_some()
+            && (clearing.is_shared(cleared.goods, set.instrument)
+                || self.is_on_sale(cleared.goods));
         let valid = are_valid(set, instrument.terms.price_sign);
         if !valid || busy || shared || dated && venue.calendar.is_none() {
             return Err(RejectReason::InvalidField.into());
@@ -58,14 +89,6 @@ impl Engine {
             venue: instrument.venue,
             goods: cleared.goods,
         })
-    }
-
-    /// Whether holders of these goods cannot be counted: another instrument delivers them too, or
-    /// somebody owes some, or an offer or a contract names them.
-    fn cannot_count(&self, goods: AssetId, instrument: InstrumentId) -> bool {
-        self.clearing.is_shared(goods, instrument)
-            || self.clearing.ledger().owed(goods) > 0
-            || self.is_on_sale(goods)
     }
 
     /// Whether a settlement is at least what the venue's regimes ask for.
@@ -87,10 +110,18 @@ impl Engine {
         envelope: &Envelope,
         command: &SettlementCommand,
     ) -> Result<(), Reject> {
-        let concerned = self.check_settlement(envelope, command)?;
-        // Nothing below can fail.
-        let SettlementCommand::Set(set) = command;
-        self.clearing.set_settlement(set, concerned, &self.parties);
+        match command {
+            SettlementCommand::Set(set) => {
+                let concerned = self.check_set(envelope, set)?;
+                // Nothing below can fail.
+                self.clearing.set_settlement(set, concerned, &self.parties);
+            }
+            SettlementCommand::SetNominee(set) => {
+                self.check_nominee(set)?;
+                // Nothing below can fail.
+                self.clearing.settlement.set_nominee(set);
+            }
+        }
         Ok(())
     }
 
@@ -131,7 +162,7 @@ impl Engine {
         let law = self.by_law(set.instrument);
         let counts = law.is_some_and(|law| law.max_holders.is_some());
         let counted = self.clearing.settlement.counts(set.goods).is_some();
-        if counted || counts && self.cannot_count(set.goods, set.instrument) {
+        if counted || counts && self.clearing.is_shared(set.goods, set.instrument) {
             return Err(RejectReason::InvalidField.into());
         }
         let Some(law) = law else {
@@ -141,22 +172,47 @@ impl Engine {
         checked.map_err(|reason| self.with_basis(set.instrument, reason))
     }
 
-    /// Goods whose holders are counted go from one owner to another by trades, deposits and
-    /// withdrawals only.
+    /// Whether goods may move as they are to: where their holders are counted, whoever gets them
+    /// from another owner or from outside has a place for them, if need be the one the other
+    /// gives up.
     ///
     /// # Errors
-    /// INVALID_FIELD.
-    pub(super) fn check_counted(
-        &self,
-        goods: AssetId,
-        from: Option<AccountId>,
-        to: Option<AccountId>,
-    ) -> Result<(), RejectReason> {
-        let owner = |account: Option<AccountId>| self.parties.owner_of(account?);
-        if self.clearing.settlement.counts(goods).is_some() && owner(from) != owner(to) {
-            return Err(RejectReason::InvalidField);
+    /// MAX_HOLDERS, INVESTORS_FULL.
+    pub(super) fn check_moved(&self, moved: &Moved) -> Result<(), Reject> {
+        let Some(instrument) = self.clearing.settlement.counts(moved.goods) else {
+            return Ok(());
+        };
+        let owner = |side: Option<(AccountId, i64)>| {
+            let (account, goods) = side?;
+            let owner = self.parties.owner_of(account)?;
+            Some(Leaving { owner, goods })
+        };
+        let (from, to) = (owner(moved.from), owner(moved.to));
+        let Some(to) = to.map(|to| to.owner) else {
+            return Ok(());
+        };
+        if from.is_some_and(|from| from.owner == to) {
+            return Ok(());
         }
-        Ok(())
+        let rules = &self.clearing.settlement;
+        let checked = rules.check_coming(moved.goods, from, to);
+        checked.map_err(|reason| self.with_basis(instrument, reason))
+    }
+
+    /// Goods moved otherwise than by a trade: their holders are counted along.
+    pub(super) fn moved(&mut self, moved: &Moved) {
+        let rules = &mut self.clearing.settlement;
+        let owner = |account| {
+            let owner = self.parties.owner_of(account);
+            owner.expect("goods move between accounts")
+        };
+        if let Some((account, goods)) = moved.from {
+            let owner = owner(account);
+            rules.left(moved.goods, Leaving { owner, goods });
+        }
+        if let Some((account, goods)) = moved.to {
+            rules.came(moved.goods, owner(account), goods);
+        }
     }
 
     /// An instrument got its clearing: what the law asks for holds from now on.

@@ -265,19 +265,45 @@ impl Engine {
     fn look_at_rows(&mut self, budget: &mut Budget) {
         let sweep = *self.switches.sweeps.first().expect("one is pending");
         let mut sweeps = std::mem::take(&mut self.switches.sweeps);
-        if sweeps.is_forgotten() {
+        let used = self.arena.used();
+        if let Some((account, rows)) = self.swept_by_chain(&sweep, *budget) {
+            budget.rows -= rows;
+            let chain = self.arena.of_account(account.index());
+            sweeps.look(used, self.found(&sweep, chain));
+        } else {
+            let rows = (used - sweep.cursor).min(budget.rows);
+            budget.rows -= rows;
+            let cursor = sweep.cursor + rows;
+            sweeps.look(cursor, self.found(&sweep, sweep.cursor..cursor));
+        }
+        self.switches.sweeps = sweeps;
+    }
+
+    /// The account of a sweep that has yet to begin and may look at all orders of it at once, and
+    /// how many these are.
+    fn swept_by_chain(&self, sweep: &Sweep, budget: Budget) -> Option<(AccountId, u32)> {
+        let SweepOf::Kill(KillScope::Account(account)) = sweep.what else {
+            return None;
+        };
+        let rows = self.parties.open_of(account);
+        (sweep.cursor == 0 && rows <= budget.rows).then_some((account, rows))
+    }
+
+    /// A snapshot was read: what the first sweep had found is found again.
+    pub(super) fn remember_found(&mut self) {
+        let mut sweeps = std::mem::take(&mut self.switches.sweeps);
+        if let Some(sweep) = sweeps.first().copied() {
             sweeps.remember(self.found(&sweep, 0..sweep.cursor));
         }
-        let left = self.arena.used() - sweep.cursor;
-        let rows = left.min(budget.rows);
-        budget.rows -= rows;
-        let cursor = sweep.cursor + rows;
-        sweeps.look(cursor, self.found(&sweep, sweep.cursor..cursor));
         self.switches.sweeps = sweeps;
     }
 
     /// The orders of a sweep in some rows that it has not dealt with, as (sequence, slot).
-    fn found(&self, sweep: &Sweep, rows: std::ops::Range<u32>) -> impl Iterator<Item = (u64, u32)> {
+    fn found(
+        &self,
+        sweep: &Sweep,
+        rows: impl Iterator<Item = u32>,
+    ) -> impl Iterator<Item = (u64, u32)> {
         let (what, passed, cutoff) = (sweep.what, sweep.passed, sweep.cutoff);
         let own = rows.filter(move |slot| self.is_swept(what, *slot));
         own.filter_map(move |slot| {

@@ -4,8 +4,9 @@
 //! Not here: the checks (`checks`), replaces (`replace`), phases (`phases`).
 
 use super::checks::{force_of, kind_of};
+use super::timers::Timers;
 use super::{Market, Setting};
-use crate::book::arena::{Cold, Flags, Kind, NIL, Row};
+use crate::book::arena::{Arena, Cold, Flags, Kind, NIL, Row};
 use crate::clearing::margin::orders::Margining;
 use crate::clearing::orders::Entered;
 use crate::event::{Cause, ExecType};
@@ -37,7 +38,13 @@ impl Market {
         order: &NewOrder,
         checked: &Checked,
     ) {
-        let slot = insert(desk, sequence, order, checked.owner, checked.price);
+        let slot = insert(
+            desk.arena,
+            desk.timers,
+            sequence,
+            order,
+            (checked.owner, checked.price),
+        );
         match &checked.margining {
             None => {
                 let entered = setting.cleared().zip(checked.entered.as_ref());
@@ -94,12 +101,26 @@ impl Market {
 /// Gives an order its row.
 #[inline]
 fn insert(
-    desk: &mut Desk<'_>,
+    arena: &mut Arena,
+    timers: &mut Timers,
     sequence: Sequence,
     order: &NewOrder,
-    owner: OwnerId,
-    price: Option<Price>,
+    (owner, price): (OwnerId, Option<Price>),
 ) -> u32 {
+    let mut flags = flags_of(order, price);
+    let cold = cold_of(order, &mut flags);
+    let slot = arena.insert(&row_of(order, sequence, (owner, price), flags));
+    if let Some(cold) = cold {
+        *arena.cold_mut(slot) = cold;
+        if let TimeInForce::GoodTillDate(expire) = order.time_in_force {
+            timers.add(expire, arena.id(slot));
+        }
+    }
+    slot
+}
+
+#[inline]
+fn flags_of(order: &NewOrder, price: Option<Price>) -> Flags {
     let mut flags = Flags::new(
         order.side,
         kind_of(&order.order_type),
@@ -109,8 +130,18 @@ fn insert(
     if price.is_some() {
         flags.set_priced();
     }
-    let cold = cold_of(order, &mut flags);
-    let slot = desk.arena.insert(&Row {
+    flags
+}
+
+/// The row of an order in hand.
+#[inline]
+fn row_of(
+    order: &NewOrder,
+    sequence: Sequence,
+    (owner, price): (OwnerId, Option<Price>),
+    flags: Flags,
+) -> Row {
+    Row {
         sequence: sequence.value(),
         price: price.unwrap_or(Price::ZERO),
         leaves: order.quantity,
@@ -123,14 +154,22 @@ fn insert(
         flags,
         account_next: NIL,
         account_prev: NIL,
-    });
-    if let Some(cold) = cold {
-        *desk.arena.cold_mut(slot) = cold;
-        if let TimeInForce::GoodTillDate(expire) = order.time_in_force {
-            desk.timers.add(expire, desk.arena.id(slot));
-        }
     }
-    slot
+}
+
+/// The row of a plain order (`plain`), which needs no cold one.
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "it is written once, in place; measured"
+)]
+pub(crate) fn plain_row(
+    order: &NewOrder,
+    sequence: Sequence,
+    (owner, price): (OwnerId, Price),
+) -> Row {
+    let price = Some(price);
+    row_of(order, sequence, (owner, price), flags_of(order, price))
 }
 
 /// The cold row of an order that needs one.

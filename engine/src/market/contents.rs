@@ -253,3 +253,30 @@ fn prevention_code(prevention: SelfTradePrevention) -> u8 {
         SelfTradePrevention::Decrement => 4,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_and_each_time_in_force_of_a_row_has_a_number_of_its_own() {
+        for code in 0..=u8::MAX {
+            if let Some(kind) = Kind::from_code(code) {
+                assert_eq!(kind as u8, code, "{kind:?}");
+            }
+            if let Some(force) = Force::from_code(code) {
+                assert_eq!(force as u8, code, "{force:?}");
+            }
+        }
+        let kinds = (0..=u8::MAX).filter(|code| Kind::from_code(*code).is_some());
+        assert_eq!(
+            kinds.collect::<Vec<_>>(),
+            (0..=Kind::StopLimit as u8).collect::<Vec<_>>()
+        );
+        let forces = (0..=u8::MAX).filter(|code| Force::from_code(*code).is_some());
+        assert_eq!(
+            forces.collect::<Vec<_>>(),
+            (0..=Force::Closing as u8).collect::<Vec<_>>()
+        );
+    }
+}

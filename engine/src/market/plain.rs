@@ -4,6 +4,11 @@
 //! assertions are on. A check that is added there is added here, or makes orders or settings that
 //! it looks at not plain. Not here: parties and their limits, which come between (`engine`).
 
+#![expect(
+    clippy::inline_always,
+    reason = "small and asked of most orders, by two callers; measured"
+)]
+
 use super::{Clears, Market, Setting};
 use crate::book::arena::Arena;
 use crate::command::InstrumentTerms;
@@ -27,8 +32,8 @@ pub(crate) fn is_plain(
 
 /// The price of an order with nothing that needs a check of its own, where the instrument asks for
 /// none either.
-#[inline]
-pub(super) fn price(order: &NewOrder, setting: &Setting) -> Option<Price> {
+#[inline(always)]
+pub(crate) fn price(order: &NewOrder, setting: &Setting) -> Option<Price> {
     let OrderType::Limit(terms) = &order.order_type else {
         return None;
     };
@@ -45,8 +50,8 @@ pub(super) fn price(order: &NewOrder, setting: &Setting) -> Option<Price> {
 }
 
 /// PRICE_SIGN, QUANTITY, MAX_QUANTITY, ORDER_VALUE.
-#[inline]
-pub(super) fn check_terms(
+#[inline(always)]
+pub(crate) fn check_terms(
     order: &NewOrder,
     price: Price,
     setting: &Setting,

@@ -20,9 +20,10 @@ impl Desk<'_> {
     /// What a resting order looks like now.
     #[inline]
     pub(crate) fn shown(&self, slot: u32) -> Shown {
+        let row = self.arena.row(slot);
         Shown {
-            order: self.arena.id(slot),
-            price: self.arena.row(slot).price,
+            order: row.id(slot),
+            price: row.price,
             displayed: self.arena.displayed(slot),
         }
     }

@@ -9,20 +9,22 @@ pub(crate) mod continuous;
 pub(crate) mod display;
 pub(crate) mod equilibrium;
 pub(crate) mod feasible;
+pub(crate) mod parts;
 mod self_match;
 pub(crate) mod trigger;
 
-use crate::book::arena::{Arena, Force};
+use crate::book::arena::Arena;
 use crate::clearing::margin::mark;
 use crate::clearing::orders::{Party, Settled};
 use crate::clearing::{Cleared, Clearing, KeptTrade, Margined};
 use crate::command::TradeRef;
-use crate::event::{Cause, Event, Events, ExecType, Fill, OrderReport, Trade};
+use crate::event::{Cause, Event, Events, ExecType, Fill, Trade};
 use crate::market::timers::Timers;
 use crate::parties::Parties;
 use crate::risk::Risk;
-use crate::types::{AccountId, InstrumentId, OrderStatus, Price, Quantity, Sequence, Side};
+use crate::types::{AccountId, InstrumentId, Price, Quantity, Sequence, Side};
 use equilibrium::Point;
+use parts::{Said, ended, live_report};
 
 /// Lists that are reused from command to command, so that none is allocated.
 #[derive(Debug)]
@@ -119,83 +121,64 @@ impl Desk<'_> {
     #[inline]
     pub(crate) fn report(&mut self, slot: u32, exec_type: ExecType, cause: Cause) {
         let account = AccountId::new(self.arena.row(slot).account);
-        let counters = self.parties.count(account);
-        let held = self.clearing.held(slot);
-        self.events.push(Event::Report(OrderReport {
-            held,
-            counters,
-            ..live_report(self.arena, slot, exec_type, cause)
-        }));
+        let said = Said {
+            exec_type,
+            cause,
+            held: self.clearing.held(slot),
+            counters: self.parties.count(account),
+        };
+        let report = live_report(self.arena, slot, said);
+        self.events.push(Event::Report(report));
     }
 
     /// Reports that an order ends unfilled; its row is freed by `end`.
     #[inline]
     pub(crate) fn report_end(&mut self, slot: u32, exec_type: ExecType, cause: Cause) {
         let account = AccountId::new(self.arena.row(slot).account);
-        let counters = self.parties.count(account);
-        let status = if exec_type == ExecType::Expired {
-            OrderStatus::Expired
-        } else {
-            OrderStatus::Canceled
+        let said = Said {
+            exec_type,
+            cause,
+            held: 0,
+            counters: self.parties.count(account),
         };
-        self.events.push(Event::Report(OrderReport {
-            leaves: Quantity::ZERO,
-            status,
-            counters,
-            ..live_report(self.arena, slot, exec_type, cause)
-        }));
+        let report = ended(live_report(self.arena, slot, said));
+        self.events.push(Event::Report(report));
     }
 
     /// Frees the row of an order that has ended and is in no queue.
     #[inline]
     pub(crate) fn end(&mut self, slot: u32) {
-        if self.arena.row(slot).flags.force() == Force::GoodTillDate {
-            self.timers.forget_one();
-        }
-        if self.risk.is_on() {
-            self.count_end(slot);
-        }
-        self.clearing.end(slot);
-        self.arena.free(slot);
+        let row = self.arena.row(slot);
+        let (account, leaves) = (AccountId::new(row.account), row.leaves.lots());
+        self.parties.ended(account);
+        self.buys_more(slot, -leaves);
+        parts::end(self.arena, self.timers, self.clearing, slot);
     }
 
     /// A new order has its row and its hold.
     #[inline]
     pub(crate) fn opened(&mut self, slot: u32) {
-        if self.risk.is_on() {
-            let row = self.arena.row(slot);
-            let (account, leaves) = (AccountId::new(row.account), row.leaves.lots());
-            let (participant, _) = self.parties.link(account).expect("an order has an account");
-            self.risk.opened(account, participant);
-            self.buys_more(slot, leaves);
-        }
-    }
-
-    fn count_end(&mut self, slot: u32) {
         let row = self.arena.row(slot);
         let (account, leaves) = (AccountId::new(row.account), row.leaves.lots());
-        let (participant, _) = self.parties.link(account).expect("an order has an account");
-        self.risk.ended(account, participant);
-        self.buys_more(slot, -leaves);
+        self.parties.opened(account);
+        self.buys_more(slot, leaves);
     }
 
     /// Self-trade prevention took `by` off a live order.
     #[inline]
     pub(crate) fn shrunk(&mut self, slot: u32, by: Quantity) {
-        if self.risk.is_on() {
-            self.buys_more(slot, -by.lots());
-        }
+        self.buys_more(slot, -by.lots());
     }
 
-    fn count_trade(&mut self, quantity: Quantity, [buy, sell]: [u32; 2]) {
+    fn count_trade(&mut self, [buy, sell]: [u32; 2]) {
         for slot in [buy, sell] {
             let account = AccountId::new(self.arena.row(slot).account);
             self.risk.traded(account, self.day);
         }
-        self.buys_more(buy, -quantity.lots());
     }
 
     /// An order, if it is a buy that is cleared, brings so many lots more.
+    #[inline]
     fn buys_more(&mut self, slot: u32, lots: i64) {
         let side = self.arena.row(slot).flags.side();
         if let (Side::Buy, Some(cleared)) = (side, &self.cleared)
@@ -229,8 +212,9 @@ impl Desk<'_> {
         [buy, sell]: [u32; 2],
     ) {
         if self.risk.is_on() {
-            self.count_trade(quantity, [buy, sell]);
+            self.count_trade([buy, sell]);
         }
+        self.buys_more(buy, -quantity.lots());
         let instrument = InstrumentId::new(self.arena.row(buy).instrument);
         let settled = self.settle((price, quantity), aggressor, [buy, sell]);
         let side = |index: usize| (settled.fees[index], settled.held[index]);
@@ -259,6 +243,8 @@ impl Desk<'_> {
     #[inline]
     fn keep(&mut self, trade: &Trade, rates: [u32; 2]) {
         let sides = [&trade.buy, &trade.sell];
+        let ruled = self.cleared.is_some_and(Cleared::is_ruled);
+        let day = ruled.then(|| self.clearing.settlement.today(trade.instrument));
         self.clearing.trades.keep(&KeptTrade {
             trade: TradeRef {
                 sequence: self.sequence,
@@ -275,6 +261,7 @@ impl Desk<'_> {
             cleared: self.cleared.is_some(),
             corrected: false,
             busted: false,
+            day,
         });
     }
 
@@ -345,38 +332,5 @@ impl Desk<'_> {
             held,
             counters: self.parties.count(account),
         }
-    }
-}
-
-/// The report about a live order as its row stands; what it holds and its counters are not given.
-#[inline]
-pub(crate) fn live_report(
-    arena: &Arena,
-    slot: u32,
-    exec_type: ExecType,
-    cause: Cause,
-) -> OrderReport {
-    let row = arena.row(slot);
-    let cumulative = row.cumulative();
-    OrderReport {
-        exec_type,
-        status: if cumulative.is_zero() {
-            OrderStatus::New
-        } else {
-            OrderStatus::PartiallyFilled
-        },
-        cause,
-        reject: None,
-        order: arena.id(slot),
-        account: AccountId::new(row.account),
-        instrument: Some(InstrumentId::new(row.instrument)),
-        side: Some(row.flags.side()),
-        price: row.price(),
-        stop_price: arena.stop_price(slot),
-        order_quantity: row.order_quantity,
-        leaves: row.leaves,
-        cumulative,
-        held: 0,
-        counters: crate::event::Counters::NONE,
     }
 }

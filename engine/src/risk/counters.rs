@@ -18,8 +18,6 @@ pub(crate) struct AccountRow {
     pub(super) trades: u64,
     /// The latest trading day of the venues it sent to or traded at.
     pub(super) day: i32,
-    /// Live orders.
-    pub(super) open: u32,
     pub(super) set: SetId,
 }
 
@@ -29,7 +27,6 @@ impl AccountRow {
         sent: 0,
         trades: 0,
         day: NO_DAY,
-        open: 0,
         set: SetId::NONE,
     };
 
@@ -53,15 +50,12 @@ impl AccountRow {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct ParticipantRow {
     pub(super) bucket: Bucket,
-    /// Live orders of all its accounts.
-    pub(super) open: u32,
     pub(super) set: SetId,
 }
 
 impl ParticipantRow {
     pub(super) const EMPTY: Self = Self {
         bucket: Bucket::FULL,
-        open: 0,
         set: SetId::NONE,
     };
 }

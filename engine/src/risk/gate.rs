@@ -6,6 +6,7 @@
 use super::Risk;
 use super::counters::{AccountRow, ParticipantRow};
 use crate::command::RiskLimits;
+use crate::parties::Parties;
 use crate::reject::RejectReason;
 use crate::types::{AccountId, ParticipantId, Quantity, Time, VenueId};
 
@@ -27,7 +28,7 @@ pub(crate) struct Gate {
     pub(super) joint: RiskLimits,
     pub(super) account: AccountRow,
     pub(super) participant: ParticipantRow,
-    day: i32,
+    sender: Sender,
 }
 
 impl Gate {
@@ -44,7 +45,7 @@ impl Gate {
             joint: risk.limits(participant.set),
             account,
             participant,
-            day: sender.day,
+            sender: *sender,
         })
     }
 
@@ -60,7 +61,7 @@ impl Gate {
             }
         }
         if let Some(limit) = self.own.order_to_trade {
-            let (sent, trades) = self.account.today(self.day);
+            let (sent, trades) = self.account.today(self.sender.day);
             let most = u128::from(limit.ratio) * u128::from(trades) + u128::from(limit.allowance);
             if u128::from(sent) + 1 > most {
                 return Err(RejectReason::OrderToTrade);
@@ -70,10 +71,18 @@ impl Gate {
     }
 
     /// ACCOUNT_OPEN_ORDERS: whether there may be one more live order.
-    pub(crate) fn check_open(&self) -> Result<(), RejectReason> {
+    pub(crate) fn check_open(&self, parties: &Parties) -> Result<(), RejectReason> {
+        let Sender {
+            account,
+            participant,
+            ..
+        } = self.sender;
         let pairs = [
-            (self.own.open_orders, self.account.open),
-            (self.joint.open_orders, self.participant.open),
+            (self.own.open_orders, parties.open_of(account)),
+            (
+                self.joint.open_orders,
+                parties.open_of_participant(participant),
+            ),
         ];
         if pairs
             .iter()

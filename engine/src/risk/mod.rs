@@ -1,14 +1,15 @@
 //! Pre-trade risk: how many messages, open orders and goods an account may have.
 //!
-//! From the first limit on everything is counted for every account, so that a limit set later
-//! knows what there is; before, an order pays one predictable branch. Setting the first one counts
-//! the live orders once. Rejected: counters only of accounts with limits (a venue's default would
-//! need the orders of all accounts counted each time it is set), and open buys by walking an
-//! account's orders (a market maker has thousands).
+//! Tokens, messages and trades are counted for every account from the first limit on; before, an
+//! order pays one predictable branch for them. Live orders (`parties`, where each report counts
+//! anyway) and open buys are counted always, so that no limit has to count what there is. Rejected:
+//! counting the live orders when the first limit is set (one command that walks them all), counters
+//! only of accounts with limits (a venue's default would need the orders of all accounts), and open
+//! buys by walking an account's orders (a market maker has thousands).
 //!
-//! Invariant: live orders, and what open buys would bring, are what the rows say (recounted by the
-//! audit and after a snapshot, so neither is written to one); tokens, messages and trades only
-//! change when a command was taken. Not here: what a check of goods looks at (`engine::risk`).
+//! Invariant: what open buys would bring is what the rows say (recounted by the audit and after a
+//! snapshot, so it is not written to one); tokens, messages and trades only change when a command
+//! was taken. Not here: what a check of goods looks at (`engine::risk`).
 
 pub(crate) mod counters;
 pub(crate) mod gate;
@@ -17,6 +18,7 @@ pub(crate) mod throttle;
 
 use crate::command::{RiskLimits, RiskScope, SetRiskLimits};
 use crate::limits::Limits;
+use crate::parties::Parties;
 use crate::reject::RejectReason;
 use crate::types::{AccountId, ParticipantId, Time, VenueId};
 use counters::{AccountRow, ParticipantRow, Recount, at};
@@ -50,7 +52,7 @@ pub struct RiskUsage {
 /// All limits and counters of a shard.
 #[derive(Clone, Debug)]
 pub struct Risk {
-    /// Whether anything is counted.
+    /// Whether tokens, messages and trades are counted.
     on: bool,
     /// Different sets ever set, in that order.
     sets: Vec<RiskLimits>,
@@ -78,7 +80,7 @@ impl Risk {
         }
     }
 
-    /// Whether anything is counted.
+    /// Whether tokens, messages and trades are counted: since the first limit.
     #[inline]
     pub(crate) fn is_on(&self) -> bool {
         self.on
@@ -132,10 +134,10 @@ impl Risk {
         })
     }
 
-    /// What an account has used at `time`, its tokens by `throttle`, which is in force for it.
+    /// What an account with so many live orders has used at `time`, by the limits in force for it.
     pub(crate) fn usage_of_account(
         &self,
-        id: AccountId,
+        (id, open_orders): (AccountId, u32),
         limits: &RiskLimits,
         time: Time,
     ) -> RiskUsage {
@@ -144,19 +146,24 @@ impl Risk {
             tokens: limits
                 .throttle
                 .map(|throttle| row.bucket.tokens(throttle, time)),
-            open_orders: row.open,
+            open_orders,
             sent: row.sent,
             trades: row.trades,
         }
     }
 
-    /// What a participant has used at `time`; messages and trades are not counted of it.
-    pub(crate) fn usage_of_participant(&self, id: ParticipantId, time: Time) -> RiskUsage {
+    /// What a participant with so many live orders has used at `time`; messages and trades are not
+    /// counted of it.
+    pub(crate) fn usage_of_participant(
+        &self,
+        (id, open_orders): (ParticipantId, u32),
+        time: Time,
+    ) -> RiskUsage {
         let row = self.participant(id);
         let throttle = self.limits(row.set).throttle;
         RiskUsage {
             tokens: throttle.map(|throttle| row.bucket.tokens(throttle, time)),
-            open_orders: row.open,
+            open_orders,
             ..RiskUsage::default()
         }
     }
@@ -183,18 +190,15 @@ impl Risk {
         Ok(())
     }
 
-    /// Takes over checked limits; answers whether counting begins, which is then the caller's to
-    /// start.
-    pub(crate) fn set_limits(&mut self, set: &SetRiskLimits) -> bool {
+    /// Takes over checked limits. Its cost is that of one row, whatever lives.
+    pub(crate) fn set_limits(&mut self, set: &SetRiskLimits) {
         let id = self.number(&set.limits);
         match set.scope {
             RiskScope::Venue(venue) => *at(&mut self.venues, venue.place()) = id,
             RiskScope::Participant(participant) => self.participant_mut(participant).set = id,
             RiskScope::Account(account) => self.account_mut(account).set = id,
         }
-        let begins = !self.on && !id.is_none();
-        self.on |= begins;
-        begins
+        self.on |= !id.is_none();
     }
 
     fn number(&mut self, limits: &RiskLimits) -> SetId {
@@ -209,17 +213,10 @@ impl Risk {
         SetId(place as u32 + 1)
     }
 
-    /// Takes over what live orders come to.
-    pub(crate) fn start(&mut self, counted: &Recount) {
-        for (account, open) in counted.accounts.iter().enumerate() {
-            self.account_mut(AccountId::new(account as u32)).open = *open;
-        }
-        for (participant, open) in counted.participants.iter().enumerate() {
-            let id = ParticipantId::new(participant as u32);
-            self.participant_mut(id).open = *open;
-        }
+    /// Takes over what open buys come to.
+    pub(crate) fn restore_buys(&mut self, buys: &[i128]) {
         self.buys.clear();
-        self.buys.extend_from_slice(&counted.buys);
+        self.buys.extend_from_slice(buys);
     }
 
     /// A new order or replace was taken at `time`.
@@ -240,18 +237,6 @@ impl Risk {
         }
     }
 
-    /// An order lives from now on.
-    pub(crate) fn opened(&mut self, account: AccountId, participant: ParticipantId) {
-        self.account_mut(account).open += 1;
-        self.participant_mut(participant).open += 1;
-    }
-
-    /// An order lives no more.
-    pub(crate) fn ended(&mut self, account: AccountId, participant: ParticipantId) {
-        self.account_mut(account).open -= 1;
-        self.participant_mut(participant).open -= 1;
-    }
-
     /// An account was a side of a trade on this trading day.
     pub(crate) fn traded(&mut self, account: AccountId, day: i32) {
         let row = self.account_mut(account);
@@ -269,24 +254,21 @@ impl Risk {
         self.buys.get(place).copied().unwrap_or(0)
     }
 
-    /// Checks the counters against what live orders come to.
+    /// Checks the counters, here and of live orders, against what live orders come to.
     ///
     /// # Errors
     /// What does not hold.
-    pub(crate) fn audit(&self, counted: &Recount) -> Result<(), &'static str> {
-        if !self.on {
-            let nothing = self.accounts.iter().all(|row| *row == AccountRow::EMPTY);
-            return if nothing && self.sets.is_empty() {
-                Ok(())
-            } else {
-                Err("something is counted before the first limit")
-            };
+    pub(crate) fn audit(&self, parties: &Parties, counted: &Recount) -> Result<(), &'static str> {
+        let counts = || self.accounts.iter().any(|row| *row != AccountRow::EMPTY);
+        if !self.on && (counts() || !self.sets.is_empty()) {
+            return Err("something is counted before the first limit");
         }
-        let open = self.accounts.iter().map(|row| row.open);
+        let open = parties.accounts().map(|(id, _)| parties.open_of(id));
         if !same(open, &counted.accounts) {
             return Err("an account's open orders are not those counted");
         }
-        let open = self.participants.iter().map(|row| row.open);
+        let open = parties.participants();
+        let open = open.map(|(id, _)| parties.open_of_participant(id));
         if !same(open, &counted.participants) {
             return Err("a participant's open orders are not those counted");
         }

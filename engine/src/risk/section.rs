@@ -77,15 +77,6 @@ fn bucket(input: &mut Reader<'_>, now: Time) -> Result<Bucket, BytesError> {
     Ok(Bucket { lacking, at })
 }
 
-/// A row without what is counted from the orders.
-fn bare(row: &AccountRow) -> AccountRow {
-    AccountRow { open: 0, ..*row }
-}
-
-fn bare_participant(row: &ParticipantRow) -> ParticipantRow {
-    ParticipantRow { open: 0, ..*row }
-}
-
 impl Risk {
     /// Writes limits, tokens, messages and trades.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
@@ -105,7 +96,7 @@ impl Risk {
             bytes::put_varint(out, u64::from(set.0));
         }
         let rows = self.participants.iter().enumerate();
-        let rows = rows.filter(|(_, row)| bare_participant(row) != ParticipantRow::EMPTY);
+        let rows = rows.filter(|(_, row)| **row != ParticipantRow::EMPTY);
         bytes::put_varint(out, rows.clone().count() as u64);
         for (participant, row) in rows {
             bytes::put_varint(out, participant as u64);
@@ -113,7 +104,7 @@ impl Risk {
             put_bucket(out, row.bucket);
         }
         let rows = self.accounts.iter().enumerate();
-        let rows = rows.filter(|(_, row)| bare(row) != AccountRow::EMPTY);
+        let rows = rows.filter(|(_, row)| **row != AccountRow::EMPTY);
         bytes::put_varint(out, rows.clone().count() as u64);
         for (account, row) in rows {
             bytes::put_varint(out, account as u64);
@@ -192,7 +183,6 @@ impl Risk {
             let row = ParticipantRow {
                 set: self.set(input)?,
                 bucket: bucket(input, now)?,
-                open: 0,
             };
             let limits = self.limits(row.set);
             let alone = limits.order_to_trade.is_some() || limits.position.is_some();
@@ -219,7 +209,6 @@ impl Risk {
                 day: day(input)?,
                 sent: input.varint()?,
                 trades: input.varint()?,
-                open: 0,
             };
             let rises = id.place() >= self.accounts.len();
             let idle = row.day != NO_DAY && (row.sent, row.trades) == (0, 0);

@@ -115,12 +115,11 @@ fn limits_out_of_their_bounds_are_refused() {
 #[test]
 fn so_many_different_sets_and_no_more() {
     let mut risk = Risk::new(&bounds(2));
-    assert!(
-        !risk.set_limits(&set(ACCOUNT, RiskLimits::NONE)),
-        "no limit, no counting"
-    );
-    assert!(risk.set_limits(&set(ACCOUNT, orders(1))), "counting begins");
-    assert!(!risk.set_limits(&set(VENUE, orders(2))), "it has begun");
+    risk.set_limits(&set(ACCOUNT, RiskLimits::NONE));
+    assert!(!risk.is_on(), "no limit, no counting");
+    risk.set_limits(&set(ACCOUNT, orders(1)));
+    assert!(risk.is_on(), "counting begins");
+    risk.set_limits(&set(VENUE, orders(2)));
     let third = risk.check_limits(&set(PARTICIPANT, orders(3)));
     assert_eq!(third, Err(RejectReason::TooMany));
     for known in [orders(1), orders(2), RiskLimits::NONE] {
@@ -197,7 +196,6 @@ fn what_was_counted_reads_back_and_forged_bytes_do_not() {
     risk.set_limits(&set(VENUE, orders(2)));
     let now = Time::new(77).expect("in bounds");
     risk.sent(&sender(3), now);
-    risk.opened(AccountId::new(1), ParticipantId::new(0));
     let mut bytes = Vec::new();
     risk.encode(&mut bytes);
     let read = |bytes: &[u8]| -> Result<Risk, BytesError> {
@@ -246,21 +244,25 @@ fn what_was_counted_reads_back_and_forged_bytes_do_not() {
 
 #[test]
 fn the_audit_sees_each_counter_that_is_off() {
-    let (account, participant) = (AccountId::new(1), ParticipantId::new(0));
+    let (mut parties, _) = world();
+    let account = AccountId::new(1);
     let mut risk = Risk::new(&bounds(9));
-    assert_eq!(risk.audit(&Recount::default()), Ok(()));
-    risk.opened(account, participant);
+    assert_eq!(risk.audit(&parties, &Recount::default()), Ok(()));
+    risk.traded(account, 5);
     assert!(
-        risk.audit(&Recount::default()).is_err(),
+        risk.audit(&parties, &Recount::default()).is_err(),
         "before the first limit"
     );
-    risk.ended(account, participant);
-    risk.set_limits(&set(VENUE, orders(3)));
-    risk.opened(account, participant);
+    let mut risk = Risk::new(&bounds(9));
+    parties.opened(account);
+    parties.opened(account);
+    parties.ended(account);
     risk.buys_more(4, 70);
     let mut right = Recount::default();
     right.add(1, 0, Some((4, 70)));
-    assert_eq!(risk.audit(&right), Ok(()));
+    assert_eq!(risk.audit(&parties, &right), Ok(()), "with no limit either");
+    risk.set_limits(&set(VENUE, orders(3)));
+    assert_eq!(risk.audit(&parties, &right), Ok(()));
     let changes: [fn(&mut Recount); 3] = [
         |counted| counted.accounts[1] = 2,
         |counted| counted.participants[0] = 0,
@@ -270,7 +272,7 @@ fn the_audit_sees_each_counter_that_is_off() {
     for change in changes {
         let mut wrong = right.clone();
         change(&mut wrong);
-        said.push(risk.audit(&wrong).expect_err("it is off"));
+        said.push(risk.audit(&parties, &wrong).expect_err("it is off"));
     }
     said.sort_unstable();
     said.dedup();

@@ -59,3 +59,56 @@ impl Audits {
         sound.map(|()| true).map_err(unsound)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::{Body, Command, Envelope, Identity, Sequenced};
+    use crate::event::Events;
+    use crate::limits::Limits;
+    use crate::runtime::clock::ManualTimeSource;
+    use crate::types::{PrincipalId, Time};
+
+    fn run(engine: &mut Engine, commands: u64) {
+        let mut events = Events::default();
+        for _ in 0..commands {
+            let command = Sequenced {
+                sequence: engine.sequence().next(),
+                time: Time::ZERO,
+                value: Command {
+                    envelope: Envelope {
+                        principal: PrincipalId::LOCAL,
+                        identity: Identity::Internal,
+                        valid_until: None,
+                        authority: None,
+                    },
+                    body: Body::Tick,
+                },
+            };
+            engine.apply(&command, &mut events);
+            events.clear();
+        }
+    }
+
+    #[test]
+    fn an_engine_that_holds_for_nothing_is_found_out_after_65_536_commands() {
+        let source = Arc::new(ManualTimeSource::new(Time::ZERO));
+        let mut audits = Audits::new(source, Sequence::ZERO);
+        let mut engine = Engine::new(Limits {
+            orders_max: 8,
+            requests_capacity: 8,
+            ..Limits::default()
+        });
+        run(&mut engine, AUDIT_EVERY_COMMANDS);
+        assert!(matches!(audits.audit(&engine), Ok(true)), "sound");
+        engine.hold_for_nothing();
+        run(&mut engine, AUDIT_EVERY_COMMANDS - 1);
+        assert!(matches!(audits.audit(&engine), Ok(false)), "not yet due");
+        run(&mut engine, 1);
+        let Err(Fatal::Unsound { at, what }) = audits.audit(&engine) else {
+            panic!("it is not found out");
+        };
+        assert_eq!(at.value(), 2 * AUDIT_EVERY_COMMANDS);
+        assert!(!what.is_empty());
+    }
+}

@@ -1,7 +1,7 @@
 //! The bytes of rare events about sales and contracts.
 //!
 //! Invariant: as in `state_hash`. Not here: steps of contracts and what happens to offers, which
-//! are not rare (`pairs`).
+//! are not rare (`words`).
 
 use super::Buffer;
 use crate::event::{ContractEvent, ContractRefused, SaleEvent};
@@ -21,14 +21,14 @@ impl Buffer {
                 self.u32(terms.index());
                 self.u32(venue.index());
             }
-            SaleEvent::Offer(_) => unreachable!("it has pairs of its own"),
+            SaleEvent::Offer(_) => unreachable!("it has words of its own"),
         }
     }
 
     pub(super) fn contract(&mut self, event: &ContractEvent) {
         self.byte(29);
         match event {
-            ContractEvent::Step(_) => unreachable!("it has pairs of its own"),
+            ContractEvent::Step(_) => unreachable!("it has words of its own"),
             ContractEvent::Refused(refused) => self.refused(refused),
         }
     }

@@ -239,6 +239,20 @@ impl Switches {
         }
     }
 
+    /// Whether there is a place to note the session in.
+    #[inline]
+    pub(crate) fn has_room(&self, slot: u32, session: Option<SessionId>) -> bool {
+        session.is_none() || (slot as usize) < self.origins.len()
+    }
+
+    /// As [`Switches::note_origin`], where there is room: it calls nobody.
+    #[inline]
+    pub(crate) fn note_in_place(&mut self, slot: u32, session: Option<SessionId>) {
+        if let Some(origin) = self.origins.get_mut(slot as usize) {
+            *origin = session.map_or(NO_SESSION, SessionId::index);
+        }
+    }
+
     /// The session through which the live order in `slot` came.
     #[inline]
     pub(crate) fn origin(&self, slot: u32) -> Option<SessionId> {

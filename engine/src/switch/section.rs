@@ -197,7 +197,8 @@ fn sweep(input: &mut Reader<'_>, known: &Known<'_>) -> Result<Sweep, BytesError>
         kept: input.varint32("what a sweep left")?,
     };
     let (sequence, time) = known.now;
-    if sweep.cutoff > sequence || sweep.passed > sweep.cutoff || sweep.deadline > time {
+    let unseen = sweep.cursor > known.rows;
+    if unseen || sweep.cutoff > sequence || sweep.passed > sweep.cutoff || sweep.deadline > time {
         return Err(BytesError::range("a sweep"));
     }
     Ok(sweep)

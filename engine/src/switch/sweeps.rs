@@ -1,14 +1,16 @@
 //! Sweeps: orders that a switch or a lost session ends, a bounded part a command.
 //!
-//! A sweep first looks at all rows in use, some at a time, and then ends what it found in id order,
-//! some at a time. Rejected: a chain of each session's orders beside the account's, which would
-//! cost every order two writes in other rows for something that happens seldom; a sorted list,
-//! since all of two million orders would be sorted in one command, where a heap takes each in its
-//! turn.
+//! A sweep first looks at all rows in use, some at a time and each once, and then ends what it
+//! found in id order, some at a time. That of an account whose orders are no more than a command
+//! may look at takes them from the account's chain and looks at nothing else. Rejected: a chain of
+//! each session's orders beside the account's, which would cost every order two writes in other
+//! rows for something that happens seldom; a sorted list, since all of two million orders would be
+//! sorted in one command, where a heap takes each in its turn.
 //!
 //! Invariant: sweeps are done one after the other, so only the first one has begun. The list of
-//! orders is only a cache of what (sweep, cursor, passed) says; it is found again after a restart.
-//! Not here: which rows belong to a sweep, and what ends an order (`engine::switch`).
+//! orders is only a cache of what (sweep, cursor, passed) says; it is found again when a snapshot
+//! is read, never in a command. Not here: which rows belong to a sweep, and what ends an order
+//! (`engine::switch`).
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, VecDeque};
@@ -71,8 +73,6 @@ pub(crate) struct Sweeps {
     pending: VecDeque<Sweep>,
     /// What the first one has found and not dealt with, as (sequence, slot).
     found: BinaryHeap<Reverse<(u64, u32)>>,
-    /// Whether `found` is that of the first one.
-    collected: bool,
 }
 
 impl Sweeps {
@@ -85,7 +85,6 @@ impl Sweeps {
         Self {
             pending: VecDeque::with_capacity(Self::ROOM),
             found: BinaryHeap::with_capacity(limits.orders_max as usize),
-            collected: true,
         }
     }
 
@@ -115,7 +114,6 @@ impl Sweeps {
 
     /// Puts a sweep behind all others.
     pub(crate) fn restore(&mut self, sweep: Sweep) {
-        self.collected &= sweep.cursor == 0;
         self.pending.push_back(sweep);
     }
 
@@ -145,16 +143,10 @@ impl Sweeps {
         self.pending.front_mut().expect("one is pending")
     }
 
-    /// Whether what the first one found was lost in a restart.
-    pub(crate) fn is_forgotten(&self) -> bool {
-        !self.collected
-    }
-
-    /// What the first one found before the restart is found again.
+    /// What the first one had found when a snapshot was taken.
     pub(crate) fn remember(&mut self, found: impl Iterator<Item = (u64, u32)>) {
         self.found.clear();
         self.found.extend(found.map(Reverse));
-        self.collected = true;
     }
 
     /// The rows up to `cursor` have been looked at, and these orders found.

@@ -46,13 +46,12 @@ impl Quantity {
     #[must_use]
     #[inline]
     pub fn minus(self, other: Self) -> Self {
-        assert!(
-            self.0 >= other.0,
-            "a quantity fell below zero: {} - {}",
-            self.0,
-            other.0
-        );
-        Self(self.0 - other.0)
+        // Neither is below zero, so the difference is inside the word.
+        let rest = self.0.wrapping_sub(other.0);
+        if rest < 0 {
+            fell_below_zero(self.0, other.0);
+        }
+        Self(rest)
     }
 
     /// `self + other`; the sum must stay inside the bounds.
@@ -66,4 +65,11 @@ impl Quantity {
         );
         Self(sum)
     }
+}
+
+/// Apart, and given values: what is only said by a panic is not kept in memory for it.
+#[cold]
+#[inline(never)]
+fn fell_below_zero(from: i64, taken: i64) -> ! {
+    panic!("a quantity fell below zero: {from} - {taken}")
 }

@@ -272,16 +272,22 @@ pub(super) fn settlement_body() -> impl Strategy<Value = Body> {
     let counts = select(vec![HolderCount::Cumulative, HolderCount::Current]);
     let days = (any::<u8>(), any::<u8>());
     let parts = (instrument(), days, option::of(any::<u32>()), counts, text());
-    parts.prop_map(|(instrument, days, max_holders, holder_count, reference)| {
-        Body::Settlement(Box::new(SettlementCommand::Set(SetSettlement {
+    let set = parts.prop_map(|(instrument, days, max_holders, holder_count, reference)| {
+        SettlementCommand::Set(SetSettlement {
             instrument,
             days: days.0,
             reverse_trade_days: days.1,
             max_holders,
             holder_count,
             reference,
-        })))
-    })
+        })
+    });
+    let owner = || any::<u32>().prop_map(OwnerId::new);
+    let list = (owner(), vec(owner(), 0..5));
+    let nominee = list.prop_map(|(nominee, owners)| {
+        SettlementCommand::SetNominee(SetNominee { nominee, owners })
+    });
+    prop_oneof![3 => set, 1 => nominee].prop_map(|command| Body::Settlement(Box::new(command)))
 }
 
 pub(super) fn margin_body() -> impl Strategy<Value = Body> {

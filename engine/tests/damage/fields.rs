@@ -221,7 +221,8 @@ pub fn of_records(image: &Image, all: bool) -> Vec<Case<'_>> {
     cases
 }
 
-fn fit(record: &mut [u8]) {
+/// Makes the checksum of a record fit.
+pub fn fit(record: &mut [u8]) {
     let sum = crc32c::crc32c_append(
         crc32c::crc32c(&record[..RECORD_CHECKSUM]),
         &record[record::HEADER_BYTES..],
@@ -254,7 +255,8 @@ pub fn of_the_order(image: &Image) -> Vec<Case<'_>> {
     cases
 }
 
-fn rewritten<'a>(
+/// Records written back through the database with other bytes.
+pub fn rewritten<'a>(
     image: &'a Image,
     kind: &str,
     what: &str,

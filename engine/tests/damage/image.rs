@@ -20,7 +20,9 @@ use sanjiang_engine::state_hash::StateHash;
 use sanjiang_engine::types::{Nanoseconds, Sequence};
 
 use super::database;
-use crate::support::{Seen, Watcher, config, flow, keeper, limits, market, submit};
+use super::money;
+use crate::support::books::Books;
+use crate::support::{Seen, Watcher, config, keeper, limits, market, submit};
 
 /// Rounds of short commands: each leaves a segment and a snapshot.
 const SMALL_ROUNDS: u64 = 5;
@@ -58,6 +60,8 @@ pub struct Image {
     pub acknowledged: Sequence,
     /// The hash of all state at the end of each record.
     pub states: BTreeMap<Sequence, StateHash>,
+    /// Money and goods at the end of each record.
+    pub books: BTreeMap<Sequence, Books>,
     /// The bytes of `head` before each of the last records was marked, newest last.
     pub heads: Vec<(Sequence, Vec<u8>)>,
     /// The files of the folder when only the short rounds were in it.
@@ -70,6 +74,8 @@ struct Growing {
     watcher: Watcher,
     last: u64,
     batches: u64,
+    /// What the real bank was told to hand out and has not answered.
+    asked: Option<Sequence>,
 }
 
 impl Growing {
@@ -81,8 +87,10 @@ impl Growing {
     }
 
     fn flow(&mut self, count: u64, reason: &str) {
-        let seed = self.batches * 1_000;
-        let commands: Vec<_> = (0..count).map(|at| told(flow(seed + at), reason)).collect();
+        let index = self.batches * 1_000;
+        let first = Sequence::new(self.last + 1);
+        let commands = money::batch((self.batches, index, count), first, &mut self.asked);
+        let commands: Vec<_> = commands.into_iter().map(|one| told(one, reason)).collect();
         self.batch(&commands);
     }
 
@@ -96,10 +104,11 @@ impl Growing {
 
 fn told(mut command: Command, reason: &str) -> Command {
     if !reason.is_empty() {
+        let before = command.envelope.authority.as_ref();
         command.envelope.authority = Some(Box::new(Authority {
             on_behalf_of: None,
             reason: reason.to_owned(),
-            approver: None,
+            approver: before.and_then(|authority| authority.approver),
         }));
     }
     command
@@ -159,8 +168,10 @@ impl Image {
             watcher,
             last: 1,
             batches: 0,
+            asked: None,
         };
         growing.batch(&market());
+        growing.batch(&money::founding(Sequence::new(growing.last + 1)));
         let reason = "r".repeat(Authority::REASON_BYTES_MAX);
         let mut early = BTreeMap::new();
         for round in 0..LARGE_ROUNDS + SMALL_ROUNDS {
@@ -225,12 +236,14 @@ impl Image {
             .collect();
         let released = watcher.released();
         let held = database::count(folder.path());
+        let (states, books) = states(&records, &commands, &released);
         let image = Self {
             end,
             files: files(folder.path()),
             held: records.len() - held,
             folder,
-            states: states(&records, &commands, &released),
+            states,
+            books,
             records,
             commands,
             acknowledged: mark.sequence,
@@ -243,6 +256,7 @@ impl Image {
             Some(image.acknowledged),
             "all that was released is marked"
         );
+        money::covers(&image);
         image
     }
 
@@ -269,20 +283,22 @@ impl Image {
     }
 }
 
+type AtEnds = (BTreeMap<Sequence, StateHash>, BTreeMap<Sequence, Books>);
+
 /// An engine of our own over the commands: its events are those released live, and its state at
 /// the end of each record is what a recovery must come to.
 fn states(
     records: &[(Sequence, Vec<u8>)],
     commands: &[Sequenced<Command>],
     released: &[Seen],
-) -> BTreeMap<Sequence, StateHash> {
+) -> AtEnds {
     let mut engine = Engine::new(limits());
     let mut ends = Vec::new();
     for (_, bytes) in records {
         let (header, _) = record::open(bytes).expect("a record");
         ends.push(header.last());
     }
-    let mut states = BTreeMap::new();
+    let (mut states, mut all_books) = AtEnds::default();
     let mut next = ends.iter().peekable();
     assert_eq!(commands.len(), released.len(), "every command was released");
     for (command, seen) in commands.iter().zip(released) {
@@ -292,8 +308,11 @@ fn states(
         assert_eq!(events.as_slice(), seen.events, "what was released");
         if next.peek() == Some(&&command.sequence) {
             next.next();
+            let books = Books::of(&engine);
+            assert_eq!(books.audit, Ok(()), "at {}", command.sequence.value());
             states.insert(command.sequence, engine.state_hash());
+            all_books.insert(command.sequence, books);
         }
     }
-    states
+    (states, all_books)
 }

@@ -1,5 +1,5 @@
-//! The verdict on a damaged folder: the exact state, or a refusal that names what is missing and
-//! leaves every byte as it was. Nothing between.
+//! The verdict on a damaged folder: the exact state with its money and goods, or a refusal that
+//! names what is missing and leaves every byte as it was. Nothing between.
 //!
 //! Invariant: a start that comes up has every acknowledged command, the state those commands give,
 //! and the records they were in. Not here: the damage itself.
@@ -109,6 +109,7 @@ fn exact(
         return Err(format!("came up in silence at {last} of {least}"));
     }
     let (at, _, state) = watcher.record.lock().expect("whole").recovered[0];
+    same_money(place, last, watcher)?;
     if at != last || image.states.get(&last) != Some(&state) {
         return Err(format!("the state at {} differs", last.value()));
     }
@@ -138,6 +139,19 @@ fn exact(
     } else {
         Outcome::Trimmed
     })
+}
+
+/// Every position, every instruction that waits, what orders hold, and the engine's own audit: as
+/// in an engine that never knew the damage.
+fn same_money(place: &Place<'_>, last: Sequence, watcher: &Watcher) -> Result<(), String> {
+    let record = watcher.record.lock().expect("whole");
+    let found = &record.books[0];
+    found.audit.clone()?;
+    let ours = place.image.books.get(&last);
+    let ours = ours.ok_or_else(|| format!("{} is the end of no record", last.value()))?;
+    let at = last.value();
+    ours.differs(found)
+        .map_or(Ok(()), |what| Err(format!("the money at {at}: {what}")))
 }
 
 /// A refusal names what is missing, and what was acknowledged as far as the folder still knows.

@@ -6,19 +6,20 @@
 use std::path::PathBuf;
 
 use sanjiang_engine::command::{
-    Body, Command, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant, CreateVenue,
-    Demonstration, Envelope, Identity, InstrumentTerms, Sequenced, SetCalendar, SetPhase,
+    Body, Command, CreateAccount, CreateOwner, CreateParticipant, Identity, InstrumentTerms,
+    Sequenced, SetPhase,
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{Event, Events};
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::reject::Reject;
 use sanjiang_engine::types::{
-    AccountId, CalendarId, InstrumentId, LimitTerms, Name, Nanoseconds, NewOrder, OrderType,
-    OwnerId, ParticipantId, Posting, Price, PriceSign, PrincipalId, Quantity, SelfTradePrevention,
-    Side, Time, TimeInForce, Title, VenueId,
+    AccountId, CalendarId, InstrumentId, OwnerId, ParticipantId, Time, VenueId,
 };
-use sanjiang_engine::venue::{Model, Phase, Regime};
+use sanjiang_engine::venue::Phase;
+
+use crate::founding;
+pub use crate::founding::{command, limit, name, price, quantity, time};
 
 /// The venue of every test.
 pub const VENUE: VenueId = VenueId::new(0);
@@ -61,21 +62,9 @@ impl Desk {
         desk.send(Body::CreateParticipant(CreateParticipant {
             name: name("firm"),
         }));
-        desk.send(Body::SetCalendar(Box::new(SetCalendar {
-            name: name("calendar"),
-            utc_offset_seconds: 0,
-            roll_time: Nanoseconds(0),
-            days: vec![1, 2, 3],
-        })));
-        desk.send(Body::CreateVenue(Box::new(CreateVenue {
-            name: name("venue"),
-            title: Title::EMPTY,
-            regimes: vec![Regime::Sandbox],
-            models: vec![Model::Clob, Model::CallAuction],
-            demonstration: Demonstration::Demonstration,
-            licence: None,
-            calendar: Some(CalendarId::new(0)),
-        })));
+        desk.send(founding::calendar(1..4));
+        let venue = founding::sandbox(Some(CalendarId::new(0)));
+        desk.send(Body::CreateVenue(Box::new(venue)));
         desk
     }
 
@@ -111,12 +100,7 @@ impl Desk {
     /// Adds an instrument.
     pub fn add_instrument(&mut self, terms: InstrumentTerms) {
         let index = self.engine.venues().instruments().len();
-        let events = self.send(Body::CreateInstrument(Box::new(CreateInstrument {
-            name: name(&format!("i{index}")),
-            title: Title::EMPTY,
-            venue: VENUE,
-            terms,
-        })));
+        let events = self.send(founding::instrument(&format!("i{index}"), terms));
         assert!(
             matches!(events[..], [Event::Operation(report)] if report.reject.is_none()),
             "{events:?}"
@@ -196,69 +180,12 @@ impl Desk {
     }
 }
 
-/// A command of principal `local`.
-pub fn command(identity: Identity, body: Body) -> Command {
-    Command {
-        envelope: Envelope {
-            principal: PrincipalId::LOCAL,
-            identity,
-            valid_until: None,
-            authority: None,
-        },
-        body,
-    }
-}
-
 /// Terms without bands and bounds that matter.
 pub fn terms() -> InstrumentTerms {
     InstrumentTerms {
-        currency: name("CNY"),
-        unit: name("t"),
-        tick_size: 1,
-        price_decimals: 2,
-        lot_size: 1,
-        quantity_decimals: 0,
-        price_sign: PriceSign::Positive,
-        static_band_bp: None,
-        dynamic_band_ticks: None,
         market_protection_ticks: 1_000_000,
-        max_quantity: quantity(Quantity::MAX_LOTS),
-        max_notional: None,
+        ..founding::terms()
     }
-}
-
-/// A DAY limit order without self-trade prevention.
-pub fn limit(account: u32, side: Side, price_ticks: i64, lots: i64) -> NewOrder {
-    NewOrder {
-        account: AccountId::new(account),
-        instrument: INSTRUMENT,
-        side,
-        quantity: quantity(lots),
-        order_type: OrderType::Limit(LimitTerms {
-            price: price(price_ticks),
-            display_quantity: None,
-            posting: Posting::MayTake,
-        }),
-        time_in_force: TimeInForce::Day,
-        min_quantity: None,
-        self_trade_prevention: SelfTradePrevention::None,
-    }
-}
-
-pub fn name(text: &str) -> Name {
-    Name::new(text).expect("a test's name is short")
-}
-
-pub fn time(nanoseconds: i64) -> Time {
-    Time::new(nanoseconds).expect("a test's time is in bounds")
-}
-
-pub fn price(ticks: i64) -> Price {
-    Price::new(ticks).expect("a test's price is in bounds")
-}
-
-pub fn quantity(lots: i64) -> Quantity {
-    Quantity::new(lots).expect("a test's quantity is in bounds")
 }
 
 /// A file of the shared data, or `None` with a visible note where the folder is absent.

@@ -10,6 +10,8 @@ mod auction_vectors;
 mod credit;
 mod desk;
 mod duties;
+#[path = "../support/founding.rs"]
+mod founding;
 mod margin;
 mod money;
 mod papers;

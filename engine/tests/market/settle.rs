@@ -1,15 +1,18 @@
 //! The words of scenario tables about settlement.
 //!
-//! `settle [days=N] [reverse=N] [holders=N] [count=current]` sets the instrument's settlement;
+//! `settle [days=N] [reverse=N] [holders=N] [count=current]` sets the instrument's settlement,
+//! `nominee OWNER OWNER..` says for whom the first owner holds;
 //! `calendar D..` gives the venue's calendar other days, `day D` goes to the begin of a day; day 1
 //! is the first, and a Friday. `waits ACCOUNT` tells what waits and after how many rolls it is
 //! free, `holders` how many there are.
 //!
 //! Invariant: as in `words`. Not here: orders, money.
 
-use sanjiang_engine::command::{Body, HolderCount, SetCalendar, SetSettlement, SettlementCommand};
+use sanjiang_engine::command::{
+    Body, HolderCount, SetCalendar, SetNominee, SetSettlement, SettlementCommand,
+};
 use sanjiang_engine::engine::Engine;
-use sanjiang_engine::types::{AccountId, Name, Nanoseconds};
+use sanjiang_engine::types::{AccountId, Name, Nanoseconds, OwnerId};
 
 use crate::desk::{INSTRUMENT, name};
 
@@ -17,6 +20,16 @@ use crate::desk::{INSTRUMENT, name};
 pub fn body(words: &[&str]) -> Option<Body> {
     match words[0] {
         "settle" => Some(settle(&words[1..])),
+        "nominee" => {
+            let owner = |word: &&str| OwnerId::new(number(word) as u32);
+            let set = SetNominee {
+                nominee: owner(&words[1]),
+                owners: words[2..].iter().map(owner).collect(),
+            };
+            Some(Body::Settlement(Box::new(SettlementCommand::SetNominee(
+                set,
+            ))))
+        }
         "calendar" => Some(Body::SetCalendar(Box::new(SetCalendar {
             name: name("calendar"),
             utc_offset_seconds: 0,

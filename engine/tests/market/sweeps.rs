@@ -123,22 +123,53 @@ fn rows_are_looked_at_part_by_part_whoever_they_belong_to() {
         ..small_limits()
     };
     let mut desk = filled(250, limits);
-    // Half of the rows are free again, and none of the account that is stopped.
-    desk.send(kill(
-        KillScope::Account(AccountId::new(1)),
-        Position::Engaged,
-    ));
+    // None came through the session that is stopped.
+    desk.send(Body::OpenSession(OpenSession {
+        name: name("t"),
+        last_client_sequence: 0,
+    }));
+    let other = KillScope::Session(SessionId::new(1));
+    desk.send(kill(other, Position::Engaged));
     assert_eq!(desk.tick(), [], "100 rows more");
     restarted(&mut desk);
     let over = desk.tick();
     let nothing = Swept {
-        what: SweepOf::Kill(KillScope::Account(AccountId::new(1))),
+        what: SweepOf::Kill(other),
         canceled: 0,
         kept: 0,
     };
     assert_eq!(over, [Event::Switch(SwitchEvent::Swept(nothing))]);
     assert_eq!(desk.engine.next_deadline(), Some(crate::desk::DAY));
     assert_eq!(desk.engine.usage().orders, 250);
+}
+
+#[test]
+fn an_account_with_few_orders_is_swept_at_once_however_many_rows_there_are() {
+    let limits = Limits {
+        sweep_rows_max: 100,
+        ..small_limits()
+    };
+    for (orders, parts) in [(0, 1), (100, 1), (101, 4)] {
+        let mut desk = filled(250, limits);
+        for at in 0..orders {
+            desk.send(Body::NewOrder(limit(1, Side::Buy, 90, at + 1)));
+        }
+        let scope = KillScope::Account(AccountId::new(1));
+        let mut said = vec![swept(&desk.send(kill(scope, Position::Engaged)))];
+        while desk.engine.next_deadline() == Some(desk.time) {
+            restarted(&mut desk);
+            said.push(swept(&desk.tick()));
+        }
+        let whole = Swept {
+            what: SweepOf::Kill(scope),
+            canceled: orders as u32,
+            kept: 0,
+        };
+        assert_eq!(said.len(), parts, "{orders} orders");
+        assert_eq!(said.pop(), Some(Some(whole)), "{orders} orders");
+        assert!(said.iter().all(Option::is_none), "{orders} orders");
+        assert_eq!(desk.engine.usage().orders, 250);
+    }
 }
 
 #[test]

@@ -46,6 +46,7 @@ pub fn limits(rng: &mut Rng, limits: Limits) -> Limits {
         margin_rows_per_tick: rng.pick(&[1, 3, 1_024]),
         unsettled_max: rng.pick(&[2, 6, 40, 40]),
         investors_max: rng.pick(&[2, 5, 40, 40, 40]),
+        nominees_max: rng.pick(&[1, 2, 6]),
         ..correct::limits(rng, limits)
     }
 }
@@ -99,11 +100,17 @@ pub fn opening(rng: &mut Rng, all: &[InstrumentTerms], poor: impl Fn(u32) -> boo
         custodian("B1", bank, REAL),
         custodian("W1", warehouse, REAL),
     ];
+    // Holders are counted only of goods that one instrument delivers.
+    let alone = rng.permille(300);
     for instrument in 0..all.len() as u32 {
         let terms = &all[instrument as usize];
-        if terms.price_sign == PriceSign::Positive && rng.permille(350) {
+        if alone && instrument == 0 {
+            list.push(Body::SetClearing(clearing(instrument)));
+        } else if terms.price_sign == PriceSign::Positive && rng.permille(350) {
             let (money, _) = CLEARS[instrument as usize];
             list.push(margin::opening(rng, instrument, money, terms));
+        } else if alone && instrument < 3 {
+            // Its goods are counted for the first one.
         } else if rng.permille(if instrument < 3 { 700 } else { 900 }) {
             list.push(Body::SetClearing(clearing(instrument)));
         }
@@ -112,7 +119,7 @@ pub fn opening(rng: &mut Rng, all: &[InstrumentTerms], poor: impl Fn(u32) -> boo
         list.push(fees(rng));
     }
     list.extend(lend::opening(rng, all));
-    settle::opening(rng, all.len() as u32, &mut list);
+    settle::opening(rng, all.len() as u32, alone, &mut list);
     for account in (0..8).filter(|account| !poor(*account)) {
         for which in 0..3 {
             list.push(first(rng, all, account, which));
@@ -284,14 +291,8 @@ pub fn payer(rng: &mut Rng, world: &Reference, new: &NewOrder) -> AccountId {
     found.map_or(new.account, |account| AccountId::new(account as u32))
 }
 
-/// A deposit or a withdrawal.
-fn instruct(rng: &mut Rng, world: &Reference) -> Body {
-    let instrument = rng.below(world.instruments.len().max(1));
-    let account = if rng.permille(5) {
-        50
-    } else {
-        rng.below(8) as u32
-    };
+/// An asset and how much of it: mostly what an order of the instrument could use.
+fn sum(rng: &mut Rng, world: &Reference, instrument: usize) -> (u32, i128) {
     let mut asset = rng.below(ASSETS as usize + 1) as u32;
     let mut amount = i128::from(rng.range(0, 50));
     if let Some(known) = world.instruments.get(instrument)
@@ -313,10 +314,28 @@ fn instruct(rng: &mut Rng, world: &Reference) -> Body {
     {
         (asset, amount) = margin::deposit(rng, contract, &known.terms);
     }
+    (asset, amount)
+}
+
+/// A deposit or a withdrawal.
+fn instruct(rng: &mut Rng, world: &Reference) -> Body {
+    let instrument = rng.below(world.instruments.len().max(1));
+    let account = if rng.permille(5) {
+        50
+    } else {
+        rng.below(8) as u32
+    };
+    let (asset, mut amount) = sum(rng, world, instrument);
     let withdrawal = rng.permille(250);
     if withdrawal && (account as usize) < world.accounts.len() {
         let all = world.available(account as usize, asset as usize);
         amount = rng.pick(&[all, all, all + 1, all / 2, all / 3, amount]);
+    }
+    if withdrawal
+        && rng.permille(300)
+        && let Some(unbacked) = unbacked(world, account, asset)
+    {
+        return unbacked;
     }
     let mut amount = units(amount);
     if rng.permille(12) && !withdrawal {
@@ -352,6 +371,31 @@ fn instruct(rng: &mut Rng, world: &Reference) -> Body {
         },
         amount,
     })
+}
+
+/// A withdrawal of all that an account has available, from a warehouse that holds as much, but not
+/// beside what its receipts stand for.
+fn unbacked(world: &Reference, account: u32, asset: u32) -> Option<Body> {
+    let (account, asset) = (account as usize, asset as usize);
+    if account >= world.accounts.len() || asset >= world.money.assets.len() {
+        return None;
+    }
+    let amount = world.available(account, asset);
+    let lacks = |at: &usize| {
+        let holds = -world.balance(Holder::Custodian(*at), asset);
+        let receipts = world.money.receipts.iter();
+        let own = receipts.filter(|one| one.live() && (one.warehouse, one.asset) == (*at, asset));
+        let stored: i128 = own.map(|one| one.amount).sum();
+        amount > 0 && amount <= holds && amount > holds - stored
+    };
+    let keeper = (0..world.money.custodians.len()).find(lacks)?;
+    Some(Body::Instruct(Instruct {
+        account: AccountId::new(account as u32),
+        asset: AssetId::new(asset as u32),
+        custodian: CustodianId::new(keeper as u32),
+        direction: Direction::Withdrawal,
+        amount: units(amount),
+    }))
 }
 
 fn acknowledge(
@@ -408,7 +452,7 @@ pub fn turn(
         (250, 3),
         (250, 4),
         (450, 5),
-        (120, 6),
+        (170, 6),
         (150, 7),
     ]) {
         0 => Some(instruct(rng, world)),
@@ -428,7 +472,10 @@ pub fn approve(rng: &mut Rng, command: &mut Command) {
     let receipts = matches!(command.body, Body::Receipts(_));
     correct::approve(rng, command);
     if !receipts
-        && !matches!(command.body, Body::Acknowledge(_) | Body::Settlement(_))
+        && !matches!(
+            command.body,
+            Body::Acknowledge(_) | Body::CloseCustodyDate(_) | Body::Settlement(_)
+        )
         && !lend::needs_approver(&command.body)
     {
         return;

@@ -5,11 +5,11 @@
 
 use sanjiang_engine::command::{Authority, Body, Command, CorrectionCommand, TradeRef};
 use sanjiang_engine::limits::Limits;
-use sanjiang_engine::types::{PrincipalId, Sequence};
+use sanjiang_engine::types::{Price, PrincipalId, Quantity, Sequence};
 
 use super::rng::Rng;
 use super::world::{lots, ticks};
-use crate::reference::Reference;
+use crate::reference::{Kept, Reference};
 
 /// The bounds of corrections, small enough to be met.
 pub fn limits(rng: &mut Rng, limits: Limits) -> Limits {
@@ -28,12 +28,50 @@ fn named(trade: TradeRef, places: &dyn Fn(u64) -> usize) -> TradeRef {
     }
 }
 
+/// Other terms for a trade.
+fn terms(rng: &mut Rng, one: &Kept) -> (Price, Option<Quantity>) {
+    let away = rng.weighted(&[
+        (200, 0),
+        (300, 1),
+        (300, -1),
+        (90, 7),
+        (90, -4),
+        (60, 60),
+        (20, -200),
+    ]);
+    let price = ticks(one.price).moved(away);
+    let whole = one.quantity;
+    let least = [
+        whole,
+        whole,
+        (whole + 1) / 2,
+        1,
+        (whole - 1).max(0),
+        whole + 1,
+        0,
+    ];
+    let quantity = rng
+        .permille(600)
+        .then(|| lots(rng.pick(&least).min(1 << 40)));
+    (price, quantity)
+}
+
 /// A bust or a correction, if there was a trade.
 pub fn turn(rng: &mut Rng, world: &Reference, places: &dyn Fn(u64) -> usize) -> Option<Body> {
     let kept = &world.trades.kept;
     let newest = kept.last()?;
-    let one = match rng.weighted(&[(300, 0), (500, 1), (150, 2)]) {
+    let one = match rng.weighted(&[(300, 0), (500, 1), (150, 2), (250, 3), (150, 4)]) {
         0 => newest,
+        3 => {
+            let mut young = kept.iter().rev().filter(|kept| !kept.busted);
+            let waits = |kept: &&_| world.waits_still(kept);
+            young.find(waits).unwrap_or(newest)
+        }
+        4 => {
+            let mut young = kept.iter().rev().filter(|kept| !kept.busted);
+            let moves = |kept: &&_| world.moves_a_holding(kept) != [false; 2];
+            young.find(moves).unwrap_or(newest)
+        }
         1 => {
             let lacks = |at: &usize| {
                 let kept = &kept[*at];
@@ -58,24 +96,15 @@ pub fn turn(rng: &mut Rng, world: &Reference, places: &dyn Fn(u64) -> usize) -> 
     if rng.permille(30) {
         trade.index += rng.pick(&[1, 1_000]);
     }
-    if rng.permille(450) {
+    let [ends, begins] = world.moves_a_holding(one);
+    if rng.permille(match (ends, begins) {
+        (true, _) => 900,
+        (false, true) => 200,
+        (false, false) => 450,
+    }) {
         return Some(Body::Correction(CorrectionCommand::Bust { trade }));
     }
-    let away = rng.weighted(&[(200, 0), (300, 1), (300, -1), (90, 7), (90, -4), (20, -200)]);
-    let price = ticks(one.price).moved(away);
-    let whole = one.quantity;
-    let least = [
-        whole,
-        whole,
-        (whole + 1) / 2,
-        1,
-        (whole - 1).max(0),
-        whole + 1,
-        0,
-    ];
-    let quantity = rng
-        .permille(600)
-        .then(|| lots(rng.pick(&least).min(1 << 40)));
+    let (price, quantity) = terms(rng, one);
     Some(Body::Correction(CorrectionCommand::Correct {
         trade,
         price,

@@ -18,7 +18,7 @@ use sanjiang_engine::venue::{Action, Phase, TradingStatus};
 
 use super::said::{CAUSES, EVENTS, REPORTS, cause_of, event_of, reject_of, report_of};
 use super::terms::{TIMES, TYPES, impossible, time_of, type_of};
-use super::{duties, lend, margin, paid, papers, shop, switch};
+use super::{duties, lend, margin, paid, pairs, papers, shop, switch};
 use crate::reference::Reference;
 
 /// One thing that has to happen at least once.
@@ -50,6 +50,8 @@ pub enum Cell {
     Switch(&'static str),
     /// What a sweep does.
     Swept(&'static str),
+    /// Two rules at work on one account or in one command.
+    Pair(&'static str),
     /// A command so many nanoseconds after the next deadline.
     Deadline(i64),
     /// A step of a contract: from a state, if it had one, in dispute, to a state.
@@ -246,6 +248,9 @@ impl Coverage {
             }
         }
         self.count_meetings(world);
+        for pair in pairs::met(world, command, events) {
+            self.hit(Cell::Pair(pair));
+        }
     }
 
     fn count_meetings(&mut self, world: &Reference) {
@@ -475,5 +480,6 @@ fn required() -> Vec<(&'static str, Vec<Cell>)> {
     groups.extend(lend::required());
     groups.extend(switch::required());
     groups.extend(margin::required());
+    groups.extend(pairs::required());
     groups
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sanjiang_engine::command::{Body, Command, CorrectionCommand, Sequenced, TradeRef};
+use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{
     ContractEvent, ContractSlots, ContractStep, CustodyStatus, Event, Events, ExecType, OfferAct,
     OfferReport, SaleEvent,
@@ -24,7 +25,7 @@ use crate::reference::{Fault, Reference};
 
 /// The slot the reference knows for an id whose slot is not the order's own.
 const WRONG_SLOT: u32 = 9;
-/// How many commands lie between two deep looks.
+/// How many commands lie between two deep looks; the engine audits itself after every one.
 const LOOK_EVERY: u64 = 400;
 /// More ticks than any one instant can ask for.
 const TICKS_MAX: u32 = 200;
@@ -190,9 +191,9 @@ impl Driver {
         self.coverage
             .after(before, &theirs.value, &expected, &self.reference);
         if self.sequence.value().is_multiple_of(LOOK_EVERY) {
-            self.look()?;
+            return self.look();
         }
-        Ok(())
+        self.subject.audit()
     }
 
     /// The engine's events with the reference's ids; checks slots on the way.
@@ -337,6 +338,11 @@ impl Driver {
         self.made.insert(place, OrderId { sequence, slot });
     }
 
+    /// The engine that is compared.
+    pub fn engine(&self) -> &Engine {
+        self.subject.engine()
+    }
+
     /// A deep look: the engine's own audit, its book against the reference's, and the engine
     /// restored from its own snapshot, which carries on in its place.
     pub fn look(&mut self) -> Result<(), String> {
@@ -375,7 +381,17 @@ impl Driver {
                 "margin rows: the rules say {expected:#?}, the engine has {found:#?}"
             ));
         }
+        let expected: Vec<_> = (0..instruments)
+            .map(|at| self.reference.counted_holders(at))
+            .collect();
+        let found = self.subject.holders(instruments);
+        if expected != found {
+            return Err(format!(
+                "holders and places: the rules say {expected:?}, the engine {found:?}"
+            ));
+        }
         for account in (0..self.reference.accounts.len() as u32).map(AccountId::new) {
+            self.subject.holds_sum(account)?;
             let counted = (
                 self.reference.counted(account),
                 self.subject.counted(account),

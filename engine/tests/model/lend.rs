@@ -270,7 +270,16 @@ pub fn turn(rng: &mut Rng, world: &Reference) -> Option<Body> {
 
 /// Whether a command needs an approver where the asset is real.
 pub fn needs_approver(body: &Body) -> bool {
-    matches!(body, Body::Credit(CreditCommand::Half(one)) if one.half == Half::In)
+    let Body::Credit(command) = body else {
+        return false;
+    };
+    match command {
+        CreditCommand::Half(one) => one.half == Half::In,
+        CreditCommand::SetLine(_) | CreditCommand::SetScore(_) | CreditCommand::SetHaircut(_) => {
+            true
+        }
+        CreditCommand::MoveCollateral(_) | CreditCommand::Transfer(_) => false,
+    }
 }
 
 /// The name of a command about credit.

@@ -3,13 +3,15 @@
 //!
 //! Invariant: as in `coverage`. Not here: reject reasons, which are all in one group there.
 
-use sanjiang_engine::command::{Body, CorrectionCommand, Direction, MarginCommand};
+use sanjiang_engine::command::{
+    Body, CorrectionCommand, Direction, MarginCommand, SettlementCommand,
+};
 use sanjiang_engine::event::{CustodyReport, CustodyStatus};
 
 use super::coverage::Cell;
 use super::lend;
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "CreateAsset",
     "CreateCustodian",
     "SetClearing",
@@ -24,6 +26,7 @@ const COMMANDS: [&str; 14] = [
     "SetMargin",
     "SetSettlementPrice",
     "Mark",
+    "SetNominee",
 ];
 
 const CUSTODY: [&str; 6] = [
@@ -58,7 +61,7 @@ const REACHED: [&str; 18] = [
 ];
 
 /// What the reference says of busts and corrections.
-const CORRECTED: [&str; 8] = [
+const CORRECTED: [&str; 11] = [
     "money is owed",
     "goods are owed",
     "repaid a part",
@@ -67,6 +70,22 @@ const CORRECTED: [&str; 8] = [
     "corrected rebate raised",
     "owed while some of it waits",
     "owed while some is drawn",
+    "a bust takes what waits",
+    "a bust takes what waits, then what is there",
+    "a bust takes what waits, the rest is owed",
+];
+
+/// What the reference says of holders.
+const HOLDERS: [&str; 9] = [
+    "a bust ends a holding",
+    "a bust passes a holding back",
+    "a bust lets the other side trade",
+    "a half brings a holder",
+    "a receipt brings a holder",
+    "a receipt's transfer brings a holder",
+    "an owner counts once for two",
+    "a nominee counts for several",
+    "a list changes while its nominee holds",
 ];
 
 /// The name of a command about money or goods.
@@ -82,7 +101,10 @@ pub fn command(body: &Body) -> Option<&'static str> {
         Body::CloseCustodyDate(_) => 7,
         Body::Correction(CorrectionCommand::Bust { .. }) => 8,
         Body::Correction(CorrectionCommand::Correct { .. }) => 9,
-        Body::Settlement(_) => 10,
+        Body::Settlement(command) => match command.as_ref() {
+            SettlementCommand::Set(_) => 10,
+            SettlementCommand::SetNominee(_) => 14,
+        },
         Body::Margin(MarginCommand::SetMargin(_)) => 11,
         Body::Margin(MarginCommand::SetSettlementPrice(_)) => 12,
         Body::Margin(MarginCommand::Mark(_)) => 13,
@@ -148,5 +170,6 @@ pub fn required() -> Vec<(&'static str, Vec<Cell>)> {
         ),
         ("fees and holds", REACHED.map(Cell::Money).to_vec()),
         ("busts and corrections", CORRECTED.map(Cell::Money).to_vec()),
+        ("holders", HOLDERS.map(Cell::Money).to_vec()),
     ]
 }

@@ -1,9 +1,10 @@
-//! Settlement in a world: days, intervals and holders that are set, mostly where they can be.
+//! Settlement in a world: days, intervals, holders and nominees that are set, mostly where they can
+//! be.
 //!
 //! Invariant: as in `cash`. Not here: what it does to orders (`reference`).
 
-use sanjiang_engine::command::{Body, HolderCount, SetSettlement, SettlementCommand};
-use sanjiang_engine::types::{InstrumentId, Name};
+use sanjiang_engine::command::{Body, HolderCount, SetNominee, SetSettlement, SettlementCommand};
+use sanjiang_engine::types::{InstrumentId, Name, OwnerId};
 
 use super::rng::Rng;
 use super::world::name;
@@ -18,7 +19,7 @@ fn set(rng: &mut Rng, instrument: u32) -> SetSettlement {
     };
     SetSettlement {
         instrument: InstrumentId::new(instrument),
-        days: rng.pick(&[0, 0, 1, 1, 1, 2, 3]),
+        days: rng.pick(&[0, 1, 1, 1, 1, 2, 3]),
         reverse_trade_days: rng.pick(&[0, 0, 0, 1, 1, 2, 5]),
         max_holders,
         holder_count,
@@ -34,16 +35,52 @@ fn body(set: SetSettlement) -> Body {
 }
 
 /// What is set before anything is brought in.
-pub fn opening(rng: &mut Rng, instruments: u32, list: &mut Vec<Body>) {
+pub fn opening(rng: &mut Rng, instruments: u32, alone: bool, list: &mut Vec<Body>) {
     for instrument in 0..instruments {
-        if rng.permille(350) {
+        if alone && instrument == 0 {
+            let mut set = set(rng, instrument);
+            set.max_holders = Some(rng.pick(&[2, 3, 3, 4]));
+            if rng.permille(700) {
+                (set.holder_count, set.reference) = (HolderCount::Current, name("R-1"));
+            }
+            list.push(body(set));
+        } else if rng.permille(450) {
             list.push(body(set(rng, instrument)));
         }
     }
 }
 
-/// A settlement is set, mostly for an instrument without live orders.
+/// Who stands behind an owner: a few others, now and then so that it cannot be.
+fn nominee(rng: &mut Rng, world: &Reference) -> Body {
+    let owners = world.owners.len().max(1);
+    let known = &world.settling.nominees;
+    let mut nominee = OwnerId::new(rng.below(owners) as u32);
+    if !known.is_empty() && rng.permille(600) {
+        nominee = known[rng.below(known.len())].0;
+    }
+    let plain = |owner: &OwnerId| *owner != nominee && known.iter().all(|one| one.0 != *owner);
+    let all = (0..owners as u32).map(OwnerId::new).filter(plain);
+    let mut list: Vec<OwnerId> = all.filter(|_| rng.permille(400)).collect();
+    match rng.below(24) {
+        0 => list.push(nominee),
+        1 => list.push(OwnerId::new(50)),
+        2 => list.push(OwnerId::new(rng.below(owners) as u32)),
+        3 => nominee = OwnerId::new(60),
+        4..=8 => list.clear(),
+        _ => {}
+    }
+    let set = SetNominee {
+        nominee,
+        owners: list,
+    };
+    Body::Settlement(Box::new(SettlementCommand::SetNominee(set)))
+}
+
+/// A settlement or a nominee is set, mostly for an instrument without live orders.
 pub fn turn(rng: &mut Rng, world: &Reference) -> Body {
+    if rng.permille(400) {
+        return nominee(rng, world);
+    }
     let free = |i: &usize| !world.orders.iter().any(|order| order.instrument == *i);
     let free: Vec<usize> = (0..world.instruments.len()).filter(free).collect();
     let instrument = if free.is_empty() || rng.permille(200) {

@@ -77,6 +77,10 @@ impl Subject {
         self.0.next_deadline()
     }
 
+    pub fn engine(&self) -> &Engine {
+        &self.0
+    }
+
     pub fn audit(&self) -> Result<(), String> {
         self.0.audit().map_err(|error| error.to_string())
     }
@@ -142,6 +146,37 @@ impl Subject {
         (list, circulation.collect())
     }
 
+    /// Whether what an account's amounts are held for, page by page, sums to what is held.
+    pub fn holds_sum(&self, account: AccountId) -> Result<(), String> {
+        let mut sums = std::collections::BTreeMap::new();
+        let mut after = None;
+        loop {
+            let page = self.0.holds_of(account, after, 3);
+            for held in &page {
+                *sums.entry(held.asset).or_insert(0) += held.amount.units();
+            }
+            match page.last() {
+                Some(last) => after = Some((last.by, last.asset)),
+                None => break,
+            }
+        }
+        let ledger = self.0.clearing().ledger();
+        for position in ledger.of_account(account) {
+            let sum = sums.remove(&position.asset()).unwrap_or(0);
+            if sum != position.held {
+                let (asset, held) = (position.asset(), position.held);
+                return Err(format!(
+                    "{account:?} holds {held} of {asset:?}, and {sum} are told"
+                ));
+            }
+        }
+        if sums.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{account:?} is told to hold {sums:?}"))
+        }
+    }
+
     /// What is counted of an account: live orders, messages and trades of its day.
     pub fn counted(&self, account: AccountId) -> (u32, u64, u64) {
         let (_, usage) = self.0.risk_of_account(account, None);
@@ -158,6 +193,18 @@ impl Subject {
         }
         list.sort_unstable();
         list
+    }
+
+    /// Holders of each instrument's goods, and places beside.
+    pub fn holders(&self, instruments: usize) -> Vec<(usize, usize)> {
+        let all = (0..instruments as u32).map(InstrumentId::new);
+        let known = all.map(|id| self.0.clearing().settlement(id));
+        let counts = known.map(|known| {
+            known.map_or((0, 0), |known| {
+                (known.holders as usize, known.reserved as usize)
+            })
+        });
+        counts.collect()
     }
 
     /// The engine becomes one restored from its own sections, which must be the same.

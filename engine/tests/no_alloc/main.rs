@@ -6,10 +6,13 @@
 //! harness runs one test here, so nothing else allocates beside it. Not here: growth (an engine's
 //! structures grow until they have seen their busiest hour), requests by id.
 
+#[path = "../support/founding.rs"]
+mod founding;
 mod world;
 
 use std::alloc::System;
 
+use founding::name;
 use sanjiang_engine::command::{
     ArmDeadMan, Authority, Body, CancelOrder, Command, CorrectionCommand, Envelope, Identity,
     KillScope, MassCancel, OpenSession, Party, Position, ReplaceOrder, Sequenced, SetKillSwitch,
@@ -20,9 +23,9 @@ use sanjiang_engine::event::{Cause, Event, Events, ExecType};
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::{
-    AccountId, InstrumentId, LimitTerms, Name, Nanoseconds, NewOrder, OrderId, OrderType,
-    ParticipantId, Posting, Price, PrincipalId, Quantity, SelfTradePrevention, SessionId, Side,
-    Time, TimeInForce, VenueId,
+    AccountId, InstrumentId, LimitTerms, Nanoseconds, NewOrder, OrderId, OrderType, ParticipantId,
+    Posting, Price, PrincipalId, Quantity, SelfTradePrevention, SessionId, Side, Time, TimeInForce,
+    VenueId,
 };
 use sanjiang_engine::venue::Phase;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -43,7 +46,7 @@ const DAY_EVERY: u64 = 60_000;
 const MARGINED: InstrumentId = InstrumentId::new(3);
 /// At first only new orders come: the busiest hour, to which every list grows.
 const BUSY: u64 = 30_000;
-const WARM_UP: u64 = 1_000_000;
+const WARM_UP: u64 = 150_000;
 const MEASURED: u64 = 200_000;
 /// How many of the last orders cancels and replaces choose from.
 const KNOWN: usize = 4_096;
@@ -88,16 +91,12 @@ struct Flow {
     settled: u64,
 }
 
-fn name(text: &str) -> Name {
-    Name::new(text).expect("a test's name is short")
-}
-
 fn price(ticks: u64) -> Price {
-    Price::new(ticks as i64).expect("a test's price is in bounds")
+    founding::price(ticks as i64)
 }
 
 fn quantity(lots: u64) -> Quantity {
-    Quantity::new(lots as i64).expect("a test's quantity is in bounds")
+    founding::quantity(lots as i64)
 }
 
 impl Flow {

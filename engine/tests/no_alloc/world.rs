@@ -4,24 +4,15 @@
 
 use sanjiang_engine::command::*;
 use sanjiang_engine::types::*;
-use sanjiang_engine::venue::{Model, Regime};
 
+use super::founding;
 use super::{ACCOUNTS, CLEARED, Flow, INSTRUMENTS, LATER, MARGINED, name, price, quantity};
 
 fn terms() -> InstrumentTerms {
     InstrumentTerms {
-        currency: name("CNY"),
-        unit: name("t"),
-        tick_size: 1,
-        price_decimals: 2,
-        lot_size: 1,
-        quantity_decimals: 0,
-        price_sign: PriceSign::Positive,
-        static_band_bp: None,
-        dynamic_band_ticks: None,
         market_protection_ticks: 20,
         max_quantity: quantity(1_000_000),
-        max_notional: None,
+        ..founding::terms()
     }
 }
 
@@ -32,36 +23,15 @@ impl Flow {
             name: name("firm"),
         }));
         for index in 0..ACCOUNTS {
-            let owner = name(&format!("o{index}"));
-            self.send(Body::CreateOwner(CreateOwner { name: owner }));
-            self.send(Body::CreateAccount(CreateAccount {
-                name: name(&format!("a{index}")),
-                participant: ParticipantId::new(0),
-                owner: OwnerId::new(index as u32),
-            }));
+            for body in founding::owned_account(&format!("a{index}"), index as u32) {
+                self.send(body);
+            }
         }
-        self.send(Body::SetCalendar(Box::new(SetCalendar {
-            name: name("calendar"),
-            utc_offset_seconds: 0,
-            roll_time: Nanoseconds(0),
-            days: (0..30).collect(),
-        })));
-        self.send(Body::CreateVenue(Box::new(CreateVenue {
-            name: name("venue"),
-            title: Title::EMPTY,
-            regimes: vec![Regime::Sandbox],
-            models: vec![Model::Clob, Model::CallAuction],
-            demonstration: Demonstration::Demonstration,
-            licence: None,
-            calendar: Some(CalendarId::new(0)),
-        })));
+        self.send(founding::calendar(0..30));
+        let venue = founding::sandbox(Some(CalendarId::new(0)));
+        self.send(Body::CreateVenue(Box::new(venue)));
         for index in 0..INSTRUMENTS {
-            self.send(Body::CreateInstrument(Box::new(CreateInstrument {
-                name: name(&format!("i{index}")),
-                title: Title::EMPTY,
-                venue: VenueId::new(0),
-                terms: terms(),
-            })));
+            self.send(founding::instrument(&format!("i{index}"), terms()));
         }
     }
 
@@ -70,24 +40,11 @@ impl Flow {
         let money = AssetClass::Currency { decimals: 2 };
         let unit = name("t");
         let goods = AssetClass::Goods { unit, decimals: 0 };
-        let keepers = [
-            CustodianKind::Bank,
-            CustodianKind::Warehouse,
-            CustodianKind::Warehouse,
-        ];
-        let demonstration = Demonstration::Demonstration;
-        for (at, (class, kind)) in [money, goods, goods].into_iter().zip(keepers).enumerate() {
-            let name = name(&format!("asset{at}"));
-            self.send(Body::CreateAsset(CreateAsset {
-                name,
-                class,
-                demonstration,
-            }));
-            self.send(Body::CreateCustodian(CreateCustodian {
-                name,
-                kind,
-                demonstration,
-            }));
+        for (at, class) in [money, goods, goods].into_iter().enumerate() {
+            let demonstration = Demonstration::Demonstration;
+            for body in founding::kept_asset(&format!("asset{at}"), class, demonstration) {
+                self.send(body);
+            }
             for account in 0..ACCOUNTS {
                 let rich = account + 1 < ACCOUNTS;
                 let units = if rich {
@@ -95,13 +52,14 @@ impl Flow {
                 } else {
                     [20_000, 50, 50][at]
                 };
-                self.send(Body::Instruct(Instruct {
-                    account: AccountId::new(account as u32),
-                    asset: AssetId::new(at as u32),
-                    custodian: CustodianId::new(at as u32),
-                    direction: Direction::Deposit,
-                    amount: Amount::new(units).expect("in bounds"),
-                }));
+                let asset = AssetId::new(at as u32);
+                let account = account as u32;
+                self.send(founding::instruct(
+                    account,
+                    asset,
+                    Direction::Deposit,
+                    units,
+                ));
             }
         }
         self.lend();

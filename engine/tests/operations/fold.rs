@@ -429,13 +429,20 @@ fn fold_money(body: &mut Body, shard: &Shard) {
             close.custodian = CustodianId::new(close.custodian.index() % 2);
             close.date %= 30_000;
         }
-        Body::Settlement(command) => {
-            let SettlementCommand::Set(set) = command.as_mut();
-            set.instrument = InstrumentId::new(set.instrument.index() % 3);
-            set.days %= 12;
-            set.reverse_trade_days %= 22;
-            set.max_holders = set.max_holders.map(|most| most % 6);
-        }
+        Body::Settlement(command) => match command.as_mut() {
+            SettlementCommand::Set(set) => {
+                set.instrument = InstrumentId::new(set.instrument.index() % 3);
+                set.days %= 12;
+                set.reverse_trade_days %= 22;
+                set.max_holders = set.max_holders.map(|most| most % 6);
+            }
+            SettlementCommand::SetNominee(set) => {
+                set.nominee = OwnerId::new(set.nominee.index() % 4);
+                for owner in &mut set.owners {
+                    *owner = OwnerId::new(owner.index() % 6);
+                }
+            }
+        },
         _ => unreachable!("another part folds it: {body:?}"),
     }
 }

@@ -45,6 +45,7 @@ pub const LIMITS: Limits = Limits {
     contracts_max: 4,
     buyers_max: 4,
     investors_max: 8,
+    nominees_max: 2,
     sessions_max: 8,
     requests_capacity: 2_048,
     switches_max: 4,

@@ -27,9 +27,10 @@ use sanjiang_engine::types::*;
 use sanjiang_engine::venue::*;
 
 pub use ledger::Holder;
+pub use margin::Called;
 pub use registry::code_is_right;
 use registry::{Account, Calendar, Instrument, Request, Session, Trades, Venue};
-pub use registry::{Deal, Limited, Money, Offering, Pledge, Settling, Shops, Stands, Sweep};
+pub use registry::{Deal, Kept, Limited, Money, Offering, Pledge, Settling, Shops, Stands, Sweep};
 
 /// A fault put in on purpose, to prove that the comparison sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

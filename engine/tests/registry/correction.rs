@@ -22,6 +22,8 @@ pub struct Kept {
     pub rates: [FeeRates; 2],
     pub cleared: Option<Cleared>,
     pub busted: bool,
+    /// The count of its venue's days.
+    pub day: u32,
 }
 
 /// The trades that are kept, and what decides which are too old.
@@ -104,6 +106,7 @@ impl Reference {
             rates: [buy.rates, sell.rates],
             cleared: self.instruments[buy.instrument].clearing,
             busted: false,
+            day: self.today(buy.instrument),
         };
         let trades = &mut self.trades;
         trades.kept.push(kept);
@@ -232,33 +235,20 @@ impl Reference {
                 moves.push((seller, cleared.goods, goods));
             }
         }
-        let owed: Vec<i128> = moves
-            .iter()
-            .map(|&(account, asset, amount)| {
-                (-amount - self.available(account, asset))
-                    .max(0)
-                    .min((-amount).max(0))
-            })
-            .collect();
+        let (waits, owed) = self.lacking(kept, &moves);
         self.may_owe(&moves, &owed)?;
-        if let Some(cleared) = kept.cleared.filter(|_| goods != 0) {
-            self.uncounted(cleared.goods, Some(buyer), Some(seller))?;
+        let holders = self.counted_holders(kept.instrument).0;
+        if let Some(cleared) = kept.cleared.filter(|_| goods != 0 && buyer != seller) {
+            let gives = goods - owed[2];
+            self.may_come(cleared.goods, Some((buyer, gives)), Some(seller))?;
         }
-        for (&(account, asset, amount), &owed) in moves.iter().zip(&owed) {
+        for (at, (&(account, asset, amount), &owed)) in moves.iter().zip(&owed).enumerate() {
+            let waits = waits[at];
+            self.waits_less(kept, (account, asset), waits);
+            self.note_taken(waits, -amount, owed);
             self.post(Holder::Account(account), asset, amount + owed);
             if owed > 0 {
-                let currency = kept.cleared.is_some_and(|cleared| cleared.money == asset);
-                self.reached.push(if currency {
-                    "money is owed"
-                } else {
-                    "goods are owed"
-                });
-                if self.unsettled(account, asset) > 0 {
-                    self.reached.push("owed while some of it waits");
-                }
-                if self.drawn(account, asset) > 0 {
-                    self.reached.push("owed while some is drawn");
-                }
+                self.note_owed(kept, account, asset);
                 self.need(Holder::Receivable(account), asset);
                 self.post(Holder::Receivable(account), asset, -owed);
             }
@@ -266,6 +256,13 @@ impl Reference {
         if let Some(cleared) = kept.cleared {
             let venue = Holder::Venue(self.instruments[kept.instrument].venue);
             self.post(venue, cleared.money, -(less[0] + less[1]));
+        }
+        if let Some(cleared) = kept.cleared.filter(|_| goods != 0 && buyer != seller) {
+            self.have_come(cleared.goods, seller, "a bust brings back who never held");
+            self.was_taken(kept, holders);
+        }
+        if after.quantity == 0 {
+            self.unmade(kept);
         }
         self.settle_correction(at, kept, &after);
         let lacks = |side: usize| {
@@ -283,6 +280,55 @@ impl Reference {
             [of_buyer, lacks(1), lacks(2)],
         );
         Ok(())
+    }
+
+    /// What of each of the moves waits, and what is not there.
+    fn lacking(&self, kept: &Kept, moves: &[(usize, usize, i128)]) -> (Vec<i128>, Vec<i128>) {
+        let waits: Vec<i128> = moves
+            .iter()
+            .map(|&(account, asset, amount)| {
+                let back = (-amount).max(0);
+                back.min(self.waits_for(kept, account, asset))
+            })
+            .collect();
+        let owed: Vec<i128> = moves
+            .iter()
+            .zip(&waits)
+            .map(|(&(account, asset, amount), waits)| {
+                (-amount - waits - self.available(account, asset))
+                    .max(0)
+                    .min((-amount).max(0))
+            })
+            .collect();
+        (waits, owed)
+    }
+
+    fn note_owed(&mut self, kept: &Kept, account: usize, asset: usize) {
+        let currency = kept.cleared.is_some_and(|cleared| cleared.money == asset);
+        self.reached.push(if currency {
+            "money is owed"
+        } else {
+            "goods are owed"
+        });
+        if self.unsettled(account, asset) > 0 {
+            self.reached.push("owed while some of it waits");
+        }
+        if self.drawn(account, asset) > 0 {
+            self.reached.push("owed while some is drawn");
+        }
+    }
+
+    fn note_taken(&mut self, waits: i128, back: i128, owed: i128) {
+        if waits == 0 {
+            return;
+        }
+        self.reached.push(if waits == back {
+            "a bust takes what waits"
+        } else if owed == 0 {
+            "a bust takes what waits, then what is there"
+        } else {
+            "a bust takes what waits, the rest is owed"
+        });
     }
 
     /// TOO_MANY, AMOUNT_LIMIT.

@@ -19,9 +19,9 @@ pub struct Pledge {
 impl Reference {
     pub(super) fn credit(&mut self, envelope: &Envelope, command: &CreditCommand) -> Answer {
         match command {
-            CreditCommand::SetLine(set) => self.set_line(set),
-            CreditCommand::SetScore(set) => self.set_score(set),
-            CreditCommand::SetHaircut(set) => self.set_haircut(set),
+            CreditCommand::SetLine(set) => self.set_line(envelope, set),
+            CreditCommand::SetScore(set) => self.set_score(envelope, set),
+            CreditCommand::SetHaircut(set) => self.set_haircut(envelope, set),
             CreditCommand::MoveCollateral(one) => self.move_collateral(one),
             CreditCommand::Half(one) => self.half(envelope, one),
             CreditCommand::Transfer(one) => self.transfer_between(one),
@@ -38,8 +38,18 @@ impl Reference {
         asset.map(|asset| asset.class).ok_or(R::UnknownAsset)
     }
 
-    fn set_line(&mut self, set: &SetCreditLine) -> Answer {
+    /// APPROVER_REQUIRED of real assets, unless another principal signs.
+    fn two_sign(&self, envelope: &Envelope, asset: AssetId) -> Result<(), R> {
+        let real = self.money.assets[asset.place()].demonstration == Demonstration::Real;
+        let authority = envelope.authority.as_ref();
+        let approver = authority.and_then(|authority| authority.approver);
+        let alone = approver.is_none_or(|approver| approver == envelope.principal);
+        fails(real && alone, R::ApproverRequired)
+    }
+
+    fn set_line(&mut self, envelope: &Envelope, set: &SetCreditLine) -> Answer {
         let class = self.class(set.asset)?;
+        self.two_sign(envelope, set.asset)?;
         let lent = matches!(class, AssetClass::Currency { .. });
         fails(!lent || set.band > 7, R::InvalidField)?;
         let key = (set.asset.place(), set.band);
@@ -49,10 +59,11 @@ impl Reference {
         Ok(None)
     }
 
-    fn set_score(&mut self, set: &SetScore) -> Answer {
+    fn set_score(&mut self, envelope: &Envelope, set: &SetScore) -> Answer {
         let account = self.is_account(set.account)?;
         self.may_move(set.account, true)?;
         let class = self.class(set.asset)?;
+        self.two_sign(envelope, set.asset)?;
         let lent = matches!(class, AssetClass::Currency { .. });
         fails(!lent || set.band > 7, R::InvalidField)?;
         let asset = set.asset.place();
@@ -77,8 +88,9 @@ impl Reference {
         Ok(None)
     }
 
-    fn set_haircut(&mut self, set: &SetHaircut) -> Answer {
+    fn set_haircut(&mut self, envelope: &Envelope, set: &SetHaircut) -> Answer {
         let classes = (self.class(set.goods)?, self.class(set.money)?);
+        self.two_sign(envelope, set.money)?;
         let (goods, money) = (set.goods.place(), set.money.place());
         let right = matches!(
             classes,
@@ -180,12 +192,10 @@ impl Reference {
         self.may_move(one.account, one.half == Half::In)?;
         self.class(one.asset)?;
         let asset = one.asset.place();
-        let real = self.money.assets[asset].demonstration == Demonstration::Real;
-        let authority = envelope.authority.as_ref();
-        let approver = authority.and_then(|authority| authority.approver);
-        let alone = approver.is_none_or(|approver| approver == envelope.principal);
         let comes = one.half == Half::In;
-        fails(comes && real && alone, R::ApproverRequired)?;
+        if comes {
+            self.two_sign(envelope, one.asset)?;
+        }
         let amount = i128::from(one.amount.units());
         fails(amount == 0, R::InvalidField)?;
         let key = (comes, one.transfer);
@@ -204,13 +214,17 @@ impl Reference {
             self.lacks(account, one.asset, amount)?;
             fails(there + amount > CIRCULATION_MAX, R::AmountLimit)?;
         }
-        self.uncounted(asset, Some(account), None)?;
+        let to = Some(account).filter(|_| comes);
+        self.may_come(asset, None, to)?;
         for (holder, asset) in both {
             self.need(holder, asset);
         }
         let signed = if comes { amount } else { -amount };
         self.post(Holder::Account(account), asset, signed);
         self.post(transit, asset, -signed);
+        if comes {
+            self.have_come(asset, account, "a half brings a holder");
+        }
         self.money.halves.push(key);
         self.out
             .push(Event::Credit(CreditEvent::Half(TransferReport {

@@ -11,6 +11,7 @@ mod deals;
 mod law;
 mod margin;
 mod money;
+mod nominees;
 mod performance;
 mod phases;
 mod receipts;
@@ -24,7 +25,7 @@ mod switch;
 mod time;
 
 use super::*;
-pub use correction::Trades;
+pub use correction::{Kept, Trades};
 pub use credit::Pledge;
 pub use deals::Deal;
 use money::Instruction;

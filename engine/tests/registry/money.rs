@@ -93,7 +93,7 @@ impl Reference {
             Body::SetTier(set) => self.set_tier(*set),
             Body::Instruct(instruct) => self.instruct(instruct),
             Body::Acknowledge(acknowledge) => self.acknowledge(envelope, acknowledge),
-            Body::CloseCustodyDate(close) => self.close_date(*close),
+            Body::CloseCustodyDate(close) => self.close_date(envelope, *close),
             Body::Receipts(act) => self.receipts(envelope, act),
             Body::Settlement(ask) => self.settlement(envelope, ask),
             _ => unreachable!("another part carries it out"),
@@ -368,12 +368,18 @@ impl Reference {
         Ok(None)
     }
 
-    fn close_date(&mut self, close: CloseCustodyDate) -> Answer {
+    fn close_date(&mut self, envelope: &Envelope, close: CloseCustodyDate) -> Answer {
         let at = close.custodian.place();
         let custodian = self.money.custodians.get_mut(at);
         let custodian = custodian.ok_or(R::UnknownCustodian)?;
+        let authority = envelope.authority.as_ref();
+        let approver = authority.and_then(|authority| authority.approver);
+        let alone = approver.is_none_or(|approver| approver == envelope.principal);
+        let real = custodian.demonstration == Demonstration::Real;
+        fails(real && alone, R::ApproverRequired)?;
         let late = custodian.closed.is_some_and(|closed| close.date <= closed);
-        fails(late, R::InvalidField)?;
+        let begins = i64::from(close.date) * 86_400_000_000_000 - 8 * 3_600_000_000_000;
+        fails(late || begins > self.time.nanoseconds(), R::InvalidField)?;
         custodian.closed = Some(close.date);
         let open = |known: &(usize, i32, Name)| known.0 != at || known.1 > close.date;
         self.money.references.retain(open);

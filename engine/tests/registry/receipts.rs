@@ -136,12 +136,13 @@ impl Reference {
         fails(!self.room_for(&positions), R::TooMany)?;
         if outside {
             self.may_move(ask.account, true)?;
-            self.uncounted(asset, None, Some(account))?;
+            self.may_come(asset, None, Some(account))?;
             for (holder, asset) in positions {
                 self.need(holder, asset);
             }
             self.post(Holder::Account(account), asset, amount);
             self.post(Holder::Custodian(warehouse), asset, -amount);
+            self.have_come(asset, account, "a receipt brings a holder");
         }
         let act = if outside {
             ReceiptAct::Registered
@@ -339,11 +340,13 @@ impl Reference {
         fails(!self.room_for(&[(holder, receipt.asset)]), R::TooMany)?;
         self.may_move(ask.from, false)?;
         self.may_move(ask.to, true)?;
-        self.uncounted(receipt.asset, Some(from), Some(to))?;
+        let gives = Some((from, receipt.amount));
+        self.may_come(receipt.asset, gives, Some(to))?;
         self.need(holder, receipt.asset);
         self.post(Holder::Account(from), receipt.asset, -receipt.amount);
         self.post(holder, receipt.asset, receipt.amount);
         self.money.receipts[ask.receipt.place()].account = to;
+        self.have_come(receipt.asset, to, "a receipt's transfer brings a holder");
         let act = ReceiptAct::Transferred { from: ask.from };
         self.happened(ask.receipt.place(), act);
         Ok(None)
@@ -361,7 +364,6 @@ impl Reference {
         self.signed(receipt.warehouse, says)?;
         self.day_open(receipt.warehouse)?;
         self.may_move(ask.account, false)?;
-        self.uncounted(receipt.asset, Some(account), None)?;
         self.post(Holder::Account(account), receipt.asset, -receipt.amount);
         let warehouse = Holder::Custodian(receipt.warehouse);
         self.post(warehouse, receipt.asset, receipt.amount);

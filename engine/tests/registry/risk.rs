@@ -88,12 +88,9 @@ impl Reference {
         (count(Deed::Message), count(Deed::Trade))
     }
 
-    /// What is counted of an account: live orders, messages and trades of its day; nothing before
-    /// the first limit.
+    /// What is counted of an account: live orders, and from the first limit on messages and trades
+    /// of its day.
     pub fn counted(&self, account: AccountId) -> (u32, u64, u64) {
-        if self.limited.different.is_empty() {
-            return (0, 0, 0);
-        }
         let own = |order: &&Order| order.account == account;
         let open = self.orders.iter().filter(own).count();
         let (sent, trades) = self.day_of(account, i64::MIN);

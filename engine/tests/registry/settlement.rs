@@ -1,14 +1,15 @@
 //! Settlement: days, reverse trades, holders (section 17), by looking at every trade that still
 //! matters.
 //!
-//! Invariant: an owner's trades of both sides lie far enough apart, and holders are never more than
-//! may be; `traded` and `brought` assert it. Not here: balances (`reference::ledger`).
+//! Invariant: an owner's trades of both sides lie far enough apart; `traded` asserts it. Not here:
+//! balances (`reference::ledger`), who counts as a holder (`nominees`).
 
 use super::money::Instruction;
 use super::*;
 use crate::reference::Fault;
 use crate::reference::ledger::{self, Holder};
 use RejectReason as R;
+use std::collections::BTreeSet;
 
 type Answer = Result<Option<u32>, Reject>;
 
@@ -29,15 +30,19 @@ pub struct Settling {
     pub rules: Vec<SetSettlement>,
     pub waiting: Vec<Waiting>,
     /// Instrument, owner, side and day of trades that are asked about.
-    trades: Vec<(usize, OwnerId, Side, u32)>,
+    pub(super) trades: Vec<(usize, OwnerId, Side, u32)>,
     /// Owners that ever had an instrument's goods since holders are counted.
-    had: Vec<(usize, OwnerId)>,
+    pub(super) had: Vec<(usize, OwnerId)>,
+    /// Nominees with the owners behind them.
+    pub nominees: Vec<(OwnerId, Vec<OwnerId>)>,
+    /// The commands that set an instrument's settlement.
+    pub(super) set_at: Vec<(usize, Sequence)>,
     /// Venues where something is due, with the instant since which it is.
     pub due: Vec<(i128, usize)>,
 }
 
 impl Reference {
-    fn rules(&self, i: usize) -> Option<&SetSettlement> {
+    pub(super) fn rules(&self, i: usize) -> Option<&SetSettlement> {
         let mut rules = self.settling.rules.iter();
         rules.find(|rules| rules.instrument.place() == i)
     }
@@ -46,20 +51,20 @@ impl Reference {
         self.rules(i).map_or(0, |rules| u32::from(rules.days))
     }
 
-    fn reverse_days(&self, i: usize) -> u32 {
+    pub(super) fn reverse_days(&self, i: usize) -> u32 {
         let rules = self.rules(i);
         rules.map_or(0, |rules| u32::from(rules.reverse_trade_days))
     }
 
-    fn most(&self, i: usize) -> Option<usize> {
+    pub(super) fn most(&self, i: usize) -> Option<usize> {
         Some(self.rules(i)?.max_holders? as usize)
     }
 
-    fn today(&self, i: usize) -> u32 {
+    pub(super) fn today(&self, i: usize) -> u32 {
         self.venues[self.instruments[i].venue].days
     }
 
-    fn owner(&self, account: usize) -> OwnerId {
+    pub(super) fn owner(&self, account: usize) -> OwnerId {
         self.accounts[account].owner
     }
 
@@ -81,7 +86,7 @@ impl Reference {
         Reject { reason, basis: law }
     }
 
-    fn goods_of(&self, i: usize, owner: OwnerId) -> i128 {
+    pub(super) fn goods_of(&self, i: usize, owner: OwnerId) -> i128 {
         let Some(cleared) = self.instruments[i].clearing else {
             return 0;
         };
@@ -90,16 +95,7 @@ impl Reference {
             .sum()
     }
 
-    /// Whether an owner counts as a holder.
-    fn holds(&self, i: usize, owner: OwnerId) -> bool {
-        match self.rules(i).map(|rules| rules.holder_count) {
-            Some(HolderCount::Cumulative) => self.settling.had.contains(&(i, owner)),
-            Some(HolderCount::Current) => self.goods_of(i, owner) > 0,
-            None => false,
-        }
-    }
-
-    fn awaits(&self, i: usize, owner: OwnerId) -> bool {
+    pub(super) fn awaits(&self, i: usize, owner: OwnerId) -> bool {
         let goods = self.instruments[i].clearing.map(|cleared| cleared.goods);
         self.money.pending.iter().any(|one| {
             one.direction == Direction::Deposit
@@ -108,7 +104,7 @@ impl Reference {
         })
     }
 
-    fn has_live(&self, i: usize, owner: OwnerId, side: Option<Side>) -> bool {
+    pub(super) fn has_live(&self, i: usize, owner: OwnerId, side: Option<Side>) -> bool {
         self.orders.iter().any(|order| {
             order.instrument == i
                 && order.owner == owner
@@ -116,18 +112,9 @@ impl Reference {
         })
     }
 
-    fn placed(&self, i: usize, owner: OwnerId) -> bool {
-        self.holds(i, owner) || self.awaits(i, owner) || self.has_live(i, owner, Some(Side::Buy))
-    }
-
     fn owners_that(&self, is: impl Fn(OwnerId) -> bool) -> usize {
         let all = (0..self.owners.len() as u32).map(OwnerId::new);
         all.filter(|owner| is(*owner)).count()
-    }
-
-    fn full(&self, i: usize) -> bool {
-        let taken = self.owners_that(|owner| self.placed(i, owner));
-        self.most(i).is_some_and(|most| taken >= most)
     }
 
     /// An instrument that counts days takes orders only once one has begun.
@@ -146,12 +133,13 @@ impl Reference {
         let live = self.reverse_days(i) > 0 && self.has_live(i, owner, Some(other));
         let near = live || self.too_near(i, owner, other);
         fails(near, R::TPlusN).map_err(|reason| self.founded(i, reason))?;
-        let comes = new.side == Side::Buy && !self.placed(i, owner);
-        let full = comes && self.full(i);
-        fails(full, R::MaxHolders).map_err(|reason| self.founded(i, reason))
+        if new.side == Side::Sell {
+            return Ok(());
+        }
+        self.place_for(i, owner, None)
     }
 
-    fn too_near(&self, i: usize, owner: OwnerId, side: Side) -> bool {
+    pub(super) fn too_near(&self, i: usize, owner: OwnerId, side: Side) -> bool {
         let mut least = self.reverse_days(i);
         if self.fault == Some(Fault::ReverseShort) && side == Side::Sell {
             least = least.saturating_sub(1);
@@ -165,15 +153,16 @@ impl Reference {
         self.reverse_days(i) > 0 || self.most(i).is_some()
     }
 
-    fn remembered(&self, i: usize, owner: OwnerId) -> bool {
+    pub(super) fn remembered(&self, i: usize, owner: OwnerId) -> bool {
         let near = [Side::Buy, Side::Sell].map(|side| self.too_near(i, owner, side));
         let counted = self.most(i).is_some();
         near != [false; 2]
             || self.has_live(i, owner, None)
             || counted && (self.settling.had.contains(&(i, owner)) || self.awaits(i, owner))
+            || counted && self.stands_behind(i, owner)
     }
 
-    fn investors(&self) -> usize {
+    pub(super) fn investors(&self) -> usize {
         let all = (0..self.instruments.len()).filter(|i| self.remembers(*i));
         all.map(|i| self.owners_that(|owner| self.remembered(i, owner)))
             .sum()
@@ -200,7 +189,11 @@ impl Reference {
         let most = self.limits.unsettled_max as usize;
         let full = !self.staked(i, account) && staked.sum::<usize>() >= most;
         fails(full, R::UnsettledFull)?;
-        let new = self.remembers(i) && !self.remembered(i, self.owner(account));
+        let owner = self.owner(account);
+        if self.most(i).is_some() && new.side == Side::Buy {
+            return self.room_behind(i, owner);
+        }
+        let new = self.remembers(i) && !self.remembered(i, owner);
         fails(new && self.no_room_for_owners(), R::InvestorsFull)
     }
 
@@ -216,25 +209,12 @@ impl Reference {
         })
     }
 
-    /// Goods whose holders are counted go to another owner only by trades and custodians.
-    pub(super) fn uncounted(
-        &self,
-        goods: usize,
-        from: Option<usize>,
-        to: Option<usize>,
-    ) -> Result<(), R> {
-        let owner = |account: Option<usize>| account.map(|at| self.accounts[at].owner);
-        let counted = self.counting(goods).is_some();
-        fails(counted && owner(from) != owner(to), R::InvalidField)
-    }
-
     pub(super) fn may_be_brought(&self, one: &Instruction) -> Result<(), Reject> {
         let counting = self.counting(one.asset);
         let Some(i) = counting.filter(|_| one.direction == Direction::Deposit) else {
             return Ok(());
         };
-        let comes = !self.placed(i, self.owner(one.account));
-        fails(comes && self.full(i), R::MaxHolders).map_err(|reason| self.founded(i, reason))
+        self.place_for(i, self.owner(one.account), None)
     }
 
     pub(super) fn room_for_owner(&self, one: &Instruction) -> Result<(), R> {
@@ -242,8 +222,7 @@ impl Reference {
         let Some(i) = counting.filter(|_| one.direction == Direction::Deposit) else {
             return Ok(());
         };
-        let new = !self.remembered(i, self.owner(one.account));
-        fails(new && self.no_room_for_owners(), R::InvestorsFull)
+        self.room_behind(i, self.owner(one.account))
     }
 
     /// An instruction was executed.
@@ -253,14 +232,6 @@ impl Reference {
         {
             self.has_had(i, self.owner(one.account));
         }
-    }
-
-    fn has_had(&mut self, i: usize, owner: OwnerId) {
-        if self.most(i).is_some() && !self.settling.had.contains(&(i, owner)) {
-            self.settling.had.push((i, owner));
-        }
-        let holders = self.owners_that(|owner| self.holds(i, owner));
-        assert!(self.most(i).is_none_or(|most| holders <= most));
     }
 
     /// A trade of these orders: buyer's, seller's, the goods, and what the seller comes to.
@@ -374,7 +345,10 @@ impl Reference {
 
     /// The command about settlement.
     pub(super) fn settlement(&mut self, envelope: &Envelope, ask: &SettlementCommand) -> Answer {
-        let SettlementCommand::Set(set) = ask;
+        let set = match ask {
+            SettlementCommand::Set(set) => set,
+            SettlementCommand::SetNominee(set) => return self.set_nominee(set),
+        };
         let i = set.instrument.place();
         let known = self.instruments.get(i).ok_or(R::UnknownInstrument)?;
         let cleared = known.clearing.ok_or(R::InvalidField)?;
@@ -411,8 +385,7 @@ impl Reference {
 
     fn shared(&self, goods: usize, i: usize) -> bool {
         let mut others = self.instruments.iter().enumerate();
-        let owed = self.owed_of(goods) > 0;
-        owed || self.names_goods(goods)
+        self.names_goods(goods)
             || others.any(|(other, known)| {
                 other != i && known.clearing.is_some_and(|known| known.goods == goods)
             })
@@ -436,19 +409,29 @@ impl Reference {
             return Ok(());
         };
         let ever = set.holder_count == HolderCount::Cumulative;
-        let counts = self.owners_that(|owner| {
-            self.has_goods(goods, owner) || ever && self.settling.had.contains(&(i, owner))
-        });
-        let many = counts > most as usize;
+        let owned = (0..self.owners.len() as u32).map(OwnerId::new);
+        let owned = owned.filter(|owner| self.has_goods(goods, *owner));
+        let owned: BTreeSet<OwnerId> = owned.collect();
+        let behind = owned.iter().flat_map(|owner| self.stands_for(*owner));
+        let mut counts: BTreeSet<OwnerId> = behind.collect();
+        let all = owned.union(&counts).copied();
+        let all: Vec<OwnerId> = all.collect();
+        let had = self.settling.had.iter().filter(|had| ever && had.0 == i);
+        counts.extend(
+            had.map(|had| had.1)
+                .filter(|owner| !self.is_nominee(*owner)),
+        );
+        let many = counts.len() > most as usize;
         fails(many, R::MaxHolders).map_err(|reason| self.founded(i, reason))?;
         let known = |owner| self.remembers(i) && self.remembered(i, owner);
-        let new = self.owners_that(|owner| self.has_goods(goods, owner) && !known(owner));
+        let new = all.into_iter().filter(|owner| !known(*owner)).count();
         let full = self.investors() + new > self.limits.investors_max as usize;
         Ok(fails(new > 0 && full, R::InvestorsFull)?)
     }
 
     fn set_rules(&mut self, set: &SetSettlement) {
         let i = set.instrument.place();
+        self.settling.set_at.push((i, self.sequence));
         self.settling
             .rules
             .retain(|rules| rules.instrument != set.instrument);

@@ -190,9 +190,23 @@ impl Reference {
     /// The next part of the first sweep; whether it is over.
     pub(super) fn part(&mut self, left: &mut Left) -> bool {
         self.sweeps[0].parts += 1;
-        let rows = (self.rows - self.sweeps[0].looked).min(left.1);
-        self.sweeps[0].looked += rows;
-        left.1 -= rows;
+        let own = match self.sweeps[0].what {
+            SweepOf::Kill(KillScope::Account(id)) if self.sweeps[0].looked == 0 => Some(
+                self.orders
+                    .iter()
+                    .filter(|order| order.account == id)
+                    .count(),
+            ),
+            _ => None,
+        };
+        if let Some(own) = own.filter(|own| *own <= left.1) {
+            self.sweeps[0].looked = self.rows;
+            left.1 -= own;
+        } else {
+            let rows = (self.rows - self.sweeps[0].looked).min(left.1);
+            self.sweeps[0].looked += rows;
+            left.1 -= rows;
+        }
         let sweep = self.sweeps[0];
         if sweep.looked < self.rows {
             return false;

@@ -6,6 +6,8 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub mod books;
+
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -28,6 +30,8 @@ use sanjiang_engine::types::{
     TimeInForce, Title, VenueId,
 };
 use sanjiang_engine::venue::{Model, Phase, Regime};
+
+use books::Books;
 
 /// How long a test waits for something that must come.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -53,6 +57,8 @@ pub struct Record {
     pub opened: Vec<Sequence>,
     pub replayed: Vec<Seen>,
     pub recovered: Vec<(Sequence, u32, StateHash)>,
+    /// What the engines so recovered had of money and goods.
+    pub books: Vec<Books>,
     pub released: Vec<Seen>,
 }
 
@@ -111,6 +117,7 @@ impl Sink for Keeper {
         let mut record = self.record.lock().expect("whole");
         let state = engine.state_hash();
         record.recovered.push((engine.sequence(), epoch, state));
+        record.books.push(Books::of(engine));
     }
 
     fn release(&mut self, released: &Released<'_>) {
@@ -180,6 +187,7 @@ pub fn limits() -> Limits {
         receivables_max: 8,
         unsettled_max: 64,
         investors_max: 64,
+        nominees_max: 8,
         terms_max: 4,
         offers_max: 64,
         contracts_max: 64,

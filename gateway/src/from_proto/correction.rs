@@ -13,14 +13,14 @@ use super::operations::Asks;
 
 impl Asks for v1::BustTradeRequest {
     fn ask(&self, fields: &mut Fields<'_>) -> Option<Body> {
-        let trade = trade(fields, &self.trade_id)?;
+        let trade = trade_ref(fields, &self.trade_id)?;
         Some(Body::Correction(CorrectionCommand::Bust { trade }))
     }
 }
 
 impl Asks for v1::CorrectTradeRequest {
     fn ask(&self, fields: &mut Fields<'_>) -> Option<Body> {
-        let trade = trade(fields, &self.trade_id);
+        let trade = trade_ref(fields, &self.trade_id);
         let instrument = fields.instrument("instrument_id", &self.instrument_id);
         let terms = at(fields.tables, instrument)?;
         if self.price.is_empty() {
@@ -45,7 +45,8 @@ impl Asks for v1::CorrectTradeRequest {
     }
 }
 
-fn trade(fields: &mut Fields<'_>, text: &str) -> Option<TradeRef> {
+/// The trade a request names.
+pub fn trade(fields: &mut Fields<'_>, text: &str) -> Option<TradeId> {
     if text.is_empty() {
         fields.wrong(
             "trade_id",
@@ -60,7 +61,13 @@ fn trade(fields: &mut Fields<'_>, text: &str) -> Option<TradeRef> {
             "is none this exchange gave; copy it from a report",
         );
     }
-    id.map(|id| TradeRef {
+    id
+}
+
+/// The trade a request names, as the engine knows it.
+fn trade_ref(fields: &mut Fields<'_>, text: &str) -> Option<TradeRef> {
+    let id = trade(fields, text)?;
+    Some(TradeRef {
         sequence: Sequence::new(id.sequence),
         index: id.index,
     })

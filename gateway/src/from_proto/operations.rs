@@ -128,6 +128,7 @@ context!(
     CreateCustodianRequest,
     SetClearingRequest,
     SetSettlementRequest,
+    SetNomineeRequest,
     SetFeesRequest,
     SetTierRequest,
     SetCreditLineRequest,

@@ -3,12 +3,15 @@
 //! Invariant: as in `operations`: shape only. Not here: whether law and bounds let it be (the
 //! engine).
 
-use engine::command::{Body, HolderCount, SetSettlement, SettlementCommand};
-use engine::types::Name;
+use engine::command::{Body, HolderCount, SetNominee, SetSettlement, SettlementCommand};
+use engine::limits::Limits;
+use engine::types::{Name, OwnerId};
 use proto::v1;
 
 use super::fields::Fields;
 use super::operations::Asks;
+use crate::directory::Tables;
+use crate::errors::Kind;
 
 impl Asks for v1::SetSettlementRequest {
     fn ask(&self, fields: &mut Fields<'_>) -> Option<Body> {
@@ -46,6 +49,33 @@ impl Asks for v1::SetSettlementRequest {
             },
         ))))
     }
+}
+
+impl Asks for v1::SetNomineeRequest {
+    fn ask(&self, fields: &mut Fields<'_>) -> Option<Body> {
+        let nominee = owner(fields, "beneficial_owner_id", &self.beneficial_owner_id);
+        let (count, most) = (self.owner_ids.len(), Limits::NOMINEE_OWNERS_MAX);
+        if count > most {
+            fields.wrong("owner_ids", format!("has {count}; 0 to {most} are right"));
+            return None;
+        }
+        let all = self.owner_ids.iter().enumerate();
+        let all = all.map(|(at, text)| owner(fields, &format!("owner_ids[{at}]"), text));
+        let owners: Vec<Option<OwnerId>> = all.collect();
+        let owners: Option<Vec<OwnerId>> = owners.into_iter().collect();
+        let set = SetNominee {
+            nominee: nominee?,
+            owners: owners?,
+        };
+        let command = SettlementCommand::SetNominee(set);
+        Some(Body::Settlement(Box::new(command)))
+    }
+}
+
+fn owner(fields: &mut Fields<'_>, field: &str, text: &str) -> Option<OwnerId> {
+    let find = |tables: &Tables, name: &str| tables.owners.find(name);
+    let found = fields.existing(field, text, Kind::BeneficialOwner, find);
+    found.map(OwnerId::new)
 }
 
 fn days_of_reverse(fields: &mut Fields<'_>, value: u32, most: u8) -> Option<u8> {

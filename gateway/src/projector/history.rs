@@ -20,7 +20,7 @@ use super::followers::{Owner, TooManyFollowed};
 use super::postings::{PostingPlace, PostingRow};
 use super::receipts::{ReceiptActsPage, ReceiptActsQuery, ReceiptRow};
 use super::rows::{ExecutionRow, FirstAnswer, FirstRow, OrderRow, TradeRow};
-use super::store::{self, Family, StoreError};
+use super::store::{self, Family, Store, StoreError};
 use super::{Ending, Progress, Shared};
 
 /// The most orders one page looks at; a page that finds few of what is asked ends early and says
@@ -145,6 +145,11 @@ impl History {
         Self { shared }
     }
 
+    /// What is read.
+    pub(super) fn store(&self) -> &Store {
+        &self.shared.store
+    }
+
     /// How far the projector is.
     pub fn progress(&self) -> Progress {
         *self.shared.progress.borrow()
@@ -264,7 +269,7 @@ impl History {
         let mut page = OrdersPage::END;
         for (seen, entry) in store.db().iterator_cf(&family, mode).enumerate() {
             let (key, value) = entry.map_err(StoreError::from)?;
-            let Some(sequence) = split_32_64(&key, account) else {
+            let Some(sequence) = store::split_32_64(&key, account) else {
                 return Ok(page);
             };
             if page.orders.len() >= query.limit || seen >= ORDERS_SCANNED_MAX {
@@ -314,7 +319,7 @@ impl History {
         let mut rows = Vec::new();
         for entry in store.db().iterator_cf(&family, mode).take(limit) {
             let (key, value) = entry?;
-            let Some(counter) = split_32_64(&key, participant.index()) else {
+            let Some(counter) = store::split_32_64(&key, participant.index()) else {
                 break;
             };
             if counter != from + rows.len() as u64 {
@@ -339,7 +344,7 @@ impl History {
         let mut keys = Vec::new();
         for entry in store.db().iterator_cf(&index, mode).take(limit) {
             let (key, value) = entry?;
-            let Some(counter) = split_32_64(&key, account.index()) else {
+            let Some(counter) = store::split_32_64(&key, account.index()) else {
                 break;
             };
             if counter != from + keys.len() as u64 {
@@ -578,11 +583,4 @@ fn decode_execution(value: &[u8]) -> Result<ExecutionRow, StoreError> {
 
 fn decode_trade(value: &[u8]) -> Result<TradeRow, StoreError> {
     TradeRow::decode(value).map_err(StoreError::row(Family::Trades))
-}
-
-/// The number of a key of `handle`; none of another handle's.
-fn split_32_64(key: &[u8], handle: u32) -> Option<u64> {
-    let (front, back) = key.split_at_checked(4)?;
-    (store::be32(front) == Some(handle)).then_some(())?;
-    store::be64(back)
 }

@@ -19,11 +19,14 @@ mod margin;
 mod operations;
 mod orders;
 mod output;
+mod posting_codec;
 pub mod postings;
 pub mod receipts;
 mod row_codec;
 pub mod rows;
 mod store;
+pub mod tallies;
+pub mod trades;
 pub mod work;
 
 #[cfg(test)]
@@ -34,6 +37,8 @@ mod posting_tests;
 pub(crate) mod released;
 #[cfg(test)]
 mod row_tests;
+#[cfg(test)]
+mod tally_tests;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -62,6 +67,7 @@ pub use history::{
 use orders::LiveOrders;
 use output::ProjectError;
 pub use store::{Family, LAYOUT_VERSION, Store, StoreError};
+use tallies::Tallies;
 use work::Piece;
 
 /// The most pieces waiting to be written; see the head of this file.
@@ -157,6 +163,7 @@ impl Projector {
             shared: Arc::clone(&shared),
             pieces,
             live,
+            tallies: Tallies::default(),
             on_fatal,
             sync_due: None,
             next: None,
@@ -230,6 +237,7 @@ struct Writer {
     shared: Arc<Shared>,
     pieces: Receiver<Piece>,
     live: LiveOrders,
+    tallies: Tallies,
     on_fatal: OnFatal,
     /// When what was written has to be synced; none when all of it is.
     sync_due: Option<Instant>,
@@ -275,7 +283,7 @@ impl Writer {
 
     fn write(&mut self, first: Piece) -> Result<(), ProjectError<StoreError>> {
         let shared = Arc::clone(&self.shared);
-        let mut batch = shared.store.batch()?;
+        let mut batch = shared.store.batch(&mut self.tallies)?;
         let mut last = Sequence::ZERO;
         let mut traded = None;
         let mut posted = None;

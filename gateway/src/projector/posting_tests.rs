@@ -239,7 +239,7 @@ fn a_folder_from_before_postings_is_read_and_opened() {
     let before = Family::ALL.map(Family::name);
     let before = before
         .iter()
-        .filter(|name| !["postings", "clearing"].contains(name));
+        .filter(|name| !["postings", "checkpoints", "clearing"].contains(name));
     let old = DB::open_cf(&options, folder.path(), before).expect("opens");
     let meta = old.cf_handle("meta").expect("there");
     old.put_cf(&meta, "layout", 1_u32.to_be_bytes())

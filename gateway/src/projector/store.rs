@@ -4,24 +4,28 @@
 //! always holds exactly the history up to its cursor, whatever was lost with the page cache.
 //! Writes are not synced one by one: what is lost is derived again from the journal; the caller
 //! syncs the log now and then and only then says that the cursor is safe. Not here: what the rows
-//! mean (`rows`), who reads them (`history`).
+//! mean (`rows`), how they are written (`batch`), keys (`keys`), who reads them (`history`).
+
+mod batch;
+mod keys;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use engine::types::{
-    AccountId, AssetId, ClientId, InstrumentId, ParticipantId, ReceiptId, Sequence,
-};
+use engine::types::{AssetId, InstrumentId, ParticipantId, Sequence};
 use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{
     BlockBasedOptions, BoundColumnFamily, Cache, ColumnFamilyDescriptor, DBWithThreadMode,
-    MultiThreaded, Options, WriteBatch,
+    MultiThreaded, Options,
 };
 
-use super::output::Rows;
-use super::postings::{ClearedAssets, PostingPlace, PostingRow, Settles};
-use super::receipts::ReceiptRow;
-use super::rows::{ExecutionRow, FirstRow, OrderRow, RowError, TradeRow};
+use super::postings::{ClearedAssets, Settles};
+use super::rows::{OrderRow, RowError, TradeRow};
+pub use batch::Counted;
+pub(super) use keys::{
+    be32, be64, client_id_key, key_32_64, key_64_32, posting_key, receipt_key, split_32_64,
+    trade_execution_key, trade_key,
+};
 
 /// The version of the layout; another one is refused and rebuilt by hand.
 pub const LAYOUT_VERSION: u32 = 1;
@@ -37,29 +41,34 @@ type Db = DBWithThreadMode<MultiThreaded>;
 /// The families. Keys are big endian, so that they sort as numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Family {
-    /// Sequence of the order's command -> [`OrderRow`].
+    /// Sequence of the order's command -> `OrderRow`.
     Orders,
     /// Account, sequence -> the instrument's handle.
     OrdersByAccount,
     /// Account, `client_order_id` -> sequence of the newest order with it.
     OrdersByClientId,
-    /// Participant, its counter -> [`ExecutionRow`].
+    /// Participant, its counter -> `ExecutionRow`.
     ExecutionsByParticipant,
     /// Account, its counter -> participant, its counter.
     ExecutionsByAccount,
-    /// Sequence, index of the event -> [`TradeRow`].
+    /// Sequence, index of the event -> `TradeRow`.
     Trades,
     /// Instrument, sequence, index of the event -> nothing.
     TradesByInstrument,
-    /// Sequence -> [`FirstRow`].
+    /// Sequence -> `FirstRow`.
     Firsts,
     /// Account -> participant.
     Accounts,
-    /// Account, time, sequence, index -> [`PostingRow`].
+    /// Account, time, sequence, index -> `PostingRow`.
     Postings,
+    /// Account, number -> [`Tally`](super::tallies::Tally): what so many of its postings sum to.
+    Checkpoints,
+    /// Sequence, index of a trade; sequence, index of an execution of it or of what became of it ->
+    /// participant, its counter.
+    ExecutionsByTrade,
     /// Instrument with clearing -> its money, its goods.
     Clearing,
-    /// Receipt, sequence, index -> [`ReceiptRow`].
+    /// Receipt, sequence, index -> `ReceiptRow`.
     Receipts,
     /// `layout`, `cursor`.
     Meta,
@@ -67,7 +76,7 @@ pub enum Family {
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Orders,
         Self::OrdersByAccount,
         Self::OrdersByClientId,
@@ -78,6 +87,8 @@ impl Family {
         Self::Firsts,
         Self::Accounts,
         Self::Postings,
+        Self::Checkpoints,
+        Self::ExecutionsByTrade,
         Self::Clearing,
         Self::Receipts,
         Self::Meta,
@@ -96,6 +107,8 @@ impl Family {
             Self::Firsts => "firsts",
             Self::Accounts => "accounts",
             Self::Postings => "postings",
+            Self::Checkpoints => "checkpoints",
+            Self::ExecutionsByTrade => "executions_by_trade",
             Self::Clearing => "clearing",
             Self::Receipts => "receipts",
             Self::Meta => "meta",
@@ -349,32 +362,6 @@ impl Store {
             .map(|value| TradeRow::decode(&value).map_err(StoreError::row(Family::Trades)))
             .transpose()
     }
-
-    /// An empty batch.
-    ///
-    /// # Errors
-    /// [`StoreError::Missing`].
-    pub fn batch(&self) -> Result<Batch<'_>, StoreError> {
-        Ok(Batch {
-            store: self,
-            orders: self.family(Family::Orders)?,
-            orders_by_account: self.family(Family::OrdersByAccount)?,
-            orders_by_client_id: self.family(Family::OrdersByClientId)?,
-            executions_by_participant: self.family(Family::ExecutionsByParticipant)?,
-            executions_by_account: self.family(Family::ExecutionsByAccount)?,
-            trades: self.family(Family::Trades)?,
-            trades_by_instrument: self.family(Family::TradesByInstrument)?,
-            firsts: self.family(Family::Firsts)?,
-            accounts: self.family(Family::Accounts)?,
-            postings: self.family(Family::Postings)?,
-            clearing: self.family(Family::Clearing)?,
-            receipts: self.family(Family::Receipts)?,
-            meta: self.family(Family::Meta)?,
-            writes: WriteBatch::default(),
-            bytes: Vec::new(),
-            counted: Vec::new(),
-        })
-    }
 }
 
 fn family_options(family: Family, cache: &Cache) -> Options {
@@ -391,237 +378,4 @@ fn family_options(family: Family, cache: &Cache) -> Options {
     options.set_block_based_table_factory(&blocks);
     options.set_write_buffer_size(WRITE_BUFFER_BYTES);
     options
-}
-
-/// A report that was counted, for those who wait for it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Counted {
-    /// Its account.
-    pub account: AccountId,
-    /// The account's counter.
-    pub account_counter: u64,
-    /// Its participant.
-    pub participant: ParticipantId,
-    /// The participant's counter.
-    pub participant_counter: u64,
-}
-
-/// Rows on their way to disk: all or none of a batch is there afterwards.
-pub struct Batch<'a> {
-    store: &'a Store,
-    orders: Arc<BoundColumnFamily<'a>>,
-    orders_by_account: Arc<BoundColumnFamily<'a>>,
-    orders_by_client_id: Arc<BoundColumnFamily<'a>>,
-    executions_by_participant: Arc<BoundColumnFamily<'a>>,
-    executions_by_account: Arc<BoundColumnFamily<'a>>,
-    trades: Arc<BoundColumnFamily<'a>>,
-    trades_by_instrument: Arc<BoundColumnFamily<'a>>,
-    firsts: Arc<BoundColumnFamily<'a>>,
-    accounts: Arc<BoundColumnFamily<'a>>,
-    postings: Arc<BoundColumnFamily<'a>>,
-    clearing: Arc<BoundColumnFamily<'a>>,
-    receipts: Arc<BoundColumnFamily<'a>>,
-    meta: Arc<BoundColumnFamily<'a>>,
-    writes: WriteBatch,
-    bytes: Vec<u8>,
-    counted: Vec<Counted>,
-}
-
-impl Batch<'_> {
-    /// Writes the batch with its cursor, not synced; answers the reports in it.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`]; nothing of the batch is there then.
-    pub fn write(mut self, cursor: Sequence) -> Result<Vec<Counted>, StoreError> {
-        self.writes
-            .put_cf(&self.meta, "cursor", cursor.value().to_be_bytes());
-        self.store.db.write(self.writes)?;
-        Ok(self.counted)
-    }
-
-    fn encoded(&mut self, encode: impl FnOnce(&mut Vec<u8>)) -> &[u8] {
-        self.bytes.clear();
-        encode(&mut self.bytes);
-        &self.bytes
-    }
-}
-
-impl Rows for Batch<'_> {
-    type Error = StoreError;
-
-    fn read_order(&mut self, sequence: u64) -> Result<Option<OrderRow>, StoreError> {
-        self.store.order(sequence)
-    }
-
-    fn read_trade(&mut self, sequence: u64, index: u32) -> Result<Option<TradeRow>, StoreError> {
-        self.store.trade(sequence, index)
-    }
-
-    fn put_order(&mut self, row: &OrderRow) -> Result<(), StoreError> {
-        self.encoded(|out| row.encode(out));
-        let key = row.order.sequence.to_be_bytes();
-        self.writes.put_cf(&self.orders, key, &self.bytes);
-        Ok(())
-    }
-
-    fn put_new_order(&mut self, row: &OrderRow) -> Result<(), StoreError> {
-        let sequence = row.order.sequence;
-        let instrument = row.instrument.index().to_be_bytes();
-        self.writes.put_cf(
-            &self.orders_by_account,
-            key_32_64(row.account.index(), sequence),
-            instrument,
-        );
-        if let engine::command::Identity::Request(id) = row.origin.identity {
-            self.writes.put_cf(
-                &self.orders_by_client_id,
-                client_id_key(row.account, &id),
-                sequence.to_be_bytes(),
-            );
-        }
-        Ok(())
-    }
-
-    fn put_execution(
-        &mut self,
-        participant: ParticipantId,
-        row: &ExecutionRow,
-    ) -> Result<(), StoreError> {
-        self.encoded(|out| row.encode(out));
-        let counters = row.counters;
-        let key = key_32_64(participant.index(), counters.participant);
-        self.writes
-            .put_cf(&self.executions_by_participant, key, &self.bytes);
-        let by_account = key_32_64(row.account.index(), counters.account);
-        self.writes
-            .put_cf(&self.executions_by_account, by_account, key);
-        self.counted.push(Counted {
-            account: row.account,
-            account_counter: counters.account,
-            participant,
-            participant_counter: counters.participant,
-        });
-        Ok(())
-    }
-
-    fn put_trade(&mut self, row: &TradeRow) -> Result<(), StoreError> {
-        self.encoded(|out| row.encode(out));
-        let key = key_64_32(row.trade.sequence, row.trade.index);
-        self.writes.put_cf(&self.trades, key, &self.bytes);
-        let by_instrument = trade_key(row.instrument, row.trade.sequence, row.trade.index);
-        self.writes
-            .put_cf(&self.trades_by_instrument, by_instrument, []);
-        Ok(())
-    }
-
-    fn put_posting(&mut self, row: &PostingRow) -> Result<(), StoreError> {
-        self.encoded(|out| row.encode(out));
-        let key = posting_key(row.account, row.place);
-        self.writes.put_cf(&self.postings, key, &self.bytes);
-        Ok(())
-    }
-
-    fn put_receipt(&mut self, row: &ReceiptRow) -> Result<(), StoreError> {
-        self.encoded(|out| row.encode(out));
-        for receipt in row.receipts() {
-            let key = receipt_key(receipt, (row.sequence, row.index));
-            self.writes.put_cf(&self.receipts, key, &self.bytes);
-        }
-        Ok(())
-    }
-
-    fn put_clearing(
-        &mut self,
-        instrument: InstrumentId,
-        settles: Settles,
-    ) -> Result<(), StoreError> {
-        let goods = settles.goods.map_or(NO_GOODS, AssetId::index);
-        let money = settles.money.index();
-        let assets = u64::from(money) << 32 | u64::from(goods);
-        let key = instrument.index().to_be_bytes();
-        self.writes
-            .put_cf(&self.clearing, key, assets.to_be_bytes());
-        Ok(())
-    }
-
-    fn put_first(&mut self, row: &FirstRow) -> Result<(), StoreError> {
-        self.encoded(|out| row.encode(out));
-        let key = row.sequence.value().to_be_bytes();
-        self.writes.put_cf(&self.firsts, key, &self.bytes);
-        Ok(())
-    }
-
-    fn put_account(
-        &mut self,
-        account: AccountId,
-        participant: ParticipantId,
-    ) -> Result<(), StoreError> {
-        let key = account.index().to_be_bytes();
-        self.writes
-            .put_cf(&self.accounts, key, participant.index().to_be_bytes());
-        Ok(())
-    }
-}
-
-/// A handle and a number, as a key.
-pub(super) fn key_32_64(handle: u32, number: u64) -> [u8; 12] {
-    let mut key = [0; 12];
-    let (front, back) = key.split_at_mut(4);
-    front.copy_from_slice(&handle.to_be_bytes());
-    back.copy_from_slice(&number.to_be_bytes());
-    key
-}
-
-/// A sequence and an index, as a key.
-pub(super) fn key_64_32(number: u64, index: u32) -> [u8; 12] {
-    let mut key = [0; 12];
-    let (front, back) = key.split_at_mut(8);
-    front.copy_from_slice(&number.to_be_bytes());
-    back.copy_from_slice(&index.to_be_bytes());
-    key
-}
-
-/// An instrument's trade, as a key.
-pub(super) fn trade_key(instrument: InstrumentId, sequence: u64, index: u32) -> [u8; 16] {
-    let mut key = [0; 16];
-    let (front, back) = key.split_at_mut(4);
-    front.copy_from_slice(&instrument.index().to_be_bytes());
-    back.copy_from_slice(&key_64_32(sequence, index));
-    key
-}
-
-/// An act on a receipt, as a key.
-pub(super) fn receipt_key(receipt: ReceiptId, (sequence, index): (Sequence, u32)) -> [u8; 16] {
-    let mut key = [0; 16];
-    let (front, back) = key.split_at_mut(4);
-    front.copy_from_slice(&receipt.index().to_be_bytes());
-    back.copy_from_slice(&key_64_32(sequence.value(), index));
-    key
-}
-
-/// A posting of an account, as a key. Time never falls from one command to the next, so by time or
-/// by sequence the order is the same.
-pub(super) fn posting_key(account: AccountId, place: PostingPlace) -> [u8; 24] {
-    let mut key = [0; 24];
-    let (front, back) = key.split_at_mut(12);
-    // Times are not below zero.
-    let time = place.time.nanoseconds().unsigned_abs();
-    front.copy_from_slice(&key_32_64(account.index(), time));
-    back.copy_from_slice(&key_64_32(place.sequence.value(), place.index));
-    key
-}
-
-/// An account and a client's id, as a key.
-pub(super) fn client_id_key(account: AccountId, id: &ClientId) -> Vec<u8> {
-    [&account.index().to_be_bytes(), id.as_str().as_bytes()].concat()
-}
-
-/// Four bytes as a number.
-pub(super) fn be32(bytes: &[u8]) -> Option<u32> {
-    Some(u32::from_be_bytes(bytes.try_into().ok()?))
-}
-
-/// Eight bytes as a number.
-pub(super) fn be64(bytes: &[u8]) -> Option<u64> {
-    Some(u64::from_be_bytes(bytes.try_into().ok()?))
 }

@@ -19,6 +19,7 @@ use super::pages::page;
 use super::receipts;
 use super::settlement;
 use super::statements;
+use super::trades;
 use super::{parties, postings};
 use crate::directory::{AccountEntry, Tables};
 use crate::errors::{Failure, Kind};
@@ -257,6 +258,14 @@ impl Accounts for AccountsService {
         Ok(Response::new(answer))
     }
 
+    async fn get_nominee(
+        &self,
+        request: Request<v1::GetNomineeRequest>,
+    ) -> Result<Response<v1::GetNomineeResponse>, Status> {
+        let answer = settlement::nominee(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
     async fn list_unsettled(
         &self,
         request: Request<v1::ListUnsettledRequest>,
@@ -384,6 +393,14 @@ impl Accounts for AccountsService {
         request: Request<v1::ListHoldsRequest>,
     ) -> Result<Response<v1::ListHoldsResponse>, Status> {
         let answer = credit::holds(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(answer))
+    }
+
+    async fn get_trade(
+        &self,
+        request: Request<v1::GetTradeRequest>,
+    ) -> Result<Response<v1::GetTradeResponse>, Status> {
+        let answer = trades::get(&self.exchange, request.get_ref()).await?;
         Ok(Response::new(answer))
     }
 

@@ -5,7 +5,9 @@
 
 use engine::clearing::CreditView;
 use engine::engine::{Held, HeldFor};
-use engine::types::{AccountId, Amount, AssetId, ContractId, OfferId, OrderId, Sequence};
+use engine::types::{
+    AccountId, Amount, AssetId, ContractId, InstrumentId, OfferId, OrderId, ReceiptId, Sequence,
+};
 use proto::v1;
 
 use super::balances::{payer, wrong_token};
@@ -110,18 +112,19 @@ pub async fn holds(
 
 fn wire_hold(tables: &Tables, held: &Held) -> Option<v1::Hold> {
     let asset = tables.asset(held.asset)?;
+    let instrument_id = held
+        .instrument
+        .map_or_else(String::new, |id| to_proto::instrument_name(tables, id));
     let plain = v1::Hold {
         asset_id: asset.name.as_str().to_owned(),
         amount: to_proto::amount_text(asset, held.amount.units()),
+        instrument_id,
         ..v1::Hold::default()
     };
     Some(match held.by {
         HeldFor::Order(order) => v1::Hold {
             kind: v1::HoldKind::Order.into(),
             order_id: to_proto::order_id_text(order),
-            instrument_id: held
-                .instrument
-                .map_or_else(String::new, |id| to_proto::instrument_name(tables, id)),
             ..plain
         },
         HeldFor::Withdrawal(instruction) => v1::Hold {
@@ -132,6 +135,20 @@ fn wire_hold(tables: &Tables, held: &Held) -> Option<v1::Hold> {
         HeldFor::Collateral(money) => v1::Hold {
             kind: v1::HoldKind::Collateral.into(),
             money_asset_id: to_proto::asset_name(tables, money),
+            ..plain
+        },
+        HeldFor::Receipt(receipt) => v1::Hold {
+            kind: v1::HoldKind::Receipt.into(),
+            receipt: receipt.index(),
+            ..plain
+        },
+        HeldFor::Settlement(_, day_rolls) => v1::Hold {
+            kind: v1::HoldKind::Settlement.into(),
+            day_rolls,
+            ..plain
+        },
+        HeldFor::Margin(_) => v1::Hold {
+            kind: v1::HoldKind::Margin.into(),
             ..plain
         },
         HeldFor::Offer(offer) => v1::Hold {
@@ -153,6 +170,9 @@ fn place_text(by: HeldFor, asset: AssetId) -> String {
         HeldFor::Order(order) => ('o', order.sequence, order.slot),
         HeldFor::Withdrawal(id) => ('w', id.value(), 0),
         HeldFor::Collateral(money) => ('c', u64::from(money.index()), 0),
+        HeldFor::Receipt(receipt) => ('r', u64::from(receipt.index()), 0),
+        HeldFor::Settlement(instrument, rolls) => ('s', u64::from(instrument.index()), rolls),
+        HeldFor::Margin(instrument) => ('m', u64::from(instrument.index()), 0),
         HeldFor::Offer(offer) => ('f', offer.sequence, offer.slot),
         HeldFor::Contract(contract) => ('k', contract.sequence, contract.slot),
     };
@@ -164,13 +184,17 @@ fn place(token: &str) -> Option<(HeldFor, AssetId)> {
     let (kind, first, second) = (parts.next()?, parts.next()?, parts.next()?);
     let asset = AssetId::new(parts.next()?.parse().ok()?);
     let (first, second): (u64, u32) = (first.parse().ok()?, second.parse().ok()?);
+    let handle = || u32::try_from(first).ok();
     let by = match kind {
         "o" => HeldFor::Order(OrderId {
             sequence: first,
             slot: second,
         }),
         "w" => HeldFor::Withdrawal(Sequence::new(first)),
-        "c" => HeldFor::Collateral(AssetId::new(u32::try_from(first).ok()?)),
+        "c" => HeldFor::Collateral(AssetId::new(handle()?)),
+        "r" => HeldFor::Receipt(ReceiptId::new(handle()?)),
+        "s" => HeldFor::Settlement(InstrumentId::new(handle()?), second),
+        "m" => HeldFor::Margin(InstrumentId::new(handle()?)),
         "f" => HeldFor::Offer(OfferId {
             sequence: first,
             slot: second,
@@ -198,6 +222,9 @@ mod tests {
             HeldFor::Order(order),
             HeldFor::Withdrawal(Sequence::new(12)),
             HeldFor::Collateral(AssetId::new(3)),
+            HeldFor::Receipt(ReceiptId::new(4)),
+            HeldFor::Settlement(InstrumentId::new(5), 2),
+            HeldFor::Margin(InstrumentId::new(6)),
             HeldFor::Offer(OfferId {
                 sequence: 5,
                 slot: 1,

@@ -13,6 +13,7 @@ use tonic::Status;
 
 use super::streams::{self, Cut, Reader, SILENCE_MAX, Writer};
 use crate::exchange::Exchange;
+use crate::projector::Ending;
 
 /// What a stream sends, read piece by piece.
 pub trait Source: Send + 'static {
@@ -66,6 +67,20 @@ pub enum Then {
     Wait,
     /// Nothing comes any more.
     End,
+}
+
+impl Then {
+    /// What to do after a page of the history that says where the next one begins, if there is
+    /// more by now.
+    pub fn after<P>(next: Option<&P>, ending: Ending) -> Self {
+        if next.is_some() {
+            Self::Read
+        } else if ending == Ending::Running {
+            Self::Wait
+        } else {
+            Self::End
+        }
+    }
 }
 
 /// Follows a source until it ends, its consumer goes, or the gateway stops; the permit is kept as

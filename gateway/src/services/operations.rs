@@ -115,6 +115,10 @@ impl Operations for OperationsService {
         Ok(self.change(request.get_ref()).await?)
     }
 
+    async fn set_nominee(&self, request: Request<v1::SetNomineeRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
     async fn set_fees(&self, request: Request<v1::SetFeesRequest>) -> Reported {
         Ok(self.change(request.get_ref()).await?)
     }
@@ -339,10 +343,10 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
             None => tables.all_demonstration(),
         },
         Body::Credit(credit) => of_credit(&tables, credit),
-        Body::Settlement(command) => {
-            let SettlementCommand::Set(set) = command.as_ref();
-            tables.is_demonstration(set.instrument)
-        }
+        Body::Settlement(command) => match command.as_ref() {
+            SettlementCommand::Set(set) => tables.is_demonstration(set.instrument),
+            SettlementCommand::SetNominee(_) => tables.all_demonstration(),
+        },
         Body::Switch(SwitchCommand::SetKillSwitch(SetKillSwitch {
             scope: KillScope::Venue(venue),
             ..

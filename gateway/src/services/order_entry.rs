@@ -364,6 +364,7 @@ impl OrderEntryService {
             text: words.text,
             engine_sequence: self.exchange.handle.status().sequence.value(),
             demonstration: Question::of(command).concerns_demonstration(&self.exchange),
+            fix_reject_reason: said.err().map(|reject| reject.reason.order_reject_reason()),
         }
     }
 }

@@ -85,13 +85,15 @@ pub async fn stream(
     exchange: &Arc<Exchange>,
     request: &v1::StreamPostingsRequest,
 ) -> Result<PostingsStream, Failure> {
-    let (account, after) = {
+    let (account, after, from_time) = {
         let tables = exchange.directory.read();
         let account = account(&tables, &request.account_id)?;
         let mut fields = Fields::new(&tables, Prefix::None);
         let text = &request.after_position;
         let after = from_proto::posting_place(&mut fields, "after_position", text);
-        (account, fields.finish(Some(after))?)
+        let from_time = fields.time("from_time", request.from_time.as_ref());
+        let (after, from_time) = fields.finish(Some((after, from_time)))?;
+        (account, after, from_time)
     };
     exchange.history.catch_up().await?;
     let busy = Failure::Busy("as many streams of postings, trades and reports are open as may be");
@@ -100,6 +102,7 @@ pub async fn stream(
     let follower = Follower {
         exchange: Arc::clone(exchange),
         account,
+        since: from_time.map_or(PostingPlace::FIRST, PostingPlace::since),
         sent: after,
         fed: exchange.history.fed(),
         seen: exchange.history.progress(),
@@ -112,6 +115,8 @@ pub async fn stream(
 struct Follower {
     exchange: Arc<Exchange>,
     account: AccountId,
+    /// Where the postings asked for begin.
+    since: PostingPlace,
     /// The last one sent, or told by the consumer.
     sent: Option<PostingPlace>,
     /// How far the projector had been fed at the last look.
@@ -139,13 +144,7 @@ impl Source for Follower {
         let news = !page.postings.is_empty() || speak == Speak::Always;
         let message = news.then(|| self.message(&page));
         self.sent = page.postings.last().map(|row| row.place).or(self.sent);
-        let then = if page.next.is_some() {
-            Then::Read
-        } else if self.seen.ending == Ending::Running {
-            Then::Wait
-        } else {
-            Then::End
-        };
+        let then = Then::after(page.next.as_ref(), self.seen.ending);
         Ok(Piece { message, then })
     }
 
@@ -161,7 +160,9 @@ impl Follower {
         let query = PostingsQuery {
             account: self.account,
             asset: None,
-            from: self.sent.map_or(PostingPlace::FIRST, PostingPlace::next),
+            from: self
+                .sent
+                .map_or(self.since, |sent| sent.next().max(self.since)),
             until: None,
             limit: POSTINGS_MAX,
         };

@@ -1,16 +1,18 @@
-//! How instruments settle, who holds them, and what of accounts waits.
+//! How instruments settle, who holds them and for whom, and what of accounts waits.
 //!
 //! Invariant: as in `balances`. Not here: setting it (`operations`).
 
-use engine::types::InstrumentId;
+use engine::types::{InstrumentId, OwnerId};
 use proto::v1;
 
+use super::accounts::find;
 use super::balances::{Seen, cleared, number, payer, wrong_token};
 use super::executions::account;
 use super::looks::look;
 use super::pages::page;
 use crate::admission::Payer;
-use crate::errors::Failure;
+use crate::directory::Tables;
+use crate::errors::{Failure, Kind};
 use crate::exchange::Exchange;
 use crate::to_proto;
 
@@ -34,6 +36,35 @@ pub async fn settlement(
         demonstration: tables.is_demonstration(id),
         ..to_proto::settlement(known.as_ref())
     })
+}
+
+/// For whom an owner holds.
+///
+/// # Errors
+/// As `balances`.
+pub async fn nominee(
+    exchange: &Exchange,
+    request: &v1::GetNomineeRequest,
+) -> Result<v1::GetNomineeResponse, Failure> {
+    let name = &request.beneficial_owner_id;
+    let owner = owner(&exchange.directory.read(), name)?;
+    let (sequence, list) = look(exchange, Payer::Reader, move |engine| {
+        engine.clearing().nominee(owner).to_vec()
+    })
+    .await?;
+    let tables = exchange.directory.read();
+    Ok(v1::GetNomineeResponse {
+        beneficial_owner_id: name.clone(),
+        owner_ids: to_proto::owners(&tables, &list),
+        engine_sequence: sequence.value(),
+    })
+}
+
+fn owner(tables: &Tables, name: &str) -> Result<OwnerId, Failure> {
+    let by_name = |tables: &Tables, name: &str| tables.owners.find(name);
+    let kind = Kind::BeneficialOwner;
+    let found = find(tables, "beneficial_owner_id", name, kind, by_name)?;
+    Ok(OwnerId::new(found))
 }
 
 /// Where an entry stands: its instrument and its day.

@@ -1,8 +1,9 @@
 //! `GetStatement`: an account's balance of one asset, line by line, from the history alone.
 //!
 //! Invariant: opening and amounts sum to closing, exactly, on every page; the closing of a page is
-//! the opening of the next, carried in its token. So only the first page of a late span looks at
-//! what was before it. Not here: rows (`projector::postings`), what the ledger has (`balances`).
+//! the opening of the next, carried in its token. The opening of a late span is found by a seek
+//! (`projector::tallies`). Not here: rows (`projector::postings`), what the ledger has
+//! (`balances`).
 
 use engine::clearing::Asset;
 use engine::types::{AccountId, AssetId, Sequence, Time};
@@ -17,12 +18,10 @@ use crate::errors::Failure;
 use crate::exchange::Exchange;
 use crate::from_proto::{self, Fields, Prefix};
 use crate::projector::postings::PostingPlace;
+use crate::projector::tallies::Opening;
 use crate::projector::{PostingsPage, PostingsQuery};
 use crate::reconcile::begins;
 use crate::to_proto;
-
-/// How many postings are read at once for the opening.
-const READ_AT_ONCE: usize = 1_000;
 
 /// What a statement is about.
 #[derive(Clone, Copy, Debug)]
@@ -109,29 +108,15 @@ fn text(asset: &Asset, units: i128) -> String {
 /// Where the span's first posting may stand, and the balance before it: everything that moved
 /// before.
 async fn opening(exchange: &Exchange, query: &Query) -> Result<(PostingPlace, i128), Status> {
-    let (mut place, until) = match query.from {
-        From::Time(time) => (PostingPlace::FIRST, Some(time)),
-        From::Sequence(_) => (PostingPlace::FIRST, None),
-    };
-    let mut balance = 0;
-    loop {
-        let page = read_page(exchange, query, (place, until), READ_AT_ONCE).await?;
-        {
-            let tables = exchange.directory.read();
-            for row in &page.postings {
-                if query.from.has_begun_by(row.place) {
-                    return Ok((row.place, balance));
-                }
-                balance += to_proto::posted_units(&tables, row);
-                place = row.place.next();
-            }
-        }
-        match (page.next, query.from) {
-            (Some(next), _) => place = next,
-            (None, From::Time(time)) => return Ok((PostingPlace::since(time), balance)),
-            (None, From::Sequence(_)) => return Ok((place, balance)),
-        }
-    }
+    let (account, from) = (query.account, query.from);
+    let opening = read(&exchange.history, move |history| {
+        history.opening(account, |place| from.has_begun_by(place))
+    });
+    let Opening { from, sums, .. } = opening.await?;
+    let tables = exchange.directory.read();
+    let own = sums.iter().filter(|(kind, _)| kind.asset == query.asset);
+    let units = own.map(|(kind, sum)| to_proto::units_of(&tables, kind.lots_of, *sum));
+    Ok((from, units.sum()))
 }
 
 async fn read_page(

@@ -1,4 +1,4 @@
-//! `StreamTrades`: past trades and those that come, from the history.
+//! `StreamTrades`: past trades and those that come, from the history; `GetTrade`: one of them.
 //!
 //! Invariant: trades come in the order of their commands, each once; what is read is what was
 //! written, so past and live have no seam. Not here: trades inside the book stream (`fanout`).
@@ -15,9 +15,10 @@ use super::executions::read;
 use super::follow::{Piece, Source, Speak, Then, follow};
 use super::streams::Reader;
 use crate::directory::Tables;
-use crate::errors::Failure;
+use crate::errors::{Failure, Kind};
 use crate::exchange::Exchange;
 use crate::fanout;
+use crate::from_proto::{self, Fields, Prefix};
 use crate::projector::rows::{Correction, TradeRow};
 use crate::projector::{Ending, Progress, TradesPage, TradesQuery};
 use crate::to_proto;
@@ -55,6 +56,37 @@ pub fn stream(
     Ok(follow(exchange, tape, place))
 }
 
+/// A trade by its id, with what became of it.
+///
+/// # Errors
+/// Malformed, not found, or the history cannot be read.
+pub async fn get(
+    exchange: &Exchange,
+    request: &v1::GetTradeRequest,
+) -> Result<v1::GetTradeResponse, Status> {
+    let id = {
+        let tables = exchange.directory.read();
+        let mut fields = Fields::new(&tables, Prefix::None);
+        let id = from_proto::trade(&mut fields, &request.trade_id);
+        fields.finish(id)?
+    };
+    exchange.history.catch_up().await.map_err(Failure::from)?;
+    let durable = exchange.history.watch().borrow().projected;
+    let found = read(&exchange.history, move |history| history.trade_record(id)).await?;
+    let unknown = || Failure::NotFound(Kind::Trade, request.trade_id.clone());
+    let record = found.ok_or_else(unknown)?;
+    let tables = exchange.directory.read();
+    let changes = record.changes.iter().map(|row| trade(&tables, row));
+    let executions = record.executions.iter();
+    let executions = executions.map(|row| to_proto::execution_report(&tables, row));
+    Ok(v1::GetTradeResponse {
+        trade: Some(trade(&tables, &record.trade)),
+        changes: changes.collect(),
+        executions: executions.collect(),
+        durable_sequence: durable.value(),
+    })
+}
+
 /// One stream of trades.
 struct Tape {
     exchange: Arc<Exchange>,
@@ -85,13 +117,7 @@ impl Source for Tape {
         self.next = page.next.unwrap_or(sent_to.max(looked_to));
         let news = !page.trades.is_empty() || speak == Speak::Always;
         let message = news.then(|| self.message(&page));
-        let then = if page.next.is_some() {
-            Then::Read
-        } else if self.seen.ending == Ending::Running {
-            Then::Wait
-        } else {
-            Then::End
-        };
+        let then = Then::after(page.next.as_ref(), self.seen.ending);
         Ok(Piece { message, then })
     }
 

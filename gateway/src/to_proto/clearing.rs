@@ -273,33 +273,22 @@ const fn credit_kind(amount: i64) -> v1::PostingKind {
 }
 
 /// A transfer's id: 32 hexadecimal digits.
-fn transfer_text(transfer: TransferId) -> String {
+pub fn transfer_text(transfer: TransferId) -> String {
     format!("{:032x}", transfer.bits())
 }
 
 /// The amount of a posting in minor units: goods of a trade are kept in lots.
 pub fn posted_units(tables: &Tables, row: &PostingRow) -> i128 {
-    let amount = i128::from(row.amount);
-    match row.cause {
-        PostingCause::Trade {
-            part: TradePart::Goods,
-            instrument,
-            ..
-        } => {
-            let cleared = tables.cleared.get(&instrument);
-            amount * cleared.map_or(0, |cleared| i128::from(cleared.lot_units))
-        }
-        PostingCause::Trade { .. }
-        | PostingCause::Custody { .. }
-        | PostingCause::Credit
-        | PostingCause::Half { .. }
-        | PostingCause::Transfer { .. }
-        | PostingCause::Receipt { .. }
-        | PostingCause::Correction { .. }
-        | PostingCause::Repaid
-        | PostingCause::Contract { .. }
-        | PostingCause::Variation(_) => amount,
-    }
+    units_of(tables, row.lots_of(), row.amount.into())
+}
+
+/// An amount in minor units, where it counts the lots of an instrument.
+pub fn units_of(tables: &Tables, lots_of: Option<InstrumentId>, amount: i128) -> i128 {
+    let Some(instrument) = lots_of else {
+        return amount;
+    };
+    let cleared = tables.cleared.get(&instrument);
+    amount * cleared.map_or(0, |cleared| i128::from(cleared.lot_units))
 }
 
 /// What an order is charged, in this money.

@@ -62,6 +62,15 @@ pub fn execution_report(tables: &Tables, row: &ExecutionRow) -> v1::ExecutionRep
         wire.reject_reason = words.reason;
         wire.legal_basis = words.basis;
         wire.text = words.text;
+        let of_change = matches!(
+            row.kind,
+            ExecutionKind::Report(ExecType::CancelRejected | ExecType::ReplaceRejected)
+        );
+        wire.fix_reject_reason = Some(if of_change {
+            reject.reason.cancel_reject_reason()
+        } else {
+            reject.reason.order_reject_reason()
+        });
     }
     wire
 }

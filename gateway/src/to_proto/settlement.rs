@@ -4,6 +4,7 @@
 
 use engine::clearing::{InstrumentSettlement, Unsettled};
 use engine::command::HolderCount;
+use engine::types::OwnerId;
 use proto::v1;
 
 use super::{amount_text, asset_name, instrument_name};
@@ -30,6 +31,13 @@ pub fn settlement(known: Option<&InstrumentSettlement>) -> v1::GetSettlementResp
         reserved_places: known.reserved,
         ..v1::GetSettlementResponse::default()
     }
+}
+
+/// The names of owners, in their order.
+pub fn owners(tables: &Tables, list: &[OwnerId]) -> Vec<String> {
+    let name = |owner: &OwnerId| tables.owners.get(owner.index());
+    let names = list.iter().filter_map(name);
+    names.map(|name| name.as_str().to_owned()).collect()
 }
 
 /// What of an account waits, in the units of the assets.

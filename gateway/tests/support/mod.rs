@@ -13,6 +13,7 @@
 
 pub mod child;
 pub mod clearing;
+pub mod fields;
 pub mod market;
 pub mod raw;
 

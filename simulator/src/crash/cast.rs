@@ -13,7 +13,7 @@ use tokio::{
 
 use super::{
     CrashError, Harness, audit::Words, calls::Calls, day::Day, gap::Gap, lane::Lane,
-    ledger::Ledger, live::Floor, pair::Pair, stream::Stream,
+    ledger::Ledger, live::Floor, pair::Pair, stream::Stream, teller::Teller,
 };
 use crate::{
     client::{
@@ -95,6 +95,9 @@ pub(super) fn begin_lanes(
         };
         lanes.spawn(pair.run());
         lanes.spawn(Gap::new(lane(next + 2, market)?, traded.handle).run());
+    }
+    if let Some(staked) = &market.staked {
+        lanes.spawn(Teller::new(lane(next + 3, market)?, Arc::clone(staked)).run());
     }
     Ok(lanes)
 }

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Pause after a refusal, and the longest wait for a kill that explains a broken connection.
-const PAUSE: Duration = Duration::from_millis(50);
+pub(super) const PAUSE: Duration = Duration::from_millis(50);
 
 /// Who a lane is.
 pub struct Lane {

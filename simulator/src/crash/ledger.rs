@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use proto::v1::{ExecutionReport, SessionReport};
 
+use super::moves::Moves;
 use crate::report::SHOWN_MAX;
 
 /// How a command is recognised when it is sent again.
@@ -88,6 +89,8 @@ pub struct Ledger {
     pub duplicates_answered: u64,
     /// Pairs of a refused and a taken command that were both sent again over a kill.
     pub pairs_retried: u64,
+    /// Deposits and withdrawals.
+    pub moves: Moves,
     /// What must never be.
     pub faults: Faults,
 }

@@ -4,12 +4,13 @@
 //! One cycle: the gateway runs; a day is replayed and live clients send by calls, batches and a
 //! Session; when a drawn number of answers has come it is killed; a hook may change its folder (a
 //! power cut); in some cycles it is killed once more while it starts; it starts; every report is
-//! read again from the first and compared with what the clients were told; the clients go on and
-//! send what was not answered again, with the same ids.
+//! read again from the first and compared with what the clients were told, and every balance with
+//! what reports, deposits and withdrawals leave; the clients go on and send what was not answered
+//! again, with the same ids.
 //!
 //! Invariant: cycles are paced by counts of answers, never by the time they take; everything the
-//! run has started ends with it. Not here: the clients (`calls`, `stream`, `pair`, `gap`), the
-//! checks (`ledger`, `audit`).
+//! run has started ends with it. Not here: the clients (`calls`, `stream`, `pair`, `gap`,
+//! `teller`), the checks (`ledger`, `audit`, `money`).
 
 pub mod audit;
 pub mod calls;
@@ -20,10 +21,13 @@ pub mod gateway;
 pub mod lane;
 pub mod ledger;
 pub mod live;
+mod money;
+pub mod moves;
 pub mod pair;
 mod run;
 pub mod stream;
 pub mod summary;
+pub mod teller;
 pub mod wire;
 
 use std::{

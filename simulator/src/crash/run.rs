@@ -23,11 +23,13 @@ use super::{
     gateway::Gateway,
     ledger::Ledger,
     live::{Floor, Stage, read_all},
+    money::{Compared, Wallet},
 };
 use crate::{
     client::connect::{Bearer, Connection},
     load::market,
     replay::{Gate, Passed},
+    setup::Run,
     workload::rng::Rng,
 };
 
@@ -70,6 +72,7 @@ async fn begin_and_drive(harness: Harness, summary: &mut CrashSummary) -> Result
     summary.resent = ledger.resent;
     summary.duplicates_answered = ledger.duplicates_answered;
     summary.pairs_retried = ledger.pairs_retried;
+    summary.moves_retried = ledger.moves.retried;
     summary.absorb(&ledger.faults);
     drop(ledger);
     summary.absorb(&stage.day_ledger().faults);
@@ -86,9 +89,10 @@ struct Theatre {
     connection: Connection,
     participant: String,
     words: Words,
+    wallet: Option<Wallet>,
     lanes: Lanes,
     day: Day,
-    day_participant: String,
+    day_run: Run,
     day_told: Arc<Mutex<Ledger>>,
     replay: Option<JoinHandle<Played>>,
     /// Ends what it holds when it is dropped.
@@ -129,10 +133,9 @@ impl Theatre {
         let (gate, allow, passed) = Gate::shut();
         let (replay, day_run) = begin_replay(connect()?, &day, gate);
         let day_told = Arc::default();
-        let day_participant = day_run.id("firm");
         let mut writing_down = JoinSet::new();
         let told = Arc::clone(&day_told);
-        writing_down.spawn(write_down(connect()?, day_participant.clone(), told));
+        writing_down.spawn(write_down(connect()?, day_run.id("firm"), told));
         Ok(Self {
             rng: Rng::new(harness.seed),
             gateway,
@@ -140,9 +143,10 @@ impl Theatre {
             connection,
             participant: run.id("firm"),
             words: words_of(&market),
+            wallet: Wallet::live(&run, &market),
             lanes,
             day,
-            day_participant,
+            day_run,
             day_told,
             replay: Some(replay),
             _writing_down: writing_down,
@@ -260,8 +264,13 @@ impl Theatre {
         Ok(())
     }
 
-    /// Reads everything again and compares it with what the clients were told.
+    /// Reads everything again and compares it with what the clients were told; balances too, of the
+    /// day's accounts at its end.
     async fn audit(&mut self, when: When, summary: &mut CrashSummary) -> Result<(), CrashError> {
+        let has = match &self.wallet {
+            Some(wallet) => Some(wallet.read(&self.connection).await?),
+            None => None,
+        };
         let due = self.floor.ledger().last_told();
         let reports = read_all(&self.connection, &self.participant, due).await?;
         let found = {
@@ -272,12 +281,21 @@ impl Theatre {
         summary.audited_reports += found.reports;
         summary.live_trades = found.trades;
         summary.absorb(&found.faults);
+        if let (Some(wallet), Some(has)) = (&self.wallet, &has) {
+            let ledger = self.floor.ledger();
+            let moved = (ledger.moves.done(), ledger.moves.in_doubt());
+            drop(ledger);
+            count(
+                summary,
+                &wallet.compare(has, &reports, (&moved.0, &moved.1)),
+            );
+        }
         self.ask_for_orders(&found, summary).await?;
         let due = self.day_ledger().last_told();
         if due == 0 {
             return Ok(());
         }
-        let reports = read_all(&self.connection, &self.day_participant, due).await?;
+        let reports = read_all(&self.connection, &self.day_run.id("firm"), due).await?;
         let found = {
             let ledger = self.day_ledger();
             let audit = Audit::new(&ledger, Commands::OfReplay, &self.words, due);
@@ -285,6 +303,11 @@ impl Theatre {
         };
         summary.audited_reports += found.reports;
         summary.absorb(&found.faults);
+        if when == When::AtEnd {
+            let wallet = Wallet::of_day(&self.day_run, &reports);
+            let has = wallet.read(&self.connection).await?;
+            count(summary, &wallet.compare(&has, &reports, (&[], &[])));
+        }
         Ok(())
     }
 
@@ -368,6 +391,12 @@ impl Theatre {
             Err(error) => CrashError::Lane(error.to_string()),
         }
     }
+}
+
+fn count(summary: &mut CrashSummary, compared: &Compared) {
+    summary.audited_balances += compared.accounts;
+    summary.audited_holds += compared.holding;
+    summary.absorb(&compared.faults);
 }
 
 fn examine(mut audit: Audit<'_>, reports: &[ExecutionReport], when: When) -> Found {

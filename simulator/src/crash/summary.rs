@@ -45,6 +45,12 @@ pub struct CrashSummary {
     pub audited_reports: u64,
     /// Orders asked for one by one and compared with their last report.
     pub audited_orders: u64,
+    /// Accounts whose available and held amounts were compared with what was told, over all audits.
+    pub audited_balances: u64,
+    /// Of these, such that held something.
+    pub audited_holds: u64,
+    /// Deposits and withdrawals sent again over a kill, each done once.
+    pub moves_retried: u64,
     /// Trades of the replayed day.
     pub trades: u64,
     /// Trades of the live clients.
@@ -121,7 +127,8 @@ impl fmt::Display for CrashSummary {
             f,
             "crash {}: day {} seed {} seconds {:.1} cycles {} kills_in_flight {} \
              kills_while_starting {} acknowledged {} rejected {} resent {} duplicates_answered {} \
-             pairs_retried {} audited_reports {} audited_orders {} trades {} live_trades {} \
+             pairs_retried {} audited_reports {} audited_orders {} audited_balances {} \
+             audited_holds {} moves_retried {} trades {} live_trades {} \
              mismatches {} longest_restart_ms {} longest_cycle_ms {}",
             if self.held() { "held" } else { "FAILED" },
             self.day,
@@ -137,6 +144,9 @@ impl fmt::Display for CrashSummary {
             self.pairs_retried,
             self.audited_reports,
             self.audited_orders,
+            self.audited_balances,
+            self.audited_holds,
+            self.moves_retried,
             self.trades,
             self.live_trades,
             self.mismatches,
@@ -197,6 +207,8 @@ mod tests {
             "resent",
             "duplicates_answered",
             "audited_reports",
+            "audited_balances",
+            "moves_retried",
             "trades",
             "mismatches",
             "longest_restart_ms",

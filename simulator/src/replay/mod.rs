@@ -138,12 +138,17 @@ pub(crate) struct Listing {
 
 /// What each account of a replayed day begins with: far more than any of them can need, so that a
 /// day runs as it was recorded.
-fn stake_of_each() -> Stake {
+pub(crate) fn stake_of_each() -> Stake {
     let plenty = Decimal::from(1_000_000_000_000_i64);
     Stake {
         money: plenty,
         goods: plenty,
     }
+}
+
+/// The id of what a replayed day trades.
+pub(crate) fn instrument_of(run: &Run) -> String {
+    run.id("share")
 }
 
 /// The largest order of a replayed day: every published one is far below.
@@ -162,7 +167,7 @@ pub(crate) async fn prepare(
     let accounts = operator
         .create_accounts(&participant, listing.accounts)
         .await?;
-    let instrument = replay.run.id("share");
+    let instrument = instrument_of(&replay.run);
     let request = CreateInstrumentRequest {
         instrument_id: instrument.clone(),
         venue_id: venue.clone(),

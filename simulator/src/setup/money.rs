@@ -7,15 +7,15 @@
 use std::collections::BTreeMap;
 
 use proto::v1::{
-    AssetClass, Balance, CreateAssetRequest, CreateCustodianRequest, CustodianKind, FeeRates,
-    GetBalancesRequest, HolderKind, InstructRequest, InstructionDirection, ListPositionsRequest,
-    Position, SetClearingRequest, SetFeesRequest,
+    AssetClass, CreateAssetRequest, CreateCustodianRequest, CustodianKind, FeeRates,
+    GetBalancesRequest, GetBalancesResponse, HolderKind, InstructRequest, InstructionDirection,
+    ListPositionsRequest, Position, SetClearingRequest, SetFeesRequest,
 };
 use rust_decimal::Decimal;
 use tokio::task::JoinSet;
 use tonic::Status;
 
-use super::{Operator, PAGE, PIPELINED_MAX, SetupError, account_id, handle, rejected, short};
+use super::{Operator, PAGE, PIPELINED_MAX, Run, SetupError, account_id, handle, rejected, short};
 use crate::client::connect::Connection;
 use crate::report::Summary;
 
@@ -46,7 +46,7 @@ impl Treasury {
         let run = &operator.run;
         let treasury = Self {
             operator: operator.clone(),
-            money: run.id("money"),
+            money: money_of(run),
             bank: run.id("bank"),
             warehouse: run.id("store"),
             decimals,
@@ -108,8 +108,7 @@ impl Treasury {
     /// Gives an instrument of whole lots its clearing, with goods of its own counted in `unit`; the
     /// id of these goods.
     pub async fn clear(&self, instrument_id: &str, unit: &str) -> Result<String, SetupError> {
-        let run = &self.operator.run;
-        let goods = run.id(&format!("g-{}", short(instrument_id)));
+        let goods = goods_of(&self.operator.run, instrument_id);
         self.asset(&goods, AssetClass::Goods, 0, unit).await?;
         let what = format!("clearing {instrument_id}");
         let id = format!("cl-{}", short(instrument_id));
@@ -182,21 +181,9 @@ impl Treasury {
         amount: Decimal,
         id: &str,
     ) -> Result<(), SetupError> {
-        let is_money = asset_id == self.money;
-        let custodian = if is_money {
-            &self.bank
-        } else {
-            &self.warehouse
-        };
         let what = format!("funding account {account} with {asset_id}");
-        let request = InstructRequest {
-            context: Some(self.operator.context(id)),
-            account_id: account_id(&self.operator.run, account),
-            asset_id,
-            custodian_id: custodian.clone(),
-            direction: InstructionDirection::Deposit.into(),
-            amount: amount.to_string(),
-        };
+        let of = (account_id(&self.operator.run, account), asset_id);
+        let request = self.instruction(of, InstructionDirection::Deposit, amount, id);
         let connection = &self.operator.connection;
         let answer = connection
             .persist(|| {
@@ -207,21 +194,27 @@ impl Treasury {
         accepted(what, answer)
     }
 
-    async fn balances(&self, accounts: u32) -> Result<Vec<Vec<Balance>>, SetupError> {
-        let mut all = Vec::with_capacity(accounts as usize);
-        let mut running = JoinSet::new();
-        for index in 0..accounts {
-            if running.len() == PIPELINED_MAX {
-                all.push(ended(running.join_next().await)?);
-            }
-            let connection = self.operator.connection.clone();
-            let account = account_id(&self.operator.run, index);
-            running.spawn(async move { get_balances(&connection, account).await });
+    /// What tells the custodian of an asset to move an amount of an account's.
+    pub fn instruction(
+        &self,
+        (account_id, asset_id): (String, String),
+        direction: InstructionDirection,
+        amount: Decimal,
+        id: &str,
+    ) -> InstructRequest {
+        let custodian = if asset_id == self.money {
+            &self.bank
+        } else {
+            &self.warehouse
+        };
+        InstructRequest {
+            context: Some(self.operator.context(id)),
+            account_id,
+            asset_id,
+            custodian_id: custodian.clone(),
+            direction: direction.into(),
+            amount: amount.to_string(),
         }
-        while let Some(one) = running.join_next().await {
-            all.push(ended(Some(one))?);
-        }
-        Ok(all)
     }
 
     /// Digits after the point of the currency's amounts.
@@ -258,8 +251,9 @@ impl Staked {
         let (treasury, accounts, stake) = (&self.treasury, self.accounts, self.stake);
         let connection = &treasury.operator.connection;
         let mut have = BTreeMap::<String, Decimal>::new();
-        for balances in treasury.balances(accounts).await? {
-            for balance in balances {
+        let ids = (0..accounts).map(|index| account_id(&treasury.operator.run, index));
+        for (_, has) in list_balances(connection, ids).await? {
+            for balance in has.balances {
                 *have.entry(balance.asset_id).or_default() += decimal(&balance.balance)?;
             }
         }
@@ -323,11 +317,44 @@ pub(super) fn decimal(text: &str) -> Result<Decimal, SetupError> {
     text.parse().map_err(wrong)
 }
 
-/// All that an account has.
+/// The id of a run's currency.
+pub fn money_of(run: &Run) -> String {
+    run.id("money")
+}
+
+/// The id of the goods that an instrument of a run delivers.
+pub fn goods_of(run: &Run, instrument_id: &str) -> String {
+    run.id(&format!("g-{}", short(instrument_id)))
+}
+
+/// All that each of many accounts has, in any order.
+pub async fn list_balances(
+    connection: &Connection,
+    accounts: impl Iterator<Item = String>,
+) -> Result<Vec<(String, GetBalancesResponse)>, SetupError> {
+    let mut all = Vec::new();
+    let mut running = JoinSet::new();
+    for account in accounts {
+        if running.len() == PIPELINED_MAX {
+            all.push(ended(running.join_next().await)?);
+        }
+        let connection = connection.clone();
+        running.spawn(async move {
+            let has = get_balances(&connection, account.clone()).await;
+            has.map(|has| (account, has))
+        });
+    }
+    while let Some(one) = running.join_next().await {
+        all.push(ended(Some(one))?);
+    }
+    Ok(all)
+}
+
+/// All that an account has, and at which place of the exchange's history.
 pub async fn get_balances(
     connection: &Connection,
     account_id: String,
-) -> Result<Vec<Balance>, SetupError> {
+) -> Result<GetBalancesResponse, SetupError> {
     let request = GetBalancesRequest {
         account_id,
         page_size: PAGE,
@@ -340,11 +367,10 @@ pub async fn get_balances(
         })
         .await;
     let what = || format!("reading the balances of {}", request.account_id);
-    let answer = answer.map_err(|status| SetupError::Call {
+    answer.map_err(|status| SetupError::Call {
         what: what(),
         status,
-    })?;
-    Ok(answer.balances)
+    })
 }
 
 /// All positions of venues and custodians.

@@ -15,26 +15,38 @@ use crate::report::Summary;
 
 /// Postings of one page.
 const PAGE: u32 = 1_000;
-/// The most postings of an account whose statement is printed: about a screen.
+/// So many postings are about a screen: the first account with no more is taken.
 const SHORT: usize = 24;
-/// The fewest: its funding and a trade with its fee.
+/// The fewest that tell something: its funding and a trade with its fee.
 const TELLING: usize = 6;
 
-/// Prints the statement of the first of these accounts that traded and did not trade much.
+/// Prints the statement of the first of these accounts that traded and did not trade much; where
+/// all traded much, that of the one that traded least.
 pub async fn print_one(
     connection: &Connection,
     accounts: impl Iterator<Item = String>,
     summary: &mut Summary,
 ) -> Result<(), SetupError> {
+    let mut least: Option<(String, Vec<Posting>)> = None;
     for account_id in accounts {
-        let postings = first_page(connection, &account_id).await?;
-        if (TELLING..=SHORT).contains(&postings.len()) {
-            return print(connection, account_id, &postings, summary).await;
+        let postings = whole(connection, &account_id).await?;
+        let Some(postings) = postings.filter(|all| all.len() >= TELLING) else {
+            continue;
+        };
+        let length = postings.len();
+        if least.as_ref().is_none_or(|(_, known)| length < known.len()) {
+            least = Some((account_id, postings));
+        }
+        if length <= SHORT {
+            break;
         }
     }
-    summary
-        .notes
-        .push("no account traded a little: no statement".to_owned());
+    if let Some((account_id, postings)) = least {
+        return print(connection, account_id, &postings, summary).await;
+    }
+    summary.notes.push(format!(
+        "no account has {TELLING} to {PAGE} postings: no statement"
+    ));
     Ok(())
 }
 
@@ -47,7 +59,8 @@ async fn print(
     let (lines, sums) = lines(postings)?;
     summary.notes.push(format!("statement of {account_id}:"));
     summary.notes.extend(lines);
-    for balance in get_balances(connection, account_id.clone()).await? {
+    let has = get_balances(connection, account_id.clone()).await?;
+    for balance in has.balances {
         let told = decimal(&balance.balance)?;
         let sum = sums.get(&balance.asset_id).copied().unwrap_or_default();
         if sum != told {
@@ -108,7 +121,11 @@ fn lines(postings: &[Posting]) -> Result<(Vec<String>, BTreeMap<String, Decimal>
     Ok((lines, sums))
 }
 
-async fn first_page(connection: &Connection, account_id: &str) -> Result<Vec<Posting>, SetupError> {
+/// All postings of an account; none where they are more than a page.
+async fn whole(
+    connection: &Connection,
+    account_id: &str,
+) -> Result<Option<Vec<Posting>>, SetupError> {
     let request = ListPostingsRequest {
         account_id: account_id.to_owned(),
         page_size: PAGE,
@@ -124,7 +141,7 @@ async fn first_page(connection: &Connection, account_id: &str) -> Result<Vec<Pos
         what: format!("reading the postings of {account_id}"),
         status,
     })?;
-    Ok(page.postings)
+    Ok(page.next_page_token.is_empty().then_some(page.postings))
 }
 
 #[cfg(test)]

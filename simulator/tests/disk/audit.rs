@@ -1,21 +1,23 @@
 //! The audit of an exchange from its clients' side.
 //!
-//! Orders are sent again: what was acknowledged must be answered by the same report, what was not
-//! is entered now. Then the private stream must tell of each order once, the book must hold what
-//! the orders leave, and the accounts must have what their trades leave.
+//! Orders, deposits and withdrawals are sent again: what was acknowledged must be answered by the
+//! same report, what was not is entered now. Then the private stream must tell of each order once,
+//! the book must hold what the orders leave, and the accounts must have and hold what their trades,
+//! deposits, withdrawals and orders leave.
 //!
 //! Invariant: the verdict stands on answers alone, never on the folder. Not here: the clients'
 //! memory (`exchange`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use proto::v1::stream_executions_request::Owner;
 use proto::v1::{self, ExecutionReport};
 use tokio::task::JoinSet;
 use tonic::Status;
 
-use rust_decimal::Decimal;
+use sanjiang_simulator::purse::{Assets, Moved, Purse};
 use sanjiang_simulator::setup::account_id;
+use sanjiang_simulator::setup::money::{goods_of, money_of};
 
 use super::exchange::{Exchange, PATIENCE, stake, submit};
 
@@ -31,7 +33,7 @@ pub enum Found {
     Unanswered(Status),
 }
 
-fn wrong(what: String) -> Result<(), Found> {
+pub(super) fn wrong(what: String) -> Result<(), Found> {
     Err(Found::Wrong(what))
 }
 
@@ -39,17 +41,19 @@ impl Exchange {
     /// The whole audit.
     pub async fn audit(&mut self) -> Result<(), Found> {
         self.ask_again().await?;
+        self.move_again().await?;
         let reports = self.stream().await?;
         self.compare(&reports)?;
         self.weigh().await?;
         self.pay(&reports).await
     }
 
-    /// Counts every order as new, so that the next audit asks for all of them.
+    /// Counts every order, deposit and withdrawal as new, so that the next audit asks for all.
     pub fn forget_audits(&mut self) {
         for sent in self.orders.values_mut() {
             sent.audited = false;
         }
+        self.moves.forget_audits();
     }
 
     async fn ask_again(&mut self) -> Result<(), Found> {
@@ -161,43 +165,41 @@ impl Exchange {
         ))
     }
 
-    /// Each account has what it began with, less what its trades cost and their fees, plus what
-    /// they brought: to the fen and the lot.
+    /// Each account has what it began with, what its trades and their fees, deposits and
+    /// withdrawals leave of it, and holds of it what its orders hold: to the fen and the lot.
     async fn pay(&self, reports: &[ExecutionReport]) -> Result<(), Found> {
-        for account in 0..2 {
-            let account_id = account_id(&self.run, account);
-            let mut expected = [stake().money, stake().goods];
-            let own = reports
-                .iter()
-                .filter(|report| report.account_id == account_id);
-            for report in own.filter(|report| report.exec_type() == v1::ExecType::Trade) {
-                let [price, quantity, fee] =
-                    [&report.last_price, &report.last_quantity, &report.fee]
-                        .map(|text| amount(text));
-                let sign = match report.side() {
-                    v1::Side::Buy => Decimal::ONE,
-                    v1::Side::Sell | v1::Side::Unspecified => -Decimal::ONE,
-                };
-                expected[0] -= sign * price * quantity + fee;
-                expected[1] += sign * quantity;
+        let instrument = self.run.id("i");
+        let (money, goods) = (money_of(&self.run), goods_of(&self.run, &instrument));
+        let mut purse = Purse::new(Assets {
+            money: money.clone(),
+            goods: HashMap::from([(instrument, goods.clone())]),
+        });
+        let accounts = [0, 1].map(|account| account_id(&self.run, account));
+        for account_id in &accounts {
+            for (asset_id, amount) in [(&money, stake().money), (&goods, stake().goods)] {
+                purse.moved(&Moved {
+                    account_id: account_id.clone(),
+                    asset_id: asset_id.clone(),
+                    amount,
+                });
             }
+        }
+        let moves = self.moves.done(&self.run);
+        for moved in &moves {
+            purse.moved(moved);
+        }
+        for report in reports {
+            purse.take(report).map_err(Found::Wrong)?;
+        }
+        for account_id in accounts {
             let request = v1::GetBalancesRequest {
                 account_id: account_id.clone(),
                 ..v1::GetBalancesRequest::default()
             };
             let answer = self.connection().accounts().get_balances(request).await;
             let balances = answer.map_err(Found::Unanswered)?.into_inner().balances;
-            let money = self.run.id("money");
-            let of = |is_money: bool| {
-                let mut all = balances.iter();
-                let found = all.find(|balance| (balance.asset_id == money) == is_money);
-                found.map_or(Decimal::ZERO, |balance| amount(&balance.balance))
-            };
-            let have = [of(true), of(false)];
-            if have != expected {
-                return wrong(format!(
-                    "{account_id} has {have:?}, its trades leave {expected:?}"
-                ));
+            if let Some(what) = purse.differs(&account_id, &balances, &[]) {
+                return wrong(what);
             }
         }
         Ok(())
@@ -227,14 +229,6 @@ impl Exchange {
             "the book holds {held} where the orders leave {sent}"
         ))
     }
-}
-
-/// An amount of a report; none is nothing.
-fn amount(text: &str) -> Decimal {
-    if text.is_empty() {
-        return Decimal::ZERO;
-    }
-    text.parse().unwrap()
 }
 
 /// The first report again, marked as such.

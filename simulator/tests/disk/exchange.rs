@@ -10,7 +10,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,7 @@ use tonic::{Code, Status};
 
 use super::audit::Found;
 use super::cut::clear;
+use super::moves::Moves;
 
 /// A call that is not answered for so long is a gateway that hangs.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
@@ -105,6 +106,8 @@ pub struct Exchange {
     folder: tempfile::TempDir,
     pub(super) run: Run,
     pub(super) orders: BTreeMap<String, Sent>,
+    /// Deposits and withdrawals.
+    pub moves: Moves,
     next: Arc<AtomicU64>,
     child: Option<Arc<Mutex<Child>>>,
     connection: Option<Connection>,
@@ -125,6 +128,7 @@ impl Exchange {
             folder,
             run: Run::named("disk").unwrap(),
             orders: BTreeMap::new(),
+            moves: Moves::default(),
             next: Arc::default(),
             child: None,
             connection: None,
@@ -386,6 +390,9 @@ impl Exchange {
         };
         let kills = !matches!(strike, Strike::Never(_));
         let acknowledged = Arc::new(AtomicU64::new(0));
+        let over = Arc::new(AtomicBool::new(false));
+        let (connection, run) = (self.connection().clone(), self.run.clone());
+        let moving = self.moves.start(connection, run, Arc::clone(&over));
         let mut workers = JoinSet::new();
         for _ in 0..WORKERS {
             let worker = Worker {
@@ -398,7 +405,10 @@ impl Exchange {
             };
             workers.spawn(worker.trade());
         }
-        for (request, answer) in workers.join_all().await.into_iter().flatten() {
+        let answers = workers.join_all().await;
+        over.store(true, Ordering::Release);
+        self.moves.remember(moving.await.unwrap(), ran);
+        for (request, answer) in answers.into_iter().flatten() {
             let report = match answer {
                 Ok(report) => {
                     ran.acknowledged += 1;
@@ -432,7 +442,7 @@ impl Drop for Exchange {
 
 /// A status in words. One the client made itself, its connection being gone, has a source; the
 /// gateway's own have none.
-fn said(status: &Status) -> String {
+pub(super) fn said(status: &Status) -> String {
     let made_here = std::error::Error::source(status).is_some();
     let by = if made_here { "cut: " } else { "" };
     format!("{by}{:?}: {}", status.code(), status.message())

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::{Joining, Settlement, StakeRef};
 use crate::clearing::Clearing;
 use crate::parties::Parties;
-use crate::types::Side;
+use crate::types::{OwnerId, Side};
 
 type Check = Result<(), &'static str>;
 
@@ -71,6 +71,9 @@ impl Clearing {
             if one.goods > 0 && !one.ever {
                 return Err("an owner has goods and never had any");
             }
+            if kept.set.max_holders.is_none() && one.placed > 0 {
+                return Err("an owner has a place where none are counted");
+            }
         }
         if trading != live.len() {
             return Err("an owner with live orders is not remembered");
@@ -80,15 +83,32 @@ impl Clearing {
                 continue;
             };
             let mut owned = self.owned(kept.goods, parties);
-            let (mut holders, mut taken) = (0, 0);
+            let mut counts: BTreeMap<OwnerId, [u32; 2]> = BTreeMap::new();
             let here = |one: &&super::Investor| one.instrument == kept.set.instrument;
-            for one in all.investors.iter().map(|(_, one)| one).filter(here) {
+            let rows = all.investors.iter().map(|(_, one)| one).filter(here);
+            let rows: Vec<_> = rows.collect();
+            for one in &rows {
                 let known = owned.remove(&one.owner).unwrap_or_default();
                 if (known.goods, known.deposits) != (one.goods, one.deposits) {
                     return Err("a holder has other goods than the ledger says");
                 }
-                holders += u32::from(kept.is_holder(one));
-                taken += u32::from(kept.takes_place(one));
+                let status = all.status(kept, one);
+                for owner in all.behind(&one.owner).iter().filter(|_| status.has_place) {
+                    let counts = counts.entry(*owner).or_default();
+                    counts[0] += u32::from(status.holds);
+                    counts[1] += 1;
+                }
+            }
+            let holders = counts.values().filter(|counts| counts[0] > 0).count() as u32;
+            let taken = counts.len() as u32;
+            for one in rows {
+                let known = counts.remove(&one.owner).unwrap_or_default();
+                if known != [one.held, one.placed] {
+                    return Err("what counts for an owner is counted wrongly");
+                }
+            }
+            if !counts.is_empty() {
+                return Err("an owner behind a nominee is not remembered");
             }
             if !owned.is_empty() {
                 return Err("an owner has goods and is no holder");

@@ -3,9 +3,10 @@
 //! Invariant: what is counted of an owner is what the ledger and the pending deposits say of its
 //! accounts. Not here: orders (`orders`), who may set it (`engine`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Kept, Settlement};
+use super::places::Status;
+use super::{Investor, Kept, Settlement};
 use crate::clearing::{Clearing, Holder};
 use crate::command::{Direction, HolderCount, SetSettlement};
 use crate::event::{CustodyReport, CustodyStatus};
@@ -75,13 +76,17 @@ impl Clearing {
         let owned = self.owned(goods, parties);
         let all = &self.settlement;
         let known = |owner: &OwnerId| all.investors.find(owner.index(), set.instrument).is_some();
-        let missing = owned.keys().filter(|owner| !known(owner)).count();
-        let ever = set.holder_count == HolderCount::Cumulative;
-        let gone = all.investors.iter().filter(|(_, investor)| {
-            let here = investor.instrument == set.instrument && investor.ever;
-            ever && here && !owned.contains_key(&investor.owner)
-        });
-        if owned.len() + gone.count() > most as usize {
+        let behind = owned.keys().flat_map(|owner| all.behind(owner));
+        let mut placed: BTreeSet<OwnerId> = behind.copied().collect();
+        let needed: BTreeSet<OwnerId> = owned.keys().chain(&placed).copied().collect();
+        let missing = needed.iter().filter(|owner| !known(owner)).count();
+        if set.holder_count == HolderCount::Cumulative {
+            let ever = all.investors.iter().map(|(_, investor)| investor);
+            let ever = ever.filter(|one| one.instrument == set.instrument && one.ever);
+            let plain = ever.filter(|one| !all.nominees.contains_key(&one.owner));
+            placed.extend(plain.map(|one| one.owner));
+        }
+        if placed.len() > most as usize {
             return Err(RejectReason::MaxHolders);
         }
         if missing > all.investors.room() as usize {
@@ -98,6 +103,7 @@ impl Clearing {
         parties: &Parties,
     ) {
         self.settlement.place(set, concerned);
+        self.trades.forget_days(set.instrument);
         self.count_holders(set.instrument, parties);
         let counts = set.max_holders.is_some() || set.reverse_trade_days > 0 || set.days > 0;
         if !counts {
@@ -118,12 +124,16 @@ impl Clearing {
         all.reset(instrument);
         for (owner, owned) in owned {
             let at = all.investor(owner, instrument);
-            all.note(at, |investor| {
-                investor.goods = owned.goods;
-                investor.deposits = owned.deposits;
-                investor.ever |= owned.goods > 0;
-            });
+            let investor = all.investors.row_mut(at);
+            (investor.goods, investor.deposits) = (owned.goods, owned.deposits);
+            investor.ever |= owned.goods > 0;
+            let list = all.nominee(owner).len();
+            for place in (0..list).filter(|_| owned.goods > 0) {
+                let at = all.investor(all.nominees[&owner][place], instrument);
+                all.investors.row_mut(at).ever = true;
+            }
         }
+        all.count(instrument);
         all.sweep(|kept| kept.set.instrument == instrument);
     }
 }
@@ -148,13 +158,12 @@ impl Settlement {
         }
     }
 
-    /// Forgets what an instrument's owners have, and what its rules do not ask for, and counts
-    /// from there.
+    /// Forgets what an instrument's owners have, and what its rules do not ask for.
     fn reset(&mut self, instrument: InstrumentId) {
-        let set = self.kept(instrument).expect("it has rules").set;
         let kept = self.kept[instrument.place()].as_mut();
         let kept = kept.expect("it has rules");
         (kept.holders, kept.taken) = (0, 0);
+        let counts = kept.set.max_holders.is_some();
         for at in 0..self.investors.used() {
             let known = self.investors.get(at);
             if known.is_none_or(|known| known.instrument != instrument) {
@@ -162,12 +171,23 @@ impl Settlement {
             }
             let investor = self.investors.row_mut(at);
             (investor.goods, investor.deposits) = (0, 0);
-            investor.ever &= set.max_holders.is_some();
-            let investor = *investor;
-            let kept = self.kept[instrument.place()].as_mut();
-            let kept = kept.expect("it has rules");
-            kept.holders += u32::from(kept.is_holder(&investor));
-            kept.taken += u32::from(kept.takes_place(&investor));
+            (investor.held, investor.placed) = (0, 0);
+            investor.ever &= counts;
+        }
+    }
+
+    /// Counts an instrument's holders and places from nothing, by what its owners' rows say.
+    fn count(&mut self, instrument: InstrumentId) {
+        let here = |(_, one): &(u32, &Investor)| one.instrument == instrument;
+        let rows: Vec<u32> = self
+            .investors
+            .iter()
+            .filter(here)
+            .map(|(at, _)| at)
+            .collect();
+        for at in rows {
+            let now = self.status_at(at);
+            self.pass_on(at, Status::default(), now);
         }
     }
 
@@ -176,19 +196,13 @@ impl Settlement {
     /// # Errors
     /// MAX_HOLDERS.
     pub(crate) fn check_deposit(&self, goods: AssetId, owner: OwnerId) -> Result<(), RejectReason> {
-        let Some(instrument) = self.counts(goods) else {
-            return Ok(());
-        };
-        let kept = self.kept(instrument).expect("counted by its rules");
-        let known = self.investors.find(owner.index(), instrument);
-        let placed = known.is_some_and(|at| kept.takes_place(self.investors.row(at)));
-        if !placed && kept.is_full() {
-            return Err(RejectReason::MaxHolders);
+        match self.check_coming(goods, None, owner) {
+            Err(RejectReason::MaxHolders) => Err(RejectReason::MaxHolders),
+            Err(_) | Ok(()) => Ok(()),
         }
-        Ok(())
     }
 
-    /// Whether there is room to remember an owner that is brought goods.
+    /// Whether there is room to remember an owner that is brought goods, and those behind it.
     ///
     /// # Errors
     /// INVESTORS_FULL.
@@ -197,8 +211,10 @@ impl Settlement {
         goods: AssetId,
         owner: OwnerId,
     ) -> Result<(), RejectReason> {
-        let missing = |instrument| self.investors.find(owner.index(), instrument).is_none();
-        if self.investors.room() == 0 && self.counts(goods).is_some_and(missing) {
+        let Some(instrument) = self.counts(goods) else {
+            return Ok(());
+        };
+        if self.missing(instrument, owner) > self.investors.room() {
             return Err(RejectReason::InvestorsFull);
         }
         Ok(())

@@ -9,14 +9,19 @@
 //! (`venue::rules`), amounts (`ledger`).
 
 mod audit;
+mod busts;
 mod days;
 mod holders;
 mod orders;
+mod places;
+mod recent;
 mod section;
 mod table;
 
+pub(in crate::clearing) use busts::Leg;
 pub(crate) use holders::{Concerned, Waited};
 pub(crate) use orders::{Joining, StakeRef, Traded};
+pub(crate) use places::Leaving;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +29,8 @@ use super::ledger::Place;
 use crate::command::{HolderCount, SetSettlement};
 use crate::limits::Limits;
 use crate::types::{AccountId, AssetId, InstrumentId, OwnerId, PriceSign, Time, VenueId};
+use places::Status;
+use recent::Recent;
 use table::{Keyed, Table};
 
 /// Places of a row: one for each day on which what was traded can become free, today included.
@@ -35,7 +42,7 @@ struct Kept {
     set: SetSettlement,
     venue: VenueId,
     goods: AssetId,
-    /// Owners that count as holders.
+    /// Owners that count as holders, those behind nominees among them.
     holders: u32,
     /// Those, and the places of live buys and pending deposits.
     taken: u32,
@@ -47,34 +54,26 @@ impl Kept {
         self.set.reverse_trade_days > 0 || self.set.max_holders.is_some()
     }
 
-    fn is_holder(&self, investor: &Investor) -> bool {
-        self.set.max_holders.is_some()
-            && match self.set.holder_count {
-                HolderCount::Cumulative => investor.ever,
-                HolderCount::Current => investor.goods > 0,
-            }
-    }
-
-    fn takes_place(&self, investor: &Investor) -> bool {
+    /// What an owner's row says by itself. A nominee counts for others, and only for what it has.
+    fn status(&self, investor: &Investor, nominee: bool) -> Status {
+        if self.set.max_holders.is_none() {
+            return Status::default();
+        }
+        let holds = match self.set.holder_count {
+            HolderCount::Cumulative if !nominee => investor.ever,
+            HolderCount::Cumulative | HolderCount::Current => investor.goods > 0,
+        };
         let may_come = investor.buys > 0 || investor.deposits > 0;
-        self.set.max_holders.is_some() && (may_come || self.is_holder(investor))
-    }
-
-    /// Whether there is no place for another holder.
-    fn is_full(&self) -> bool {
-        self.set.max_holders.is_some_and(|most| self.taken >= most)
+        Status {
+            holds,
+            has_place: holds || may_come,
+        }
     }
 
     /// Whether a trade of `last` is too near on `day`.
     fn is_near(&self, last: Option<u32>, day: u32) -> bool {
         let least = u32::from(self.set.reverse_trade_days);
         last.is_some_and(|last| day - last < least)
-    }
-
-    /// The days of an owner's last buy and sell, as far as anything is asked about them.
-    fn near(&self, investor: &Investor, day: u32) -> [Option<u32>; 2] {
-        let last = [investor.last_buy, investor.last_sell];
-        last.map(|last| last.filter(|_| self.is_near(last, day)))
     }
 }
 
@@ -118,8 +117,8 @@ struct Investor {
     instrument: InstrumentId,
     owner: OwnerId,
     /// The days of its last trades.
-    last_buy: Option<u32>,
-    last_sell: Option<u32>,
+    bought: Recent,
+    sold: Recent,
     /// Live orders.
     buys: u32,
     sells: u32,
@@ -127,22 +126,28 @@ struct Investor {
     deposits: u32,
     /// What all its accounts have of the goods, where holders are counted.
     goods: i64,
-    /// Whether it ever had any since they are.
+    /// Whether it ever had any since they are, itself or through a nominee.
     ever: bool,
+    /// How many rows that hold count for it: its own, and those of nominees.
+    held: u32,
+    /// How many rows that have a place do.
+    placed: u32,
 }
 
 impl Investor {
-    const fn new(instrument: InstrumentId, owner: OwnerId) -> Self {
+    fn new(instrument: InstrumentId, owner: OwnerId) -> Self {
         Self {
             instrument,
             owner,
-            last_buy: None,
-            last_sell: None,
+            bought: Recent::default(),
+            sold: Recent::default(),
             buys: 0,
             sells: 0,
             deposits: 0,
             goods: 0,
             ever: false,
+            held: 0,
+            placed: 0,
         }
     }
 }
@@ -158,7 +163,8 @@ impl Keyed for Investor {
 pub struct InstrumentSettlement {
     /// What was set, or what the law asks for.
     pub set: SetSettlement,
-    /// How many beneficial owners count as holders of the goods; 0 where none are counted.
+    /// How many beneficial owners count as holders of the goods, those behind nominees among them;
+    /// 0 where none are counted.
     pub holders: u32,
     /// How many places are kept for live buys and pending deposits of owners that are none yet.
     pub reserved: u32,
@@ -188,6 +194,9 @@ pub(crate) struct Settlement {
     days: Vec<u32>,
     stakes: Table<Stake>,
     investors: Table<Investor>,
+    /// The owners behind each nominee, in the order in which they were given.
+    nominees: BTreeMap<OwnerId, Vec<OwnerId>>,
+    nominees_max: u32,
     /// Venues where something is due, the earliest first.
     pending: Vec<(Time, VenueId)>,
     /// For which of them `queue` was collected.
@@ -204,6 +213,8 @@ impl Settlement {
             days: Vec::new(),
             stakes: Table::new(limits.unsettled_max, limits.accounts_max),
             investors: Table::new(limits.investors_max, limits.owners_max),
+            nominees: BTreeMap::new(),
+            nominees_max: limits.nominees_max,
             pending: Vec::new(),
             collected: None,
             queue: Vec::with_capacity(limits.unsettled_max as usize),

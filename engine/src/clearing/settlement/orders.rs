@@ -1,7 +1,7 @@
 //! What orders and trades do to settlement: join, trade, leave.
 //!
 //! Invariant: nothing here can fail after its check; the checks of law are made before those of
-//! room, as their codes say. Not here: days (`days`), deposits (`holders`).
+//! room, as their codes say. Not here: days (`days`), deposits (`holders`), who counts (`places`).
 
 use super::table::NIL;
 use super::{Due, Investor, Kept, PLACES, Place, Settlement, Stake, place_of};
@@ -9,7 +9,7 @@ use crate::reject::RejectReason;
 use crate::types::{AccountId, InstrumentId, OwnerId, Side};
 
 /// An order that is entered.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Joining {
     pub(crate) instrument: InstrumentId,
     pub(crate) account: AccountId,
@@ -80,15 +80,15 @@ impl Settlement {
         let known = known.map(|at| *self.investors.row(at));
         let known = known.unwrap_or(Investor::new(instrument, owner));
         let (last, opposite) = match side {
-            Side::Buy => (known.last_sell, known.sells),
-            Side::Sell => (known.last_buy, known.buys),
+            Side::Buy => (known.sold.last(), known.sells),
+            Side::Sell => (known.bought.last(), known.buys),
         };
         let crossed = kept.set.reverse_trade_days > 0 && opposite > 0;
         if crossed || kept.is_near(last, self.day(kept.venue)) {
             return Err(RejectReason::TPlusN);
         }
-        if side == Side::Buy && !kept.takes_place(&known) && kept.is_full() {
-            return Err(RejectReason::MaxHolders);
+        if side == Side::Buy && !self.status(kept, &known).has_place {
+            return self.check_place(instrument, owner, &[]);
         }
         Ok(())
     }
@@ -103,9 +103,16 @@ impl Settlement {
             return Err(RejectReason::UnsettledFull);
         }
         let kept = self.kept(instrument).expect("the instrument has rules");
-        let owner = joining.owner.index();
-        let missing = kept.remembers() && self.investors.find(owner, instrument).is_none();
-        if missing && self.investors.room() == 0 {
+        let owner = joining.owner;
+        let places = kept.set.max_holders.is_some() && joining.side == Side::Buy;
+        let missing = if places {
+            self.missing(instrument, owner)
+        } else if kept.remembers() {
+            u32::from(self.investors.find(owner.index(), instrument).is_none())
+        } else {
+            0
+        };
+        if missing > self.investors.room() {
             return Err(RejectReason::InvestorsFull);
         }
         Ok(())
@@ -147,24 +154,6 @@ impl Settlement {
         known.unwrap_or_else(|| self.investors.add(Investor::new(instrument, owner)))
     }
 
-    /// Changes an owner's row and counts what that does to the holders.
-    pub(super) fn note(&mut self, at: u32, change: impl FnOnce(&mut Investor)) {
-        let investor = self.investors.row_mut(at);
-        let kept = self.kept[investor.instrument.place()].as_mut();
-        let kept = kept.expect("an investor's instrument has rules");
-        let before = (kept.is_holder(investor), kept.takes_place(investor));
-        change(investor);
-        let after = (kept.is_holder(investor), kept.takes_place(investor));
-        let step =
-            |count: u32, before: bool, after: bool| count + u32::from(after) - u32::from(before);
-        kept.holders = step(kept.holders, before.0, after.0);
-        kept.taken = step(kept.taken, before.1, after.1);
-        assert!(
-            kept.set.max_holders.is_none_or(|most| kept.taken <= most),
-            "a holder has a place before it is one"
-        );
-    }
-
     /// Two orders traded.
     pub(in crate::clearing) fn trade(&mut self, [buy, sell]: [StakeRef; 2], traded: Traded) {
         let investor = |of: StakeRef| self.stakes.row(of.at()).investor;
@@ -183,9 +172,12 @@ impl Settlement {
         let counts = kept.set.max_holders.is_some();
         let timed = kept.set.reverse_trade_days > 0;
         self.note(buyer, |buyer| {
-            assert!(!kept.is_near(buyer.last_sell, day), "checked at its entry");
+            assert!(
+                !kept.is_near(buyer.sold.last(), day),
+                "checked at its entry"
+            );
             if timed {
-                buyer.last_buy = Some(day);
+                buyer.bought.add(day);
             }
             if counts {
                 buyer.goods += traded.goods;
@@ -193,9 +185,12 @@ impl Settlement {
             }
         });
         self.note(seller, |seller| {
-            assert!(!kept.is_near(seller.last_buy, day), "checked at its entry");
+            assert!(
+                !kept.is_near(seller.bought.last(), day),
+                "checked at its entry"
+            );
             if timed {
-                seller.last_sell = Some(day);
+                seller.sold.add(day);
             }
             if counts {
                 seller.goods -= traded.goods;
@@ -230,8 +225,11 @@ impl Settlement {
     fn is_idle(&self, investor: &Investor) -> bool {
         let kept = self.kept(investor.instrument);
         let kept = kept.expect("an investor's instrument has rules");
-        let near = kept.near(investor, self.day(kept.venue)) != [None, None];
-        !near && !investor.ever && investor.buys + investor.sells + investor.deposits == 0
+        let day = self.day(kept.venue);
+        let trades = [&investor.bought, &investor.sold];
+        let near = trades.iter().any(|recent| kept.is_near(recent.last(), day));
+        let may_come = investor.buys + investor.sells + investor.deposits > 0;
+        !near && !investor.ever && !may_come && investor.placed == 0
     }
 
     /// Forgets trades that no rule asks about any more, and owners of whom there is then nothing
@@ -246,9 +244,11 @@ impl Settlement {
             if !concerns(&kept) {
                 continue;
             }
-            let near = kept.near(investor, self.day(kept.venue));
+            let day = self.day(kept.venue);
             let investor = self.investors.row_mut(at);
-            [investor.last_buy, investor.last_sell] = near;
+            for recent in [&mut investor.bought, &mut investor.sold] {
+                recent.keep(|last| kept.is_near(Some(last), day));
+            }
             self.forget(at);
         }
     }

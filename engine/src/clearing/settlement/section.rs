@@ -4,11 +4,13 @@
 //! goods and pending deposits are counted anew from what holds them. Not here: other sections.
 
 use super::holders::Concerned;
+use super::recent::Recent;
 use super::table::NIL;
 use super::{Due, Investor, Joining, PLACES, Settlement, Stake, place_of};
 use crate::bytes::{self, BytesError, Reader};
 use crate::clearing::{Clearing, Holder};
-use crate::journal::codec::settlement::{put_terms, terms};
+use crate::command::SetNominee;
+use crate::journal::codec::settlement::{nominee, put_nominee, put_terms, terms};
 use crate::limits::Limits;
 use crate::parties::Parties;
 use crate::types::{AccountId, Amount, InstrumentId, OwnerId, VenueId};
@@ -36,11 +38,16 @@ impl Settlement {
         }
         self.encode_investors(out);
         self.encode_stakes(out);
+        bytes::put_varint(out, self.nominees.len() as u64);
+        for (nominee, owners) in &self.nominees {
+            let (nominee, owners) = (*nominee, owners.clone());
+            put_nominee(out, &SetNominee { nominee, owners });
+        }
     }
 
     fn encode_investors(&self, out: &mut Vec<u8>) {
         let told = |(_, one): &(u32, &Investor)| {
-            one.ever || one.last_buy.is_some() || one.last_sell.is_some()
+            one.ever || one.bought.last().is_some() || one.sold.last().is_some()
         };
         let mut list: Vec<_> = self.investors.iter().filter(told).collect();
         list.sort_unstable_by_key(|(_, one)| (one.instrument, one.owner));
@@ -49,9 +56,8 @@ impl Settlement {
             bytes::put_varint(out, u64::from(one.instrument.index()));
             bytes::put_varint(out, u64::from(one.owner.index()));
             bytes::put_u8(out, u8::from(one.ever));
-            for day in [one.last_buy, one.last_sell] {
-                bytes::put_option(out, day.map(u64::from), bytes::put_varint);
-            }
+            one.bought.encode(out);
+            one.sold.encode(out);
         }
     }
 
@@ -94,6 +100,7 @@ impl Clearing {
         self.decode_rules(input, limits, venues)?;
         self.decode_investors(input, limits, parties)?;
         self.decode_stakes(input, limits)?;
+        self.decode_nominees(input, limits, parties)?;
         let kept = self.settlement.kept.iter().flatten();
         for instrument in kept.map(|kept| kept.set.instrument).collect::<Vec<_>>() {
             self.check_counted(instrument, parties)?;
@@ -118,8 +125,12 @@ impl Clearing {
             let known = all.find(owner.index(), instrument);
             known.is_some_and(|at| all.row(at).ever)
         };
+        let all_of = |owner| self.settlement.nominee(owner).iter().copied();
         let mut owned = self.owned(kept.goods, parties).into_iter();
-        let told = owned.all(|(owner, owned)| owned.goods == 0 || ever(owner));
+        let told = owned.all(|(owner, owned)| {
+            let mut behind = all_of(owner);
+            owned.goods == 0 || ever(owner) && behind.all(ever)
+        });
         told.then_some(()).ok_or(BytesError::range("a holder"))
     }
 
@@ -221,23 +232,43 @@ impl Clearing {
                 1 => true,
                 _ => return Err(wrong()),
             };
-            let day = |input: &mut Reader<'_>| input.varint32("the day of a trade");
-            one.last_buy = input.option(day)?;
-            one.last_sell = input.option(day)?;
+            one.bought = Recent::decode(input)?;
+            one.sold = Recent::decode(input)?;
             let kept = all.kept(instrument).ok_or_else(wrong)?;
-            let days = [one.last_buy, one.last_sell];
             let today = all.day(kept.venue);
-            let past = days.iter().flatten().all(|day| *day <= today);
-            let past = past && kept.near(&one, today) == days;
-            let told = one.ever || days != [None, None];
-            let fits = (kept.set.max_holders.is_some() || !one.ever)
-                && (kept.set.reverse_trade_days > 0 || days == [None, None]);
+            let mut days = one.bought.days().chain(one.sold.days());
+            let told = one.ever || days.next().is_some();
+            let mut days = one.bought.days().chain(one.sold.days());
+            let past = days.all(|day| day <= today && kept.is_near(Some(day), today));
+            let fits = kept.set.max_holders.is_some() || !one.ever;
             let rises = last < Some((instrument, owner));
             if !past || !told || !fits || !rises || parties.owner(owner).is_none() {
                 return Err(wrong());
             }
             last = Some((instrument, owner));
             all.investors.add(one);
+        }
+        Ok(())
+    }
+
+    fn decode_nominees(
+        &mut self,
+        input: &mut Reader<'_>,
+        limits: &Limits,
+        parties: &Parties,
+    ) -> Result<(), BytesError> {
+        let wrong = || BytesError::range("a nominee");
+        let mut last = None;
+        for _ in 0..input.count(limits.nominees_max, 3, "the count of nominees")? {
+            let set = nominee(input, Limits::NOMINEE_OWNERS_MAX as u32)?;
+            let mut all = std::iter::once(&set.nominee).chain(&set.owners);
+            let known = all.all(|owner| parties.owner(*owner).is_some());
+            let fits = self.settlement.is_list(&set) && !set.owners.is_empty();
+            if !known || !fits || last >= Some(set.nominee) {
+                return Err(wrong());
+            }
+            last = Some(set.nominee);
+            self.settlement.nominees.insert(set.nominee, set.owners);
         }
         Ok(())
     }

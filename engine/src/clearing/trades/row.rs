@@ -4,7 +4,8 @@
 //! plain fields a row would be 96 bytes, and all of them are written with every trade. So they are
 //! packed into two words.
 //!
-//! Invariant: what is packed reads back. Not here: which rows are kept (`trades`).
+//! Invariant: what is packed reads back. Not here: which rows are kept, and the day, which has a
+//! column of its own (`trades`).
 
 use crate::command::TradeRef;
 use crate::types::{AccountId, InstrumentId, Price, Quantity, Sequence, Side};
@@ -69,6 +70,9 @@ pub struct KeptTrade {
     pub corrected: bool,
     /// Whether it was busted.
     pub busted: bool,
+    /// The count of its venue's days on which it was made, while its instrument has the settlement
+    /// it had then.
+    pub day: Option<u32>,
 }
 
 /// The same in one cache line.
@@ -130,8 +134,8 @@ impl Row {
         InstrumentId::new(self.instrument)
     }
 
-    /// The trade that was packed.
-    pub(super) fn unpack(&self) -> KeptTrade {
+    /// The trade that was packed, made on that day.
+    pub(super) fn unpack(&self, day: Option<u32>) -> KeptTrade {
         let flags = (self.second >> FLAGS) as u32;
         let is = |flag: u32| flags & flag != 0;
         let rates = [RATES, RATES + RATES_BITS];
@@ -155,6 +159,7 @@ impl Row {
             cleared: is(CLEARED),
             corrected: is(CORRECTED),
             busted: is(BUSTED),
+            day,
         }
     }
 }
@@ -194,8 +199,9 @@ mod tests {
                         cleared: at != 1,
                         corrected: at != 0,
                         busted: at != 2,
+                        day: Some(at as u32),
                     };
-                    assert_eq!(Row::pack(&kept).unpack(), kept);
+                    assert_eq!(Row::pack(&kept).unpack(kept.day), kept);
                     seen += 1;
                 }
             }
