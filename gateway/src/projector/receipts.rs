@@ -180,21 +180,6 @@ fn decode_act(input: &mut Reader<'_>) -> Result<ReceiptAct, BytesError> {
         .ok_or(BytesError::range("an act on a receipt"))
 }
 
-/// Why a receipt's goods moved, as a posting says it.
-pub(super) fn posting_cause(input: &mut Reader<'_>) -> Result<postings::PostingCause, BytesError> {
-    Ok(postings::PostingCause::Receipt {
-        moved: match input.u8()? {
-            1 => postings::ReceiptMove::Registered,
-            2 => postings::ReceiptMove::Cancelled,
-            3 => postings::ReceiptMove::Transferred,
-            _ => return Err(BytesError::range("what became of a receipt")),
-        },
-        receipt: ReceiptId::new(input.varint32("receipt")?),
-        warehouse: CustodianId::new(input.varint32("warehouse")?),
-        number: input.text()?,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use engine::types::Name;
