@@ -17,6 +17,15 @@ use super::postings::{
 use super::row_codec::{get_order, get_trade_id, open, put_order, put_trade_id};
 use super::rows::{ROW_VERSION, RowError};
 
+const fn correction_tag(part: CorrectionPart) -> u8 {
+    match part {
+        CorrectionPart::Money => 36,
+        CorrectionPart::Goods => 37,
+        CorrectionPart::Fee => 38,
+        CorrectionPart::Owed => 39,
+    }
+}
+
 const fn receipt_tag(moved: ReceiptMove) -> u8 {
     match moved {
         ReceiptMove::Registered => 1,
@@ -101,12 +110,7 @@ impl PostingRow {
                 instrument,
                 order,
             } => {
-                out.push(match part {
-                    CorrectionPart::Money => 36,
-                    CorrectionPart::Goods => 37,
-                    CorrectionPart::Fee => 38,
-                    CorrectionPart::Owed => 39,
-                });
+                out.push(correction_tag(*part));
                 put_of_trade(out, *trade, *instrument, *order);
             }
             PostingCause::Repaid => out.push(40),
