@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 
 use sanjiang_engine::command::{Body, Command};
 use sanjiang_engine::event::{
-    BookAction, Cause, ContractStep, Disputed, Event, ExecType, OfferAct, State, SwitchEvent,
+    BookAction, BookChange, Cause, ContractStep, Disputed, Event, ExecType, OfferAct, State,
+    SwitchEvent,
 };
 use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::{SelfTradePrevention, Time, TimeInForce};
@@ -171,6 +172,23 @@ impl Coverage {
         }
     }
 
+    fn count_book(&mut self, change: &BookChange, later: &[Event]) {
+        let uncrossing = later.iter().any(
+            |event| matches!(event, Event::Uncrossed(un) if un.instrument == change.instrument),
+        );
+        let how = if uncrossing {
+            Trading::Auction
+        } else {
+            Trading::Continuous
+        };
+        let action = match change.action {
+            BookAction::Add => 0,
+            BookAction::Change => 1,
+            BookAction::Delete => 2,
+        };
+        self.hit(Cell::Book(BOOK[action], how));
+    }
+
     /// Counts what a command and its events reached.
     pub fn after(
         &mut self,
@@ -203,23 +221,7 @@ impl Coverage {
                 Event::Trade(_) => self.trades += 1,
                 Event::Custody(report) => self.hit(Cell::Custody(paid::custody(report))),
                 Event::Credit(_) => self.cells_of_credit(event),
-                Event::Book(change) => {
-                    let later = &events[at..];
-                    let uncrossing = later.iter().any(|event| {
-                        matches!(event, Event::Uncrossed(un) if un.instrument == change.instrument)
-                    });
-                    let how = if uncrossing {
-                        Trading::Auction
-                    } else {
-                        Trading::Continuous
-                    };
-                    let action = match change.action {
-                        BookAction::Add => 0,
-                        BookAction::Change => 1,
-                        BookAction::Delete => 2,
-                    };
-                    self.hit(Cell::Book(BOOK[action], how));
-                }
+                Event::Book(change) => self.count_book(change, &events[at..]),
                 Event::PhaseChanged(changed) => {
                     let known = &mut phases[changed.venue.place()];
                     let old = std::mem::replace(known, changed.phase);
