@@ -74,7 +74,7 @@ impl Engine {
             (slot, row.flags.side(), row.leaves.lots(), units)
         });
         self.clearing().audit(live, &self.sold())?;
-        self.contracts().audit()?;
+        self.contracts().audit(self.time())?;
         self.sales().audit(self.counted())?;
         self.clearing()
             .audit_settlement(self.joined(), self.parties())

@@ -197,6 +197,8 @@ pub enum Body {
     Tick,
     /// Start-up: connections of the time before are gone.
     SessionsLost,
+    /// The service was down, or its clock was set forward: nobody loses a right by it.
+    ServiceGap(ServiceGap),
     /// From here on a build with other behaviour writes; replay never crosses it with wrong code.
     SemanticsVersion(u32),
     /// A new epoch begins: after a loss was accepted, or a backup restored. Written only by the
@@ -249,6 +251,7 @@ impl Body {
             | Self::Margin(_)
             | Self::Tick
             | Self::SessionsLost
+            | Self::ServiceGap(_)
             | Self::SemanticsVersion(_)
             | Self::BeginEpoch(_)
             | Self::Quarantine(_)
@@ -483,6 +486,14 @@ pub struct SetLimits {
 pub struct AcceptClock {
     /// The wall time the operator saw and accepts.
     pub wall: Time,
+}
+
+/// The service did not take commands from `from`, outside, to the command's time. Written only by
+/// the sequencer, at every start and when the clock is set forward, before the ticks of that time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ServiceGap {
+    /// The time of the command before it.
+    pub from: Time,
 }
 
 /// A new epoch begins. Ids of executions hold the epoch, so none is ever given twice.

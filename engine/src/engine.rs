@@ -338,6 +338,10 @@ impl Engine {
                 operation(events, Ok(None));
             }
             Body::SessionsLost => self.lose_sessions(events),
+            Body::ServiceGap(gap) => {
+                self.contracts.gaps.down(gap.from, self.time);
+                operation(events, Ok(None));
+            }
             Body::AcceptClock(_) | Body::SemanticsVersion(_) | Body::Quarantine(_) => {
                 operation(events, Ok(None));
             }
@@ -397,6 +401,7 @@ impl Engine {
             Body::Tick
             | Body::AcceptClock(_)
             | Body::SessionsLost
+            | Body::ServiceGap(_)
             | Body::SemanticsVersion(_)
             | Body::BeginEpoch(_)
             | Body::Quarantine(_) => Ok(()),

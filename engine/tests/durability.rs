@@ -145,8 +145,9 @@ fn a_clean_stop_leaves_a_snapshot_and_the_next_start_replays_nothing() {
     let (runtime, recovered) = started.expect("started");
     assert_eq!((recovered.last.value(), recovered.replayed), (last, 0));
     assert_eq!(recovered.from_snapshot.value(), last);
-    watcher.wait(last + 1);
-    assert_eq!(watcher.released()[0].body, Body::SessionsLost);
+    watcher.wait(last + 2);
+    assert!(matches!(watcher.released()[0].body, Body::ServiceGap(_)));
+    assert_eq!(watcher.released()[1].body, Body::SessionsLost);
     runtime.stop().expect("clean");
 }
 
@@ -194,8 +195,9 @@ fn a_tail_that_was_never_synced_is_cut_and_an_acknowledged_one_is_refused() {
         fs::write(torn.path().join("head"), &head).expect("written");
         let (runtime, recovered, again) = start(torn.path()).expect("started");
         assert_eq!(recovered.last.value(), last, "cut at {cut}");
-        again.wait(last + 1);
-        assert_eq!(again.released()[0].body, Body::SessionsLost);
+        again.wait(last + 2);
+        assert!(matches!(again.released()[0].body, Body::ServiceGap(_)));
+        assert_eq!(again.released()[1].body, Body::SessionsLost);
         runtime.stop().expect("clean");
         assert!(verify(torn.path(), None).expect("readable").is_whole());
     }

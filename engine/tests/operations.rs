@@ -189,6 +189,7 @@ fn parties_and_venues_get_handles_in_order_of_creation() {
     said(&mut shard, reference(100), "reference 100\ndone");
     for body in [
         Body::SessionsLost,
+        Body::ServiceGap(ServiceGap { from: Time::ZERO }),
         Body::SemanticsVersion(1),
         Body::AcceptClock(AcceptClock { wall: Time::ZERO }),
     ] {

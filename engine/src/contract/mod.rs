@@ -7,6 +7,7 @@
 //! (`market`), offers it gives goods back to, who is told (`engine::contracts`).
 
 pub(crate) mod effects;
+pub mod gaps;
 pub(crate) mod row;
 pub(crate) mod section;
 pub mod table;
@@ -14,6 +15,8 @@ pub mod table;
 pub use row::{Contract, CountedFor};
 
 use std::collections::BTreeMap;
+
+use gaps::Gaps;
 
 use crate::limits::Limits;
 use crate::requests::expiry::{Entry, Expiry};
@@ -28,6 +31,8 @@ pub struct Contracts {
     /// Banks that were asked for the money of a contract, which may have ended since, by the
     /// instruction. As instructions are, in a tree: asking is not the hot path.
     payments: BTreeMap<u64, ContractId>,
+    /// Times without service.
+    pub(crate) gaps: Gaps,
 }
 
 impl Contracts {
@@ -37,6 +42,7 @@ impl Contracts {
             rows: Slab::new(limits.contracts_max),
             timers: Expiry::new(limits.contracts_max),
             payments: BTreeMap::new(),
+            gaps: Gaps::default(),
         }
     }
 
@@ -126,6 +132,12 @@ impl Contracts {
         Some((first.expires, first.row))
     }
 
+    /// Forgets gaps in service that put nothing off any more.
+    pub(crate) fn forget_gaps(&mut self, now: Time) {
+        let first = self.timers.first().map(|first| first.expires);
+        self.gaps.forget(first, now);
+    }
+
     /// A bank was asked for the money of a contract.
     pub(crate) fn ask_bank(&mut self, instruction: Sequence, contract: ContractId) {
         self.payments.insert(instruction.value(), contract);
@@ -140,7 +152,8 @@ impl Contracts {
     ///
     /// # Errors
     /// What does not hold.
-    pub(crate) fn audit(&self) -> Result<(), &'static str> {
+    pub(crate) fn audit(&self, now: Time) -> Result<(), &'static str> {
+        self.gaps.audit(now)?;
         let timed = self.rows.iter().filter(|(_, row)| row.deadline.is_some());
         if timed.count() != self.timers.len() || !self.timers.is_sound() {
             return Err("deadlines of contracts and timers differ");
@@ -178,7 +191,7 @@ fn audit_row(row: &Contract) -> Result<(), &'static str> {
     if row.goods_held() != if kept { units } else { 0 } {
         return Err("a contract does not hold its goods until they leave");
     }
-    if kept != row.received.is_none() || returning != (row.returned > 0) {
+    if kept != row.returnable.is_none() || returning != (row.returned > 0) {
         return Err("a contract's goods are not where its state says");
     }
     let frozen = row.disputed == Disputed::Yes;

@@ -3,11 +3,14 @@
 //! Invariant: what it holds is of its buyer's money and of its seller's goods; it keeps what it was
 //! formed under, whatever becomes of its offer. Not here: where rows lie (`contract`).
 
+use super::gaps::Gaps;
 use crate::clearing::kept::Kept;
 use crate::clearing::ledger::Place;
 use crate::event::{ContractSlots, Disputed, Role, State};
 use crate::slab::Made;
-use crate::types::{AccountId, AssetId, ContractId, CustodianId, OfferId, OwnerId, TermsId, Time};
+use crate::types::{
+    AccountId, AssetId, ContractId, CustodianId, OfferId, OwnerId, TermsId, Time, VenueId,
+};
 use crate::venue::Regime;
 
 /// Whether a buyer's owner is counted for what it took.
@@ -67,10 +70,12 @@ pub struct Contract {
     pub return_days: u8,
     /// Whether its buyer's owner is counted.
     pub counted: CountedFor,
-    /// What passes next.
-    pub deadline: Option<Time>,
-    /// When the buyer had the goods.
-    pub received: Option<Time>,
+    /// What passes next, but for gaps in service since it was set.
+    pub(crate) deadline: Option<Time>,
+    /// How many gaps in service there were when its instants were set (`contract::gaps`).
+    pub(crate) gaps: u32,
+    /// Once the buyer has the goods: the end of the days of return.
+    pub(crate) returnable: Option<Time>,
     /// When it was formed.
     pub formed: Time,
     /// Where the platform knows how to deliver.
@@ -135,10 +140,23 @@ impl Contract {
         }
     }
 
-    /// When the right of return ends, if there is one: it begins with the receipt.
-    pub fn return_end(&self) -> Option<Time> {
-        let received = self.received?;
-        (self.return_days > 0).then(|| end_of_day_after(received, self.return_days))
+    /// The buyer has the goods: the days of return begin, unless they have.
+    pub(crate) fn receive(&mut self, now: Time) {
+        let end = end_of_day_after(now, self.return_days);
+        self.returnable.get_or_insert(end);
+    }
+
+    /// When the right of return ends, if there is one, but for gaps in service.
+    pub(crate) fn return_end(&self) -> Option<Time> {
+        self.returnable.filter(|_| self.return_days > 0)
+    }
+
+    /// Puts its instants off by the gaps since they were set.
+    pub(crate) fn catch_up(&mut self, gaps: &Gaps, venue: VenueId) {
+        let off = |instant: Time| gaps.put_off(instant, self.gaps, venue);
+        self.deadline = self.deadline.map(off);
+        self.returnable = self.returnable.map(off);
+        self.gaps = gaps.next();
     }
 }
 

@@ -3,6 +3,7 @@
 //! Invariant: equal contents give equal bytes; rows keep their slots, since ids name them. Timers,
 //! places and what lies on shelves are made anew. Not here: offers.
 
+use super::gaps::Gaps;
 use super::row::{Contract, CountedFor};
 use super::{Contracts, audit_row};
 use crate::bytes::{self, BytesError, Reader};
@@ -15,14 +16,16 @@ use crate::limits::Limits;
 use crate::market::sale::{Sales, price};
 use crate::parties::Parties;
 use crate::slab::Slab;
-use crate::types::{AccountId, AssetId, ContractId, CustodianId, Sequence, TermsId};
+use crate::types::{AccountId, AssetId, ContractId, CustodianId, Sequence, TermsId, Time};
 use crate::venue::Regime;
 
 /// What the rest of the engine says.
 pub(crate) struct Known<'a> {
     pub(crate) parties: &'a Parties,
     pub(crate) sales: &'a Sales,
+    pub(crate) venues: u32,
     pub(crate) sequence: Sequence,
+    pub(crate) time: Time,
 }
 
 /// The least bytes of a row.
@@ -33,8 +36,9 @@ fn wrong() -> BytesError {
 }
 
 impl Contracts {
-    /// Writes all live contracts, and banks that were asked for money.
+    /// Writes gaps in service, all live contracts, and banks that were asked for money.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        self.gaps.encode(out);
         self.rows.encode(out, put_row);
         bytes::put_varint(out, self.payments.len() as u64);
         for (instruction, contract) in &self.payments {
@@ -55,8 +59,10 @@ impl Contracts {
         known: &Known<'_>,
     ) -> Result<Self, BytesError> {
         let mut contracts = Self::new(limits);
+        contracts.gaps = Gaps::decode(input, known.venues, known.time)?;
+        let gaps = contracts.gaps.next();
         contracts.rows = Slab::decode(limits.contracts_max, ROW_BYTES_MIN, input, |input, _| {
-            read_row(input, clearing, known)
+            read_row(input, clearing, known, gaps)
         })?;
         let timed: Vec<_> = contracts.rows.iter().collect();
         let timed: Vec<_> = timed
@@ -113,7 +119,8 @@ fn put_row(out: &mut Vec<u8>, row: &Contract) {
         bytes::put_u8(out, code);
     }
     bytes::put_option(out, row.deadline, bytes::put_time);
-    bytes::put_option(out, row.received, bytes::put_time);
+    bytes::put_varint(out, u64::from(row.gaps));
+    bytes::put_option(out, row.returnable, bytes::put_time);
     bytes::put_time(out, row.formed);
     out.extend_from_slice(&row.delivery_reference);
     bytes::put_option(out, row.pickup, |out, hash| out.extend_from_slice(&hash));
@@ -124,6 +131,7 @@ fn read_row(
     input: &mut Reader<'_>,
     clearing: &mut Clearing,
     known: &Known<'_>,
+    gaps: u32,
 ) -> Result<Contract, BytesError> {
     let sequence = input.varint()?;
     let offer = codec::offer(input)?;
@@ -163,7 +171,8 @@ fn read_row(
         return_days: input.u8()?,
         counted: counted(input)?,
         deadline: input.option(|input| input.time("a contract's deadline"))?,
-        received: input.option(|input| input.time("a receipt"))?,
+        gaps: input.varint32("the gaps a contract knows")?,
+        returnable: input.option(|input| input.time("the end of returns"))?,
         formed: input.time("a contract's beginning")?,
         delivery_reference: codec::array(input)?,
         pickup: input.option(codec::array)?,
@@ -178,7 +187,7 @@ fn read_row(
     restore_holds(&mut row, clearing, money)?;
     let made = (1..=known.sequence.value()).contains(&sequence)
         && agreed == Ok([row.amount, row.tax, row.to_pay]);
-    if !made || row.version == 0 || audit_row(&row).is_err() {
+    if !made || row.gaps > gaps || row.version == 0 || audit_row(&row).is_err() {
         return Err(wrong());
     }
     Ok(row)
@@ -213,7 +222,7 @@ fn restore_holds(
         }
         row.money = Kept::restored(at, row.to_pay);
     }
-    if row.received.is_none() {
+    if row.returnable.is_none() {
         let at = row.goods.at();
         if !holds(at, units) {
             return Err(wrong());

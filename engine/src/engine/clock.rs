@@ -169,6 +169,7 @@ impl Engine {
             }
             self.timers.tidy(&self.arena);
         }
+        self.contracts.forget_gaps(self.time);
         self.publish_touched(events);
     }
 

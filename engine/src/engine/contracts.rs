@@ -67,6 +67,21 @@ impl Engine {
         &self.contracts
     }
 
+    /// What passes next of a live contract if nobody does anything, gaps in service included.
+    pub fn deadline_of(&self, contract: &Contract) -> Option<Time> {
+        let venue = self.sales.known(contract.terms).terms.venue;
+        let gaps = &self.contracts.gaps;
+        let off = |end| gaps.put_off(end, contract.gaps, venue);
+        contract.deadline.map(off)
+    }
+
+    /// Whether an instant of a contract has passed, fired or not.
+    fn has_passed(&self, contract: &Contract, instant: Time, now: Time) -> bool {
+        let venue = self.sales.known(contract.terms).terms.venue;
+        let gaps = &self.contracts.gaps;
+        gaps.has_passed(instant, contract.gaps, venue, now)
+    }
+
     /// Checks a command about contracts and changes nothing.
     pub(super) fn check_contract(
         &self,
@@ -255,7 +270,8 @@ impl Engine {
             return_days: checked.return_days,
             counted,
             deadline: Some(self.time.after(span)),
-            received: None,
+            gaps: self.contracts.gaps.next(),
+            returnable: None,
             formed: self.time,
             delivery_reference: ask.delivery_reference,
             pickup: ask.pickup,
@@ -301,7 +317,8 @@ impl Engine {
             By::Time => false,
         };
         fails(!yours, R::NotYours)?;
-        let passed = contract.deadline.is_some_and(|deadline| deadline <= time);
+        let deadline = contract.deadline;
+        let passed = deadline.is_some_and(|end| self.has_passed(contract, end, time));
         fails(passed, R::Deadline)?;
         self.check_act(envelope, contract, take, time)?;
         Ok(Allowed { row, by })
@@ -356,7 +373,8 @@ impl Engine {
             }
             Act::Accept if contract.goods_held() > 0 => self.check_day(contract, time),
             Act::AskReturn { pieces } => {
-                let over = contract.return_end().is_none_or(|end| end <= time);
+                let end = contract.return_end();
+                let over = end.is_none_or(|end| self.has_passed(contract, end, time));
                 fails(over, R::Deadline)?;
                 fails(pieces == 0, R::Quantity)?;
                 fails(pieces > contract.pieces, R::MaxQuantity)

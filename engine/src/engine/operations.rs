@@ -77,12 +77,25 @@ impl Engine {
         // Nothing below can fail.
         if old != status {
             self.venues.set_status(scope, status);
+            self.mark_gap(scope, status);
             events.push(Event::StatusChanged(StatusChanged { scope, status }));
             if status == TradingStatus::Trading {
                 self.resume(scope, events);
             }
         }
         operation(events, Ok(None));
+    }
+
+    /// Deadlines of contracts do not pass while their venue is halted.
+    fn mark_gap(&mut self, scope: Scope, status: TradingStatus) {
+        let Scope::Venue(venue) = scope else {
+            return;
+        };
+        let gaps = &mut self.contracts.gaps;
+        match status {
+            TradingStatus::Halted | TradingStatus::Suspended => gaps.halt(venue, self.time),
+            TradingStatus::Trading | TradingStatus::CancelOnly => gaps.resume(venue, self.time),
+        }
     }
 
     /// Venue or instrument has just become Trading: continuous trading goes on where it can.

@@ -387,6 +387,7 @@ impl Engine {
             | Body::AcceptClock(_)
             | Body::Tick
             | Body::SessionsLost
+            | Body::ServiceGap(_)
             | Body::SemanticsVersion(_)
             | Body::BeginEpoch(_)
             | Body::Quarantine(_)

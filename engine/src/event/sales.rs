@@ -185,11 +185,13 @@ pub enum ContractStep {
     Rescind = 15,
     /// A deadline passed.
     Deadline = 16,
+    /// A deadline fell due in a gap in service, or soon after one, and comes later.
+    PutOff = 17,
 }
 
 impl ContractStep {
     /// All of them, in order of their numbers.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Reserve,
         Self::Pay,
         Self::PayIn,
@@ -206,6 +208,7 @@ impl ContractStep {
         Self::Resolve,
         Self::Rescind,
         Self::Deadline,
+        Self::PutOff,
     ];
 
     /// The step a command asks for.

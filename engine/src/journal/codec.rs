@@ -107,6 +107,7 @@ types! {
     Margin = 38,
     Sales = 39,
     Contract = 40,
+    ServiceGap = 42,
 }
 
 impl Type {
@@ -131,6 +132,7 @@ impl Type {
             Body::AcceptClock(_) => Self::AcceptClock,
             Body::Tick => Self::Tick,
             Body::SessionsLost => Self::SessionsLost,
+            Body::ServiceGap(_) => Self::ServiceGap,
             Body::SemanticsVersion(_) => Self::SemanticsVersion,
             Body::BeginEpoch(_) => Self::BeginEpoch,
             Body::Quarantine(_) => Self::Quarantine,
@@ -481,6 +483,7 @@ fn get_body(input: &mut Reader<'_>, time: Time, kind: Type) -> Result<Body, Byte
         Type::AcceptClock => operations::accept_clock(input, time),
         Type::Tick => Ok(Body::Tick),
         Type::SessionsLost => Ok(Body::SessionsLost),
+        Type::ServiceGap => operations::service_gap(input),
         Type::SemanticsVersion => {
             let version = input.varint32("semantics version")?;
             Ok(Body::SemanticsVersion(version))

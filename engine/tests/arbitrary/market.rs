@@ -125,6 +125,7 @@ pub(super) fn state_body() -> impl Strategy<Value = Body> {
         time().prop_map(|wall| Body::AcceptClock(AcceptClock { wall })),
         Just(Body::Tick),
         Just(Body::SessionsLost),
+        time().prop_map(|from| Body::ServiceGap(ServiceGap { from })),
         index().prop_map(Body::SemanticsVersion),
     ]
 }

@@ -147,5 +147,7 @@ pub fn contracts() -> Vec<(Time, Command)> {
             act,
         }));
     }
-    timed(commands.into_iter().map(Body::Contract).collect())
+    let mut bodies: Vec<_> = commands.into_iter().map(Body::Contract).collect();
+    bodies.push(Body::ServiceGap(ServiceGap { from: at(-1) }));
+    timed(bodies)
 }

@@ -15,6 +15,9 @@
 //! dispute, resolve=BUYER/SELLER/stock|left, rescind. Who acts is the party whose step it is unless
 //! `by=` says otherwise. Seller is account 0, buyer account 1 unless named.
 //!
+//! `gap` is the start of a service that was down since the command before, without the ticks of that
+//! time; `halt`, `suspend` and `resume` are the shop's venue.
+//!
 //! Invariant: as in `words`. Not here: money, parties' standing.
 
 use std::collections::BTreeMap;
@@ -23,16 +26,19 @@ use std::fmt::Write as _;
 use sanjiang_engine::command::{
     Act, Authority, Body, ChangeOffer, ChangeStock, Confirmed, ContractCommand, CreateVenue,
     Delivery, Demonstration, Exemption, Funding, GoodsTo, MakeOffer, PartyKind, Prices, Reserve,
-    SaleTerms, SalesCommand, SetPartyKind, TakeStep, TakenTo, TaxBasis, Tier, WithdrawOffer,
+    SaleTerms, SalesCommand, Scope, ServiceGap, SetPartyKind, SetTradingStatus, TakeStep, TakenTo,
+    TaxBasis, Tier, WithdrawOffer,
 };
 use sanjiang_engine::engine::Engine;
-use sanjiang_engine::event::{ContractEvent, ContractReport, Event, OfferAct, SaleEvent};
+use sanjiang_engine::event::{
+    ContractEvent, ContractReport, ContractStep, Event, OfferAct, SaleEvent,
+};
 use sanjiang_engine::reject::Basis;
 use sanjiang_engine::types::{
     AccountId, Amount, ContractId, CustodianId, Nanoseconds, OfferId, OwnerId, TermsId, Time,
     Title, VenueId,
 };
-use sanjiang_engine::venue::{Model, Regime};
+use sanjiang_engine::venue::{Model, Regime, TradingStatus};
 
 use crate::desk::{DAY, name};
 use crate::money::{GOODS, MONEY};
@@ -100,7 +106,7 @@ impl Shop {
         let name = name.map_or("contract", |(name, _)| name);
         let by = report.by.map_or(String::new(), |by| format!(" by {by:?}"));
         let mut line = format!("{name} {:?}{by}: {:?}", report.step, report.state);
-        if report.version == 1 {
+        if report.step == ContractStep::Reserve {
             let (amount, tax) = (report.amount, report.tax);
             let _ = write!(
                 line,
@@ -166,6 +172,17 @@ impl Shop {
                 account: account(words, "by").unwrap_or(AccountId::new(0)),
             })),
             "step" => Some(self.take(engine, words)),
+            "gap" => plain(Body::ServiceGap(ServiceGap {
+                from: engine.time(),
+            })),
+            "halt" | "suspend" | "resume" => plain(Body::SetTradingStatus(SetTradingStatus {
+                scope: Scope::Venue(SHOP),
+                status: match words[0] {
+                    "halt" => TradingStatus::Halted,
+                    "suspend" => TradingStatus::Suspended,
+                    _ => TradingStatus::Trading,
+                },
+            })),
             _ => None,
         }
     }

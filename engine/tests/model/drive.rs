@@ -100,10 +100,13 @@ impl Driver {
         self.coverage
             .arrive(self.reference.next_deadline(), step.time);
         let mut ticks = 0;
-        while self
-            .reference
-            .next_deadline()
-            .is_some_and(|due| due <= step.time)
+        // A gap in service comes before what fell due in it.
+        let gap = matches!(step.command.body, Body::ServiceGap(_));
+        while !gap
+            && self
+                .reference
+                .next_deadline()
+                .is_some_and(|due| due <= step.time)
         {
             self.command(step.place, step.time, &internal(Body::Tick))?;
             ticks += 1;

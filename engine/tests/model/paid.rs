@@ -130,6 +130,7 @@ pub fn command(body: &Body) -> Option<&'static str> {
         | Body::AcceptClock(_)
         | Body::Tick
         | Body::SessionsLost
+        | Body::ServiceGap(_)
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
         | Body::Quarantine(_)

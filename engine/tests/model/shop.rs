@@ -300,6 +300,12 @@ fn steps() -> Vec<Cell> {
         (Returning, Step::TakeBack, Settled),
         (Returning, Step::Deadline, Refunded),
         (Returning, Step::Deadline, Settled),
+        (Unpaid, Step::PutOff, Unpaid),
+        (Paid, Step::PutOff, Paid),
+        (Delivered, Step::PutOff, Delivered),
+        (Accepted, Step::PutOff, Accepted),
+        (ReturnAsked, Step::PutOff, ReturnAsked),
+        (Returning, Step::PutOff, Returning),
     ] {
         cells.push(Cell::Deal(Some((from, Disputed::No)), step, to));
     }
@@ -360,7 +366,8 @@ fn refused_steps() -> Vec<Cell> {
         R::NotYours,
     ];
     let acts = Step::ALL.into_iter();
-    for step in acts.filter(|step| !matches!(step, Step::Reserve | Step::PaidIn | Step::Deadline)) {
+    let none = [Step::Reserve, Step::PaidIn, Step::Deadline, Step::PutOff];
+    for step in acts.filter(|step| !none.contains(step)) {
         for reason in any {
             // Both parties may, and the operator is told that it may not.
             cells.push(Cell::DealRefused(step, reason));

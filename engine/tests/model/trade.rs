@@ -6,8 +6,8 @@
 use sanjiang_engine::command::{
     Access, Acknowledge, Act, Authority, Body, ChangeOffer, ChangeStock, CloseCustodyDate, Command,
     Confirmed, ContractCommand, CustodianKind, Delivery, Direction, GoodsTo, Instruct, KillScope,
-    Outcome, Party, PartyKind, Position, Reserve, Roles, SalesCommand, Scope, SetAccess,
-    SetKillSwitch, SetPartyKind, SetRoles, SetStanding, SetTradingStatus, Standing,
+    Outcome, Party, PartyKind, Position, Reserve, Roles, SalesCommand, Scope, ServiceGap,
+    SetAccess, SetKillSwitch, SetPartyKind, SetRoles, SetStanding, SetTradingStatus, Standing,
     StandingCommand, SwitchCommand, TakeStep, TakenTo, WithdrawOffer,
 };
 use sanjiang_engine::event::State;
@@ -19,7 +19,7 @@ use sanjiang_engine::venue::TradingStatus;
 
 use super::generate::Generator;
 use super::rng::Rng;
-use super::script::Step;
+use super::script::{Step, internal};
 use super::shop::{BANK, GOODS, MONEY, WAREHOUSES};
 use super::wares::{DAY, offer, prices, terms};
 use super::world::{FIRST_DAY, HOUR, SECOND, name};
@@ -54,6 +54,7 @@ impl Generator {
                 6,
             ),
             (8, 7),
+            (7, 8),
         ]);
         let body = match action {
             0 => sales(SalesCommand::DefineTerms(terms(rng))),
@@ -67,6 +68,17 @@ impl Generator {
                 None => trouble(rng, world),
             },
             6 => money(rng, world, places, time),
+            8 => {
+                let from = world.time;
+                let body = Body::ServiceGap(ServiceGap { from });
+                let (command, span) = (internal(body), rng.pick(&[0, SECOND, HOUR, 3 * DAY]));
+                let time = from.after(Nanoseconds(span));
+                return Step {
+                    place,
+                    time,
+                    command,
+                };
+            }
             _ => sales(SalesCommand::SetPartyKind(SetPartyKind {
                 owner: OwnerId::new(rng.pick(&[0, 1, 2, 3, 3, 9])),
                 kind: rng.pick(&[PartyKind::Consumer, PartyKind::Enterprise]),

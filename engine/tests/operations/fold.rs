@@ -165,6 +165,7 @@ fn fold_body(body: &mut Body, shard: &Shard) {
         | Body::AcceptClock(_)
         | Body::Tick
         | Body::SessionsLost
+        | Body::ServiceGap(_)
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
         | Body::Quarantine(_) => {}
@@ -304,6 +305,7 @@ fn fold_market(body: &mut Body) {
         | Body::Contract(_)
         | Body::Tick
         | Body::SessionsLost
+        | Body::ServiceGap(_)
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
         | Body::Quarantine(_)

@@ -74,6 +74,9 @@ impl Reference {
             }
             Body::SetTradingStatus(set) => {
                 self.set_status(set)?;
+                if let Scope::Venue(venue) = set.scope {
+                    self.halts(venue, set.status);
+                }
                 None
             }
             Body::Correction(command) => self.correction(envelope, command)?,
@@ -88,6 +91,11 @@ impl Reference {
                 None
             }
             Body::SessionsLost => self.sessions_lost(),
+            Body::ServiceGap(gap) => {
+                let (from, until) = (gap.from.nanoseconds(), self.time.nanoseconds());
+                self.gap(None, from.into(), until.into());
+                None
+            }
             Body::Switch(command) => self.switch(envelope.principal, command)?,
             Body::AcceptClock(_)
             | Body::SemanticsVersion(_)

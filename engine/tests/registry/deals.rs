@@ -37,7 +37,11 @@ pub struct Deal {
     pub days: i128,
     pub counted: bool,
     pub deadline: Option<i128>,
-    pub received: Option<i128>,
+    /// When its parties expect that to pass: earlier, if it was put off since.
+    pub told: Option<i128>,
+    pub received: bool,
+    /// Where the days of return end.
+    pub end: Option<i128>,
     pub pickup: Option<[u8; 16]>,
     pub payment: Option<Sequence>,
 }
@@ -45,7 +49,7 @@ pub struct Deal {
 impl Deal {
     /// Units of goods that have not left.
     pub fn kept(&self) -> i128 {
-        if self.received.is_some() || !self.state.lives() {
+        if self.received || !self.state.lives() {
             0
         } else {
             self.units * i128::from(self.pieces)
@@ -53,8 +57,7 @@ impl Deal {
     }
 
     pub(super) fn return_end(&self) -> Option<i128> {
-        let received = self.received?;
-        (self.days > 0).then(|| midnight(received, self.days))
+        self.end.filter(|_| self.days > 0)
     }
 }
 
@@ -124,6 +127,45 @@ impl Reference {
                 reject,
                 counters,
             })));
+    }
+
+    /// There was no service: what would pass in it or within a day after is put off.
+    pub fn gap(&mut self, venue: Option<VenueId>, from: i128, until: i128) {
+        let end = until + DAY;
+        let terms = &self.shops.terms;
+        for deal in &mut self.shops.deals {
+            if venue.is_some_and(|venue| venue != terms[deal.terms].venue) {
+                continue;
+            }
+            for at in [&mut deal.deadline, &mut deal.end].into_iter().flatten() {
+                if from < until && from < *at && *at < end {
+                    *at = end;
+                }
+            }
+        }
+    }
+
+    /// A venue halts or goes on.
+    pub fn halts(&mut self, venue: VenueId, status: TradingStatus) {
+        let now = self.instant();
+        let halted = matches!(status, TradingStatus::Halted | TradingStatus::Suspended);
+        let since = self.shops.halted.iter().position(|known| known.0 == venue);
+        match since {
+            None if halted => self.shops.halted.push((venue, now)),
+            Some(at) if !halted => {
+                let (_, from) = self.shops.halted.remove(at);
+                self.gap(Some(venue), from, now);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether an instant of a contract has passed: never during a halt that began before it.
+    pub(super) fn passed(&self, deal: &Deal, at: i128) -> bool {
+        let venue = self.shops.terms[deal.terms].venue;
+        let mut halted = self.shops.halted.iter();
+        let waits = halted.any(|known| known.0 == venue && known.1 < at);
+        at <= self.instant() && !waits
     }
 
     pub(super) fn instant(&self) -> i128 {
@@ -274,7 +316,9 @@ impl Reference {
             days,
             counted: offer.prices.limit.is_some(),
             deadline: Some(self.instant() + i128::from(within.0)),
-            received: None,
+            told: Some(self.instant() + i128::from(within.0)),
+            received: false,
+            end: None,
             pickup: ask.pickup,
             payment: None,
         });

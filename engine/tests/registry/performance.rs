@@ -30,7 +30,7 @@ impl Reference {
         fails(take.version != deal.version, R::StaleVersion)?;
         let whose = self.whose(&deal, &take.act, role).ok_or(R::WrongStep)?;
         fails(!whose.contains(&role), R::NotYours)?;
-        let passed = deal.deadline.is_some_and(|at| at <= self.instant());
+        let passed = deal.deadline.is_some_and(|at| self.passed(&deal, at));
         fails(passed, R::Deadline)?;
         self.own_checks(envelope, &deal, &take.act)?;
         if let Act::PayIn { custodian } = take.act {
@@ -128,7 +128,8 @@ impl Reference {
             }
             Act::Accept if deal.state == S::HandedOver => self.day_of_goods(deal),
             Act::AskReturn { pieces } => {
-                let over = deal.return_end().is_none_or(|end| end <= self.instant());
+                let end = deal.return_end();
+                let over = end.is_none_or(|end| self.passed(deal, end));
                 fails(over, R::Deadline)?;
                 fails(pieces == 0, R::Quantity)?;
                 fails(pieces > deal.pieces, R::MaxQuantity)
@@ -241,7 +242,7 @@ impl Reference {
     fn undone(deal: &mut Deal, moved: &mut Moved) {
         moved.refunded = std::mem::take(&mut deal.held);
         moved.uncounted = deal.pieces;
-        if deal.received.is_none() {
+        if !deal.received {
             moved.back = deal.pieces;
         }
     }
@@ -255,7 +256,8 @@ impl Reference {
     fn goods_leave(&mut self, deal: &mut Deal, moved: &mut Moved) {
         let units = deal.kept();
         if units > 0 {
-            deal.received = Some(self.instant());
+            deal.received = true;
+            deal.end = Some(midnight(self.instant(), deal.days));
             self.goods_move(deal, units, moved);
         }
     }
@@ -279,7 +281,7 @@ impl Reference {
     fn accepted(&mut self, deal: &mut Deal, moved: &mut Moved) {
         self.goods_leave(deal, moved);
         match deal.return_end() {
-            Some(end) if end > self.instant() => {
+            Some(end) if !self.passed(deal, end) => {
                 deal.state = S::Accepted;
                 deal.deadline = Some(end);
             }
@@ -307,6 +309,10 @@ impl Reference {
     pub fn pass_deal(&mut self, id: u64) {
         let mut deal = self.deal(id).clone();
         let mut moved = Moved::default();
+        let due = deal.deadline.expect("it is due");
+        if !self.passed(&deal, due) {
+            return self.put_off(deal, due);
+        }
         deal.asked = None;
         match deal.state {
             S::Unpaid => {
@@ -325,8 +331,18 @@ impl Reference {
         self.step_done(deal, ContractStep::Deadline, None, &moved);
     }
 
+    /// It comes later, at an instant nobody knows while the venue is halted.
+    fn put_off(&mut self, mut deal: Deal, due: i128) {
+        let now = self.instant();
+        deal.deadline = Some(if due > now { due } else { now + DAY });
+        deal.told = deal.deadline;
+        *self.deal_mut(deal.id) = deal.clone();
+        self.tell_step(&deal, ContractStep::PutOff, None, &Moved::default());
+    }
+
     fn step_done(&mut self, mut deal: Deal, step: ContractStep, by: Option<Role>, moved: &Moved) {
         deal.version += 1;
+        deal.told = deal.deadline;
         let lives = deal.state.lives();
         if !lives {
             deal.deadline = None;
@@ -473,10 +489,10 @@ impl Reference {
         let (_, id) = self.shops.payments.remove(at);
         self.say_custody(one, status, said);
         let executed = status == CustodyStatus::Executed;
-        let now = self.instant();
         let deal = self.shops.deals.iter().find(|deal| deal.id == id);
         let waits = deal.filter(|deal| deal.payment == Some(one.id));
-        let in_time = waits.is_some_and(|deal| deal.deadline.is_none_or(|end| end > now));
+        let late = |deal: &Deal| deal.deadline.is_some_and(|end| self.passed(deal, end));
+        let in_time = waits.is_some_and(|deal| !late(deal));
         if waits.is_some() {
             self.deal_mut(id).payment = None;
         }

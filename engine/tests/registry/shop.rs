@@ -34,6 +34,8 @@ pub struct Shops {
     pub taken: Vec<(u64, OwnerId, u32)>,
     /// Withdrawn offers, since when.
     pub withdrawn: Vec<(i128, u64)>,
+    /// Venues that are halted, since when.
+    pub halted: Vec<(VenueId, i128)>,
     /// Instructions, and contracts they are for.
     pub payments: Vec<(Sequence, u64)>,
 }

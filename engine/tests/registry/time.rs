@@ -74,7 +74,7 @@ impl Reference {
         list.extend(self.sweeps.first().map(|sweep| (sweep.at, 6, 0)));
         list.extend(self.margin_deadlines());
         for deal in &self.shops.deals {
-            list.extend(deal.deadline.map(|at| (at, 9, deal.id)));
+            list.extend(deal.told.map(|at| (at, 9, deal.id)));
         }
         let withdrawn = self.shops.withdrawn.first();
         list.extend(withdrawn.map(|&(at, _)| (at, 10, 0)));

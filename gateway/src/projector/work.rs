@@ -278,6 +278,7 @@ fn ask(body: &Body) -> Ask {
         | Body::Contract(_)
         | Body::Tick
         | Body::SessionsLost
+        | Body::ServiceGap(_)
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
         | Body::Quarantine(_)

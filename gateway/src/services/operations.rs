@@ -372,6 +372,7 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         | Body::AcceptClock(_)
         | Body::Tick
         | Body::SessionsLost
+        | Body::ServiceGap(_)
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
         | Body::Quarantine(_)
