@@ -375,9 +375,11 @@ fn a_clock_that_steps_again_and_again_moves_nothing_but_its_alarm() {
 /// What happened to contracts in what was released since `from`.
 fn deals(seen: &[Seen], from: usize) -> Vec<(ContractStep, State)> {
     let events = seen[from..].iter().flat_map(|one| &one.events);
-    let step = |event: &Event| match event {
-        Event::Contract(ContractEvent::Step(report)) => Some((report.step, report.state)),
-        _ => None,
+    let step = |event: &Event| {
+        if let Event::Contract(ContractEvent::Step(report)) = event {
+            return Some((report.step, report.state));
+        }
+        None
     };
     events.filter_map(step).collect()
 }

@@ -365,12 +365,12 @@ fn a_damaged_snapshot_is_told_and_the_older_one_gives_the_same_state() {
     runtime.stop().expect("clean");
     let (runtime, _, again) = start(folder.path()).expect("started");
     submit(&runtime.handle(), 1, &[flow(77)]);
-    again.wait(first + 2);
+    again.wait(first + 3);
     runtime.stop().expect("clean");
     let snapshots = folder.path().join("snapshots");
     let listed = snapshot::list(&snapshots).expect("readable");
     let at: Vec<_> = listed.iter().map(|(at, _)| at.value()).collect();
-    assert_eq!(at, [first + 2, first]);
+    assert_eq!(at, [first + 3, first]);
     let newest = snapshot::load(&listed[0].1).expect("whole").header;
     let mut bytes = fs::read(&listed[0].1).expect("readable");
     let middle = bytes.len() / 2;
@@ -384,7 +384,7 @@ fn a_damaged_snapshot_is_told_and_the_older_one_gives_the_same_state() {
     let (sink, watcher) = keeper(u64::MAX);
     let (runtime, recovered) = Runtime::start(config, sink).expect("started");
     assert_eq!(recovered.from_snapshot.value(), first);
-    assert_eq!(recovered.replayed, 2);
+    assert_eq!(recovered.replayed, 3);
     let warnings = warnings.lock().expect("whole").clone();
     assert!(warnings[0].contains("damaged"), "{warnings:?}");
     let recovered = watcher.record.lock().expect("whole").recovered[0];

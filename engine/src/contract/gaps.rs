@@ -106,7 +106,7 @@ impl Gaps {
         })
     }
 
-    /// Whether such an instant has passed: not while the venue is halted, if it came after the halt.
+    /// Whether such an instant has passed: not while the venue is halted, if that began before it.
     pub(crate) fn has_passed(&self, instant: Time, set: u32, venue: VenueId, now: Time) -> bool {
         let at = self.put_off(instant, set, venue);
         let waits = self.halted_since(venue).is_some_and(|since| since < at);

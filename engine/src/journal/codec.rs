@@ -107,7 +107,7 @@ types! {
     Margin = 38,
     Sales = 39,
     Contract = 40,
-    ServiceGap = 42,
+    ServiceGap = 41,
 }
 
 impl Type {

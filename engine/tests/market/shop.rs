@@ -15,8 +15,8 @@
 //! dispute, resolve=BUYER/SELLER/stock|left, rescind. Who acts is the party whose step it is unless
 //! `by=` says otherwise. Seller is account 0, buyer account 1 unless named.
 //!
-//! `gap` is the start of a service that was down since the command before, without the ticks of that
-//! time; `halt`, `suspend` and `resume` are the shop's venue.
+//! `gap` is the start of a service that was down since the command before, without the ticks of
+//! that time; `halt`, `suspend` and `resume` are the shop's venue.
 //!
 //! Invariant: as in `words`. Not here: money, parties' standing.
 

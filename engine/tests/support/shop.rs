@@ -1,6 +1,6 @@
 //! A small shop: its founding, terms, offers and reserves, for tests of single rules.
 //!
-//! Invariant: money is asset 0, goods asset 1; the seller is account 0, buyers the accounts after it.
+//! Invariant: money is asset 0, goods asset 1; the seller is account 0, buyers come after it.
 //! Not here: worlds of many shops (`model/shop`).
 
 #![allow(dead_code, reason = "each test uses its part")]
