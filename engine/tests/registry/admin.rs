@@ -74,9 +74,6 @@ impl Reference {
             }
             Body::SetTradingStatus(set) => {
                 self.set_status(set)?;
-                if let Scope::Venue(venue) = set.scope {
-                    self.halts(venue, set.status);
-                }
                 None
             }
             Body::Correction(command) => self.correction(envelope, command)?,
@@ -91,11 +88,7 @@ impl Reference {
                 None
             }
             Body::SessionsLost => self.sessions_lost(),
-            Body::ServiceGap(gap) => {
-                let (from, until) = (gap.from.nanoseconds(), self.time.nanoseconds());
-                self.gap(None, from.into(), until.into());
-                None
-            }
+            Body::ServiceGap(gap) => self.service_gap(*gap),
             Body::Switch(command) => self.switch(envelope.principal, command)?,
             Body::AcceptClock(_)
             | Body::SemanticsVersion(_)

@@ -145,6 +145,13 @@ impl Reference {
         }
     }
 
+    /// The shard was down.
+    pub fn service_gap(&mut self, gap: ServiceGap) -> Option<u32> {
+        let until = self.instant();
+        self.gap(None, gap.from.nanoseconds().into(), until);
+        None
+    }
+
     /// A venue halts or goes on.
     pub fn halts(&mut self, venue: VenueId, status: TradingStatus) {
         let now = self.instant();
