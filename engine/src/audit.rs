@@ -5,6 +5,8 @@
 
 use crate::book::arena::Place;
 use crate::book::depth;
+use crate::clearing::audit::Sold;
+use crate::contract::CountedFor;
 use crate::engine::Engine;
 use crate::types::{InstrumentId, OwnerId, Side};
 
@@ -71,9 +73,46 @@ impl Engine {
             let units = cleared.map(|cleared| cleared.lot_units);
             (slot, row.flags.side(), row.leaves.lots(), units)
         });
-        self.clearing().audit(live)?;
+        self.clearing().audit(live, &self.sold())?;
+        self.contracts().audit()?;
+        self.sales().audit(self.counted())?;
         self.clearing()
             .audit_settlement(self.joined(), self.parties())
+    }
+
+    /// Contracts whose buyers are counted: offer, owner, pieces.
+    fn counted(&self) -> impl Iterator<Item = (u64, OwnerId, u32)> {
+        let all = self.contracts().all().map(|(_, contract)| contract);
+        let counted = all.filter(|contract| contract.counted == CountedFor::Yes);
+        counted.map(|one| (one.offer.sequence, one.owner, one.pieces))
+    }
+
+    /// What offers and contracts keep.
+    fn sold(&self) -> Vec<Sold> {
+        let mut sold = Vec::new();
+        for (_, offer) in self.sales().offers() {
+            sold.push(Sold {
+                kept: offer.stock,
+                account: offer.seller,
+                asset: offer.goods,
+                store: Some(offer.store()),
+            });
+        }
+        for (_, contract) in self.contracts().all() {
+            sold.push(Sold {
+                kept: contract.goods,
+                account: contract.seller,
+                asset: contract.goods_asset,
+                store: Some(contract.store()),
+            });
+            sold.push(Sold {
+                kept: contract.money,
+                account: contract.buyer,
+                asset: self.sales().known(contract.terms).terms.money,
+                store: None,
+            });
+        }
+        sold
     }
 
     fn audit_market(

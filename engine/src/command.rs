@@ -6,11 +6,13 @@
 //! rules (`engine`, `market`, `venue`).
 
 mod clearing;
+mod contracts;
 mod correction;
 mod credit;
 mod limits;
 mod margin;
 mod receipts;
+mod sales;
 mod settlement;
 mod standing;
 mod switch;
@@ -38,6 +40,12 @@ pub use settlement::{HolderCount, SetNominee, SetSettlement, SettlementCommand};
 pub use switch::{
     ArmDeadMan, KillScope, OnDisconnect, Position, SetDisconnectPolicy, SetKillSwitch,
     SwitchCommand,
+};
+
+pub use contracts::{Act, Confirmed, ContractCommand, GoodsTo, Reserve, TakeStep, TakenTo};
+pub use sales::{
+    ChangeOffer, ChangeStock, Delivery, Exemption, Funding, MakeOffer, PartyKind, Prices,
+    SaleTerms, SalesCommand, SetPartyKind, TaxBasis, Tier, WithdrawOffer,
 };
 
 pub use margin::{MarginCommand, Mark, SetMargin, SetSettlementPrice};
@@ -181,6 +189,10 @@ pub enum Body {
     Settlement(Box<SettlementCommand>),
     /// Margin forwards: their terms, prices and marks.
     Margin(MarginCommand),
+    /// Terms of sale, offers and their stock.
+    Sales(Box<SalesCommand>),
+    /// A contract is formed, performed or ended.
+    Contract(ContractCommand),
     /// Time passes: the sequencer puts one before any command at or past the next deadline.
     Tick,
     /// Start-up: connections of the time before are gone.
@@ -205,6 +217,8 @@ impl Body {
             Self::CancelOrder(cancel) => Some(cancel.account),
             Self::ReplaceOrder(replace) => Some(replace.account),
             Self::MassCancel(cancel) => Some(cancel.account),
+            Self::Sales(command) => command.account(),
+            Self::Contract(command) => command.account(),
             Self::OpenSession(_)
             | Self::CreateParticipant(_)
             | Self::CreateOwner(_)

@@ -6,6 +6,7 @@
 
 mod clearing;
 mod clock;
+mod contracts;
 mod correction;
 mod credit;
 mod day_ends;
@@ -15,6 +16,7 @@ mod operations;
 mod orders;
 mod receipts;
 mod risk;
+mod sales;
 mod sections;
 mod settings;
 mod settlement;
@@ -24,6 +26,7 @@ mod views;
 #[cfg(test)]
 mod work_tests;
 
+pub use crate::market::sale::{Defined, Offer, Sales};
 pub use holds::{Held, HeldFor};
 pub use sections::{SectionId, SectionsError};
 pub use views::{LiveOrder, LivePlace, Usage};
@@ -31,6 +34,7 @@ pub use views::{LiveOrder, LivePlace, Usage};
 use crate::book::arena::Arena;
 use crate::clearing::Clearing;
 use crate::command::{Body, Command, Identity, Quarantine, Sequenced};
+use crate::contract::Contracts;
 use crate::event::{Event, Events};
 use crate::journal::codec;
 use crate::limits::Limits;
@@ -63,6 +67,8 @@ pub struct Engine {
     parties: Parties,
     venues: Tracked<Venues>,
     clearing: Clearing,
+    sales: Sales,
+    contracts: Contracts,
     standings: Standings,
     switches: Switches,
     risk: Risk,
@@ -101,6 +107,8 @@ impl Engine {
             parties: Parties::new(&limits),
             venues: Tracked::new(Venues::new(&limits)),
             clearing: Clearing::new(&limits),
+            sales: Sales::new(&limits),
+            contracts: Contracts::new(&limits),
             standings: Standings::new(&limits),
             switches: Switches::new(&limits),
             risk: Risk::new(&limits),
@@ -275,9 +283,7 @@ impl Engine {
                 self.replace_order(replace, session_of(&command.envelope), events);
             }
             Body::MassCancel(mass_cancel) => self.mass_cancel(mass_cancel, events),
-            Body::OpenSession(open) => {
-                self.open_session(command.envelope.principal, open, events);
-            }
+            Body::OpenSession(open) => self.open_session(command.envelope.principal, open, events),
             Body::CreateParticipant(create) => {
                 operation(events, self.parties.create_participant(create).map(Some));
             }
@@ -325,6 +331,7 @@ impl Engine {
                 operation(events, done.map(|()| None));
             }
             Body::Margin(command) => self.change_margin(command, events),
+            Body::Sales(_) | Body::Contract(_) => self.deal(command, events),
             Body::Tick => self.tick(events),
             Body::BeginEpoch(begin) => {
                 events.push(Event::EpochBegan(*begin));
@@ -385,6 +392,8 @@ impl Engine {
             Body::Credit(credit) => self.check_credit(credit, &command.envelope),
             Body::Settlement(settlement) => self.check_settlement(&command.envelope, settlement),
             Body::Margin(command) => self.check_margin(command),
+            Body::Sales(sales) => self.check_sales(&command.envelope, sales),
+            Body::Contract(contract) => self.check_contract(&command.envelope, contract, time),
             Body::Tick
             | Body::AcceptClock(_)
             | Body::SessionsLost

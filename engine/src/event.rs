@@ -16,6 +16,13 @@ mod credit;
 
 pub use credit::{CollateralReport, CreditEvent, CreditMoved, TransferReport, Transferred};
 
+mod sales;
+
+pub use sales::{
+    ContractEvent, ContractRefused, ContractReport, ContractSide, ContractSlots, ContractStep,
+    Disputed, OfferAct, OfferReport, Role, SaleEvent, State,
+};
+
 mod switch;
 
 pub use switch::{DeadManArmed, KillSwitchTurned, SweepOf, Swept, SwitchEvent};
@@ -82,6 +89,10 @@ pub enum Event {
     Quarantined(Quarantine),
     /// Something about a kill switch, a lost session or a dead-man timer.
     Switch(SwitchEvent),
+    /// Something about terms of sale, offers, kinds of parties.
+    Sale(SaleEvent),
+    /// A step of a contract, or a refused one.
+    Contract(ContractEvent),
 }
 
 const _: () = assert!(

@@ -19,6 +19,7 @@ mod book;
 pub mod bytes;
 pub mod clearing;
 pub mod command;
+pub mod contract;
 pub mod engine;
 pub mod event;
 #[allow(
@@ -44,6 +45,7 @@ pub mod risk;
 )]
 pub mod runtime;
 pub mod sessions;
+mod slab;
 #[allow(clippy::disallowed_methods, reason = "the impure corner: files")]
 pub mod snapshot;
 pub mod standing;
@@ -56,7 +58,7 @@ pub mod venue;
 /// The version of the trading rules this build carries out. Raised with every change by which the
 /// same commands give other events; a journal names it, and replay never crosses it.
 pub const SEMANTICS_VERSION: u32 = if cfg!(feature = "next-semantics") {
-    4
+    5
 } else {
-    3
+    4
 };

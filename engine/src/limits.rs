@@ -80,6 +80,17 @@ pub struct Limits {
     /// Owners that are nominees. Default 4,096: custodian banks and brokers, a sixteenth of the
     /// participants; lists of all of them at their bound take 3 MB.
     pub nominees_max: u32,
+    /// Different terms of sale ever defined. Default 4,096: shops share them.
+    pub terms_max: u32,
+    /// Live offers. Default 2^20 + 2^18: 1.2 million kinds of goods in one store each (capacity
+    /// model); a row is 160 bytes.
+    pub offers_max: u32,
+    /// Live contracts. Default 2^20: a million open ones (capacity model); a row is 256 bytes, its
+    /// timer 28.
+    pub contracts_max: u32,
+    /// Pairs of an offer with a limit and a beneficial owner that took of it. Default 2^20: as many
+    /// as contracts may live; a row is 32 bytes, forgotten with the offer.
+    pub buyers_max: u32,
     /// Sessions ever opened. Default 65,536.
     pub sessions_max: u32,
     /// Room for remembered requests. Default 2^20, about 17,000 unary requests a second that are
@@ -151,6 +162,10 @@ impl Default for Limits {
             unsettled_max: 1 << 18,
             investors_max: 1 << 19,
             nominees_max: 4_096,
+            terms_max: 1 << 12,
+            offers_max: (1 << 20) + (1 << 18),
+            contracts_max: 1 << 20,
+            buyers_max: 1 << 20,
             sessions_max: 1 << 16,
             requests_capacity: 1 << 20,
             switches_max: 4_096,

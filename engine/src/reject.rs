@@ -213,6 +213,35 @@ reasons! {
     MarkRunning = 120, "MARK_RUNNING";
     /// The instrument is no margin forward.
     NotMargin = 121, "NOT_MARGIN";
+    // -- contracts: their order of checks is in SEMANTICS sections 20 and 21 -------------------
+    /// No regime of the venue lets this kind of party buy by this model.
+    PartyKind = 130, "PARTY_KIND";
+    /// No such live offer of this account.
+    UnknownOffer = 131, "UNKNOWN_OFFER";
+    /// No such live contract of this account.
+    UnknownContract = 132, "UNKNOWN_CONTRACT";
+    /// The offer or contract has another version.
+    StaleVersion = 133, "STALE_VERSION";
+    /// The contract's table has no such step for its state.
+    WrongStep = 134, "WRONG_STEP";
+    /// The step is another role's.
+    NotYours = 135, "NOT_YOURS";
+    /// A deadline has passed, or an offer is not open.
+    Deadline = 136, "DEADLINE";
+    /// Buyer and seller have one beneficial owner.
+    SelfTrade = 137, "SELF_TRADE";
+    /// The pieces are no multiple of the offer's step.
+    QuantityStep = 138, "QUANTITY_STEP";
+    /// The buyer's owner would have taken more of the offer than it may.
+    BuyerLimit = 139, "BUYER_LIMIT";
+    /// Fewer pieces are left.
+    OutOfStock = 140, "OUT_OF_STOCK";
+    /// As many contracts live, or buyers are remembered, as may.
+    OpenContracts = 141, "OPEN_CONTRACTS";
+    /// The pickup code is wrong.
+    PickupCode = 142, "PICKUP_CODE";
+    /// No such terms of sale.
+    UnknownTerms = 143, "UNKNOWN_TERMS";
 }
 
 impl RejectReason {
@@ -269,6 +298,8 @@ pub enum Basis {
     ECommerceLaw49 = 11,
     /// Cross-border retail import.
     CrossBorderRetail49 = 12,
+    /// Consumers may give goods back within seven days.
+    ConsumerLaw25 = 13,
 }
 
 impl Basis {
@@ -287,6 +318,7 @@ impl Basis {
             Self::CarbonRegulation15 => "碳排放权交易管理暂行条例(2024) 15",
             Self::ECommerceLaw49 => "电子商务法(2018) 49",
             Self::CrossBorderRetail49 => "财关税〔2018〕49号",
+            Self::ConsumerLaw25 => "消费者权益保护法(2013) 25",
         }
     }
 
@@ -305,6 +337,7 @@ impl Basis {
             10 => Self::CarbonRegulation15,
             11 => Self::ECommerceLaw49,
             12 => Self::CrossBorderRetail49,
+            13 => Self::ConsumerLaw25,
             _ => return None,
         })
     }

@@ -20,6 +20,7 @@
 //! Invariant: the words of an event never change within one semantics version. Not here: bytes
 //! of commands (`journal::codec`), of contents (`engine::sections`).
 
+mod sales;
 mod switch;
 #[cfg(test)]
 mod tag_tests;
@@ -28,8 +29,8 @@ mod words;
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{BeginEpoch, Party, RiskLimits, RiskScope, Scope, SetRiskLimits};
 use crate::event::{
-    CorrectionEvent, CreditEvent, CustodyReport, DayRolled, Event, MarginEvent, OperationReport,
-    ReceiptReport, Settled, StandingChanged, TradeCorrection,
+    ContractEvent, CorrectionEvent, CreditEvent, CustodyReport, DayRolled, Event, MarginEvent,
+    OperationReport, ReceiptReport, SaleEvent, Settled, StandingChanged, TradeCorrection,
 };
 use crate::reject::Reject;
 use crate::types::{InstrumentId, Price, Quantity, Sequence, Side, Time};
@@ -144,6 +145,8 @@ impl Event {
             Self::Report(report) => words::report(report, out),
             Self::Trade(trade) => words::trade(trade, out),
             Self::Book(change) => words::book(change, out),
+            Self::Contract(ContractEvent::Step(report)) => words::step(report, out),
+            Self::Sale(SaleEvent::Offer(report)) => words::offer(report, out),
             Self::Indicative(_)
             | Self::Uncrossed(_)
             | Self::MassCancel(_)
@@ -164,6 +167,8 @@ impl Event {
             | Self::Margin(_)
             | Self::EpochBegan(_)
             | Self::Quarantined(_)
+            | Self::Sale(_)
+            | Self::Contract(_)
             | Self::Switch(_) => {
                 let mut buffer = Buffer::new();
                 buffer.rare_event(self);
@@ -285,6 +290,8 @@ impl Buffer {
             Event::Custody(report) => self.custody(report),
             Event::Standing(changed) => self.standing(changed),
             Event::Switch(event) => self.switch(event),
+            Event::Sale(event) => self.sale(event),
+            Event::Contract(event) => self.contract(event),
             Event::Limits(set) => self.limits(set),
             Event::Receipt(report) => self.receipt(report),
             Event::Correction(correction) => self.correction(correction),

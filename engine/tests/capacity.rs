@@ -98,6 +98,11 @@ fn a_million_accounts_with_five_assets_fit_and_come_back_from_a_snapshot() {
         accounts_max: ACCOUNTS,
         owners_max: ACCOUNTS,
         positions_max: ACCOUNTS * ASSETS + 64,
+        // What does not come with accounts is small here.
+        receipt_numbers_max: 1 << 18,
+        offers_max: 1_024,
+        contracts_max: 1_024,
+        buyers_max: 1_024,
         ..Limits::default()
     };
     let region = Region::new(ALLOCATOR);

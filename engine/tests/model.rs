@@ -22,10 +22,13 @@ mod model {
     pub mod said;
     pub mod script;
     pub mod settle;
+    pub mod shop;
     pub mod shrink;
     pub mod subject;
     pub mod switch;
     pub mod terms;
+    pub mod trade;
+    pub mod wares;
     pub mod world;
 }
 
@@ -38,7 +41,7 @@ use model::drive::Driver;
 use model::generate::Generator;
 use model::rng::Rng;
 use model::script::{Script, Step, internal};
-use model::{shrink, world};
+use model::{shop, shrink, world};
 use reference::Fault;
 use sanjiang_engine::command::{
     AcceptClock, ArmDeadMan, Body, Identity, KillScope, OnDisconnect, OpenSession, Position,
@@ -375,5 +378,74 @@ fn a_sweep_takes_as_many_commands_as_it_needs() {
                 "{ending:?}, {orders} orders, {rows} rows"
             );
         }
+    }
+}
+
+/// How many commands run over the worlds of shops, all regimes together.
+const SHOP_COMMANDS: u64 = 300_000;
+
+/// Runs the shops of a seed; on a difference, the script up to it.
+fn run_shops(seed: u64, steps: usize, fault: Option<Fault>) -> Result<Coverage, Box<Script>> {
+    let mut rng = Rng::new(seed);
+    let limits = shop::limits(&mut rng);
+    let mut script = Script {
+        limits,
+        steps: Vec::new(),
+    };
+    let mut opening = shop::opening(&mut rng, seed).into_iter();
+    let mut driver = Driver::new(&script, fault);
+    let mut generator = Generator::new(rng);
+    for place in 0..steps {
+        let step = match opening.next() {
+            Some(command) => Step {
+                place,
+                time: world::begin(false),
+                command,
+            },
+            None => generator.shop_step(&driver.reference, &|id| driver.place(id), place),
+        };
+        script.steps.push(step);
+        let step = &script.steps[place];
+        let run = std::panic::AssertUnwindSafe(|| driver.step(step));
+        if !matches!(std::panic::catch_unwind(run), Ok(Ok(()))) {
+            return Err(Box::new(script));
+        }
+    }
+    match driver.look() {
+        Ok(()) => Ok(driver.coverage),
+        Err(_) => Err(Box::new(script)),
+    }
+}
+
+#[test]
+fn shops_give_the_same_events_as_the_reference() {
+    let commands = asked("SANJIANG_MODEL_SHOPS", SHOP_COMMANDS);
+    let first = asked("SANJIANG_MODEL_SEED", SEED);
+    let mut total = Coverage::default();
+    for seed in first..first + commands.div_ceil(STEPS as u64) {
+        match run_shops(seed, STEPS, None) {
+            Ok(coverage) => total.merge(coverage),
+            Err(script) => panic!("{}", explain(seed, *script, None)),
+        }
+    }
+    let share = 100.0 * total.accepted as f64 / total.commands as f64;
+    println!(
+        "{} commands of shops from seed {first}: {share:.1} % accepted, {} events",
+        total.commands, total.events
+    );
+    let missing = total.shop_table();
+    assert!(missing.is_empty(), "cells not reached: {missing:?}");
+    assert!(share >= 40.0, "too little is accepted: {share}");
+}
+
+#[test]
+fn a_fault_of_a_shop_is_seen() {
+    for fault in [Fault::StockForgotten, Fault::SilenceLate] {
+        let seen = (0..20).find_map(|at| run_shops(SEED + at, STEPS, Some(fault)).err());
+        let script = seen.unwrap_or_else(|| panic!("{fault:?} is not seen"));
+        let long = script.steps.len();
+        let (short, text) = shrink::shrink(*script, Some(fault));
+        println!("{fault:?}: {long} steps made {}: {text}", short.steps.len());
+        assert!(short.steps.len() < 100, "{fault:?} is not shown shortly");
     }
 }

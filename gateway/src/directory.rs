@@ -361,6 +361,8 @@ impl Tables {
                 | Event::Credit(_)
                 | Event::Settlement(_)
                 | Event::Margin(_)
+                | Event::Sale(_)
+                | Event::Contract(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_)
                 | Event::Switch(_) => {}

@@ -17,13 +17,13 @@ use engine::clearing::{Clearing, Holder, business_date};
 use engine::command::{AssetClass, Command, Direction, Sequenced};
 use engine::engine::Engine;
 use engine::event::{
-    CorrectionEvent, CreditEvent, CustodyReport, CustodyStatus, Event, MarginEvent, ReceiptAct,
-    ReceiptReport, Trade, TransferReport, Variation,
+    ContractEvent, ContractReport, CorrectionEvent, CreditEvent, CustodyReport, CustodyStatus,
+    Event, MarginEvent, ReceiptAct, ReceiptReport, Trade, TransferReport, Variation,
 };
 use engine::limits::Limits;
 use engine::recovery::replay_from;
 use engine::runtime::{Released, StartError};
-use engine::types::{AssetId, Sequence, Time};
+use engine::types::{Amount, AssetId, Name, Sequence, Time};
 
 /// A span of time: from an instant on, before another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -269,8 +269,16 @@ fn take(
                     let moved = postings::of_credit(event);
                     moved.for_each(|posting| post(accounts, when, engine, &posting));
                 }
+                Event::Contract(ContractEvent::Step(report)) => {
+                    let moved = postings::of_contract(report);
+                    moved.for_each(|posting| post(accounts, when, engine, &posting));
+                    let reference = delivery(command, report);
+                    references.extend(reference.filter(|_| when == When::Inside));
+                }
                 // Nothing of these moves anything.
                 Event::Margin(_)
+                | Event::Sale(_)
+                | Event::Contract(ContractEvent::Refused(_))
                 | Event::Report(_)
                 | Event::Book(_)
                 | Event::Indicative(_)
@@ -348,6 +356,27 @@ fn receipt_reference(
     })
 }
 
+/// Goods of a contract that left their warehouse, or came into it again, are the keeper's to
+/// confirm: the reference names the contract, on the day of the command at UTC+8.
+fn delivery(command: &Sequenced<Command>, report: &ContractReport) -> Option<CustodyReport> {
+    let direction = match report.goods_out {
+        0 => return None,
+        1.. => Direction::Withdrawal,
+        ..0 => Direction::Deposit,
+    };
+    Some(CustodyReport {
+        instruction: command.sequence,
+        account: report.seller.account,
+        asset: report.goods,
+        custodian: report.warehouse,
+        direction,
+        amount: Amount::new(report.goods_out.abs()).expect("what moved was in circulation"),
+        status: CustodyStatus::Executed,
+        reference: Name::new(&format!("contract-{}", report.contract)).expect("29 bytes"),
+        business_date: business_date(command.time),
+    })
+}
+
 /// Where a command lies to the span.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum When {
@@ -386,9 +415,12 @@ fn kind(engine: &Engine, posting: &Posting) -> usize {
     match posting.kind {
         PostingKind::Deposit => 0,
         PostingKind::Withdrawal => 1,
-        PostingKind::TradeMoney | PostingKind::CorrectionMoney => 2,
-        PostingKind::TradeGoods | PostingKind::Receipt | PostingKind::CorrectionGoods => 3,
-        PostingKind::Fee | PostingKind::CorrectionFee => 4,
+        PostingKind::TradeMoney | PostingKind::CorrectionMoney | PostingKind::ContractMoney => 2,
+        PostingKind::TradeGoods
+        | PostingKind::Receipt
+        | PostingKind::CorrectionGoods
+        | PostingKind::ContractGoods => 3,
+        PostingKind::Fee | PostingKind::CorrectionFee | PostingKind::ContractFee => 4,
         PostingKind::Owed | PostingKind::Repaid => {
             let asset = engine.clearing().assets().asset(posting.asset);
             let goods = asset.is_some_and(|asset| matches!(asset.class, AssetClass::Goods { .. }));

@@ -28,9 +28,9 @@ use proto::v1;
 use crate::directory::Tables;
 
 pub use clearing::{
-    amount_text, asset, asset_is_demonstration, asset_name, custodian, custodian_name, date_text,
-    fee_rates, instruction, money_name, money_text, posted_units, posting, posting_place_text,
-    transfer_text, units_of,
+    amount_text, asset, asset_is_demonstration, asset_name, contract_id_text, custodian,
+    custodian_name, date_text, fee_rates, instruction, money_name, money_text, offer_id_text,
+    posted_units, posting, posting_place_text, transfer_text, units_of,
 };
 pub use history::{client_order_id, execution_report, order};
 pub use limits::{risk_limits, risk_usage};

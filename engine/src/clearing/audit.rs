@@ -6,9 +6,20 @@
 use std::collections::BTreeMap;
 
 use super::Clearing;
+use super::kept::Kept;
 use super::ledger::{Holder, Place};
+use super::shelf::Store;
 use crate::command::Direction;
-use crate::types::{AssetId, Side};
+use crate::types::{AccountId, AssetId, Side};
+
+/// What an offer or a contract keeps.
+pub(crate) struct Sold {
+    pub(crate) kept: Kept,
+    pub(crate) account: AccountId,
+    pub(crate) asset: AssetId,
+    /// Where it lies, of goods.
+    pub(crate) store: Option<Store>,
+}
 
 impl Clearing {
     /// Checks that each asset sums to zero, that nobody but who is outside is below zero, and that
@@ -20,6 +31,7 @@ impl Clearing {
     pub(crate) fn audit(
         &self,
         live: impl Iterator<Item = (u32, Side, i64, Option<i64>)>,
+        sold: &[Sold],
     ) -> Result<(), &'static str> {
         let mut sums = BTreeMap::<AssetId, (i128, i128)>::new();
         for position in self.ledger.positions() {
@@ -59,7 +71,8 @@ impl Clearing {
         self.audit_custody()?;
         self.audit_corrections()?;
         self.audit_credit()?;
-        self.audit_holds(live)
+        self.audit_shelves(sold)?;
+        self.audit_holds(live, sold)
     }
 
     /// A custodian holds what its receipts stand for and what it is asked to hand out.
@@ -67,6 +80,25 @@ impl Clearing {
         let mut stores = self.receipts.stores();
         if stores.any(|(custodian, asset)| self.free_at(custodian, asset) < 0) {
             return Err("a warehouse has more receipts than goods");
+        }
+        Ok(())
+    }
+
+    /// Goods that offers and contracts hold are there, and counted by their warehouse.
+    fn audit_shelves(&self, sold: &[Sold]) -> Result<(), &'static str> {
+        let mut sums = BTreeMap::<Store, i64>::new();
+        for one in sold {
+            if let Some(store) = one.store {
+                *sums.entry(store).or_default() += one.kept.amount();
+            }
+        }
+        sums.retain(|_, sum| *sum != 0);
+        if !sums.into_iter().eq(self.shelves.stores()) {
+            return Err("a shelf does not hold what offers and contracts do");
+        }
+        let mut stores = self.shelves.stores();
+        if stores.any(|((custodian, asset), _)| self.free_at(custodian, asset) < 0) {
+            return Err("a warehouse has more on offer than goods");
         }
         Ok(())
     }
@@ -114,6 +146,7 @@ impl Clearing {
     fn audit_holds(
         &self,
         live: impl Iterator<Item = (u32, Side, i64, Option<i64>)>,
+        sold: &[Sold],
     ) -> Result<(), &'static str> {
         let mut held = vec![0_i64; self.ledger.positions().len()];
         let mut add = |place: Place, amount: i64| held[place.index() as usize] += amount;
@@ -163,6 +196,24 @@ impl Clearing {
                 add(place, one.amount.units());
             }
         }
+        self.add_kept(sold, &mut add)?;
+        self.settlement.held(&mut add);
+        let same = self.ledger.positions().iter().zip(&held);
+        if same
+            .into_iter()
+            .any(|(position, held)| position.held != *held)
+        {
+            return Err("a position does not hold what its orders, withdrawals and collateral do");
+        }
+        Ok(())
+    }
+
+    /// What receipts, collateral, offers and contracts keep.
+    fn add_kept(
+        &self,
+        sold: &[Sold],
+        add: &mut impl FnMut(Place, i64),
+    ) -> Result<(), &'static str> {
         for (_, receipt) in self.receipts.all() {
             let kept = receipt.kept();
             let position = self.ledger.position(kept.at());
@@ -176,13 +227,13 @@ impl Clearing {
             let place = self.ledger.find(Holder::Account(*account), *goods);
             add(place.ok_or("collateral has no position")?, amount.units());
         }
-        self.settlement.held(&mut add);
-        let same = self.ledger.positions().iter().zip(&held);
-        if same
-            .into_iter()
-            .any(|(position, held)| position.held != *held)
-        {
-            return Err("a position does not hold what its orders, withdrawals and collateral do");
+        for one in sold.iter().filter(|one| one.kept.amount() > 0) {
+            let position = self.ledger.position(one.kept.at());
+            let own = (Holder::Account(one.account), one.asset);
+            if (position.holder(), position.asset()) != own {
+                return Err("an offer or contract keeps of another position than its party's");
+            }
+            add(one.kept.at(), one.kept.amount());
         }
         Ok(())
     }

@@ -91,7 +91,7 @@ impl Custody {
 
 /// What a checked instruction refers to.
 pub(crate) struct Known {
-    demonstration: Demonstration,
+    pub(crate) demonstration: Demonstration,
 }
 
 /// The day of an instant, in days from 1970-01-01 at UTC+8.
@@ -158,7 +158,8 @@ impl Clearing {
         })
     }
 
-    /// What a custodian holds that no receipt stands for and nobody asked it to hand out.
+    /// What a custodian holds that no receipt stands for, no offer or contract holds, and nobody
+    /// asked it to hand out.
     /// Instructions are rare, so their sum is not kept.
     pub(super) fn free_at(&self, custodian: CustodianId, asset: AssetId) -> i64 {
         let place = self.ledger.find(Holder::Custodian(custodian), asset);
@@ -169,7 +170,8 @@ impl Clearing {
             own && one.direction == Direction::Withdrawal
         });
         let stored = self.receipts.stored(custodian, asset);
-        holds - stored - asked.map(|one| one.amount.units()).sum::<i64>()
+        let shelved = self.shelves.held((custodian, asset));
+        holds - stored - shelved - asked.map(|one| one.amount.units()).sum::<i64>()
     }
 
     pub(super) fn check_circulation(

@@ -107,6 +107,12 @@ impl Ledger {
         self.retire(kept.at, amount, custodian);
     }
 
+    /// Pays `amount` of it to somebody of the shard: it is captured to that position.
+    pub(crate) fn pay(&mut self, kept: &mut Kept, amount: i64, to: Place) {
+        kept.take(amount);
+        self.capture_to(kept.at, amount, to);
+    }
+
     /// Passes `amount` of it to another object, of the same account or of another: it is set aside
     /// before, after and on its way.
     pub(crate) fn pass(&mut self, from: &mut Kept, amount: i64, to: &mut Kept) {

@@ -25,6 +25,7 @@ pub mod postings;
 pub mod receipts;
 pub(crate) mod section;
 pub(crate) mod settlement;
+pub(crate) mod shelf;
 pub(crate) mod terms;
 pub(crate) mod trades;
 pub(crate) mod transfer;
@@ -50,6 +51,7 @@ use fee::Fees;
 use hold::Hold;
 use ledger::Ledger;
 use settlement::Settlement;
+use shelf::Shelves;
 
 /// All money and goods of a shard.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -59,6 +61,7 @@ pub struct Clearing {
     pub(crate) fees: Tracked<Fees>,
     pub(crate) custody: Custody,
     pub(crate) receipts: Receipts,
+    pub(crate) shelves: Shelves,
     pub(crate) trades: Trades,
     /// Who owes, in order of account and asset.
     debts: Vec<Debt>,
@@ -81,6 +84,7 @@ impl Clearing {
             fees: Tracked::new(Fees::new(limits)),
             custody: Custody::new(limits),
             receipts: Receipts::new(limits),
+            shelves: Shelves::default(),
             trades: Trades::new(limits),
             debts: Vec::with_capacity(limits.receivables_max as usize),
             debts_max: limits.receivables_max,

@@ -7,8 +7,8 @@
 use super::{Cleared, Holder};
 use crate::command::{Direction, Half};
 use crate::event::{
-    CreditEvent, CustodyReport, CustodyStatus, ReceiptAct, ReceiptReport, Repaid, Trade,
-    TradeCorrection, Variation,
+    ContractReport, CreditEvent, CustodyReport, CustodyStatus, ReceiptAct, ReceiptReport, Repaid,
+    Trade, TradeCorrection, Variation,
 };
 use crate::types::{AssetId, VenueId};
 
@@ -45,6 +45,12 @@ pub enum PostingKind {
     Transfer,
     /// What the mark of a margin forward paid or took.
     Variation,
+    /// The money of a contract.
+    ContractMoney,
+    /// What a venue took of a contract.
+    ContractFee,
+    /// The goods of a contract, out of a warehouse or into it.
+    ContractGoods,
 }
 
 /// An amount that moved to a holder, or, below zero, away from it.
@@ -188,6 +194,37 @@ pub fn of_repaid(event: &Repaid) -> impl Iterator<Item = Posting> {
         of(Holder::Receivable(event.account), event.amount),
     ];
     both.into_iter()
+}
+
+/// What a step of a contract moved, the buyer's first; nothing for what was only held or released.
+pub fn of_contract(report: &ContractReport) -> impl Iterator<Item = Posting> {
+    let (buyer, seller) = (
+        Holder::Account(report.buyer.account),
+        Holder::Account(report.seller.account),
+    );
+    let (money, goods) = (report.money, report.goods);
+    let warehouse = Holder::Custodian(report.warehouse);
+    let (paid, fee, out) = (report.paid_out, report.fee, report.goods_out);
+    let all = [
+        (buyer, money, -paid, PostingKind::ContractMoney),
+        (buyer, money, -fee, PostingKind::ContractFee),
+        (seller, money, paid, PostingKind::ContractMoney),
+        (
+            Holder::Venue(report.venue),
+            money,
+            fee,
+            PostingKind::ContractFee,
+        ),
+        (seller, goods, -out, PostingKind::ContractGoods),
+        (warehouse, goods, out, PostingKind::ContractGoods),
+    ];
+    let moved = all.into_iter().filter(|(_, _, amount, _)| *amount != 0);
+    moved.map(|(holder, asset, amount, kind)| Posting {
+        holder,
+        asset,
+        amount,
+        kind,
+    })
 }
 
 /// What an instruction moved, the account's first; nothing unless it was executed.

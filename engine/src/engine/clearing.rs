@@ -153,6 +153,10 @@ impl Engine {
         // Nothing below can fail.
         let report = self.clearing.acknowledge(answer, &instruction);
         self.note_custody(&report, Waited::Yes);
+        if let Some(contract) = self.contracts.bank_answered(answer.instruction) {
+            self.bank_answered(contract, &report, events);
+            return Ok(());
+        }
         self.custody(&report, events);
         Ok(())
     }

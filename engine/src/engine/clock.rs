@@ -31,6 +31,10 @@ pub(super) enum Deadline {
     Mark(Time, InstrumentId),
     /// The deadline of a margin call, by its row (kind 8).
     Call(Time, u32),
+    /// The deadline of a contract, by its row (kind 9).
+    Contract(Time, u32),
+    /// A withdrawn offer forgets its buyers (kind 10).
+    Forget(Time),
 }
 
 impl Deadline {
@@ -43,6 +47,8 @@ impl Deadline {
             | Self::Order(deadline, _)
             | Self::DeadMan(deadline, _)
             | Self::Sweep(deadline)
+            | Self::Contract(deadline, _)
+            | Self::Forget(deadline)
             | Self::Mark(deadline, _)
             | Self::Call(deadline, _) => *deadline,
         }
@@ -66,6 +72,8 @@ impl Deadline {
             Self::Sweep(_) => 6,
             Self::Mark(..) => 7,
             Self::Call(..) => 8,
+            Self::Contract(..) => 9,
+            Self::Forget(_) => 10,
         }
     }
 }
@@ -88,7 +96,10 @@ impl Engine {
         let call = call.map(|(deadline, row)| Deadline::Call(deadline, row));
         let all = [venue, day_end, settlement, order, mark, call];
         let all = all.into_iter().flatten();
-        let first = all.min_by_key(|due| (due.deadline(), due.kind()));
+        let mut first = all.min_by_key(|due| (due.deadline(), due.kind()));
+        if self.contracts.is_anything_due() || self.sales.buyers.first().is_some() {
+            first = self.next_sale_due(first);
+        }
         if self.switches.is_anything_due() {
             return self.next_switch_due(first);
         }
@@ -103,6 +114,15 @@ impl Engine {
         let sweep = self.switches.sweeps.first();
         let sweep = sweep.map(|sweep| Deadline::Sweep(sweep.deadline));
         let all = [first, dead_man, sweep].into_iter().flatten();
+        all.min_by_key(|due| (due.deadline(), due.kind()))
+    }
+
+    /// What fires next, of what else does and of contracts and withdrawn offers.
+    fn next_sale_due(&self, first: Option<Deadline>) -> Option<Deadline> {
+        let contract = self.contracts.first();
+        let contract = contract.map(|(deadline, slot)| Deadline::Contract(deadline, slot));
+        let forget = self.sales.buyers.first().map(Deadline::Forget);
+        let all = [first, contract, forget].into_iter().flatten();
         all.min_by_key(|due| (due.deadline(), due.kind()))
     }
 
@@ -122,6 +142,14 @@ impl Engine {
                 Deadline::Order(_, id) => {
                     left.orders -= 1;
                     self.expire(id.slot, events);
+                }
+                Deadline::Contract(_, slot) => {
+                    left.orders -= 1;
+                    self.pass_deadline(slot, events);
+                }
+                Deadline::Forget(_) => {
+                    left.orders -= 1;
+                    self.sales.buyers.forget_one();
                 }
                 Deadline::DeadMan(_, session) => {
                     left.orders -= 1;

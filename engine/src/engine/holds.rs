@@ -5,7 +5,9 @@
 //! taking and releasing holds (`clearing`).
 
 use super::Engine;
-use crate::types::{AccountId, Amount, AssetId, InstrumentId, OrderId, ReceiptId, Sequence};
+use crate::types::{
+    AccountId, Amount, AssetId, ContractId, InstrumentId, OfferId, OrderId, ReceiptId, Sequence,
+};
 
 /// What holds an amount.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -22,6 +24,10 @@ pub enum HeldFor {
     Settlement(InstrumentId, u32),
     /// The margin of a position in this instrument and of its open orders.
     Margin(InstrumentId),
+    /// An offer.
+    Offer(OfferId),
+    /// A contract.
+    Contract(ContractId),
 }
 
 /// An amount that is set aside.
@@ -73,6 +79,22 @@ impl Engine {
             add(by, receipt.asset, receipt.amount.units(), None);
         }
         self.later_holds(account, &mut add);
+        for (id, offer) in self
+            .sales
+            .offers()
+            .filter(|(_, offer)| offer.seller == account)
+        {
+            add(HeldFor::Offer(id), offer.goods, offer.stock.amount(), None);
+        }
+        for (id, contract) in self.contracts.of_account(account) {
+            let by = HeldFor::Contract(id);
+            if contract.buyer == account {
+                let money = self.sales.known(contract.terms).terms.money;
+                add(by, money, contract.money_held(), None);
+            } else {
+                add(by, contract.goods_asset, contract.goods_held(), None);
+            }
+        }
         all.sort_unstable();
         all.truncate(limit);
         all

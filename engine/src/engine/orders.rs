@@ -6,6 +6,7 @@
 mod changes;
 mod plain;
 
+use super::contracts::Told;
 use super::standing::Trader;
 use super::{Engine, Floor, operation};
 use crate::book::arena::Arena;
@@ -352,6 +353,9 @@ impl Engine {
                 self.refuse_change(named, refusal, Counted::No, events);
             }
             Body::MassCancel(mass_cancel) => refuse_mass_cancel(mass_cancel, reject, events),
+            Body::Contract(contract) => {
+                self.refuse_contract(contract, reject, Told::Uncounted, events);
+            }
             Body::OpenSession(_)
             | Body::CreateParticipant(_)
             | Body::CreateOwner(_)
@@ -379,6 +383,7 @@ impl Engine {
             | Body::Credit(_)
             | Body::Settlement(_)
             | Body::Margin(_)
+            | Body::Sales(_)
             | Body::AcceptClock(_)
             | Body::Tick
             | Body::SessionsLost

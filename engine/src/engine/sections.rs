@@ -11,9 +11,13 @@ use crate::book::arena::Arena;
 use crate::bytes::{self, BytesError, Reader};
 use crate::clearing::Clearing;
 use crate::clearing::trades::KnownTo;
+use crate::contract::Contracts;
+use crate::contract::section::Known as ContractKnown;
 use crate::limits::Limits;
 use crate::market::Market;
 use crate::market::contents::Target;
+use crate::market::sale::Sales;
+use crate::market::sale::section::Known as OfferKnown;
 use crate::market::timers::Timers;
 use crate::parties::Parties;
 use crate::requests::Requests;
@@ -62,11 +66,15 @@ pub enum SectionId {
     Receipts = 15,
     /// Margin forwards, and what their orders hold. Since semantics version 3.
     Margin = 16,
+    /// Kinds of parties, terms of sale, offers, buyers remembered. Since semantics version 4.
+    Sales = 17,
+    /// Contracts, and banks asked for their money. Since semantics version 4.
+    Contracts = 18,
 }
 
 impl SectionId {
     /// All sections in their order.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Clock,
         Self::Parties,
         Self::Venues,
@@ -83,6 +91,8 @@ impl SectionId {
         Self::Corrections,
         Self::Receipts,
         Self::Margin,
+        Self::Sales,
+        Self::Contracts,
     ];
 
     /// The rules version whose snapshots have the section for the first time. One written before
@@ -104,6 +114,7 @@ impl SectionId {
             | Self::Corrections
             | Self::Receipts
             | Self::Margin => 3,
+            Self::Sales | Self::Contracts => 4,
         }
     }
 
@@ -207,6 +218,8 @@ impl Engine {
                 SectionId::Credit => self.clearing.encode_credit(&mut out),
                 SectionId::Settlement => self.clearing.settlement.encode(&mut out),
                 SectionId::Margin => self.clearing.encode_margin(&mut out),
+                SectionId::Sales => self.sales.encode(&mut out),
+                SectionId::Contracts => self.contracts.encode(&mut out),
             }
             (*section, out)
         });
@@ -299,6 +312,8 @@ impl Engine {
             }
             SectionId::Settlement => self.decode_settlement(input)?,
             SectionId::Margin => self.decode_margin(input)?,
+            SectionId::Sales => self.decode_sales(input)?,
+            SectionId::Contracts => self.decode_contracts(input)?,
         }
         Ok(())
     }
@@ -333,6 +348,27 @@ impl Engine {
     fn decode_risk(&mut self, input: &mut Reader<'_>) -> Result<(), BytesError> {
         let known: (&Parties, &Venues) = (&self.parties, &self.venues);
         self.risk = Risk::decode(input, &self.limits, known, self.time)?;
+        Ok(())
+    }
+
+    fn decode_sales(&mut self, input: &mut Reader<'_>) -> Result<(), BytesError> {
+        let known = OfferKnown {
+            parties: &self.parties,
+            venues: &self.venues,
+            sequence: self.sequence,
+            time: self.time,
+        };
+        self.sales = Sales::decode(input, &self.limits, &mut self.clearing, &known)?;
+        Ok(())
+    }
+
+    fn decode_contracts(&mut self, input: &mut Reader<'_>) -> Result<(), BytesError> {
+        let known = ContractKnown {
+            parties: &self.parties,
+            sales: &self.sales,
+            sequence: self.sequence,
+        };
+        self.contracts = Contracts::decode(input, &self.limits, &mut self.clearing, &known)?;
         Ok(())
     }
 
@@ -461,7 +497,7 @@ mod tests {
     #[test]
     fn sections_rise_in_number_and_in_the_rules_that_brought_them() {
         let numbers: Vec<_> = SectionId::ALL.iter().map(|one| *one as u8).collect();
-        assert_eq!(numbers, (1..=16).collect::<Vec<u8>>());
+        assert_eq!(numbers, (1..=18).collect::<Vec<u8>>());
         let since = SectionId::ALL.map(SectionId::since);
         assert!(
             since.is_sorted(),
@@ -471,7 +507,7 @@ mod tests {
             assert_eq!(SectionId::from_code(section as u8), Some(section));
         }
         assert_eq!(
-            (SectionId::from_code(0), SectionId::from_code(17)),
+            (SectionId::from_code(0), SectionId::from_code(19)),
             (None, None)
         );
     }

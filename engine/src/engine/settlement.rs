@@ -68,7 +68,9 @@ impl Engine {
         let live = self.market(set.instrument).slots(&self.arena).next();
         let busy = live.is_some() || self.clearing.settlement.waits(set.instrument);
         let clearing = &self.clearing;
-        let shared = set.max_holders.is_some() && clearing.is_shared(cleared.goods, set.instrument);
+        let shared = set.max_holders.is_some()
+            && (clearing.is_shared(cleared.goods, set.instrument)
+                || self.is_on_sale(cleared.goods));
         let valid = are_valid(set, instrument.terms.price_sign);
         if !valid || busy || shared || dated && venue.calendar.is_none() {
             return Err(RejectReason::InvalidField.into());

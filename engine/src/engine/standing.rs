@@ -166,8 +166,8 @@ impl Engine {
     }
 
     /// Whether an account has no live order, no balance, no pending instruction, no position in a
-    /// margin forward, and owes nothing. What else an account may have or owe belongs into this
-    /// list.
+    /// margin forward, no offer and no contract, and owes nothing. What else an account may have or
+    /// owe belongs into this list.
     fn is_empty(&self, account: AccountId) -> bool {
         let mut orders = self.arena.of_account(account.index());
         let mut positions = self.clearing.ledger().of_account(account);
@@ -182,6 +182,7 @@ impl Engine {
             && pending.all(|(_, one)| one.account != account)
             && credits.all(|credit| credit.drawn.is_zero())
             && forwards.all(|(_, row)| row.is_settled())
+            && !self.deals(account)
     }
 
     /// The audit's part about parties.

@@ -15,6 +15,7 @@
 //! batches and checksums (`record`), whether a command makes sense (`engine`).
 
 mod clearing;
+mod contracts;
 mod correction;
 mod credit;
 mod limits;
@@ -22,6 +23,7 @@ pub(crate) mod margin;
 mod operations;
 mod orders;
 mod receipts;
+pub(crate) mod sales;
 pub(crate) mod settlement;
 mod standing;
 mod switch;
@@ -103,6 +105,8 @@ types! {
     Correction = 36,
     Receipts = 37,
     Margin = 38,
+    Sales = 39,
+    Contract = 40,
 }
 
 impl Type {
@@ -146,6 +150,8 @@ impl Type {
             Body::Credit(_) => Self::Credit,
             Body::Settlement(_) => Self::Settlement,
             Body::Margin(_) => Self::Margin,
+            Body::Sales(_) => Self::Sales,
+            Body::Contract(_) => Self::Contract,
         }
     }
 
@@ -497,6 +503,8 @@ fn get_body(input: &mut Reader<'_>, time: Time, kind: Type) -> Result<Body, Byte
         Type::Credit => credit::get(input).map(Body::Credit),
         Type::Settlement => settlement::command(input),
         Type::Margin => margin::margin(input),
+        Type::Sales => sales::get(input),
+        Type::Contract => contracts::get(input),
     }
 }
 

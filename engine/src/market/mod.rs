@@ -10,6 +10,7 @@ pub(crate) mod contents;
 pub(crate) mod phases;
 pub(crate) mod plain;
 pub(crate) mod replace;
+pub(crate) mod sale;
 pub(crate) mod timers;
 
 use crate::book::arena::{Arena, Force, Place};

@@ -258,13 +258,32 @@ fn number(event: &Event) -> u8 {
         Event::Correction(_) => 25,
         Event::Receipt(_) => 26,
         Event::Margin(_) => 27,
+        Event::Sale(_) => 28,
+        Event::Contract(_) => 29,
     }
+}
+
+/// The rare ones about sales and contracts; steps and offers have marks of their own (`words`).
+fn sales() -> [Event; 2] {
+    [
+        Event::Sale(SaleEvent::Party {
+            owner: OwnerId::new(1),
+            kind: crate::command::PartyKind::Consumer,
+        }),
+        Event::Contract(ContractEvent::Refused(ContractRefused {
+            step: ContractStep::Reserve,
+            account: None,
+            contract: None,
+            reject: crate::reject::RejectReason::UnknownAccount.into(),
+            counters: Counters::NONE,
+        })),
+    ]
 }
 
 #[test]
 fn each_kind_of_event_has_a_number_of_its_own() {
-    let all: Vec<_> = [&orders()[..], &operations(), &money()].concat();
-    assert_eq!(all.len(), 24, "one of each");
+    let all: Vec<_> = [&orders()[..], &operations(), &money(), &sales()].concat();
+    assert_eq!(all.len(), 26, "one of each");
     let mut seen = std::collections::BTreeSet::new();
     for event in &all {
         assert_eq!(tag(event), number(event), "{event:?}");

@@ -3,8 +3,8 @@
 //! Invariant: two events of one kind differ in some word, and the first word says which kind it
 //! is. Absent values have a mark of their own. Not here: when events are hashed.
 
-use crate::event::{BookChange, Fill, OrderReport, Trade};
-use crate::types::{InstrumentId, Price, Side};
+use crate::event::{BookChange, ContractReport, Fill, OfferReport, OrderReport, Trade};
+use crate::types::{InstrumentId, Price, Side, Time};
 
 /// Takes an event's words, all at once or in runs.
 pub(super) trait Words {
@@ -101,6 +101,8 @@ const REPORT: u32 = 1;
 const TRADE: u32 = 2;
 const BOOK: u32 = 3;
 const RARE: u32 = 4;
+const STEP: u32 = 5;
+const OFFER: u32 = 6;
 
 /// Two handles in one word.
 #[inline]
@@ -176,6 +178,54 @@ pub(super) fn book(change: &BookChange, out: &mut impl Words) {
         change.order.sequence,
         Price::word(Some(change.price)),
         change.displayed.lots() as u64,
+    ]);
+}
+
+pub(super) fn step(report: &ContractReport, out: &mut impl Words) {
+    let kinds = STEP
+        | (report.step as u32) << 4
+        | report.by.map_or(0, |by| by as u32) << 12
+        | (report.state as u32) << 16
+        | (report.disputed as u32) << 24;
+    let (buyer, seller) = (&report.buyer, &report.seller);
+    out.words([
+        both(kinds, report.version),
+        both(report.slots.contract, report.slots.offer),
+        report.contract,
+        report.offer,
+        both(report.venue.index(), report.money.index()),
+        both(report.goods.index(), report.warehouse.index()),
+        u64::from(report.pieces),
+        both(buyer.account.index(), seller.account.index()),
+        report.price as u64,
+        report.amount as u64,
+        report.tax as u64,
+        report.money_held as u64,
+    ]);
+    let deadline = report.deadline.map_or(-1, Time::nanoseconds);
+    out.words([
+        report.refunded as u64,
+        report.tax_back as u64,
+        report.paid_out as u64,
+        report.fee as u64,
+        report.goods_out as u64,
+        deadline as u64,
+        buyer.counters.account,
+        buyer.counters.participant,
+        seller.counters.account,
+        seller.counters.participant,
+    ]);
+}
+
+#[inline]
+pub(super) fn offer(report: &OfferReport, out: &mut impl Words) {
+    out.words([
+        both(OFFER | (report.act as u32) << 4, report.version),
+        both(report.seller.index(), report.terms.index()),
+        report.offer.sequence,
+        both(report.offer.slot, report.goods.index()),
+        report.price as u64,
+        u64::from(report.left),
     ]);
 }
 

@@ -54,6 +54,8 @@ handle! {
     ReceiptId,
     /// A shard: one engine, one ledger, one journal.
     ShardId,
+    /// Terms of sale.
+    TermsId,
 }
 
 impl PrincipalId {
@@ -107,6 +109,26 @@ impl OrderId {
             slot: Self::NO_SLOT,
         }
     }
+}
+
+macro_rules! made {
+    ($(#[$doc:meta] $name:ident),* $(,)?) => {$(
+        #[$doc]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+        pub struct $name {
+            /// The sequence of its command.
+            pub sequence: u64,
+            /// The row.
+            pub slot: u32,
+        }
+    )*};
+}
+
+made! {
+    /// An offer's id: the sequence of the command that made it and the row it lives in.
+    OfferId,
+    /// A contract's id: the sequence of the command that formed it and the row it lives in.
+    ContractId,
 }
 
 /// A transfer's id: 128 bits its client chose, the same in both halves.

@@ -250,7 +250,7 @@ impl Rules {
     }
 
     /// Whether `model` is among the allowed ones, else the text that says so.
-    fn allows(&self, model: Model) -> Result<(), Basis> {
+    pub(crate) fn allows(&self, model: Model) -> Result<(), Basis> {
         match self.allowed {
             Allowed::Only(models, basis) if !models.contains(&model) => Err(basis),
             Allowed::All | Allowed::Only(..) => Ok(()),

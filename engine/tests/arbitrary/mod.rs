@@ -5,6 +5,7 @@
 
 mod market;
 mod money;
+mod sales;
 
 use proptest::collection::vec;
 use proptest::option;
@@ -234,5 +235,7 @@ pub fn body() -> impl Strategy<Value = Body> {
         1 => money::credit_body(),
         1 => money::settlement_body(),
         1 => money::margin_body(),
+        1 => sales::sales_body(),
+        1 => sales::contract_body(),
     ]
 }

@@ -21,6 +21,7 @@ mod said;
 mod scenarios;
 mod settle;
 mod shanghai;
+mod shop;
 mod suites;
 mod sweeps;
 mod switches;

@@ -1,4 +1,5 @@
-//! Every reject a new order can get: the dry run answers exactly what the order then gets.
+//! Every reject a new order can get, and those of offers, reserves and steps of contracts: the dry
+//! run answers exactly what the command then gets.
 //!
 //! The rows stand in `tests/rejects/*.txt`, in the words of scenario tables (`words`). **To add a
 //! row** write `## REASON` into one of the files or into a new one, under it the lines that bring
@@ -7,9 +8,9 @@
 //! adds a check adds its row. A reason may have several rows.
 //!
 //! Besides the words of scenarios: `bounds KEY=N..` first (orders, levels, stops, positions,
-//! requests, unsettled, investors), `session NAME` opens a session, `elsewhere` makes a real venue
-//! in continuous trading with instrument 1, and an order line takes `in=INSTRUMENT id=TEXT
-//! valid=TIME session=HANDLE/NUMBER`.
+//! requests, unsettled, investors, contracts, buyers), `session NAME` opens a session, `elsewhere`
+//! makes a real venue in continuous trading with instrument 1, and an order line takes
+//! `in=INSTRUMENT id=TEXT valid=TIME session=HANDLE/NUMBER`.
 //!
 //! Invariant: nothing the dry run does changes the engine. Not here: precedence of checks (the
 //! scenario tables), replaces and cancels (the model test compares every dry run).
@@ -97,6 +98,8 @@ fn bounds(line: &str) -> Limits {
             "requests" => limits.requests_capacity = count,
             "unsettled" => limits.unsettled_max = count,
             "investors" => limits.investors_max = count,
+            "contracts" => limits.contracts_max = count,
+            "buyers" => limits.buyers_max = count,
             other => panic!("no such bound: {other}"),
         }
     }
@@ -137,7 +140,7 @@ fn elsewhere(stage: &mut Stage) {
 /// The command of an order line: its body, who sends it and how a retry is recognised.
 fn order(stage: &Stage, line: &str) -> Command {
     let words: Vec<&str> = line.split_whitespace().collect();
-    let mut body = stage.body(&words);
+    let (mut body, authority) = stage.spoken(&words);
     if let (Body::NewOrder(new), Some(handle)) = (&mut body, value(&words, "in")) {
         new.instrument = InstrumentId::new(number(handle) as u32);
     }
@@ -156,9 +159,15 @@ fn order(stage: &Stage, line: &str) -> Command {
         principal: PrincipalId::LOCAL,
         identity,
         valid_until: value(&words, "valid").map(|word| at(number(word))),
-        authority: None,
+        authority,
     };
     Command { envelope, body }
+}
+
+/// Whether a line is a command about offers or contracts.
+fn is_of_shop(line: &str) -> bool {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    words[0] == "step" || matches!(words.get(1), Some(&("offer" | "reserve")))
 }
 
 fn is_order(line: &str) -> bool {
@@ -191,7 +200,7 @@ fn play(row: &Row) {
                 };
                 stage.desk.send(Body::OpenSession(open));
             }
-            _ if is_order(line) => {
+            _ if is_order(line) && !is_of_shop(line) => {
                 stage.play("ticks");
                 let command = order(&stage, line);
                 let events = stage.desk.send_command(command);
@@ -200,12 +209,13 @@ fn play(row: &Row) {
             }
             _ => {
                 let said = stage.play(line);
-                let refused = said.iter().any(|line| line.starts_with("refused"));
+                let refused = said.iter().any(|line| line.contains("refused"));
                 assert!(!refused, "{}: {line}: {said:?}", row.reason);
             }
         }
     }
-    assert!(is_order(last), "{}: the last line is the order", row.reason);
+    let asks = is_order(last) || is_of_shop(last);
+    assert!(asks, "{}: the last line is the order", row.reason);
     stage.play("ticks");
     let command = order(&stage, last);
     let engine = &stage.desk.engine;

@@ -13,20 +13,24 @@ use sanjiang_engine::types::{OrderId, Price, Quantity, Side};
 
 use crate::desk::DAY;
 use crate::duties;
+use crate::shop::Shop;
 
 use crate::credit;
 
 /// The names a scenario gave to orders.
 #[derive(Default)]
-pub struct Names(BTreeMap<OrderId, String>);
+pub struct Names {
+    orders: BTreeMap<OrderId, String>,
+    pub shop: Shop,
+}
 
 impl Names {
     pub fn give(&mut self, order: OrderId, name: &str) {
-        self.0.insert(order, name.to_owned());
+        self.orders.insert(order, name.to_owned());
     }
 
     fn of(&self, order: OrderId) -> String {
-        let name = self.0.get(&order).cloned();
+        let name = self.orders.get(&order).cloned();
         name.unwrap_or_else(|| format!("#{}", order.sequence))
     }
 
@@ -92,6 +96,8 @@ impl Names {
             Event::Standing(changed) => duties::standing_line(changed),
             Event::Limits(set) => format!("limits of {:?}", set.scope),
             Event::Margin(event) => margin(event),
+            Event::Sale(event) => self.shop.sale(event),
+            Event::Contract(event) => self.shop.contract(event),
         }
     }
 
@@ -163,7 +169,7 @@ impl Names {
     }
 
     fn of_sequence(&self, sequence: u64) -> String {
-        let mut names = self.0.iter();
+        let mut names = self.orders.iter();
         let found = names.find(|(order, _)| order.sequence == sequence);
         found.map_or_else(|| format!("#{sequence}"), |(_, name)| name.clone())
     }

@@ -6,7 +6,8 @@
 //! `status venue|instrument S`, `reference PRICE`, `terms KEY=VALUE..`, `accounts OWNER..`,
 //! `schedule OFFSET=PHASE..`, `time NANOSECONDS`, `ticks`; those about money are in `money`, those
 //! about parties and limits in `duties`, about warehouse receipts in `papers`, about credit in
-//! `credit`, about settlement and days in `settle`, about switches in `switches`.
+//! `credit`, about settlement and days in `settle`, about switches in `switches`, about shops and
+//! contracts in `shop`.
 //! Account 0 trades unless `on=` says otherwise. Times are counted from the begin of day 1.
 //!
 //! Invariant: a line that is not understood stops the test. Not here: comparing.
@@ -14,10 +15,10 @@
 use std::collections::BTreeMap;
 
 use sanjiang_engine::command::{
-    Body, CancelOrder, InstrumentTerms, MassCancel, ReplaceOrder, Scope, SetMargin,
+    Authority, Body, CancelOrder, InstrumentTerms, MassCancel, ReplaceOrder, Scope, SetMargin,
     SetReferencePrice, SetSchedule, SetTradingStatus, TradeRef,
 };
-use sanjiang_engine::event::Event;
+use sanjiang_engine::event::{ContractEvent, Event};
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::reject::Reject;
 use sanjiang_engine::types::{
@@ -141,9 +142,7 @@ impl Stage {
         }
         let mut events = self.desk.ticks();
         if words[0] != "ticks" {
-            let (body, authority) = papers::body(&self.desk.engine, words)
-                .or_else(|| money::correction(words, &self.trades))
-                .unwrap_or_else(|| (self.body(words), None));
+            let (body, authority) = self.spoken(words);
             let identity = switches::identity(&self.desk.engine, words);
             let mut command = desk::command(identity, body);
             command.envelope.authority = authority;
@@ -165,6 +164,10 @@ impl Stage {
     }
 
     fn name(&mut self, name: &str, events: &[Event]) {
+        events
+            .first()
+            .into_iter()
+            .for_each(|event| self.names.shop.name(name, event));
         if let Some(Event::Report(report)) = events.first() {
             self.names.give(report.order, name);
             let known = (report.account, report.order);
@@ -185,8 +188,16 @@ impl Stage {
         }
     }
 
+    /// The command of a line, and what an operator says with it.
+    pub fn spoken(&self, words: &[&str]) -> (Body, Option<Box<Authority>>) {
+        papers::body(&self.desk.engine, words)
+            .or_else(|| money::correction(words, &self.trades))
+            .or_else(|| self.names.shop.body(&self.desk.engine, words))
+            .unwrap_or_else(|| (self.body(words), None))
+    }
+
     /// The command of a line.
-    pub fn body(&self, words: &[&str]) -> Body {
+    fn body(&self, words: &[&str]) -> Body {
         match words[0] {
             "cancel" => {
                 let (account, order) = self.orders[words[1]];
@@ -256,6 +267,9 @@ pub fn reject_of(event: &Event) -> Option<Reject> {
     }
     if let Event::Operation(report) = event {
         return report.reject;
+    }
+    if let Event::Contract(ContractEvent::Refused(refused)) = event {
+        return Some(refused.reject);
     }
     None
 }

@@ -10,12 +10,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sanjiang_engine::command::{Body, Command, CorrectionCommand, Sequenced, TradeRef};
 use sanjiang_engine::engine::Engine;
-use sanjiang_engine::event::{CustodyStatus, Event, Events, ExecType};
-use sanjiang_engine::types::{AccountId, OrderId, Sequence, Side, Time};
+use sanjiang_engine::event::{
+    ContractEvent, ContractSlots, ContractStep, CustodyStatus, Event, Events, ExecType, OfferAct,
+    OfferReport, SaleEvent,
+};
+use sanjiang_engine::types::{AccountId, ContractId, OrderId, Sequence, Side, Time};
 
 use super::coverage::Coverage;
 use super::said::reject_of;
-use super::script::{Script, Step, internal, renamed};
+use super::script::{Script, Step, internal, of_contract, of_offer, renamed};
 use super::subject::Subject;
 use super::world::ticks;
 use crate::reference::{Fault, Reference};
@@ -45,6 +48,9 @@ pub struct Driver {
     /// Rows freed and not taken again, and the first that was never used.
     free: Vec<u32>,
     unused: u32,
+    /// The same of offers, and of contracts.
+    offers: (Vec<u32>, u32),
+    contracts: (Vec<u32>, u32),
 }
 
 impl Driver {
@@ -61,6 +67,8 @@ impl Driver {
             issued: BTreeMap::new(),
             free: Vec::new(),
             unused: 0,
+            offers: (Vec::new(), 0),
+            contracts: (Vec::new(), 0),
         }
     }
 
@@ -223,6 +231,10 @@ impl Driver {
                     change.order = self.plain(change.order);
                     plain.push(Event::Book(change));
                 }
+                Event::Sale(SaleEvent::Offer(report)) => {
+                    plain.push(self.follow_offer(report, place)?);
+                }
+                Event::Contract(event) => plain.push(self.follow_contract(event, place)?),
                 Event::Custody(report) => {
                     if report.status == CustodyStatus::Pending {
                         self.instruct(report.instruction, place);
@@ -246,6 +258,7 @@ impl Driver {
                 | Event::Credit(_)
                 | Event::Settlement(_)
                 | Event::Margin(_)
+                | Event::Sale(SaleEvent::Party { .. } | SaleEvent::Terms { .. })
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_)
                 | Event::Switch(_) => plain.push(event),
@@ -254,12 +267,57 @@ impl Driver {
         Ok(plain)
     }
 
+    fn follow_offer(&mut self, report: OfferReport, place: usize) -> Result<Event, String> {
+        let mut report = report;
+        let id = of_offer(report.offer);
+        if report.act == OfferAct::Offered {
+            let slot = next_slot(&mut self.offers);
+            self.named(id, slot, place)?;
+        }
+        if report.act == OfferAct::Withdrawn {
+            self.offers.0.push(id.slot);
+        }
+        report.offer.slot = self.plain(id).slot;
+        Ok(Event::Sale(SaleEvent::Offer(report)))
+    }
+
+    fn follow_contract(&mut self, event: ContractEvent, place: usize) -> Result<Event, String> {
+        Ok(Event::Contract(match event {
+            ContractEvent::Step(mut report) => {
+                let id = of_contract(report.contract());
+                if report.step == ContractStep::Reserve {
+                    let slot = next_slot(&mut self.contracts);
+                    self.named(id, slot, place)?;
+                }
+                if !report.state.lives() {
+                    self.contracts.0.push(id.slot);
+                }
+                report.slots = ContractSlots {
+                    contract: self.plain(id).slot,
+                    offer: self.plain(of_offer(report.offer())).slot,
+                };
+                ContractEvent::Step(report)
+            }
+            ContractEvent::Refused(mut refused) => {
+                refused.contract = refused.contract.map(|id| ContractId {
+                    sequence: id.sequence,
+                    slot: self.plain(of_contract(id)).slot,
+                });
+                ContractEvent::Refused(refused)
+            }
+        }))
+    }
+
     /// A new order has an id: its sequence is the command's, its slot what the rule says.
     fn issue(&mut self, id: OrderId, place: usize) -> Result<(), String> {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.unused += 1;
             self.unused - 1
         });
+        self.named(id, slot, place)
+    }
+
+    fn named(&mut self, id: OrderId, slot: u32, place: usize) -> Result<(), String> {
         let expected = OrderId {
             sequence: self.sequence.value(),
             slot,
@@ -348,6 +406,14 @@ impl Driver {
         self.coverage.restored += 1;
         Ok(())
     }
+}
+
+/// The slot that the next row takes: the one freed last, else one never used.
+fn next_slot((free, unused): &mut (Vec<u32>, u32)) -> u32 {
+    free.pop().unwrap_or_else(|| {
+        *unused += 1;
+        *unused - 1
+    })
 }
 
 /// What a panic said.

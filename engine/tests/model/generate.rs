@@ -108,7 +108,7 @@ impl Generator {
     }
 
     /// Who sends it, and how a retry is recognised; sometimes a retry instead.
-    fn envelope(&mut self, world: &Reference, body: Body, time: Time) -> Command {
+    pub fn envelope(&mut self, world: &Reference, body: Body, time: Time) -> Command {
         let mut command = internal(body);
         cash::approve(&mut self.rng, &mut command);
         if matches!(command.body, Body::OpenSession(_)) {

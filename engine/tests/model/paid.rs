@@ -133,6 +133,8 @@ pub fn command(body: &Body) -> Option<&'static str> {
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
         | Body::Quarantine(_)
+        | Body::Sales(_)
+        | Body::Contract(_)
         | Body::Receipts(_) => return None,
         Body::Switch(command) => return Some(super::switch::command(command)),
     };

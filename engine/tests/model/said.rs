@@ -2,7 +2,7 @@
 //!
 //! Invariant: as in `coverage`. Not here: what a run reached.
 
-use sanjiang_engine::event::{Cause, Event, ExecType};
+use sanjiang_engine::event::{Cause, ContractEvent, Event, ExecType};
 use sanjiang_engine::reject::RejectReason;
 
 pub const CAUSES: [&str; 12] = [
@@ -30,7 +30,7 @@ pub const REPORTS: [&str; 9] = [
     "TRIGGERED",
     "RESTATED",
 ];
-pub const EVENTS: [&str; 22] = [
+pub const EVENTS: [&str; 24] = [
     "Report",
     "Trade",
     "Book",
@@ -53,6 +53,8 @@ pub const EVENTS: [&str; 22] = [
     "Settlement",
     "Switch",
     "Margin",
+    "Sale",
+    "Contract",
 ];
 
 pub fn cause_of(cause: Cause) -> usize {
@@ -110,6 +112,8 @@ pub fn event_of(event: &Event) -> usize {
         Event::Settlement(_) => 19,
         Event::Switch(_) => 20,
         Event::Margin(_) => 21,
+        Event::Sale(_) => 22,
+        Event::Contract(_) => 23,
         // Only the tools on a stopped folder cause them: `tests/acts`.
         Event::EpochBegan(_) | Event::Quarantined(_) => unreachable!("not generated"),
     }
@@ -121,6 +125,7 @@ pub fn reject_of(event: &Event) -> Option<RejectReason> {
         Event::Report(report) => report.reject,
         Event::MassCancel(report) => report.reject,
         Event::Operation(report) => report.reject,
+        Event::Contract(ContractEvent::Refused(refused)) => Some(refused.reject),
         Event::Trade(_)
         | Event::Book(_)
         | Event::Indicative(_)
@@ -139,6 +144,8 @@ pub fn reject_of(event: &Event) -> Option<RejectReason> {
         | Event::Credit(_)
         | Event::Settlement(_)
         | Event::Margin(_)
+        | Event::Sale(_)
+        | Event::Contract(ContractEvent::Step(_))
         | Event::EpochBegan(_)
         | Event::Quarantined(_)
         | Event::Switch(_) => None,

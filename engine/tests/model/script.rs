@@ -4,9 +4,9 @@
 //! slot 0 its right row, slot 1 a wrong one), so a script means the same when steps before it are
 //! dropped. Not here: ticks, which the driver puts as the sequencer would.
 
-use sanjiang_engine::command::{Body, Command, Envelope, Identity};
+use sanjiang_engine::command::{Body, Command, ContractCommand, Envelope, Identity, SalesCommand};
 use sanjiang_engine::limits::Limits;
-use sanjiang_engine::types::{OrderId, PrincipalId, Sequence, Time};
+use sanjiang_engine::types::{ContractId, OfferId, OrderId, PrincipalId, Sequence, Time};
 
 /// One command and when it arrives.
 #[derive(Clone, Debug)]
@@ -50,5 +50,50 @@ pub fn renamed(command: &Command, rename: impl Fn(OrderId) -> OrderId) -> Comman
         let named = rename(OrderId { sequence, slot });
         acknowledge.instruction = Sequence::new(named.sequence);
     }
+    if let Body::Sales(sales) = &mut command.body {
+        rename_offer(sales, &rename);
+    }
+    if let Body::Contract(contract) = &mut command.body {
+        rename_contract(contract, &rename);
+    }
     command
+}
+
+/// An offer's name, as an order's.
+pub fn of_offer(offer: OfferId) -> OrderId {
+    let OfferId { sequence, slot } = offer;
+    OrderId { sequence, slot }
+}
+
+/// A contract's name, as an order's.
+pub fn of_contract(contract: ContractId) -> OrderId {
+    let ContractId { sequence, slot } = contract;
+    OrderId { sequence, slot }
+}
+
+fn offer_of(named: OrderId) -> OfferId {
+    let OrderId { sequence, slot } = named;
+    OfferId { sequence, slot }
+}
+
+fn rename_offer(sales: &mut SalesCommand, rename: impl Fn(OrderId) -> OrderId) {
+    let offer = match sales {
+        SalesCommand::ChangeOffer(change) => &mut change.offer,
+        SalesCommand::PutStock(change) | SalesCommand::TakeStock(change) => &mut change.offer,
+        SalesCommand::WithdrawOffer(end) => &mut end.offer,
+        SalesCommand::SetPartyKind(_) | SalesCommand::DefineTerms(_) | SalesCommand::Offer(_) => {
+            return;
+        }
+    };
+    *offer = offer_of(rename(of_offer(*offer)));
+}
+
+fn rename_contract(contract: &mut ContractCommand, rename: impl Fn(OrderId) -> OrderId) {
+    match contract {
+        ContractCommand::Reserve(ask) => ask.offer = offer_of(rename(of_offer(ask.offer))),
+        ContractCommand::Step(take) => {
+            let OrderId { sequence, slot } = rename(of_contract(take.contract));
+            take.contract = ContractId { sequence, slot };
+        }
+    }
 }

@@ -226,7 +226,7 @@ fn of_rights(rng: &mut Rng) -> CreateVenue {
     }
 }
 
-fn parties() -> Vec<Body> {
+pub fn parties() -> Vec<Body> {
     let mut list = Vec::new();
     for text in ["P0", "P1", "P2"] {
         list.push(Body::CreateParticipant(CreateParticipant {

@@ -158,7 +158,10 @@ fn fold_body(body: &mut Body, shard: &Shard) {
         Body::Correction(correction) => fold_correction(correction, shard),
         Body::Credit(credit) => fold_credit(credit),
         Body::Margin(command) => fold_margin(command),
-        Body::SetLimits(_)
+        // There is no shop here, so commands about sales are refused as they are.
+        Body::Sales(_)
+        | Body::Contract(_)
+        | Body::SetLimits(_)
         | Body::AcceptClock(_)
         | Body::Tick
         | Body::SessionsLost
@@ -297,6 +300,8 @@ fn fold_market(body: &mut Body) {
         | Body::Credit(_)
         | Body::Settlement(_)
         | Body::Margin(_)
+        | Body::Sales(_)
+        | Body::Contract(_)
         | Body::Tick
         | Body::SessionsLost
         | Body::SemanticsVersion(_)

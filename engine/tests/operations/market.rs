@@ -2,7 +2,7 @@
 
 use sanjiang_engine::command::*;
 use sanjiang_engine::engine::{Engine, SectionsError};
-use sanjiang_engine::event::{Event, Events, ExecType};
+use sanjiang_engine::event::{ContractEvent, Event, Events, ExecType};
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::types::*;
 use sanjiang_engine::venue::{Model, Phase, Regime};
@@ -40,6 +40,10 @@ pub const LIMITS: Limits = Limits {
     trades_kept_max: 16,
     receivables_max: 4,
     unsettled_max: 8,
+    terms_max: 4,
+    offers_max: 4,
+    contracts_max: 4,
+    buyers_max: 4,
     investors_max: 8,
     nominees_max: 2,
     sessions_max: 8,
@@ -236,6 +240,7 @@ fn reject_of(event: &Event) -> Option<sanjiang_engine::reject::Reject> {
         Event::Report(report) => report.reject,
         Event::MassCancel(report) => report.reject,
         Event::Operation(report) => report.reject,
+        Event::Contract(ContractEvent::Refused(refused)) => Some(refused.reject),
         Event::Trade(_)
         | Event::Book(_)
         | Event::Indicative(_)
@@ -254,6 +259,8 @@ fn reject_of(event: &Event) -> Option<sanjiang_engine::reject::Reject> {
         | Event::Credit(_)
         | Event::Settlement(_)
         | Event::Margin(_)
+        | Event::Sale(_)
+        | Event::Contract(ContractEvent::Step(_))
         | Event::EpochBegan(_)
         | Event::Quarantined(_)
         | Event::Switch(_) => None,

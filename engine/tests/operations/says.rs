@@ -74,6 +74,8 @@ fn line(event: &Event) -> String {
         | Event::Indicative(_)
         | Event::Uncrossed(_)
         | Event::Margin(_)
+        | Event::Sale(_)
+        | Event::Contract(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_)
         | Event::Switch(_) => format!("{event:?}"),

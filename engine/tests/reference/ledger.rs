@@ -96,7 +96,10 @@ impl Reference {
         let forwards = forwards.filter(|contract| contract.money == asset);
         let rows = forwards.flat_map(|contract| &contract.rows);
         let rows = rows.filter(|row| row.account == account);
+        let shelved = self.on_shelves(asset, |seller, _| seller.place() == account);
         orders.sum::<i128>()
+            + shelved
+            + self.in_deals(account, asset)
             + rows.map(|row| row.held).sum::<i128>()
             + pledged.map(|pledge| pledge.amount).sum::<i128>()
             + waiting.map(|one| one.amount).sum::<i128>()

@@ -28,8 +28,9 @@ use sanjiang_engine::venue::*;
 
 pub use ledger::Holder;
 pub use margin::Called;
+pub use registry::code_is_right;
 use registry::{Account, Calendar, Instrument, Request, Session, Trades, Venue};
-pub use registry::{Kept, Limited, Money, Pledge, Settling, Stands, Sweep, code_is_right};
+pub use registry::{Deal, Kept, Limited, Money, Offering, Pledge, Settling, Shops, Stands, Sweep};
 
 /// A fault put in on purpose, to prove that the comparison sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,6 +65,10 @@ pub enum Fault {
     ReverseShort,
     /// A sweep leaves waiting stops.
     SweepLeavesStops,
+    /// A contract that is given up keeps its pieces off the offer.
+    StockForgotten,
+    /// Silence accepts an instant too late.
+    SilenceLate,
 }
 
 /// What an order is now. A stop becomes `Market` or `Limit` when it is elected.
@@ -136,6 +141,7 @@ pub struct Reference {
     pub limited: Limited,
     pub trades: Trades,
     pub settling: Settling,
+    pub shops: Shops,
     pub engaged: Vec<KillScope>,
     pub sweeps: Vec<Sweep>,
     /// The most orders that ever lived at a time.
@@ -220,6 +226,7 @@ impl Reference {
             limited: Limited::default(),
             trades: Trades::default(),
             settling: Settling::default(),
+            shops: Shops::default(),
             engaged: Vec::new(),
             sweeps: Vec::new(),
             rows: 0,

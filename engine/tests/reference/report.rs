@@ -82,6 +82,9 @@ impl Reference {
     }
 
     pub(super) fn refuse(&mut self, body: &Body, reject: Reject, counted: bool) {
+        if let Body::Contract(contract) = body {
+            return self.refuse_contract(contract, reject, counted);
+        }
         let reject = Some(reject);
         let mut report = match body {
             Body::NewOrder(new) => self.refused_new(new),

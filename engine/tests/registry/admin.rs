@@ -97,6 +97,8 @@ impl Reference {
             Body::Limits(LimitsCommand::SetRiskLimits(set)) => self.set_risk_limits(set)?,
             Body::Credit(credit) => self.credit(envelope, credit)?,
             Body::Margin(command) => self.change_margin(command)?,
+            Body::Sales(command) => self.sell(command)?,
+            Body::Contract(command) => return self.act_on_contract(envelope, command),
             _ => self.clear(envelope, body)?,
         };
         self.answer(None, handle);

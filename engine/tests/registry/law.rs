@@ -63,6 +63,16 @@ pub fn margin(regime: Regime) -> bool {
     allowed.contains(&regime.as_str())
 }
 
+/// Whether a regime allows a model.
+pub fn allows(regime: Regime, model: Model) -> bool {
+    regime == Regime::Sandbox || says(regime).1.contains(&model)
+}
+
+/// What a regime's law of models is.
+pub fn text(regime: Regime) -> Option<Basis> {
+    (regime != Regime::Sandbox).then(|| says(regime).0)
+}
+
 /// The text by which a regime forbids centralised bidding, and with it market makers.
 pub fn forbids(regime: Regime) -> Option<Basis> {
     if regime == Regime::Sandbox {

@@ -213,7 +213,7 @@ impl Reference {
     }
 
     /// The custodian moves the asset.
-    fn execute(&mut self, one: &Instruction) {
+    pub(super) fn execute(&mut self, one: &Instruction) {
         let sign = if one.direction == Direction::Deposit {
             1
         } else {
@@ -225,7 +225,12 @@ impl Reference {
         self.brought(one);
     }
 
-    fn custody(&mut self, one: &Instruction, status: CustodyStatus, said: (Name, i32)) {
+    pub(super) fn say_custody(
+        &mut self,
+        one: &Instruction,
+        status: CustodyStatus,
+        said: (Name, i32),
+    ) {
         self.out.push(Event::Custody(CustodyReport {
             instruction: one.id,
             account: AccountId::new(one.account as u32),
@@ -237,6 +242,10 @@ impl Reference {
             reference: said.0,
             business_date: said.1,
         }));
+    }
+
+    fn custody(&mut self, one: &Instruction, status: CustodyStatus, said: (Name, i32)) {
+        self.say_custody(one, status, said);
         if status == CustodyStatus::Executed && one.direction == Direction::Deposit {
             self.answer_calls(one.account, one.asset);
         }
@@ -265,7 +274,8 @@ impl Reference {
         if self.fault == Some(Fault::ReceiptsUnbacked) {
             stored = 0;
         }
-        -self.balance(Holder::Custodian(custodian), asset) - waiting - stored
+        let shelved = self.on_shelves(asset, |_, warehouse| warehouse == custodian);
+        -self.balance(Holder::Custodian(custodian), asset) - waiting - stored - shelved
     }
 
     fn instruct(&mut self, ask: &Instruct) -> Answer {
@@ -351,7 +361,10 @@ impl Reference {
         } else {
             CustodyStatus::Refused
         };
-        self.custody(&one, status, (ask.reference, ask.business_date));
+        let said = (ask.reference, ask.business_date);
+        if !self.bank_answered(&one, status, said) {
+            self.custody(&one, status, said);
+        }
         Ok(None)
     }
 

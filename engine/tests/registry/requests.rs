@@ -58,6 +58,8 @@ impl Reference {
             Body::CancelOrder(cancel) => Some(cancel.account),
             Body::ReplaceOrder(replace) => Some(replace.account),
             Body::MassCancel(mass) => Some(mass.account),
+            Body::Sales(command) => command.account(),
+            Body::Contract(command) => command.account(),
             _ => None,
         };
         let principal = command.envelope.principal.index();

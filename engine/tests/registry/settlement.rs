@@ -385,9 +385,10 @@ impl Reference {
 
     fn shared(&self, goods: usize, i: usize) -> bool {
         let mut others = self.instruments.iter().enumerate();
-        others.any(|(other, known)| {
-            other != i && known.clearing.is_some_and(|known| known.goods == goods)
-        })
+        self.names_goods(goods)
+            || others.any(|(other, known)| {
+                other != i && known.clearing.is_some_and(|known| known.goods == goods)
+            })
     }
 
     fn has_goods(&self, goods: usize, owner: OwnerId) -> bool {

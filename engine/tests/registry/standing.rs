@@ -169,6 +169,7 @@ impl Reference {
                     && !self.money.pending.iter().any(waits)
                     && !(0..self.money.assets.len()).any(|asset| self.drawn(id.place(), asset) > 0)
                     && self.settled(id.place())
+                    && !self.deals_with(id)
             }
         }
     }

@@ -73,6 +73,11 @@ impl Reference {
         }
         list.extend(self.sweeps.first().map(|sweep| (sweep.at, 6, 0)));
         list.extend(self.margin_deadlines());
+        for deal in &self.shops.deals {
+            list.extend(deal.deadline.map(|at| (at, 9, deal.id)));
+        }
+        let withdrawn = self.shops.withdrawn.first();
+        list.extend(withdrawn.map(|&(at, _)| (at, 10, 0)));
         list
     }
 
@@ -114,6 +119,14 @@ impl Reference {
                     }
                 }
                 7 => self.go_on(id as usize, &mut rows),
+                9 => {
+                    left.0 -= 1;
+                    self.pass_deal(id);
+                }
+                10 => {
+                    left.0 -= 1;
+                    self.forget_buyer();
+                }
                 8 => made = self.end_call(id as usize, &mut left.0),
                 _ => {
                     let v = id as usize;

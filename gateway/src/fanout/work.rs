@@ -188,6 +188,8 @@ fn item(body: &Body, index: u32, event: &Event) -> Option<Item> {
         | Event::Credit(_)
         | Event::Settlement(_)
         | Event::Margin(_)
+        | Event::Sale(_)
+        | Event::Contract(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_)
         | Event::Switch(_) => return None,

@@ -11,6 +11,7 @@
 //! command. Not here: what a row holds (`rows`), the wire (`services`).
 
 mod answers;
+pub mod contracts;
 mod corrections;
 mod followers;
 mod history;

@@ -6,13 +6,14 @@
 //! when it is first touched, so that a start costs nothing. Not here: RocksDB (`store`), the thread
 //! (`mod.rs`), names and decimals.
 
-use engine::event::{Cause, Event, ExecType, Fill, MarginEvent, OrderReport, Trade};
+use engine::event::{Cause, ContractEvent, Event, ExecType, Fill, MarginEvent, OrderReport, Trade};
 use engine::types::{
     AccountId, AssetId, ExecId, InstrumentId, NewOrder, OrderId, OrderStatus, ParticipantId, Price,
     Quantity, Side, TradeId,
 };
 
 use super::answers::{FirstAnswerDue, answered};
+use super::contracts;
 use super::output::{ProjectError, Rows};
 use super::postings::{self, ClearedAssets, PostingPlace};
 use super::receipts;
@@ -137,6 +138,7 @@ impl LiveOrders {
             }
             Event::Margin(MarginEvent::Variation(variation)) => self.varied(at, variation, rows),
             Event::Receipt(report) => receipts::apply(at, report, rows),
+            Event::Contract(ContractEvent::Step(report)) => contracts::apply(at, report, rows),
             Event::Correction(correction) => {
                 let Some([buy, sell]) = self.correction(at, correction, rows)? else {
                     return Ok(());
@@ -153,6 +155,8 @@ impl LiveOrders {
             }
             Event::Book(_)
             | Event::Margin(_)
+            | Event::Sale(_)
+            | Event::Contract(ContractEvent::Refused(_))
             | Event::Indicative(_)
             | Event::Uncrossed(_)
             | Event::Duplicate(_)

@@ -10,11 +10,21 @@ use engine::types::{
     TransferId,
 };
 
+use super::contracts::{self, ContractPart};
 use super::postings::{
     CorrectionPart, PostingCause, PostingPlace, PostingRow, ReceiptMove, TradePart,
 };
 use super::row_codec::{get_order, get_trade_id, open, put_order, put_trade_id};
 use super::rows::{ROW_VERSION, RowError};
+
+const fn correction_tag(part: CorrectionPart) -> u8 {
+    match part {
+        CorrectionPart::Money => 36,
+        CorrectionPart::Goods => 37,
+        CorrectionPart::Fee => 38,
+        CorrectionPart::Owed => 39,
+    }
+}
 
 const fn receipt_tag(moved: ReceiptMove) -> u8 {
     match moved {
@@ -100,12 +110,7 @@ impl PostingRow {
                 instrument,
                 order,
             } => {
-                out.push(match part {
-                    CorrectionPart::Money => 36,
-                    CorrectionPart::Goods => 37,
-                    CorrectionPart::Fee => 38,
-                    CorrectionPart::Owed => 39,
-                });
+                out.push(correction_tag(*part));
                 put_of_trade(out, *trade, *instrument, *order);
             }
             PostingCause::Repaid => out.push(40),
@@ -113,6 +118,7 @@ impl PostingRow {
                 out.push(41);
                 bytes::put_varint(out, instrument.index().into());
             }
+            PostingCause::Contract { part, contract } => contracts::put(out, *part, *contract),
         }
     }
 
@@ -169,6 +175,9 @@ impl PostingRow {
                 let instrument = InstrumentId::new(input.varint32("instrument")?);
                 return Ok(PostingCause::Variation(instrument));
             }
+            42 => return contracts::get(ContractPart::Money, input),
+            43 => return contracts::get(ContractPart::Goods, input),
+            44 => return contracts::get(ContractPart::Fee, input),
             _ => return Err(BytesError::range("kind of posting")),
         };
         let Some(direction) = direction else {

@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use engine::command::Direction;
 use engine::event::{CustodyStatus, Event};
 use engine::types::{
-    AccountId, AssetId, CustodianId, InstrumentId, Name, OrderId, Sequence, ShardId, Time, TradeId,
-    TransferId,
+    AccountId, AssetId, ContractId, CustodianId, InstrumentId, Name, OrderId, Sequence, ShardId,
+    Time, TradeId, TransferId,
 };
 use rocksdb::{DB, Options};
 
+use super::contracts::ContractPart;
 use super::postings::{CorrectionPart, PostingCause, PostingPlace, PostingRow, TradePart};
 use super::row_tests::{hex, unhex};
 use super::rows::RowError;
@@ -102,6 +103,26 @@ fn a_posting_of_version_2() {
         }
         bytes[0] = 1;
         assert_eq!(PostingRow::decode(&bytes), Err(RowError::Version(1)));
+    }
+}
+
+#[test]
+fn a_posting_of_a_contract_has_one_form() {
+    for (part, tag) in [
+        (ContractPart::Money, "2a"),
+        (ContractPart::Goods, "2b"),
+        (ContractPart::Fee, "2c"),
+    ] {
+        let contract = ContractId {
+            sequence: 1_001,
+            slot: 300,
+        };
+        let posting = row(PostingCause::Contract { part, contract });
+        let golden = format!("0206e9071d0301d704{tag}e907ac02");
+        let mut bytes = Vec::new();
+        posting.encode(&mut bytes);
+        assert_eq!(hex(&bytes), golden);
+        assert_eq!(PostingRow::decode(&unhex(&golden)), Ok(posting));
     }
 }
 

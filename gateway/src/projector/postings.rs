@@ -19,9 +19,11 @@ use engine::event::{
     Variation,
 };
 use engine::types::{
-    AccountId, AssetId, CustodianId, InstrumentId, Name, OrderId, ReceiptId, Sequence, ShardId,
-    Side, Time, TradeId, TransferId,
+    AccountId, AssetId, ContractId, CustodianId, InstrumentId, Name, OrderId, ReceiptId, Sequence,
+    ShardId, Side, Time, TradeId, TransferId,
 };
+
+use super::contracts::ContractPart;
 
 /// Where a posting stands among those of its account; ordered as things happened.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -108,6 +110,13 @@ pub enum PostingCause {
     },
     /// The mark of a margin forward.
     Variation(InstrumentId),
+    /// A step of a contract.
+    Contract {
+        /// Which part of what it moved.
+        part: ContractPart,
+        /// The contract.
+        contract: ContractId,
+    },
     /// A warehouse receipt.
     Receipt {
         /// What became of it.

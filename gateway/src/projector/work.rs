@@ -7,10 +7,13 @@
 
 use crossbeam::channel::Sender;
 use engine::command::{Body, Command, Identity, MarginCommand, Sequenced, SwitchCommand};
-use engine::event::{CorrectionEvent, CreditEvent, CustodyStatus, Event, MarginEvent};
+use engine::event::{
+    ContractEvent, CorrectionEvent, CreditEvent, CustodyStatus, Event, MarginEvent,
+};
 use engine::runtime::Released;
 use engine::types::{InstrumentId, NewOrder, ParticipantId, Sequence, Time};
 
+use super::contracts;
 use super::postings::Settles;
 
 /// The most commands of one piece; bounds how much one write batch can grow by.
@@ -135,7 +138,10 @@ impl Piece {
         self.last_with(|event| {
             let credit = matches!(event, Event::Credit(event) if moves(event));
             let variation = matches!(event, Event::Margin(MarginEvent::Variation(_)));
+            let contract = matches!(event, Event::Contract(ContractEvent::Step(report))
+                if contracts::moves(report));
             credit
+                || contract
                 || variation
                 || matches!(
                     event,
@@ -198,6 +204,7 @@ fn is_history(event: &Event) -> bool {
         // What is pending or was refused moved nothing.
         Event::Custody(report) => report.status == CustodyStatus::Executed,
         Event::Margin(event) => matches!(event, MarginEvent::Variation(_)),
+        Event::Contract(ContractEvent::Step(report)) => contracts::moves(report),
         Event::Report(_)
         | Event::Trade(_)
         | Event::Receipt(_)
@@ -218,6 +225,8 @@ fn is_history(event: &Event) -> bool {
         | Event::Limits(_)
         // What it frees was moved by the trades.
         | Event::Settlement(_)
+        | Event::Sale(_)
+        | Event::Contract(ContractEvent::Refused(_))
         | Event::EpochBegan(_)
         | Event::Quarantined(_)
         | Event::Switch(_) => false,
@@ -262,9 +271,11 @@ fn ask(body: &Body) -> Ask {
         | Body::Credit(_)
         | Body::Settlement(_)
         | Body::Margin(_)
+        | Body::Sales(_)
         | Body::AcceptClock(_)
         | Body::Switch(SwitchCommand::SetKillSwitch(_)) => Ask::Operation,
         Body::OpenSession(_)
+        | Body::Contract(_)
         | Body::Tick
         | Body::SessionsLost
         | Body::SemanticsVersion(_)

@@ -5,7 +5,9 @@
 
 use engine::clearing::CreditView;
 use engine::engine::{Held, HeldFor};
-use engine::types::{AccountId, Amount, AssetId, InstrumentId, OrderId, ReceiptId, Sequence};
+use engine::types::{
+    AccountId, Amount, AssetId, ContractId, InstrumentId, OfferId, OrderId, ReceiptId, Sequence,
+};
 use proto::v1;
 
 use super::balances::{payer, wrong_token};
@@ -149,6 +151,16 @@ fn wire_hold(tables: &Tables, held: &Held) -> Option<v1::Hold> {
             kind: v1::HoldKind::Margin.into(),
             ..plain
         },
+        HeldFor::Offer(offer) => v1::Hold {
+            kind: v1::HoldKind::Offer.into(),
+            offer_id: to_proto::offer_id_text(offer),
+            ..plain
+        },
+        HeldFor::Contract(contract) => v1::Hold {
+            kind: v1::HoldKind::Contract.into(),
+            contract_id: to_proto::contract_id_text(contract),
+            ..plain
+        },
     })
 }
 
@@ -161,6 +173,8 @@ fn place_text(by: HeldFor, asset: AssetId) -> String {
         HeldFor::Receipt(receipt) => ('r', u64::from(receipt.index()), 0),
         HeldFor::Settlement(instrument, rolls) => ('s', u64::from(instrument.index()), rolls),
         HeldFor::Margin(instrument) => ('m', u64::from(instrument.index()), 0),
+        HeldFor::Offer(offer) => ('f', offer.sequence, offer.slot),
+        HeldFor::Contract(contract) => ('k', contract.sequence, contract.slot),
     };
     format!("{kind}-{first}-{second}-{}", asset.index())
 }
@@ -181,6 +195,14 @@ fn place(token: &str) -> Option<(HeldFor, AssetId)> {
         "r" => HeldFor::Receipt(ReceiptId::new(handle()?)),
         "s" => HeldFor::Settlement(InstrumentId::new(handle()?), second),
         "m" => HeldFor::Margin(InstrumentId::new(handle()?)),
+        "f" => HeldFor::Offer(OfferId {
+            sequence: first,
+            slot: second,
+        }),
+        "k" => HeldFor::Contract(ContractId {
+            sequence: first,
+            slot: second,
+        }),
         _ => return None,
     };
     parts.next().is_none().then_some((by, asset))
@@ -203,6 +225,14 @@ mod tests {
             HeldFor::Receipt(ReceiptId::new(4)),
             HeldFor::Settlement(InstrumentId::new(5), 2),
             HeldFor::Margin(InstrumentId::new(6)),
+            HeldFor::Offer(OfferId {
+                sequence: 5,
+                slot: 1,
+            }),
+            HeldFor::Contract(ContractId {
+                sequence: 6,
+                slot: 0,
+            }),
         ] {
             let asset = AssetId::new(5);
             assert_eq!(place(&place_text(by, asset)), Some((by, asset)));

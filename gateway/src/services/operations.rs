@@ -366,6 +366,9 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         | Body::SetTier(_)
         | Body::Standing(StandingCommand::SetStanding(_) | StandingCommand::SetRegistration(_))
         | Body::Correction(_)
+        // No interface sends them yet.
+        | Body::Sales(_)
+        | Body::Contract(_)
         | Body::AcceptClock(_)
         | Body::Tick
         | Body::SessionsLost

@@ -4,11 +4,14 @@
 
 use engine::clearing::{Asset, Custodian, Instruction};
 use engine::command::{AssetClass, CustodianKind, Demonstration, Direction, FeeRates};
-use engine::types::{AssetId, CustodianId, InstrumentId, OrderId, Sequence, TradeId, TransferId};
+use engine::types::{
+    AssetId, ContractId, CustodianId, InstrumentId, OfferId, OrderId, Sequence, TradeId, TransferId,
+};
 use proto::v1;
 
 use super::{account_name, decimal_text, instrument_name, order_id_text, timestamp, trade_id_text};
 use crate::directory::Tables;
+use crate::projector::contracts::ContractPart;
 use crate::projector::postings::{
     CorrectionPart, PostingCause, PostingPlace, PostingRow, ReceiptMove, TradePart,
 };
@@ -122,6 +125,7 @@ pub fn posting(tables: &Tables, row: &PostingRow) -> v1::Posting {
             instrument_id: instrument_name(tables, instrument),
             ..wire
         },
+        PostingCause::Contract { part, contract } => of_contract(part, contract, wire),
         PostingCause::Trade {
             part,
             trade,
@@ -209,6 +213,32 @@ const fn correction_kind(part: CorrectionPart) -> v1::PostingKind {
         CorrectionPart::Fee => v1::PostingKind::CorrectionFee,
         CorrectionPart::Owed => v1::PostingKind::Owed,
     }
+}
+
+fn of_contract(part: ContractPart, contract: ContractId, wire: v1::Posting) -> v1::Posting {
+    v1::Posting {
+        kind: contract_kind(part).into(),
+        contract_id: contract_id_text(contract),
+        ..wire
+    }
+}
+
+const fn contract_kind(part: ContractPart) -> v1::PostingKind {
+    match part {
+        ContractPart::Goods => v1::PostingKind::ContractGoods,
+        ContractPart::Money => v1::PostingKind::ContractMoney,
+        ContractPart::Fee => v1::PostingKind::ContractFee,
+    }
+}
+
+/// A contract's id, as opaque text.
+pub fn contract_id_text(contract: ContractId) -> String {
+    format!("{}-{}", contract.sequence, contract.slot)
+}
+
+/// An offer's id, as opaque text.
+pub fn offer_id_text(offer: OfferId) -> String {
+    format!("{}-{}", offer.sequence, offer.slot)
 }
 
 const fn receipt_kind(moved: ReceiptMove) -> v1::PostingKind {

@@ -89,6 +89,8 @@ pub fn session_reports(
             | Event::Credit(_)
             | Event::Settlement(_)
             | Event::Margin(_)
+            | Event::Sale(_)
+            | Event::Contract(_)
             | Event::EpochBegan(_)
             | Event::Quarantined(_)
             | Event::Switch(_) => {}

@@ -104,6 +104,9 @@ fn lines(postings: &[Posting]) -> Result<(Vec<String>, BTreeMap<String, Decimal>
             PostingKind::CreditRepaid => "credit repaid",
             PostingKind::Transfer => "transfer",
             PostingKind::Variation => "variation",
+            PostingKind::ContractMoney => "contract, money",
+            PostingKind::ContractGoods => "contract, goods",
+            PostingKind::ContractFee => "contract, fee",
         };
         let of = if posting.trade_id.is_empty() {
             &posting.reference

@@ -4,7 +4,8 @@
 //! written by the modules that hold them.
 
 use super::{
-    clearing, correction, credit, limits, margin, orders, receipts, settlement, standing, switch,
+    clearing, contracts, correction, credit, limits, margin, orders, receipts, sales, settlement,
+    standing, switch,
 };
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{
@@ -80,6 +81,8 @@ pub(super) fn put(out: &mut Vec<u8>, time: Time, body: &Body) {
         Body::Credit(command) => credit::put(out, command),
         Body::Settlement(command) => settlement::put(out, command),
         Body::Margin(command) => margin::put(out, command),
+        Body::Sales(command) => sales::put(out, command),
+        Body::Contract(command) => contracts::put(out, command),
         Body::Tick | Body::SessionsLost => {}
     }
 }

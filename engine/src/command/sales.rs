@@ -1,0 +1,248 @@
+//! Commands about sales: kinds of parties, terms, offers and their stock.
+//!
+//! Invariant: as in `command`. Not here: what takes an offer (`command::contracts`), the rules
+//! (`market::sale`, SEMANTICS section 21).
+
+use crate::types::{
+    AccountId, AssetId, CustodianId, Nanoseconds, OfferId, OwnerId, TermsId, Time, VenueId,
+};
+use crate::venue::Model;
+
+/// What a seller or an operator asks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SalesCommand {
+    /// Say which kind of party a beneficial owner is.
+    SetPartyKind(SetPartyKind),
+    /// Terms that offers share.
+    DefineTerms(SaleTerms),
+    /// Offer goods.
+    Offer(MakeOffer),
+    /// Change prices, window or limits of an offer.
+    ChangeOffer(ChangeOffer),
+    /// Put more pieces on offer.
+    PutStock(ChangeStock),
+    /// Take pieces that nobody reserved off an offer.
+    TakeStock(ChangeStock),
+    /// End an offer.
+    WithdrawOffer(WithdrawOffer),
+}
+
+impl SalesCommand {
+    /// The account that acts, if one does.
+    pub const fn account(&self) -> Option<AccountId> {
+        match self {
+            Self::SetPartyKind(_) | Self::DefineTerms(_) => None,
+            Self::Offer(make) => Some(make.account),
+            Self::ChangeOffer(change) => Some(change.account),
+            Self::PutStock(change) | Self::TakeStock(change) => Some(change.account),
+            Self::WithdrawOffer(withdraw) => Some(withdraw.account),
+        }
+    }
+}
+
+/// Which kind of party somebody is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Default)]
+#[repr(u8)]
+pub enum PartyKind {
+    /// A person who buys for living: protected by the law of consumers.
+    #[default]
+    Consumer = 0,
+    /// A business.
+    Enterprise = 1,
+}
+
+/// Say which kind of party a beneficial owner is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SetPartyKind {
+    /// The owner.
+    pub owner: OwnerId,
+    /// Its kind.
+    pub kind: PartyKind,
+}
+
+/// When a buyer pays.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub enum Funding {
+    /// Its money is held when the contract is formed.
+    Prefunded,
+    /// Later: only the goods are held until then.
+    PayLater {
+        /// So long after the contract was formed it ends unpaid.
+        within: Nanoseconds,
+    },
+}
+
+/// Whether a price contains the tax.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+#[repr(u8)]
+pub enum TaxBasis {
+    /// It does.
+    VatIn = 1,
+    /// The tax is added.
+    VatOut = 2,
+}
+
+/// Why goods may come with fewer days of return than the law gives.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+#[repr(u8)]
+pub enum Exemption {
+    /// Made as the buyer said.
+    CustomMade = 1,
+    /// Fresh, or soon spoilt.
+    Fresh = 2,
+    /// Digital goods, downloaded or unsealed.
+    OpenedDigital = 3,
+    /// Newspapers and periodicals.
+    Periodical = 4,
+    /// By their nature, where the buyer confirms it for each contract.
+    ConfirmedUnsuitable = 5,
+}
+
+/// How goods come to the buyer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+#[repr(u8)]
+pub enum Delivery {
+    /// A carrier brings them.
+    Ship = 1,
+    /// The buyer comes for them, with a code.
+    PickUp = 2,
+}
+
+/// Terms of sale.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SaleTerms {
+    /// The venue.
+    pub venue: VenueId,
+    /// The trading model: FIXED_PRICE or TIERED_PRICE.
+    pub model: Model,
+    /// When the buyer pays.
+    pub funding: Funding,
+    /// The currency.
+    pub money: AssetId,
+    /// Whether prices contain the tax.
+    pub tax_basis: TaxBasis,
+    /// The tax, in basis points, at most 10,000.
+    pub tax_bp: u16,
+    /// What the seller pays the venue, in millionths of what is paid; at most
+    /// [`SaleTerms::FEE_PPM_MAX`].
+    pub fee_ppm: u32,
+    /// How long after the payment the goods are to be handed over.
+    pub hand_over_within: Nanoseconds,
+    /// How long after the delivery silence accepts.
+    pub inspect_within: Nanoseconds,
+    /// Civil days after that of receipt in which pieces may be given back; at most
+    /// [`SaleTerms::RETURN_DAYS_MAX`].
+    pub return_days: u8,
+    /// Why they may be fewer than the law gives.
+    pub exemption: Option<Exemption>,
+    /// How goods come to the buyer.
+    pub delivery: Delivery,
+    /// The hash of the document with all terms.
+    pub document: [u8; 32],
+}
+
+impl SaleTerms {
+    /// The highest fee: a tenth.
+    pub const FEE_PPM_MAX: u32 = 100_000;
+    /// The most days of return.
+    pub const RETURN_DAYS_MAX: u8 = 30;
+    /// The days of return the law gives a consumer (消费者权益保护法 25).
+    pub const RETURN_DAYS_BY_LAW: u8 = 7;
+    /// The longest time to pay: 31 days. The shortest is a second.
+    pub const PAY_WITHIN_MAX: Nanoseconds = Nanoseconds(31 * 24 * 3_600 * 1_000_000_000);
+    /// The shortest time to hand over or to inspect: a minute.
+    pub const WITHIN_MIN: Nanoseconds = Nanoseconds(60 * 1_000_000_000);
+    /// The longest: 366 days.
+    pub const WITHIN_MAX: Nanoseconds = Nanoseconds(366 * 24 * 3_600 * 1_000_000_000);
+}
+
+/// From so many pieces on, a price a piece.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct Tier {
+    /// From so many pieces on.
+    pub from: u32,
+    /// The price of one, in minor units of the money.
+    pub price: i64,
+}
+
+/// What may be changed of an offer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Prices {
+    /// One to [`Prices::TIERS_MAX`] tiers, the first from one piece.
+    pub tiers: Vec<Tier>,
+    /// Pieces are taken in multiples of this.
+    pub step: u32,
+    /// The fewest pieces of one contract.
+    pub min: u32,
+    /// The most.
+    pub max: u32,
+    /// The most pieces a beneficial owner may take while the offer lives.
+    pub limit: Option<u32>,
+    /// From when on it can be taken.
+    pub opens: Time,
+    /// From when on it cannot any more; none for never.
+    pub closes: Option<Time>,
+}
+
+impl Prices {
+    /// The most tiers of one offer.
+    pub const TIERS_MAX: usize = 8;
+    /// The highest price of a piece, in minor units.
+    pub const PRICE_MAX: i64 = 1 << 40;
+    /// The most pieces of an offer.
+    pub const PIECES_MAX: u32 = 1 << 30;
+    /// The most units of goods in a piece.
+    pub const UNITS_MAX: i64 = 1 << 40;
+}
+
+/// Offer goods.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MakeOffer {
+    /// The terms.
+    pub terms: TermsId,
+    /// The seller.
+    pub account: AccountId,
+    /// The goods.
+    pub goods: AssetId,
+    /// Where they lie.
+    pub warehouse: CustodianId,
+    /// Units of the goods in a piece.
+    pub piece_units: i64,
+    /// What they cost, and who may take how many when.
+    pub prices: Prices,
+    /// How many pieces.
+    pub stock: u32,
+}
+
+/// Change prices, window or limits of an offer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ChangeOffer {
+    /// The offer.
+    pub offer: OfferId,
+    /// The version the seller saw.
+    pub version: u32,
+    /// The seller.
+    pub account: AccountId,
+    /// What it is from now on.
+    pub prices: Prices,
+}
+
+/// Put pieces on an offer, or take some off.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ChangeStock {
+    /// The offer.
+    pub offer: OfferId,
+    /// The seller.
+    pub account: AccountId,
+    /// How many pieces.
+    pub pieces: u32,
+}
+
+/// End an offer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WithdrawOffer {
+    /// The offer.
+    pub offer: OfferId,
+    /// The seller.
+    pub account: AccountId,
+}

@@ -1,0 +1,217 @@
+//! What a step moves: money to the buyer, the seller and the venue, goods out of the warehouse and
+//! into it.
+//!
+//! Invariant: what a contract held = what was refunded + paid out + charged + what it holds; every
+//! unit of goods leaves, stays, or is handed back to whoever keeps offers (`Moved::back`). Nothing
+//! here can fail. Not here: when (`contract::table`).
+
+use super::row::Contract;
+use crate::clearing::Clearing;
+use crate::clearing::kept::Kept;
+use crate::clearing::ledger::Place;
+use crate::command::{GoodsTo, TaxBasis};
+use crate::event::Disputed;
+use crate::types::{Amount, AssetId, CustodianId};
+
+/// What the terms say of payment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Paid {
+    /// What the venue gets, in millionths.
+    pub(crate) fee_ppm: u32,
+    /// Where it gets it.
+    pub(crate) fees: Place,
+    /// Whether prices contain the tax.
+    pub(crate) tax_basis: TaxBasis,
+}
+
+impl Paid {
+    fn fee(&self, amount: i64) -> i64 {
+        let millionths = i128::from(amount) * i128::from(self.fee_ppm);
+        let fee = (millionths + 999_999).div_euclid(1_000_000);
+        i64::try_from(fee).expect("at most a tenth of an amount")
+    }
+}
+
+/// Goods on their way to an offer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Back {
+    /// What is kept of them.
+    pub(crate) kept: Kept,
+    /// How many pieces they are.
+    pub(crate) pieces: u32,
+}
+
+/// What a step moved.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Moved {
+    pub(crate) refunded: i64,
+    pub(crate) tax_back: i64,
+    pub(crate) paid_out: i64,
+    pub(crate) fee: i64,
+    pub(crate) goods_out: i64,
+    pub(crate) back: Option<Back>,
+    /// Pieces for which the buyer's owner is counted no more.
+    pub(crate) uncounted: u32,
+}
+
+/// An operator's decision.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Decision {
+    pub(crate) buyer: Amount,
+    pub(crate) seller: Amount,
+    pub(crate) goods: GoodsTo,
+}
+
+impl Contract {
+    /// Where its goods lie.
+    pub(crate) const fn store(&self) -> (CustodianId, AssetId) {
+        (self.warehouse, self.goods_asset)
+    }
+}
+
+impl Clearing {
+    /// Holds what is to be paid.
+    pub(crate) fn pay_contract(&mut self, row: &mut Contract, at: Place) {
+        row.money = self.ledger.keep(at, row.to_pay);
+    }
+
+    /// Money and goods go back.
+    pub(crate) fn undo(&mut self, row: &mut Contract, moved: &mut Moved) {
+        self.refund(row, row.money_held(), moved);
+        moved.uncounted = row.pieces;
+        if row.goods_held() > 0 {
+            let kept = row.goods.split(row.goods_held());
+            let pieces = row.pieces;
+            moved.back = Some(Back { kept, pieces });
+        }
+    }
+
+    fn refund(&mut self, row: &mut Contract, amount: i64, moved: &mut Moved) {
+        if amount > 0 {
+            self.ledger.let_go(&mut row.money, amount);
+            moved.refunded += amount;
+        }
+    }
+
+    /// The goods leave the warehouse, if they are there.
+    pub(crate) fn leave(&mut self, row: &mut Contract, moved: &mut Moved) {
+        let units = row.goods_held();
+        if units > 0 {
+            let (store, at) = (row.store(), row.warehouse_at);
+            self.ship(&mut row.goods, units, at, store);
+            moved.goods_out += units;
+        }
+    }
+
+    /// The seller is paid `amount` of what is held, less the venue's fee.
+    fn pay_seller(&mut self, row: &mut Contract, amount: i64, paid: &Paid, moved: &mut Moved) {
+        if amount == 0 {
+            return;
+        }
+        let fee = paid.fee(amount);
+        self.ledger.pay(&mut row.money, fee, paid.fees);
+        self.ledger.pay(&mut row.money, amount - fee, row.seller_at);
+        moved.fee += fee;
+        moved.paid_out += amount - fee;
+    }
+
+    /// The seller is paid all that is held.
+    pub(crate) fn settle_contract(&mut self, row: &mut Contract, paid: &Paid, moved: &mut Moved) {
+        self.pay_seller(row, row.money_held(), paid, moved);
+    }
+
+    /// The part of the pieces that came back is refunded, the rest settled.
+    pub(crate) fn take_returned(&mut self, row: &mut Contract, paid: &Paid, moved: &mut Moved) {
+        let pieces = i64::from(row.returned);
+        let tax = part_of(row.tax, row.pieces, row.returned);
+        let money = match paid.tax_basis {
+            TaxBasis::VatIn => pieces * row.price,
+            TaxBasis::VatOut => pieces * row.price + tax,
+        };
+        self.refund(row, money, moved);
+        (moved.tax_back, moved.uncounted) = (tax, row.returned);
+        self.settle_contract(row, paid, moved);
+    }
+
+    /// They come into the warehouse again.
+    pub(crate) fn bring_back(&mut self, row: &Contract, moved: &mut Moved) {
+        let units = i64::from(row.returned) * row.piece_units;
+        let kept = self.take_in(row.warehouse_at, units, row.goods.at(), row.store());
+        moved.goods_out -= units;
+        moved.back = Some(Back {
+            kept,
+            pieces: row.returned,
+        });
+    }
+
+    /// What a decision says.
+    pub(crate) fn resolve(
+        &mut self,
+        row: &mut Contract,
+        decision: &Decision,
+        paid: &Paid,
+        moved: &mut Moved,
+    ) {
+        thaw(row);
+        self.refund(row, decision.buyer.units(), moved);
+        self.pay_seller(row, decision.seller.units(), paid, moved);
+        match decision.goods {
+            GoodsTo::Buyer => self.leave(row, moved),
+            GoodsTo::Stock => self.undo(row, moved),
+        }
+    }
+}
+
+/// What it holds is frozen.
+pub(crate) fn freeze(row: &mut Contract) {
+    row.money.freeze();
+    row.goods.freeze();
+    row.disputed = Disputed::Yes;
+}
+
+/// It may move again.
+pub(crate) fn thaw(row: &mut Contract) {
+    if row.disputed == Disputed::Yes {
+        row.money.thaw();
+        row.goods.thaw();
+        row.disputed = Disputed::No;
+    }
+}
+
+/// What `some` of all pieces are of a sum, so that the parts of all make the whole: the first ones
+/// get what does not divide.
+fn part_of(sum: i64, all: u32, some: u32) -> i64 {
+    let (all, some) = (i64::from(all), i64::from(some));
+    some * (sum / all) + some.min(sum % all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_all_pieces_make_the_whole() {
+        for (sum, all) in [(0, 1), (100, 3), (7, 8), (12_345, 99)] {
+            let parts: Vec<i64> = (0..=all).map(|some| part_of(sum, all, some)).collect();
+            assert_eq!((parts[0], parts[all as usize]), (0, sum));
+            let steps = parts.windows(2).map(|pair| pair[1] - pair[0]);
+            let floor = sum / i64::from(all);
+            assert!(
+                steps
+                    .clone()
+                    .all(|step| (floor..=floor + 1).contains(&step))
+            );
+        }
+    }
+
+    #[test]
+    fn fees_are_rounded_up() {
+        let paid = Paid {
+            fee_ppm: 6_000,
+            fees: Place::NONE,
+            tax_basis: TaxBasis::VatIn,
+        };
+        let fees = [0, 1, 166, 167, 1_000, 1 << 52].map(|amount| paid.fee(amount));
+        assert_eq!(fees, [0, 1, 1, 2, 6, 27_021_597_764_223]);
+    }
+}

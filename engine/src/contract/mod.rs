@@ -1,0 +1,196 @@
+//! Contracts: what every way to trade between named parties ends in (SEMANTICS section 20).
+//!
+//! A model forms one; from then on it lives by the table, whatever its model was.
+//!
+//! Invariant: a contract that lives has at most one deadline and holds what the ledger holds for
+//! it; the event that ends it frees its row, and by then it holds nothing. Not here: models
+//! (`market`), offers it gives goods back to, who is told (`engine::contracts`).
+
+pub(crate) mod effects;
+pub(crate) mod row;
+pub(crate) mod section;
+pub mod table;
+
+pub use row::{Contract, CountedFor};
+
+use std::collections::BTreeMap;
+
+use crate::limits::Limits;
+use crate::requests::expiry::{Entry, Expiry};
+use crate::slab::Slab;
+use crate::types::{AccountId, ContractId, Sequence, Time};
+
+/// All live contracts.
+#[derive(Clone, Debug)]
+pub struct Contracts {
+    rows: Slab<Contract>,
+    timers: Expiry,
+    /// Banks that were asked for the money of a contract, which may have ended since, by the
+    /// instruction. As instructions are, in a tree: asking is not the hot path.
+    payments: BTreeMap<u64, ContractId>,
+}
+
+impl Contracts {
+    /// None, with room for as many as `limits` says, touched only when used.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            rows: Slab::new(limits.contracts_max),
+            timers: Expiry::new(limits.contracts_max),
+            payments: BTreeMap::new(),
+        }
+    }
+
+    /// How many live.
+    pub fn live(&self) -> u32 {
+        self.rows.live()
+    }
+
+    /// Whether no more may live.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.rows.is_full()
+    }
+
+    /// A live contract.
+    pub fn contract(&self, id: ContractId) -> Option<&Contract> {
+        self.rows.find(id.sequence, id.slot)
+    }
+
+    pub(crate) fn row(&self, slot: u32) -> &Contract {
+        self.rows.row(slot)
+    }
+
+    /// All live contracts with their ids, in order of their rows.
+    pub fn all(&self) -> impl Iterator<Item = (ContractId, &Contract)> {
+        self.rows.iter().map(|(slot, row)| (row.id(slot), row))
+    }
+
+    /// The live contracts of an account. Walks all of them: an operator's question.
+    pub fn of_account(&self, account: AccountId) -> impl Iterator<Item = (ContractId, &Contract)> {
+        let own = move |(_, row): &(ContractId, &Contract)| row.role_of(account).is_some();
+        self.all().filter(own)
+    }
+
+    /// A contract is formed.
+    pub(crate) fn form(&mut self, row: Contract) -> u32 {
+        let slot = self.rows.insert(row);
+        self.time(slot, row.deadline);
+        slot
+    }
+
+    /// A contract stands so from now on.
+    pub(crate) fn put(&mut self, slot: u32, row: Contract) {
+        let before = self.rows.row(slot).deadline;
+        if before != row.deadline {
+            if before.is_some() {
+                self.timers.remove(slot);
+            }
+            *self.rows.row_mut(slot) = row;
+            return self.time(slot, row.deadline);
+        }
+        *self.rows.row_mut(slot) = row;
+    }
+
+    /// A contract ends, holding nothing.
+    pub(crate) fn end(&mut self, slot: u32, row: &Contract) {
+        assert!(
+            row.money_held() == 0 && row.goods_held() == 0,
+            "a contract that ends holds nothing: {row:?}"
+        );
+        let before = self.rows.remove(slot);
+        if before.deadline.is_some() {
+            self.timers.remove(slot);
+        }
+    }
+
+    fn time(&mut self, slot: u32, deadline: Option<Time>) {
+        if let Some(expires) = deadline {
+            let sequence = self.rows.row(slot).sequence;
+            self.timers.push(Entry {
+                expires,
+                sequence,
+                row: slot,
+            });
+        }
+    }
+
+    /// Whether any deadline runs: all that a command asks while none does.
+    #[inline]
+    pub(crate) fn is_anything_due(&self) -> bool {
+        self.timers.len() > 0
+    }
+
+    /// The deadline that passes first, and whose it is.
+    #[inline]
+    pub(crate) fn first(&self) -> Option<(Time, u32)> {
+        let first = self.timers.first()?;
+        Some((first.expires, first.row))
+    }
+
+    /// A bank was asked for the money of a contract.
+    pub(crate) fn ask_bank(&mut self, instruction: Sequence, contract: ContractId) {
+        self.payments.insert(instruction.value(), contract);
+    }
+
+    /// The bank answered: for which contract, if for one.
+    pub(crate) fn bank_answered(&mut self, instruction: Sequence) -> Option<ContractId> {
+        self.payments.remove(&instruction.value())
+    }
+
+    /// Checks timers and rows against each other.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub(crate) fn audit(&self) -> Result<(), &'static str> {
+        let timed = self.rows.iter().filter(|(_, row)| row.deadline.is_some());
+        if timed.count() != self.timers.len() || !self.timers.is_sound() {
+            return Err("deadlines of contracts and timers differ");
+        }
+        for entry in self.timers.entries() {
+            let row = self.rows.find(entry.sequence, entry.row);
+            if row.and_then(|row| row.deadline) != Some(entry.expires) {
+                return Err("a timer is of no contract");
+            }
+        }
+        for (slot, row) in self.rows.iter() {
+            audit_row(row)?;
+            let asked = row.payment.map(|payment| self.payments.get(&payment));
+            if asked.is_some_and(|asked| asked != Some(&row.id(slot))) {
+                return Err("a contract waits for a bank that was not asked");
+            }
+        }
+        Ok(())
+    }
+}
+
+fn audit_row(row: &Contract) -> Result<(), &'static str> {
+    use crate::event::{Disputed, State};
+    let units = i64::from(row.pieces) * row.piece_units;
+    let paid = if row.state == State::Unpaid {
+        0
+    } else {
+        row.to_pay
+    };
+    let kept = matches!(row.state, State::Unpaid | State::Paid | State::HandedOver);
+    let returning = matches!(row.state, State::ReturnAsked | State::Returning);
+    if !row.state.lives() || row.money_held() != paid {
+        return Err("a contract does not hold what was paid");
+    }
+    if row.goods_held() != if kept { units } else { 0 } {
+        return Err("a contract does not hold its goods until they leave");
+    }
+    if kept != row.received.is_none() || returning != (row.returned > 0) {
+        return Err("a contract's goods are not where its state says");
+    }
+    let frozen = row.disputed == Disputed::Yes;
+    let waits = frozen || row.state == State::HandedOver;
+    if waits != row.deadline.is_none() {
+        return Err("a contract has no deadline, or one too many");
+    }
+    if row.money.is_frozen() != frozen || row.goods.is_frozen() != frozen {
+        return Err("what a contract holds is frozen only in a dispute");
+    }
+    if row.returned > row.pieces {
+        return Err("a contract is out of its bounds");
+    }
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! The row of a contract: what was agreed, what it holds, how it stands.
+//!
+//! Invariant: what it holds is of its buyer's money and of its seller's goods; it keeps what it was
+//! formed under, whatever becomes of its offer. Not here: where rows lie (`contract`).
+
+use crate::clearing::kept::Kept;
+use crate::clearing::ledger::Place;
+use crate::event::{ContractSlots, Disputed, Role, State};
+use crate::slab::Made;
+use crate::types::{AccountId, AssetId, ContractId, CustodianId, OfferId, OwnerId, TermsId, Time};
+use crate::venue::Regime;
+
+/// Whether a buyer's owner is counted for what it took.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum CountedFor {
+    /// The offer had no limit then.
+    No = 0,
+    /// It had one.
+    Yes = 1,
+}
+
+/// A live contract.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Contract {
+    /// The sequence of the command that formed it.
+    pub sequence: u64,
+    /// The offer that was taken.
+    pub offer: OfferId,
+    /// The terms it was formed under.
+    pub terms: TermsId,
+    /// Who buys.
+    pub buyer: AccountId,
+    /// Who sells.
+    pub seller: AccountId,
+    /// The beneficial owner behind the buyer.
+    pub owner: OwnerId,
+    /// What is sold.
+    pub goods_asset: AssetId,
+    /// Where it lay.
+    pub warehouse: CustodianId,
+    /// How many pieces.
+    pub pieces: u32,
+    /// How many of them are to come back.
+    pub returned: u32,
+    /// Units of goods in a piece.
+    pub piece_units: i64,
+    /// The price of a piece.
+    pub price: i64,
+    /// Pieces times price.
+    pub amount: i64,
+    /// The tax in it, or on it.
+    pub tax: i64,
+    /// What is to be paid.
+    pub to_pay: i64,
+    /// Rises with every step.
+    pub version: u32,
+    /// How it stands.
+    pub state: State,
+    /// Whether it is in dispute.
+    pub disputed: Disputed,
+    /// Who asked to undo it.
+    pub asked: Option<Role>,
+    /// The regime it was formed under.
+    pub regime: Regime,
+    /// Civil days of return; none without a right.
+    pub return_days: u8,
+    /// Whether its buyer's owner is counted.
+    pub counted: CountedFor,
+    /// What passes next.
+    pub deadline: Option<Time>,
+    /// When the buyer had the goods.
+    pub received: Option<Time>,
+    /// When it was formed.
+    pub formed: Time,
+    /// Where the platform knows how to deliver.
+    pub delivery_reference: [u8; 16],
+    /// What the pickup code hashes to.
+    pub pickup: Option<[u8; 16]>,
+    /// The instruction by which a bank is asked for the money.
+    pub payment: Option<u64>,
+    /// The buyer's money it holds.
+    pub(crate) money: Kept,
+    /// The seller's goods it holds.
+    pub(crate) goods: Kept,
+    /// Where the seller is paid.
+    pub(crate) seller_at: Place,
+    /// The warehouse's position.
+    pub(crate) warehouse_at: Place,
+}
+
+const _: () = assert!(size_of::<Contract>() <= 256, "a million of them are 256 MB");
+
+impl Made for Contract {
+    fn sequence(&self) -> u64 {
+        self.sequence
+    }
+}
+
+impl Contract {
+    /// The money it holds, in minor units.
+    pub const fn money_held(&self) -> i64 {
+        self.money.amount()
+    }
+
+    /// The goods it holds, in minor units.
+    pub const fn goods_held(&self) -> i64 {
+        self.goods.amount()
+    }
+
+    /// Its id in the row `slot`.
+    pub(crate) const fn id(&self, slot: u32) -> ContractId {
+        ContractId {
+            sequence: self.sequence,
+            slot,
+        }
+    }
+
+    /// The rows of the contract and its offer.
+    pub(crate) const fn slots(&self, slot: u32) -> ContractSlots {
+        ContractSlots {
+            contract: slot,
+            offer: self.offer.slot,
+        }
+    }
+
+    /// The role of an account in it.
+    pub fn role_of(&self, account: AccountId) -> Option<Role> {
+        if account == self.buyer {
+            Some(Role::Buyer)
+        } else if account == self.seller {
+            Some(Role::Seller)
+        } else {
+            None
+        }
+    }
+
+    /// When the right of return ends, if there is one: it begins with the receipt.
+    pub fn return_end(&self) -> Option<Time> {
+        let received = self.received?;
+        (self.return_days > 0).then(|| end_of_day_after(received, self.return_days))
+    }
+}
+
+/// 24:00 at UTC+8 of the n-th civil day after that of an instant.
+pub(crate) fn end_of_day_after(instant: Time, days: u8) -> Time {
+    const DAY: i64 = 24 * 3_600 * 1_000_000_000;
+    const EAST: i64 = 8 * 3_600 * 1_000_000_000;
+    let day = (instant.nanoseconds() + EAST).div_euclid(DAY);
+    let end = (day + i64::from(days) + 1) * DAY - EAST;
+    Time::new(end.clamp(0, Time::MAX.nanoseconds())).expect("clamped into the bounds")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_civil_day_ends_at_midnight_in_the_east() {
+        const HOUR: i64 = 3_600 * 1_000_000_000;
+        let at = |hours: i64| Time::new(hours * HOUR).expect("in bounds");
+        // 1970-01-01 15:59 UTC is 23:59 there, 16:00 the next day.
+        let before = Time::new(16 * HOUR - 1).expect("in bounds");
+        assert_eq!(end_of_day_after(before, 1), at(16 + 24));
+        assert_eq!(end_of_day_after(at(16), 1), at(16 + 48));
+        assert_eq!(end_of_day_after(at(16), 7), at(16 + 8 * 24));
+        assert_eq!(end_of_day_after(Time::MAX, 30), Time::MAX);
+    }
+}

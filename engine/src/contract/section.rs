@@ -1,0 +1,254 @@
+//! Contracts as bytes: one section of a snapshot.
+//!
+//! Invariant: equal contents give equal bytes; rows keep their slots, since ids name them. Timers,
+//! places and what lies on shelves are made anew. Not here: offers.
+
+use super::row::{Contract, CountedFor};
+use super::{Contracts, audit_row};
+use crate::bytes::{self, BytesError, Reader};
+use crate::clearing::kept::Kept;
+use crate::clearing::ledger::Place;
+use crate::clearing::{Clearing, Holder};
+use crate::event::{Disputed, Role, State};
+use crate::journal::codec::sales as codec;
+use crate::limits::Limits;
+use crate::market::sale::{Sales, price};
+use crate::parties::Parties;
+use crate::slab::Slab;
+use crate::types::{AccountId, AssetId, ContractId, CustodianId, Sequence, TermsId};
+use crate::venue::Regime;
+
+/// What the rest of the engine says.
+pub(crate) struct Known<'a> {
+    pub(crate) parties: &'a Parties,
+    pub(crate) sales: &'a Sales,
+    pub(crate) sequence: Sequence,
+}
+
+/// The least bytes of a row.
+const ROW_BYTES_MIN: usize = 1 + 20 + 16;
+
+fn wrong() -> BytesError {
+    BytesError::range("a contract")
+}
+
+impl Contracts {
+    /// Writes all live contracts, and banks that were asked for money.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        self.rows.encode(out, put_row);
+        bytes::put_varint(out, self.payments.len() as u64);
+        for (instruction, contract) in &self.payments {
+            bytes::put_varint(out, *instruction);
+            bytes::put_varint(out, contract.sequence);
+            bytes::put_varint(out, u64::from(contract.slot));
+        }
+    }
+
+    /// Reads what [`Contracts::encode`] wrote.
+    ///
+    /// # Errors
+    /// Broken bytes; what the rules would not have made.
+    pub(crate) fn decode(
+        input: &mut Reader<'_>,
+        limits: &Limits,
+        clearing: &mut Clearing,
+        known: &Known<'_>,
+    ) -> Result<Self, BytesError> {
+        let mut contracts = Self::new(limits);
+        contracts.rows = Slab::decode(limits.contracts_max, ROW_BYTES_MIN, input, |input, _| {
+            read_row(input, clearing, known)
+        })?;
+        let timed: Vec<_> = contracts.rows.iter().collect();
+        let timed: Vec<_> = timed
+            .iter()
+            .map(|(slot, row)| (*slot, row.deadline))
+            .collect();
+        for (slot, deadline) in timed {
+            contracts.time(slot, deadline);
+        }
+        let mut last = 0;
+        for _ in 0..input.count(limits.instructions_max, 3, "the count of payments")? {
+            let instruction = input.varint()?;
+            let contract = ContractId {
+                sequence: input.varint()?,
+                slot: input.varint32("a contract's row")?,
+            };
+            let pending = clearing.custody().instruction(Sequence::new(instruction));
+            if instruction <= last || pending.is_none() {
+                return Err(wrong());
+            }
+            last = instruction;
+            contracts.payments.insert(instruction, contract);
+        }
+        Ok(contracts)
+    }
+}
+
+fn put_row(out: &mut Vec<u8>, row: &Contract) {
+    bytes::put_varint(out, row.sequence);
+    codec::put_offer(out, row.offer);
+    for handle in [
+        row.terms.index(),
+        row.buyer.index(),
+        row.seller.index(),
+        row.goods_asset.index(),
+        row.warehouse.index(),
+        row.pieces,
+        row.returned,
+        row.version,
+    ] {
+        bytes::put_varint(out, u64::from(handle));
+    }
+    for number in [row.piece_units, row.price, row.amount, row.tax, row.to_pay] {
+        bytes::put_zigzag(out, number);
+    }
+    for code in [
+        row.state as u8,
+        row.disputed as u8,
+        row.asked.map_or(0, |role| role as u8),
+        row.regime as u8,
+        row.return_days,
+        row.counted as u8,
+    ] {
+        bytes::put_u8(out, code);
+    }
+    bytes::put_option(out, row.deadline, bytes::put_time);
+    bytes::put_option(out, row.received, bytes::put_time);
+    bytes::put_time(out, row.formed);
+    out.extend_from_slice(&row.delivery_reference);
+    bytes::put_option(out, row.pickup, |out, hash| out.extend_from_slice(&hash));
+    bytes::put_option(out, row.payment, bytes::put_varint);
+}
+
+fn read_row(
+    input: &mut Reader<'_>,
+    clearing: &mut Clearing,
+    known: &Known<'_>,
+) -> Result<Contract, BytesError> {
+    let sequence = input.varint()?;
+    let offer = codec::offer(input)?;
+    let [terms, buyer, seller, goods, warehouse, rest @ ..]: [u32; 8] =
+        all(|| input.varint32("a handle of a contract"))?;
+    let [pieces, returned, version] = rest;
+    let [piece_units, price, amount, tax, to_pay] = all(|| input.zigzag())?;
+    let (buyer, seller) = (AccountId::new(buyer), AccountId::new(seller));
+    let (goods_asset, warehouse) = (AssetId::new(goods), CustodianId::new(warehouse));
+    let terms = TermsId::new(terms);
+    let owner = known.parties.owner_of(buyer).ok_or_else(wrong)?;
+    let money = known.sales.terms(terms).ok_or_else(wrong)?.terms.money;
+    let ledger = &clearing.ledger;
+    let find = |holder, asset| ledger.find(holder, asset).ok_or_else(wrong);
+    let goods_at = find(Holder::Account(seller), goods_asset)?;
+    let mut row = Contract {
+        sequence,
+        offer,
+        terms,
+        buyer,
+        seller,
+        owner,
+        goods_asset,
+        warehouse,
+        pieces,
+        returned,
+        piece_units,
+        price,
+        amount,
+        tax,
+        to_pay,
+        version,
+        state: State::from_code(input.u8()?).ok_or_else(wrong)?,
+        disputed: disputed(input)?,
+        asked: asked(input)?,
+        regime: Regime::from_code(input.u8()?).ok_or_else(wrong)?,
+        return_days: input.u8()?,
+        counted: counted(input)?,
+        deadline: input.option(|input| input.time("a contract's deadline"))?,
+        received: input.option(|input| input.time("a receipt"))?,
+        formed: input.time("a contract's beginning")?,
+        delivery_reference: codec::array(input)?,
+        pickup: input.option(codec::array)?,
+        payment: input.option(Reader::varint)?,
+        money: Kept::nothing(Place::NONE),
+        goods: Kept::nothing(goods_at),
+        seller_at: find(Holder::Account(seller), money)?,
+        warehouse_at: find(Holder::Custodian(warehouse), goods_asset)?,
+    };
+    let agreed = price::cost_at(row.price, &known.sales.known(terms).terms, row.pieces);
+    let agreed = agreed.map(|cost| [cost.amount, cost.tax, cost.to_pay]);
+    restore_holds(&mut row, clearing, money)?;
+    let made = (1..=known.sequence.value()).contains(&sequence)
+        && agreed == Ok([row.amount, row.tax, row.to_pay]);
+    if !made || row.version == 0 || audit_row(&row).is_err() {
+        return Err(wrong());
+    }
+    Ok(row)
+}
+
+/// So many values, one after the other.
+fn all<T: Copy + Default, const N: usize>(
+    mut get: impl FnMut() -> Result<T, BytesError>,
+) -> Result<[T; N], BytesError> {
+    let mut values = [T::default(); N];
+    for value in &mut values {
+        *value = get()?;
+    }
+    Ok(values)
+}
+
+/// What it holds follows from how it stands.
+fn restore_holds(
+    row: &mut Contract,
+    clearing: &mut Clearing,
+    money: AssetId,
+) -> Result<(), BytesError> {
+    let bounded = row.pieces > 0 && row.piece_units > 0 && row.to_pay > 0 && row.price > 0;
+    let units = i64::from(row.pieces).checked_mul(row.piece_units);
+    let units = units.filter(|_| bounded).ok_or_else(wrong)?;
+    let holds = |at, units| units <= clearing.ledger.position(at).held;
+    if row.state != State::Unpaid {
+        let holder = Holder::Account(row.buyer);
+        let at = clearing.ledger.find(holder, money).ok_or_else(wrong)?;
+        if !holds(at, row.to_pay) {
+            return Err(wrong());
+        }
+        row.money = Kept::restored(at, row.to_pay);
+    }
+    if row.received.is_none() {
+        let at = row.goods.at();
+        if !holds(at, units) {
+            return Err(wrong());
+        }
+        row.goods = Kept::restored(at, units);
+        clearing.shelves.restore(row.store(), units);
+    }
+    if row.disputed == Disputed::Yes {
+        row.money.freeze();
+        row.goods.freeze();
+    }
+    Ok(())
+}
+
+fn disputed(input: &mut Reader<'_>) -> Result<Disputed, BytesError> {
+    match input.u8()? {
+        0 => Ok(Disputed::No),
+        1 => Ok(Disputed::Yes),
+        _ => Err(wrong()),
+    }
+}
+
+fn asked(input: &mut Reader<'_>) -> Result<Option<Role>, BytesError> {
+    match input.u8()? {
+        0 => Ok(None),
+        1 => Ok(Some(Role::Buyer)),
+        2 => Ok(Some(Role::Seller)),
+        _ => Err(wrong()),
+    }
+}
+
+fn counted(input: &mut Reader<'_>) -> Result<CountedFor, BytesError> {
+    match input.u8()? {
+        0 => Ok(CountedFor::No),
+        1 => Ok(CountedFor::Yes),
+        _ => Err(wrong()),
+    }
+}

@@ -1,0 +1,231 @@
+//! The steps of a contract as data: from which state, by whom, to which state, with what effect.
+//!
+//! Invariant: of a state and a step there is at most one row that a contract, in dispute or not,
+//! can take, so what is not written here cannot happen. Not here: what an effect moves
+//! (`contract::effects`), the checks of a single step (`engine::contracts`).
+
+use crate::event::{ContractStep as Step, Disputed, Role, State};
+
+/// Who may take a step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum By {
+    /// Only this role.
+    Role(Role),
+    /// Buyer or seller.
+    Either,
+    /// Nobody: a deadline passes.
+    Time,
+}
+
+/// Of which contracts a row is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum When {
+    /// Of those not in dispute.
+    Calm,
+    /// Of those in dispute.
+    Disputed,
+    /// Of both.
+    Always,
+}
+
+/// What a step does to what a contract holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// Nothing.
+    Nothing,
+    /// A bank is asked for the money.
+    Instruct,
+    /// The money is held.
+    Pay,
+    /// Money and goods go back.
+    Undo,
+    /// The goods leave the warehouse.
+    Leave,
+    /// The goods leave, if they have not; without a right of return the seller is paid.
+    Accept,
+    /// The seller is paid.
+    Settle,
+    /// So many pieces are to come back.
+    AskReturn,
+    /// They came back: their part is refunded, the rest settled.
+    TakeBack,
+    /// They did not, or are worth nothing: likewise.
+    WriteOff,
+    /// What it holds is frozen.
+    Freeze,
+    /// An operator's parts.
+    Resolve,
+    /// The first asks, the second agrees.
+    Rescind,
+}
+
+/// Which deadline a contract has afterwards.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Next {
+    /// The one it had.
+    Same,
+    /// None.
+    Never,
+    /// To hand over.
+    HandOver,
+    /// To inspect.
+    Inspect,
+    /// The end of the right of return.
+    Return,
+    /// The end of the seventh day.
+    SevenDays,
+}
+
+/// A row of the table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Row {
+    /// From this state.
+    pub from: State,
+    /// In dispute or not.
+    pub when: When,
+    /// By this step.
+    pub step: Step,
+    /// Of this role.
+    pub by: By,
+    /// To this state; an effect may lead to another one of its own.
+    pub to: State,
+    /// With this effect.
+    pub effect: Effect,
+    /// And this deadline.
+    pub next: Next,
+}
+
+const fn row(from: State, step: Step, by: By, to: State, effect: Effect, next: Next) -> Row {
+    let when = When::Calm;
+    Row {
+        from,
+        when,
+        step,
+        by,
+        to,
+        effect,
+        next,
+    }
+}
+
+const fn dispute(from: State) -> Row {
+    let (by, effect) = (By::Either, Effect::Freeze);
+    row(from, Step::Dispute, by, from, effect, Next::Never)
+}
+
+const fn resolve(from: State) -> Row {
+    let (by, effect) = (By::Role(Role::Operator), Effect::Resolve);
+    Row {
+        when: When::Disputed,
+        ..row(
+            from,
+            Step::Resolve,
+            by,
+            State::Resolved,
+            effect,
+            Next::Never,
+        )
+    }
+}
+
+const fn rescind(from: State) -> Row {
+    let effect = Effect::Rescind;
+    Row {
+        when: When::Always,
+        ..row(from, Step::Rescind, By::Either, from, effect, Next::Same)
+    }
+}
+
+const BUYER: By = By::Role(Role::Buyer);
+const SELLER: By = By::Role(Role::Seller);
+const BANK: By = By::Role(Role::Custodian);
+
+/// Every step there is.
+#[rustfmt::skip]
+pub const TABLE: [Row; 39] = {
+    use State::{
+        Accepted, Cancelled, Defaulted, Delivered, Expired, HandedOver, Paid, Refunded,
+        ReturnAsked, Returning, Settled, Unpaid,
+    };
+    use Step::{
+        Accept, AskReturn, Cancel, Deadline, Deliver, HandBack, HandOver, PaidIn, Pay, PayIn,
+        PickUp, TakeBack,
+    };
+    [
+        row(Unpaid, Pay, BUYER, Paid, Effect::Pay, Next::HandOver),
+        row(Unpaid, PayIn, BUYER, Unpaid, Effect::Instruct, Next::Same),
+        row(Unpaid, PaidIn, BANK, Paid, Effect::Pay, Next::HandOver),
+        row(Unpaid, Cancel, BUYER, Cancelled, Effect::Undo, Next::Never),
+        row(Unpaid, Deadline, By::Time, Expired, Effect::Undo, Next::Never),
+        row(Paid, HandOver, SELLER, HandedOver, Effect::Nothing, Next::Never),
+        row(Paid, Cancel, SELLER, Cancelled, Effect::Undo, Next::Never),
+        row(Paid, Deadline, By::Time, Defaulted, Effect::Undo, Next::Never),
+        row(HandedOver, Deliver, SELLER, Delivered, Effect::Leave, Next::Inspect),
+        row(HandedOver, PickUp, SELLER, Delivered, Effect::Leave, Next::Inspect),
+        row(HandedOver, Accept, BUYER, Accepted, Effect::Accept, Next::Return),
+        row(Delivered, Accept, BUYER, Accepted, Effect::Accept, Next::Return),
+        row(Delivered, Deadline, By::Time, Accepted, Effect::Accept, Next::Return),
+        row(Delivered, AskReturn, BUYER, ReturnAsked, Effect::AskReturn, Next::SevenDays),
+        row(Accepted, AskReturn, BUYER, ReturnAsked, Effect::AskReturn, Next::SevenDays),
+        row(Accepted, Deadline, By::Time, Settled, Effect::Settle, Next::Never),
+        row(ReturnAsked, HandBack, BUYER, Returning, Effect::Nothing, Next::SevenDays),
+        row(ReturnAsked, TakeBack, SELLER, Refunded, Effect::TakeBack, Next::Never),
+        row(ReturnAsked, Deadline, By::Time, Settled, Effect::Settle, Next::Never),
+        row(Returning, TakeBack, SELLER, Refunded, Effect::TakeBack, Next::Never),
+        row(Returning, Deadline, By::Time, Refunded, Effect::WriteOff, Next::Never),
+        dispute(Paid), dispute(HandedOver), dispute(Delivered),
+        dispute(Accepted), dispute(ReturnAsked), dispute(Returning),
+        resolve(Paid), resolve(HandedOver), resolve(Delivered),
+        resolve(Accepted), resolve(ReturnAsked), resolve(Returning),
+        rescind(Paid), rescind(HandedOver), rescind(Delivered),
+        rescind(Accepted), rescind(ReturnAsked), rescind(Returning),
+    ]
+};
+
+/// The row that a contract in this state takes by this step, if there is one.
+pub fn find(from: State, disputed: Disputed, step: Step) -> Option<Row> {
+    let fits = |row: &&Row| {
+        let when = match row.when {
+            When::Always => true,
+            When::Calm => disputed == Disputed::No,
+            When::Disputed => disputed == Disputed::Yes,
+        };
+        when && row.from == from && row.step == step
+    };
+    TABLE.iter().find(fits).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_state_and_a_step_there_is_one_row_and_it_leads_on() {
+        for (place, row) in TABLE.iter().enumerate() {
+            assert!(row.from.lives(), "{row:?}");
+            for other in &TABLE[..place] {
+                let same = (row.from, row.step) == (other.from, other.step);
+                assert!(!same, "{row:?} and {other:?}");
+            }
+            let waits = row.to.lives() && row.next == Next::Never;
+            let known = matches!(row.step, Step::HandOver | Step::Dispute);
+            assert_eq!(
+                waits, known,
+                "only a dispute or the other side is waited for: {row:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_state_that_lives_has_a_way_out_for_both_sides() {
+        for from in State::ALL.into_iter().filter(|state| state.lives()) {
+            for role in [Role::Buyer, Role::Seller] {
+                let own = |row: &&Row| row.by == By::Either || row.by == By::Role(role);
+                let ways = TABLE.iter().filter(|row| row.from == from).filter(own);
+                // Until it is paid only the buyer acts; its deadline frees the seller.
+                let bound = from == State::Unpaid && role == Role::Seller;
+                assert_eq!(ways.count() == 0, bound, "{from:?}, {role:?}");
+            }
+        }
+    }
+}

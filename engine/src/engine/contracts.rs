@@ -1,0 +1,471 @@
+//! Contracts: how one is formed, and who may take which step.
+//!
+//! Invariant: as elsewhere, a refused command changes nothing and every command is answered, here
+//! to both parties. Not here: what a step then does (`engine::contracts::steps`), the table
+//! (`contract::table`).
+
+mod steps;
+
+use super::Engine;
+use super::clearing::approved;
+use super::sales::Dealer;
+use super::switch::session_of;
+use crate::clearing::Holder;
+use crate::clearing::custody::{Approved, business_date};
+use crate::clearing::kept::Kept;
+use crate::clearing::ledger::Place;
+use crate::command::{
+    Act, ContractCommand, Delivery, Demonstration, Direction, Envelope, Funding, GoodsTo, Instruct,
+    Reserve, TakeStep, TakenTo,
+};
+use crate::contract::effects::Moved;
+use crate::contract::table::{self, By};
+use crate::contract::{Contract, Contracts, CountedFor};
+use crate::event::{
+    ContractEvent, ContractRefused, ContractStep, Counters, Disputed, Event, Events, OfferAct,
+    Role, SaleEvent, State,
+};
+use crate::market::sale::price::{self, Cost};
+use crate::market::sale::{Offer, law};
+use crate::reject::{Reject, RejectReason as R};
+use crate::types::{AccountId, Amount, OwnerId, Side, Time};
+use crate::venue::Regime;
+use steps::Step;
+
+/// Whether a refusal is counted in its account's stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Told {
+    Counted,
+    Uncounted,
+}
+
+/// A reserve that passed its checks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reserved {
+    owner: OwnerId,
+    cost: Cost,
+    regime: Regime,
+    return_days: u8,
+    /// Where the buyer has the money, if it pays at once.
+    money: Option<Place>,
+}
+
+/// A step that passed its checks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Allowed {
+    row: table::Row,
+    by: Role,
+}
+
+fn fails(wrong: bool, reason: R) -> Result<(), R> {
+    if wrong { Err(reason) } else { Ok(()) }
+}
+
+impl Engine {
+    /// Live contracts.
+    pub fn contracts(&self) -> &Contracts {
+        &self.contracts
+    }
+
+    /// Checks a command about contracts and changes nothing.
+    pub(super) fn check_contract(
+        &self,
+        envelope: &Envelope,
+        command: &ContractCommand,
+        time: Time,
+    ) -> Result<(), Reject> {
+        match command {
+            ContractCommand::Reserve(reserve) => {
+                self.check_reserve(envelope, reserve, time).map(|_| ())
+            }
+            ContractCommand::Step(take) => Ok(self.check_step(envelope, take, time).map(|_| ())?),
+        }
+    }
+
+    /// Carries out a command about contracts.
+    pub(super) fn contract(
+        &mut self,
+        envelope: &Envelope,
+        command: &ContractCommand,
+        events: &mut Events,
+    ) {
+        let refused = match command {
+            ContractCommand::Reserve(reserve) => {
+                let checked = self.check_reserve(envelope, reserve, self.time);
+                checked.map(|checked| self.reserve(reserve, &checked, events))
+            }
+            ContractCommand::Step(take) => {
+                let checked = self.check_step(envelope, take, self.time);
+                let done = checked.map(|allowed| self.take(take, allowed, events));
+                done.map_err(Reject::from)
+            }
+        };
+        if let Err(reject) = refused {
+            self.refuse_contract(command, reject, Told::Counted, events);
+        }
+    }
+
+    pub(super) fn refuse_contract(
+        &mut self,
+        command: &ContractCommand,
+        reject: Reject,
+        told: Told,
+        events: &mut Events,
+    ) {
+        let (step, contract) = match command {
+            ContractCommand::Reserve(_) => (ContractStep::Reserve, None),
+            ContractCommand::Step(take) => (ContractStep::of(&take.act), Some(take.contract)),
+        };
+        let account = command.account();
+        let counters = match (told, account) {
+            (Told::Counted, Some(account)) => self.parties.count(account),
+            (Told::Uncounted, _) | (_, None) => Counters::NONE,
+        };
+        events.push(Event::Contract(ContractEvent::Refused(ContractRefused {
+            step,
+            account,
+            contract,
+            reject,
+            counters,
+        })));
+    }
+
+    /// The reasons of SEMANTICS section 21 in their order.
+    fn check_reserve(
+        &self,
+        envelope: &Envelope,
+        ask: &Reserve,
+        time: Time,
+    ) -> Result<Reserved, Reject> {
+        let known = self.sales.offer(ask.offer);
+        let known = known.map(|offer| (offer, self.sales.known(offer.terms)));
+        let (participant, owner) = self.check_dealer(&Dealer {
+            session: session_of(envelope),
+            account: ask.account,
+            side: Side::Buy,
+            venue: known.map(|(_, defined)| defined.terms.venue),
+            seller: known.map(|(offer, _)| offer.seller),
+        })?;
+        let (offer, defined) = known.ok_or(R::UnknownOffer)?;
+        let terms = &defined.terms;
+        self.check_venue_open(terms.venue)?;
+        self.check_seller_open(offer.seller)?;
+        let venue = self.venue_of_terms(terms.venue);
+        if self.standings.is_used() {
+            self.standings
+                .check_qualified(terms.venue, &venue.regimes, participant)?;
+        }
+        let kind = self.sales.kind(owner);
+        let regime = match defined.regime(kind) {
+            Some(regime) => regime,
+            None => law::regime_of(&venue.regimes, terms.model, kind)?,
+        };
+        self.check_taken(ask, (offer, owner), time)?;
+        let hashed = ask.pickup.is_some() == (terms.delivery == Delivery::PickUp);
+        fails(!hashed, R::InvalidCombination)?;
+        check_pieces(offer, ask.pieces)?;
+        let cost = price::cost_of(offer, terms, ask.pieces)?;
+        self.check_room_for(ask, (offer, owner))?;
+        let holder = Holder::Account(ask.account);
+        let money = match terms.funding {
+            Funding::Prefunded => {
+                let place = self.clearing.ledger.find(holder, terms.money);
+                let place = place.filter(|at| self.clearing.ledger.available(*at) >= cost.to_pay);
+                Some(place.ok_or(R::InsufficientFunds)?)
+            }
+            Funding::PayLater { .. } => None,
+        };
+        Ok(Reserved {
+            owner,
+            cost,
+            regime,
+            return_days: law::return_days(terms, regime, kind, ask.confirmed),
+            money,
+        })
+    }
+
+    /// STALE_VERSION, DEADLINE, SELF_TRADE.
+    fn check_taken(
+        &self,
+        ask: &Reserve,
+        (offer, owner): (&Offer, OwnerId),
+        time: Time,
+    ) -> Result<(), R> {
+        fails(ask.version != offer.version, R::StaleVersion)?;
+        fails(!offer.is_open(time), R::Deadline)?;
+        let own = self.parties.owner_of(offer.seller) == Some(owner);
+        fails(own, R::SelfTrade)
+    }
+
+    /// BUYER_LIMIT, OUT_OF_STOCK, OPEN_CONTRACTS.
+    fn check_room_for(&self, ask: &Reserve, (offer, owner): (&Offer, OwnerId)) -> Result<(), R> {
+        let buyers = &self.sales.buyers;
+        let mut room = !self.contracts.is_full();
+        if let Some(limit) = offer.limit {
+            let taken = buyers.pieces(offer.sequence, owner);
+            let after = u64::from(taken) + u64::from(ask.pieces);
+            fails(after > u64::from(limit), R::BuyerLimit)?;
+            room &= !buyers.are_full() || buyers.find(offer.sequence, owner).is_some();
+        }
+        fails(ask.pieces > offer.left, R::OutOfStock)?;
+        fails(!room, R::OpenContracts)
+    }
+
+    /// Forms the contract that was checked.
+    fn reserve(&mut self, ask: &Reserve, checked: &Reserved, events: &mut Events) {
+        let Reserved { owner, cost, .. } = *checked;
+        let offer = self.sales.row_mut(ask.offer.slot);
+        let units = offer.units(ask.pieces);
+        let mut goods = Kept::nothing(offer.stock.at());
+        let ledger = &mut self.clearing.ledger;
+        ledger.pass(&mut offer.stock, units, &mut goods);
+        offer.left -= ask.pieces;
+        let counted = if offer.limit.is_some() {
+            CountedFor::Yes
+        } else {
+            CountedFor::No
+        };
+        let money = checked.money.map(|at| ledger.keep(at, cost.to_pay));
+        let (state, span) = match self.sales.known_funding(ask.offer.slot) {
+            (Funding::Prefunded, hand_over) => (State::Paid, hand_over),
+            (Funding::PayLater { within }, _) => (State::Unpaid, within),
+        };
+        let offer = self.sales.row_mut(ask.offer.slot);
+        let row = Contract {
+            sequence: self.sequence.value(),
+            offer: ask.offer,
+            terms: offer.terms,
+            buyer: ask.account,
+            seller: offer.seller,
+            owner,
+            goods_asset: offer.goods,
+            warehouse: offer.warehouse,
+            pieces: ask.pieces,
+            returned: 0,
+            piece_units: offer.piece_units,
+            price: cost.price,
+            amount: cost.amount,
+            tax: cost.tax,
+            to_pay: cost.to_pay,
+            version: 1,
+            state,
+            disputed: Disputed::No,
+            asked: None,
+            regime: checked.regime,
+            return_days: checked.return_days,
+            counted,
+            deadline: Some(self.time.after(span)),
+            received: None,
+            formed: self.time,
+            delivery_reference: ask.delivery_reference,
+            pickup: ask.pickup,
+            payment: None,
+            money: money.unwrap_or(Kept::nothing(Place::NONE)),
+            goods,
+            seller_at: offer.seller_at,
+            warehouse_at: offer.warehouse_at,
+        };
+        let report = offer.report(ask.offer.slot, OfferAct::Reserved);
+        if counted == CountedFor::Yes {
+            self.sales.count_buyer(ask.offer.slot, owner, ask.pieces);
+        }
+        let slot = self.contracts.form(row);
+        let step = Step {
+            step: ContractStep::Reserve,
+            by: Some(Role::Buyer),
+        };
+        self.tell(slot, &row, step, &Moved::default(), events);
+        events.push(Event::Sale(SaleEvent::Offer(report)));
+    }
+
+    /// The reasons of SEMANTICS section 20 in their order.
+    fn check_step(&self, envelope: &Envelope, take: &TakeStep, time: Time) -> Result<Allowed, R> {
+        if let Some(account) = take.account {
+            fails(self.parties.link(account).is_none(), R::UnknownAccount)?;
+        }
+        if let Act::PayIn { custodian } = take.act {
+            let known = self.clearing.assets.custodian(custodian);
+            fails(known.is_none(), R::UnknownCustodian)?;
+        }
+        let found = self.contracts.contract(take.contract);
+        let contract = found.ok_or(R::UnknownContract)?;
+        let by = role_in(contract, take.account).ok_or(R::UnknownContract)?;
+        fails(take.version != contract.version, R::StaleVersion)?;
+        let step = ContractStep::of(&take.act);
+        let row = table::find(contract.state, contract.disputed, step);
+        let row = row.ok_or(R::WrongStep)?;
+        fails(!self.fits(contract, &take.act, by), R::WrongStep)?;
+        let yours = match row.by {
+            By::Role(role) => role == by,
+            By::Either => by != Role::Operator,
+            By::Time => false,
+        };
+        fails(!yours, R::NotYours)?;
+        let passed = contract.deadline.is_some_and(|deadline| deadline <= time);
+        fails(passed, R::Deadline)?;
+        self.check_act(envelope, contract, take, time)?;
+        Ok(Allowed { row, by })
+    }
+
+    /// Whether the contract is one of which such an act can be.
+    fn fits(&self, contract: &Contract, act: &Act, by: Role) -> bool {
+        let delivery = self.sales.known(contract.terms).terms.delivery;
+        match act {
+            Act::PayIn { .. } => contract.payment.is_none(),
+            Act::Deliver { .. } => delivery == Delivery::Ship,
+            Act::PickUp { .. } => delivery == Delivery::PickUp,
+            Act::AskReturn { .. } => contract.return_days > 0,
+            Act::Rescind => contract.asked != Some(by),
+            Act::Pay
+            | Act::Cancel
+            | Act::HandOver { .. }
+            | Act::Accept
+            | Act::HandBack { .. }
+            | Act::TakeBack { .. }
+            | Act::Dispute
+            | Act::Resolve { .. } => true,
+        }
+    }
+
+    /// The checks of each act.
+    fn check_act(
+        &self,
+        envelope: &Envelope,
+        contract: &Contract,
+        take: &TakeStep,
+        time: Time,
+    ) -> Result<(), R> {
+        match take.act {
+            Act::Pay => {
+                let available = self.money_of(contract).map_or(0, |(_, units)| units);
+                fails(available < contract.to_pay, R::InsufficientFunds)
+            }
+            Act::PayIn { .. } => {
+                let instruct = self.pay_in(contract, take);
+                let checked = self.clearing.check_instruct(&instruct, Ok(()));
+                checked.map(|_| ()).map_err(|reject| reject.reason)
+            }
+            Act::Deliver { .. } => {
+                self.check_approved(envelope, contract)?;
+                self.check_day(contract, time)
+            }
+            Act::PickUp { code } => {
+                let right = contract.pickup == Some(hash_of(code));
+                fails(!right, R::PickupCode)?;
+                self.check_day(contract, time)
+            }
+            Act::Accept if contract.goods_held() > 0 => self.check_day(contract, time),
+            Act::AskReturn { pieces } => {
+                let over = contract.return_end().is_none_or(|end| end <= time);
+                fails(over, R::Deadline)?;
+                fails(pieces == 0, R::Quantity)?;
+                fails(pieces > contract.pieces, R::MaxQuantity)
+            }
+            Act::TakeBack { to: TakenTo::Stock } => {
+                self.check_day(contract, time)?;
+                let units = i64::from(contract.returned) * contract.piece_units;
+                let free = self.clearing.ledger.free(contract.goods_asset);
+                fails(units > free, R::AmountLimit)
+            }
+            Act::Resolve { .. } => self.check_resolve(envelope, contract, (take, time)),
+            Act::Accept
+            | Act::Cancel
+            | Act::HandOver { .. }
+            | Act::HandBack { .. }
+            | Act::TakeBack { .. }
+            | Act::Dispute
+            | Act::Rescind => Ok(()),
+        }
+    }
+
+    /// APPROVER_REQUIRED, INVALID_FIELD, CUSTODY_DATE_CLOSED.
+    fn check_resolve(
+        &self,
+        envelope: &Envelope,
+        contract: &Contract,
+        (take, time): (&TakeStep, Time),
+    ) -> Result<(), R> {
+        let Act::Resolve {
+            buyer,
+            seller,
+            goods,
+        } = take.act
+        else {
+            unreachable!("only a decision is checked so");
+        };
+        self.check_approved(envelope, contract)?;
+        let authority = envelope.authority.as_deref();
+        let reasoned = authority.is_some_and(|authority| !authority.reason.is_empty());
+        let parts = buyer.units() + seller.units();
+        let gone = goods == GoodsTo::Stock && contract.goods_held() == 0;
+        let wrong = !reasoned || parts != contract.money_held() || gone;
+        fails(wrong, R::InvalidField)?;
+        if goods == GoodsTo::Buyer && contract.goods_held() > 0 {
+            self.check_day(contract, time)?;
+        }
+        Ok(())
+    }
+
+    /// APPROVER_REQUIRED.
+    fn check_approved(&self, envelope: &Envelope, contract: &Contract) -> Result<(), R> {
+        let terms = &self.sales.known(contract.terms).terms;
+        let real = self.venue_of_terms(terms.venue).demonstration == Demonstration::Real;
+        fails(
+            real && approved(envelope) == Approved::No,
+            R::ApproverRequired,
+        )
+    }
+
+    /// CUSTODY_DATE_CLOSED: the day's goods of the warehouse are reconciled.
+    fn check_day(&self, contract: &Contract, time: Time) -> Result<(), R> {
+        let warehouse = self.clearing.assets.custodian(contract.warehouse);
+        let warehouse = warehouse.expect("a contract names its warehouse");
+        let closed = warehouse.closed_through >= Some(business_date(time));
+        fails(closed, R::CustodyDateClosed)
+    }
+
+    /// Where the buyer has the money of a contract, and how much is available.
+    fn money_of(&self, contract: &Contract) -> Option<(Place, i64)> {
+        let money = self.sales.known(contract.terms).terms.money;
+        let ledger = &self.clearing.ledger;
+        let place = ledger.find(Holder::Account(contract.buyer), money)?;
+        Some((place, ledger.available(place)))
+    }
+
+    /// The instruction by which a bank is asked for the money of a contract.
+    fn pay_in(&self, contract: &Contract, take: &TakeStep) -> Instruct {
+        let Act::PayIn { custodian } = take.act else {
+            unreachable!("only paying in asks a bank");
+        };
+        Instruct {
+            account: contract.buyer,
+            asset: self.sales.known(contract.terms).terms.money,
+            custodian,
+            direction: Direction::Deposit,
+            amount: Amount::new(contract.to_pay).expect("at most 2^52"),
+        }
+    }
+}
+
+/// The role of who takes a step: an operator has no account.
+fn role_in(contract: &Contract, account: Option<AccountId>) -> Option<Role> {
+    match account {
+        Some(account) => contract.role_of(account),
+        None => Some(Role::Operator),
+    }
+}
+
+/// QUANTITY, MAX_QUANTITY, MIN_QUANTITY, QUANTITY_STEP.
+fn check_pieces(offer: &Offer, pieces: u32) -> Result<(), R> {
+    fails(pieces == 0, R::Quantity)?;
+    fails(pieces > offer.max, R::MaxQuantity)?;
+    fails(pieces < offer.min, R::MinQuantity)?;
+    fails(!pieces.is_multiple_of(offer.step), R::QuantityStep)
+}
+
+/// What a pickup code hashes to.
+fn hash_of(code: [u8; 16]) -> [u8; 16] {
+    let hash = blake3::hash(&code);
+    let (front, _) = hash.as_bytes().split_first_chunk().expect("32 bytes");
+    *front
+}

@@ -1,0 +1,314 @@
+//! What a step of a contract does, and what is told of it.
+//!
+//! Invariant: a step that ends a contract leaves nothing held, frees its row and gives its goods to
+//! whom they belong, all in its own event. Nothing here can fail. Not here: who may (`super`).
+
+use super::Allowed;
+use crate::clearing::custody::Known;
+use crate::command::{Act, Demonstration, Direction, Instruct, TakeStep, TakenTo};
+use crate::contract::effects::{self, Back, Decision, Moved, Paid};
+use crate::contract::row::end_of_day_after;
+use crate::contract::table::{self, Effect, Next};
+use crate::contract::{Contract, CountedFor};
+use crate::engine::Engine;
+use crate::event::{
+    ContractEvent, ContractReport, ContractSide, ContractStep, CustodyReport, CustodyStatus, Event,
+    Events, OfferAct, Role, SaleEvent, State,
+};
+use crate::types::{ContractId, Sequence, Time};
+
+/// Days in which goods are sent back, and then refunded (消费者权益保护法 25).
+const RETURN_STEP_DAYS: u8 = 7;
+
+/// A step, and who takes it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step {
+    pub(super) step: ContractStep,
+    pub(super) by: Option<Role>,
+}
+
+impl Engine {
+    /// Carries out a checked step of a command.
+    pub(super) fn take(&mut self, take: &TakeStep, allowed: Allowed, events: &mut Events) {
+        let slot = take.contract.slot;
+        let by = Some(allowed.by);
+        if let Act::PayIn { .. } = take.act {
+            return self.ask_bank(take, allowed, events);
+        }
+        self.step(slot, allowed.row, (by, Some(&take.act)), events);
+    }
+
+    /// A deadline of a contract has passed.
+    pub(in crate::engine) fn pass_deadline(&mut self, slot: u32, events: &mut Events) {
+        let contract = self.contracts.row(slot);
+        let row = table::find(contract.state, contract.disputed, ContractStep::Deadline);
+        let row = row.expect("a state with a deadline says what it does");
+        self.step(slot, row, (None, None), events);
+    }
+
+    fn step(
+        &mut self,
+        slot: u32,
+        row: table::Row,
+        (by, act): (Option<Role>, Option<&Act>),
+        events: &mut Events,
+    ) {
+        let mut contract = *self.contracts.row(slot);
+        let mut moved = Moved::default();
+        contract.version += 1;
+        let asked = contract.asked.take();
+        contract.state = row.to;
+        if row.effect == Effect::Rescind && asked.is_some() {
+            effects::thaw(&mut contract);
+            self.clearing.undo(&mut contract, &mut moved);
+            contract.state = State::Rescinded;
+        } else if row.effect == Effect::Rescind {
+            contract.asked = by;
+        } else {
+            self.carry_effect(row.effect, &mut contract, act, &mut moved);
+        }
+        contract.deadline = self.next_deadline_of(&contract, row.next);
+        if contract.state.lives() {
+            self.contracts.put(slot, contract);
+        } else {
+            contract.deadline = None;
+            self.contracts.end(slot, &contract);
+        }
+        let step = Step { step: row.step, by };
+        self.tell(slot, &contract, step, &moved, events);
+        self.give_back(&contract, &moved, events);
+    }
+
+    fn carry_effect(
+        &mut self,
+        effect: Effect,
+        contract: &mut Contract,
+        act: Option<&Act>,
+        moved: &mut Moved,
+    ) {
+        let paid = self.paid_by(contract);
+        let time = self.time;
+        let clearing = &mut self.clearing;
+        match effect {
+            Effect::Nothing | Effect::Instruct | Effect::Rescind => {}
+            Effect::Pay => {
+                let money = self.sales.known(contract.terms).terms.money;
+                let holder = crate::clearing::Holder::Account(contract.buyer);
+                let at = clearing.ledger.find(holder, money);
+                contract.payment = None;
+                clearing.pay_contract(contract, at.expect("who pays has money"));
+            }
+            Effect::Undo => clearing.undo(contract, moved),
+            Effect::Leave => {
+                clearing.leave(contract, moved);
+                contract.received = Some(time);
+            }
+            Effect::Accept => {
+                clearing.leave(contract, moved);
+                contract.received.get_or_insert(time);
+                if contract.return_end().is_none_or(|end| end <= time) {
+                    clearing.settle_contract(contract, &paid, moved);
+                    contract.state = State::Settled;
+                }
+            }
+            Effect::Settle => clearing.settle_contract(contract, &paid, moved),
+            Effect::AskReturn => {
+                if let Some(Act::AskReturn { pieces }) = act {
+                    contract.returned = *pieces;
+                }
+            }
+            Effect::TakeBack | Effect::WriteOff => {
+                if matches!(act, Some(Act::TakeBack { to: TakenTo::Stock })) {
+                    clearing.bring_back(contract, moved);
+                }
+                clearing.take_returned(contract, &paid, moved);
+                if contract.returned < contract.pieces {
+                    contract.state = State::Settled;
+                }
+            }
+            Effect::Freeze => effects::freeze(contract),
+            Effect::Resolve => {
+                if let Some(Act::Resolve {
+                    buyer,
+                    seller,
+                    goods,
+                }) = act
+                {
+                    let decision = Decision {
+                        buyer: *buyer,
+                        seller: *seller,
+                        goods: *goods,
+                    };
+                    clearing.resolve(contract, &decision, &paid, moved);
+                }
+            }
+        }
+    }
+
+    fn paid_by(&self, contract: &Contract) -> Paid {
+        let defined = self.sales.known(contract.terms);
+        Paid {
+            fee_ppm: defined.terms.fee_ppm,
+            fees: defined.fees,
+            tax_basis: defined.terms.tax_basis,
+        }
+    }
+
+    fn next_deadline_of(&self, contract: &Contract, next: Next) -> Option<Time> {
+        let terms = &self.sales.known(contract.terms).terms;
+        match next {
+            Next::Same => contract.deadline,
+            Next::Never => None,
+            Next::HandOver => Some(self.time.after(terms.hand_over_within)),
+            Next::Inspect => Some(self.time.after(terms.inspect_within)),
+            Next::Return => contract.return_end(),
+            Next::SevenDays => Some(end_of_day_after(self.time, RETURN_STEP_DAYS)),
+        }
+    }
+
+    /// Tells both parties of a step.
+    pub(super) fn tell(
+        &mut self,
+        slot: u32,
+        contract: &Contract,
+        Step { step, by }: Step,
+        moved: &Moved,
+        events: &mut Events,
+    ) {
+        let terms = &self.sales.known(contract.terms).terms;
+        let (venue, money) = (terms.venue, terms.money);
+        let [buyer, seller] = [contract.buyer, contract.seller].map(|account| ContractSide {
+            account,
+            counters: self.parties.count(account),
+        });
+        events.push(Event::Contract(ContractEvent::Step(ContractReport {
+            step,
+            by,
+            state: contract.state,
+            disputed: contract.disputed,
+            version: contract.version,
+            contract: contract.sequence,
+            offer: contract.offer.sequence,
+            slots: contract.slots(slot),
+            venue,
+            money,
+            goods: contract.goods_asset,
+            warehouse: contract.warehouse,
+            pieces: contract.pieces,
+            buyer,
+            seller,
+            price: contract.price,
+            amount: contract.amount,
+            tax: contract.tax,
+            money_held: contract.money_held(),
+            refunded: moved.refunded,
+            tax_back: moved.tax_back,
+            paid_out: moved.paid_out,
+            fee: moved.fee,
+            goods_out: moved.goods_out,
+            deadline: contract.deadline,
+        })));
+    }
+
+    /// Goods go back to the offer they came from, or to the seller; the buyer is counted for fewer.
+    fn give_back(&mut self, contract: &Contract, moved: &Moved, events: &mut Events) {
+        let id = contract.offer;
+        if moved.uncounted > 0 && contract.counted == CountedFor::Yes {
+            let buyers = &mut self.sales.buyers;
+            buyers.give_back(id.sequence, contract.owner, moved.uncounted);
+        }
+        let Some(Back { mut kept, pieces }) = moved.back else {
+            return;
+        };
+        let units = kept.amount();
+        if self.sales.offer(id).is_none() {
+            return self.clearing.unshelve(&mut kept, units, contract.store());
+        }
+        let offer = self.sales.row_mut(id.slot);
+        let ledger = &mut self.clearing.ledger;
+        ledger.pass(&mut kept, units, &mut offer.stock);
+        offer.left += pieces;
+        let report = offer.report(id.slot, OfferAct::GivenBack);
+        events.push(Event::Sale(SaleEvent::Offer(report)));
+    }
+
+    /// Asks a bank for the money of a contract; a demonstration's has it at once.
+    fn ask_bank(&mut self, take: &TakeStep, allowed: Allowed, events: &mut Events) {
+        let slot = take.contract.slot;
+        let instruct = self.pay_in(self.contracts.row(slot), take);
+        let known = self.clearing.check_instruct(&instruct, Ok(()));
+        let known = known.expect("it was checked");
+        let (id, time) = (self.sequence, self.time);
+        let report = self.clearing.instruct(id, time, &instruct, &known);
+        events.push(Event::Custody(report));
+        if report.status == CustodyStatus::Pending {
+            self.contracts.ask_bank(id, take.contract);
+            let mut contract = *self.contracts.row(slot);
+            contract.payment = Some(id.value());
+            self.contracts.put(slot, contract);
+        }
+        self.step(slot, allowed.row, (Some(allowed.by), None), events);
+        if report.status == CustodyStatus::Executed {
+            self.pay_out_of_bank(slot, events);
+        }
+    }
+
+    fn pay_out_of_bank(&mut self, slot: u32, events: &mut Events) {
+        let contract = self.contracts.row(slot);
+        let row = table::find(contract.state, contract.disputed, ContractStep::PaidIn);
+        let row = row.expect("it is unpaid");
+        self.step(slot, row, (Some(Role::Custodian), None), events);
+    }
+
+    /// A bank answered for a contract: its money is the contract's, or goes back.
+    pub(in crate::engine) fn bank_answered(
+        &mut self,
+        id: ContractId,
+        report: &CustodyReport,
+        events: &mut Events,
+    ) {
+        events.push(Event::Custody(*report));
+        let executed = report.status == CustodyStatus::Executed;
+        let Some(contract) = self.waiting_for(id, report.instruction) else {
+            if executed {
+                self.send_back(report, events);
+            }
+            return;
+        };
+        let passed = contract
+            .deadline
+            .is_some_and(|deadline| deadline <= self.time);
+        if executed && !passed {
+            return self.pay_out_of_bank(id.slot, events);
+        }
+        let mut contract = *contract;
+        contract.payment = None;
+        self.contracts.put(id.slot, contract);
+        if executed {
+            self.send_back(report, events);
+        }
+    }
+
+    /// The contract that waits for this instruction.
+    fn waiting_for(&self, id: ContractId, instruction: Sequence) -> Option<&Contract> {
+        let contract = self.contracts.contract(id)?;
+        (contract.payment == Some(instruction.value())).then_some(contract)
+    }
+
+    /// Money that came too late is withdrawn again.
+    fn send_back(&mut self, report: &CustodyReport, events: &mut Events) {
+        let instruct = Instruct {
+            account: report.account,
+            asset: report.asset,
+            custodian: report.custodian,
+            direction: Direction::Withdrawal,
+            amount: report.amount,
+        };
+        let known = Known {
+            demonstration: Demonstration::Real,
+        };
+        let (id, time) = (self.sequence, self.time);
+        let back = self.clearing.instruct(id, time, &instruct, &known);
+        events.push(Event::Custody(back));
+    }
+}

@@ -1,0 +1,373 @@
+//! What happened to terms, offers and contracts.
+//!
+//! Invariant: a step says all that it moved, and of what, so histories and statements need no
+//! engine. Offers are public; of a contract only its two parties are told. Not here: names and
+//! addresses, which never come into the engine.
+
+use super::Counters;
+use crate::command::{Act, PartyKind};
+use crate::reject::Reject;
+use crate::types::{AccountId, AssetId, ContractId, CustodianId, OfferId, OwnerId, TermsId};
+use crate::types::{Time, VenueId};
+
+/// What happened around offers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SaleEvent {
+    /// A beneficial owner is of this kind.
+    Party {
+        /// Whose.
+        owner: OwnerId,
+        /// What.
+        kind: PartyKind,
+    },
+    /// Terms can be used.
+    Terms {
+        /// Which.
+        terms: TermsId,
+        /// At which venue.
+        venue: VenueId,
+    },
+    /// An offer came, changed, lost or got pieces, or ended.
+    Offer(OfferReport),
+}
+
+/// What happened to an offer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+#[repr(u8)]
+pub enum OfferAct {
+    /// It was made.
+    Offered = 1,
+    /// Prices, window or limits changed.
+    Changed = 2,
+    /// Pieces were added.
+    StockPut = 3,
+    /// Pieces were taken off.
+    StockTaken = 4,
+    /// A contract took pieces.
+    Reserved = 5,
+    /// A contract gave pieces back.
+    GivenBack = 6,
+    /// It ended.
+    Withdrawn = 7,
+}
+
+impl OfferAct {
+    /// All of them, in order of their numbers.
+    pub const ALL: [Self; 7] = [
+        Self::Offered,
+        Self::Changed,
+        Self::StockPut,
+        Self::StockTaken,
+        Self::Reserved,
+        Self::GivenBack,
+        Self::Withdrawn,
+    ];
+}
+
+/// How an offer stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OfferReport {
+    /// What happened.
+    pub act: OfferAct,
+    /// The offer.
+    pub offer: OfferId,
+    /// Its version.
+    pub version: u32,
+    /// Who sells.
+    pub seller: AccountId,
+    /// Under which terms.
+    pub terms: TermsId,
+    /// Which goods.
+    pub goods: AssetId,
+    /// The price of one piece.
+    pub price: i64,
+    /// How many pieces can be taken.
+    pub left: u32,
+}
+
+/// How a contract stands.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+#[repr(u8)]
+pub enum State {
+    /// Formed; the buyer is to pay.
+    Unpaid = 1,
+    /// The money is held; the seller is to hand over.
+    Paid = 2,
+    /// With a carrier, or ready to be picked up.
+    HandedOver = 3,
+    /// With the buyer, who may inspect.
+    Delivered = 4,
+    /// Accepted; the right of return runs.
+    Accepted = 5,
+    /// The buyer wants to give pieces back.
+    ReturnAsked = 6,
+    /// It sent them back.
+    Returning = 7,
+    /// Ended: the seller is paid.
+    Settled = 8,
+    /// Ended: all pieces were given back and paid back.
+    Refunded = 9,
+    /// Ended: given up in time.
+    Cancelled = 10,
+    /// Ended: the buyer did not pay.
+    Expired = 11,
+    /// Ended: the seller did not hand over.
+    Defaulted = 12,
+    /// Ended: a dispute was decided.
+    Resolved = 13,
+    /// Ended: both agreed to undo it.
+    Rescinded = 14,
+}
+
+impl State {
+    /// All of them, in order of their numbers.
+    pub const ALL: [Self; 14] = [
+        Self::Unpaid,
+        Self::Paid,
+        Self::HandedOver,
+        Self::Delivered,
+        Self::Accepted,
+        Self::ReturnAsked,
+        Self::Returning,
+        Self::Settled,
+        Self::Refunded,
+        Self::Cancelled,
+        Self::Expired,
+        Self::Defaulted,
+        Self::Resolved,
+        Self::Rescinded,
+    ];
+
+    /// Whether a contract in it lives.
+    pub const fn lives(self) -> bool {
+        (self as u8) < Self::Settled as u8
+    }
+
+    /// The one with this number.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code).checked_sub(1)?).copied()
+    }
+}
+
+/// A step of a contract.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+#[repr(u8)]
+pub enum ContractStep {
+    /// It was formed.
+    Reserve = 1,
+    /// Paid out of what was available.
+    Pay = 2,
+    /// A bank was instructed.
+    PayIn = 3,
+    /// The bank has the money.
+    PaidIn = 4,
+    /// Given up.
+    Cancel = 5,
+    /// Handed over.
+    HandOver = 6,
+    /// Delivered.
+    Deliver = 7,
+    /// Picked up.
+    PickUp = 8,
+    /// Accepted.
+    Accept = 9,
+    /// A return was asked for.
+    AskReturn = 10,
+    /// Goods were sent back.
+    HandBack = 11,
+    /// Goods were taken back.
+    TakeBack = 12,
+    /// A decision was called for.
+    Dispute = 13,
+    /// A dispute was decided.
+    Resolve = 14,
+    /// Undoing was asked for, or agreed to.
+    Rescind = 15,
+    /// A deadline passed.
+    Deadline = 16,
+}
+
+impl ContractStep {
+    /// All of them, in order of their numbers.
+    pub const ALL: [Self; 16] = [
+        Self::Reserve,
+        Self::Pay,
+        Self::PayIn,
+        Self::PaidIn,
+        Self::Cancel,
+        Self::HandOver,
+        Self::Deliver,
+        Self::PickUp,
+        Self::Accept,
+        Self::AskReturn,
+        Self::HandBack,
+        Self::TakeBack,
+        Self::Dispute,
+        Self::Resolve,
+        Self::Rescind,
+        Self::Deadline,
+    ];
+
+    /// The step a command asks for.
+    pub const fn of(act: &Act) -> Self {
+        match act {
+            Act::Pay => Self::Pay,
+            Act::PayIn { .. } => Self::PayIn,
+            Act::Cancel => Self::Cancel,
+            Act::HandOver { .. } => Self::HandOver,
+            Act::Deliver { .. } => Self::Deliver,
+            Act::PickUp { .. } => Self::PickUp,
+            Act::Accept => Self::Accept,
+            Act::AskReturn { .. } => Self::AskReturn,
+            Act::HandBack { .. } => Self::HandBack,
+            Act::TakeBack { .. } => Self::TakeBack,
+            Act::Dispute => Self::Dispute,
+            Act::Resolve { .. } => Self::Resolve,
+            Act::Rescind => Self::Rescind,
+        }
+    }
+}
+
+/// Who does a step.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+#[repr(u8)]
+pub enum Role {
+    /// The buyer.
+    Buyer = 1,
+    /// The seller.
+    Seller = 2,
+    /// The bank that has the money.
+    Custodian = 3,
+    /// An operator.
+    Operator = 4,
+}
+
+impl Role {
+    /// All of them, in order of their numbers.
+    pub const ALL: [Self; 4] = [Self::Buyer, Self::Seller, Self::Custodian, Self::Operator];
+}
+
+/// Whether a contract is in dispute.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+#[repr(u8)]
+pub enum Disputed {
+    /// It is not.
+    No = 0,
+    /// It is: what it holds is frozen and no deadline runs.
+    Yes = 1,
+}
+
+/// The answer to a command about a contract, or what a deadline did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ContractEvent {
+    /// A step was taken.
+    Step(ContractReport),
+    /// A command was refused; the contract is as it was.
+    Refused(ContractRefused),
+}
+
+/// A refused command about a contract.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ContractRefused {
+    /// What was asked.
+    pub step: ContractStep,
+    /// The account as the command named it; none of an operator.
+    pub account: Option<AccountId>,
+    /// The contract as the command named it; none of a reserve.
+    pub contract: Option<ContractId>,
+    /// Why.
+    pub reject: Reject,
+    /// The private counters of the account.
+    pub counters: Counters,
+}
+
+/// One side of a contract.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ContractSide {
+    /// The account.
+    pub account: AccountId,
+    /// The private counters.
+    pub counters: Counters,
+}
+
+/// A step of a contract.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ContractReport {
+    /// What happened.
+    pub step: ContractStep,
+    /// Who did it; none of a deadline.
+    pub by: Option<Role>,
+    /// How it stands now.
+    pub state: State,
+    /// Whether it is in dispute now.
+    pub disputed: Disputed,
+    /// Its version now.
+    pub version: u32,
+    /// The contract: the sequence of its command.
+    pub contract: u64,
+    /// Its offer: the sequence of its command.
+    pub offer: u64,
+    /// Their rows.
+    pub slots: ContractSlots,
+    /// Where it was formed.
+    pub venue: VenueId,
+    /// The currency.
+    pub money: AssetId,
+    /// The goods.
+    pub goods: AssetId,
+    /// Where they lay.
+    pub warehouse: CustodianId,
+    /// How many pieces.
+    pub pieces: u32,
+    /// The buyer.
+    pub buyer: ContractSide,
+    /// The seller.
+    pub seller: ContractSide,
+    /// The price of a piece.
+    pub price: i64,
+    /// Pieces times price.
+    pub amount: i64,
+    /// The tax in it, or on it.
+    pub tax: i64,
+    /// Money it holds now.
+    pub money_held: i64,
+    /// What the buyer got back in this step.
+    pub refunded: i64,
+    /// The tax in what was refunded by a return.
+    pub tax_back: i64,
+    /// What the seller got in this step.
+    pub paid_out: i64,
+    /// What the venue got in this step.
+    pub fee: i64,
+    /// Units of goods that left the warehouse in this step; below zero they came back.
+    pub goods_out: i64,
+    /// What passes next if nobody does anything.
+    pub deadline: Option<Time>,
+}
+
+/// The rows of a contract and of its offer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ContractSlots {
+    /// Of the contract.
+    pub contract: u32,
+    /// Of the offer.
+    pub offer: u32,
+}
+
+impl ContractReport {
+    /// The contract.
+    pub const fn contract(&self) -> ContractId {
+        ContractId {
+            sequence: self.contract,
+            slot: self.slots.contract,
+        }
+    }
+
+    /// Its offer.
+    pub const fn offer(&self) -> OfferId {
+        OfferId {
+            sequence: self.offer,
+            slot: self.slots.offer,
+        }
+    }
+}

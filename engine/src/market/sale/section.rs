@@ -1,0 +1,230 @@
+//! Sales as bytes: one section of a snapshot.
+//!
+//! Invariant: equal contents give equal bytes; offers keep their rows, since ids name them, and
+//! buyers the order in which they are forgotten; their rows and what lies on shelves are made anew.
+//! Not here: contracts.
+
+use super::buyers::{Buyers, NIL};
+use super::law;
+use super::offer::Offer;
+use super::{Defined, Sales, price};
+use crate::bytes::{self, BytesError, Reader};
+use crate::clearing::kept::Kept;
+use crate::clearing::{Clearing, Holder};
+use crate::command::Prices;
+use crate::journal::codec::sales as codec;
+use crate::limits::Limits;
+use crate::parties::Parties;
+use crate::slab::Slab;
+use crate::types::{AccountId, AssetId, CustodianId, OwnerId, Sequence, TermsId, Time};
+use crate::venue::Venues;
+
+/// What the rest of the engine says.
+pub(crate) struct Known<'a> {
+    pub(crate) parties: &'a Parties,
+    pub(crate) venues: &'a Venues,
+    pub(crate) sequence: Sequence,
+    pub(crate) time: Time,
+}
+
+/// The least bytes of terms, of an offer, of a buyer.
+const TERMS_BYTES_MIN: usize = 12 + 32;
+const OFFER_BYTES_MIN: usize = 1 + 16;
+const BUYER_BYTES_MIN: usize = 2;
+
+fn wrong() -> BytesError {
+    BytesError::range("an offer")
+}
+
+impl Sales {
+    /// Writes kinds, terms, offers with their buyers, and the buyers of withdrawn ones.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        bytes::put_varint(out, self.kinds.len() as u64);
+        out.extend(self.kinds.iter().map(|kind| *kind as u8));
+        bytes::put_varint(out, self.terms.len() as u64);
+        for defined in &self.terms {
+            codec::put_terms(out, &defined.terms);
+        }
+        self.offers.encode(out, |out, row| {
+            put_offer(out, row);
+            self.put_chain(out, row.buyers);
+        });
+        let forgetting = self.buyers.forgetting();
+        bytes::put_varint(out, forgetting.len() as u64);
+        for (at, chain) in forgetting {
+            bytes::put_time(out, at);
+            bytes::put_varint(out, self.buyers.row(chain).offer);
+            self.put_chain(out, chain);
+        }
+    }
+
+    fn put_chain(&self, out: &mut Vec<u8>, first: u32) {
+        bytes::put_varint(out, self.buyers.chain(first).count() as u64);
+        for buyer in self.buyers.chain(first) {
+            bytes::put_varint(out, u64::from(buyer.owner.index()));
+            bytes::put_varint(out, u64::from(buyer.pieces));
+        }
+    }
+
+    /// Reads what [`Sales::encode`] wrote.
+    ///
+    /// # Errors
+    /// Broken bytes; what the rules would not have made.
+    pub(crate) fn decode(
+        input: &mut Reader<'_>,
+        limits: &Limits,
+        clearing: &mut Clearing,
+        known: &Known<'_>,
+    ) -> Result<Self, BytesError> {
+        let mut sales = Self::new(limits);
+        let owners = known.parties.owners().len() as u32;
+        for _ in 0..input.count(owners, 1, "the count of kinds")? {
+            sales.kinds.push(codec::kind(input)?);
+        }
+        for _ in 0..input.count(limits.terms_max, TERMS_BYTES_MIN, "the count of terms")? {
+            let terms = codec::terms(input)?;
+            sales.restore_terms(terms, clearing, known)?;
+        }
+        let mut buyers = std::mem::replace(&mut sales.buyers, Buyers::new(limits));
+        let offers = Slab::decode(limits.offers_max, OFFER_BYTES_MIN, input, |input, _| {
+            let mut row = sales.read_offer(input, clearing, known)?;
+            let (offer, chain) = (row.sequence, &mut row.buyers);
+            read_chain(input, &mut buyers, owners, (offer, chain))?;
+            Ok(row)
+        })?;
+        let mut last = Time::ZERO;
+        for _ in 0..input.count(limits.buyers_max, 4, "the count of withdrawn offers")? {
+            let at = input.time("a withdrawal")?;
+            let offer = input.varint()?;
+            let mut chain = NIL;
+            read_chain(input, &mut buyers, owners, (offer, &mut chain))?;
+            if at < last || at > known.time || chain == NIL {
+                return Err(wrong());
+            }
+            last = at;
+            buyers.forget(chain, at);
+        }
+        (sales.offers, sales.buyers) = (offers, buyers);
+        Ok(sales)
+    }
+
+    fn restore_terms(
+        &mut self,
+        terms: crate::command::SaleTerms,
+        clearing: &Clearing,
+        known: &Known<'_>,
+    ) -> Result<(), BytesError> {
+        let broken = || BytesError::range("terms of sale");
+        let venue = known.venues.venue(terms.venue).ok_or_else(broken)?;
+        let fees = clearing
+            .ledger
+            .find(Holder::Venue(terms.venue), terms.money);
+        let fees = fees.ok_or_else(broken)?;
+        let lawful = law::check_returns(&terms, venue).is_ok() && venue.offers(terms.model);
+        if !lawful || self.find_terms(&terms).is_some() {
+            return Err(broken());
+        }
+        self.terms.push(Defined::new(terms, fees, &venue.regimes));
+        Ok(())
+    }
+
+    fn read_offer(
+        &self,
+        input: &mut Reader<'_>,
+        clearing: &mut Clearing,
+        known: &Known<'_>,
+    ) -> Result<Offer, BytesError> {
+        let sequence = input.varint()?;
+        let terms = TermsId::new(input.varint32("an offer's terms")?);
+        let seller = AccountId::new(input.varint32("an offer's seller")?);
+        let goods = AssetId::new(input.varint32("an offer's goods")?);
+        let warehouse = CustodianId::new(input.varint32("an offer's warehouse")?);
+        let piece_units = input.zigzag()?;
+        let version = input.varint32("an offer's version")?;
+        let left = input.varint32("what is left of an offer")?;
+        let prices = codec::prices(input)?;
+        let defined = self.terms(terms).ok_or_else(wrong)?.terms;
+        let find = |holder, asset| clearing.ledger.find(holder, asset).ok_or_else(wrong);
+        let at = find(Holder::Account(seller), goods)?;
+        let seller_at = find(Holder::Account(seller), defined.money)?;
+        let warehouse_at = find(Holder::Custodian(warehouse), goods)?;
+        let units = i64::from(left).checked_mul(piece_units);
+        let units = units.filter(|units| *units <= clearing.ledger.position(at).held);
+        let units = units.ok_or_else(wrong)?;
+        let bounded = (1..=Prices::UNITS_MAX).contains(&piece_units)
+            && (1..=known.sequence.value()).contains(&sequence)
+            && version > 0
+            && price::are_valid(&prices, defined.model);
+        if !bounded {
+            return Err(wrong());
+        }
+        clearing.shelves.restore((warehouse, goods), units);
+        let mut row = Offer {
+            sequence,
+            terms,
+            seller,
+            goods,
+            warehouse,
+            piece_units,
+            version,
+            left,
+            price: 0,
+            more: Box::default(),
+            step: 0,
+            min: 0,
+            max: 0,
+            limit: None,
+            opens: prices.opens,
+            closes: None,
+            stock: Kept::restored(at, units),
+            seller_at,
+            warehouse_at,
+            buyers: NIL,
+        };
+        row.set_prices(&prices);
+        Ok(row)
+    }
+}
+
+/// Reads the buyers of an offer, the newest first, and remembers them in their order.
+fn read_chain(
+    input: &mut Reader<'_>,
+    buyers: &mut Buyers,
+    owners: u32,
+    (offer, chain): (u64, &mut u32),
+) -> Result<(), BytesError> {
+    let room = buyers.room();
+    let count = input.count(room, BUYER_BYTES_MIN, "the count of buyers")?;
+    let mut list = Vec::with_capacity(count);
+    for _ in 0..count {
+        let owner = input.varint32("a buyer's owner")?;
+        let pieces = input.varint32("a buyer's pieces")?;
+        if owner >= owners {
+            return Err(BytesError::range("a buyer's owner"));
+        }
+        list.push((OwnerId::new(owner), pieces));
+    }
+    for (owner, pieces) in list.into_iter().rev() {
+        if buyers.find(offer, owner).is_some() {
+            return Err(BytesError::range("a buyer"));
+        }
+        buyers.take(offer, owner, pieces, chain);
+    }
+    Ok(())
+}
+
+fn put_offer(out: &mut Vec<u8>, row: &Offer) {
+    bytes::put_varint(out, row.sequence);
+    for handle in [
+        row.terms.index(),
+        row.seller.index(),
+        row.goods.index(),
+        row.warehouse.index(),
+    ] {
+        bytes::put_varint(out, u64::from(handle));
+    }
+    bytes::put_zigzag(out, row.piece_units);
+    bytes::put_varint(out, u64::from(row.version));
+    bytes::put_varint(out, u64::from(row.left));
+    codec::put_prices(out, &row.prices());
+}

@@ -1,0 +1,228 @@
+//! Rows with ids that are never given twice: offers and contracts.
+//!
+//! A row is named by the sequence of the command that made it and its slot, as orders are, and the
+//! slots are used by the same rule: the one freed last, else the next one never used.
+//!
+//! Invariant: a slot is live or in the free list once; nothing is allocated after `new`. Rejected:
+//! the arena of orders, whose rows carry chains of books and accounts. Not here: what rows mean.
+
+use crate::bytes::{self, BytesError, Reader};
+
+/// No slot.
+const NIL: u32 = u32::MAX;
+
+/// A row that knows which command made it.
+pub(crate) trait Made {
+    /// The sequence of its command; never zero.
+    fn sequence(&self) -> u64;
+}
+
+/// One slot.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Slot<T> {
+    Live(T),
+    /// The next free one.
+    Free(u32),
+}
+
+/// Rows by their slots.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Slab<T> {
+    slots: Vec<Slot<T>>,
+    free: u32,
+    live: u32,
+    max: u32,
+}
+
+impl<T: Made> Slab<T> {
+    /// Room for `max` rows, touched only when used.
+    pub(crate) fn new(max: u32) -> Self {
+        Self {
+            slots: Vec::with_capacity(max as usize),
+            free: NIL,
+            live: 0,
+            max,
+        }
+    }
+
+    /// How many rows live.
+    pub(crate) const fn live(&self) -> u32 {
+        self.live
+    }
+
+    /// Whether there is no room for one more.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.live >= self.max
+    }
+
+    /// Adds a row; the caller checked the room.
+    pub(crate) fn insert(&mut self, row: T) -> u32 {
+        assert!(!self.is_full(), "the bound is checked before");
+        assert!(row.sequence() != 0, "a live row has a sequence");
+        self.live += 1;
+        if self.free == NIL {
+            self.slots.push(Slot::Live(row));
+            return self.slots.len() as u32 - 1;
+        }
+        let slot = self.free;
+        let Slot::Free(next) = &self.slots[slot as usize] else {
+            unreachable!("the free list holds free slots");
+        };
+        self.free = *next;
+        self.slots[slot as usize] = Slot::Live(row);
+        slot
+    }
+
+    /// Frees a live row and returns it.
+    pub(crate) fn remove(&mut self, slot: u32) -> T {
+        let place = &mut self.slots[slot as usize];
+        let Slot::Live(row) = std::mem::replace(place, Slot::Free(self.free)) else {
+            unreachable!("a row is freed once");
+        };
+        self.free = slot;
+        self.live -= 1;
+        row
+    }
+
+    /// The live row made by the command at `sequence` in `slot`, if it is there.
+    pub(crate) fn find(&self, sequence: u64, slot: u32) -> Option<&T> {
+        match self.slots.get(slot as usize)? {
+            Slot::Live(row) if row.sequence() == sequence => Some(row),
+            Slot::Live(_) | Slot::Free(_) => None,
+        }
+    }
+
+    /// A live row.
+    pub(crate) fn row(&self, slot: u32) -> &T {
+        match &self.slots[slot as usize] {
+            Slot::Live(row) => row,
+            Slot::Free(_) => unreachable!("the row lives"),
+        }
+    }
+
+    /// A live row.
+    pub(crate) fn row_mut(&mut self, slot: u32) -> &mut T {
+        match &mut self.slots[slot as usize] {
+            Slot::Live(row) => row,
+            Slot::Free(_) => unreachable!("the row lives"),
+        }
+    }
+
+    /// All live rows in order of their slots.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+        let slots = self.slots.iter().enumerate();
+        slots.filter_map(|(slot, row)| match row {
+            Slot::Live(row) => Some((slot as u32, row)),
+            Slot::Free(_) => None,
+        })
+    }
+
+    /// Writes how many slots were ever used, the live rows, and the free slots, the next one to be
+    /// used first.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>, put: impl Fn(&mut Vec<u8>, &T)) {
+        bytes::put_varint(out, self.slots.len() as u64);
+        bytes::put_varint(out, u64::from(self.live));
+        for (slot, row) in self.iter() {
+            bytes::put_varint(out, u64::from(slot));
+            put(out, row);
+        }
+        let mut next = self.free;
+        while next != NIL {
+            bytes::put_varint(out, u64::from(next));
+            match &self.slots[next as usize] {
+                Slot::Free(after) => next = *after,
+                Slot::Live(_) => unreachable!("the free list holds free slots"),
+            }
+        }
+    }
+
+    /// Reads what [`Slab::encode`] wrote; a row is at least `size` bytes.
+    ///
+    /// # Errors
+    /// Broken bytes; more rows than `max`; a slot twice or never.
+    pub(crate) fn decode(
+        max: u32,
+        size: usize,
+        input: &mut Reader<'_>,
+        mut get: impl FnMut(&mut Reader<'_>, u32) -> Result<T, BytesError>,
+    ) -> Result<Self, BytesError> {
+        let wrong = || BytesError::range("a row's slot");
+        let mut slab = Self::new(max);
+        // Each slot is named once, by a live row or in the free list.
+        let used = input.count(max, 1, "the count of rows used")?;
+        let live = input.count(used as u32, size, "the count of live rows")?;
+        slab.slots.resize_with(used, || Slot::Free(NIL));
+        let mut last = None;
+        for _ in 0..live {
+            let slot = input.varint32("a row's slot")?;
+            if slot as usize >= used || last >= Some(slot) {
+                return Err(wrong());
+            }
+            last = Some(slot);
+            slab.slots[slot as usize] = Slot::Live(get(input, slot)?);
+        }
+        slab.live = live as u32;
+        let mut seen = vec![false; used];
+        let mut before = None;
+        for _ in 0..used - live {
+            let slot = input.varint32("a free row's slot")?;
+            let free = matches!(slab.slots.get(slot as usize), Some(Slot::Free(_)));
+            if !free || std::mem::replace(&mut seen[slot as usize], true) {
+                return Err(wrong());
+            }
+            match before {
+                None => slab.free = slot,
+                Some(before) => slab.slots[before] = Slot::Free(slot),
+            }
+            before = Some(slot as usize);
+        }
+        Ok(slab)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, PartialEq, Eq, Debug)]
+    struct One(u64);
+
+    impl Made for One {
+        fn sequence(&self) -> u64 {
+            self.0
+        }
+    }
+
+    fn put(out: &mut Vec<u8>, row: &One) {
+        bytes::put_varint(out, row.0);
+    }
+
+    #[test]
+    fn the_slot_freed_last_is_used_first_and_old_names_find_nothing() {
+        let mut slab = Slab::new(3);
+        for sequence in 1..=3 {
+            slab.insert(One(sequence));
+        }
+        assert!(slab.is_full());
+        slab.remove(0);
+        slab.remove(2);
+        assert_eq!(slab.insert(One(4)), 2);
+        assert_eq!((slab.find(3, 2), slab.find(4, 2)), (None, Some(&One(4))));
+        let mut out = Vec::new();
+        slab.encode(&mut out, put);
+        let get = |input: &mut Reader<'_>, _| Ok(One(input.varint()?));
+        let read = Slab::decode(3, 2, &mut Reader::new(&out), get);
+        assert_eq!(read, Ok(slab));
+    }
+
+    #[test]
+    fn slots_named_twice_or_beyond_the_end_are_refused() {
+        let get = |input: &mut Reader<'_>, _| Ok(One(input.varint()?));
+        let read = |bytes: &[u8]| Slab::decode(3, 2, &mut Reader::new(bytes), get).is_ok();
+        assert!(read(&[2, 1, 0, 7, 1]));
+        assert!(!read(&[2, 1, 0, 7, 0]), "a live slot is free");
+        assert!(!read(&[2, 1, 2, 7, 1]), "no such slot");
+        assert!(!read(&[3, 1, 0, 7, 1, 1]), "a free slot twice");
+        assert!(!read(&[4, 1, 0, 7, 1, 2, 3]), "above the bound");
+    }
+}

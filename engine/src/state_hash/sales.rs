@@ -1,0 +1,53 @@
+//! The bytes of rare events about sales and contracts.
+//!
+//! Invariant: as in `state_hash`. Not here: steps of contracts and what happens to offers, which
+//! are not rare (`words`).
+
+use super::Buffer;
+use crate::event::{ContractEvent, ContractRefused, SaleEvent};
+use crate::types::{AccountId, ContractId};
+
+impl Buffer {
+    pub(super) fn sale(&mut self, event: &SaleEvent) {
+        self.byte(28);
+        match event {
+            SaleEvent::Party { owner, kind } => {
+                self.byte(1);
+                self.u32(owner.index());
+                self.byte(*kind as u8);
+            }
+            SaleEvent::Terms { terms, venue } => {
+                self.byte(2);
+                self.u32(terms.index());
+                self.u32(venue.index());
+            }
+            SaleEvent::Offer(_) => unreachable!("it has words of its own"),
+        }
+    }
+
+    pub(super) fn contract(&mut self, event: &ContractEvent) {
+        self.byte(29);
+        match event {
+            ContractEvent::Step(_) => unreachable!("it has words of its own"),
+            ContractEvent::Refused(refused) => self.refused(refused),
+        }
+    }
+
+    fn refused(&mut self, refused: &ContractRefused) {
+        self.byte(2);
+        self.byte(refused.step as u8);
+        self.byte(u8::from(refused.account.is_some()));
+        self.u32(refused.account.map_or(0, AccountId::index));
+        let none = ContractId {
+            sequence: 0,
+            slot: 0,
+        };
+        self.byte(u8::from(refused.contract.is_some()));
+        let contract = refused.contract.unwrap_or(none);
+        self.u64(contract.sequence);
+        self.u32(contract.slot);
+        self.reject(Some(refused.reject));
+        self.u64(refused.counters.account);
+        self.u64(refused.counters.participant);
+    }
+}

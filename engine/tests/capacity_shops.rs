@@ -1,0 +1,249 @@
+//! 1.2 million kinds of goods on offer and a million open contracts: what they take in memory, what
+//! a reserve costs, and how long the longest command of a midnight is at which all expire.
+//!
+//! Invariant: bytes are counted at the allocator, so the bound does not depend on the machine;
+//! times are printed and not judged. Not here: two engines, the journal (`benches`).
+
+#![allow(clippy::disallowed_methods)] // a test may read clocks
+
+use std::alloc::System;
+use std::time::{Duration, Instant};
+
+use sanjiang_engine::command::*;
+use sanjiang_engine::engine::Engine;
+use sanjiang_engine::event::{ContractEvent, Event, Events};
+use sanjiang_engine::limits::Limits;
+use sanjiang_engine::types::*;
+use sanjiang_engine::venue::{Model, Regime};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const KINDS: u32 = 1_200_000;
+const CONTRACTS: u32 = 1_000_000;
+const SELLERS: u32 = 1_000;
+const BUYERS: u32 = 100_000;
+/// What the issue of capacity allows, the second engine apart.
+const BYTES_MAX: usize = 1_500_000_000;
+const MONEY: AssetId = AssetId::new(0);
+const HOUR: i64 = 3_600_000_000_000;
+
+/// An engine that takes one body after the other.
+struct Filled {
+    engine: Engine,
+    events: Events,
+    time: Time,
+    longest: Duration,
+}
+
+fn name(text: &str) -> Name {
+    Name::new(text).expect("short")
+}
+
+impl Filled {
+    fn send(&mut self, body: Body) {
+        let command = Sequenced {
+            sequence: self.engine.sequence().next(),
+            time: self.time,
+            value: Command {
+                envelope: Envelope {
+                    principal: PrincipalId::LOCAL,
+                    identity: Identity::Internal,
+                    valid_until: None,
+                    authority: None,
+                },
+                body,
+            },
+        };
+        self.events.clear();
+        let began = Instant::now();
+        self.engine.apply(&command, &mut self.events);
+        self.longest = self.longest.max(began.elapsed());
+    }
+
+    fn deposit(&mut self, account: u32, asset: AssetId, custodian: u32, units: i64) {
+        self.send(Body::Instruct(Instruct {
+            account: AccountId::new(account),
+            asset,
+            custodian: CustodianId::new(custodian),
+            direction: Direction::Deposit,
+            amount: Amount::new(units).expect("in bounds"),
+        }));
+    }
+
+    fn found(&mut self) {
+        let demonstration = Demonstration::Demonstration;
+        let firm = name("firm");
+        self.send(Body::CreateParticipant(CreateParticipant { name: firm }));
+        for at in 0..SELLERS + BUYERS {
+            let name = name(&format!("a{at}"));
+            self.send(Body::CreateOwner(CreateOwner { name }));
+            self.send(Body::CreateAccount(CreateAccount {
+                name,
+                participant: ParticipantId::new(0),
+                owner: OwnerId::new(at),
+            }));
+        }
+        self.send(Body::CreateVenue(Box::new(CreateVenue {
+            name: name("shops"),
+            title: Title::EMPTY,
+            regimes: vec![Regime::EcomB2c],
+            models: vec![Model::FixedPrice],
+            demonstration,
+            licence: None,
+            calendar: None,
+        })));
+        for (text, kind) in [("B", CustodianKind::Bank), ("W", CustodianKind::Warehouse)] {
+            let name = name(text);
+            self.send(Body::CreateCustodian(CreateCustodian {
+                name,
+                kind,
+                demonstration,
+            }));
+        }
+        self.asset("CNY", AssetClass::Currency { decimals: 2 });
+        self.send(Body::Sales(Box::new(SalesCommand::DefineTerms(
+            SaleTerms {
+                venue: VenueId::new(0),
+                model: Model::FixedPrice,
+                funding: Funding::Prefunded,
+                money: MONEY,
+                tax_basis: TaxBasis::VatIn,
+                tax_bp: 1_300,
+                fee_ppm: 6_000,
+                hand_over_within: Nanoseconds(24 * HOUR),
+                inspect_within: Nanoseconds(24 * HOUR),
+                return_days: 7,
+                exemption: None,
+                delivery: Delivery::Ship,
+                document: [1; 32],
+            },
+        ))));
+        for at in 0..BUYERS {
+            self.deposit(SELLERS + at, MONEY, 0, 1 << 30);
+        }
+    }
+
+    fn asset(&mut self, text: &str, class: AssetClass) {
+        self.send(Body::CreateAsset(CreateAsset {
+            name: name(text),
+            class,
+            demonstration: Demonstration::Demonstration,
+        }));
+    }
+
+    /// One kind of goods in one store, and its offer; the offer's id.
+    fn offer(&mut self, kind: u32) -> OfferId {
+        let unit = name("pc");
+        self.asset(&format!("g{kind}"), AssetClass::Goods { unit, decimals: 0 });
+        let seller = kind % SELLERS;
+        self.deposit(seller, AssetId::new(kind + 1), 1, 10_000);
+        let tier = Tier {
+            from: 1,
+            price: 999,
+        };
+        self.send(Body::Sales(Box::new(SalesCommand::Offer(MakeOffer {
+            terms: TermsId::new(0),
+            account: AccountId::new(seller),
+            goods: AssetId::new(kind + 1),
+            warehouse: CustodianId::new(1),
+            piece_units: 1,
+            prices: Prices {
+                tiers: vec![tier],
+                step: 1,
+                min: 1,
+                max: 99,
+                limit: Some(1_000),
+                opens: Time::ZERO,
+                closes: None,
+            },
+            stock: 10_000,
+        }))));
+        OfferId {
+            sequence: self.engine.sequence().value(),
+            slot: kind,
+        }
+    }
+
+    fn reserve(&mut self, offer: OfferId, buyer: u32) {
+        self.send(Body::Contract(ContractCommand::Reserve(Reserve {
+            offer,
+            version: 1,
+            account: AccountId::new(SELLERS + buyer),
+            pieces: 1,
+            delivery_reference: [1; 16],
+            pickup: None,
+            confirmed: Confirmed::No,
+        })));
+        let formed = self.events.as_slice().first();
+        assert!(
+            matches!(formed, Some(Event::Contract(ContractEvent::Step(_)))),
+            "{formed:?}"
+        );
+    }
+}
+
+/// A number that wanders over all of them.
+fn scattered(at: u32, of: u32) -> u32 {
+    (u64::from(at) * 2_654_435_761 % u64::from(of)) as u32
+}
+
+#[test]
+fn a_million_contracts_on_as_many_offers_fit_and_expire_in_small_steps() {
+    let limits = Limits {
+        orders_max: 1_024,
+        requests_capacity: 1_024,
+        accounts_max: SELLERS + BUYERS,
+        owners_max: SELLERS + BUYERS,
+        assets_max: KINDS + 1,
+        positions_max: 2 * KINDS + 2 * (SELLERS + BUYERS),
+        offers_max: KINDS,
+        contracts_max: CONTRACTS,
+        buyers_max: CONTRACTS,
+        trades_kept_max: 1_024,
+        transfers_max: 1_024,
+        receipt_numbers_max: 1_024,
+        ..Limits::default()
+    };
+    let region = Region::new(ALLOCATOR);
+    let mut filled = Filled {
+        engine: Engine::new(limits),
+        events: Events::default(),
+        time: Time::new(HOUR).expect("in bounds"),
+        longest: Duration::ZERO,
+    };
+    filled.found();
+    let offers: Vec<OfferId> = (0..KINDS).map(|kind| filled.offer(kind)).collect();
+    let began = Instant::now();
+    for at in 0..CONTRACTS / 2 {
+        let offer = offers[scattered(at, KINDS) as usize];
+        filled.reserve(offer, scattered(at, BUYERS));
+    }
+    let uniform = began.elapsed() / (CONTRACTS / 2);
+    let began = Instant::now();
+    for at in 0..CONTRACTS / 2 {
+        filled.reserve(offers[(at % 1_000) as usize], at % 1_000);
+    }
+    let hot = began.elapsed() / (CONTRACTS / 2);
+    let change = region.change();
+    let bytes = change.bytes_allocated - change.bytes_deallocated;
+    assert_eq!(filled.engine.contracts().live(), CONTRACTS);
+    assert_eq!(filled.engine.audit(), Ok(()));
+    filled.time = filled.time.after(Nanoseconds(24 * HOUR));
+    (filled.longest, filled.events) = (Duration::ZERO, Events::with_capacity(4_096));
+    let (began, mut ticks) = (Instant::now(), 0);
+    while filled.engine.contracts().live() > 0 {
+        filled.send(Body::Tick);
+        ticks += 1;
+    }
+    println!(
+        "{KINDS} offers, {CONTRACTS} contracts: {} MB; a reserve {uniform:?} over all, {hot:?} on \
+         1,000 hot ones; all expire in {ticks} ticks and {:?}, the longest {:?}",
+        bytes / 1_000_000,
+        began.elapsed(),
+        filled.longest
+    );
+    assert_eq!(ticks, CONTRACTS.div_ceil(1_024));
+    assert!(bytes <= BYTES_MAX, "{bytes} bytes");
+}

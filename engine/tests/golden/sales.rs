@@ -1,0 +1,151 @@
+//! One of every command about sales and contracts, each optional part present and absent.
+
+use sanjiang_engine::command::*;
+use sanjiang_engine::types::*;
+use sanjiang_engine::venue::Model;
+
+use crate::golden::{at, envelope};
+
+fn timed(bodies: Vec<Body>) -> Vec<(Time, Command)> {
+    let mut commands = Vec::new();
+    for (place, body) in bodies.into_iter().enumerate() {
+        let time = at(place as i64 * 8_765_432);
+        let envelope = envelope(place as u32, time);
+        commands.push((time, Command { envelope, body }));
+    }
+    commands
+}
+
+const OFFER: OfferId = OfferId {
+    sequence: 70_000,
+    slot: 3,
+};
+
+fn terms(funding: Funding, exemption: Option<Exemption>) -> SaleTerms {
+    SaleTerms {
+        venue: VenueId::new(5),
+        model: Model::TieredPrice,
+        funding,
+        money: AssetId::new(1),
+        tax_basis: TaxBasis::VatOut,
+        tax_bp: 1_300,
+        fee_ppm: 6_000,
+        hand_over_within: Nanoseconds(172_800_000_000_000),
+        inspect_within: Nanoseconds(60_000_000_000),
+        return_days: 7,
+        exemption,
+        delivery: Delivery::PickUp,
+        document: [0xd0; 32],
+    }
+}
+
+/// The commands about sales, which later joined version 1.
+pub fn sales() -> Vec<(Time, Command)> {
+    let account = AccountId::new(300);
+    let tier = |from, price| Tier { from, price };
+    let prices = |limit, closes| Prices {
+        tiers: vec![tier(1, 12_900), tier(100, 9_900)],
+        step: 1,
+        min: 2,
+        max: 5_000,
+        limit,
+        opens: at(0),
+        closes,
+    };
+    let stock = ChangeStock {
+        offer: OFFER,
+        account,
+        pieces: 40,
+    };
+    let later = Funding::PayLater {
+        within: Nanoseconds(900_000_000_000),
+    };
+    let commands = [
+        SalesCommand::SetPartyKind(SetPartyKind {
+            owner: OwnerId::new(9),
+            kind: PartyKind::Enterprise,
+        }),
+        SalesCommand::DefineTerms(terms(Funding::Prefunded, None)),
+        SalesCommand::DefineTerms(terms(later, Some(Exemption::Fresh))),
+        SalesCommand::Offer(MakeOffer {
+            terms: TermsId::new(1),
+            account,
+            goods: AssetId::new(200),
+            warehouse: CustodianId::new(4),
+            piece_units: 12,
+            prices: prices(None, None),
+            stock: 1_000,
+        }),
+        SalesCommand::ChangeOffer(ChangeOffer {
+            offer: OFFER,
+            version: 2,
+            account,
+            prices: prices(Some(4), Some(at(1_000))),
+        }),
+        SalesCommand::PutStock(stock),
+        SalesCommand::TakeStock(stock),
+        SalesCommand::WithdrawOffer(WithdrawOffer {
+            offer: OFFER,
+            account,
+        }),
+    ];
+    let bodies = commands.map(|command| Body::Sales(Box::new(command)));
+    timed(bodies.to_vec())
+}
+
+/// The commands about contracts, which later joined version 1.
+pub fn contracts() -> Vec<(Time, Command)> {
+    let reserve = |pickup, confirmed| {
+        ContractCommand::Reserve(Reserve {
+            offer: OFFER,
+            version: 2,
+            account: AccountId::new(301),
+            pieces: 3,
+            delivery_reference: [0xde; 16],
+            pickup,
+            confirmed,
+        })
+    };
+    let reference = [0x5f; 16];
+    let amount = |units| Amount::new(units).expect("in bounds");
+    let acts = [
+        Act::Pay,
+        Act::PayIn {
+            custodian: CustodianId::new(0),
+        },
+        Act::Cancel,
+        Act::HandOver { reference },
+        Act::Deliver { reference },
+        Act::PickUp { code: [0xc0; 16] },
+        Act::Accept,
+        Act::AskReturn { pieces: 2 },
+        Act::HandBack { reference },
+        Act::TakeBack { to: TakenTo::Stock },
+        Act::TakeBack {
+            to: TakenTo::WriteOff,
+        },
+        Act::Dispute,
+        Act::Resolve {
+            buyer: amount(5_000),
+            seller: amount(33_700),
+            goods: GoodsTo::Stock,
+        },
+        Act::Rescind,
+    ];
+    let mut commands = vec![
+        reserve(None, Confirmed::No),
+        reserve(Some([0x4a; 16]), Confirmed::Yes),
+    ];
+    for (place, act) in acts.into_iter().enumerate() {
+        commands.push(ContractCommand::Step(TakeStep {
+            contract: ContractId {
+                sequence: 70_001,
+                slot: 9,
+            },
+            version: place as u32 + 1,
+            account: (!matches!(act, Act::Resolve { .. })).then_some(AccountId::new(301)),
+            act,
+        }));
+    }
+    timed(commands.into_iter().map(Body::Contract).collect())
+}

@@ -1,0 +1,404 @@
+//! The words of scenario tables about shops and contracts.
+//!
+//! After `clear`: `shop REGIME..` opens a venue that offers fixed and, where its law knows them,
+//! tiered prices; `kind OWNER consumer|enterprise`; `sale [tiered] [later=SECONDS] [vat=in|out]
+//! [bp=N] [ppm=N] [hand=SECONDS] [inspect=SECONDS] [days=N] [exempt=KIND] [pickup]` defines terms,
+//! the next handle from 0.
+//!
+//! Then `NAME: offer PIECES @PRICE[/FROM@PRICE..] [by=ACCOUNT] [terms=N] [units=N] [step=N] [min=N]
+//! [max=N] [limit=N] [opens=SECONDS] [closes=SECONDS]`, `change NAME @PRICE..` likewise, `put NAME
+//! PIECES`, `take NAME PIECES`, `unoffer NAME`; `NAME: reserve OFFER PIECES [on=ACCOUNT]
+//! [version=N] [code=N] [confirms]`.
+//!
+//! `step NAME VERB [by=buyer|seller|operator|ACCOUNT] [version=N]`, VERB being pay, payin, cancel,
+//! handover, deliver, pickup=CODE, accept, return=PIECES, handback, takeback=stock|writeoff,
+//! dispute, resolve=BUYER/SELLER/stock|left, rescind. Who acts is the party whose step it is unless
+//! `by=` says otherwise. Seller is account 0, buyer account 1 unless named.
+//!
+//! Invariant: as in `words`. Not here: money, parties' standing.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use sanjiang_engine::command::{
+    Act, Authority, Body, ChangeOffer, ChangeStock, Confirmed, ContractCommand, CreateVenue,
+    Delivery, Demonstration, Exemption, Funding, GoodsTo, MakeOffer, PartyKind, Prices, Reserve,
+    SaleTerms, SalesCommand, SetPartyKind, TakeStep, TakenTo, TaxBasis, Tier, WithdrawOffer,
+};
+use sanjiang_engine::engine::Engine;
+use sanjiang_engine::event::{ContractEvent, ContractReport, Event, OfferAct, SaleEvent};
+use sanjiang_engine::reject::Basis;
+use sanjiang_engine::types::{
+    AccountId, Amount, ContractId, CustodianId, Nanoseconds, OfferId, OwnerId, TermsId, Time,
+    Title, VenueId,
+};
+use sanjiang_engine::venue::{Model, Regime};
+
+use crate::desk::{DAY, name};
+use crate::money::{GOODS, MONEY};
+use crate::words::{at, number, value};
+
+/// The venue that `shop` opens.
+const SHOP: VenueId = VenueId::new(1);
+const SECOND: i64 = 1_000_000_000;
+
+/// The names a scenario gave to offers and contracts.
+#[derive(Default)]
+pub struct Shop {
+    offers: BTreeMap<String, OfferId>,
+    contracts: BTreeMap<String, ContractId>,
+}
+
+impl Shop {
+    /// What a named command made.
+    pub fn name(&mut self, name: &str, event: &Event) {
+        if let Event::Sale(SaleEvent::Offer(report)) = event {
+            self.offers.insert(name.to_owned(), report.offer);
+        }
+        if let Event::Contract(ContractEvent::Step(report)) = event {
+            self.contracts.insert(name.to_owned(), report.contract());
+        }
+    }
+
+    /// An event about offers as one line.
+    pub fn sale(&self, event: &SaleEvent) -> String {
+        match event {
+            SaleEvent::Party { owner, kind } => format!("owner {} is {kind:?}", owner.index()),
+            SaleEvent::Terms { terms, .. } => format!("terms {}", terms.index()),
+            SaleEvent::Offer(report) => {
+                let mut names = self.offers.iter();
+                let name = names.find(|(_, id)| **id == report.offer);
+                let name = name.map_or("offer", |(name, _)| name);
+                let changes = matches!(report.act, OfferAct::Offered | OfferAct::Changed);
+                let version = if changes {
+                    format!(" v{}", report.version)
+                } else {
+                    String::new()
+                };
+                format!("{name} {:?}{version}, {} left", report.act, report.left)
+            }
+        }
+    }
+
+    /// An event about contracts as one line.
+    pub fn contract(&self, event: &ContractEvent) -> String {
+        match event {
+            ContractEvent::Refused(refused) => {
+                let reject = refused.reject;
+                let basis = reject.basis.map_or("", Basis::as_str);
+                let reason = reject.reason.as_str();
+                let line = format!("{:?} refused {reason} {basis}", refused.step);
+                line.trim_end().to_owned()
+            }
+            ContractEvent::Step(report) => self.step(report),
+        }
+    }
+
+    fn step(&self, report: &ContractReport) -> String {
+        let mut names = self.contracts.iter();
+        let name = names.find(|(_, id)| **id == report.contract());
+        let name = name.map_or("contract", |(name, _)| name);
+        let by = report.by.map_or(String::new(), |by| format!(" by {by:?}"));
+        let mut line = format!("{name} {:?}{by}: {:?}", report.step, report.state);
+        if report.version == 1 {
+            let (amount, tax) = (report.amount, report.tax);
+            let _ = write!(
+                line,
+                ", {} pieces, amount {amount} tax {tax}",
+                report.pieces
+            );
+        }
+        for (word, sum) in [
+            ("holds", report.money_held),
+            ("refunded", report.refunded),
+            ("tax back", report.tax_back),
+            ("seller", report.paid_out),
+            ("fee", report.fee),
+            ("goods out", report.goods_out),
+        ] {
+            if sum != 0 {
+                let _ = write!(line, ", {word} {sum}");
+            }
+        }
+        if let Some(deadline) = report.deadline {
+            let after = (deadline.nanoseconds() - DAY.nanoseconds()) / SECOND;
+            let _ = write!(line, ", until {after}");
+        }
+        line
+    }
+
+    /// The command of a line about shops, if it is one, and what an operator says with it.
+    pub fn body(&self, engine: &Engine, words: &[&str]) -> Option<(Body, Option<Box<Authority>>)> {
+        let plain = |body| Some((body, None));
+        let sales = |command| plain(Body::Sales(Box::new(command)));
+        if words.get(1) == Some(&"offer") {
+            return sales(SalesCommand::Offer(offer(words)));
+        }
+        if words.get(1) == Some(&"reserve") {
+            let reserve = self.reserve(engine, words);
+            return plain(Body::Contract(ContractCommand::Reserve(reserve)));
+        }
+        match words[0] {
+            "shop" => plain(open(words)),
+            "kind" => sales(SalesCommand::SetPartyKind(SetPartyKind {
+                owner: OwnerId::new(number(words[1]) as u32),
+                kind: match words[2] {
+                    "consumer" => PartyKind::Consumer,
+                    _ => PartyKind::Enterprise,
+                },
+            })),
+            "sale" => sales(SalesCommand::DefineTerms(terms(words))),
+            "change" => {
+                let offer = self.offer(words[1]);
+                let version = value(words, "version").map(|word| number(word) as u32);
+                let known = engine.sales().offer(offer);
+                sales(SalesCommand::ChangeOffer(ChangeOffer {
+                    offer,
+                    version: version.or(known.map(|known| known.version)).unwrap_or(1),
+                    account: account(words, "by").unwrap_or(AccountId::new(0)),
+                    prices: prices(words),
+                }))
+            }
+            "put" => sales(SalesCommand::PutStock(self.stock(words))),
+            "take" => sales(SalesCommand::TakeStock(self.stock(words))),
+            "unoffer" => sales(SalesCommand::WithdrawOffer(WithdrawOffer {
+                offer: self.offer(words[1]),
+                account: account(words, "by").unwrap_or(AccountId::new(0)),
+            })),
+            "step" => Some(self.take(engine, words)),
+            _ => None,
+        }
+    }
+
+    fn offer(&self, name: &str) -> OfferId {
+        let never = OfferId {
+            sequence: 1 << 40,
+            slot: 0,
+        };
+        self.offers.get(name).copied().unwrap_or(never)
+    }
+
+    fn stock(&self, words: &[&str]) -> ChangeStock {
+        ChangeStock {
+            offer: self.offer(words[1]),
+            account: account(words, "by").unwrap_or(AccountId::new(0)),
+            pieces: number(words[2]) as u32,
+        }
+    }
+
+    fn reserve(&self, engine: &Engine, words: &[&str]) -> Reserve {
+        let offer = self.offer(words[2]);
+        let version = value(words, "version").map(|word| number(word) as u32);
+        let known = engine.sales().offer(offer).map(|known| known.version);
+        Reserve {
+            offer,
+            version: version.or(known).unwrap_or(1),
+            account: account(words, "on").unwrap_or(AccountId::new(1)),
+            pieces: number(words[3]) as u32,
+            delivery_reference: [1; 16],
+            pickup: value(words, "code").map(|word| {
+                let hash = *blake3::hash(&code(word)).as_bytes();
+                hash[..16].try_into().expect("half of it")
+            }),
+            confirmed: if words.contains(&"confirms") {
+                Confirmed::Yes
+            } else {
+                Confirmed::No
+            },
+        }
+    }
+
+    fn take(&self, engine: &Engine, words: &[&str]) -> (Body, Option<Box<Authority>>) {
+        let never = ContractId {
+            sequence: 1 << 40,
+            slot: 0,
+        };
+        let contract = self.contracts.get(words[1]).copied().unwrap_or(never);
+        let known = engine.contracts().contract(contract);
+        let (verb, what) = words[2].split_once('=').unwrap_or((words[2], ""));
+        let act = act(verb, what);
+        let buyer = known.map_or(AccountId::new(1), |known| known.buyer);
+        let seller = known.map_or(AccountId::new(0), |known| known.seller);
+        let sellers = ["handover", "deliver", "pickup", "takeback"].contains(&verb);
+        let own = if sellers { seller } else { buyer };
+        let account = match value(words, "by") {
+            Some("buyer") => Some(buyer),
+            Some("seller") => Some(seller),
+            Some("operator") => None,
+            Some(word) => Some(AccountId::new(number(word) as u32)),
+            None if verb == "resolve" => None,
+            None => Some(own),
+        };
+        let version = value(words, "version").map(|word| number(word) as u32);
+        let version = version.or(known.map(|known| known.version)).unwrap_or(1);
+        let reason = if words.contains(&"silent") { "" } else { verb };
+        let authority = account.is_none().then(|| {
+            Box::new(Authority {
+                reason: reason.to_owned(),
+                ..Authority::default()
+            })
+        });
+        let take = TakeStep {
+            contract,
+            version,
+            account,
+            act,
+        };
+        (Body::Contract(ContractCommand::Step(take)), authority)
+    }
+}
+
+fn code(word: &str) -> [u8; 16] {
+    (number(word) as u128).to_le_bytes()
+}
+
+fn act(verb: &str, what: &str) -> Act {
+    let reference = [2; 16];
+    match verb {
+        "pay" => Act::Pay,
+        "payin" => Act::PayIn {
+            custodian: CustodianId::new(if what.is_empty() {
+                0
+            } else {
+                number(what) as u32
+            }),
+        },
+        "cancel" => Act::Cancel,
+        "handover" => Act::HandOver { reference },
+        "deliver" => Act::Deliver { reference },
+        "pickup" => Act::PickUp { code: code(what) },
+        "accept" => Act::Accept,
+        "return" => Act::AskReturn {
+            pieces: number(what) as u32,
+        },
+        "handback" => Act::HandBack { reference },
+        "takeback" => Act::TakeBack {
+            to: match what {
+                "stock" => TakenTo::Stock,
+                _ => TakenTo::WriteOff,
+            },
+        },
+        "dispute" => Act::Dispute,
+        "resolve" => {
+            let parts: Vec<&str> = what.split('/').collect();
+            let amount = |word| Amount::new(number(word)).expect("in bounds");
+            Act::Resolve {
+                buyer: amount(parts[0]),
+                seller: amount(parts[1]),
+                goods: match parts[2] {
+                    "stock" => GoodsTo::Stock,
+                    _ => GoodsTo::Buyer,
+                },
+            }
+        }
+        "rescind" => Act::Rescind,
+        other => panic!("no step: {other}"),
+    }
+}
+
+fn account(words: &[&str], key: &str) -> Option<AccountId> {
+    value(words, key).map(|word| AccountId::new(number(word) as u32))
+}
+
+fn open(words: &[&str]) -> Body {
+    let regimes: Vec<Regime> = words[1..]
+        .iter()
+        .filter_map(|word| Regime::from_name(word))
+        .collect();
+    let tiered = regimes.contains(&Regime::EcomB2b) || regimes.contains(&Regime::Sandbox);
+    let mut models = vec![Model::FixedPrice];
+    models.extend(tiered.then_some(Model::TieredPrice));
+    Body::CreateVenue(Box::new(CreateVenue {
+        name: name("shop"),
+        title: Title::EMPTY,
+        regimes,
+        models,
+        demonstration: Demonstration::Demonstration,
+        licence: None,
+        calendar: None,
+    }))
+}
+
+fn terms(words: &[&str]) -> SaleTerms {
+    let span = |key, usual| {
+        let seconds = value(words, key).map_or(usual, number);
+        Nanoseconds(seconds * SECOND)
+    };
+    let count = |key, usual| value(words, key).map_or(usual, number);
+    SaleTerms {
+        venue: SHOP,
+        model: if words.contains(&"tiered") {
+            Model::TieredPrice
+        } else {
+            Model::FixedPrice
+        },
+        funding: match value(words, "later") {
+            None => Funding::Prefunded,
+            Some(_) => Funding::PayLater {
+                within: span("later", 0),
+            },
+        },
+        money: MONEY,
+        tax_basis: match value(words, "vat") {
+            Some("out") => TaxBasis::VatOut,
+            _ => TaxBasis::VatIn,
+        },
+        tax_bp: count("bp", 1_300) as u16,
+        fee_ppm: count("ppm", 0) as u32,
+        hand_over_within: span("hand", 172_800),
+        inspect_within: span("inspect", 86_400),
+        return_days: count("days", 7) as u8,
+        exemption: value(words, "exempt").map(|word| match word {
+            "CUSTOM_MADE" => Exemption::CustomMade,
+            "FRESH" => Exemption::Fresh,
+            "CONFIRMED_UNSUITABLE" => Exemption::ConfirmedUnsuitable,
+            other => panic!("no exemption: {other}"),
+        }),
+        delivery: if words.contains(&"pickup") {
+            Delivery::PickUp
+        } else {
+            Delivery::Ship
+        },
+        document: [0xdc; 32],
+    }
+}
+
+fn prices(words: &[&str]) -> Prices {
+    let list = words.iter().find(|word| word.starts_with('@'));
+    let list = list.expect("an offer has a price");
+    let mut tiers = Vec::new();
+    for part in list.split('/') {
+        let (from, price) = part.split_once('@').expect("FROM@PRICE");
+        tiers.push(Tier {
+            from: if from.is_empty() {
+                1
+            } else {
+                number(from) as u32
+            },
+            price: number(price),
+        });
+    }
+    let count = |key, usual| value(words, key).map_or(usual, number) as u32;
+    let instant = |key| value(words, key).map(|word| at(number(word) * SECOND));
+    Prices {
+        tiers,
+        step: count("step", 1),
+        min: count("min", 1),
+        max: count("max", 1_000),
+        limit: value(words, "limit").map(|word| number(word) as u32),
+        opens: instant("opens").unwrap_or(Time::ZERO),
+        closes: instant("closes"),
+    }
+}
+
+fn offer(words: &[&str]) -> MakeOffer {
+    MakeOffer {
+        terms: TermsId::new(value(words, "terms").map_or(0, number) as u32),
+        account: account(words, "by").unwrap_or(AccountId::new(0)),
+        goods: GOODS,
+        warehouse: CustodianId::new(1),
+        piece_units: value(words, "units").map_or(1, number),
+        prices: prices(words),
+        stock: number(words[2]) as u32,
+    }
+}

@@ -1,0 +1,123 @@
+//! What shops offer: terms, prices, goods; mostly right, sometimes wrong in one place.
+//!
+//! Invariant: as in `generate`. Not here: who takes it (`trade`).
+
+use sanjiang_engine::command::{
+    Delivery, Exemption, Funding, MakeOffer, Prices, SaleTerms, TaxBasis, Tier,
+};
+use sanjiang_engine::types::{
+    AccountId, AssetId, CustodianId, Nanoseconds, TermsId, Time, VenueId,
+};
+use sanjiang_engine::venue::Model;
+
+use super::rng::Rng;
+use super::shop::{GOODS, MONEY, WAREHOUSES};
+use super::world::{HOUR, SECOND};
+use crate::reference::Reference;
+
+pub const DAY: i64 = 24 * HOUR;
+
+pub fn terms(rng: &mut Rng) -> SaleTerms {
+    let minute = Nanoseconds(60 * SECOND);
+    let long = Nanoseconds(2 * DAY);
+    let mut terms = SaleTerms {
+        venue: VenueId::new(rng.pick(&[0, 0, 1])),
+        model: rng.pick(&[Model::FixedPrice, Model::FixedPrice, Model::TieredPrice]),
+        funding: rng.pick(&[
+            Funding::Prefunded,
+            Funding::PayLater { within: minute },
+            Funding::PayLater { within: long },
+        ]),
+        money: MONEY,
+        tax_basis: rng.pick(&[TaxBasis::VatIn, TaxBasis::VatOut]),
+        tax_bp: rng.pick(&[0, 600, 1_300, 10_000]),
+        fee_ppm: rng.pick(&[0, 6_000, 33_333, 100_000]),
+        hand_over_within: rng.pick(&[minute, long]),
+        inspect_within: rng.pick(&[minute, long, Nanoseconds(20 * DAY)]),
+        return_days: rng.pick(&[0, 1, 7, 7, 7, 30]),
+        exemption: rng.pick(&[
+            None,
+            None,
+            Some(Exemption::Fresh),
+            Some(Exemption::ConfirmedUnsuitable),
+        ]),
+        delivery: rng.pick(&[Delivery::Ship, Delivery::PickUp]),
+        document: [7; 32],
+    };
+    if rng.permille(200) {
+        match rng.below(10) {
+            0 => terms.venue = VenueId::new(9),
+            1 => terms.money = AssetId::new(rng.pick(&[1, 3, 9])),
+            2 => terms.model = rng.pick(&[Model::FlashSale, Model::Clob]),
+            3 => terms.tax_bp = 10_001,
+            4 => terms.fee_ppm = 100_001,
+            5 => terms.hand_over_within = Nanoseconds(rng.pick(&[0, 367 * DAY])),
+            6 => terms.inspect_within = Nanoseconds(60 * SECOND - 1),
+            7 => terms.return_days = 31,
+            8 => {
+                let within = Nanoseconds(rng.pick(&[SECOND - 1, 31 * DAY + 1]));
+                terms.funding = Funding::PayLater { within };
+            }
+            _ => (terms.return_days, terms.exemption) = (rng.pick(&[0, 6]), None),
+        }
+    }
+    terms
+}
+
+pub fn prices(rng: &mut Rng, model: Option<Model>, time: Time) -> Prices {
+    let at = |from, price| Tier { from, price };
+    let mut tiers = vec![at(1, rng.pick(&[1, 7, 100, 333, 1 << 40]))];
+    if model == Some(Model::TieredPrice) && rng.permille(700) {
+        tiers.push(at(3, 90));
+        tiers.push(at(rng.pick(&[4, 6]), 55));
+    }
+    let step = rng.pick(&[1, 1, 2]);
+    let mut prices = Prices {
+        tiers,
+        step,
+        min: step * rng.pick(&[1, 1, 2]),
+        max: step * rng.pick(&[3, 6, 8_000]),
+        limit: rng.pick(&[None, Some(4), Some(9)]),
+        opens: rng.weighted(&[(9, Time::ZERO), (1, time.after(Nanoseconds(60 * SECOND)))]),
+        closes: rng.weighted(&[(6, None), (1, Some(time.after(Nanoseconds(3 * HOUR))))]),
+    };
+    if rng.permille(80) {
+        match rng.below(7) {
+            0 => prices.tiers.clear(),
+            1 => prices.tiers = (1..=9).map(|from| at(from, 5)).collect(),
+            2 => prices.tiers[0] = at(2, 5),
+            3 => prices.tiers[0].price = rng.pick(&[0, (1 << 40) + 1]),
+            4 => prices.step = 0,
+            5 => prices.limit = Some(0),
+            _ => prices.closes = Some(prices.opens),
+        }
+    }
+    prices
+}
+
+pub fn offer(rng: &mut Rng, world: &Reference, time: Time) -> MakeOffer {
+    let known = world.shops.terms.len().max(1);
+    let terms = rng.below(known);
+    let at = rng.below(2);
+    let model = world.shops.terms.get(terms).map(|terms| terms.model);
+    let mut make = MakeOffer {
+        terms: TermsId::new(terms as u32),
+        account: AccountId::new(rng.below(4) as u32),
+        goods: GOODS[at],
+        warehouse: WAREHOUSES[rng.weighted(&[(9, at), (1, 1 - at)])],
+        piece_units: rng.pick(&[1, 1, 3]),
+        prices: prices(rng, model, time),
+        stock: rng.pick(&[0, 5, 12, 60]),
+    };
+    if rng.permille(120) {
+        match rng.below(7) {
+            0 => make.terms = TermsId::new(99),
+            1 => make.account = AccountId::new(rng.pick(&[5, 7, 7, 99])),
+            2 => make.goods = AssetId::new(rng.pick(&[0, 4, 99])),
+            3 => make.warehouse = CustodianId::new(rng.pick(&[0, 3, 99])),
+            4 => make.piece_units = rng.pick(&[0, 1 << 41]),
+            _ => make.stock = rng.pick(&[90_000, 1 << 30, u32::MAX]),
+        }
+    }
+    make
+}

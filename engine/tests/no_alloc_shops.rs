@@ -1,0 +1,256 @@
+//! Contracts allocate nothing: rows, timers and buyers lie in tables that were reserved when the
+//! engine was built.
+//!
+//! Invariant: the commands are made before, and 18,000 of them applied without a call to the
+//! allocator: formed, performed, given up, returned, expired. The harness runs one test here, so
+//! nothing else allocates beside it. Not here: making and withdrawing offers with several tiers,
+//! instructions to banks, which are not the path of reserves.
+
+use std::alloc::System;
+
+use sanjiang_engine::command::*;
+use sanjiang_engine::engine::Engine;
+use sanjiang_engine::event::{ContractEvent, Event, Events, State};
+use sanjiang_engine::limits::Limits;
+use sanjiang_engine::types::*;
+use sanjiang_engine::venue::{Model, Regime};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const BUYERS: u32 = 16;
+const ROUNDS: u64 = 2_000;
+const HOUR: i64 = 3_600_000_000_000;
+
+fn name(text: &str) -> Name {
+    Name::new(text).expect("short")
+}
+
+fn deposit(account: u32, asset: u32, custodian: u32, units: i64) -> Body {
+    Body::Instruct(Instruct {
+        account: AccountId::new(account),
+        asset: AssetId::new(asset),
+        custodian: CustodianId::new(custodian),
+        direction: Direction::Deposit,
+        amount: Amount::new(units).expect("in bounds"),
+    })
+}
+
+fn founding() -> Vec<Body> {
+    let demonstration = Demonstration::Demonstration;
+    let firm = name("firm");
+    let mut bodies = vec![Body::CreateParticipant(CreateParticipant { name: firm })];
+    for at in 0..=BUYERS {
+        let name = name(&format!("a{at}"));
+        bodies.push(Body::CreateOwner(CreateOwner { name }));
+        bodies.push(Body::CreateAccount(CreateAccount {
+            name,
+            participant: ParticipantId::new(0),
+            owner: OwnerId::new(at),
+        }));
+    }
+    bodies.push(Body::CreateVenue(Box::new(CreateVenue {
+        name: name("shop"),
+        title: Title::EMPTY,
+        regimes: vec![Regime::EcomB2c],
+        models: vec![Model::FixedPrice],
+        demonstration,
+        licence: None,
+        calendar: None,
+    })));
+    let unit = name("box");
+    for (text, class) in [
+        ("CNY", AssetClass::Currency { decimals: 2 }),
+        ("TEA", AssetClass::Goods { unit, decimals: 0 }),
+    ] {
+        let name = name(text);
+        bodies.push(Body::CreateAsset(CreateAsset {
+            name,
+            class,
+            demonstration,
+        }));
+    }
+    for (text, kind) in [("B", CustodianKind::Bank), ("W", CustodianKind::Warehouse)] {
+        let name = name(text);
+        bodies.push(Body::CreateCustodian(CreateCustodian {
+            name,
+            kind,
+            demonstration,
+        }));
+    }
+    bodies.push(deposit(0, 1, 1, 1_000_000));
+    bodies.extend((1..=BUYERS).map(|buyer| deposit(buyer, 0, 0, 1 << 40)));
+    bodies.push(sales(SalesCommand::DefineTerms(SaleTerms {
+        venue: VenueId::new(0),
+        model: Model::FixedPrice,
+        funding: Funding::Prefunded,
+        money: AssetId::new(0),
+        tax_basis: TaxBasis::VatOut,
+        tax_bp: 1_300,
+        fee_ppm: 6_000,
+        hand_over_within: Nanoseconds(HOUR),
+        inspect_within: Nanoseconds(HOUR),
+        return_days: 7,
+        exemption: None,
+        delivery: Delivery::Ship,
+        document: [1; 32],
+    })));
+    bodies
+}
+
+fn sales(command: SalesCommand) -> Body {
+    Body::Sales(Box::new(command))
+}
+
+fn offer() -> Body {
+    let price = Tier {
+        from: 1,
+        price: 333,
+    };
+    sales(SalesCommand::Offer(MakeOffer {
+        terms: TermsId::new(0),
+        account: AccountId::new(0),
+        goods: AssetId::new(1),
+        warehouse: CustodianId::new(1),
+        piece_units: 1,
+        prices: Prices {
+            tiers: vec![price],
+            step: 1,
+            min: 1,
+            max: 9,
+            limit: Some(1_000_000),
+            opens: Time::ZERO,
+            closes: None,
+        },
+        stock: 500_000,
+    }))
+}
+
+/// One round: a contract that is performed and partly returned, one that is given up, and one that
+/// expires in the tick at its end. `first` is the sequence of its first command.
+fn round(at: u64, first: u64, offer: OfferId) -> Vec<Body> {
+    let buyer = AccountId::new(at as u32 % BUYERS + 1);
+    let seller = AccountId::new(0);
+    let reserve = || {
+        Body::Contract(ContractCommand::Reserve(Reserve {
+            offer,
+            version: 1,
+            account: buyer,
+            pieces: 3,
+            delivery_reference: [1; 16],
+            pickup: None,
+            confirmed: Confirmed::No,
+        }))
+    };
+    let step = |sequence, slot, version, account, act| {
+        Body::Contract(ContractCommand::Step(TakeStep {
+            contract: ContractId { sequence, slot },
+            version,
+            account: Some(account),
+            act,
+        }))
+    };
+    // Rows are used again as they were freed, so both rounds have the same ones.
+    let (one, other) = (0, 1);
+    let reference = [2; 16];
+    let to = TakenTo::Stock;
+    vec![
+        reserve(),
+        step(first, one, 1, seller, Act::HandOver { reference }),
+        step(first, one, 2, buyer, Act::Accept),
+        step(first, one, 3, buyer, Act::AskReturn { pieces: 1 }),
+        step(first, one, 4, seller, Act::TakeBack { to }),
+        reserve(),
+        step(first + 5, one, 1, seller, Act::Cancel),
+        reserve(),
+        // Refused: there is no such contract.
+        step(first + 7, other, 1, buyer, Act::Accept),
+    ]
+}
+
+/// All commands, and how many of them open what is opened once.
+fn all_commands() -> (Vec<Sequenced<Command>>, usize) {
+    let mut bodies = founding();
+    let offer_id = OfferId {
+        sequence: bodies.len() as u64 + 1,
+        slot: 0,
+    };
+    bodies.push(offer());
+    // A first round, and a tick, have opened what is opened once.
+    let mut timed: Vec<(i64, Body)> = bodies.into_iter().map(|body| (0, body)).collect();
+    let mut warm = 0;
+    for at in 0..=ROUNDS + u64::from(BUYERS) {
+        let hours = at as i64 * 2;
+        let first = timed.len() as u64 + 1;
+        timed.extend(
+            round(at, first, offer_id)
+                .into_iter()
+                .map(|body| (hours, body)),
+        );
+        timed.push((hours + 1, Body::Tick));
+        if at == u64::from(BUYERS) {
+            warm = timed.len();
+        }
+    }
+    let commands = timed
+        .into_iter()
+        .zip(1..)
+        .map(|((hours, body), at)| Sequenced {
+            sequence: Sequence::new(at),
+            time: Time::new(hours * HOUR).expect("in bounds"),
+            value: Command {
+                envelope: Envelope {
+                    principal: PrincipalId::LOCAL,
+                    identity: Identity::Internal,
+                    valid_until: None,
+                    authority: None,
+                },
+                body,
+            },
+        });
+    (commands.collect(), warm)
+}
+
+#[test]
+fn contracts_allocate_nothing() {
+    let mut engine = Engine::new(Limits {
+        requests_capacity: 16,
+        ..Limits::default()
+    });
+    let mut events = Events::with_capacity(64);
+    let (commands, warm) = all_commands();
+    let (before, lives) = commands.split_at(warm);
+    for command in before {
+        events.clear();
+        engine.apply(command, &mut events);
+    }
+    let mut ended = [0_u64; 3];
+    let mut refused = 0;
+    let region = Region::new(ALLOCATOR);
+    for command in lives {
+        events.clear();
+        engine.apply(command, &mut events);
+        for event in events.as_slice() {
+            if let Event::Contract(ContractEvent::Step(report)) = event {
+                ended[0] += u64::from(report.state == State::Settled);
+                ended[1] += u64::from(report.state == State::Cancelled);
+                ended[2] += u64::from(report.state == State::Defaulted);
+            }
+            if let Event::Contract(ContractEvent::Refused(_)) = event {
+                refused += 1;
+            }
+        }
+    }
+    let change = region.change();
+    let calls = [
+        change.allocations,
+        change.reallocations,
+        change.deallocations,
+    ];
+    println!("{} commands, ended {ended:?}, {calls:?}", lives.len());
+    assert_eq!(calls, [0; 3], "allocations, reallocations, deallocations");
+    assert_eq!(ended, [ROUNDS; 3], "settled, given up, expired");
+    assert_eq!(refused, ROUNDS);
+    assert_eq!(engine.audit(), Ok(()));
+}

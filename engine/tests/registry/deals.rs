@@ -1,0 +1,309 @@
+//! Contracts (section 20): a list, and how a reserve forms one.
+//!
+//! Invariant: a contract holds its goods until they leave. Not here: its steps
+//! (`registry::performance`), offers (`registry::shop`), sums (`reference::ledger`).
+
+use super::shop::{Dealing, Offering};
+use super::*;
+use RejectReason as R;
+use State as S;
+
+pub(super) const DAY: i128 = 86_400_000_000_000;
+pub(super) const EAST: i128 = 8 * 3_600_000_000_000;
+
+/// A live contract.
+#[derive(Clone, Debug)]
+pub struct Deal {
+    pub id: u64,
+    pub offer: u64,
+    pub terms: usize,
+    pub buyer: AccountId,
+    pub seller: AccountId,
+    pub money: usize,
+    pub goods: usize,
+    pub warehouse: usize,
+    pub pieces: u32,
+    pub back: u32,
+    pub units: i128,
+    pub price: i128,
+    pub tax: i128,
+    pub to_pay: i128,
+    /// The money it holds.
+    pub held: i128,
+    pub version: u32,
+    pub state: State,
+    pub disputed: bool,
+    pub asked: Option<Role>,
+    pub days: i128,
+    pub counted: bool,
+    pub deadline: Option<i128>,
+    pub received: Option<i128>,
+    pub pickup: Option<[u8; 16]>,
+    pub payment: Option<Sequence>,
+}
+
+impl Deal {
+    /// Units of goods that have not left.
+    pub fn kept(&self) -> i128 {
+        if self.received.is_some() || !self.state.lives() {
+            0
+        } else {
+            self.units * i128::from(self.pieces)
+        }
+    }
+
+    pub(super) fn return_end(&self) -> Option<i128> {
+        let received = self.received?;
+        (self.days > 0).then(|| midnight(received, self.days))
+    }
+}
+
+/// 24:00 in the east of the n-th day after that of an instant.
+pub(super) fn midnight(at: i128, days: i128) -> i128 {
+    ((at + EAST).div_euclid(DAY) + days + 1) * DAY - EAST
+}
+
+/// The price of a piece, the tax, and what is to be paid.
+fn cost_of(prices: &Prices, terms: &SaleTerms, pieces: u32) -> (i128, i128, i128) {
+    let mut tiers = prices.tiers.iter().rev();
+    let tier = tiers.find(|tier| tier.from <= pieces);
+    let price = i128::from(tier.expect("the first is from one").price);
+    let amount = price * i128::from(pieces);
+    let bp = i128::from(terms.tax_bp);
+    let contained = terms.tax_basis == TaxBasis::VatIn;
+    let below = if contained { 10_000 + bp } else { 10_000 };
+    let above = amount * bp;
+    let tax = above.div_euclid(below) + i128::from(2 * above.rem_euclid(below) >= below);
+    let to_pay = if contained { amount } else { amount + tax };
+    (price, tax, to_pay)
+}
+
+/// What a step moved.
+#[derive(Default)]
+pub(super) struct Moved {
+    pub refunded: i128,
+    pub tax_back: i128,
+    pub paid: i128,
+    pub fee: i128,
+    pub out: i128,
+    /// Pieces that go back to the offer, and for which the buyer is counted no more.
+    pub back: u32,
+    pub uncounted: u32,
+}
+
+impl Reference {
+    pub fn act_on_contract(
+        &mut self,
+        envelope: &Envelope,
+        command: &ContractCommand,
+    ) -> Result<(), Reject> {
+        match command {
+            ContractCommand::Reserve(ask) => self.reserve(ask),
+            ContractCommand::Step(take) => Ok(self.take_step(envelope, take)?),
+        }
+    }
+
+    pub fn refuse_contract(&mut self, command: &ContractCommand, reject: Reject, counted: bool) {
+        let (step, account, contract) = match command {
+            ContractCommand::Reserve(ask) => (ContractStep::Reserve, Some(ask.account), None),
+            ContractCommand::Step(take) => (
+                ContractStep::of(&take.act),
+                take.account,
+                Some(take.contract),
+            ),
+        };
+        let counters = match account {
+            Some(account) if counted => self.count(account),
+            _ => Counters::NONE,
+        };
+        self.out
+            .push(Event::Contract(ContractEvent::Refused(ContractRefused {
+                step,
+                account,
+                contract,
+                reject,
+                counters,
+            })));
+    }
+
+    pub(super) fn instant(&self) -> i128 {
+        i128::from(self.time.nanoseconds())
+    }
+
+    pub(super) fn deal(&self, id: u64) -> &Deal {
+        let found = self.shops.deals.iter().find(|one| one.id == id);
+        found.expect("it lives")
+    }
+
+    pub(super) fn deal_mut(&mut self, id: u64) -> &mut Deal {
+        let found = self.shops.deals.iter_mut().find(|one| one.id == id);
+        found.expect("it lives")
+    }
+
+    /// The regime that applies, and the days of return.
+    fn law_of(&self, terms: &SaleTerms, kind: PartyKind, sure: bool) -> Result<i128, Reject> {
+        let regimes = &self.venues[terms.venue.place()].regimes;
+        let name = |regime: &Regime| regime.as_str();
+        let consumer = kind == PartyKind::Consumer;
+        let mut fit: Vec<&str> = regimes
+            .iter()
+            .filter(|regime| law::allows(**regime, terms.model))
+            .map(name)
+            .collect();
+        fit.retain(|regime| !(consumer && *regime == "ECOM_B2B"));
+        let protecting = ["CROSS_BORDER_RETAIL", "ECOM_B2C"];
+        let Some(mut chosen) = fit.first().copied() else {
+            return Err(Reject {
+                reason: R::PartyKind,
+                basis: law::text(regimes[0]),
+            });
+        };
+        if consumer {
+            let strict = protecting.iter().find(|one| fit.contains(one));
+            chosen = strict.copied().unwrap_or(chosen);
+        } else {
+            let free = fit.iter().find(|one| !protecting.contains(one));
+            chosen = free.copied().unwrap_or(chosen);
+        }
+        let days = i128::from(terms.return_days);
+        let asks = terms.exemption == Some(Exemption::ConfirmedUnsuitable) && !sure;
+        if consumer && protecting.contains(&chosen) && asks {
+            return Ok(days.max(7));
+        }
+        Ok(days)
+    }
+
+    fn seller_stands(&self, seller: AccountId) -> bool {
+        let firm = self.accounts[seller.place()].participant as u32;
+        let firm = Party::Participant(ParticipantId::new(firm));
+        [firm, Party::Account(seller)]
+            .iter()
+            .all(|party| self.standing(*party) == Standing::Open)
+    }
+
+    fn reserve(&mut self, ask: &Reserve) -> Result<(), Reject> {
+        let known = self.offering(ask.offer).cloned();
+        let terms = known.as_ref().map(|known| self.shops.terms[known.terms]);
+        self.may_deal(&Dealing {
+            account: ask.account,
+            buys: true,
+            venue: terms.map(|terms| terms.venue),
+            seller: known.as_ref().map(|known| known.seller),
+        })?;
+        let (offer, terms) = known.zip(terms).ok_or(R::UnknownOffer)?;
+        self.venue_takes(terms.venue)?;
+        fails(!self.seller_stands(offer.seller), R::Halted)?;
+        self.qualifies(ask.account, terms.venue)?;
+        let owner = self.accounts[ask.account.place()].owner;
+        let sure = ask.confirmed == Confirmed::Yes;
+        let days = self.law_of(&terms, self.kind_of(owner), sure)?;
+        let prices = &offer.prices;
+        fails(ask.version != offer.version, R::StaleVersion)?;
+        let closed = prices.closes.is_some_and(|closes| self.time >= closes);
+        fails(self.time < prices.opens || closed, R::Deadline)?;
+        let own = self.accounts[offer.seller.place()].owner == owner;
+        fails(own, R::SelfTrade)?;
+        let hashed = ask.pickup.is_some() != (terms.delivery == Delivery::PickUp);
+        fails(hashed, R::InvalidCombination)?;
+        fails(ask.pieces == 0, R::Quantity)?;
+        fails(ask.pieces > prices.max, R::MaxQuantity)?;
+        fails(ask.pieces < prices.min, R::MinQuantity)?;
+        fails(!ask.pieces.is_multiple_of(prices.step), R::QuantityStep)?;
+        let cost = cost_of(prices, &terms, ask.pieces);
+        fails(cost.2 > 1 << 52, R::OrderValue)?;
+        self.room_to_take(ask, &offer, owner)?;
+        let at_once = terms.funding == Funding::Prefunded;
+        let lacks = cost.2 > self.available(ask.account.place(), terms.money.place());
+        fails(at_once && lacks, R::InsufficientFunds)?;
+        self.form(ask, &offer, &terms, (cost, days));
+        if prices.limit.is_some() {
+            self.take_of(offer.id, owner, ask.pieces);
+        }
+        let deal = self.deal(self.sequence.value()).clone();
+        let by = Some(Role::Buyer);
+        self.tell_step(&deal, ContractStep::Reserve, by, &Moved::default());
+        let said = self.said(offer.id, OfferAct::Reserved);
+        self.out.push(Event::Sale(said));
+        Ok(())
+    }
+
+    fn qualifies(&self, account: AccountId, venue: VenueId) -> Result<(), Reject> {
+        let asked = self.admits_at(venue).qualified_only;
+        if !asked || self.has_role_at(venue, account, Roles::QUALIFIED_INVESTOR) {
+            return Ok(());
+        }
+        let regimes = &self.venues[venue.place()].regimes;
+        let equity = regimes.contains(&Regime::RegionalEquity);
+        Err(Reject {
+            reason: R::NotQualified,
+            basis: equity.then_some(Basis::SecuritiesLaw98),
+        })
+    }
+
+    fn form(
+        &mut self,
+        ask: &Reserve,
+        offer: &Offering,
+        terms: &SaleTerms,
+        ((price, tax, to_pay), days): ((i128, i128, i128), i128),
+    ) {
+        let (at_once, within) = match terms.funding {
+            Funding::Prefunded => (true, terms.hand_over_within),
+            Funding::PayLater { within } => (false, within),
+        };
+        self.shops.deals.push(Deal {
+            id: self.sequence.value(),
+            offer: offer.id,
+            terms: offer.terms,
+            buyer: ask.account,
+            seller: offer.seller,
+            money: terms.money.place(),
+            goods: offer.goods,
+            warehouse: offer.warehouse,
+            pieces: ask.pieces,
+            back: 0,
+            units: offer.units,
+            price,
+            tax,
+            to_pay,
+            held: if at_once { to_pay } else { 0 },
+            version: 1,
+            state: if at_once { S::Paid } else { S::Unpaid },
+            disputed: false,
+            asked: None,
+            days,
+            counted: offer.prices.limit.is_some(),
+            deadline: Some(self.instant() + i128::from(within.0)),
+            received: None,
+            pickup: ask.pickup,
+            payment: None,
+        });
+        self.offering_mut(offer.id).expect("known").left -= ask.pieces;
+    }
+
+    fn take_of(&mut self, offer: u64, owner: OwnerId, pieces: u32) {
+        let taken = &mut self.shops.taken;
+        match taken
+            .iter_mut()
+            .find(|known| (known.0, known.1) == (offer, owner))
+        {
+            Some(known) => known.2 += pieces,
+            None => taken.push((offer, owner, pieces)),
+        }
+    }
+
+    fn room_to_take(&self, ask: &Reserve, offer: &Offering, owner: OwnerId) -> Result<(), R> {
+        let taken = &self.shops.taken;
+        let known = taken
+            .iter()
+            .find(|known| (known.0, known.1) == (offer.id, owner));
+        let mut full = self.shops.deals.len() >= self.limits.contracts_max as usize;
+        if let Some(limit) = offer.prices.limit {
+            let after = u64::from(known.map_or(0, |known| known.2)) + u64::from(ask.pieces);
+            fails(after > u64::from(limit), R::BuyerLimit)?;
+            full |= known.is_none() && taken.len() >= self.limits.buyers_max as usize;
+        }
+        fails(ask.pieces > offer.left, R::OutOfStock)?;
+        fails(full, R::OpenContracts)
+    }
+}

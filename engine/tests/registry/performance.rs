@@ -1,0 +1,496 @@
+//! The steps of contracts (section 20), each written out by its state, and what it moves.
+//!
+//! Invariant: there is no table: `whose` says who may do what in which state. Not here: forming
+//! contracts (`registry::deals`).
+
+use super::deals::{DAY, Deal, EAST, Moved, midnight};
+use super::*;
+use crate::reference::ledger::{self, CIRCULATION_MAX, Holder};
+use RejectReason as R;
+use State as S;
+
+impl Reference {
+    pub(super) fn take_step(&mut self, envelope: &Envelope, take: &TakeStep) -> Result<(), R> {
+        if let Some(account) = take.account {
+            fails(account.place() >= self.accounts.len(), R::UnknownAccount)?;
+        }
+        if let Act::PayIn { custodian } = take.act {
+            let unknown = custodian.place() >= self.money.custodians.len();
+            fails(unknown, R::UnknownCustodian)?;
+        }
+        let named = |one: &&Deal| one.id == take.contract.sequence && take.contract.slot == 0;
+        let deal = self.shops.deals.iter().find(named).cloned();
+        let mut deal = deal.ok_or(R::UnknownContract)?;
+        let role = match take.account {
+            None => Role::Operator,
+            Some(account) if account == deal.buyer => Role::Buyer,
+            Some(account) if account == deal.seller => Role::Seller,
+            Some(_) => return Err(R::UnknownContract),
+        };
+        fails(take.version != deal.version, R::StaleVersion)?;
+        let whose = self.whose(&deal, &take.act, role).ok_or(R::WrongStep)?;
+        fails(!whose.contains(&role), R::NotYours)?;
+        let passed = deal.deadline.is_some_and(|at| at <= self.instant());
+        fails(passed, R::Deadline)?;
+        self.own_checks(envelope, &deal, &take.act)?;
+        if let Act::PayIn { custodian } = take.act {
+            self.pay_in(deal, custodian);
+            return Ok(());
+        }
+        let mut moved = Moved::default();
+        self.perform(&mut deal, &take.act, role, &mut moved);
+        self.step_done(deal, ContractStep::of(&take.act), Some(role), &moved);
+        Ok(())
+    }
+
+    /// Who may do this in the state the contract is in; none if nobody can.
+    fn whose(&self, deal: &Deal, act: &Act, role: Role) -> Option<Vec<Role>> {
+        let ships = self.shops.terms[deal.terms].delivery == Delivery::Ship;
+        let (buyer, seller) = (vec![Role::Buyer], vec![Role::Seller]);
+        let open = deal.state != S::Unpaid;
+        let both = vec![Role::Buyer, Role::Seller];
+        match act {
+            Act::Rescind => return (open && deal.asked != Some(role)).then_some(both),
+            Act::Resolve { .. } => {
+                return (open && deal.disputed).then_some(vec![Role::Operator]);
+            }
+            _ if deal.disputed => return None,
+            Act::Dispute => return open.then_some(both),
+            _ => {}
+        }
+        match (deal.state, act) {
+            (S::Unpaid, Act::PayIn { .. }) => deal.payment.is_none().then_some(buyer),
+            (S::Unpaid, Act::Pay | Act::Cancel)
+            | (S::HandedOver | S::Delivered, Act::Accept)
+            | (S::ReturnAsked, Act::HandBack { .. }) => Some(buyer),
+            (S::Delivered | S::Accepted, Act::AskReturn { .. }) => (deal.days > 0).then_some(buyer),
+            (S::Paid, Act::HandOver { .. } | Act::Cancel)
+            | (S::ReturnAsked | S::Returning, Act::TakeBack { .. }) => Some(seller),
+            (S::HandedOver, Act::Deliver { .. }) => ships.then_some(seller),
+            (S::HandedOver, Act::PickUp { .. }) => (!ships).then_some(seller),
+            _ => None,
+        }
+    }
+
+    fn two_people(&self, envelope: &Envelope, deal: &Deal) -> Result<(), R> {
+        let venue = self.shops.terms[deal.terms].venue.place();
+        let real = self.venues[venue].demonstration == Demonstration::Real;
+        let authority = envelope.authority.as_ref();
+        let other = authority.and_then(|authority| authority.approver);
+        let two = other.is_some_and(|other| other != envelope.principal);
+        fails(real && !two, R::ApproverRequired)
+    }
+
+    fn day_of_goods(&self, deal: &Deal) -> Result<(), R> {
+        let day = (self.instant() + EAST).div_euclid(DAY) as i32;
+        let closed = self.money.custodians[deal.warehouse].closed;
+        let closed = closed.is_some_and(|closed| day <= closed);
+        fails(closed, R::CustodyDateClosed)
+    }
+
+    fn own_checks(&self, envelope: &Envelope, deal: &Deal, act: &Act) -> Result<(), R> {
+        match *act {
+            Act::Pay => {
+                let lacks = deal.to_pay > self.available(deal.buyer.place(), deal.money);
+                fails(lacks, R::InsufficientFunds)
+            }
+            Act::PayIn { custodian } => {
+                let one = self.payment(deal, custodian.place());
+                let bank = &self.money.custodians[one.custodian];
+                let asset = &self.money.assets[one.asset];
+                let mixed =
+                    bank.kind != CustodianKind::Bank || bank.demonstration != asset.demonstration;
+                fails(mixed, R::InvalidField)?;
+                let needed = [
+                    Holder::Account(one.account),
+                    Holder::Custodian(one.custodian),
+                ];
+                let needed = needed.map(|holder| (holder, one.asset));
+                let full = self.money.pending.len() >= self.limits.instructions_max as usize;
+                fails(full || !self.room_for(&needed), R::TooMany)?;
+                if bank.demonstration == Demonstration::Demonstration {
+                    let above = self.there_is(one.asset) + one.amount > CIRCULATION_MAX;
+                    fails(above, R::AmountLimit)?;
+                }
+                Ok(())
+            }
+            Act::Deliver { .. } => {
+                self.two_people(envelope, deal)?;
+                self.day_of_goods(deal)
+            }
+            Act::PickUp { code } => {
+                let hash = *blake3::hash(&code).as_bytes();
+                fails(
+                    deal.pickup.as_ref().map(|hash| &hash[..]) != Some(&hash[..16]),
+                    R::PickupCode,
+                )?;
+                self.day_of_goods(deal)
+            }
+            Act::Accept if deal.state == S::HandedOver => self.day_of_goods(deal),
+            Act::AskReturn { pieces } => {
+                let over = deal.return_end().is_none_or(|end| end <= self.instant());
+                fails(over, R::Deadline)?;
+                fails(pieces == 0, R::Quantity)?;
+                fails(pieces > deal.pieces, R::MaxQuantity)
+            }
+            Act::TakeBack { to: TakenTo::Stock } => {
+                self.day_of_goods(deal)?;
+                let units = deal.units * i128::from(deal.back);
+                let above = self.there_is(deal.goods) + units > CIRCULATION_MAX;
+                fails(above, R::AmountLimit)
+            }
+            Act::Resolve {
+                buyer,
+                seller,
+                goods,
+            } => {
+                self.two_people(envelope, deal)?;
+                let authority = envelope.authority.as_ref();
+                let said = authority.is_some_and(|authority| !authority.reason.is_empty());
+                let parts = i128::from(buyer.units()) + i128::from(seller.units());
+                let gone = goods == GoodsTo::Stock && deal.kept() == 0;
+                fails(!said || parts != deal.held || gone, R::InvalidField)?;
+                if goods == GoodsTo::Buyer && deal.kept() > 0 {
+                    self.day_of_goods(deal)?;
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn perform(&mut self, deal: &mut Deal, act: &Act, role: Role, moved: &mut Moved) {
+        let now = self.instant();
+        let terms = self.shops.terms[deal.terms];
+        let asked = deal.asked.take();
+        match *act {
+            Act::Pay => self.paid(deal),
+            Act::Cancel => {
+                Self::undone(deal, moved);
+                deal.state = S::Cancelled;
+                if self.fault == Some(Fault::StockForgotten) {
+                    moved.back = 0;
+                }
+            }
+            Act::HandOver { .. } => {
+                deal.state = S::HandedOver;
+                deal.deadline = None;
+            }
+            Act::Deliver { .. } | Act::PickUp { .. } => {
+                self.goods_leave(deal, moved);
+                deal.state = S::Delivered;
+                let late = i128::from(self.fault == Some(Fault::SilenceLate));
+                deal.deadline = Some(now + i128::from(terms.inspect_within.0) + late);
+            }
+            Act::Accept => self.accepted(deal, moved),
+            Act::AskReturn { pieces } => {
+                deal.back = pieces;
+                deal.state = S::ReturnAsked;
+                deal.deadline = Some(midnight(now, 7));
+            }
+            Act::HandBack { .. } => {
+                deal.state = S::Returning;
+                deal.deadline = Some(midnight(now, 7));
+            }
+            Act::TakeBack { to } => {
+                if to == TakenTo::Stock {
+                    let units = deal.units * i128::from(deal.back);
+                    self.goods_move(deal, -units, moved);
+                    moved.back = deal.back;
+                }
+                self.returned(deal, moved);
+            }
+            Act::Dispute => {
+                deal.disputed = true;
+                deal.deadline = None;
+            }
+            Act::Resolve {
+                buyer,
+                seller,
+                goods,
+            } => {
+                moved.refunded = i128::from(buyer.units());
+                deal.held -= moved.refunded;
+                self.pay_seller(deal, i128::from(seller.units()), moved);
+                if goods == GoodsTo::Buyer {
+                    self.goods_leave(deal, moved);
+                } else {
+                    (moved.back, moved.uncounted) = (deal.pieces, deal.pieces);
+                }
+                deal.disputed = false;
+                deal.state = S::Resolved;
+            }
+            Act::Rescind if asked.is_none() => deal.asked = Some(role),
+            Act::Rescind => {
+                Self::undone(deal, moved);
+                deal.disputed = false;
+                deal.state = S::Rescinded;
+            }
+            Act::PayIn { .. } => {}
+        }
+    }
+
+    fn paid(&self, deal: &mut Deal) {
+        deal.held = deal.to_pay;
+        deal.payment = None;
+        deal.state = S::Paid;
+        let within = self.shops.terms[deal.terms].hand_over_within;
+        deal.deadline = Some(self.instant() + i128::from(within.0));
+    }
+
+    fn undone(deal: &mut Deal, moved: &mut Moved) {
+        moved.refunded = std::mem::take(&mut deal.held);
+        moved.uncounted = deal.pieces;
+        if deal.received.is_none() {
+            moved.back = deal.pieces;
+        }
+    }
+
+    fn goods_move(&mut self, deal: &Deal, units: i128, moved: &mut Moved) {
+        self.post(Holder::Account(deal.seller.place()), deal.goods, -units);
+        self.post(Holder::Custodian(deal.warehouse), deal.goods, units);
+        moved.out += units;
+    }
+
+    fn goods_leave(&mut self, deal: &mut Deal, moved: &mut Moved) {
+        let units = deal.kept();
+        if units > 0 {
+            deal.received = Some(self.instant());
+            self.goods_move(deal, units, moved);
+        }
+    }
+
+    fn pay_seller(&mut self, deal: &mut Deal, sum: i128, moved: &mut Moved) {
+        let terms = self.shops.terms[deal.terms];
+        let fee = -(-(sum * i128::from(terms.fee_ppm))).div_euclid(1_000_000);
+        deal.held -= sum;
+        (moved.fee, moved.paid) = (fee, sum - fee);
+        let money = deal.money;
+        self.post(Holder::Account(deal.buyer.place()), money, -sum);
+        self.post(Holder::Account(deal.seller.place()), money, sum - fee);
+        self.post(Holder::Venue(terms.venue.place()), money, fee);
+    }
+
+    fn settled_deal(&mut self, deal: &mut Deal, moved: &mut Moved) {
+        self.pay_seller(deal, deal.held, moved);
+        deal.state = S::Settled;
+    }
+
+    fn accepted(&mut self, deal: &mut Deal, moved: &mut Moved) {
+        self.goods_leave(deal, moved);
+        match deal.return_end() {
+            Some(end) if end > self.instant() => {
+                deal.state = S::Accepted;
+                deal.deadline = Some(end);
+            }
+            _ => self.settled_deal(deal, moved),
+        }
+    }
+
+    fn returned(&mut self, deal: &mut Deal, moved: &mut Moved) {
+        let (some, all) = (i128::from(deal.back), i128::from(deal.pieces));
+        let tax = some * (deal.tax / all) + some.min(deal.tax % all);
+        let mut money = some * deal.price;
+        if self.shops.terms[deal.terms].tax_basis == TaxBasis::VatOut {
+            money += tax;
+        }
+        (moved.refunded, moved.tax_back) = (money, tax);
+        moved.uncounted = deal.back;
+        deal.held -= money;
+        self.settled_deal(deal, moved);
+        if some == all {
+            deal.state = S::Refunded;
+        }
+    }
+
+    /// A deadline of a contract has passed.
+    pub fn pass_deal(&mut self, id: u64) {
+        let mut deal = self.deal(id).clone();
+        let mut moved = Moved::default();
+        deal.asked = None;
+        match deal.state {
+            S::Unpaid => {
+                Self::undone(&mut deal, &mut moved);
+                deal.state = S::Expired;
+            }
+            S::Paid => {
+                Self::undone(&mut deal, &mut moved);
+                deal.state = S::Defaulted;
+            }
+            S::Delivered => self.accepted(&mut deal, &mut moved),
+            S::Accepted | S::ReturnAsked => self.settled_deal(&mut deal, &mut moved),
+            S::Returning => self.returned(&mut deal, &mut moved),
+            other => unreachable!("no deadline in {other:?}"),
+        }
+        self.step_done(deal, ContractStep::Deadline, None, &moved);
+    }
+
+    fn step_done(&mut self, mut deal: Deal, step: ContractStep, by: Option<Role>, moved: &Moved) {
+        deal.version += 1;
+        let lives = deal.state.lives();
+        if !lives {
+            deal.deadline = None;
+            assert!(deal.held == 0, "it ends with nothing: {deal:?}");
+        }
+        let id = deal.id;
+        let at = self.shops.deals.iter().position(|one| one.id == id);
+        let at = at.expect("it lives");
+        if lives {
+            self.shops.deals[at] = deal.clone();
+        } else {
+            self.shops.deals.remove(at);
+        }
+        let owner = self.accounts[deal.buyer.place()].owner;
+        let mut taken = self.shops.taken.iter_mut();
+        let own = |known: &&mut (u64, OwnerId, u32)| (known.0, known.1) == (deal.offer, owner);
+        if let Some(known) = taken.find(own).filter(|_| deal.counted) {
+            known.2 -= moved.uncounted;
+        }
+        self.tell_step(&deal, step, by, moved);
+        if moved.back > 0
+            && let Some(offer) = self.offering_mut(deal.offer)
+        {
+            offer.left += moved.back;
+            let said = self.said(deal.offer, OfferAct::GivenBack);
+            self.out.push(Event::Sale(said));
+        }
+    }
+
+    pub(super) fn tell_step(
+        &mut self,
+        deal: &Deal,
+        step: ContractStep,
+        by: Option<Role>,
+        moved: &Moved,
+    ) {
+        let [buyer, seller] = [deal.buyer, deal.seller].map(|account| ContractSide {
+            account,
+            counters: self.count(account),
+        });
+        let deadline = deal.deadline.map(|at| {
+            let at = at.min(i128::from(Time::MAX.nanoseconds()));
+            Time::new(ledger::small(at)).expect("after 1970")
+        });
+        let disputed = if deal.disputed {
+            Disputed::Yes
+        } else {
+            Disputed::No
+        };
+        let small = ledger::small;
+        self.out
+            .push(Event::Contract(ContractEvent::Step(ContractReport {
+                step,
+                by,
+                state: deal.state,
+                disputed,
+                version: deal.version,
+                contract: deal.id,
+                offer: deal.offer,
+                slots: ContractSlots {
+                    contract: 0,
+                    offer: 0,
+                },
+                venue: self.shops.terms[deal.terms].venue,
+                money: AssetId::new(deal.money as u32),
+                goods: AssetId::new(deal.goods as u32),
+                warehouse: CustodianId::new(deal.warehouse as u32),
+                pieces: deal.pieces,
+                buyer,
+                seller,
+                price: small(deal.price),
+                amount: small(deal.price * i128::from(deal.pieces)),
+                tax: small(deal.tax),
+                money_held: small(deal.held),
+                refunded: small(moved.refunded),
+                tax_back: small(moved.tax_back),
+                paid_out: small(moved.paid),
+                fee: small(moved.fee),
+                goods_out: small(moved.out),
+                deadline,
+            })));
+    }
+
+    fn payment(&self, deal: &Deal, custodian: usize) -> Instruction {
+        Instruction {
+            id: self.sequence,
+            account: deal.buyer.place(),
+            asset: deal.money,
+            custodian,
+            direction: Direction::Deposit,
+            amount: deal.to_pay,
+        }
+    }
+
+    fn pay_in(&mut self, mut deal: Deal, custodian: CustodianId) {
+        let one = self.payment(&deal, custodian.place());
+        let alone =
+            self.money.custodians[one.custodian].demonstration == Demonstration::Demonstration;
+        self.need(Holder::Account(one.account), one.asset);
+        self.need(Holder::Custodian(one.custodian), one.asset);
+        deal.asked = None;
+        let id = deal.id;
+        if alone {
+            let day = (self.instant() + EAST).div_euclid(DAY) as i32;
+            let text = format!("auto-{}", one.id.value());
+            let reference = Name::new(&text).expect("short");
+            self.execute(&one);
+            self.say_custody(&one, CustodyStatus::Executed, (reference, day));
+        } else {
+            self.say_custody(&one, CustodyStatus::Pending, (Name::EMPTY, 0));
+            deal.payment = Some(one.id);
+            self.shops.payments.push((one.id, id));
+            self.money.pending.push(one);
+        }
+        let by = Some(Role::Buyer);
+        self.step_done(deal, ContractStep::PayIn, by, &Moved::default());
+        if alone {
+            self.money_is_in(id);
+        }
+    }
+
+    fn money_is_in(&mut self, id: u64) {
+        let mut deal = self.deal(id).clone();
+        self.paid(&mut deal);
+        let by = Some(Role::Custodian);
+        self.step_done(deal, ContractStep::PaidIn, by, &Moved::default());
+    }
+
+    /// A bank answered; whether it was for a contract.
+    pub fn bank_answered(
+        &mut self,
+        one: &Instruction,
+        status: CustodyStatus,
+        said: (Name, i32),
+    ) -> bool {
+        let Some(at) = self
+            .shops
+            .payments
+            .iter()
+            .position(|known| known.0 == one.id)
+        else {
+            return false;
+        };
+        let (_, id) = self.shops.payments.remove(at);
+        self.say_custody(one, status, said);
+        let executed = status == CustodyStatus::Executed;
+        let now = self.instant();
+        let deal = self.shops.deals.iter().find(|deal| deal.id == id);
+        let waits = deal.filter(|deal| deal.payment == Some(one.id));
+        let in_time = waits.is_some_and(|deal| deal.deadline.is_none_or(|end| end > now));
+        if waits.is_some() {
+            self.deal_mut(id).payment = None;
+        }
+        if executed && in_time {
+            self.money_is_in(id);
+        } else if executed {
+            let back = Instruction {
+                id: self.sequence,
+                direction: Direction::Withdrawal,
+                ..one.clone()
+            };
+            self.say_custody(&back, CustodyStatus::Pending, (Name::EMPTY, 0));
+            self.money.pending.push(back);
+        }
+        true
+    }
+}

@@ -1,0 +1,391 @@
+//! Fixed and tiered prices (section 21): lists of terms, offers and what owners took.
+//!
+//! Invariant: what an offer holds is what is left of it. Not here: contracts (`registry::deals`).
+
+use super::deals::Deal;
+use super::*;
+use crate::reference::ledger::Holder;
+use RejectReason as R;
+
+type Answer = Result<Option<u32>, Reject>;
+
+/// A live offer.
+#[derive(Clone, Debug)]
+pub struct Offering {
+    pub id: u64,
+    pub terms: usize,
+    pub seller: AccountId,
+    pub goods: usize,
+    pub warehouse: usize,
+    pub units: i128,
+    pub version: u32,
+    pub left: u32,
+    pub prices: Prices,
+}
+
+/// All about sales and contracts.
+#[derive(Default)]
+pub struct Shops {
+    pub kinds: Vec<(OwnerId, PartyKind)>,
+    pub terms: Vec<SaleTerms>,
+    pub offers: Vec<Offering>,
+    pub deals: Vec<Deal>,
+    /// Offer, owner, pieces.
+    pub taken: Vec<(u64, OwnerId, u32)>,
+    /// Withdrawn offers, since when.
+    pub withdrawn: Vec<(i128, u64)>,
+    /// Instructions, and contracts they are for.
+    pub payments: Vec<(Sequence, u64)>,
+}
+
+/// Who deals: the account, the venue and the seller where they are known.
+pub struct Dealing {
+    pub account: AccountId,
+    pub buys: bool,
+    pub venue: Option<VenueId>,
+    pub seller: Option<AccountId>,
+}
+
+pub const OFFERED: OfferAct = OfferAct::Offered;
+
+impl Reference {
+    pub fn kind_of(&self, owner: OwnerId) -> PartyKind {
+        let known = self.shops.kinds.iter().rev().find(|known| known.0 == owner);
+        known.map_or(PartyKind::Consumer, |known| known.1)
+    }
+
+    pub fn offering(&self, id: OfferId) -> Option<&Offering> {
+        let found = self.shops.offers.iter().find(|one| one.id == id.sequence);
+        found.filter(|_| id.slot == 0)
+    }
+
+    pub fn offering_mut(&mut self, id: u64) -> Option<&mut Offering> {
+        self.shops.offers.iter_mut().find(|one| one.id == id)
+    }
+
+    fn firm(&self, account: AccountId) -> ParticipantId {
+        ParticipantId::new(self.accounts[account.place()].participant as u32)
+    }
+
+    pub fn has_role_at(&self, venue: VenueId, account: AccountId, role: Roles) -> bool {
+        let key = (venue, self.firm(account));
+        let roles = self.stands.roles.iter().rev().find(|known| known.0 == key);
+        roles.is_some_and(|known| known.1.bits() & role.bits() != 0)
+    }
+
+    pub fn admits_at(&self, venue: VenueId) -> Access {
+        let access = self.stands.access.iter().rev();
+        let found = access.into_iter().find(|known| known.0 == venue);
+        found.map(|known| known.1).unwrap_or_default()
+    }
+
+    /// Account, standing, role, switches.
+    pub fn may_deal(&self, dealing: &Dealing) -> Result<(), R> {
+        let account = dealing.account;
+        fails(account.place() >= self.accounts.len(), R::UnknownAccount)?;
+        self.may_enter(account)?;
+        let role = if dealing.buys {
+            Roles::BUYER
+        } else {
+            Roles::SELLER
+        };
+        let shut = dealing.venue.is_some_and(|venue| {
+            self.admits_at(venue).members_only && !self.has_role_at(venue, account, role)
+        });
+        fails(shut, R::NotPermitted)?;
+        let mut scopes = vec![
+            KillScope::Account(account),
+            KillScope::Participant(self.firm(account)),
+        ];
+        scopes.extend(self.through.map(KillScope::Session));
+        scopes.extend(dealing.venue.map(KillScope::Venue));
+        scopes.extend(dealing.seller.map(KillScope::Account));
+        let firm = dealing.seller.map(|seller| self.firm(seller));
+        scopes.extend(firm.map(KillScope::Participant));
+        let engaged = scopes.iter().any(|scope| self.engaged.contains(scope));
+        fails(engaged, R::KillSwitch)
+    }
+
+    pub fn venue_takes(&self, venue: VenueId) -> Result<(), R> {
+        let status = self.venues[venue.place()].status;
+        let halted = matches!(status, TradingStatus::Halted | TradingStatus::Suspended);
+        fails(halted, R::Halted)?;
+        fails(status == TradingStatus::CancelOnly, R::CancelOnly)
+    }
+
+    pub(super) fn sell(&mut self, command: &SalesCommand) -> Answer {
+        let event = match command {
+            SalesCommand::SetPartyKind(set) => {
+                fails(set.owner.place() >= self.owners.len(), R::UnknownOwner)?;
+                let (owner, kind) = (set.owner, set.kind);
+                self.shops.kinds.push((owner, kind));
+                SaleEvent::Party { owner, kind }
+            }
+            SalesCommand::DefineTerms(terms) => {
+                let at = self.define_terms(terms)?;
+                let venue = terms.venue;
+                let terms = TermsId::new(at);
+                self.out
+                    .push(Event::Sale(SaleEvent::Terms { terms, venue }));
+                return Ok(Some(at));
+            }
+            SalesCommand::Offer(make) => self.make_offer(make)?,
+            SalesCommand::ChangeOffer(change) => self.change_offer(change)?,
+            SalesCommand::PutStock(change) => self.put_stock(change)?,
+            SalesCommand::TakeStock(change) => {
+                let known = self.own_offering(change.account, change.offer)?;
+                fails(change.pieces == 0, R::InvalidField)?;
+                fails(change.pieces > known.left, R::OutOfStock)?;
+                let id = known.id;
+                self.offering_mut(id).expect("known").left -= change.pieces;
+                self.said(id, OfferAct::StockTaken)
+            }
+            SalesCommand::WithdrawOffer(end) => {
+                let id = self.own_offering(end.account, end.offer)?.id;
+                self.offering_mut(id).expect("known").left = 0;
+                let event = self.said(id, OfferAct::Withdrawn);
+                self.shops.offers.retain(|one| one.id != id);
+                if self.shops.taken.iter().any(|taken| taken.0 == id) {
+                    let now = i128::from(self.time.nanoseconds());
+                    self.shops.withdrawn.push((now, id));
+                }
+                event
+            }
+        };
+        self.out.push(Event::Sale(event));
+        Ok(None)
+    }
+
+    /// How an offer stands.
+    pub fn said(&self, id: u64, act: OfferAct) -> SaleEvent {
+        let known = self.shops.offers.iter().find(|one| one.id == id);
+        let known = known.expect("a live offer");
+        SaleEvent::Offer(OfferReport {
+            act,
+            offer: OfferId {
+                sequence: id,
+                slot: 0,
+            },
+            version: known.version,
+            seller: known.seller,
+            terms: TermsId::new(known.terms as u32),
+            goods: AssetId::new(known.goods as u32),
+            price: known.prices.tiers[0].price,
+            left: known.left,
+        })
+    }
+
+    fn define_terms(&mut self, terms: &SaleTerms) -> Result<u32, Reject> {
+        let v = terms.venue.place();
+        let venue = self.venues.get(v).ok_or(R::UnknownVenue)?;
+        let money = self.money.assets.get(terms.money.place());
+        let money = money.ok_or(R::UnknownAsset)?;
+        let model = terms.model;
+        let built = model == Model::FixedPrice || model == Model::TieredPrice;
+        let offered = built && venue.models.contains(&model);
+        fails(!offered, R::ModelNotAvailable)?;
+        let second = 1_000_000_000;
+        let pays = match terms.funding {
+            Funding::Prefunded => true,
+            Funding::PayLater { within } => (second..=31 * 86_400 * second).contains(&within.0),
+        };
+        let spans = [terms.hand_over_within.0, terms.inspect_within.0];
+        let spans = spans
+            .iter()
+            .all(|span| (60 * second..=366 * 86_400 * second).contains(span));
+        let right = matches!(money.class, AssetClass::Currency { .. })
+            && money.demonstration == venue.demonstration
+            && terms.tax_bp <= 10_000
+            && terms.fee_ppm <= 100_000
+            && terms.return_days <= 30;
+        fails(!pays || !spans || !right, R::InvalidField)?;
+        let protects =
+            |regime: &Regime| ["ECOM_B2C", "CROSS_BORDER_RETAIL"].contains(&regime.as_str());
+        let few = terms.return_days < 7 && terms.exemption.is_none();
+        if few && venue.regimes.iter().any(protects) {
+            return Err(Reject {
+                reason: R::InvalidField,
+                basis: Some(Basis::ConsumerLaw25),
+            });
+        }
+        if let Some(at) = self.shops.terms.iter().position(|known| known == terms) {
+            return Ok(at as u32);
+        }
+        let fees = (Holder::Venue(v), terms.money.place());
+        let full = self.shops.terms.len() >= self.limits.terms_max as usize;
+        fails(full || !self.room_for(&[fees]), R::TooMany)?;
+        self.need(fees.0, fees.1);
+        self.shops.terms.push(*terms);
+        Ok(self.shops.terms.len() as u32 - 1)
+    }
+
+    fn make_offer(&mut self, make: &MakeOffer) -> Result<SaleEvent, Reject> {
+        let terms = self.shops.terms.get(make.terms.place()).copied();
+        self.may_deal(&Dealing {
+            account: make.account,
+            buys: false,
+            venue: terms.map(|terms| terms.venue),
+            seller: None,
+        })?;
+        let (goods, warehouse) = (make.goods.place(), make.warehouse.place());
+        let asset = self.money.assets.get(goods).ok_or(R::UnknownAsset)?;
+        let keeper = self.money.custodians.get(warehouse);
+        let keeper = keeper.ok_or(R::UnknownCustodian)?;
+        let terms = terms.ok_or(R::UnknownTerms)?;
+        self.venue_takes(terms.venue)?;
+        let kind = self.venues[terms.venue.place()].demonstration;
+        let right = matches!(asset.class, AssetClass::Goods { .. })
+            && self.counting(goods).is_none()
+            && keeper.kind == CustodianKind::Warehouse
+            && [asset.demonstration, keeper.demonstration] == [kind; 2]
+            && (1..=1 << 40).contains(&make.piece_units)
+            && make.stock <= 1 << 30
+            && prices_are_right(&make.prices, terms.model);
+        fails(!right, R::InvalidField)?;
+        let units = i128::from(make.piece_units);
+        let all = units * i128::from(make.stock);
+        let own = Holder::Account(make.account.place());
+        let lacks = all > self.available(make.account.place(), goods)
+            || all > self.outside(warehouse, goods);
+        fails(lacks, R::InsufficientGoods)?;
+        let needed = [
+            (own, goods),
+            (own, terms.money.place()),
+            (Holder::Custodian(warehouse), goods),
+        ];
+        let full = self.shops.offers.len() >= self.limits.offers_max as usize;
+        fails(full || !self.room_for(&needed), R::TooMany)?;
+        for (holder, asset) in needed {
+            self.need(holder, asset);
+        }
+        let id = self.sequence.value();
+        self.shops.offers.push(Offering {
+            id,
+            terms: make.terms.place(),
+            seller: make.account,
+            goods,
+            warehouse,
+            units,
+            version: 1,
+            left: make.stock,
+            prices: make.prices.clone(),
+        });
+        Ok(self.said(id, OFFERED))
+    }
+
+    fn of_seller(&self, account: AccountId, id: OfferId) -> Option<&Offering> {
+        self.offering(id).filter(|known| known.seller == account)
+    }
+
+    fn own_offering(&self, account: AccountId, id: OfferId) -> Result<&Offering, R> {
+        fails(account.place() >= self.accounts.len(), R::UnknownAccount)?;
+        self.of_seller(account, id).ok_or(R::UnknownOffer)
+    }
+
+    /// The seller of an offer offers more; its terms.
+    fn offers_more(&self, account: AccountId, id: OfferId) -> Result<SaleTerms, R> {
+        let known = self.of_seller(account, id);
+        let terms = known.map(|known| self.shops.terms[known.terms]);
+        self.may_deal(&Dealing {
+            account,
+            buys: false,
+            venue: terms.map(|terms| terms.venue),
+            seller: None,
+        })?;
+        terms.ok_or(R::UnknownOffer)
+    }
+
+    fn change_offer(&mut self, change: &ChangeOffer) -> Result<SaleEvent, R> {
+        let terms = self.offers_more(change.account, change.offer)?;
+        let id = change.offer.sequence;
+        let known = self.offering(change.offer).expect("known");
+        fails(known.version != change.version, R::StaleVersion)?;
+        self.venue_takes(terms.venue)?;
+        let right = prices_are_right(&change.prices, terms.model);
+        fails(!right, R::InvalidField)?;
+        let known = self.offering_mut(id).expect("known");
+        known.prices = change.prices.clone();
+        known.version += 1;
+        Ok(self.said(id, OfferAct::Changed))
+    }
+
+    fn put_stock(&mut self, put: &ChangeStock) -> Result<SaleEvent, R> {
+        let terms = self.offers_more(put.account, put.offer)?;
+        self.venue_takes(terms.venue)?;
+        let known = self.offering(put.offer).expect("known");
+        let above = u64::from(known.left) + u64::from(put.pieces) > 1 << 30;
+        fails(put.pieces == 0 || above, R::InvalidField)?;
+        let (goods, units) = (known.goods, known.units * i128::from(put.pieces));
+        let lacks = units > self.available(put.account.place(), goods)
+            || units > self.outside(known.warehouse, goods);
+        fails(lacks, R::InsufficientGoods)?;
+        let id = known.id;
+        self.offering_mut(id).expect("known").left += put.pieces;
+        Ok(self.said(id, OfferAct::StockPut))
+    }
+
+    /// Goods on offer or in a contract, of an account, or in a warehouse.
+    pub fn on_shelves(&self, goods: usize, of: impl Fn(AccountId, usize) -> bool) -> i128 {
+        let offers = self.shops.offers.iter();
+        let offers = offers.filter(|one| one.goods == goods && of(one.seller, one.warehouse));
+        let deals = self.shops.deals.iter();
+        let deals = deals.filter(|one| one.goods == goods && of(one.seller, one.warehouse));
+        offers
+            .map(|one| one.units * i128::from(one.left))
+            .chain(deals.map(Deal::kept))
+            .sum()
+    }
+
+    /// What an account's contracts hold of a currency.
+    pub fn in_deals(&self, account: usize, asset: usize) -> i128 {
+        let own = |one: &&Deal| one.buyer.place() == account && one.money == asset;
+        self.shops
+            .deals
+            .iter()
+            .filter(own)
+            .map(|one| one.held)
+            .sum()
+    }
+
+    pub fn names_goods(&self, goods: usize) -> bool {
+        self.shops.offers.iter().any(|one| one.goods == goods)
+            || self.shops.deals.iter().any(|one| one.goods == goods)
+    }
+
+    pub fn deals_with(&self, account: AccountId) -> bool {
+        let mut deals = self.shops.deals.iter();
+        self.shops.offers.iter().any(|one| one.seller == account)
+            || deals.any(|one| one.buyer == account || one.seller == account)
+    }
+
+    /// A withdrawn offer forgets one buyer.
+    pub fn forget_buyer(&mut self) {
+        let (_, offer) = self.shops.withdrawn[0];
+        let taken = &mut self.shops.taken;
+        let at = taken.iter().position(|known| known.0 == offer);
+        taken.remove(at.expect("it has one"));
+        if !taken.iter().any(|known| known.0 == offer) {
+            self.shops.withdrawn.remove(0);
+        }
+    }
+}
+
+fn prices_are_right(prices: &Prices, model: Model) -> bool {
+    let tiers = &prices.tiers;
+    let most = if model == Model::FixedPrice { 1 } else { 8 };
+    if tiers.is_empty() || tiers.len() > most || tiers[0].from != 1 || prices.step == 0 {
+        return false;
+    }
+    let rising = (1..tiers.len()).all(|at| tiers[at - 1].from < tiers[at].from);
+    let priced = tiers.iter().all(|tier| (1..=1 << 40).contains(&tier.price));
+    let whole = [prices.min, prices.max]
+        .iter()
+        .all(|pieces| *pieces > 0 && pieces % prices.step == 0);
+    rising
+        && priced
+        && whole
+        && prices.min <= prices.max
+        && prices.max <= 1 << 30
+        && prices.limit.is_none_or(|limit| limit >= prices.min)
+        && prices.closes.is_none_or(|closes| closes > prices.opens)
+}
