@@ -107,6 +107,7 @@ impl Filled {
             SaleTerms {
                 venue: VenueId::new(0),
                 model: Model::FixedPrice,
+                plan: Plan::Plain,
                 funding: Funding::Prefunded,
                 money: MONEY,
                 tax_basis: TaxBasis::VatIn,

@@ -180,6 +180,7 @@ fn terms(days: u8) -> Body {
     sales(SalesCommand::DefineTerms(SaleTerms {
         venue: VenueId::new(0),
         model: Model::FixedPrice,
+        plan: Plan::Plain,
         funding: Funding::Prefunded,
         money: MONEY,
         tax_basis: TaxBasis::VatIn,

@@ -8,7 +8,7 @@ use super::{Engine, operation};
 use crate::clearing::{Clearing, Holder};
 use crate::command::{
     AssetClass, Body, ChangeOffer, ChangeStock, Command, Envelope, Funding, KillScope, MakeOffer,
-    Party, Prices, SaleTerms, SalesCommand, Standing, WithdrawOffer,
+    Party, Plan, Prices, SaleTerms, SalesCommand, Standing, WithdrawOffer,
 };
 use crate::event::{Event, Events, OfferAct, SaleEvent};
 use crate::market::sale::buyers::NIL;
@@ -170,8 +170,8 @@ impl Engine {
         let venue = self.venues.venue(terms.venue).ok_or(R::UnknownVenue)?;
         let money = self.clearing.assets.asset(terms.money);
         let money = money.ok_or(R::UnknownAsset)?;
-        let built = matches!(terms.model, Model::FixedPrice | Model::TieredPrice);
-        fails(!built || !venue.offers(terms.model), R::ModelNotAvailable)?;
+        let built = is_built(terms.model) && venue.offers(terms.model);
+        fails(!built, R::ModelNotAvailable)?;
         let currency = matches!(money.class, AssetClass::Currency { .. });
         let joins = money.demonstration == venue.demonstration;
         fails(!currency || !joins || !are_bounded(terms), R::InvalidField)?;
@@ -218,7 +218,7 @@ impl Engine {
             && goods.demonstration == venue.demonstration
             && (1..=Prices::UNITS_MAX).contains(&make.piece_units)
             && make.stock <= Prices::PIECES_MAX
-            && price::are_valid(&make.prices, terms.model);
+            && price::are_valid(&make.prices, terms.kind());
         fails(!right, R::InvalidField)?;
         let store = (make.warehouse, make.goods);
         let lies = self.has_goods(make.account, store, (make.stock, make.piece_units));
@@ -322,8 +322,9 @@ impl Engine {
     ) -> Result<(), R> {
         let (offer, defined) = self.check_offering(session, (change.account, change.offer))?;
         fails(change.version != offer.version, R::StaleVersion)?;
+        fails(defined.terms.plan != Plan::Plain, R::OfferFixed)?;
         self.check_venue_open(defined.terms.venue)?;
-        let right = price::are_valid(&change.prices, defined.terms.model);
+        let right = price::are_valid(&change.prices, defined.terms.kind());
         fails(!right, R::InvalidField)
     }
 
@@ -390,6 +391,14 @@ impl Engine {
     }
 }
 
+/// Whether offers can be made by this model.
+const fn is_built(model: Model) -> bool {
+    matches!(
+        model,
+        Model::FixedPrice | Model::TieredPrice | Model::FlashSale
+    )
+}
+
 /// Whether the numbers of terms are in their bounds.
 fn are_bounded(terms: &SaleTerms) -> bool {
     const SECOND: Nanoseconds = Nanoseconds(1_000_000_000);
@@ -398,7 +407,8 @@ fn are_bounded(terms: &SaleTerms) -> bool {
         Funding::Prefunded => true,
         Funding::PayLater { within } => (SECOND..=SaleTerms::PAY_WITHIN_MAX).contains(&within),
     };
-    pays && span(terms.hand_over_within)
+    pays && terms.plan.is_of(terms.model)
+        && span(terms.hand_over_within)
         && span(terms.inspect_within)
         && terms.tax_bp <= 10_000
         && terms.fee_ppm <= SaleTerms::FEE_PPM_MAX

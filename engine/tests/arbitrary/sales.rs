@@ -33,7 +33,14 @@ fn terms() -> impl Strategy<Value = SaleTerms> {
         Exemption::Periodical,
         Exemption::ConfirmedUnsuitable,
     ]);
-    let what = (venue(), select(Model::ALL.to_vec()), funding, index());
+    let plans = select(vec![Plan::Plain, Plan::Flash(FlashMode::Race)]);
+    let what = (
+        venue(),
+        select(Model::ALL.to_vec()),
+        funding,
+        index(),
+        plans,
+    );
     let tax = (
         select(vec![TaxBasis::VatIn, TaxBasis::VatOut]),
         any::<u16>(),
@@ -44,6 +51,7 @@ fn terms() -> impl Strategy<Value = SaleTerms> {
     (what, tax, index(), spans, rest).prop_map(|(what, tax, fee_ppm, spans, rest)| SaleTerms {
         venue: what.0,
         model: what.1,
+        plan: what.4,
         funding: what.2,
         money: AssetId::new(what.3),
         tax_basis: tax.0,

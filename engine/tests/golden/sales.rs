@@ -25,6 +25,7 @@ fn terms(funding: Funding, exemption: Option<Exemption>) -> SaleTerms {
     SaleTerms {
         venue: VenueId::new(5),
         model: Model::TieredPrice,
+        plan: Plan::Plain,
         funding,
         money: AssetId::new(1),
         tax_basis: TaxBasis::VatOut,

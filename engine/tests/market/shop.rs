@@ -1,9 +1,9 @@
 //! The words of scenario tables about shops and contracts.
 //!
 //! After `clear`: `shop REGIME..` opens a venue that offers fixed and, where its law knows them,
-//! tiered prices; `kind OWNER consumer|enterprise`; `sale [tiered] [later=SECONDS] [vat=in|out]
-//! [bp=N] [ppm=N] [hand=SECONDS] [inspect=SECONDS] [days=N] [exempt=KIND] [pickup]` defines terms,
-//! the next handle from 0.
+//! tiered prices, and flash sales; `kind OWNER consumer|enterprise`; `sale [tiered|flash]
+//! [later=SECONDS] [vat=in|out] [bp=N] [ppm=N] [hand=SECONDS] [inspect=SECONDS] [days=N]
+//! [exempt=KIND] [pickup]` defines terms, the next handle from 0.
 //!
 //! Then `NAME: offer PIECES @PRICE[/FROM@PRICE..] [by=ACCOUNT] [terms=N] [units=N] [step=N] [min=N]
 //! [max=N] [limit=N] [opens=SECONDS] [closes=SECONDS]`, `change NAME @PRICE..` likewise, `put NAME
@@ -22,8 +22,9 @@ use std::fmt::Write as _;
 
 use sanjiang_engine::command::{
     Act, Authority, Body, ChangeOffer, ChangeStock, Confirmed, ContractCommand, CreateVenue,
-    Delivery, Demonstration, Exemption, Funding, GoodsTo, MakeOffer, PartyKind, Prices, Reserve,
-    SaleTerms, SalesCommand, SetPartyKind, TakeStep, TakenTo, TaxBasis, Tier, WithdrawOffer,
+    Delivery, Demonstration, Exemption, FlashMode, Funding, GoodsTo, MakeOffer, PartyKind, Plan,
+    Prices, Reserve, SaleTerms, SalesCommand, SetPartyKind, TakeStep, TakenTo, TaxBasis, Tier,
+    WithdrawOffer,
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{ContractEvent, ContractReport, Event, OfferAct, SaleEvent};
@@ -306,7 +307,7 @@ fn open(words: &[&str]) -> Body {
         .filter_map(|word| Regime::from_name(word))
         .collect();
     let tiered = regimes.contains(&Regime::EcomB2b) || regimes.contains(&Regime::Sandbox);
-    let mut models = vec![Model::FixedPrice];
+    let mut models = vec![Model::FixedPrice, Model::FlashSale];
     models.extend(tiered.then_some(Model::TieredPrice));
     Body::CreateVenue(Box::new(CreateVenue {
         name: name("shop"),
@@ -319,19 +320,26 @@ fn open(words: &[&str]) -> Body {
     }))
 }
 
+/// The model of terms, with its own.
+fn kind(words: &[&str]) -> (Model, Plan) {
+    match words.get(1) {
+        Some(&"tiered") => (Model::TieredPrice, Plan::Plain),
+        Some(&"flash") => (Model::FlashSale, Plan::Flash(FlashMode::Race)),
+        _ => (Model::FixedPrice, Plan::Plain),
+    }
+}
+
 fn terms(words: &[&str]) -> SaleTerms {
     let span = |key, usual| {
         let seconds = value(words, key).map_or(usual, number);
         Nanoseconds(seconds * SECOND)
     };
     let count = |key, usual| value(words, key).map_or(usual, number);
+    let (model, plan) = kind(words);
     SaleTerms {
         venue: SHOP,
-        model: if words.contains(&"tiered") {
-            Model::TieredPrice
-        } else {
-            Model::FixedPrice
-        },
+        model,
+        plan,
         funding: match value(words, "later") {
             None => Funding::Prefunded,
             Some(_) => Funding::PayLater {

@@ -81,7 +81,7 @@ fn authorised(body: Body) -> Command {
 
 fn models(regimes: &[Regime]) -> Vec<Model> {
     let tiered = regimes.contains(&Regime::EcomB2b) || regimes.contains(&Regime::Sandbox);
-    let mut models = vec![Model::FixedPrice];
+    let mut models = vec![Model::FixedPrice, Model::FlashSale];
     models.extend(tiered.then_some(Model::TieredPrice));
     models
 }
@@ -204,7 +204,7 @@ impl Coverage {
     /// What a command and its events reached of sales.
     pub fn count_shop(
         &mut self,
-        before: Vec<(u64, State, Disputed)>,
+        (before, models): (Vec<(u64, State, Disputed)>, &[Model]),
         command: &Command,
         events: &[Event],
     ) {
@@ -212,6 +212,9 @@ impl Coverage {
         for event in events {
             if let Event::Sale(SaleEvent::Offer(report)) = event {
                 self.hit(Cell::Offer(report.act));
+                if let Some(model) = models.get(report.terms.place()) {
+                    self.hit(Cell::OfferOf(*model, report.act));
+                }
             }
             if let Event::Contract(ContractEvent::Refused(refused)) = event {
                 self.hit(Cell::DealRefused(refused.step, refused.reject.reason));
@@ -256,6 +259,7 @@ impl Coverage {
                 "what happens to offers",
                 OfferAct::ALL.map(Cell::Offer).to_vec(),
             ),
+            ("what happens to offers by their models", offers_by_model()),
             ("commands about sales, refused", refused_sales()),
             ("payments by banks", vec![Cell::Money(LATE)]),
         ])
@@ -414,12 +418,13 @@ const DEFINING: [R; 5] = [
     R::InvalidField,
     R::TooMany,
 ];
-const CHANGING: [R; 8] = [
+const CHANGING: [R; 9] = [
     R::UnknownAccount,
     R::NotPermitted,
     R::KillSwitch,
     R::UnknownOffer,
     R::StaleVersion,
+    R::OfferFixed,
     R::Halted,
     R::CancelOnly,
     R::InvalidField,
@@ -438,6 +443,19 @@ const TAKING: [R; 4] = [
     R::InvalidField,
     R::OutOfStock,
 ];
+
+/// All that can happen to offers of each model.
+fn offers_by_model() -> Vec<Cell> {
+    let models = [Model::FixedPrice, Model::TieredPrice, Model::FlashSale];
+    let mut cells = Vec::new();
+    for model in models {
+        let changes = matches!(model, Model::FixedPrice | Model::TieredPrice);
+        let acts = OfferAct::ALL.into_iter();
+        let acts = acts.filter(|act| changes || *act != OfferAct::Changed);
+        cells.extend(acts.map(|act| Cell::OfferOf(model, act)));
+    }
+    cells
+}
 
 fn refused_sales() -> Vec<Cell> {
     let mut cells = Vec::new();

@@ -69,6 +69,8 @@ pub enum Fault {
     StockForgotten,
     /// Silence accepts an instant too late.
     SilenceLate,
+    /// An owner gets one piece of a flash sale too many.
+    LimitLoose,
 }
 
 /// What an order is now. A stop becomes `Market` or `Limit` when it is elected.

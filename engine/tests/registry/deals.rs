@@ -300,7 +300,9 @@ impl Reference {
         let mut full = self.shops.deals.len() >= self.limits.contracts_max as usize;
         if let Some(limit) = offer.prices.limit {
             let after = u64::from(known.map_or(0, |known| known.2)) + u64::from(ask.pieces);
-            fails(after > u64::from(limit), R::BuyerLimit)?;
+            let flash = self.shops.terms[offer.terms].model == Model::FlashSale;
+            let loose = u64::from(flash && self.fault == Some(Fault::LimitLoose));
+            fails(after > u64::from(limit) + loose, R::BuyerLimit)?;
             full |= known.is_none() && taken.len() >= self.limits.buyers_max as usize;
         }
         fails(ask.pieces > offer.left, R::OutOfStock)?;

@@ -181,7 +181,7 @@ impl Reference {
         let money = self.money.assets.get(terms.money.place());
         let money = money.ok_or(R::UnknownAsset)?;
         let model = terms.model;
-        let built = model == Model::FixedPrice || model == Model::TieredPrice;
+        let built = [Model::FixedPrice, Model::TieredPrice, Model::FlashSale].contains(&model);
         let offered = built && venue.models.contains(&model);
         fails(!offered, R::ModelNotAvailable)?;
         let second = 1_000_000_000;
@@ -197,7 +197,8 @@ impl Reference {
             && money.demonstration == venue.demonstration
             && terms.tax_bp <= 10_000
             && terms.fee_ppm <= 100_000
-            && terms.return_days <= 30;
+            && terms.return_days <= 30
+            && (terms.plan != Plan::Plain) == (model == Model::FlashSale);
         fails(!pays || !spans || !right, R::InvalidField)?;
         let protects =
             |regime: &Regime| ["ECOM_B2C", "CROSS_BORDER_RETAIL"].contains(&regime.as_str());
@@ -300,6 +301,8 @@ impl Reference {
         let id = change.offer.sequence;
         let known = self.offering(change.offer).expect("known");
         fails(known.version != change.version, R::StaleVersion)?;
+        let announced = ![Model::FixedPrice, Model::TieredPrice].contains(&terms.model);
+        fails(announced, R::OfferFixed)?;
         self.venue_takes(terms.venue)?;
         let right = prices_are_right(&change.prices, terms.model);
         fails(!right, R::InvalidField)?;
@@ -372,7 +375,10 @@ impl Reference {
 
 fn prices_are_right(prices: &Prices, model: Model) -> bool {
     let tiers = &prices.tiers;
-    let most = if model == Model::FixedPrice { 1 } else { 8 };
+    let most = if model == Model::TieredPrice { 8 } else { 1 };
+    if model == Model::FlashSale && (prices.limit.is_none() || prices.closes.is_none()) {
+        return false;
+    }
     if tiers.is_empty() || tiers.len() > most || tiers[0].from != 1 || prices.step == 0 {
         return false;
     }

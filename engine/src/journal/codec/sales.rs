@@ -5,8 +5,8 @@
 use super::clearing::put_id;
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{
-    Body, ChangeOffer, ChangeStock, Delivery, Exemption, Funding, MakeOffer, PartyKind, Prices,
-    SaleTerms, SalesCommand, SetPartyKind, TaxBasis, Tier, WithdrawOffer,
+    Body, ChangeOffer, ChangeStock, Delivery, Exemption, FlashMode, Funding, MakeOffer, PartyKind,
+    Plan, Prices, SaleTerms, SalesCommand, SetPartyKind, TaxBasis, Tier, WithdrawOffer,
 };
 use crate::types::{
     AccountId, AssetId, CustodianId, Nanoseconds, OfferId, OwnerId, TermsId, VenueId,
@@ -76,6 +76,7 @@ pub(crate) fn offer(input: &mut Reader<'_>) -> Result<OfferId, BytesError> {
 pub(crate) fn put_terms(out: &mut Vec<u8>, terms: &SaleTerms) {
     put_id(out, terms.venue.index());
     bytes::put_u8(out, terms.model as u8);
+    put_plan(out, terms.plan);
     let within = match terms.funding {
         Funding::Prefunded => None,
         Funding::PayLater { within } => Some(within.0),
@@ -99,6 +100,7 @@ pub(crate) fn terms(input: &mut Reader<'_>) -> Result<SaleTerms, BytesError> {
     Ok(SaleTerms {
         venue: VenueId::new(input.varint32("venue")?),
         model: Model::from_code(input.u8()?).ok_or(BytesError::range("model"))?,
+        plan: plan(input)?,
         funding: match input.option(Reader::zigzag)? {
             None => Funding::Prefunded,
             Some(within) => Funding::PayLater {
@@ -123,6 +125,21 @@ pub(crate) fn terms(input: &mut Reader<'_>) -> Result<SaleTerms, BytesError> {
             _ => return Err(BytesError::range("delivery")),
         },
         document: array(input)?,
+    })
+}
+
+fn put_plan(out: &mut Vec<u8>, plan: Plan) {
+    match plan {
+        Plan::Plain => bytes::put_u8(out, 0),
+        Plan::Flash(FlashMode::Race) => bytes::put_u8(out, 1),
+    }
+}
+
+fn plan(input: &mut Reader<'_>) -> Result<Plan, BytesError> {
+    Ok(match input.u8()? {
+        0 => Plan::Plain,
+        1 => Plan::Flash(FlashMode::Race),
+        _ => return Err(BytesError::range("a model's own terms")),
     })
 }
 

@@ -5,7 +5,8 @@
 
 use super::offer::Offer;
 use crate::clearing::Cleared;
-use crate::command::{Prices, SaleTerms, TaxBasis, Tier};
+use crate::command::{Plan, Prices, SaleTerms, TaxBasis, Tier};
+use crate::market::flash_sale;
 use crate::reject::RejectReason;
 use crate::venue::Model;
 
@@ -58,12 +59,13 @@ const fn half_up(above: i128, below: i128) -> i128 {
 }
 
 /// Whether prices may be those of an offer by this model.
-pub(crate) fn are_valid(prices: &Prices, model: Model) -> bool {
+pub(crate) fn are_valid(prices: &Prices, (model, plan): (Model, Plan)) -> bool {
     let tiers = &prices.tiers;
-    let most = if model == Model::FixedPrice {
-        1
-    } else {
-        Prices::TIERS_MAX
+    let most = match plan {
+        Plan::Plain if model == Model::FixedPrice => 1,
+        Plan::Plain => Prices::TIERS_MAX,
+        Plan::Flash(_) if !flash_sale::are_bounded(prices) => return false,
+        Plan::Flash(_) => 1,
     };
     let rising = |pair: &[Tier]| pair[0].from < pair[1].from;
     let priced = |tier: &Tier| (1..=Prices::PRICE_MAX).contains(&tier.price);

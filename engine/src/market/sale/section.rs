@@ -154,7 +154,7 @@ impl Sales {
         let bounded = (1..=Prices::UNITS_MAX).contains(&piece_units)
             && (1..=known.sequence.value()).contains(&sequence)
             && version > 0
-            && price::are_valid(&prices, defined.model);
+            && price::are_valid(&prices, defined.kind());
         if !bounded {
             return Err(wrong());
         }
