@@ -160,6 +160,7 @@ impl Filled {
                 closes: None,
             },
             stock: 10_000,
+            course: Course::Plain,
         }))));
         OfferId {
             sequence: self.engine.sequence().value(),

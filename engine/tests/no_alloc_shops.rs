@@ -125,6 +125,7 @@ fn offer() -> Body {
             closes: None,
         },
         stock: 500_000,
+        course: Course::Plain,
     }))
 }
 

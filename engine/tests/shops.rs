@@ -7,12 +7,16 @@ use sanjiang_engine::command::*;
 use sanjiang_engine::contract::table::{By, TABLE};
 use sanjiang_engine::engine::{Engine, HeldFor, SectionId, SectionsError};
 use sanjiang_engine::event::{
-    ContractEvent, ContractReport, ContractStep, Event, Events, Role, SaleEvent, State,
+    ContractEvent, ContractReport, ContractStep, Event, Events, OfferAct, OfferReport, Role,
+    SaleEvent, State,
 };
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::*;
 use sanjiang_engine::venue::{Model, Regime};
+
+#[path = "shops/campaigns.rs"]
+mod campaigns;
 
 const MONEY: AssetId = AssetId::new(0);
 const GOODS: AssetId = AssetId::new(1);
@@ -55,7 +59,7 @@ impl Shop {
             name: name("shop"),
             title: Title::EMPTY,
             regimes: vec![Regime::EcomB2c],
-            models: vec![Model::FixedPrice],
+            models: vec![Model::FixedPrice, Model::GroupBuy],
             demonstration,
             licence: None,
             calendar: None,
@@ -177,7 +181,11 @@ fn sales(command: SalesCommand) -> Body {
 }
 
 fn terms(days: u8) -> Body {
-    sales(SalesCommand::DefineTerms(SaleTerms {
+    sales(SalesCommand::DefineTerms(plain_terms(days)))
+}
+
+fn plain_terms(days: u8) -> SaleTerms {
+    SaleTerms {
         venue: VenueId::new(0),
         model: Model::FixedPrice,
         plan: Plan::Plain,
@@ -192,7 +200,7 @@ fn terms(days: u8) -> Body {
         exemption: None,
         delivery: Delivery::Ship,
         document: [1; 32],
-    }))
+    }
 }
 
 fn offer(stock: u32, limit: Option<u32>) -> Body {
@@ -215,6 +223,7 @@ fn offer(stock: u32, limit: Option<u32>) -> Body {
             closes: None,
         },
         stock,
+        course: Course::Plain,
     }))
 }
 
@@ -421,6 +430,10 @@ fn a_changed_snapshot_is_refused_or_sound() {
     shop.take(&report, AccountId::new(1), Act::Dispute);
     let ended = shop.reserve(offer, 3);
     shop.take(&ended, SELLER, Act::Cancel);
+    flip_every_byte(&shop);
+}
+
+fn flip_every_byte(shop: &Shop) {
     let sections = shop.engine.encode_sections();
     let (mut refused, mut taken) = (0, 0);
     for (place, (id, bytes)) in sections.iter().enumerate() {

@@ -115,6 +115,8 @@ pub enum Plan {
     Plain,
     /// FLASH_SALE.
     Flash(FlashMode),
+    /// GROUP_BUY: nothing more; an offer has its quorum.
+    Group,
 }
 
 impl Plan {
@@ -123,6 +125,7 @@ impl Plan {
         match self {
             Self::Plain => matches!(model, Model::FixedPrice | Model::TieredPrice),
             Self::Flash(_) => matches!(model, Model::FlashSale),
+            Self::Group => matches!(model, Model::GroupBuy),
         }
     }
 }
@@ -132,6 +135,18 @@ impl Plan {
 pub enum FlashMode {
     /// RACE: who comes first.
     Race,
+}
+
+/// What one offer has that others by the same terms have not.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub enum Course {
+    /// Nothing: FIXED_PRICE, TIERED_PRICE, a race.
+    Plain,
+    /// GROUP_BUY.
+    Group {
+        /// The fewest pieces of all together, else nobody gets any; at least 1.
+        quorum: u32,
+    },
 }
 
 /// Terms of sale.
@@ -245,6 +260,8 @@ pub struct MakeOffer {
     pub prices: Prices,
     /// How many pieces.
     pub stock: u32,
+    /// What its model asks of each offer.
+    pub course: Course,
 }
 
 /// Change prices, window or limits of an offer.

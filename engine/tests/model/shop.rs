@@ -64,6 +64,8 @@ pub fn limits(rng: &mut Rng) -> Limits {
         terms_max: rng.pick(&[5, 12, 12]),
         offers_max: rng.pick(&[2, 5, 9]),
         contracts_max: rng.pick(&[3, 8, 40]),
+        campaigns_max: rng.pick(&[1, 4]),
+        entries_max: rng.pick(&[2, 5]),
         buyers_max: rng.pick(&[1, 4, 30]),
         ..Limits::default()
     }
@@ -81,7 +83,7 @@ fn authorised(body: Body) -> Command {
 
 fn models(regimes: &[Regime]) -> Vec<Model> {
     let tiered = regimes.contains(&Regime::EcomB2b) || regimes.contains(&Regime::Sandbox);
-    let mut models = vec![Model::FixedPrice, Model::FlashSale];
+    let mut models = vec![Model::FixedPrice, Model::FlashSale, Model::GroupBuy];
     models.extend(tiered.then_some(Model::TieredPrice));
     models
 }
@@ -269,14 +271,18 @@ impl Coverage {
 /// Every row of the table of section 20.
 fn steps() -> Vec<Cell> {
     use State::{
-        Accepted, Cancelled, Defaulted, Delivered, Expired, HandedOver, Paid, Refunded, Rescinded,
-        Resolved, ReturnAsked, Returning, Settled, Unpaid,
+        Accepted, Cancelled, Defaulted, Delivered, Expired, HandedOver, Joined, Paid, Refunded,
+        Released, Rescinded, Resolved, ReturnAsked, Returning, Settled, Unpaid,
     };
     let mut cells = vec![
         Cell::Deal(None, Step::Reserve, Paid),
         Cell::Deal(None, Step::Reserve, Unpaid),
+        Cell::Deal(None, Step::Reserve, Joined),
     ];
     for (from, step, to) in [
+        (Joined, Step::Cancel, Cancelled),
+        (Joined, Step::Deadline, Paid),
+        (Joined, Step::Deadline, Released),
         (Unpaid, Step::Pay, Paid),
         (Unpaid, Step::PayIn, Unpaid),
         (Unpaid, Step::PaidIn, Paid),
@@ -446,12 +452,21 @@ const TAKING: [R; 4] = [
 
 /// All that can happen to offers of each model.
 fn offers_by_model() -> Vec<Cell> {
-    let models = [Model::FixedPrice, Model::TieredPrice, Model::FlashSale];
+    let models = [
+        Model::FixedPrice,
+        Model::TieredPrice,
+        Model::FlashSale,
+        Model::GroupBuy,
+    ];
     let mut cells = Vec::new();
     for model in models {
         let changes = matches!(model, Model::FixedPrice | Model::TieredPrice);
         let acts = OfferAct::ALL.into_iter();
-        let acts = acts.filter(|act| changes || *act != OfferAct::Changed);
+        let closes = model == Model::GroupBuy;
+        let acts = acts.filter(|act| {
+            let closing = matches!(act, OfferAct::Closed | OfferAct::Void);
+            (changes || *act != OfferAct::Changed) && (closes || !closing)
+        });
         cells.extend(acts.map(|act| Cell::OfferOf(model, act)));
     }
     cells
@@ -466,7 +481,10 @@ fn refused_sales() -> Vec<Cell> {
         ("change", &CHANGING),
         ("put", &PUTTING),
         ("take", &TAKING),
-        ("withdraw", &TAKING[..2]),
+        (
+            "withdraw",
+            &[R::UnknownAccount, R::UnknownOffer, R::OfferFixed],
+        ),
     ] {
         let refused = |reason: &R| Cell::SaleRefused(name, *reason);
         cells.extend(reasons.iter().map(refused));

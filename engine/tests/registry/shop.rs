@@ -21,6 +21,9 @@ pub struct Offering {
     pub version: u32,
     pub left: u32,
     pub prices: Prices,
+    /// The quorum of a group; what it said when it closed, of how many pieces.
+    pub quorum: u32,
+    pub closed: Option<(Option<i64>, u32)>,
 }
 
 /// All about sales and contracts.
@@ -141,7 +144,9 @@ impl Reference {
                 self.said(id, OfferAct::StockTaken)
             }
             SalesCommand::WithdrawOffer(end) => {
-                let id = self.own_offering(end.account, end.offer)?.id;
+                let known = self.own_offering(end.account, end.offer)?;
+                fails(self.entries(known.id) > 0, R::OfferFixed)?;
+                let id = known.id;
                 self.offering_mut(id).expect("known").left = 0;
                 let event = self.said(id, OfferAct::Withdrawn);
                 self.shops.offers.retain(|one| one.id != id);
@@ -172,6 +177,7 @@ impl Reference {
             goods: AssetId::new(known.goods as u32),
             price: known.prices.tiers[0].price,
             left: known.left,
+            joined: self.joined(known),
         })
     }
 
@@ -181,7 +187,13 @@ impl Reference {
         let money = self.money.assets.get(terms.money.place());
         let money = money.ok_or(R::UnknownAsset)?;
         let model = terms.model;
-        let built = [Model::FixedPrice, Model::TieredPrice, Model::FlashSale].contains(&model);
+        let built = [
+            Model::FixedPrice,
+            Model::TieredPrice,
+            Model::FlashSale,
+            Model::GroupBuy,
+        ]
+        .contains(&model);
         let offered = built && venue.models.contains(&model);
         fails(!offered, R::ModelNotAvailable)?;
         let second = 1_000_000_000;
@@ -198,7 +210,8 @@ impl Reference {
             && terms.tax_bp <= 10_000
             && terms.fee_ppm <= 100_000
             && terms.return_days <= 30
-            && (terms.plan != Plan::Plain) == (model == Model::FlashSale);
+            && terms.plan == plan_of(model)
+            && (model != Model::GroupBuy || terms.funding == Funding::Prefunded);
         fails(!pays || !spans || !right, R::InvalidField)?;
         let protects =
             |regime: &Regime| ["ECOM_B2C", "CROSS_BORDER_RETAIL"].contains(&regime.as_str());
@@ -241,6 +254,8 @@ impl Reference {
             && [asset.demonstration, keeper.demonstration] == [kind; 2]
             && (1..=1 << 40).contains(&make.piece_units)
             && make.stock <= 1 << 30
+            && (terms.model == Model::GroupBuy) == (make.course != Course::Plain)
+            && make.course != (Course::Group { quorum: 0 })
             && prices_are_right(&make.prices, terms.model);
         fails(!right, R::InvalidField)?;
         let units = i128::from(make.piece_units);
@@ -254,7 +269,8 @@ impl Reference {
             (own, terms.money.place()),
             (Holder::Custodian(warehouse), goods),
         ];
-        let full = self.shops.offers.len() >= self.limits.offers_max as usize;
+        let mut full = self.shops.offers.len() >= self.limits.offers_max as usize;
+        full |= self.campaigns_full(terms.model);
         fails(full || !self.room_for(&needed), R::TooMany)?;
         for (holder, asset) in needed {
             self.need(holder, asset);
@@ -270,6 +286,11 @@ impl Reference {
             version: 1,
             left: make.stock,
             prices: make.prices.clone(),
+            quorum: match make.course {
+                Course::Group { quorum } => quorum,
+                Course::Plain => 0,
+            },
+            closed: None,
         });
         Ok(self.said(id, OFFERED))
     }
@@ -373,9 +394,27 @@ impl Reference {
     }
 }
 
+/// The terms of its own that a model has.
+fn plan_of(model: Model) -> Plan {
+    match model {
+        Model::FlashSale => Plan::Flash(FlashMode::Race),
+        Model::GroupBuy => Plan::Group,
+        _ => Plan::Plain,
+    }
+}
+
 fn prices_are_right(prices: &Prices, model: Model) -> bool {
     let tiers = &prices.tiers;
-    let most = if model == Model::TieredPrice { 8 } else { 1 };
+    let group = model == Model::GroupBuy;
+    let most = if group || model == Model::TieredPrice {
+        8
+    } else {
+        1
+    };
+    let falls = (1..tiers.len()).all(|at| tiers[at - 1].price > tiers[at].price);
+    if group && (prices.closes.is_none() || !falls) {
+        return false;
+    }
     if model == Model::FlashSale && (prices.limit.is_none() || prices.closes.is_none()) {
         return false;
     }

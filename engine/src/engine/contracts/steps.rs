@@ -42,6 +42,9 @@ impl Engine {
     pub(in crate::engine) fn pass_deadline(&mut self, slot: u32, events: &mut Events) {
         let contract = self.contracts.row(slot);
         let row = table::find(contract.state, contract.disputed, ContractStep::Deadline);
+        if contract.state == State::Joined {
+            self.close_group(contract.offer.slot, events);
+        }
         let row = row.expect("a state with a deadline says what it does");
         self.step(slot, row, (None, None), events);
     }
@@ -57,6 +60,11 @@ impl Engine {
         let mut moved = Moved::default();
         contract.version += 1;
         let asked = contract.asked.take();
+        if row.from == State::Joined {
+            self.sales
+                .group_mut(contract.offer.slot)
+                .leave(contract.pieces);
+        }
         contract.state = row.to;
         if row.effect == Effect::Rescind && asked.is_some() {
             effects::thaw(&mut contract);
@@ -111,6 +119,7 @@ impl Engine {
                     contract.state = State::Settled;
                 }
             }
+            Effect::Close => self.close_entry(contract, moved),
             Effect::Settle => clearing.settle_contract(contract, &paid, moved),
             Effect::AskReturn => {
                 if let Some(Act::AskReturn { pieces }) = act {
@@ -228,7 +237,7 @@ impl Engine {
         let ledger = &mut self.clearing.ledger;
         ledger.pass(&mut kept, units, &mut offer.stock);
         offer.left += pieces;
-        let report = offer.report(id.slot, OfferAct::GivenBack);
+        let report = self.sales.report(id.slot, OfferAct::GivenBack);
         events.push(Event::Sale(SaleEvent::Offer(report)));
     }
 
