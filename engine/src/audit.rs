@@ -8,6 +8,7 @@ use crate::book::depth;
 use crate::clearing::audit::Sold;
 use crate::contract::CountedFor;
 use crate::engine::Engine;
+use crate::event::State;
 use crate::types::{InstrumentId, OwnerId, Side};
 
 /// What does not hold, and where.
@@ -76,6 +77,10 @@ impl Engine {
         self.clearing().audit(live, &self.sold())?;
         self.contracts().audit(self.time())?;
         self.sales().audit(self.counted())?;
+        let contracts = self.contracts().all().map(|(_, contract)| contract);
+        let joined = contracts.filter(|one| one.state == State::Joined);
+        let joined = joined.map(|one| (one.offer, one.pieces));
+        self.sales().audit_campaigns(joined)?;
         self.clearing()
             .audit_settlement(self.joined(), self.parties())
     }

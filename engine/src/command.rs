@@ -44,8 +44,8 @@ pub use switch::{
 
 pub use contracts::{Act, Confirmed, ContractCommand, GoodsTo, Reserve, TakeStep, TakenTo};
 pub use sales::{
-    ChangeOffer, ChangeStock, Delivery, Exemption, Funding, MakeOffer, PartyKind, Prices,
-    SaleTerms, SalesCommand, SetPartyKind, TaxBasis, Tier, WithdrawOffer,
+    ChangeOffer, ChangeStock, Course, Delivery, Exemption, FlashMode, Funding, MakeOffer,
+    PartyKind, Plan, Prices, SaleTerms, SalesCommand, SetPartyKind, TaxBasis, Tier, WithdrawOffer,
 };
 
 pub use margin::{MarginCommand, Mark, SetMargin, SetSettlementPrice};

@@ -91,6 +91,12 @@ pub struct Limits {
     /// Pairs of an offer with a limit and a beneficial owner that took of it. Default 2^20: as many
     /// as contracts may live; a row is 32 bytes, forgotten with the offer.
     pub buyers_max: u32,
+    /// Live offers of flash sales with a queue, group buys and presales: what each of these has
+    /// that plain offers have not lies beside them. Default 4,096; a row is 64 bytes in a tree.
+    pub campaigns_max: u32,
+    /// Entries of one group that has not closed. Default 65,536: at 1,024 a tick its close takes 64
+    /// ticks.
+    pub entries_max: u32,
     /// Sessions ever opened. Default 65,536.
     pub sessions_max: u32,
     /// Room for remembered requests. Default 2^20, about 17,000 unary requests a second that are
@@ -166,6 +172,8 @@ impl Default for Limits {
             offers_max: (1 << 20) + (1 << 18),
             contracts_max: 1 << 20,
             buyers_max: 1 << 20,
+            campaigns_max: 1 << 12,
+            entries_max: 1 << 16,
             sessions_max: 1 << 16,
             requests_capacity: 1 << 20,
             switches_max: 4_096,

@@ -213,7 +213,7 @@ reasons! {
     MarkRunning = 120, "MARK_RUNNING";
     /// The instrument is no margin forward.
     NotMargin = 121, "NOT_MARGIN";
-    // -- contracts: their order of checks is in SEMANTICS sections 20 and 21 -------------------
+    // -- contracts: their order of checks is in SEMANTICS sections 20 to 24 -------------------
     /// No regime of the venue lets this kind of party buy by this model.
     PartyKind = 130, "PARTY_KIND";
     /// No such live offer of this account.
@@ -242,6 +242,8 @@ reasons! {
     PickupCode = 142, "PICKUP_CODE";
     /// No such terms of sale.
     UnknownTerms = 143, "UNKNOWN_TERMS";
+    /// The offer stands as it was announced.
+    OfferFixed = 144, "OFFER_FIXED";
 }
 
 impl RejectReason {

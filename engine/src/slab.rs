@@ -92,6 +92,14 @@ impl<T: Made> Slab<T> {
         }
     }
 
+    /// The live row in `slot`, whoever made it.
+    pub(crate) fn live_in(&self, slot: u32) -> Option<&T> {
+        match self.slots.get(slot as usize)? {
+            Slot::Live(row) => Some(row),
+            Slot::Free(_) => None,
+        }
+    }
+
     /// A live row.
     pub(crate) fn row(&self, slot: u32) -> &T {
         match &self.slots[slot as usize] {

@@ -38,6 +38,8 @@ fn small() -> Limits {
         offers_max: 16,
         contracts_max: 16,
         buyers_max: 16,
+        campaigns_max: 16,
+        entries_max: 16,
         sessions_max: 2,
         requests_capacity: 8,
         switches_max: 2,

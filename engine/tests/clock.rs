@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use sanjiang_engine::command::{AcceptClock, Body, Command, Funding};
+use sanjiang_engine::command::{AcceptClock, Body, Command, Funding, SaleTerms, SalesCommand};
 use sanjiang_engine::event::{ContractEvent, ContractStep, Event, ExecType, State};
 use sanjiang_engine::journal::memory::MemoryJournal;
 use sanjiang_engine::runtime::{
@@ -388,7 +388,10 @@ fn deals(seen: &[Seen], from: usize) -> Vec<(ContractStep, State)> {
 fn credit() -> Vec<Command> {
     let within = Nanoseconds(HOUR);
     let mut bodies = shop::founding(1);
-    bodies.push(shop::terms_with(7, Funding::PayLater { within }));
+    bodies.push(shop::sales(SalesCommand::DefineTerms(SaleTerms {
+        funding: Funding::PayLater { within },
+        ..shop::plain_terms(7)
+    })));
     bodies.into_iter().map(internal).collect()
 }
 

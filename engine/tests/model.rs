@@ -440,7 +440,12 @@ fn shops_give_the_same_events_as_the_reference() {
 
 #[test]
 fn a_fault_of_a_shop_is_seen() {
-    for fault in [Fault::StockForgotten, Fault::SilenceLate] {
+    for fault in [
+        Fault::StockForgotten,
+        Fault::SilenceLate,
+        Fault::LimitLoose,
+        Fault::TierByOne,
+    ] {
         let seen = (0..20).find_map(|at| run_shops(SEED + at, STEPS, Some(fault)).err());
         let script = seen.unwrap_or_else(|| panic!("{fault:?} is not seen"));
         let long = script.steps.len();

@@ -10,12 +10,16 @@ use sanjiang_engine::command::*;
 use sanjiang_engine::contract::table::{By, TABLE};
 use sanjiang_engine::engine::{Engine, HeldFor, SectionId, SectionsError};
 use sanjiang_engine::event::{
-    ContractEvent, ContractReport, ContractStep, Event, Events, Role, SaleEvent, State,
+    ContractEvent, ContractReport, ContractStep, Event, Events, OfferAct, OfferReport, Role,
+    SaleEvent, State,
 };
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::*;
 use shop::{GOODS, HOUR, SELLER, WAREHOUSE, founding, offer, reserve, sales, terms};
+
+#[path = "shops/campaigns.rs"]
+mod campaigns;
 
 /// A shop with one seller and many buyers.
 struct Shop {
@@ -302,6 +306,10 @@ fn a_changed_snapshot_is_refused_or_sound() {
     shop.take(&report, AccountId::new(1), Act::Dispute);
     let ended = shop.reserve(offer, 3);
     shop.take(&ended, SELLER, Act::Cancel);
+    flip_every_byte(&shop);
+}
+
+fn flip_every_byte(shop: &Shop) {
     let sections = shop.engine.encode_sections();
     let (mut refused, mut taken) = (0, 0);
     for (place, (id, bytes)) in sections.iter().enumerate() {

@@ -424,5 +424,6 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::OpenContracts => "the exchange has as many open contracts or buyers as it may",
         R::PickupCode => "that is not the pickup code",
         R::UnknownTerms => "there are no such terms of sale",
+        R::OfferFixed => "the offer stands as it was announced",
     }
 }

@@ -108,13 +108,56 @@ pub enum Delivery {
     PickUp = 2,
 }
 
+/// What a model's terms have that no other's have.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub enum Plan {
+    /// FIXED_PRICE and TIERED_PRICE: nothing.
+    Plain,
+    /// FLASH_SALE.
+    Flash(FlashMode),
+    /// GROUP_BUY: nothing more; an offer has its quorum.
+    Group,
+}
+
+impl Plan {
+    /// Whether these are terms of that model.
+    pub const fn is_of(self, model: Model) -> bool {
+        match self {
+            Self::Plain => matches!(model, Model::FixedPrice | Model::TieredPrice),
+            Self::Flash(_) => matches!(model, Model::FlashSale),
+            Self::Group => matches!(model, Model::GroupBuy),
+        }
+    }
+}
+
+/// Who gets the pieces of a flash sale.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub enum FlashMode {
+    /// RACE: who comes first.
+    Race,
+}
+
+/// What one offer has that others by the same terms have not.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub enum Course {
+    /// Nothing: FIXED_PRICE, TIERED_PRICE, a race.
+    Plain,
+    /// GROUP_BUY.
+    Group {
+        /// The fewest pieces of all together, else nobody gets any; at least 1.
+        quorum: u32,
+    },
+}
+
 /// Terms of sale.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SaleTerms {
     /// The venue.
     pub venue: VenueId,
-    /// The trading model: FIXED_PRICE or TIERED_PRICE.
+    /// The trading model.
     pub model: Model,
+    /// Its own terms.
+    pub plan: Plan,
     /// When the buyer pays.
     pub funding: Funding,
     /// The currency.
@@ -142,6 +185,11 @@ pub struct SaleTerms {
 }
 
 impl SaleTerms {
+    /// The model with its own terms.
+    pub const fn kind(&self) -> (Model, Plan) {
+        (self.model, self.plan)
+    }
+
     /// The highest fee: a tenth.
     pub const FEE_PPM_MAX: u32 = 100_000;
     /// The most days of return.
@@ -212,6 +260,8 @@ pub struct MakeOffer {
     pub prices: Prices,
     /// How many pieces.
     pub stock: u32,
+    /// What its model asks of each offer.
+    pub course: Course,
 }
 
 /// Change prices, window or limits of an offer.

@@ -86,7 +86,8 @@ impl Clearing {
         }
     }
 
-    fn refund(&mut self, row: &mut Contract, amount: i64, moved: &mut Moved) {
+    /// The buyer gets `amount` of what is held back.
+    pub(crate) fn refund(&mut self, row: &mut Contract, amount: i64, moved: &mut Moved) {
         if amount > 0 {
             self.ledger.let_go(&mut row.money, amount);
             moved.refunded += amount;

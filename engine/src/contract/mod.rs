@@ -183,7 +183,10 @@ fn audit_row(row: &Contract) -> Result<(), &'static str> {
     } else {
         row.to_pay
     };
-    let kept = matches!(row.state, State::Unpaid | State::Paid | State::HandedOver);
+    let kept = matches!(
+        row.state,
+        State::Unpaid | State::Joined | State::Paid | State::HandedOver
+    );
     let returning = matches!(row.state, State::ReturnAsked | State::Returning);
     if !row.state.lives() || row.money_held() != paid {
         return Err("a contract does not hold what was paid");

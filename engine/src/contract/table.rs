@@ -57,6 +57,8 @@ pub enum Effect {
     Resolve,
     /// The first asks, the second agrees.
     Rescind,
+    /// Its group closed: it is a contract at the one price, or nothing.
+    Close,
 }
 
 /// Which deadline a contract has afterwards.
@@ -142,9 +144,9 @@ const BANK: By = By::Role(Role::Custodian);
 
 /// Every step there is.
 #[rustfmt::skip]
-pub const TABLE: [Row; 39] = {
+pub const TABLE: [Row; 41] = {
     use State::{
-        Accepted, Cancelled, Defaulted, Delivered, Expired, HandedOver, Paid, Refunded,
+        Accepted, Cancelled, Defaulted, Delivered, Expired, HandedOver, Joined, Paid, Refunded,
         ReturnAsked, Returning, Settled, Unpaid,
     };
     use Step::{
@@ -152,6 +154,8 @@ pub const TABLE: [Row; 39] = {
         PickUp, TakeBack,
     };
     [
+        row(Joined, Cancel, BUYER, Cancelled, Effect::Undo, Next::Never),
+        row(Joined, Deadline, By::Time, Paid, Effect::Close, Next::HandOver),
         row(Unpaid, Pay, BUYER, Paid, Effect::Pay, Next::HandOver),
         row(Unpaid, PayIn, BUYER, Unpaid, Effect::Instruct, Next::Same),
         row(Unpaid, PaidIn, BANK, Paid, Effect::Pay, Next::HandOver),
@@ -223,7 +227,8 @@ mod tests {
                 let own = |row: &&Row| row.by == By::Either || row.by == By::Role(role);
                 let ways = TABLE.iter().filter(|row| row.from == from).filter(own);
                 // Until it is paid only the buyer acts; its deadline frees the seller.
-                let bound = from == State::Unpaid && role == Role::Seller;
+                let early = matches!(from, State::Unpaid | State::Joined);
+                let bound = early && role == Role::Seller;
                 assert_eq!(ways.count() == 0, bound, "{from:?}, {role:?}");
             }
         }

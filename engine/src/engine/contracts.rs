@@ -4,6 +4,7 @@
 //! to both parties. Not here: what a step then does (`engine::contracts::steps`), the table
 //! (`contract::table`).
 
+mod campaigns;
 mod steps;
 
 use super::Engine;
@@ -23,7 +24,7 @@ use crate::contract::table::{self, By};
 use crate::contract::{Contract, Contracts, CountedFor};
 use crate::event::{
     ContractEvent, ContractRefused, ContractStep, Counters, Disputed, Event, Events, OfferAct,
-    Role, SaleEvent, State,
+    Role, SaleEvent,
 };
 use crate::market::sale::price::{self, Cost};
 use crate::market::sale::{Offer, law};
@@ -215,7 +216,8 @@ impl Engine {
     /// BUYER_LIMIT, OUT_OF_STOCK, OPEN_CONTRACTS.
     fn check_room_for(&self, ask: &Reserve, (offer, owner): (&Offer, OwnerId)) -> Result<(), R> {
         let buyers = &self.sales.buyers;
-        let mut room = !self.contracts.is_full();
+        let entries = self.sales.group(ask.offer.slot).map(|group| group.entries);
+        let mut room = !self.contracts.is_full() && entries < Some(self.limits.entries_max);
         if let Some(limit) = offer.limit {
             let taken = buyers.pieces(offer.sequence, owner);
             let after = u64::from(taken) + u64::from(ask.pieces);
@@ -241,10 +243,7 @@ impl Engine {
             CountedFor::No
         };
         let money = checked.money.map(|at| ledger.keep(at, cost.to_pay));
-        let (state, span) = match self.sales.known_funding(ask.offer.slot) {
-            (Funding::Prefunded, hand_over) => (State::Paid, hand_over),
-            (Funding::PayLater { within }, _) => (State::Unpaid, within),
-        };
+        let (state, until) = self.sales.first_state(ask.offer.slot, self.time);
         let offer = self.sales.row_mut(ask.offer.slot);
         let row = Contract {
             sequence: self.sequence.value(),
@@ -269,7 +268,7 @@ impl Engine {
             regime: checked.regime,
             return_days: checked.return_days,
             counted,
-            deadline: Some(self.time.after(span)),
+            deadline: Some(until),
             gaps: self.contracts.gaps.next(),
             returnable: None,
             formed: self.time,
@@ -281,7 +280,8 @@ impl Engine {
             seller_at: offer.seller_at,
             warehouse_at: offer.warehouse_at,
         };
-        let report = offer.report(ask.offer.slot, OfferAct::Reserved);
+        self.enter(ask.offer.slot, &row);
+        let report = self.sales.report(ask.offer.slot, OfferAct::Reserved);
         if counted == CountedFor::Yes {
             self.sales.count_buyer(ask.offer.slot, owner, ask.pieces);
         }

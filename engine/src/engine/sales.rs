@@ -8,13 +8,13 @@ use super::{Engine, operation};
 use crate::clearing::{Clearing, Holder};
 use crate::command::{
     AssetClass, Body, ChangeOffer, ChangeStock, Command, Envelope, Funding, KillScope, MakeOffer,
-    Party, Prices, SaleTerms, SalesCommand, Standing, WithdrawOffer,
+    Party, Plan, Prices, SaleTerms, SalesCommand, Standing, WithdrawOffer,
 };
 use crate::event::{Event, Events, OfferAct, SaleEvent};
 use crate::market::sale::buyers::NIL;
 use crate::market::sale::offer::Offer;
 use crate::market::sale::{Defined, Sales};
-use crate::market::sale::{law, price};
+use crate::market::sale::{campaigns, law, price};
 use crate::reject::{Reject, RejectReason as R};
 use crate::types::{
     AccountId, AssetId, Nanoseconds, OfferId, OwnerId, ParticipantId, SessionId, Side, TermsId,
@@ -117,9 +117,7 @@ impl Engine {
             SalesCommand::ChangeOffer(change) => Ok(self.check_change_offer(session, change)?),
             SalesCommand::PutStock(change) => Ok(self.check_put_stock(session, change)?),
             SalesCommand::TakeStock(change) => Ok(self.check_take_stock(change)?),
-            SalesCommand::WithdrawOffer(end) => {
-                Ok(self.own_offer(end.account, end.offer).map(|_| ())?)
-            }
+            SalesCommand::WithdrawOffer(end) => Ok(self.check_withdraw_offer(end)?),
         }
     }
 
@@ -156,7 +154,7 @@ impl Engine {
                 let row = self.sales.row_mut(change.offer.slot);
                 row.set_prices(&change.prices);
                 row.version += 1;
-                SaleEvent::Offer(row.report(change.offer.slot, OfferAct::Changed))
+                SaleEvent::Offer(self.sales.report(change.offer.slot, OfferAct::Changed))
             }
             SalesCommand::PutStock(change) => self.put_stock(change),
             SalesCommand::TakeStock(change) => self.take_stock(change),
@@ -170,8 +168,8 @@ impl Engine {
         let venue = self.venues.venue(terms.venue).ok_or(R::UnknownVenue)?;
         let money = self.clearing.assets.asset(terms.money);
         let money = money.ok_or(R::UnknownAsset)?;
-        let built = matches!(terms.model, Model::FixedPrice | Model::TieredPrice);
-        fails(!built || !venue.offers(terms.model), R::ModelNotAvailable)?;
+        let built = is_built(terms.model) && venue.offers(terms.model);
+        fails(!built, R::ModelNotAvailable)?;
         let currency = matches!(money.class, AssetClass::Currency { .. });
         let joins = money.demonstration == venue.demonstration;
         fails(!currency || !joins || !are_bounded(terms), R::InvalidField)?;
@@ -218,7 +216,8 @@ impl Engine {
             && goods.demonstration == venue.demonstration
             && (1..=Prices::UNITS_MAX).contains(&make.piece_units)
             && make.stock <= Prices::PIECES_MAX
-            && price::are_valid(&make.prices, terms.model);
+            && campaigns::begun(terms.plan, make.course).is_ok()
+            && price::are_valid(&make.prices, terms.kind());
         fails(!right, R::InvalidField)?;
         let store = (make.warehouse, make.goods);
         let lies = self.has_goods(make.account, store, (make.stock, make.piece_units));
@@ -229,7 +228,8 @@ impl Engine {
             (own, terms.money),
             (Holder::Custodian(make.warehouse), make.goods),
         ];
-        let full = self.sales.are_offers_full() || !self.clearing.has_room(&needed);
+        let crowded = campaigns::has_campaign(terms.plan) && self.sales.are_campaigns_full();
+        let full = crowded || self.sales.are_offers_full() || !self.clearing.has_room(&needed);
         fails(full, R::TooMany)
     }
 
@@ -281,9 +281,10 @@ impl Engine {
             buyers: NIL,
         };
         row.set_prices(&make.prices);
-        let slot = self.sales.add_offer(row);
-        let row = self.sales.row_mut(slot);
-        SaleEvent::Offer(row.report(slot, OfferAct::Offered))
+        let plan = self.sales.known(make.terms).terms.plan;
+        let campaign = campaigns::begun(plan, make.course).expect("it was checked");
+        let slot = self.sales.add_offer(row, campaign);
+        SaleEvent::Offer(self.sales.report(slot, OfferAct::Offered))
     }
 
     /// UNKNOWN_ACCOUNT, UNKNOWN_OFFER.
@@ -322,8 +323,9 @@ impl Engine {
     ) -> Result<(), R> {
         let (offer, defined) = self.check_offering(session, (change.account, change.offer))?;
         fails(change.version != offer.version, R::StaleVersion)?;
+        fails(defined.terms.plan != Plan::Plain, R::OfferFixed)?;
         self.check_venue_open(defined.terms.venue)?;
-        let right = price::are_valid(&change.prices, defined.terms.model);
+        let right = price::are_valid(&change.prices, defined.terms.kind());
         fails(!right, R::InvalidField)
     }
 
@@ -352,7 +354,7 @@ impl Engine {
         let ledger = &mut self.clearing.ledger;
         ledger.pass(&mut kept, units, &mut row.stock);
         row.left += put.pieces;
-        SaleEvent::Offer(row.report(slot, OfferAct::StockPut))
+        SaleEvent::Offer(self.sales.report(slot, OfferAct::StockPut))
     }
 
     fn take_stock(&mut self, take: &ChangeStock) -> SaleEvent {
@@ -361,17 +363,25 @@ impl Engine {
         let (store, units) = (row.store(), row.units(take.pieces));
         self.clearing.unshelve(&mut row.stock, units, store);
         row.left -= take.pieces;
-        SaleEvent::Offer(row.report(slot, OfferAct::StockTaken))
+        SaleEvent::Offer(self.sales.report(slot, OfferAct::StockTaken))
+    }
+
+    /// UNKNOWN_ACCOUNT, UNKNOWN_OFFER, OFFER_FIXED.
+    fn check_withdraw_offer(&self, end: &WithdrawOffer) -> Result<(), R> {
+        self.own_offer(end.account, end.offer)?;
+        let group = self.sales.group(end.offer.slot);
+        fails(group.is_some_and(|group| group.entries > 0), R::OfferFixed)
     }
 
     fn withdraw_offer(&mut self, end: &WithdrawOffer) -> SaleEvent {
         let slot = end.offer.slot;
+        let mut report = self.sales.report(slot, OfferAct::Withdrawn);
+        report.left = 0;
         let mut row = self.sales.remove_offer(slot);
         let (store, units) = (row.store(), row.stock.amount());
         self.clearing.unshelve(&mut row.stock, units, store);
-        row.left = 0;
         self.sales.buyers.forget(row.buyers, self.time);
-        SaleEvent::Offer(row.report(slot, OfferAct::Withdrawn))
+        SaleEvent::Offer(report)
     }
 
     /// Whether an offer or a contract names these goods. Walks all: an operator's question.
@@ -390,6 +400,14 @@ impl Engine {
     }
 }
 
+/// Whether offers can be made by this model.
+const fn is_built(model: Model) -> bool {
+    matches!(
+        model,
+        Model::FixedPrice | Model::TieredPrice | Model::FlashSale | Model::GroupBuy
+    )
+}
+
 /// Whether the numbers of terms are in their bounds.
 fn are_bounded(terms: &SaleTerms) -> bool {
     const SECOND: Nanoseconds = Nanoseconds(1_000_000_000);
@@ -398,7 +416,9 @@ fn are_bounded(terms: &SaleTerms) -> bool {
         Funding::Prefunded => true,
         Funding::PayLater { within } => (SECOND..=SaleTerms::PAY_WITHIN_MAX).contains(&within),
     };
-    pays && span(terms.hand_over_within)
+    pays && terms.plan.is_of(terms.model)
+        && (terms.plan != Plan::Group || terms.funding == Funding::Prefunded)
+        && span(terms.hand_over_within)
         && span(terms.inspect_within)
         && terms.tax_bp <= 10_000
         && terms.fee_ppm <= SaleTerms::FEE_PPM_MAX

@@ -49,11 +49,15 @@ pub enum OfferAct {
     GivenBack = 6,
     /// It ended.
     Withdrawn = 7,
+    /// A group closed: this is its one price.
+    Closed = 8,
+    /// A group closed below its quorum: nobody buys.
+    Void = 9,
 }
 
 impl OfferAct {
     /// All of them, in order of their numbers.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Offered,
         Self::Changed,
         Self::StockPut,
@@ -61,6 +65,8 @@ impl OfferAct {
         Self::Reserved,
         Self::GivenBack,
         Self::Withdrawn,
+        Self::Closed,
+        Self::Void,
     ];
 }
 
@@ -83,6 +89,8 @@ pub struct OfferReport {
     pub price: i64,
     /// How many pieces can be taken.
     pub left: u32,
+    /// How many a group has together.
+    pub joined: u32,
 }
 
 /// How a contract stands.
@@ -117,11 +125,16 @@ pub enum State {
     Resolved = 13,
     /// Ended: both agreed to undo it.
     Rescinded = 14,
+    /// An entry of a group that has not closed, or, once it has, waits for its turn (RELEASING): no
+    /// contract yet.
+    Joined = 15,
+    /// Ended: its group fell short of its quorum.
+    Released = 16,
 }
 
 impl State {
     /// All of them, in order of their numbers.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Unpaid,
         Self::Paid,
         Self::HandedOver,
@@ -136,11 +149,30 @@ impl State {
         Self::Defaulted,
         Self::Resolved,
         Self::Rescinded,
+        Self::Joined,
+        Self::Released,
     ];
 
     /// Whether a contract in it lives.
     pub const fn lives(self) -> bool {
-        (self as u8) < Self::Settled as u8
+        match self {
+            Self::Unpaid
+            | Self::Paid
+            | Self::HandedOver
+            | Self::Delivered
+            | Self::Accepted
+            | Self::ReturnAsked
+            | Self::Returning
+            | Self::Joined => true,
+            Self::Settled
+            | Self::Refunded
+            | Self::Cancelled
+            | Self::Expired
+            | Self::Defaulted
+            | Self::Resolved
+            | Self::Rescinded
+            | Self::Released => false,
+        }
     }
 
     /// The one with this number.

@@ -7,6 +7,8 @@
 pub(crate) mod book;
 pub(crate) mod checks;
 pub(crate) mod contents;
+pub(crate) mod flash_sale;
+pub(crate) mod group_buy;
 pub(crate) mod phases;
 pub(crate) mod plain;
 pub(crate) mod replace;

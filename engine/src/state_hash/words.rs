@@ -225,7 +225,7 @@ pub(super) fn offer(report: &OfferReport, out: &mut impl Words) {
         report.offer.sequence,
         both(report.offer.slot, report.goods.index()),
         report.price as u64,
-        u64::from(report.left),
+        both(report.left, report.joined),
     ]);
 }
 

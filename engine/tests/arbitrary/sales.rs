@@ -33,7 +33,14 @@ fn terms() -> impl Strategy<Value = SaleTerms> {
         Exemption::Periodical,
         Exemption::ConfirmedUnsuitable,
     ]);
-    let what = (venue(), select(Model::ALL.to_vec()), funding, index());
+    let plans = select(vec![Plan::Plain, Plan::Flash(FlashMode::Race), Plan::Group]);
+    let what = (
+        venue(),
+        select(Model::ALL.to_vec()),
+        funding,
+        index(),
+        plans,
+    );
     let tax = (
         select(vec![TaxBasis::VatIn, TaxBasis::VatOut]),
         any::<u16>(),
@@ -44,6 +51,7 @@ fn terms() -> impl Strategy<Value = SaleTerms> {
     (what, tax, index(), spans, rest).prop_map(|(what, tax, fee_ppm, spans, rest)| SaleTerms {
         venue: what.0,
         model: what.1,
+        plan: what.4,
         funding: what.2,
         money: AssetId::new(what.3),
         tax_basis: tax.0,
@@ -84,7 +92,11 @@ fn stock() -> impl Strategy<Value = ChangeStock> {
 pub(super) fn sales_body() -> impl Strategy<Value = Body> {
     let kinds = select(vec![PartyKind::Consumer, PartyKind::Enterprise]);
     let what = (index(), account(), index(), custodian());
-    let offer = (what, signed(), prices(), index());
+    let course = prop_oneof![
+        Just(Course::Plain),
+        index().prop_map(|quorum| Course::Group { quorum }),
+    ];
+    let offer = (what, signed(), prices(), index(), course);
     let change = (offer_id(), index(), account(), prices());
     prop_oneof![
         (index(), kinds).prop_map(|(owner, kind)| {
@@ -92,7 +104,7 @@ pub(super) fn sales_body() -> impl Strategy<Value = Body> {
             SalesCommand::SetPartyKind(SetPartyKind { owner, kind })
         }),
         terms().prop_map(SalesCommand::DefineTerms),
-        offer.prop_map(|(what, piece_units, prices, stock)| {
+        offer.prop_map(|(what, piece_units, prices, stock, course)| {
             SalesCommand::Offer(MakeOffer {
                 terms: TermsId::new(what.0),
                 account: what.1,
@@ -101,6 +113,7 @@ pub(super) fn sales_body() -> impl Strategy<Value = Body> {
                 piece_units,
                 prices,
                 stock,
+                course,
             })
         }),
         change.prop_map(|(offer, version, account, prices)| {

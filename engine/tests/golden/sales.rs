@@ -24,7 +24,8 @@ const OFFER: OfferId = OfferId {
 fn terms(funding: Funding, exemption: Option<Exemption>) -> SaleTerms {
     SaleTerms {
         venue: VenueId::new(5),
-        model: Model::TieredPrice,
+        model: Model::GroupBuy,
+        plan: Plan::Group,
         funding,
         money: AssetId::new(1),
         tax_basis: TaxBasis::VatOut,
@@ -75,6 +76,7 @@ pub fn sales() -> Vec<(Time, Command)> {
             piece_units: 12,
             prices: prices(None, None),
             stock: 1_000,
+            course: Course::Group { quorum: 30 },
         }),
         SalesCommand::ChangeOffer(ChangeOffer {
             offer: OFFER,

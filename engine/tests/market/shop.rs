@@ -1,13 +1,13 @@
 //! The words of scenario tables about shops and contracts.
 //!
 //! After `clear`: `shop REGIME..` opens a venue that offers fixed and, where its law knows them,
-//! tiered prices; `kind OWNER consumer|enterprise`; `sale [tiered] [later=SECONDS] [vat=in|out]
-//! [bp=N] [ppm=N] [hand=SECONDS] [inspect=SECONDS] [days=N] [exempt=KIND] [pickup]` defines terms,
-//! the next handle from 0.
+//! tiered prices, and flash sales; `kind OWNER consumer|enterprise`; `sale [tiered|flash|group]
+//! [later=SECONDS] [vat=in|out] [bp=N] [ppm=N] [hand=SECONDS] [inspect=SECONDS] [days=N]
+//! [exempt=KIND] [pickup]` defines terms, the next handle from 0.
 //!
 //! Then `NAME: offer PIECES @PRICE[/FROM@PRICE..] [by=ACCOUNT] [terms=N] [units=N] [step=N] [min=N]
-//! [max=N] [limit=N] [opens=SECONDS] [closes=SECONDS]`, `change NAME @PRICE..` likewise, `put NAME
-//! PIECES`, `take NAME PIECES`, `unoffer NAME`; `NAME: reserve OFFER PIECES [on=ACCOUNT]
+//! [max=N] [limit=N] [opens=SECONDS] [closes=SECONDS] [quorum=N]`, `change NAME @PRICE..` likewise,
+//! `put NAME PIECES`, `take NAME PIECES`, `unoffer NAME`; `NAME: reserve OFFER PIECES [on=ACCOUNT]
 //! [version=N] [code=N] [confirms]`.
 //!
 //! `step NAME VERB [by=buyer|seller|operator|ACCOUNT] [version=N]`, VERB being pay, payin, cancel,
@@ -24,10 +24,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use sanjiang_engine::command::{
-    Act, Authority, Body, ChangeOffer, ChangeStock, Confirmed, ContractCommand, CreateVenue,
-    Delivery, Demonstration, Exemption, Funding, GoodsTo, MakeOffer, PartyKind, Prices, Reserve,
-    SaleTerms, SalesCommand, Scope, ServiceGap, SetPartyKind, SetTradingStatus, TakeStep, TakenTo,
-    TaxBasis, Tier, WithdrawOffer,
+    Act, Authority, Body, ChangeOffer, ChangeStock, Confirmed, ContractCommand, Course,
+    CreateVenue, Delivery, Demonstration, Exemption, FlashMode, Funding, GoodsTo, MakeOffer,
+    PartyKind, Plan, Prices, Reserve, SaleTerms, SalesCommand, Scope, ServiceGap, SetPartyKind,
+    SetTradingStatus, TakeStep, TakenTo, TaxBasis, Tier, WithdrawOffer,
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{
@@ -81,7 +81,13 @@ impl Shop {
                 } else {
                     String::new()
                 };
-                format!("{name} {:?}{version}, {} left", report.act, report.left)
+                let joined = match (report.joined, report.act) {
+                    (0, _) => String::new(),
+                    (joined, OfferAct::Closed) => format!(", {joined} joined at {}", report.price),
+                    (joined, _) => format!(", {joined} joined"),
+                };
+                let (act, left) = (report.act, report.left);
+                format!("{name} {act:?}{version}, {left} left{joined}")
             }
         }
     }
@@ -323,7 +329,7 @@ fn open(words: &[&str]) -> Body {
         .filter_map(|word| Regime::from_name(word))
         .collect();
     let tiered = regimes.contains(&Regime::EcomB2b) || regimes.contains(&Regime::Sandbox);
-    let mut models = vec![Model::FixedPrice];
+    let mut models = vec![Model::FixedPrice, Model::FlashSale, Model::GroupBuy];
     models.extend(tiered.then_some(Model::TieredPrice));
     Body::CreateVenue(Box::new(CreateVenue {
         name: name("shop"),
@@ -336,19 +342,27 @@ fn open(words: &[&str]) -> Body {
     }))
 }
 
+/// The model of terms, with its own.
+fn kind(words: &[&str]) -> (Model, Plan) {
+    match words.get(1) {
+        Some(&"tiered") => (Model::TieredPrice, Plan::Plain),
+        Some(&"group") => (Model::GroupBuy, Plan::Group),
+        Some(&"flash") => (Model::FlashSale, Plan::Flash(FlashMode::Race)),
+        _ => (Model::FixedPrice, Plan::Plain),
+    }
+}
+
 fn terms(words: &[&str]) -> SaleTerms {
     let span = |key, usual| {
         let seconds = value(words, key).map_or(usual, number);
         Nanoseconds(seconds * SECOND)
     };
     let count = |key, usual| value(words, key).map_or(usual, number);
+    let (model, plan) = kind(words);
     SaleTerms {
         venue: SHOP,
-        model: if words.contains(&"tiered") {
-            Model::TieredPrice
-        } else {
-            Model::FixedPrice
-        },
+        model,
+        plan,
         funding: match value(words, "later") {
             None => Funding::Prefunded,
             Some(_) => Funding::PayLater {
@@ -417,5 +431,11 @@ fn offer(words: &[&str]) -> MakeOffer {
         piece_units: value(words, "units").map_or(1, number),
         prices: prices(words),
         stock: number(words[2]) as u32,
+        course: course(words),
     }
+}
+
+fn course(words: &[&str]) -> Course {
+    let count = |key| value(words, key).map(|word| number(word) as u32);
+    count("quorum").map_or(Course::Plain, |quorum| Course::Group { quorum })
 }

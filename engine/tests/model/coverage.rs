@@ -15,7 +15,7 @@ use sanjiang_engine::event::{
 };
 use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::{SelfTradePrevention, Time, TimeInForce};
-use sanjiang_engine::venue::{Action, Phase, TradingStatus};
+use sanjiang_engine::venue::{Action, Model, Phase, TradingStatus};
 
 use super::said::{CAUSES, EVENTS, REPORTS, cause_of, event_of, reject_of, report_of};
 use super::terms::{TIMES, TYPES, impossible, time_of, type_of};
@@ -61,6 +61,8 @@ pub enum Cell {
     DealRefused(ContractStep, RejectReason),
     /// What happened to an offer.
     Offer(OfferAct),
+    /// What happened to an offer of a model.
+    OfferOf(Model, OfferAct),
     /// A command about sales, refused.
     SaleRefused(&'static str, RejectReason),
 }
@@ -81,6 +83,8 @@ pub struct Before {
     receipt: Option<Cell>,
     /// The contracts that live.
     deals: Vec<(u64, State, Disputed)>,
+    /// The models of terms of sale.
+    models: Vec<Model>,
 }
 
 /// How often each cell was reached, and how much was done.
@@ -161,6 +165,7 @@ impl Coverage {
             dated: (command.body == Body::Tick).then(|| dated(world)),
             receipt: papers::before(world, &command.body),
             deals: shop::deals(world),
+            models: world.shops.terms.iter().map(|terms| terms.model).collect(),
         }
     }
 
@@ -209,7 +214,7 @@ impl Coverage {
         if let Some(dated) = &before.dated {
             self.count_fired(dated, events);
         }
-        self.count_shop(before.deals, command, events);
+        self.count_shop((before.deals, &before.models), command, events);
         let mut phases = before.phases;
         for (at, event) in events.iter().enumerate() {
             self.count_event(event);

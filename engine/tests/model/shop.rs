@@ -64,6 +64,8 @@ pub fn limits(rng: &mut Rng) -> Limits {
         terms_max: rng.pick(&[5, 12, 12]),
         offers_max: rng.pick(&[2, 5, 9]),
         contracts_max: rng.pick(&[3, 8, 40]),
+        campaigns_max: rng.pick(&[1, 4]),
+        entries_max: rng.pick(&[2, 5]),
         buyers_max: rng.pick(&[1, 4, 30]),
         ..Limits::default()
     }
@@ -81,7 +83,7 @@ fn authorised(body: Body) -> Command {
 
 fn models(regimes: &[Regime]) -> Vec<Model> {
     let tiered = regimes.contains(&Regime::EcomB2b) || regimes.contains(&Regime::Sandbox);
-    let mut models = vec![Model::FixedPrice];
+    let mut models = vec![Model::FixedPrice, Model::FlashSale, Model::GroupBuy];
     models.extend(tiered.then_some(Model::TieredPrice));
     models
 }
@@ -204,7 +206,7 @@ impl Coverage {
     /// What a command and its events reached of sales.
     pub fn count_shop(
         &mut self,
-        before: Vec<(u64, State, Disputed)>,
+        (before, models): (Vec<(u64, State, Disputed)>, &[Model]),
         command: &Command,
         events: &[Event],
     ) {
@@ -212,6 +214,9 @@ impl Coverage {
         for event in events {
             if let Event::Sale(SaleEvent::Offer(report)) = event {
                 self.hit(Cell::Offer(report.act));
+                if let Some(model) = models.get(report.terms.place()) {
+                    self.hit(Cell::OfferOf(*model, report.act));
+                }
             }
             if let Event::Contract(ContractEvent::Refused(refused)) = event {
                 self.hit(Cell::DealRefused(refused.step, refused.reject.reason));
@@ -256,6 +261,7 @@ impl Coverage {
                 "what happens to offers",
                 OfferAct::ALL.map(Cell::Offer).to_vec(),
             ),
+            ("what happens to offers by their models", offers_by_model()),
             ("commands about sales, refused", refused_sales()),
             ("payments by banks", vec![Cell::Money(LATE)]),
         ])
@@ -265,14 +271,18 @@ impl Coverage {
 /// Every row of the table of section 20.
 fn steps() -> Vec<Cell> {
     use State::{
-        Accepted, Cancelled, Defaulted, Delivered, Expired, HandedOver, Paid, Refunded, Rescinded,
-        Resolved, ReturnAsked, Returning, Settled, Unpaid,
+        Accepted, Cancelled, Defaulted, Delivered, Expired, HandedOver, Joined, Paid, Refunded,
+        Released, Rescinded, Resolved, ReturnAsked, Returning, Settled, Unpaid,
     };
     let mut cells = vec![
         Cell::Deal(None, Step::Reserve, Paid),
         Cell::Deal(None, Step::Reserve, Unpaid),
+        Cell::Deal(None, Step::Reserve, Joined),
     ];
     for (from, step, to) in [
+        (Joined, Step::Cancel, Cancelled),
+        (Joined, Step::Deadline, Paid),
+        (Joined, Step::Deadline, Released),
         (Unpaid, Step::Pay, Paid),
         (Unpaid, Step::PayIn, Unpaid),
         (Unpaid, Step::PaidIn, Paid),
@@ -421,12 +431,13 @@ const DEFINING: [R; 5] = [
     R::InvalidField,
     R::TooMany,
 ];
-const CHANGING: [R; 8] = [
+const CHANGING: [R; 9] = [
     R::UnknownAccount,
     R::NotPermitted,
     R::KillSwitch,
     R::UnknownOffer,
     R::StaleVersion,
+    R::OfferFixed,
     R::Halted,
     R::CancelOnly,
     R::InvalidField,
@@ -446,6 +457,28 @@ const TAKING: [R; 4] = [
     R::OutOfStock,
 ];
 
+/// All that can happen to offers of each model.
+fn offers_by_model() -> Vec<Cell> {
+    let models = [
+        Model::FixedPrice,
+        Model::TieredPrice,
+        Model::FlashSale,
+        Model::GroupBuy,
+    ];
+    let mut cells = Vec::new();
+    for model in models {
+        let changes = matches!(model, Model::FixedPrice | Model::TieredPrice);
+        let acts = OfferAct::ALL.into_iter();
+        let closes = model == Model::GroupBuy;
+        let acts = acts.filter(|act| {
+            let closing = matches!(act, OfferAct::Closed | OfferAct::Void);
+            (changes || *act != OfferAct::Changed) && (closes || !closing)
+        });
+        cells.extend(acts.map(|act| Cell::OfferOf(model, act)));
+    }
+    cells
+}
+
 fn refused_sales() -> Vec<Cell> {
     let mut cells = Vec::new();
     for (name, reasons) in [
@@ -455,7 +488,10 @@ fn refused_sales() -> Vec<Cell> {
         ("change", &CHANGING),
         ("put", &PUTTING),
         ("take", &TAKING),
-        ("withdraw", &TAKING[..2]),
+        (
+            "withdraw",
+            &[R::UnknownAccount, R::UnknownOffer, R::OfferFixed],
+        ),
     ] {
         let refused = |reason: &R| Cell::SaleRefused(name, *reason);
         cells.extend(reasons.iter().map(refused));

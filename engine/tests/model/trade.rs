@@ -222,28 +222,9 @@ fn likely(rng: &mut Rng, world: &Reference, deal: &Deal) -> (Option<AccountId>, 
     let either = rng.pick(&[buyer, seller]);
     let reference = [5; 16];
     if deal.disputed {
-        if rng.permille(400) {
-            return (either, Act::Rescind);
-        }
-        let part = rng.pick(&[0, deal.held, deal.held / 3]);
-        let amount = |units: i128| Amount::new(units as i64).expect("small");
-        let gone = deal.kept() == 0 && rng.permille(930);
-        let goods = if gone {
-            GoodsTo::Buyer
-        } else {
-            rng.pick(&[GoodsTo::Buyer, GoodsTo::Stock])
-        };
-        let wrong = i128::from(rng.permille(60));
-        return (
-            None,
-            Act::Resolve {
-                buyer: amount(part),
-                seller: amount(deal.held - part + wrong),
-                goods,
-            },
-        );
+        return in_dispute(rng, deal);
     }
-    if deal.state != State::Unpaid {
+    if !matches!(deal.state, State::Unpaid | State::Joined) {
         let asked = if deal.asked.is_some() { 350 } else { 45 };
         if rng.permille(asked) {
             return (either, Act::Rescind);
@@ -258,6 +239,7 @@ fn likely(rng: &mut Rng, world: &Reference, deal: &Deal) -> (Option<AccountId>, 
     let custodian = rng.weighted(&[(9, BANK), (1, WAREHOUSES[0]), (1, CustodianId::new(77))]);
     let code = rng.weighted(&[(9, CODE), (1, [4; 16])]);
     match deal.state {
+        State::Joined => (buyer, Act::Cancel),
         State::Unpaid => rng.weighted(&[
             (5, (buyer, Act::Pay)),
             (4, (buyer, Act::PayIn { custodian })),
@@ -286,8 +268,34 @@ fn likely(rng: &mut Rng, world: &Reference, deal: &Deal) -> (Option<AccountId>, 
         | State::Expired
         | State::Defaulted
         | State::Resolved
-        | State::Rescinded => (seller, Act::TakeBack { to }),
+        | State::Rescinded
+        | State::Released => (seller, Act::TakeBack { to }),
     }
+}
+
+/// How a dispute mostly ends.
+fn in_dispute(rng: &mut Rng, deal: &Deal) -> (Option<AccountId>, Act) {
+    let either = rng.pick(&[Some(deal.buyer), Some(deal.seller)]);
+    if rng.permille(400) {
+        return (either, Act::Rescind);
+    }
+    let part = rng.pick(&[0, deal.held, deal.held / 3]);
+    let amount = |units: i128| Amount::new(units as i64).expect("small");
+    let gone = deal.kept() == 0 && rng.permille(930);
+    let goods = if gone {
+        GoodsTo::Buyer
+    } else {
+        rng.pick(&[GoodsTo::Buyer, GoodsTo::Stock])
+    };
+    let wrong = i128::from(rng.permille(60));
+    (
+        None,
+        Act::Resolve {
+            buyer: amount(part),
+            seller: amount(deal.held - part + wrong),
+            goods,
+        },
+    )
 }
 
 fn any(rng: &mut Rng, deal: &Deal) -> (Option<AccountId>, Act) {
@@ -321,7 +329,11 @@ fn any(rng: &mut Rng, deal: &Deal) -> (Option<AccountId>, Act) {
 
 fn step(rng: &mut Rng, world: &Reference, places: Places<'_>) -> Body {
     let deals = &world.shops.deals;
-    let deal = &deals[rng.below(deals.len())];
+    let mut deal = &deals[rng.below(deals.len())];
+    // Entries mostly wait.
+    if deal.state == State::Joined && rng.permille(850) {
+        deal = &deals[rng.below(deals.len())];
+    }
     let (account, act) = if rng.permille(180) {
         any(rng, deal)
     } else {

@@ -3,7 +3,8 @@
 //! Invariant: as in `generate`. Not here: who takes it (`trade`).
 
 use sanjiang_engine::command::{
-    Delivery, Exemption, Funding, MakeOffer, Prices, SaleTerms, TaxBasis, Tier,
+    Course, Delivery, Exemption, FlashMode, Funding, MakeOffer, Plan, Prices, SaleTerms, TaxBasis,
+    Tier,
 };
 use sanjiang_engine::types::{
     AccountId, AssetId, CustodianId, Nanoseconds, TermsId, Time, VenueId,
@@ -22,7 +23,14 @@ pub fn terms(rng: &mut Rng) -> SaleTerms {
     let long = Nanoseconds(2 * DAY);
     let mut terms = SaleTerms {
         venue: VenueId::new(rng.pick(&[0, 0, 1])),
-        model: rng.pick(&[Model::FixedPrice, Model::FixedPrice, Model::TieredPrice]),
+        model: rng.pick(&[
+            Model::FixedPrice,
+            Model::FixedPrice,
+            Model::TieredPrice,
+            Model::FlashSale,
+            Model::GroupBuy,
+        ]),
+        plan: Plan::Plain,
         funding: rng.pick(&[
             Funding::Prefunded,
             Funding::PayLater { within: minute },
@@ -44,11 +52,17 @@ pub fn terms(rng: &mut Rng) -> SaleTerms {
         delivery: rng.pick(&[Delivery::Ship, Delivery::PickUp]),
         document: [7; 32],
     };
+    if terms.model == Model::FlashSale {
+        terms.plan = Plan::Flash(FlashMode::Race);
+    }
+    if terms.model == Model::GroupBuy {
+        (terms.plan, terms.funding) = (Plan::Group, Funding::Prefunded);
+    }
     if rng.permille(200) {
         match rng.below(10) {
             0 => terms.venue = VenueId::new(9),
             1 => terms.money = AssetId::new(rng.pick(&[1, 3, 9])),
-            2 => terms.model = rng.pick(&[Model::FlashSale, Model::Clob]),
+            2 => terms.model = rng.pick(&[Model::FlashSale, Model::TieredPrice, Model::Clob]),
             3 => terms.tax_bp = 10_001,
             4 => terms.fee_ppm = 100_001,
             5 => terms.hand_over_within = Nanoseconds(rng.pick(&[0, 367 * DAY])),
@@ -67,7 +81,8 @@ pub fn terms(rng: &mut Rng) -> SaleTerms {
 pub fn prices(rng: &mut Rng, model: Option<Model>, time: Time) -> Prices {
     let at = |from, price| Tier { from, price };
     let mut tiers = vec![at(1, rng.pick(&[1, 7, 100, 333, 1 << 40]))];
-    if model == Some(Model::TieredPrice) && rng.permille(700) {
+    let tiered = matches!(model, Some(Model::TieredPrice | Model::GroupBuy));
+    if tiered && rng.permille(700) {
         tiers.push(at(3, 90));
         tiers.push(at(rng.pick(&[4, 6]), 55));
     }
@@ -81,8 +96,18 @@ pub fn prices(rng: &mut Rng, model: Option<Model>, time: Time) -> Prices {
         opens: rng.weighted(&[(9, Time::ZERO), (1, time.after(Nanoseconds(60 * SECOND)))]),
         closes: rng.weighted(&[(6, None), (1, Some(time.after(Nanoseconds(3 * HOUR))))]),
     };
+    if model == Some(Model::GroupBuy) {
+        prices.tiers[0].price = rng.pick(&[100, 333]);
+        prices.closes = Some(time.after(Nanoseconds(rng.pick(&[70 * SECOND, 3 * HOUR]))));
+    }
+    if model == Some(Model::FlashSale) {
+        prices.limit = rng.pick(&[Some(2), Some(4), Some(9)]);
+        prices.closes = Some(time.after(Nanoseconds(rng.pick(&[70 * SECOND, 3 * HOUR]))));
+        (prices.step, prices.min) = (1, 1);
+    }
     if rng.permille(80) {
-        match rng.below(7) {
+        match rng.below(8) {
+            6 => prices.closes = None,
             0 => prices.tiers.clear(),
             1 => prices.tiers = (1..=9).map(|from| at(from, 5)).collect(),
             2 => prices.tiers[0] = at(2, 5),
@@ -93,6 +118,16 @@ pub fn prices(rng: &mut Rng, model: Option<Model>, time: Time) -> Prices {
         }
     }
     prices
+}
+
+fn course(rng: &mut Rng, model: Option<Model>) -> Course {
+    let quorum = rng.pick(&[1, 3, 6, 6, 9, 40]);
+    let wrong = rng.permille(15);
+    if (model == Some(Model::GroupBuy)) == wrong {
+        return Course::Plain;
+    }
+    let quorum = if rng.permille(15) { 0 } else { quorum };
+    Course::Group { quorum }
 }
 
 pub fn offer(rng: &mut Rng, world: &Reference, time: Time) -> MakeOffer {
@@ -108,6 +143,7 @@ pub fn offer(rng: &mut Rng, world: &Reference, time: Time) -> MakeOffer {
         piece_units: rng.pick(&[1, 1, 3]),
         prices: prices(rng, model, time),
         stock: rng.pick(&[0, 5, 12, 60]),
+        course: course(rng, model),
     };
     if rng.permille(120) {
         match rng.below(7) {

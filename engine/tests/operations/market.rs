@@ -44,6 +44,8 @@ pub const LIMITS: Limits = Limits {
     offers_max: 4,
     contracts_max: 4,
     buyers_max: 4,
+    campaigns_max: 4,
+    entries_max: 4,
     investors_max: 8,
     nominees_max: 2,
     sessions_max: 8,

@@ -69,6 +69,10 @@ pub enum Fault {
     StockForgotten,
     /// Silence accepts an instant too late.
     SilenceLate,
+    /// A group reaches each tier one piece too late.
+    TierByOne,
+    /// An owner gets one piece of a flash sale too many.
+    LimitLoose,
 }
 
 /// What an order is now. A stop becomes `Market` or `Limit` when it is elected.

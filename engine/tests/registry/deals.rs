@@ -66,11 +66,16 @@ pub(super) fn midnight(at: i128, days: i128) -> i128 {
     ((at + EAST).div_euclid(DAY) + days + 1) * DAY - EAST
 }
 
-/// The price of a piece, the tax, and what is to be paid.
+/// The price of a piece, the tax, and what is to be paid; who joins a group is asked for the most.
 fn cost_of(prices: &Prices, terms: &SaleTerms, pieces: u32) -> (i128, i128, i128) {
     let mut tiers = prices.tiers.iter().rev();
-    let tier = tiers.find(|tier| tier.from <= pieces);
+    let group = terms.model == Model::GroupBuy;
+    let tier = tiers.find(|tier| tier.from <= if group { 1 } else { pieces });
     let price = i128::from(tier.expect("the first is from one").price);
+    cost_at(price, terms, pieces)
+}
+
+pub(super) fn cost_at(price: i128, terms: &SaleTerms, pieces: u32) -> (i128, i128, i128) {
     let amount = price * i128::from(pieces);
     let bp = i128::from(terms.tax_bp);
     let contained = terms.tax_basis == TaxBasis::VatIn;
@@ -300,6 +305,12 @@ impl Reference {
             Funding::Prefunded => (true, terms.hand_over_within),
             Funding::PayLater { within } => (false, within),
         };
+        let mut state = if at_once { S::Paid } else { S::Unpaid };
+        let mut deadline = self.instant() + i128::from(within.0);
+        if terms.model == Model::GroupBuy {
+            state = S::Joined;
+            deadline = i128::from(offer.prices.closes.expect("it closes").nanoseconds());
+        }
         self.shops.deals.push(Deal {
             id: self.sequence.value(),
             offer: offer.id,
@@ -317,13 +328,13 @@ impl Reference {
             to_pay,
             held: if at_once { to_pay } else { 0 },
             version: 1,
-            state: if at_once { S::Paid } else { S::Unpaid },
+            state,
             disputed: false,
             asked: None,
             days,
             counted: offer.prices.limit.is_some(),
-            deadline: Some(self.instant() + i128::from(within.0)),
-            told: Some(self.instant() + i128::from(within.0)),
+            deadline: Some(deadline),
+            told: Some(deadline),
             received: false,
             end: None,
             pickup: ask.pickup,
@@ -351,9 +362,12 @@ impl Reference {
         let mut full = self.shops.deals.len() >= self.limits.contracts_max as usize;
         if let Some(limit) = offer.prices.limit {
             let after = u64::from(known.map_or(0, |known| known.2)) + u64::from(ask.pieces);
-            fails(after > u64::from(limit), R::BuyerLimit)?;
+            let flash = self.shops.terms[offer.terms].model == Model::FlashSale;
+            let loose = u64::from(flash && self.fault == Some(Fault::LimitLoose));
+            fails(after > u64::from(limit) + loose, R::BuyerLimit)?;
             full |= known.is_none() && taken.len() >= self.limits.buyers_max as usize;
         }
+        full |= self.entries(offer.id) >= self.limits.entries_max as usize;
         fails(ask.pieces > offer.left, R::OutOfStock)?;
         fails(full, R::OpenContracts)
     }

@@ -5,6 +5,7 @@
 //! looking at all there is. Not here: orders (`reference`).
 
 mod admin;
+mod campaigns;
 mod correction;
 mod credit;
 mod deals;

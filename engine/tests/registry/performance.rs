@@ -47,7 +47,7 @@ impl Reference {
     fn whose(&self, deal: &Deal, act: &Act, role: Role) -> Option<Vec<Role>> {
         let ships = self.shops.terms[deal.terms].delivery == Delivery::Ship;
         let (buyer, seller) = (vec![Role::Buyer], vec![Role::Seller]);
-        let open = deal.state != S::Unpaid;
+        let open = deal.state != S::Unpaid && deal.state != S::Joined;
         let both = vec![Role::Buyer, Role::Seller];
         match act {
             Act::Rescind => return (open && deal.asked != Some(role)).then_some(both),
@@ -60,7 +60,8 @@ impl Reference {
         }
         match (deal.state, act) {
             (S::Unpaid, Act::PayIn { .. }) => deal.payment.is_none().then_some(buyer),
-            (S::Unpaid, Act::Pay | Act::Cancel)
+            (S::Joined, Act::Cancel)
+            | (S::Unpaid, Act::Pay | Act::Cancel)
             | (S::HandedOver | S::Delivered, Act::Accept)
             | (S::ReturnAsked, Act::HandBack { .. }) => Some(buyer),
             (S::Delivered | S::Accepted, Act::AskReturn { .. }) => (deal.days > 0).then_some(buyer),
@@ -239,7 +240,7 @@ impl Reference {
         deal.deadline = Some(self.instant() + i128::from(within.0));
     }
 
-    fn undone(deal: &mut Deal, moved: &mut Moved) {
+    pub(super) fn undone(deal: &mut Deal, moved: &mut Moved) {
         moved.refunded = std::mem::take(&mut deal.held);
         moved.uncounted = deal.pieces;
         if !deal.received {
@@ -323,6 +324,7 @@ impl Reference {
                 Self::undone(&mut deal, &mut moved);
                 deal.state = S::Defaulted;
             }
+            S::Joined => self.close_entry(&mut deal, &mut moved),
             S::Delivered => self.accepted(&mut deal, &mut moved),
             S::Accepted | S::ReturnAsked => self.settled_deal(&mut deal, &mut moved),
             S::Returning => self.returned(&mut deal, &mut moved),

@@ -21,6 +21,9 @@ pub struct Offering {
     pub version: u32,
     pub left: u32,
     pub prices: Prices,
+    /// The quorum of a group; what it said when it closed, of how many pieces.
+    pub quorum: u32,
+    pub closed: Option<(Option<i64>, u32)>,
 }
 
 /// All about sales and contracts.
@@ -143,7 +146,9 @@ impl Reference {
                 self.said(id, OfferAct::StockTaken)
             }
             SalesCommand::WithdrawOffer(end) => {
-                let id = self.own_offering(end.account, end.offer)?.id;
+                let known = self.own_offering(end.account, end.offer)?;
+                fails(self.entries(known.id) > 0, R::OfferFixed)?;
+                let id = known.id;
                 self.offering_mut(id).expect("known").left = 0;
                 let event = self.said(id, OfferAct::Withdrawn);
                 self.shops.offers.retain(|one| one.id != id);
@@ -174,6 +179,7 @@ impl Reference {
             goods: AssetId::new(known.goods as u32),
             price: known.prices.tiers[0].price,
             left: known.left,
+            joined: self.joined(known),
         })
     }
 
@@ -183,7 +189,13 @@ impl Reference {
         let money = self.money.assets.get(terms.money.place());
         let money = money.ok_or(R::UnknownAsset)?;
         let model = terms.model;
-        let built = model == Model::FixedPrice || model == Model::TieredPrice;
+        let built = [
+            Model::FixedPrice,
+            Model::TieredPrice,
+            Model::FlashSale,
+            Model::GroupBuy,
+        ]
+        .contains(&model);
         let offered = built && venue.models.contains(&model);
         fails(!offered, R::ModelNotAvailable)?;
         let second = 1_000_000_000;
@@ -199,7 +211,9 @@ impl Reference {
             && money.demonstration == venue.demonstration
             && terms.tax_bp <= 10_000
             && terms.fee_ppm <= 100_000
-            && terms.return_days <= 30;
+            && terms.return_days <= 30
+            && terms.plan == plan_of(model)
+            && (model != Model::GroupBuy || terms.funding == Funding::Prefunded);
         fails(!pays || !spans || !right, R::InvalidField)?;
         let protects =
             |regime: &Regime| ["ECOM_B2C", "CROSS_BORDER_RETAIL"].contains(&regime.as_str());
@@ -242,6 +256,8 @@ impl Reference {
             && [asset.demonstration, keeper.demonstration] == [kind; 2]
             && (1..=1 << 40).contains(&make.piece_units)
             && make.stock <= 1 << 30
+            && (terms.model == Model::GroupBuy) == (make.course != Course::Plain)
+            && make.course != (Course::Group { quorum: 0 })
             && prices_are_right(&make.prices, terms.model);
         fails(!right, R::InvalidField)?;
         let units = i128::from(make.piece_units);
@@ -255,7 +271,8 @@ impl Reference {
             (own, terms.money.place()),
             (Holder::Custodian(warehouse), goods),
         ];
-        let full = self.shops.offers.len() >= self.limits.offers_max as usize;
+        let mut full = self.shops.offers.len() >= self.limits.offers_max as usize;
+        full |= self.campaigns_full(terms.model);
         fails(full || !self.room_for(&needed), R::TooMany)?;
         for (holder, asset) in needed {
             self.need(holder, asset);
@@ -271,6 +288,11 @@ impl Reference {
             version: 1,
             left: make.stock,
             prices: make.prices.clone(),
+            quorum: match make.course {
+                Course::Group { quorum } => quorum,
+                Course::Plain => 0,
+            },
+            closed: None,
         });
         Ok(self.said(id, OFFERED))
     }
@@ -302,6 +324,8 @@ impl Reference {
         let id = change.offer.sequence;
         let known = self.offering(change.offer).expect("known");
         fails(known.version != change.version, R::StaleVersion)?;
+        let announced = ![Model::FixedPrice, Model::TieredPrice].contains(&terms.model);
+        fails(announced, R::OfferFixed)?;
         self.venue_takes(terms.venue)?;
         let right = prices_are_right(&change.prices, terms.model);
         fails(!right, R::InvalidField)?;
@@ -372,9 +396,30 @@ impl Reference {
     }
 }
 
+/// The terms of its own that a model has.
+fn plan_of(model: Model) -> Plan {
+    match model {
+        Model::FlashSale => Plan::Flash(FlashMode::Race),
+        Model::GroupBuy => Plan::Group,
+        _ => Plan::Plain,
+    }
+}
+
 fn prices_are_right(prices: &Prices, model: Model) -> bool {
     let tiers = &prices.tiers;
-    let most = if model == Model::FixedPrice { 1 } else { 8 };
+    let group = model == Model::GroupBuy;
+    let most = if group || model == Model::TieredPrice {
+        8
+    } else {
+        1
+    };
+    let falls = (1..tiers.len()).all(|at| tiers[at - 1].price > tiers[at].price);
+    if group && (prices.closes.is_none() || !falls) {
+        return false;
+    }
+    if model == Model::FlashSale && (prices.limit.is_none() || prices.closes.is_none()) {
+        return false;
+    }
     if tiers.is_empty() || tiers.len() > most || tiers[0].from != 1 || prices.step == 0 {
         return false;
     }

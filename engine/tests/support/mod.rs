@@ -192,6 +192,8 @@ pub fn limits() -> Limits {
         offers_max: 64,
         contracts_max: 64,
         buyers_max: 64,
+        campaigns_max: 64,
+        entries_max: 64,
         sessions_max: 16,
         requests_capacity: 1_024,
         switches_max: 16,

@@ -11,7 +11,7 @@ use sanjiang_engine::venue::{Model, Regime};
 
 pub const MONEY: AssetId = AssetId::new(0);
 pub const GOODS: AssetId = AssetId::new(1);
-const BANK: CustodianId = CustodianId::new(0);
+pub const BANK: CustodianId = CustodianId::new(0);
 pub const WAREHOUSE: CustodianId = CustodianId::new(1);
 pub const SELLER: AccountId = AccountId::new(0);
 pub const HOUR: i64 = 3_600_000_000_000;
@@ -49,7 +49,7 @@ pub fn founding(buyers: u32) -> Vec<Body> {
         name: name("shop"),
         title: Title::EMPTY,
         regimes: vec![Regime::EcomB2c],
-        models: vec![Model::FixedPrice],
+        models: vec![Model::FixedPrice, Model::GroupBuy],
         demonstration,
         licence: None,
         calendar: None,
@@ -87,14 +87,15 @@ pub fn sales(command: SalesCommand) -> Body {
 }
 
 pub fn terms(days: u8) -> Body {
-    terms_with(days, Funding::Prefunded)
+    sales(SalesCommand::DefineTerms(plain_terms(days)))
 }
 
-pub fn terms_with(days: u8, funding: Funding) -> Body {
-    sales(SalesCommand::DefineTerms(SaleTerms {
+pub fn plain_terms(days: u8) -> SaleTerms {
+    SaleTerms {
         venue: VenueId::new(0),
         model: Model::FixedPrice,
-        funding,
+        plan: Plan::Plain,
+        funding: Funding::Prefunded,
         money: MONEY,
         tax_basis: TaxBasis::VatIn,
         tax_bp: 1_300,
@@ -105,7 +106,7 @@ pub fn terms_with(days: u8, funding: Funding) -> Body {
         exemption: None,
         delivery: Delivery::Ship,
         document: [1; 32],
-    }))
+    }
 }
 
 pub fn offer(stock: u32, limit: Option<u32>) -> Body {
@@ -128,6 +129,7 @@ pub fn offer(stock: u32, limit: Option<u32>) -> Body {
             closes: None,
         },
         stock,
+        course: Course::Plain,
     }))
 }
 

@@ -47,6 +47,9 @@ impl Engine {
             return self.put_off(slot, events);
         }
         let row = table::find(contract.state, contract.disputed, ContractStep::Deadline);
+        if contract.state == State::Joined {
+            self.close_group(contract.offer.slot, events);
+        }
         let row = row.expect("a state with a deadline says what it does");
         self.step(slot, row, (None, None), events);
     }
@@ -84,6 +87,11 @@ impl Engine {
         let mut moved = Moved::default();
         contract.version += 1;
         let asked = contract.asked.take();
+        if row.from == State::Joined {
+            self.sales
+                .group_mut(contract.offer.slot)
+                .leave(contract.pieces);
+        }
         contract.state = row.to;
         if row.effect == Effect::Rescind && asked.is_some() {
             effects::thaw(&mut contract);
@@ -140,6 +148,7 @@ impl Engine {
                     contract.state = State::Settled;
                 }
             }
+            Effect::Close => self.close_entry(contract, moved),
             Effect::Settle => clearing.settle_contract(contract, &paid, moved),
             Effect::AskReturn => {
                 if let Some(Act::AskReturn { pieces }) = act {
@@ -257,7 +266,7 @@ impl Engine {
         let ledger = &mut self.clearing.ledger;
         ledger.pass(&mut kept, units, &mut offer.stock);
         offer.left += pieces;
-        let report = offer.report(id.slot, OfferAct::GivenBack);
+        let report = self.sales.report(id.slot, OfferAct::GivenBack);
         events.push(Event::Sale(SaleEvent::Offer(report)));
     }
 

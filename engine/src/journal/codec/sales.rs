@@ -5,8 +5,8 @@
 use super::clearing::put_id;
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{
-    Body, ChangeOffer, ChangeStock, Delivery, Exemption, Funding, MakeOffer, PartyKind, Prices,
-    SaleTerms, SalesCommand, SetPartyKind, TaxBasis, Tier, WithdrawOffer,
+    Body, ChangeOffer, ChangeStock, Course, Delivery, Exemption, FlashMode, Funding, MakeOffer,
+    PartyKind, Plan, Prices, SaleTerms, SalesCommand, SetPartyKind, TaxBasis, Tier, WithdrawOffer,
 };
 use crate::types::{
     AccountId, AssetId, CustodianId, Nanoseconds, OfferId, OwnerId, TermsId, VenueId,
@@ -33,6 +33,7 @@ pub(super) fn put(out: &mut Vec<u8>, command: &SalesCommand) {
             bytes::put_zigzag(out, make.piece_units);
             put_prices(out, &make.prices);
             put_id(out, make.stock);
+            put_course(out, make.course);
         }
         SalesCommand::ChangeOffer(change) => {
             bytes::put_u8(out, 4);
@@ -76,6 +77,7 @@ pub(crate) fn offer(input: &mut Reader<'_>) -> Result<OfferId, BytesError> {
 pub(crate) fn put_terms(out: &mut Vec<u8>, terms: &SaleTerms) {
     put_id(out, terms.venue.index());
     bytes::put_u8(out, terms.model as u8);
+    put_plan(out, terms.plan);
     let within = match terms.funding {
         Funding::Prefunded => None,
         Funding::PayLater { within } => Some(within.0),
@@ -99,6 +101,7 @@ pub(crate) fn terms(input: &mut Reader<'_>) -> Result<SaleTerms, BytesError> {
     Ok(SaleTerms {
         venue: VenueId::new(input.varint32("venue")?),
         model: Model::from_code(input.u8()?).ok_or(BytesError::range("model"))?,
+        plan: plan(input)?,
         funding: match input.option(Reader::zigzag)? {
             None => Funding::Prefunded,
             Some(within) => Funding::PayLater {
@@ -123,6 +126,43 @@ pub(crate) fn terms(input: &mut Reader<'_>) -> Result<SaleTerms, BytesError> {
             _ => return Err(BytesError::range("delivery")),
         },
         document: array(input)?,
+    })
+}
+
+fn put_plan(out: &mut Vec<u8>, plan: Plan) {
+    match plan {
+        Plan::Plain => bytes::put_u8(out, 0),
+        Plan::Flash(FlashMode::Race) => bytes::put_u8(out, 1),
+        Plan::Group => bytes::put_u8(out, 2),
+    }
+}
+
+fn put_course(out: &mut Vec<u8>, course: Course) {
+    match course {
+        Course::Plain => bytes::put_u8(out, 0),
+        Course::Group { quorum } => {
+            bytes::put_u8(out, 1);
+            put_id(out, quorum);
+        }
+    }
+}
+
+fn course(input: &mut Reader<'_>) -> Result<Course, BytesError> {
+    Ok(match input.u8()? {
+        0 => Course::Plain,
+        1 => Course::Group {
+            quorum: input.varint32("a quorum")?,
+        },
+        _ => return Err(BytesError::range("the course of an offer")),
+    })
+}
+
+fn plan(input: &mut Reader<'_>) -> Result<Plan, BytesError> {
+    Ok(match input.u8()? {
+        0 => Plan::Plain,
+        1 => Plan::Flash(FlashMode::Race),
+        2 => Plan::Group,
+        _ => return Err(BytesError::range("a model's own terms")),
     })
 }
 
@@ -204,6 +244,7 @@ pub(super) fn get(input: &mut Reader<'_>) -> Result<Body, BytesError> {
             piece_units: input.zigzag()?,
             prices: prices(input)?,
             stock: input.varint32("stock")?,
+            course: course(input)?,
         }),
         4 => SalesCommand::ChangeOffer(ChangeOffer {
             offer: offer(input)?,

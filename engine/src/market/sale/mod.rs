@@ -6,20 +6,27 @@
 //! (`contract`), whose reserve is taken (`engine::contracts`).
 
 pub(crate) mod buyers;
+pub(crate) mod campaigns;
 pub(crate) mod law;
 pub(crate) mod offer;
 pub(crate) mod price;
 pub(crate) mod section;
 
+pub use campaigns::Campaign;
 pub use offer::Offer;
 
+use std::collections::BTreeMap;
+
 use crate::clearing::ledger::Place;
-use crate::command::{Funding, PartyKind, SaleTerms};
+use crate::command::{Funding, PartyKind, Plan, SaleTerms};
+use crate::event::{OfferAct, OfferReport, State};
 use crate::limits::Limits;
+use crate::market::group_buy::{Group, Outcome};
 use crate::slab::Slab;
-use crate::types::{Nanoseconds, OfferId, OwnerId, TermsId};
+use crate::types::{OfferId, OwnerId, TermsId, Time};
 use crate::venue::Regime;
 use buyers::Buyers;
+use campaigns::Campaigns;
 
 /// Terms of sale, where their venue's fees go, and which regime each kind of party buys under: a
 /// venue's regimes never change, so that is asked once.
@@ -57,6 +64,7 @@ pub struct Sales {
     terms_max: u32,
     offers: Slab<Offer>,
     pub(crate) buyers: Buyers,
+    campaigns: Campaigns,
 }
 
 impl Sales {
@@ -68,6 +76,7 @@ impl Sales {
             terms_max: limits.terms_max,
             offers: Slab::new(limits.offers_max),
             buyers: Buyers::new(limits),
+            campaigns: Campaigns::new(limits.campaigns_max),
         }
     }
 
@@ -126,14 +135,67 @@ impl Sales {
         self.offers.find(id.sequence, id.slot)
     }
 
+    pub(crate) fn row(&self, slot: u32) -> &Offer {
+        self.offers.row(slot)
+    }
+
     pub(crate) fn row_mut(&mut self, slot: u32) -> &mut Offer {
         self.offers.row_mut(slot)
     }
 
-    /// When who takes an offer pays, and how long after that it is to be handed over.
-    pub(crate) fn known_funding(&self, slot: u32) -> (Funding, Nanoseconds) {
-        let terms = &self.known(self.offers.row(slot).terms).terms;
-        (terms.funding, terms.hand_over_within)
+    /// How who takes an offer begins, and until when.
+    pub(crate) fn first_state(&self, slot: u32, time: Time) -> (State, Time) {
+        let offer = self.offers.row(slot);
+        let terms = &self.known(offer.terms).terms;
+        match (terms.plan, terms.funding) {
+            (Plan::Group, _) => (State::Joined, offer.closes.expect("a group closes")),
+            (Plan::Plain | Plan::Flash(_), Funding::Prefunded) => {
+                (State::Paid, time.after(terms.hand_over_within))
+            }
+            (Plan::Plain | Plan::Flash(_), Funding::PayLater { within }) => {
+                (State::Unpaid, time.after(within))
+            }
+        }
+    }
+
+    /// The campaign of a live offer, if its terms ask for one.
+    pub fn campaign(&self, offer: OfferId) -> Option<&Campaign> {
+        self.offer(offer)?;
+        self.campaign_at(offer.slot)
+    }
+
+    fn campaign_at(&self, slot: u32) -> Option<&Campaign> {
+        let terms = self.offers.row(slot).terms;
+        if !campaigns::has_campaign(self.known(terms).terms.plan) {
+            return None;
+        }
+        self.campaigns.get(slot)
+    }
+
+    /// The group of an offer, if it is one.
+    pub(crate) fn group(&self, slot: u32) -> Option<&Group> {
+        match self.campaign_at(slot)? {
+            Campaign::Group(group) => Some(group),
+        }
+    }
+
+    /// The group of an offer that is one.
+    pub(crate) fn group_mut(&mut self, slot: u32) -> &mut Group {
+        match self.campaigns.get_mut(slot).expect("it has one") {
+            Campaign::Group(group) => group,
+        }
+    }
+
+    /// Whether no other offer with a campaign can be made.
+    pub(crate) fn are_campaigns_full(&self) -> bool {
+        self.campaigns.are_full()
+    }
+
+    /// How an offer stands after `act`.
+    pub(crate) fn report(&self, slot: u32, act: OfferAct) -> OfferReport {
+        let mut report = self.offers.row(slot).report(slot, act);
+        report.joined = self.group(slot).map_or(0, |group| group.pieces);
+        report
     }
 
     /// An owner takes pieces of an offer with a limit.
@@ -191,6 +253,40 @@ impl Sales {
         Ok(())
     }
 
+    /// Checks campaigns against offers and entries: of each that waits, its offer and its pieces.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub(crate) fn audit_campaigns(
+        &self,
+        entries: impl Iterator<Item = (OfferId, u32)>,
+    ) -> Result<(), &'static str> {
+        let mut waiting: BTreeMap<u32, (u32, u32)> = BTreeMap::new();
+        for (offer, pieces) in entries {
+            if self.offer(offer).is_none() || self.group(offer.slot).is_none() {
+                return Err("an entry waits for an offer that closes nothing");
+            }
+            let sums = waiting.entry(offer.slot).or_default();
+            *sums = (sums.0 + 1, sums.1 + pieces);
+        }
+        let mut asked = 0;
+        for (id, offer) in self.offers() {
+            asked += usize::from(campaigns::has_campaign(self.known(offer.terms).terms.plan));
+            let Some(group) = self.group(id.slot) else {
+                continue;
+            };
+            let (entries, pieces) = waiting.get(&id.slot).copied().unwrap_or_default();
+            let open = group.outcome == Outcome::Open;
+            if group.entries != entries || (open && group.pieces != pieces) {
+                return Err("a group does not count its entries");
+            }
+        }
+        if asked != self.campaigns.all().len() {
+            return Err("offers and campaigns differ in number");
+        }
+        Ok(())
+    }
+
     /// How many offers live.
     pub fn live(&self) -> u32 {
         self.offers.live()
@@ -201,11 +297,19 @@ impl Sales {
         self.offers.is_full()
     }
 
-    pub(crate) fn add_offer(&mut self, offer: Offer) -> u32 {
-        self.offers.insert(offer)
+    pub(crate) fn add_offer(&mut self, offer: Offer, campaign: Option<Campaign>) -> u32 {
+        let slot = self.offers.insert(offer);
+        if let Some(campaign) = campaign {
+            self.campaigns.add(slot, campaign);
+        }
+        slot
     }
 
     pub(crate) fn remove_offer(&mut self, slot: u32) -> Offer {
-        self.offers.remove(slot)
+        let offer = self.offers.remove(slot);
+        if campaigns::has_campaign(self.known(offer.terms).terms.plan) {
+            self.campaigns.remove(slot);
+        }
+        offer
     }
 }

@@ -5,15 +5,17 @@
 //! Not here: contracts.
 
 use super::buyers::{Buyers, NIL};
+use super::campaigns::Campaign;
 use super::law;
 use super::offer::Offer;
 use super::{Defined, Sales, price};
 use crate::bytes::{self, BytesError, Reader};
 use crate::clearing::kept::Kept;
 use crate::clearing::{Clearing, Holder};
-use crate::command::Prices;
+use crate::command::{Plan, Prices};
 use crate::journal::codec::sales as codec;
 use crate::limits::Limits;
+use crate::market::group_buy::{Group, Outcome};
 use crate::parties::Parties;
 use crate::slab::Slab;
 use crate::types::{AccountId, AssetId, CustodianId, OwnerId, Sequence, TermsId, Time};
@@ -49,6 +51,11 @@ impl Sales {
             put_offer(out, row);
             self.put_chain(out, row.buyers);
         });
+        bytes::put_varint(out, self.campaigns.all().len() as u64);
+        for (slot, campaign) in self.campaigns.all() {
+            bytes::put_varint(out, u64::from(slot));
+            put_campaign(out, campaign);
+        }
         let forgetting = self.buyers.forgetting();
         bytes::put_varint(out, forgetting.len() as u64);
         for (at, chain) in forgetting {
@@ -92,6 +99,8 @@ impl Sales {
             read_chain(input, &mut buyers, owners, (offer, chain))?;
             Ok(row)
         })?;
+        sales.offers = offers;
+        sales.read_campaigns(input, limits)?;
         let mut last = Time::ZERO;
         for _ in 0..input.count(limits.buyers_max, 4, "the count of withdrawn offers")? {
             let at = input.time("a withdrawal")?;
@@ -104,8 +113,27 @@ impl Sales {
             last = at;
             buyers.forget(chain, at);
         }
-        (sales.offers, sales.buyers) = (offers, buyers);
+        sales.buyers = buyers;
         Ok(sales)
+    }
+
+    fn read_campaigns(
+        &mut self,
+        input: &mut Reader<'_>,
+        limits: &Limits,
+    ) -> Result<(), BytesError> {
+        let wrong = || BytesError::range("a campaign");
+        let mut last = None;
+        for _ in 0..input.count(limits.campaigns_max, 2, "the count of campaigns")? {
+            let slot = input.varint32("a campaign's offer")?;
+            let live = self.offers.live_in(slot).filter(|_| last < Some(slot));
+            let offer = live.ok_or_else(wrong)?;
+            let plan = self.known(offer.terms).terms.plan;
+            let campaign = campaign(input, plan, offer)?;
+            last = Some(slot);
+            self.campaigns.add(slot, campaign);
+        }
+        Ok(())
     }
 
     fn restore_terms(
@@ -154,7 +182,7 @@ impl Sales {
         let bounded = (1..=Prices::UNITS_MAX).contains(&piece_units)
             && (1..=known.sequence.value()).contains(&sequence)
             && version > 0
-            && price::are_valid(&prices, defined.model);
+            && price::are_valid(&prices, defined.kind());
         if !bounded {
             return Err(wrong());
         }
@@ -211,6 +239,39 @@ fn read_chain(
         buyers.take(offer, owner, pieces, chain);
     }
     Ok(())
+}
+
+fn put_campaign(out: &mut Vec<u8>, campaign: &Campaign) {
+    match campaign {
+        Campaign::Group(group) => {
+            for count in [group.quorum, group.entries, group.pieces] {
+                bytes::put_varint(out, u64::from(count));
+            }
+            bytes::put_u8(out, u8::from(group.outcome != Outcome::Open));
+        }
+    }
+}
+
+/// Reads a campaign; what its close said follows from its pieces.
+fn campaign(input: &mut Reader<'_>, plan: Plan, offer: &Offer) -> Result<Campaign, BytesError> {
+    let wrong = || BytesError::range("a campaign");
+    match plan {
+        Plan::Plain | Plan::Flash(_) => Err(wrong()),
+        Plan::Group => {
+            let mut group = Group::new(input.varint32("a quorum")?);
+            group.entries = input.varint32("the entries of a group")?;
+            group.pieces = input.varint32("the pieces of a group")?;
+            match input.u8()? {
+                0 => {}
+                1 => group.outcome = group.close(|pieces| offer.price_of(pieces)),
+                _ => return Err(wrong()),
+            }
+            if group.quorum == 0 {
+                return Err(wrong());
+            }
+            Ok(Campaign::Group(group))
+        }
+    }
 }
 
 fn put_offer(out: &mut Vec<u8>, row: &Offer) {

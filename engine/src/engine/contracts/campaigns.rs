@@ -1,0 +1,66 @@
+//! Entries of group buys: how they come, how a group closes, what becomes of each.
+//!
+//! Invariant: the price is fixed before the first entry has its turn, and no entry holds or gets
+//! back more than what it put in. Nothing here can fail. Not here: the price (`market::group_buy`),
+//! when entries have their turn (their deadlines, in order of their sequences).
+
+use crate::contract::Contract;
+use crate::contract::effects::Moved;
+use crate::engine::Engine;
+use crate::event::{Event, Events, OfferAct, SaleEvent, State};
+use crate::market::group_buy::Outcome;
+use crate::market::sale::price;
+
+impl Engine {
+    /// What takes an offer is counted where its model asks for it.
+    pub(super) fn enter(&mut self, offer: u32, entry: &Contract) {
+        if entry.state == State::Joined {
+            self.sales.group_mut(offer).join(entry.pieces);
+        }
+    }
+
+    /// The first entry of a group is due: its one price is fixed for all.
+    pub(super) fn close_group(&mut self, slot: u32, events: &mut Events) {
+        let group = self
+            .sales
+            .group(slot)
+            .expect("an entry waits for its group");
+        if group.outcome != Outcome::Open {
+            return;
+        }
+        let outcome = group.close(|pieces| self.sales.row(slot).price_of(pieces));
+        self.sales.group_mut(slot).outcome = outcome;
+        let mut report = match outcome {
+            Outcome::Open => unreachable!("a close says something"),
+            Outcome::Price(_) => self.sales.report(slot, OfferAct::Closed),
+            Outcome::Void => self.sales.report(slot, OfferAct::Void),
+        };
+        if let Outcome::Price(price) = outcome {
+            report.price = price;
+        }
+        events.push(Event::Sale(SaleEvent::Offer(report)));
+    }
+
+    /// An entry of a closed group has its turn: it is a contract at the one price and the rest of
+    /// what it held goes back, or all of it does.
+    pub(super) fn close_entry(&mut self, entry: &mut Contract, moved: &mut Moved) {
+        let group = self.sales.group(entry.offer.slot);
+        let price = match group.expect("an entry waits for its group").outcome {
+            Outcome::Open => unreachable!("the group was closed before"),
+            Outcome::Price(price) => price,
+            Outcome::Void => {
+                self.clearing.undo(entry, moved);
+                entry.state = State::Released;
+                return;
+            }
+        };
+        let terms = &self.sales.known(entry.terms).terms;
+        let cost = price::cost_at(price, terms, entry.pieces);
+        let cost = cost.expect("no price is above the first");
+        self.clearing
+            .refund(entry, entry.to_pay - cost.to_pay, moved);
+        (entry.price, entry.amount) = (cost.price, cost.amount);
+        (entry.tax, entry.to_pay) = (cost.tax, cost.to_pay);
+        entry.formed = self.time;
+    }
+}
