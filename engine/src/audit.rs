@@ -75,7 +75,7 @@ impl Engine {
             (slot, row.flags.side(), row.leaves.lots(), units)
         });
         self.clearing().audit(live, &self.sold())?;
-        self.contracts().audit(self.time())?;
+        self.contracts().audit(self.time(), self.sequence())?;
         self.sales().audit(self.counted())?;
         let contracts = self.contracts().all().map(|(_, contract)| contract);
         let joined = contracts.filter(|one| one.state == State::Joined);

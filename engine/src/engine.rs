@@ -339,7 +339,7 @@ impl Engine {
             }
             Body::SessionsLost => self.lose_sessions(events),
             Body::ServiceGap(gap) => {
-                self.contracts.gaps.down(gap.from, self.time);
+                self.contracts.gaps.down(gap.from, self.time, self.sequence);
                 operation(events, Ok(None));
             }
             Body::AcceptClock(_) | Body::SemanticsVersion(_) | Body::Quarantine(_) => {

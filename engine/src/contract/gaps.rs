@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 
 use crate::bytes::{self, BytesError, Reader};
-use crate::types::{Nanoseconds, Time, VenueId};
+use crate::types::{Nanoseconds, Sequence, Time, VenueId};
 
 /// What is left of every deadline at the end of a gap at least: a day.
 pub const GRACE: Nanoseconds = Nanoseconds(24 * 3_600 * 1_000_000_000);
@@ -20,8 +20,8 @@ pub const GAPS_MAX: usize = 256;
 /// A time without service, its beginning outside, its end inside.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Gap {
-    /// Counted from 0; what was set when more gaps were known is not put off by it.
-    number: u32,
+    /// The command that ended it: what was set later is not put off by it.
+    sequence: u64,
     /// Of this venue; none of all.
     venue: Option<VenueId>,
     from: Time,
@@ -37,22 +37,15 @@ impl Gap {
 /// The gaps that may still put something off.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Gaps {
-    /// The number of the next.
-    next: u32,
     list: VecDeque<Gap>,
     /// Venues that are halted or suspended, since when.
     halted: Vec<(VenueId, Time)>,
 }
 
 impl Gaps {
-    /// How many gaps there were: what is set now is put off by those that come.
-    pub(crate) const fn next(&self) -> u32 {
-        self.next
-    }
-
     /// All venues were without service.
-    pub(crate) fn down(&mut self, from: Time, until: Time) {
-        self.add(None, from, until);
+    pub(crate) fn down(&mut self, from: Time, until: Time, sequence: Sequence) {
+        self.add(None, from, until, sequence);
     }
 
     /// A venue halts, unless it has.
@@ -63,10 +56,10 @@ impl Gaps {
     }
 
     /// A venue goes on, if it was halted.
-    pub(crate) fn resume(&mut self, venue: VenueId, now: Time) {
+    pub(crate) fn resume(&mut self, venue: VenueId, now: Time, sequence: Sequence) {
         if let Some(since) = self.halted_since(venue) {
             self.halted.retain(|(halted, _)| *halted != venue);
-            self.add(Some(venue), since, now);
+            self.add(Some(venue), since, now, sequence);
         }
     }
 
@@ -75,7 +68,7 @@ impl Gaps {
         found.map(|(_, since)| *since)
     }
 
-    fn add(&mut self, venue: Option<VenueId>, from: Time, until: Time) {
+    fn add(&mut self, venue: Option<VenueId>, from: Time, until: Time, sequence: Sequence) {
         if from >= until {
             return;
         }
@@ -87,19 +80,17 @@ impl Gaps {
                 second.venue = None;
             }
         }
-        let number = self.next;
         self.list.push_back(Gap {
-            number,
+            sequence: sequence.value(),
             venue,
             from,
             until,
         });
-        self.next = self.next.saturating_add(1);
     }
 
-    /// When an instant at a venue that was set after `set` gaps really comes.
-    pub(crate) fn put_off(&self, instant: Time, set: u32, venue: VenueId) -> Time {
-        let reached = |gap: &&Gap| gap.number >= set && gap.venue.is_none_or(|of| of == venue);
+    /// When an instant at a venue that the command `set` has set really comes.
+    pub(crate) fn put_off(&self, instant: Time, set: u64, venue: VenueId) -> Time {
+        let reached = |gap: &&Gap| gap.sequence > set && gap.venue.is_none_or(|of| of == venue);
         self.list.iter().filter(reached).fold(instant, |at, gap| {
             let moves = gap.from < at && at < gap.end();
             if moves { gap.end() } else { at }
@@ -107,7 +98,7 @@ impl Gaps {
     }
 
     /// Whether such an instant has passed: not while the venue is halted, if that began before it.
-    pub(crate) fn has_passed(&self, instant: Time, set: u32, venue: VenueId, now: Time) -> bool {
+    pub(crate) fn has_passed(&self, instant: Time, set: u64, venue: VenueId, now: Time) -> bool {
         let at = self.put_off(instant, set, venue);
         let waits = self.halted_since(venue).is_some_and(|since| since < at);
         at <= now && !waits
@@ -132,11 +123,11 @@ impl Gaps {
     ///
     /// # Errors
     /// What does not hold.
-    pub(crate) fn audit(&self, now: Time) -> Result<(), &'static str> {
-        let numbers = self.list.iter().map(|gap| gap.number);
+    pub(crate) fn audit(&self, now: Time, last: Sequence) -> Result<(), &'static str> {
+        let ends = self.list.iter().map(|gap| gap.sequence);
         let sound = self.list.len() <= GAPS_MAX
-            && numbers.is_sorted()
-            && self.list.iter().all(|gap| gap.number <= self.next)
+            && ends.is_sorted_by(|one, next| one < next)
+            && self.list.iter().all(|gap| gap.sequence <= last.value())
             && self
                 .list
                 .iter()
@@ -150,10 +141,9 @@ impl Gaps {
     }
 
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
-        bytes::put_varint(out, u64::from(self.next));
         bytes::put_varint(out, self.list.len() as u64);
         for gap in &self.list {
-            bytes::put_varint(out, u64::from(gap.number));
+            bytes::put_varint(out, gap.sequence);
             let venue = gap.venue.map(|venue| u64::from(venue.index()));
             bytes::put_option(out, venue, bytes::put_varint);
             bytes::put_time(out, gap.from);
@@ -169,22 +159,19 @@ impl Gaps {
     pub(super) fn decode(
         input: &mut Reader<'_>,
         venues: u32,
-        now: Time,
+        (now, last): (Time, Sequence),
     ) -> Result<Self, BytesError> {
         let broken = || BytesError::range("a gap in service");
         let known = |index: u32| {
             let venue = (index < venues).then(|| VenueId::new(index));
             venue.ok_or_else(broken)
         };
-        let mut gaps = Self {
-            next: input.varint32("the count of gaps")?,
-            ..Self::default()
-        };
+        let mut gaps = Self::default();
         for _ in 0..input.count(GAPS_MAX as u32, 4, "gaps in service")? {
-            let number = input.varint32("a gap's number")?;
+            let sequence = input.varint()?;
             let venue = input.option(|input| input.varint32("a gap's venue"))?;
             gaps.list.push_back(Gap {
-                number,
+                sequence,
                 venue: venue.map(known).transpose()?,
                 from: input.time("where a gap begins")?,
                 until: input.time("where a gap ends")?,
@@ -197,7 +184,7 @@ impl Gaps {
             }
             gaps.halted.push((venue, input.time("a halt")?));
         }
-        gaps.audit(now).map_err(|_| broken())?;
+        gaps.audit(now, last).map_err(|_| broken())?;
         Ok(gaps)
     }
 }
@@ -217,7 +204,7 @@ mod tests {
     #[test]
     fn a_gap_puts_off_what_it_reached_and_nothing_else() {
         let mut gaps = Gaps::default();
-        gaps.down(at(10), at(20));
+        gaps.down(at(10), at(20), Sequence::new(7));
         let off = |hours| gaps.put_off(at(hours), 0, HERE);
         assert_eq!(off(10), at(10), "it had passed");
         assert_eq!(
@@ -226,7 +213,7 @@ mod tests {
             "inside, and in the grace"
         );
         assert_eq!([44, 50].map(off), [at(44), at(50)]);
-        assert_eq!(gaps.put_off(at(21), gaps.next(), HERE), at(21), "set later");
+        assert_eq!(gaps.put_off(at(21), 7, HERE), at(21), "set later");
     }
 
     #[test]
@@ -237,7 +224,7 @@ mod tests {
         assert!(gaps.has_passed(at(10), 0, HERE, at(15)));
         assert!(!gaps.has_passed(at(11), 0, HERE, at(15)));
         assert!(gaps.has_passed(at(11), 0, THERE, at(15)));
-        gaps.resume(HERE, at(20));
+        gaps.resume(HERE, at(20), Sequence::new(9));
         assert!(!gaps.has_passed(at(11), 0, HERE, at(43)));
         assert!(gaps.has_passed(at(11), 0, HERE, at(44)));
         assert_eq!(gaps.put_off(at(11), 0, THERE), at(11));
@@ -246,8 +233,8 @@ mod tests {
     #[test]
     fn a_gap_is_forgotten_when_nothing_can_be_put_off_by_it() {
         let mut gaps = Gaps::default();
-        gaps.down(at(10), at(20));
-        gaps.down(at(30), at(40));
+        gaps.down(at(10), at(20), Sequence::new(7));
+        gaps.down(at(30), at(40), Sequence::new(8));
         gaps.forget(None, at(50));
         assert_eq!(
             gaps.list.len(),
@@ -257,7 +244,7 @@ mod tests {
         gaps.forget(None, at(64));
         assert_eq!(gaps.list.len(), 2, "it waits for the second");
         let mut alone = Gaps::default();
-        alone.down(at(10), at(20));
+        alone.down(at(10), at(20), Sequence::new(7));
         alone.forget(Some(at(30)), at(50));
         assert_eq!(alone.list.len(), 1, "something is due");
         alone.forget(Some(at(45)), at(50));
@@ -269,17 +256,19 @@ mod tests {
         let mut gaps = Gaps::default();
         for hour in 0..=GAPS_MAX as i64 {
             let venue = if hour % 2 == 0 { HERE } else { THERE };
-            gaps.add(Some(venue), at(hour * 2), at(hour * 2 + 1));
+            let ended = Sequence::new(hour as u64 + 1);
+            gaps.add(Some(venue), at(hour * 2), at(hour * 2 + 1), ended);
         }
         assert_eq!(gaps.list.len(), GAPS_MAX);
-        assert_eq!(gaps.audit(at(1_000)), Ok(()));
+        let last = Sequence::new(1_000);
+        assert_eq!(gaps.audit(at(1_000), last), Ok(()));
         let (first, either) = (gaps.list[0], [HERE, THERE]);
         assert_eq!((first.venue, first.from), (None, at(0)));
         let off = either.map(|venue| first.end() <= gaps.put_off(at(1), 0, venue));
         assert_eq!(off, [true; 2]);
         let mut bytes = Vec::new();
         gaps.encode(&mut bytes);
-        let again = Gaps::decode(&mut Reader::new(&bytes), 2, at(1_000));
+        let again = Gaps::decode(&mut Reader::new(&bytes), 2, (at(1_000), last));
         assert_eq!(again, Ok(gaps));
     }
 }

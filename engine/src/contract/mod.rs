@@ -152,8 +152,8 @@ impl Contracts {
     ///
     /// # Errors
     /// What does not hold.
-    pub(crate) fn audit(&self, now: Time) -> Result<(), &'static str> {
-        self.gaps.audit(now)?;
+    pub(crate) fn audit(&self, now: Time, last: Sequence) -> Result<(), &'static str> {
+        self.gaps.audit(now, last)?;
         let timed = self.rows.iter().filter(|(_, row)| row.deadline.is_some());
         if timed.count() != self.timers.len() || !self.timers.is_sound() {
             return Err("deadlines of contracts and timers differ");

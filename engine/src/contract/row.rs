@@ -9,7 +9,7 @@ use crate::clearing::ledger::Place;
 use crate::event::{ContractSlots, Disputed, Role, State};
 use crate::slab::Made;
 use crate::types::{
-    AccountId, AssetId, ContractId, CustodianId, OfferId, OwnerId, TermsId, Time, VenueId,
+    AccountId, AssetId, ContractId, CustodianId, OfferId, OwnerId, Sequence, TermsId, Time, VenueId,
 };
 use crate::venue::Regime;
 
@@ -72,8 +72,8 @@ pub struct Contract {
     pub counted: CountedFor,
     /// What passes next, but for gaps in service since it was set.
     pub(crate) deadline: Option<Time>,
-    /// How many gaps in service there were when its instants were set (`contract::gaps`).
-    pub(crate) gaps: u32,
+    /// The command that set its instants: later gaps in service put them off.
+    pub(crate) set: u64,
     /// Once the buyer has the goods: the end of the days of return.
     pub(crate) returnable: Option<Time>,
     /// When it was formed.
@@ -152,11 +152,11 @@ impl Contract {
     }
 
     /// Puts its instants off by the gaps since they were set.
-    pub(crate) fn catch_up(&mut self, gaps: &Gaps, venue: VenueId) {
-        let off = |instant: Time| gaps.put_off(instant, self.gaps, venue);
+    pub(crate) fn catch_up(&mut self, gaps: &Gaps, venue: VenueId, now: Sequence) {
+        let off = |instant: Time| gaps.put_off(instant, self.set, venue);
         self.deadline = self.deadline.map(off);
         self.returnable = self.returnable.map(off);
-        self.gaps = gaps.next();
+        self.set = now.value();
     }
 }
 

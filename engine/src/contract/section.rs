@@ -59,10 +59,9 @@ impl Contracts {
         known: &Known<'_>,
     ) -> Result<Self, BytesError> {
         let mut contracts = Self::new(limits);
-        contracts.gaps = Gaps::decode(input, known.venues, known.time)?;
-        let gaps = contracts.gaps.next();
+        contracts.gaps = Gaps::decode(input, known.venues, (known.time, known.sequence))?;
         contracts.rows = Slab::decode(limits.contracts_max, ROW_BYTES_MIN, input, |input, _| {
-            read_row(input, clearing, known, gaps)
+            read_row(input, clearing, known)
         })?;
         let timed: Vec<_> = contracts.rows.iter().collect();
         let timed: Vec<_> = timed
@@ -119,7 +118,7 @@ fn put_row(out: &mut Vec<u8>, row: &Contract) {
         bytes::put_u8(out, code);
     }
     bytes::put_option(out, row.deadline, bytes::put_time);
-    bytes::put_varint(out, u64::from(row.gaps));
+    bytes::put_varint(out, row.set);
     bytes::put_option(out, row.returnable, bytes::put_time);
     bytes::put_time(out, row.formed);
     out.extend_from_slice(&row.delivery_reference);
@@ -131,7 +130,6 @@ fn read_row(
     input: &mut Reader<'_>,
     clearing: &mut Clearing,
     known: &Known<'_>,
-    gaps: u32,
 ) -> Result<Contract, BytesError> {
     let sequence = input.varint()?;
     let offer = codec::offer(input)?;
@@ -171,7 +169,7 @@ fn read_row(
         return_days: input.u8()?,
         counted: counted(input)?,
         deadline: input.option(|input| input.time("a contract's deadline"))?,
-        gaps: input.varint32("the gaps a contract knows")?,
+        set: input.varint()?,
         returnable: input.option(|input| input.time("the end of returns"))?,
         formed: input.time("a contract's beginning")?,
         delivery_reference: codec::array(input)?,
@@ -187,7 +185,8 @@ fn read_row(
     restore_holds(&mut row, clearing, money)?;
     let made = (1..=known.sequence.value()).contains(&sequence)
         && agreed == Ok([row.amount, row.tax, row.to_pay]);
-    if !made || row.gaps > gaps || row.version == 0 || audit_row(&row).is_err() {
+    let set = (sequence..=known.sequence.value()).contains(&row.set);
+    if !made || !set || row.version == 0 || audit_row(&row).is_err() {
         return Err(wrong());
     }
     Ok(row)

@@ -24,8 +24,9 @@ use crate::contract::table::{self, By};
 use crate::contract::{Contract, Contracts, CountedFor};
 use crate::event::{
     ContractEvent, ContractRefused, ContractStep, Counters, Disputed, Event, Events, OfferAct,
-    Role, SaleEvent,
+    Role, SaleEvent, State,
 };
+use crate::market::sale::campaigns::has_campaign;
 use crate::market::sale::price::{self, Cost};
 use crate::market::sale::{Offer, law};
 use crate::reject::{Reject, RejectReason as R};
@@ -72,7 +73,7 @@ impl Engine {
     pub fn deadline_of(&self, contract: &Contract) -> Option<Time> {
         let venue = self.sales.known(contract.terms).terms.venue;
         let gaps = &self.contracts.gaps;
-        let off = |end| gaps.put_off(end, contract.gaps, venue);
+        let off = |end| gaps.put_off(end, contract.set, venue);
         contract.deadline.map(off)
     }
 
@@ -80,7 +81,7 @@ impl Engine {
     fn has_passed(&self, contract: &Contract, instant: Time, now: Time) -> bool {
         let venue = self.sales.known(contract.terms).terms.venue;
         let gaps = &self.contracts.gaps;
-        gaps.has_passed(instant, contract.gaps, venue, now)
+        gaps.has_passed(instant, contract.set, venue, now)
     }
 
     /// Checks a command about contracts and changes nothing.
@@ -200,6 +201,24 @@ impl Engine {
         })
     }
 
+    /// When what closes for all its entries at once really does.
+    fn closes_really(&self, offer: &Offer, closes: Time) -> Time {
+        let venue = self.sales.known(offer.terms).terms.venue;
+        let gaps = &self.contracts.gaps;
+        gaps.put_off(closes, offer.sequence, venue)
+    }
+
+    /// Whether an offer can be taken at `time`. The close of a campaign is put off by gaps in
+    /// service, as it takes the right to enter from all; other windows pass as they are.
+    fn is_open(&self, offer: &Offer, time: Time) -> bool {
+        let terms = &self.sales.known(offer.terms).terms;
+        if !has_campaign(terms.plan) {
+            return offer.is_open(time);
+        }
+        let closes = offer.closes.map(|closes| self.closes_really(offer, closes));
+        offer.opens <= time && closes.is_none_or(|closes| time < closes)
+    }
+
     /// STALE_VERSION, DEADLINE, SELF_TRADE.
     fn check_taken(
         &self,
@@ -208,7 +227,7 @@ impl Engine {
         time: Time,
     ) -> Result<(), R> {
         fails(ask.version != offer.version, R::StaleVersion)?;
-        fails(!offer.is_open(time), R::Deadline)?;
+        fails(!self.is_open(offer, time), R::Deadline)?;
         let own = self.parties.owner_of(offer.seller) == Some(owner);
         fails(own, R::SelfTrade)
     }
@@ -243,7 +262,10 @@ impl Engine {
             CountedFor::No
         };
         let money = checked.money.map(|at| ledger.keep(at, cost.to_pay));
-        let (state, until) = self.sales.first_state(ask.offer.slot, self.time);
+        let (state, mut until) = self.sales.first_state(ask.offer.slot, self.time);
+        if state == State::Joined {
+            until = self.closes_really(self.sales.row(ask.offer.slot), until);
+        }
         let offer = self.sales.row_mut(ask.offer.slot);
         let row = Contract {
             sequence: self.sequence.value(),
@@ -269,7 +291,7 @@ impl Engine {
             return_days: checked.return_days,
             counted,
             deadline: Some(until),
-            gaps: self.contracts.gaps.next(),
+            set: self.sequence.value(),
             returnable: None,
             formed: self.time,
             delivery_reference: ask.delivery_reference,

@@ -94,7 +94,9 @@ impl Engine {
         let gaps = &mut self.contracts.gaps;
         match status {
             TradingStatus::Halted | TradingStatus::Suspended => gaps.halt(venue, self.time),
-            TradingStatus::Trading | TradingStatus::CancelOnly => gaps.resume(venue, self.time),
+            TradingStatus::Trading | TradingStatus::CancelOnly => {
+                gaps.resume(venue, self.time, self.sequence);
+            }
         }
     }
 

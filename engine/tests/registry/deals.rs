@@ -148,6 +148,24 @@ impl Reference {
                 }
             }
         }
+        let sequence = self.sequence.value();
+        self.shops.gaps.push((sequence, venue, from, until));
+    }
+
+    /// When an offer closes: a campaign's gaps put it off.
+    fn really_closes(&self, offer: &Offering) -> Option<i128> {
+        let mut ends = i128::from(offer.prices.closes?.nanoseconds());
+        let terms = &self.shops.terms[offer.terms];
+        if terms.plan != Plan::Group {
+            return Some(ends);
+        }
+        for &(sequence, venue, from, until) in &self.shops.gaps {
+            let reached = sequence > offer.id && venue.is_none_or(|venue| venue == terms.venue);
+            if reached && from < until && from < ends && ends < until + DAY {
+                ends = until + DAY;
+            }
+        }
+        Some(ends)
     }
 
     /// The shard was down.
@@ -253,7 +271,9 @@ impl Reference {
         let days = self.law_of(&terms, self.kind_of(owner), sure)?;
         let prices = &offer.prices;
         fails(ask.version != offer.version, R::StaleVersion)?;
-        let closed = prices.closes.is_some_and(|closes| self.time >= closes);
+        let closed = self
+            .really_closes(&offer)
+            .is_some_and(|ends| self.instant() >= ends);
         fails(self.time < prices.opens || closed, R::Deadline)?;
         let own = self.accounts[offer.seller.place()].owner == owner;
         fails(own, R::SelfTrade)?;
@@ -309,7 +329,7 @@ impl Reference {
         let mut deadline = self.instant() + i128::from(within.0);
         if terms.model == Model::GroupBuy {
             state = S::Joined;
-            deadline = i128::from(offer.prices.closes.expect("it closes").nanoseconds());
+            deadline = self.really_closes(offer).expect("it closes");
         }
         self.shops.deals.push(Deal {
             id: self.sequence.value(),

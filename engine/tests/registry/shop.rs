@@ -39,6 +39,8 @@ pub struct Shops {
     pub withdrawn: Vec<(i128, u64)>,
     /// Venues that are halted, since when.
     pub halted: Vec<(VenueId, i128)>,
+    /// Gaps in service: the command that ended it, the venue if it was one's, from, until.
+    pub gaps: Vec<(u64, Option<VenueId>, i128, i128)>,
     /// Instructions, and contracts they are for.
     pub payments: Vec<(Sequence, u64)>,
 }

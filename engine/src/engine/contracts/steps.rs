@@ -58,7 +58,7 @@ impl Engine {
     fn caught_up(&self, slot: u32) -> Contract {
         let mut contract = *self.contracts.row(slot);
         let venue = self.sales.known(contract.terms).terms.venue;
-        contract.catch_up(&self.contracts.gaps, venue);
+        contract.catch_up(&self.contracts.gaps, venue, self.sequence);
         contract
     }
 
