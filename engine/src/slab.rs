@@ -125,6 +125,22 @@ impl<T: Made> Slab<T> {
         })
     }
 
+    /// How many slots were ever used.
+    pub(crate) const fn slots(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    /// The live rows among `count` slots from `from` on, in order of their slots.
+    pub(crate) fn iter_in(&self, from: u32, count: u32) -> impl Iterator<Item = (u32, &T)> {
+        let slots = (from..).zip(self.slots.iter().skip(from as usize));
+        slots
+            .take(count as usize)
+            .filter_map(|(slot, row)| match row {
+                Slot::Live(row) => Some((slot, row)),
+                Slot::Free(_) => None,
+            })
+    }
+
     /// Writes how many slots were ever used, the live rows, and the free slots, the next one to be
     /// used first.
     pub(crate) fn encode(&self, out: &mut Vec<u8>, put: impl Fn(&mut Vec<u8>, &T)) {

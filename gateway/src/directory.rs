@@ -16,14 +16,15 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use engine::clearing::{Asset, Clearing, Custodian, factors};
 use engine::command::{
     Body, Command, CreateAsset, CreateCustodian, CreateInstrument, CreateVenue, Demonstration,
-    InstrumentTerms, MarginCommand, Scope, Sequenced, SetCalendar, SetClearing, SwitchCommand,
+    InstrumentTerms, MarginCommand, SaleTerms, SalesCommand, Scope, Sequenced, SetCalendar,
+    SetClearing, SwitchCommand,
 };
 use engine::engine::Engine;
 use engine::event::Event;
 use engine::parties::Parties;
 use engine::types::{
     AccountId, AssetId, CalendarId, CustodianId, InstrumentId, Name, Nanoseconds, OwnerId,
-    ParticipantId, Price, Title, VenueId,
+    ParticipantId, Price, TermsId, Title, VenueId,
 };
 use engine::venue::{Model, Overridden, Phase, Regime, TradingStatus, Venue, Venues};
 
@@ -190,6 +191,8 @@ pub struct Tables {
     pub margined: HashMap<InstrumentId, AssetId>,
     /// Sessions.
     pub sessions: SessionTable,
+    /// Terms of sale, by handle.
+    pub terms: Vec<SaleTerms>,
 }
 
 impl Tables {
@@ -211,6 +214,21 @@ impl Tables {
     /// The asset with this handle.
     pub fn asset(&self, id: AssetId) -> Option<&Asset> {
         self.assets.get(id.index())
+    }
+
+    /// The terms of sale with this handle.
+    pub fn terms(&self, id: TermsId) -> Option<&SaleTerms> {
+        self.terms.get(id.place())
+    }
+
+    /// The currency of terms of sale.
+    pub fn money_of_terms(&self, id: TermsId) -> Option<&Asset> {
+        self.asset(self.terms(id)?.money)
+    }
+
+    /// Whether a venue is a demonstration.
+    pub fn venue_is_demonstration(&self, id: VenueId) -> bool {
+        self.venue(id).is_some_and(|venue| venue.demonstration)
     }
 
     /// The custodian with this handle.
@@ -246,6 +264,8 @@ impl Tables {
         tables.add_parties(engine.parties());
         tables.add_venues(engine.venues());
         tables.add_clearing(engine.clearing());
+        let terms = engine.sales().all_terms().iter();
+        tables.terms = terms.map(|defined| defined.terms).collect();
         for (id, session) in engine.sessions().iter() {
             tables.sessions.add(id, session.principal, session.name);
         }
@@ -401,6 +421,7 @@ impl Tables {
             (Body::CreateCustodian(new), Some(handle)) => {
                 self.custodians.put(handle, new.name, custodian(new));
             }
+            (Body::Sales(sales), Some(handle)) => self.define(sales, handle),
             (Body::SetClearing(new), _) => self.clear(new),
             (Body::Margin(MarginCommand::SetMargin(new)), _) => {
                 self.margined.insert(new.instrument, new.money);
@@ -424,6 +445,15 @@ impl Tables {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Terms that were known before get the handle they have.
+    fn define(&mut self, sales: &SalesCommand, handle: u32) {
+        if let SalesCommand::DefineTerms(terms) = sales
+            && handle as usize == self.terms.len()
+        {
+            self.terms.push(*terms);
         }
     }
 

@@ -58,6 +58,12 @@ pub enum Kind {
     Trade,
     /// A session.
     Session,
+    /// Terms of sale.
+    Terms,
+    /// An offer.
+    Offer,
+    /// A contract.
+    Contract,
 }
 
 impl Kind {
@@ -76,6 +82,9 @@ impl Kind {
             Self::Receipt => "receipt",
             Self::Trade => "trade",
             Self::Session => "session",
+            Self::Terms => "terms",
+            Self::Offer => "offer",
+            Self::Contract => "contract",
         }
     }
 
@@ -94,6 +103,9 @@ impl Kind {
             Self::Receipt => RejectReason::UnknownReceipt,
             Self::Trade => RejectReason::UnknownTrade,
             Self::Session => RejectReason::UnknownSession,
+            Self::Terms => RejectReason::UnknownTerms,
+            Self::Offer => RejectReason::UnknownOffer,
+            Self::Contract => RejectReason::UnknownContract,
         }
     }
 }

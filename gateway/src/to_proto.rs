@@ -5,10 +5,12 @@
 //! `replies`), the book stream (`fanout`), what is kept (`projector`).
 
 mod clearing;
+mod contracts;
 mod history;
 mod limits;
 mod margin;
 mod receipts;
+mod sales;
 mod session;
 mod settlement;
 mod standing;
@@ -32,10 +34,12 @@ pub use clearing::{
     custodian_name, date_text, fee_rates, instruction, money_name, money_text, offer_id_text,
     posted_units, posting, posting_place_text, transfer_text, units_of,
 };
+pub use contracts::{contract, contract_report};
 pub use history::{client_order_id, execution_report, order};
 pub use limits::{risk_limits, risk_usage};
 pub use margin::{margin_position, margin_terms};
 pub use receipts::{receipt, receipt_act};
+pub use sales::{offer, offer_done, offer_refused, party_kind, sale_terms};
 pub use session::session_reports;
 pub use settlement::{owners, settlement, unsettled};
 pub use standing::{standing, venue_roles};

@@ -63,32 +63,43 @@ fn context(
         return None;
     };
     let id = fields.client_id("context.request_id", &context.request_id);
-    if context.reason.len() > Authority::REASON_BYTES_MAX {
-        let bytes = context.reason.len();
+    let reason = ("context.reason", context.reason.as_str());
+    let approver = ("context.approver", context.approver.as_str());
+    let authority = authority(fields, reason, approver);
+    Some((id?, authority))
+}
+
+/// Why, and who approved; each with the name of its field.
+pub(super) fn authority(
+    fields: &mut Fields<'_>,
+    (reason_field, reason): (&str, &str),
+    (approver_field, approver): (&str, &str),
+) -> Authority {
+    if reason.len() > Authority::REASON_BYTES_MAX {
+        let bytes = reason.len();
         let max = Authority::REASON_BYTES_MAX;
         fields.wrong(
-            "context.reason",
+            reason_field,
             format!("has {bytes} bytes; at most {max} are right"),
         );
     }
-    let approver = match context.approver.as_str() {
+    let approver = match approver {
         "" => None,
         "local" => Some(PrincipalId::LOCAL),
         other => {
             let other = shorten(other);
             fields.wrong(
-                "context.approver",
+                approver_field,
                 format!("\"{other}\" is no principal; without keys \"local\" is the only one"),
             );
             None
         }
     };
-    let authority = Authority {
+    Authority {
         on_behalf_of: None,
-        reason: context.reason.clone(),
+        reason: reason.to_owned(),
         approver,
-    };
-    Some((id?, authority))
+    }
 }
 
 macro_rules! context {
@@ -110,6 +121,8 @@ pub(super) trait Asks {
 }
 
 context!(
+    SetPartyKindRequest,
+    DefineTermsRequest,
     BustTradeRequest,
     CorrectTradeRequest,
     CreateParticipantRequest,

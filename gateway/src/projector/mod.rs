@@ -11,6 +11,8 @@
 //! command. Not here: what a row holds (`rows`), the wire (`services`).
 
 mod answers;
+mod contract_codec;
+mod contract_history;
 pub mod contracts;
 mod corrections;
 mod followers;
@@ -29,6 +31,8 @@ pub mod tallies;
 pub mod trades;
 pub mod work;
 
+#[cfg(test)]
+mod contract_tests;
 #[cfg(test)]
 mod fault_tests;
 #[cfg(test)]

@@ -15,6 +15,8 @@ use engine::types::{
     Side, TimeInForce, TradeId,
 };
 
+use super::contract_codec;
+use super::contracts::ContractRow;
 use super::rows::{
     Correction, ExecutionKind, ExecutionRow, FirstAnswer, FirstRow, Liquidity, OrderKind, OrderRow,
     Origin, ROW_VERSION, RowError, Standing, TradeRow,
@@ -115,7 +117,7 @@ fn get_time_in_force(input: &mut Reader<'_>) -> Result<TimeInForce, BytesError> 
     })
 }
 
-fn put_identity(out: &mut Vec<u8>, value: Identity) {
+pub(super) fn put_identity(out: &mut Vec<u8>, value: Identity) {
     match value {
         Identity::Internal => out.push(0),
         Identity::Session {
@@ -133,7 +135,7 @@ fn put_identity(out: &mut Vec<u8>, value: Identity) {
     }
 }
 
-fn get_identity(input: &mut Reader<'_>) -> Result<Identity, BytesError> {
+pub(super) fn get_identity(input: &mut Reader<'_>) -> Result<Identity, BytesError> {
     Ok(match input.u8()? {
         0 => Identity::Internal,
         1 => Identity::Session {
@@ -145,7 +147,7 @@ fn get_identity(input: &mut Reader<'_>) -> Result<Identity, BytesError> {
     })
 }
 
-fn put_reject(out: &mut Vec<u8>, value: Option<Reject>) {
+pub(super) fn put_reject(out: &mut Vec<u8>, value: Option<Reject>) {
     let code = value.map_or(0, |reject| reject.reason.code());
     bytes::put_varint(out, code.into());
     if let Some(reject) = value {
@@ -153,7 +155,7 @@ fn put_reject(out: &mut Vec<u8>, value: Option<Reject>) {
     }
 }
 
-fn get_reject(input: &mut Reader<'_>) -> Result<Option<Reject>, BytesError> {
+pub(super) fn get_reject(input: &mut Reader<'_>) -> Result<Option<Reject>, BytesError> {
     let code = input.varint32("reject reason")?;
     if code == 0 {
         return Ok(None);
@@ -226,7 +228,7 @@ fn get_standing(input: &mut Reader<'_>, version: u8) -> Result<Standing, BytesEr
     })
 }
 
-fn get_handle(input: &mut Reader<'_>, field: &'static str) -> Result<u32, BytesError> {
+pub(super) fn get_handle(input: &mut Reader<'_>, field: &'static str) -> Result<u32, BytesError> {
     input.varint32(field)
 }
 
@@ -410,14 +412,14 @@ impl ExecutionRow {
     }
 }
 
-fn put_exec(out: &mut Vec<u8>, value: ExecId) {
+pub(super) fn put_exec(out: &mut Vec<u8>, value: ExecId) {
     bytes::put_varint(out, value.shard.into());
     bytes::put_varint(out, value.epoch.into());
     bytes::put_varint(out, value.sequence);
     bytes::put_varint(out, value.index.into());
 }
 
-fn get_exec(input: &mut Reader<'_>) -> Result<ExecId, BytesError> {
+pub(super) fn get_exec(input: &mut Reader<'_>) -> Result<ExecId, BytesError> {
     Ok(ExecId {
         shard: input.varint32("shard")?,
         epoch: input.varint32("epoch")?,
@@ -522,6 +524,14 @@ impl FirstRow {
                     bytes::put_varint(out, handle.into());
                 });
             }
+            FirstAnswer::Offer(report) => {
+                out.push(5);
+                contract_codec::put_offer(out, report);
+            }
+            FirstAnswer::Contract(row) => {
+                out.push(6);
+                row.encode_body(out);
+            }
         }
     }
 
@@ -558,6 +568,8 @@ impl FirstRow {
                 reject: get_reject(input)?,
                 handle: input.option(|input| get_handle(input, "handle"))?,
             },
+            5 => FirstAnswer::Offer(Box::new(contract_codec::get_offer(input)?)),
+            6 => FirstAnswer::Contract(Box::new(ContractRow::decode_body(input)?)),
             _ => return Err(BytesError::range("kind of first answer")),
         })
     }

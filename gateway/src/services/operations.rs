@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use engine::command::{
     Body, Command, CreditCommand, Demonstration, KillScope, LimitsCommand, ReceiptCommand,
-    RiskScope, SetKillSwitch, SettlementCommand, StandingCommand, SwitchCommand,
+    RiskScope, SalesCommand, SetKillSwitch, SettlementCommand, StandingCommand, SwitchCommand,
 };
 use engine::types::{CustodianId, PrincipalId, Sequence};
 use proto::v1;
@@ -342,6 +342,7 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
             // The directory knows no receipts.
             None => tables.all_demonstration(),
         },
+        Body::Sales(sales) => of_sales(&tables, sales),
         Body::Credit(credit) => of_credit(&tables, credit),
         Body::Settlement(command) => match command.as_ref() {
             SettlementCommand::Set(set) => tables.is_demonstration(set.instrument),
@@ -366,8 +367,7 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         | Body::SetTier(_)
         | Body::Standing(StandingCommand::SetStanding(_) | StandingCommand::SetRegistration(_))
         | Body::Correction(_)
-        // No interface sends them yet.
-        | Body::Sales(_)
+        // Their own reports say it.
         | Body::Contract(_)
         | Body::AcceptClock(_)
         | Body::Tick
@@ -398,6 +398,14 @@ const fn warehouse(act: &ReceiptCommand) -> Option<CustodianId> {
         | ReceiptCommand::Cancel(_)
         | ReceiptCommand::Pool(_) => None,
     }
+}
+
+/// Whether terms are of a demonstration; other commands' own reports say it.
+fn of_sales(tables: &Tables, command: &SalesCommand) -> bool {
+    if let SalesCommand::DefineTerms(terms) = command {
+        return tables.venue_is_demonstration(terms.venue);
+    }
+    tables.all_demonstration()
 }
 
 /// Whether a change of credit is about a demonstration's asset.

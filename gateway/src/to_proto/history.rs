@@ -191,7 +191,7 @@ pub fn client_order_id(identity: Identity) -> String {
 }
 
 /// The session a command came by, and its number there.
-fn session(tables: &Tables, identity: Identity) -> (String, u64) {
+pub(super) fn session(tables: &Tables, identity: Identity) -> (String, u64) {
     match identity {
         Identity::Session {
             session,

@@ -212,6 +212,19 @@ impl Sales {
         rows.map(move |(slot, row)| (id(slot, row.sequence), row))
     }
 
+    /// How many rows offers ever used: a walk in parts ends there.
+    pub fn offer_rows(&self) -> u32 {
+        self.offers.slots()
+    }
+
+    /// The live offers among `count` rows from row `from` on, in order of their rows: a part of a
+    /// walk, so that nobody waits for the whole.
+    pub fn offers_in(&self, from: u32, count: u32) -> impl Iterator<Item = (OfferId, &Offer)> {
+        let id = |slot, sequence| OfferId { sequence, slot };
+        let rows = self.offers.iter_in(from, count);
+        rows.map(move |(slot, row)| (id(slot, row.sequence), row))
+    }
+
     /// Checks offers and what they remember; `taken` are the contracts that count: offer, owner and
     /// pieces.
     ///

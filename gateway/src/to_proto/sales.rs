@@ -1,0 +1,186 @@
+//! Terms of sale and offers.
+//!
+//! Invariant: as in `clearing`: money in the terms' currency, goods in their own unit. Not here:
+//! contracts (`contracts`), the public stream (`fanout`).
+
+use engine::command::{Delivery, Exemption, Funding, PartyKind, SaleTerms, TaxBasis};
+use engine::engine::Offer;
+use engine::event::{OfferAct, OfferReport};
+use engine::reject::Reject;
+use engine::types::{AccountId, AssetId, Nanoseconds, OfferId, TermsId, Time};
+use engine::venue::Model;
+use proto::v1;
+
+use super::{
+    account_name, amount_text, asset_name, client_order_id, custodian_name, offer_id_text,
+    reject_words, timestamp,
+};
+use crate::directory::Tables;
+use crate::projector::rows::FirstRow;
+
+/// Which kind of party somebody is.
+pub const fn party_kind(kind: PartyKind) -> v1::PartyKind {
+    match kind {
+        PartyKind::Consumer => v1::PartyKind::Consumer,
+        PartyKind::Enterprise => v1::PartyKind::Enterprise,
+    }
+}
+
+/// Terms of sale.
+pub fn sale_terms(tables: &Tables, id: TermsId, terms: &SaleTerms) -> v1::SaleTerms {
+    use v1::sale_terms::{FixedPrice, Model as Wire, TieredPrice};
+    let (funding, pay_within) = match terms.funding {
+        Funding::Prefunded => (v1::SaleFunding::Prefunded, None),
+        Funding::PayLater { within } => (v1::SaleFunding::PayLater, Some(duration(within))),
+    };
+    let tax_basis = match terms.tax_basis {
+        TaxBasis::VatIn => v1::TaxBasis::VatIn,
+        TaxBasis::VatOut => v1::TaxBasis::VatOut,
+    };
+    let delivery = match terms.delivery {
+        Delivery::Ship => v1::DeliveryKind::Ship,
+        Delivery::PickUp => v1::DeliveryKind::PickUp,
+    };
+    let venue = tables.venue(terms.venue);
+    v1::SaleTerms {
+        terms: Some(id.index()),
+        venue_id: venue.map_or_else(String::new, |venue| venue.name.as_str().to_owned()),
+        money_asset_id: asset_name(tables, terms.money),
+        funding: funding.into(),
+        pay_within,
+        tax_basis: tax_basis.into(),
+        tax_bp: terms.tax_bp.into(),
+        fee_ppm: terms.fee_ppm,
+        hand_over_within: Some(duration(terms.hand_over_within)),
+        inspect_within: Some(duration(terms.inspect_within)),
+        return_days: terms.return_days.into(),
+        exemption: exemption(terms.exemption).into(),
+        delivery: delivery.into(),
+        document_hash: terms.document.to_vec(),
+        demonstration: tables.venue_is_demonstration(terms.venue),
+        // The engine takes no other model's terms.
+        model: Some(if terms.model == Model::TieredPrice {
+            Wire::TieredPrice(TieredPrice {})
+        } else {
+            Wire::FixedPrice(FixedPrice {})
+        }),
+    }
+}
+
+const fn exemption(exemption: Option<Exemption>) -> v1::ReturnExemption {
+    match exemption {
+        None => v1::ReturnExemption::Unspecified,
+        Some(Exemption::CustomMade) => v1::ReturnExemption::CustomMade,
+        Some(Exemption::Fresh) => v1::ReturnExemption::Fresh,
+        Some(Exemption::OpenedDigital) => v1::ReturnExemption::OpenedDigital,
+        Some(Exemption::Periodical) => v1::ReturnExemption::Periodical,
+        Some(Exemption::ConfirmedUnsuitable) => v1::ReturnExemption::ConfirmedUnsuitable,
+    }
+}
+
+fn duration(span: Nanoseconds) -> prost_types::Duration {
+    prost_types::Duration {
+        seconds: span.0.div_euclid(1_000_000_000),
+        nanos: span.0.rem_euclid(1_000_000_000) as i32,
+    }
+}
+
+/// An amount of an asset; empty when the asset is not known.
+pub fn units_text(tables: &Tables, asset: AssetId, units: i64) -> String {
+    let asset = tables.asset(asset);
+    asset.map_or_else(String::new, |asset| amount_text(asset, units))
+}
+
+/// A live offer.
+pub fn offer(tables: &Tables, id: OfferId, offer: &Offer) -> v1::Offer {
+    let terms = tables.terms(offer.terms);
+    let venue = terms.and_then(|terms| tables.venue(terms.venue));
+    let money = terms.map(|terms| terms.money);
+    let price = |units| money.map_or_else(String::new, |id| units_text(tables, id, units));
+    let prices = offer.prices();
+    let tiers = prices.tiers.iter().map(|tier| v1::PriceTier {
+        from_pieces: tier.from,
+        price: price(tier.price),
+    });
+    v1::Offer {
+        offer_id: offer_id_text(id),
+        offer_sequence: id.sequence,
+        offer_slot: id.slot,
+        version: offer.version,
+        seller_account_id: account_name(tables, offer.seller),
+        terms: Some(offer.terms.index()),
+        venue_id: venue.map_or_else(String::new, |venue| venue.name.as_str().to_owned()),
+        goods_asset_id: asset_name(tables, offer.goods),
+        warehouse_id: custodian_name(tables, offer.warehouse),
+        piece_amount: units_text(tables, offer.goods, offer.piece_units),
+        prices: Some(v1::OfferPrices {
+            tiers: tiers.collect(),
+            step_pieces: prices.step,
+            min_pieces: prices.min,
+            max_pieces: prices.max,
+            buyer_limit_pieces: prices.limit,
+            opens: (prices.opens != Time::ZERO).then(|| timestamp(prices.opens)),
+            closes: prices.closes.map(timestamp),
+        }),
+        money_asset_id: money.map_or_else(String::new, |id| asset_name(tables, id)),
+        left_pieces: offer.left,
+        demonstration: venue.is_some_and(|venue| venue.demonstration),
+    }
+}
+
+const fn act(act: OfferAct) -> v1::OfferAct {
+    match act {
+        OfferAct::Offered => v1::OfferAct::Offered,
+        OfferAct::Changed => v1::OfferAct::Changed,
+        OfferAct::StockPut => v1::OfferAct::StockPut,
+        OfferAct::StockTaken => v1::OfferAct::StockTaken,
+        OfferAct::Reserved => v1::OfferAct::Reserved,
+        OfferAct::GivenBack => v1::OfferAct::GivenBack,
+        OfferAct::Withdrawn => v1::OfferAct::Withdrawn,
+    }
+}
+
+/// What a seller's command did.
+pub fn offer_done(tables: &Tables, row: &FirstRow, done: &OfferReport) -> v1::OfferReport {
+    let terms = tables.terms(done.terms);
+    let money = terms.map(|terms| terms.money);
+    let demonstration = terms.is_some_and(|terms| tables.venue_is_demonstration(terms.venue));
+    v1::OfferReport {
+        act: act(done.act).into(),
+        offer_id: offer_id_text(done.offer),
+        version: done.version,
+        left_pieces: done.left,
+        price: money.map_or_else(String::new, |id| units_text(tables, id, done.price)),
+        money_asset_id: money.map_or_else(String::new, |id| asset_name(tables, id)),
+        goods_asset_id: asset_name(tables, done.goods),
+        terms: Some(done.terms.index()),
+        demonstration,
+        ..offer_answer(tables, row, Some(done.seller))
+    }
+}
+
+/// A seller's command that was rejected.
+pub fn offer_refused(
+    tables: &Tables,
+    row: &FirstRow,
+    (account, reject): (Option<AccountId>, Reject),
+) -> v1::OfferReport {
+    let words = reject_words(reject);
+    v1::OfferReport {
+        reject_reason: words.reason,
+        legal_basis: words.basis,
+        text: words.text,
+        demonstration: tables.all_demonstration(),
+        ..offer_answer(tables, row, account)
+    }
+}
+
+fn offer_answer(tables: &Tables, row: &FirstRow, account: Option<AccountId>) -> v1::OfferReport {
+    v1::OfferReport {
+        engine_sequence: row.sequence.value(),
+        client_order_id: client_order_id(row.identity),
+        account_id: account.map_or_else(String::new, |id| account_name(tables, id)),
+        transact_time: Some(timestamp(row.time)),
+        ..v1::OfferReport::default()
+    }
+}
