@@ -244,6 +244,8 @@ reasons! {
     UnknownTerms = 143, "UNKNOWN_TERMS";
     /// The offer stands as it was announced.
     OfferFixed = 144, "OFFER_FIXED";
+    /// The seller has less money available than the double return of earnest money would hold.
+    SellerFunds = 145, "SELLER_FUNDS";
 }
 
 impl RejectReason {
@@ -302,6 +304,8 @@ pub enum Basis {
     CrossBorderRetail49 = 12,
     /// Consumers may give goods back within seven days.
     ConsumerLaw25 = 13,
+    /// Earnest money: the buyer's default forfeits it, the seller's returns it twice.
+    CivilCode587 = 14,
 }
 
 impl Basis {
@@ -321,6 +325,7 @@ impl Basis {
             Self::ECommerceLaw49 => "电子商务法(2018) 49",
             Self::CrossBorderRetail49 => "财关税〔2018〕49号",
             Self::ConsumerLaw25 => "消费者权益保护法(2013) 25",
+            Self::CivilCode587 => "民法典(2020) 587",
         }
     }
 
@@ -340,6 +345,7 @@ impl Basis {
             11 => Self::ECommerceLaw49,
             12 => Self::CrossBorderRetail49,
             13 => Self::ConsumerLaw25,
+            14 => Self::CivilCode587,
             _ => return None,
         })
     }

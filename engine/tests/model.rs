@@ -445,6 +445,7 @@ fn a_fault_of_a_shop_is_seen() {
         Fault::SilenceLate,
         Fault::LimitLoose,
         Fault::TierByOne,
+        Fault::EarnestWhole,
     ] {
         let seen = (0..20).find_map(|at| run_shops(SEED + at, STEPS, Some(fault)).err());
         let script = seen.unwrap_or_else(|| panic!("{fault:?} is not seen"));

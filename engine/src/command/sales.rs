@@ -117,15 +117,24 @@ pub enum Plan {
     Flash(FlashMode),
     /// GROUP_BUY: nothing more; an offer has its quorum.
     Group,
+    /// PRESALE.
+    Presale {
+        /// What is paid at once, in basis points of all that is to be paid, rounded up; from 1 to
+        /// 9,999. Up to a fifth of it all is earnest money, what is above a prepayment.
+        deposit_bp: u16,
+    },
 }
 
 impl Plan {
-    /// Whether these are terms of that model.
+    /// Whether these are terms of that model, in their bounds.
     pub const fn is_of(self, model: Model) -> bool {
         match self {
             Self::Plain => matches!(model, Model::FixedPrice | Model::TieredPrice),
             Self::Flash(_) => matches!(model, Model::FlashSale),
             Self::Group => matches!(model, Model::GroupBuy),
+            Self::Presale { deposit_bp } => {
+                matches!(model, Model::Presale) && deposit_bp > 0 && deposit_bp < 10_000
+            }
         }
     }
 }
@@ -146,6 +155,13 @@ pub enum Course {
     Group {
         /// The fewest pieces of all together, else nobody gets any; at least 1.
         quorum: u32,
+    },
+    /// PRESALE: the window in which balances are paid, after the offer closed.
+    Presale {
+        /// From when on.
+        pay_from: Time,
+        /// From when on not any more; who has not paid then is in default.
+        pay_until: Time,
     },
 }
 

@@ -178,17 +178,12 @@ impl Contracts {
 fn audit_row(row: &Contract) -> Result<(), &'static str> {
     use crate::event::{Disputed, State};
     let units = i64::from(row.pieces) * row.piece_units;
-    let paid = if row.state == State::Unpaid {
-        0
-    } else {
-        row.to_pay
-    };
     let kept = matches!(
         row.state,
-        State::Unpaid | State::Joined | State::Paid | State::HandedOver
+        State::Unpaid | State::Joined | State::Deposited | State::Paid | State::HandedOver
     );
     let returning = matches!(row.state, State::ReturnAsked | State::Returning);
-    if !row.state.lives() || row.money_held() != paid {
+    if !row.state.lives() || row.money_held() != row.paid() {
         return Err("a contract does not hold what was paid");
     }
     if row.goods_held() != if kept { units } else { 0 } {
@@ -204,6 +199,9 @@ fn audit_row(row: &Contract) -> Result<(), &'static str> {
     }
     if row.money.is_frozen() != frozen || row.goods.is_frozen() != frozen {
         return Err("what a contract holds is frozen only in a dispute");
+    }
+    if row.state == State::Deposited && row.deposit == 0 {
+        return Err("a contract waits for a balance without a deposit");
     }
     if row.returned > row.pieces {
         return Err("a contract is out of its bounds");

@@ -7,6 +7,7 @@ use super::gaps::Gaps;
 use crate::clearing::kept::Kept;
 use crate::clearing::ledger::Place;
 use crate::event::{ContractSlots, Disputed, Role, State};
+use crate::market::presale;
 use crate::slab::Made;
 use crate::types::{
     AccountId, AssetId, ContractId, CustodianId, OfferId, OwnerId, Sequence, TermsId, Time, VenueId,
@@ -56,6 +57,8 @@ pub struct Contract {
     pub tax: i64,
     /// What is to be paid.
     pub to_pay: i64,
+    /// What of it was paid at once, as a deposit; zero where there is none.
+    pub deposit: i64,
     /// Rises with every step.
     pub version: u32,
     /// How it stands.
@@ -106,6 +109,38 @@ impl Contract {
     /// The money it holds, in minor units.
     pub const fn money_held(&self) -> i64 {
         self.money.amount()
+    }
+
+    /// The money it holds until its goods leave, by its state.
+    pub(crate) const fn paid(&self) -> i64 {
+        match self.state {
+            State::Unpaid => 0,
+            State::Deposited => self.deposit,
+            State::Joined
+            | State::Paid
+            | State::HandedOver
+            | State::Delivered
+            | State::Accepted
+            | State::ReturnAsked
+            | State::Returning
+            | State::Settled
+            | State::Refunded
+            | State::Cancelled
+            | State::Expired
+            | State::Defaulted
+            | State::Resolved
+            | State::Rescinded
+            | State::Released
+            | State::Forfeited => self.to_pay,
+        }
+    }
+
+    /// The seller's money it holds until its goods leave: the earnest money once more.
+    pub const fn bond(&self) -> i64 {
+        if self.returnable.is_some() {
+            return 0;
+        }
+        presale::earnest_of(self.to_pay, self.deposit)
     }
 
     /// The goods it holds, in minor units.

@@ -104,7 +104,14 @@ fn put_row(out: &mut Vec<u8>, row: &Contract) {
     ] {
         bytes::put_varint(out, u64::from(handle));
     }
-    for number in [row.piece_units, row.price, row.amount, row.tax, row.to_pay] {
+    for number in [
+        row.piece_units,
+        row.price,
+        row.amount,
+        row.tax,
+        row.to_pay,
+        row.deposit,
+    ] {
         bytes::put_zigzag(out, number);
     }
     for code in [
@@ -136,7 +143,7 @@ fn read_row(
     let [terms, buyer, seller, goods, warehouse, rest @ ..]: [u32; 8] =
         all(|| input.varint32("a handle of a contract"))?;
     let [pieces, returned, version] = rest;
-    let [piece_units, price, amount, tax, to_pay] = all(|| input.zigzag())?;
+    let [piece_units, price, amount, tax, to_pay, deposit] = all(|| input.zigzag())?;
     let (buyer, seller) = (AccountId::new(buyer), AccountId::new(seller));
     let (goods_asset, warehouse) = (AssetId::new(goods), CustodianId::new(warehouse));
     let terms = TermsId::new(terms);
@@ -161,6 +168,7 @@ fn read_row(
         amount,
         tax,
         to_pay,
+        deposit,
         version,
         state: State::from_code(input.u8()?).ok_or_else(wrong)?,
         disputed: disputed(input)?,
@@ -180,7 +188,11 @@ fn read_row(
         seller_at: find(Holder::Account(seller), money)?,
         warehouse_at: find(Holder::Custodian(warehouse), goods_asset)?,
     };
-    let agreed = price::cost_at(row.price, &known.sales.known(terms).terms, row.pieces);
+    let defined = &known.sales.known(terms).terms;
+    let agreed = price::cost_at(row.price, defined, row.pieces);
+    if row.deposit != price::deposit_of(row.to_pay, defined) {
+        return Err(wrong());
+    }
     let agreed = agreed.map(|cost| [cost.amount, cost.tax, cost.to_pay]);
     restore_holds(&mut row, clearing, money)?;
     let made = (1..=known.sequence.value()).contains(&sequence)
@@ -216,10 +228,10 @@ fn restore_holds(
     if row.state != State::Unpaid {
         let holder = Holder::Account(row.buyer);
         let at = clearing.ledger.find(holder, money).ok_or_else(wrong)?;
-        if !holds(at, row.to_pay) {
+        if !holds(at, row.paid()) || !holds(row.seller_at, row.bond()) {
             return Err(wrong());
         }
-        row.money = Kept::restored(at, row.to_pay);
+        row.money = Kept::restored(at, row.paid());
     }
     if row.returnable.is_none() {
         let at = row.goods.at();

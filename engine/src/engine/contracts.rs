@@ -17,7 +17,7 @@ use crate::clearing::kept::Kept;
 use crate::clearing::ledger::Place;
 use crate::command::{
     Act, ContractCommand, Delivery, Demonstration, Direction, Envelope, Funding, GoodsTo, Instruct,
-    Reserve, TakeStep, TakenTo,
+    Plan, Reserve, SaleTerms, TakeStep, TakenTo,
 };
 use crate::contract::effects::Moved;
 use crate::contract::table::{self, By};
@@ -26,10 +26,10 @@ use crate::event::{
     ContractEvent, ContractRefused, ContractStep, Counters, Disputed, Event, Events, OfferAct,
     Role, SaleEvent, State,
 };
-use crate::market::sale::campaigns::has_campaign;
+use crate::market::presale;
 use crate::market::sale::price::{self, Cost};
 use crate::market::sale::{Offer, law};
-use crate::reject::{Reject, RejectReason as R};
+use crate::reject::{Basis, Reject, RejectReason as R};
 use crate::types::{AccountId, Amount, OwnerId, Side, Time};
 use crate::venue::Regime;
 use steps::Step;
@@ -46,6 +46,8 @@ pub(super) enum Told {
 pub(super) struct Reserved {
     owner: OwnerId,
     cost: Cost,
+    /// What is paid at once, where that is a part.
+    deposit: i64,
     regime: Regime,
     return_days: u8,
     /// Where the buyer has the money, if it pays at once.
@@ -183,18 +185,14 @@ impl Engine {
         check_pieces(offer, ask.pieces)?;
         let cost = price::cost_of(offer, terms, ask.pieces)?;
         self.check_room_for(ask, (offer, owner))?;
-        let holder = Holder::Account(ask.account);
-        let money = match terms.funding {
-            Funding::Prefunded => {
-                let place = self.clearing.ledger.find(holder, terms.money);
-                let place = place.filter(|at| self.clearing.ledger.available(*at) >= cost.to_pay);
-                Some(place.ok_or(R::InsufficientFunds)?)
-            }
-            Funding::PayLater { .. } => None,
-        };
+        let deposit = price::deposit_of(cost.to_pay, terms);
+        self.check_bond(offer, presale::earnest_of(cost.to_pay, deposit))?;
+        let due = if deposit > 0 { deposit } else { cost.to_pay };
+        let money = self.check_money(ask.account, terms, due)?;
         Ok(Reserved {
             owner,
             cost,
+            deposit,
             regime,
             return_days: law::return_days(terms, regime, kind, ask.confirmed),
             money,
@@ -208,15 +206,44 @@ impl Engine {
         gaps.put_off(closes, offer.sequence, venue)
     }
 
-    /// Whether an offer can be taken at `time`. The close of a campaign is put off by gaps in
+    /// Whether an offer can be taken at `time`. The close of a group is put off by gaps in
     /// service, as it takes the right to enter from all; other windows pass as they are.
     fn is_open(&self, offer: &Offer, time: Time) -> bool {
         let terms = &self.sales.known(offer.terms).terms;
-        if !has_campaign(terms.plan) {
+        if terms.plan != Plan::Group {
             return offer.is_open(time);
         }
         let closes = offer.closes.map(|closes| self.closes_really(offer, closes));
         offer.opens <= time && closes.is_none_or(|closes| time < closes)
+    }
+
+    /// SELLER_FUNDS: who sells by a deposit holds its double return (民法典(2020) 587).
+    fn check_bond(&self, offer: &Offer, bond: i64) -> Result<(), Reject> {
+        if bond > self.clearing.ledger.available(offer.seller_at).max(0) {
+            return Err(Reject {
+                reason: R::SellerFunds,
+                basis: Some(Basis::CivilCode587),
+            });
+        }
+        Ok(())
+    }
+
+    /// INSUFFICIENT_FUNDS; where the money is of who pays at once.
+    fn check_money(
+        &self,
+        account: AccountId,
+        terms: &SaleTerms,
+        due: i64,
+    ) -> Result<Option<Place>, R> {
+        match terms.funding {
+            Funding::Prefunded => {
+                let ledger = &self.clearing.ledger;
+                let place = ledger.find(Holder::Account(account), terms.money);
+                let place = place.filter(|at| ledger.available(*at) >= due);
+                Ok(Some(place.ok_or(R::InsufficientFunds)?))
+            }
+            Funding::PayLater { .. } => Ok(None),
+        }
     }
 
     /// STALE_VERSION, DEADLINE, SELF_TRADE.
@@ -261,7 +288,12 @@ impl Engine {
         } else {
             CountedFor::No
         };
-        let money = checked.money.map(|at| ledger.keep(at, cost.to_pay));
+        let due = if checked.deposit > 0 {
+            checked.deposit
+        } else {
+            cost.to_pay
+        };
+        let money = checked.money.map(|at| ledger.keep(at, due));
         let (state, mut until) = self.sales.first_state(ask.offer.slot, self.time);
         if state == State::Joined {
             until = self.closes_really(self.sales.row(ask.offer.slot), until);
@@ -283,6 +315,7 @@ impl Engine {
             amount: cost.amount,
             tax: cost.tax,
             to_pay: cost.to_pay,
+            deposit: checked.deposit,
             version: 1,
             state,
             disputed: Disputed::No,
@@ -376,8 +409,11 @@ impl Engine {
     ) -> Result<(), R> {
         match take.act {
             Act::Pay => {
+                let window = self.window_of(contract);
+                fails(window.is_some_and(|from| time < from), R::Deadline)?;
                 let available = self.money_of(contract).map_or(0, |(_, units)| units);
-                fails(available < contract.to_pay, R::InsufficientFunds)
+                let due = contract.to_pay - contract.money_held();
+                fails(available < due, R::InsufficientFunds)
             }
             Act::PayIn { .. } => {
                 let instruct = self.pay_in(contract, take);
@@ -438,7 +474,8 @@ impl Engine {
         let reasoned = authority.is_some_and(|authority| !authority.reason.is_empty());
         let parts = buyer.units() + seller.units();
         let gone = goods == GoodsTo::Stock && contract.goods_held() == 0;
-        let wrong = !reasoned || parts != contract.money_held() || gone;
+        let all = contract.money_held() + contract.bond();
+        let wrong = !reasoned || parts != all || gone;
         fails(wrong, R::InvalidField)?;
         if goods == GoodsTo::Buyer && contract.goods_held() > 0 {
             self.check_day(contract, time)?;
@@ -462,6 +499,15 @@ impl Engine {
         let warehouse = warehouse.expect("a contract names its warehouse");
         let closed = warehouse.closed_through >= Some(business_date(time));
         fails(closed, R::CustodyDateClosed)
+    }
+
+    /// From when on the balance of a contract is paid, if it waits for one.
+    fn window_of(&self, contract: &Contract) -> Option<Time> {
+        if contract.state != State::Deposited {
+            return None;
+        }
+        let presale = self.sales.presale(contract.offer.slot);
+        Some(presale.expect("its offer waits for it").pay_from)
     }
 
     /// Where the buyer has the money of a contract, and how much is available.

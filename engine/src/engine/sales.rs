@@ -216,7 +216,7 @@ impl Engine {
             && goods.demonstration == venue.demonstration
             && (1..=Prices::UNITS_MAX).contains(&make.piece_units)
             && make.stock <= Prices::PIECES_MAX
-            && campaigns::begun(terms.plan, make.course).is_ok()
+            && campaigns::begun(terms.plan, make.course, &make.prices).is_ok()
             && price::are_valid(&make.prices, terms.kind());
         fails(!right, R::InvalidField)?;
         let store = (make.warehouse, make.goods);
@@ -282,7 +282,8 @@ impl Engine {
         };
         row.set_prices(&make.prices);
         let plan = self.sales.known(make.terms).terms.plan;
-        let campaign = campaigns::begun(plan, make.course).expect("it was checked");
+        let campaign = campaigns::begun(plan, make.course, &make.prices);
+        let campaign = campaign.expect("it was checked");
         let slot = self.sales.add_offer(row, campaign);
         SaleEvent::Offer(self.sales.report(slot, OfferAct::Offered))
     }
@@ -369,8 +370,7 @@ impl Engine {
     /// UNKNOWN_ACCOUNT, UNKNOWN_OFFER, OFFER_FIXED.
     fn check_withdraw_offer(&self, end: &WithdrawOffer) -> Result<(), R> {
         self.own_offer(end.account, end.offer)?;
-        let group = self.sales.group(end.offer.slot);
-        fails(group.is_some_and(|group| group.entries > 0), R::OfferFixed)
+        fails(self.sales.waiting(end.offer.slot) > 0, R::OfferFixed)
     }
 
     fn withdraw_offer(&mut self, end: &WithdrawOffer) -> SaleEvent {
@@ -404,7 +404,11 @@ impl Engine {
 const fn is_built(model: Model) -> bool {
     matches!(
         model,
-        Model::FixedPrice | Model::TieredPrice | Model::FlashSale | Model::GroupBuy
+        Model::FixedPrice
+            | Model::TieredPrice
+            | Model::FlashSale
+            | Model::GroupBuy
+            | Model::Presale
     )
 }
 
@@ -416,8 +420,9 @@ fn are_bounded(terms: &SaleTerms) -> bool {
         Funding::Prefunded => true,
         Funding::PayLater { within } => (SECOND..=SaleTerms::PAY_WITHIN_MAX).contains(&within),
     };
+    let may_wait = matches!(terms.plan, Plan::Plain | Plan::Flash(_));
     pays && terms.plan.is_of(terms.model)
-        && (terms.plan != Plan::Group || terms.funding == Funding::Prefunded)
+        && (may_wait || terms.funding == Funding::Prefunded)
         && span(terms.hand_over_within)
         && span(terms.inspect_within)
         && terms.tax_bp <= 10_000

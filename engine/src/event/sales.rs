@@ -130,11 +130,15 @@ pub enum State {
     Joined = 15,
     /// Ended: its group fell short of its quorum.
     Released = 16,
+    /// A contract whose deposit is held; the buyer is to pay the balance in its window.
+    Deposited = 17,
+    /// Ended: the buyer did not pay the balance, and forfeits its earnest money.
+    Forfeited = 18,
 }
 
 impl State {
     /// All of them, in order of their numbers.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Unpaid,
         Self::Paid,
         Self::HandedOver,
@@ -151,6 +155,8 @@ impl State {
         Self::Rescinded,
         Self::Joined,
         Self::Released,
+        Self::Deposited,
+        Self::Forfeited,
     ];
 
     /// Whether a contract in it lives.
@@ -163,7 +169,8 @@ impl State {
             | Self::Accepted
             | Self::ReturnAsked
             | Self::Returning
-            | Self::Joined => true,
+            | Self::Joined
+            | Self::Deposited => true,
             Self::Settled
             | Self::Refunded
             | Self::Cancelled
@@ -171,7 +178,8 @@ impl State {
             | Self::Defaulted
             | Self::Resolved
             | Self::Rescinded
-            | Self::Released => false,
+            | Self::Released
+            | Self::Forfeited => false,
         }
     }
 
@@ -374,6 +382,9 @@ pub struct ContractReport {
     pub paid_out: i64,
     /// What the venue got in this step.
     pub fee: i64,
+    /// What the buyer got of the seller's money in this step: earnest money once more. What is held
+    /// for that is the earnest money of the contract, until its goods leave.
+    pub penalty: i64,
     /// Units of goods that left the warehouse in this step; below zero they came back.
     pub goods_out: i64,
     /// What passes next if nobody does anything.

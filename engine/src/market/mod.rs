@@ -11,6 +11,7 @@ pub(crate) mod flash_sale;
 pub(crate) mod group_buy;
 pub(crate) mod phases;
 pub(crate) mod plain;
+pub(crate) mod presale;
 pub(crate) mod replace;
 pub(crate) mod sale;
 pub(crate) mod timers;

@@ -214,6 +214,8 @@ pub(super) fn step(report: &ContractReport, out: &mut impl Words) {
         buyer.counters.participant,
         seller.counters.account,
         seller.counters.participant,
+        report.penalty as u64,
+        0,
     ]);
 }
 

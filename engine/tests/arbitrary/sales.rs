@@ -33,7 +33,12 @@ fn terms() -> impl Strategy<Value = SaleTerms> {
         Exemption::Periodical,
         Exemption::ConfirmedUnsuitable,
     ]);
-    let plans = select(vec![Plan::Plain, Plan::Flash(FlashMode::Race), Plan::Group]);
+    let plans = select(vec![
+        Plan::Plain,
+        Plan::Flash(FlashMode::Race),
+        Plan::Group,
+        Plan::Presale { deposit_bp: 3_000 },
+    ]);
     let what = (
         venue(),
         select(Model::ALL.to_vec()),
@@ -95,6 +100,10 @@ pub(super) fn sales_body() -> impl Strategy<Value = Body> {
     let course = prop_oneof![
         Just(Course::Plain),
         index().prop_map(|quorum| Course::Group { quorum }),
+        (time(), time()).prop_map(|(pay_from, pay_until)| Course::Presale {
+            pay_from,
+            pay_until,
+        }),
     ];
     let offer = (what, signed(), prices(), index(), course);
     let change = (offer_id(), index(), account(), prices());

@@ -78,6 +78,24 @@ pub fn sales() -> Vec<(Time, Command)> {
             stock: 1_000,
             course: Course::Group { quorum: 30 },
         }),
+        SalesCommand::DefineTerms(SaleTerms {
+            model: Model::Presale,
+            plan: Plan::Presale { deposit_bp: 3_000 },
+            ..terms(Funding::Prefunded, None)
+        }),
+        SalesCommand::Offer(MakeOffer {
+            terms: TermsId::new(2),
+            account,
+            goods: AssetId::new(200),
+            warehouse: CustodianId::new(4),
+            piece_units: 1,
+            prices: prices(None, Some(at(1_000))),
+            stock: 7,
+            course: Course::Presale {
+                pay_from: at(1_000),
+                pay_until: at(9_000),
+            },
+        }),
         SalesCommand::ChangeOffer(ChangeOffer {
             offer: OFFER,
             version: 2,

@@ -1,12 +1,14 @@
 //! The words of scenario tables about shops and contracts.
 //!
 //! After `clear`: `shop REGIME..` opens a venue that offers fixed and, where its law knows them,
-//! tiered prices, and flash sales; `kind OWNER consumer|enterprise`; `sale [tiered|flash|group]
-//! [later=SECONDS] [vat=in|out] [bp=N] [ppm=N] [hand=SECONDS] [inspect=SECONDS] [days=N]
-//! [exempt=KIND] [pickup]` defines terms, the next handle from 0.
+//! tiered prices, flash sales, group buys and presales; `kind OWNER consumer|enterprise`; `sale
+//! [tiered|flash|group|presale] [later=SECONDS] [vat=in|out] [bp=N] [ppm=N] [hand=SECONDS]
+//! [inspect=SECONDS] [days=N] [deposit=BP] [exempt=KIND] [pickup]` defines terms, the next handle
+//! from 0.
 //!
 //! Then `NAME: offer PIECES @PRICE[/FROM@PRICE..] [by=ACCOUNT] [terms=N] [units=N] [step=N] [min=N]
-//! [max=N] [limit=N] [opens=SECONDS] [closes=SECONDS] [quorum=N]`, `change NAME @PRICE..` likewise,
+//! [max=N] [limit=N] [opens=SECONDS] [closes=SECONDS] [quorum=N]
+//! [balance=FROM/UNTIL]`, `change NAME @PRICE..` likewise,
 //! `put NAME PIECES`, `take NAME PIECES`, `unoffer NAME`; `NAME: reserve OFFER PIECES [on=ACCOUNT]
 //! [version=N] [code=N] [confirms]`.
 //!
@@ -126,6 +128,7 @@ impl Shop {
             ("tax back", report.tax_back),
             ("seller", report.paid_out),
             ("fee", report.fee),
+            ("penalty to buyer", report.penalty),
             ("goods out", report.goods_out),
         ] {
             if sum != 0 {
@@ -329,7 +332,12 @@ fn open(words: &[&str]) -> Body {
         .filter_map(|word| Regime::from_name(word))
         .collect();
     let tiered = regimes.contains(&Regime::EcomB2b) || regimes.contains(&Regime::Sandbox);
-    let mut models = vec![Model::FixedPrice, Model::FlashSale, Model::GroupBuy];
+    let mut models = vec![
+        Model::FixedPrice,
+        Model::FlashSale,
+        Model::GroupBuy,
+        Model::Presale,
+    ];
     models.extend(tiered.then_some(Model::TieredPrice));
     Body::CreateVenue(Box::new(CreateVenue {
         name: name("shop"),
@@ -347,6 +355,10 @@ fn kind(words: &[&str]) -> (Model, Plan) {
     match words.get(1) {
         Some(&"tiered") => (Model::TieredPrice, Plan::Plain),
         Some(&"group") => (Model::GroupBuy, Plan::Group),
+        Some(&"presale") => {
+            let deposit_bp = value(words, "deposit").map_or(2_000, number) as u16;
+            (Model::Presale, Plan::Presale { deposit_bp })
+        }
         Some(&"flash") => (Model::FlashSale, Plan::Flash(FlashMode::Race)),
         _ => (Model::FixedPrice, Plan::Plain),
     }
@@ -436,6 +448,12 @@ fn offer(words: &[&str]) -> MakeOffer {
 }
 
 fn course(words: &[&str]) -> Course {
+    if let Some((from, until)) = value(words, "balance").and_then(|word| word.split_once('/')) {
+        return Course::Presale {
+            pay_from: at(number(from) * SECOND),
+            pay_until: at(number(until) * SECOND),
+        };
+    }
     let count = |key| value(words, key).map(|word| number(word) as u32);
     count("quorum").map_or(Course::Plain, |quorum| Course::Group { quorum })
 }

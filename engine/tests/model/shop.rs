@@ -22,6 +22,14 @@ use super::script::internal;
 use super::world::{self, name, title};
 use crate::reference::Reference;
 
+/// Who is paid for a default, and by what.
+const DEFAULTS: [&str; 4] = [
+    "double return by a cancel",
+    "double return by a deadline",
+    "double return by a decision",
+    "forfeited, with a prepayment back",
+];
+
 /// What comes too late for its contract.
 const LATE: &str = "a late payment goes back";
 
@@ -83,7 +91,12 @@ fn authorised(body: Body) -> Command {
 
 fn models(regimes: &[Regime]) -> Vec<Model> {
     let tiered = regimes.contains(&Regime::EcomB2b) || regimes.contains(&Regime::Sandbox);
-    let mut models = vec![Model::FixedPrice, Model::FlashSale, Model::GroupBuy];
+    let mut models = vec![
+        Model::FixedPrice,
+        Model::FlashSale,
+        Model::GroupBuy,
+        Model::Presale,
+    ];
     models.extend(tiered.then_some(Model::TieredPrice));
     models
 }
@@ -224,6 +237,12 @@ impl Coverage {
             let Event::Contract(ContractEvent::Step(report)) = event else {
                 continue;
             };
+            let forfeited = report.state == State::Forfeited && report.refunded > 0;
+            let mut steps = [Step::Cancel, Step::Deadline, Step::Resolve].into_iter();
+            let by = steps.position(|step| step == report.step && report.penalty > 0);
+            if let Some(by) = by.or(forfeited.then_some(3)) {
+                self.hit(Cell::Money(DEFAULTS[by]));
+            }
             let at = known.iter().position(|one| one.0 == report.contract);
             let from = at.map(|at| known.remove(at));
             let from = from.map(|(_, state, disputed)| (state, disputed));
@@ -264,6 +283,7 @@ impl Coverage {
             ("what happens to offers by their models", offers_by_model()),
             ("commands about sales, refused", refused_sales()),
             ("payments by banks", vec![Cell::Money(LATE)]),
+            ("defaults", DEFAULTS.map(Cell::Money).to_vec()),
         ])
     }
 }
@@ -271,18 +291,23 @@ impl Coverage {
 /// Every row of the table of section 20.
 fn steps() -> Vec<Cell> {
     use State::{
-        Accepted, Cancelled, Defaulted, Delivered, Expired, HandedOver, Joined, Paid, Refunded,
-        Released, Rescinded, Resolved, ReturnAsked, Returning, Settled, Unpaid,
+        Accepted, Cancelled, Defaulted, Delivered, Deposited, Expired, Forfeited, HandedOver,
+        Joined, Paid, Refunded, Released, Rescinded, Resolved, ReturnAsked, Returning, Settled,
+        Unpaid,
     };
     let mut cells = vec![
         Cell::Deal(None, Step::Reserve, Paid),
         Cell::Deal(None, Step::Reserve, Unpaid),
         Cell::Deal(None, Step::Reserve, Joined),
+        Cell::Deal(None, Step::Reserve, Deposited),
     ];
     for (from, step, to) in [
         (Joined, Step::Cancel, Cancelled),
         (Joined, Step::Deadline, Paid),
         (Joined, Step::Deadline, Released),
+        (Deposited, Step::Pay, Paid),
+        (Deposited, Step::Cancel, Cancelled),
+        (Deposited, Step::Deadline, Forfeited),
         (Unpaid, Step::Pay, Paid),
         (Unpaid, Step::PayIn, Unpaid),
         (Unpaid, Step::PaidIn, Paid),
@@ -320,6 +345,7 @@ fn steps() -> Vec<Cell> {
         cells.push(Cell::Deal(Some((from, Disputed::No)), step, to));
     }
     for from in [
+        Deposited,
         Paid,
         HandedOver,
         Delivered,
@@ -364,6 +390,7 @@ fn refused_steps() -> Vec<Cell> {
         R::BuyerLimit,
         R::OutOfStock,
         R::OpenContracts,
+        R::SellerFunds,
         R::InsufficientFunds,
     ];
     let mut cells: Vec<Cell> = reserve
@@ -386,6 +413,7 @@ fn refused_steps() -> Vec<Cell> {
     for (step, reason) in [
         (Step::Pay, R::UnknownAccount),
         (Step::Pay, R::InsufficientFunds),
+        (Step::Pay, R::Deadline),
         (Step::PayIn, R::UnknownCustodian),
         (Step::PayIn, R::InvalidField),
         (Step::PayIn, R::TooMany),
@@ -464,6 +492,7 @@ fn offers_by_model() -> Vec<Cell> {
         Model::TieredPrice,
         Model::FlashSale,
         Model::GroupBuy,
+        Model::Presale,
     ];
     let mut cells = Vec::new();
     for model in models {

@@ -240,6 +240,7 @@ fn likely(rng: &mut Rng, world: &Reference, deal: &Deal) -> (Option<AccountId>, 
     let code = rng.weighted(&[(9, CODE), (1, [4; 16])]);
     match deal.state {
         State::Joined => (buyer, Act::Cancel),
+        State::Deposited => rng.weighted(&[(6, (buyer, Act::Pay)), (1, (seller, Act::Cancel))]),
         State::Unpaid => rng.weighted(&[
             (5, (buyer, Act::Pay)),
             (4, (buyer, Act::PayIn { custodian })),
@@ -269,7 +270,8 @@ fn likely(rng: &mut Rng, world: &Reference, deal: &Deal) -> (Option<AccountId>, 
         | State::Defaulted
         | State::Resolved
         | State::Rescinded
-        | State::Released => (seller, Act::TakeBack { to }),
+        | State::Released
+        | State::Forfeited => (seller, Act::TakeBack { to }),
     }
 }
 
@@ -279,7 +281,8 @@ fn in_dispute(rng: &mut Rng, deal: &Deal) -> (Option<AccountId>, Act) {
     if rng.permille(400) {
         return (either, Act::Rescind);
     }
-    let part = rng.pick(&[0, deal.held, deal.held / 3]);
+    let all = deal.held + deal.bond;
+    let part = rng.pick(&[0, deal.held, deal.held / 3, all]);
     let amount = |units: i128| Amount::new(units as i64).expect("small");
     let gone = deal.kept() == 0 && rng.permille(930);
     let goods = if gone {
@@ -292,7 +295,7 @@ fn in_dispute(rng: &mut Rng, deal: &Deal) -> (Option<AccountId>, Act) {
         None,
         Act::Resolve {
             buyer: amount(part),
-            seller: amount(deal.held - part + wrong),
+            seller: amount(all - part + wrong),
             goods,
         },
     )
@@ -331,7 +334,13 @@ fn step(rng: &mut Rng, world: &Reference, places: Places<'_>) -> Body {
     let deals = &world.shops.deals;
     let mut deal = &deals[rng.below(deals.len())];
     // Entries mostly wait.
-    if deal.state == State::Joined && rng.permille(850) {
+    let early = |deal: &Deal| {
+        let mut offers = world.shops.offers.iter();
+        let offer = offers.find(|offer| offer.id == deal.offer);
+        let now = i128::from(world.time.nanoseconds());
+        deal.state == State::Deposited && offer.is_some_and(|offer| now < offer.window.0)
+    };
+    if (deal.state == State::Joined || early(deal)) && rng.permille(850) {
         deal = &deals[rng.below(deals.len())];
     }
     let (account, act) = if rng.permille(180) {

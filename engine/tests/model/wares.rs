@@ -29,6 +29,7 @@ pub fn terms(rng: &mut Rng) -> SaleTerms {
             Model::TieredPrice,
             Model::FlashSale,
             Model::GroupBuy,
+            Model::Presale,
         ]),
         plan: Plan::Plain,
         funding: rng.pick(&[
@@ -58,8 +59,13 @@ pub fn terms(rng: &mut Rng) -> SaleTerms {
     if terms.model == Model::GroupBuy {
         (terms.plan, terms.funding) = (Plan::Group, Funding::Prefunded);
     }
+    if terms.model == Model::Presale {
+        let deposit_bp = rng.pick(&[1_000, 3_000, 9_999]);
+        (terms.plan, terms.funding) = (Plan::Presale { deposit_bp }, Funding::Prefunded);
+    }
     if rng.permille(200) {
-        match rng.below(10) {
+        match rng.below(11) {
+            9 => terms.plan = rng.pick(&[Plan::Presale { deposit_bp: 0 }, Plan::Group]),
             0 => terms.venue = VenueId::new(9),
             1 => terms.money = AssetId::new(rng.pick(&[1, 3, 9])),
             2 => terms.model = rng.pick(&[Model::FlashSale, Model::TieredPrice, Model::Clob]),
@@ -100,6 +106,9 @@ pub fn prices(rng: &mut Rng, model: Option<Model>, time: Time) -> Prices {
         prices.tiers[0].price = rng.pick(&[100, 333]);
         prices.closes = Some(time.after(Nanoseconds(rng.pick(&[70 * SECOND, 3 * HOUR]))));
     }
+    if model == Some(Model::Presale) {
+        prices.closes = Some(time.after(Nanoseconds(rng.pick(&[70 * SECOND, 3 * HOUR]))));
+    }
     if model == Some(Model::FlashSale) {
         prices.limit = rng.pick(&[Some(2), Some(4), Some(9)]);
         prices.closes = Some(time.after(Nanoseconds(rng.pick(&[70 * SECOND, 3 * HOUR]))));
@@ -120,14 +129,23 @@ pub fn prices(rng: &mut Rng, model: Option<Model>, time: Time) -> Prices {
     prices
 }
 
-fn course(rng: &mut Rng, model: Option<Model>) -> Course {
-    let quorum = rng.pick(&[1, 3, 6, 6, 9, 40]);
-    let wrong = rng.permille(15);
-    if (model == Some(Model::GroupBuy)) == wrong {
-        return Course::Plain;
+fn course(rng: &mut Rng, model: Option<Model>, prices: &Prices) -> Course {
+    let quorum = rng.pick(&[1, 3, 6, 6, 9, 40, 0]);
+    let closes = prices.closes.unwrap_or(prices.opens);
+    let pay_from = closes.after(Nanoseconds(rng.pick(&[0, 0, 60 * SECOND])));
+    let window = Nanoseconds(rng.pick(&[70 * SECOND, 2 * DAY, 2 * DAY]));
+    let presale = Course::Presale {
+        pay_from,
+        pay_until: pay_from.after(window),
+    };
+    if rng.permille(30) {
+        return rng.pick(&[Course::Plain, presale, Course::Group { quorum }]);
     }
-    let quorum = if rng.permille(15) { 0 } else { quorum };
-    Course::Group { quorum }
+    match model {
+        Some(Model::GroupBuy) => Course::Group { quorum },
+        Some(Model::Presale) => presale,
+        _ => Course::Plain,
+    }
 }
 
 pub fn offer(rng: &mut Rng, world: &Reference, time: Time) -> MakeOffer {
@@ -135,15 +153,16 @@ pub fn offer(rng: &mut Rng, world: &Reference, time: Time) -> MakeOffer {
     let terms = rng.below(known);
     let at = rng.below(2);
     let model = world.shops.terms.get(terms).map(|terms| terms.model);
+    let prices = prices(rng, model, time);
     let mut make = MakeOffer {
         terms: TermsId::new(terms as u32),
         account: AccountId::new(rng.below(4) as u32),
         goods: GOODS[at],
         warehouse: WAREHOUSES[rng.weighted(&[(9, at), (1, 1 - at)])],
         piece_units: rng.pick(&[1, 1, 3]),
-        prices: prices(rng, model, time),
+        course: course(rng, model, &prices),
+        prices,
         stock: rng.pick(&[0, 5, 12, 60]),
-        course: course(rng, model),
     };
     if rng.permille(120) {
         match rng.below(7) {

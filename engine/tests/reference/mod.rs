@@ -71,6 +71,8 @@ pub enum Fault {
     SilenceLate,
     /// A group reaches each tier one piece too late.
     TierByOne,
+    /// All of a deposit is forfeited.
+    EarnestWhole,
     /// An owner gets one piece of a flash sale too many.
     LimitLoose,
 }

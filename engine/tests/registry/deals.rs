@@ -28,8 +28,9 @@ pub struct Deal {
     pub price: i128,
     pub tax: i128,
     pub to_pay: i128,
-    /// The money it holds.
+    /// The money it holds, of the buyer and of the seller.
     pub held: i128,
+    pub bond: i128,
     pub version: u32,
     pub state: State,
     pub disputed: bool,
@@ -93,6 +94,7 @@ pub(super) struct Moved {
     pub tax_back: i128,
     pub paid: i128,
     pub fee: i128,
+    pub penalty: i128,
     pub out: i128,
     /// Pieces that go back to the offer, and for which the buyer is counted no more.
     pub back: u32,
@@ -286,8 +288,20 @@ impl Reference {
         let cost = cost_of(prices, &terms, ask.pieces);
         fails(cost.2 > 1 << 52, R::OrderValue)?;
         self.room_to_take(ask, &offer, owner)?;
+        let (deposit, bond) = Self::deposit_of(&terms, cost.2);
+        if bond
+            > self
+                .available(offer.seller.place(), terms.money.place())
+                .max(0)
+        {
+            return Err(Reject {
+                reason: R::SellerFunds,
+                basis: Some(Basis::CivilCode587),
+            });
+        }
+        let due = if deposit > 0 { deposit } else { cost.2 };
         let at_once = terms.funding == Funding::Prefunded;
-        let lacks = cost.2 > self.available(ask.account.place(), terms.money.place());
+        let lacks = due > self.available(ask.account.place(), terms.money.place());
         fails(at_once && lacks, R::InsufficientFunds)?;
         self.form(ask, &offer, &terms, (cost, days));
         if prices.limit.is_some() {
@@ -327,6 +341,11 @@ impl Reference {
         };
         let mut state = if at_once { S::Paid } else { S::Unpaid };
         let mut deadline = self.instant() + i128::from(within.0);
+        let (deposit, bond) = Self::deposit_of(terms, to_pay);
+        let mut held = if at_once { to_pay } else { 0 };
+        if terms.model == Model::Presale {
+            (state, deadline, held) = (S::Deposited, offer.window.1, deposit);
+        }
         if terms.model == Model::GroupBuy {
             state = S::Joined;
             deadline = self.really_closes(offer).expect("it closes");
@@ -346,7 +365,8 @@ impl Reference {
             price,
             tax,
             to_pay,
-            held: if at_once { to_pay } else { 0 },
+            held,
+            bond,
             version: 1,
             state,
             disputed: false,

@@ -61,11 +61,13 @@ impl Reference {
         match (deal.state, act) {
             (S::Unpaid, Act::PayIn { .. }) => deal.payment.is_none().then_some(buyer),
             (S::Joined, Act::Cancel)
+            | (S::Deposited, Act::Pay)
             | (S::Unpaid, Act::Pay | Act::Cancel)
             | (S::HandedOver | S::Delivered, Act::Accept)
             | (S::ReturnAsked, Act::HandBack { .. }) => Some(buyer),
             (S::Delivered | S::Accepted, Act::AskReturn { .. }) => (deal.days > 0).then_some(buyer),
-            (S::Paid, Act::HandOver { .. } | Act::Cancel)
+            (S::Deposited, Act::Cancel)
+            | (S::Paid, Act::HandOver { .. } | Act::Cancel)
             | (S::ReturnAsked | S::Returning, Act::TakeBack { .. }) => Some(seller),
             (S::HandedOver, Act::Deliver { .. }) => ships.then_some(seller),
             (S::HandedOver, Act::PickUp { .. }) => (!ships).then_some(seller),
@@ -91,10 +93,7 @@ impl Reference {
 
     fn own_checks(&self, envelope: &Envelope, deal: &Deal, act: &Act) -> Result<(), R> {
         match *act {
-            Act::Pay => {
-                let lacks = deal.to_pay > self.available(deal.buyer.place(), deal.money);
-                fails(lacks, R::InsufficientFunds)
-            }
+            Act::Pay => self.may_pay(deal),
             Act::PayIn { custodian } => {
                 let one = self.payment(deal, custodian.place());
                 let bank = &self.money.custodians[one.custodian];
@@ -151,7 +150,10 @@ impl Reference {
                 let said = authority.is_some_and(|authority| !authority.reason.is_empty());
                 let parts = i128::from(buyer.units()) + i128::from(seller.units());
                 let gone = goods == GoodsTo::Stock && deal.kept() == 0;
-                fails(!said || parts != deal.held || gone, R::InvalidField)?;
+                fails(
+                    !said || parts != deal.held + deal.bond || gone,
+                    R::InvalidField,
+                )?;
                 if goods == GoodsTo::Buyer && deal.kept() > 0 {
                     self.day_of_goods(deal)?;
                 }
@@ -168,6 +170,8 @@ impl Reference {
         match *act {
             Act::Pay => self.paid(deal),
             Act::Cancel => {
+                let bond = deal.bond;
+                self.bond_ends(deal, bond, moved);
                 Self::undone(deal, moved);
                 deal.state = S::Cancelled;
                 if self.fault == Some(Fault::StockForgotten) {
@@ -211,19 +215,12 @@ impl Reference {
                 seller,
                 goods,
             } => {
-                moved.refunded = i128::from(buyer.units());
-                deal.held -= moved.refunded;
-                self.pay_seller(deal, i128::from(seller.units()), moved);
-                if goods == GoodsTo::Buyer {
-                    self.goods_leave(deal, moved);
-                } else {
-                    (moved.back, moved.uncounted) = (deal.pieces, deal.pieces);
-                }
-                deal.disputed = false;
-                deal.state = S::Resolved;
+                let parts = [buyer, seller].map(|part| i128::from(part.units()));
+                self.decided(deal, parts, goods, moved);
             }
             Act::Rescind if asked.is_none() => deal.asked = Some(role),
             Act::Rescind => {
+                self.bond_ends(deal, 0, moved);
                 Self::undone(deal, moved);
                 deal.disputed = false;
                 deal.state = S::Rescinded;
@@ -254,16 +251,17 @@ impl Reference {
         moved.out += units;
     }
 
-    fn goods_leave(&mut self, deal: &mut Deal, moved: &mut Moved) {
+    pub(super) fn goods_leave(&mut self, deal: &mut Deal, moved: &mut Moved) {
         let units = deal.kept();
         if units > 0 {
             deal.received = true;
             deal.end = Some(midnight(self.instant(), deal.days));
+            deal.bond = 0;
             self.goods_move(deal, units, moved);
         }
     }
 
-    fn pay_seller(&mut self, deal: &mut Deal, sum: i128, moved: &mut Moved) {
+    pub(super) fn pay_seller(&mut self, deal: &mut Deal, sum: i128, moved: &mut Moved) {
         let terms = self.shops.terms[deal.terms];
         let fee = -(-(sum * i128::from(terms.fee_ppm))).div_euclid(1_000_000);
         deal.held -= sum;
@@ -320,7 +318,10 @@ impl Reference {
                 Self::undone(&mut deal, &mut moved);
                 deal.state = S::Expired;
             }
+            S::Deposited => self.forfeited(&mut deal, &mut moved),
             S::Paid => {
+                let bond = deal.bond;
+                self.bond_ends(&mut deal, bond, &mut moved);
                 Self::undone(&mut deal, &mut moved);
                 deal.state = S::Defaulted;
             }
@@ -348,7 +349,10 @@ impl Reference {
         let lives = deal.state.lives();
         if !lives {
             deal.deadline = None;
-            assert!(deal.held == 0, "it ends with nothing: {deal:?}");
+            assert!(
+                deal.held == 0 && deal.bond == 0,
+                "it ends with nothing: {deal:?}"
+            );
         }
         let id = deal.id;
         let at = self.shops.deals.iter().position(|one| one.id == id);
@@ -423,6 +427,7 @@ impl Reference {
                 tax_back: small(moved.tax_back),
                 paid_out: small(moved.paid),
                 fee: small(moved.fee),
+                penalty: small(moved.penalty),
                 goods_out: small(moved.out),
                 deadline,
             })));

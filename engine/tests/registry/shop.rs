@@ -24,6 +24,8 @@ pub struct Offering {
     /// The quorum of a group; what it said when it closed, of how many pieces.
     pub quorum: u32,
     pub closed: Option<(Option<i64>, u32)>,
+    /// When the balances of a presale are paid.
+    pub window: (i128, i128),
 }
 
 /// All about sales and contracts.
@@ -149,7 +151,8 @@ impl Reference {
             }
             SalesCommand::WithdrawOffer(end) => {
                 let known = self.own_offering(end.account, end.offer)?;
-                fails(self.entries(known.id) > 0, R::OfferFixed)?;
+                let waits = self.entries(known.id) + self.balances(known.id);
+                fails(waits > 0, R::OfferFixed)?;
                 let id = known.id;
                 self.offering_mut(id).expect("known").left = 0;
                 let event = self.said(id, OfferAct::Withdrawn);
@@ -196,6 +199,7 @@ impl Reference {
             Model::TieredPrice,
             Model::FlashSale,
             Model::GroupBuy,
+            Model::Presale,
         ]
         .contains(&model);
         let offered = built && venue.models.contains(&model);
@@ -214,8 +218,9 @@ impl Reference {
             && terms.tax_bp <= 10_000
             && terms.fee_ppm <= 100_000
             && terms.return_days <= 30
-            && terms.plan == plan_of(model)
-            && (model != Model::GroupBuy || terms.funding == Funding::Prefunded);
+            && plan_is_of(model, terms.plan)
+            && (![Model::GroupBuy, Model::Presale].contains(&model)
+                || terms.funding == Funding::Prefunded);
         fails(!pays || !spans || !right, R::InvalidField)?;
         let protects =
             |regime: &Regime| ["ECOM_B2C", "CROSS_BORDER_RETAIL"].contains(&regime.as_str());
@@ -258,8 +263,7 @@ impl Reference {
             && [asset.demonstration, keeper.demonstration] == [kind; 2]
             && (1..=1 << 40).contains(&make.piece_units)
             && make.stock <= 1 << 30
-            && (terms.model == Model::GroupBuy) == (make.course != Course::Plain)
-            && make.course != (Course::Group { quorum: 0 })
+            && course_is_of(terms.model, make)
             && prices_are_right(&make.prices, terms.model);
         fails(!right, R::InvalidField)?;
         let units = i128::from(make.piece_units);
@@ -292,9 +296,18 @@ impl Reference {
             prices: make.prices.clone(),
             quorum: match make.course {
                 Course::Group { quorum } => quorum,
-                Course::Plain => 0,
+                Course::Plain | Course::Presale { .. } => 0,
             },
             closed: None,
+            window: match make.course {
+                Course::Presale {
+                    pay_from,
+                    pay_until,
+                } => [pay_from, pay_until]
+                    .map(|at| i128::from(at.nanoseconds()))
+                    .into(),
+                Course::Plain | Course::Group { .. } => (0, 0),
+            },
         });
         Ok(self.said(id, OFFERED))
     }
@@ -366,13 +379,13 @@ impl Reference {
 
     /// What an account's contracts hold of a currency.
     pub fn in_deals(&self, account: usize, asset: usize) -> i128 {
-        let own = |one: &&Deal| one.buyer.place() == account && one.money == asset;
-        self.shops
-            .deals
-            .iter()
-            .filter(own)
-            .map(|one| one.held)
-            .sum()
+        let deals = self.shops.deals.iter().filter(|one| one.money == asset);
+        let mut sum = 0;
+        for deal in deals {
+            sum += deal.held * i128::from(deal.buyer.place() == account);
+            sum += deal.bond * i128::from(deal.seller.place() == account);
+        }
+        sum
     }
 
     pub fn names_goods(&self, goods: usize) -> bool {
@@ -398,12 +411,31 @@ impl Reference {
     }
 }
 
-/// The terms of its own that a model has.
-fn plan_of(model: Model) -> Plan {
-    match model {
-        Model::FlashSale => Plan::Flash(FlashMode::Race),
-        Model::GroupBuy => Plan::Group,
-        _ => Plan::Plain,
+/// Whether a model has such terms of its own.
+fn plan_is_of(model: Model, plan: Plan) -> bool {
+    match plan {
+        Plan::Plain => [Model::FixedPrice, Model::TieredPrice].contains(&model),
+        Plan::Flash(FlashMode::Race) => model == Model::FlashSale,
+        Plan::Group => model == Model::GroupBuy,
+        Plan::Presale { deposit_bp } => {
+            model == Model::Presale && (1..=9_999).contains(&deposit_bp)
+        }
+    }
+}
+
+/// Whether an offer by such a model has such a course.
+fn course_is_of(model: Model, make: &MakeOffer) -> bool {
+    match make.course {
+        Course::Plain => ![Model::GroupBuy, Model::Presale].contains(&model),
+        Course::Group { quorum } => model == Model::GroupBuy && quorum >= 1,
+        Course::Presale {
+            pay_from,
+            pay_until,
+        } => {
+            let closes = make.prices.closes;
+            let closes = closes.is_some_and(|closes| closes <= pay_from);
+            model == Model::Presale && closes && pay_from < pay_until
+        }
     }
 }
 

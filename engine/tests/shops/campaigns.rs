@@ -1,4 +1,4 @@
-//! Group buys beside their scenarios: bounds, ticks, snapshots, the published vectors.
+//! Group buys and presales beside their scenarios: bounds, ticks, snapshots, the published vectors.
 //!
 //! Invariant: as in `shops`. Not here: the rules (`market/scenarios`).
 
@@ -7,7 +7,7 @@
 use sanjiang_engine::clearing::Holder;
 
 use super::*;
-use crate::shop::{MONEY, plain_terms};
+use crate::shop::{BANK, MONEY, fund, plain_terms};
 use sanjiang_engine::venue::Model;
 
 fn group_terms() -> Body {
@@ -61,17 +61,10 @@ fn money_of(shop: &Shop, account: u32) -> (i64, i64) {
 
 #[test]
 fn the_published_vectors_of_group_buys_hold() {
-    let root = std::env::var_os("SANJIANG_SHARED").map_or_else(
-        || std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
-        std::path::PathBuf::from,
-    );
-    let Ok(text) = std::fs::read_to_string(root.join("domain/vectors.json")) else {
-        println!("skipped: domain/vectors.json is not in the shared data folder");
+    let Some(vectors) = vectors() else {
         return;
     };
-    let vectors: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     let list = |value: &serde_json::Value| value.as_array().expect("a list").clone();
-    let number = |value: &serde_json::Value| value.as_i64().expect("a number");
     let all = list(&vectors["group_buy"]);
     for vector in &all {
         let tiers: Vec<_> = list(&vector["tiers"])
@@ -220,7 +213,7 @@ fn no_more_campaigns_than_the_bound_and_plain_offers_need_none() {
 
 #[test]
 fn a_changed_snapshot_of_a_group_is_refused_or_sound() {
-    let mut shop = Shop::new(small(), 3);
+    let mut shop = Shop::new(tiny(), 3);
     shop.send(group_terms());
     let first = offered(&shop.send(group(&shop, &[(1, 100), (3, 90)], 2)));
     shop.reserve(first, 1);
@@ -228,5 +221,151 @@ fn a_changed_snapshot_of_a_group_is_refused_or_sound() {
     flip_every_byte(&shop);
     shop.time = shop.time.after(Nanoseconds(HOUR));
     shop.send(Body::Tick);
+    flip_every_byte(&shop);
+}
+
+/// The file of published vectors, or none with a visible note.
+fn vectors() -> Option<serde_json::Value> {
+    let root = std::env::var_os("SANJIANG_SHARED").map_or_else(
+        || std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
+        std::path::PathBuf::from,
+    );
+    let Ok(text) = std::fs::read_to_string(root.join("domain/vectors.json")) else {
+        println!("skipped: domain/vectors.json is not in the shared data folder");
+        return None;
+    };
+    Some(serde_json::from_str(&text).expect("JSON"))
+}
+
+fn number(value: &serde_json::Value) -> i64 {
+    value.as_i64().expect("a number")
+}
+
+fn presale_terms(deposit_bp: u16) -> Body {
+    sales(SalesCommand::DefineTerms(SaleTerms {
+        model: Model::Presale,
+        plan: Plan::Presale { deposit_bp },
+        fee_ppm: 0,
+        ..plain_terms(7)
+    }))
+}
+
+/// An offer that closes in an hour; balances are paid in the hour after it.
+fn presale(shop: &Shop, price: i64) -> Body {
+    let Body::Sales(command) = group(shop, &[(1, price)], 1) else {
+        unreachable!("an offer is about sales");
+    };
+    let SalesCommand::Offer(mut make) = *command else {
+        unreachable!("it is an offer");
+    };
+    make.course = Course::Presale {
+        pay_from: shop.time.after(Nanoseconds(HOUR)),
+        pay_until: shop.time.after(Nanoseconds(2 * HOUR)),
+    };
+    sales(SalesCommand::Offer(make))
+}
+
+#[test]
+fn the_published_vectors_of_earnest_money_hold() {
+    let Some(vectors) = vectors() else {
+        return;
+    };
+    let all = vectors["deposit_fen"].as_array().expect("a list");
+    for vector in all {
+        let (total, deposit) = (number(&vector["total"]), number(&vector["deposit"]));
+        let mut shop = Shop::new(small(), 1);
+        shop.send(fund(SELLER, MONEY, BANK, 50_000));
+        shop.send(presale_terms((deposit * 10_000 / total) as u16));
+        let offered = offered(&shop.send(presale(&shop, total)));
+        let mut contract = shop.reserve(offered, 1);
+        assert_eq!(contract.state, State::Deposited);
+        assert_eq!(contract.money_held, deposit);
+        let (buyer, expect) = (AccountId::new(1), &vector["expect"]);
+        match vector["default"].as_str() {
+            Some("buyer") => {
+                shop.time = shop.time.after(Nanoseconds(2 * HOUR));
+                let ended = step_of(&shop.send(Body::Tick)).expect("it ends");
+                assert_eq!(ended.state, State::Forfeited);
+                contract = ended;
+            }
+            Some(_) => {
+                contract = shop.take(&contract, SELLER, Act::Cancel);
+                assert_eq!(contract.penalty, number(&expect["seller_pays_penalty"]));
+            }
+            None => {
+                shop.time = shop.time.after(Nanoseconds(HOUR));
+                contract = shop.take(&contract, buyer, Act::Pay);
+                contract = shop.take(&contract, SELLER, Act::HandOver { reference: [0; 16] });
+                contract = shop.take(&contract, buyer, Act::Accept);
+                shop.time = contract.deadline.expect("the right of return ends");
+                contract = step_of(&shop.send(Body::Tick)).expect("it settles");
+            }
+        }
+        let moved = [contract.paid_out, contract.refunded];
+        assert_eq!(
+            moved,
+            [number(&expect["to_seller"]), number(&expect["to_buyer"])]
+        );
+        let penalty = contract.penalty;
+        let (out, back) = (contract.paid_out, contract.refunded);
+        assert_eq!(money_of(&shop, 0), (50_000 + out - penalty, 0));
+        assert!(out + back == deposit || out == total, "{vector}");
+        assert_eq!(money_of(&shop, 1), (1_000_000 - out + penalty, 0));
+        assert_eq!(shop.engine.audit(), Ok(()));
+    }
+    println!("{} vectors of earnest money", all.len());
+    assert!(!all.is_empty());
+}
+
+/// What a seller promised twice is held, whatever it is asked for; an account shows for what.
+#[test]
+fn the_double_return_is_held_from_the_acceptance_until_the_goods_leave() {
+    let mut shop = Shop::new(small(), 2);
+    shop.send(fund(SELLER, MONEY, BANK, 250));
+    shop.send(presale_terms(2_000));
+    let offered = offered(&shop.send(presale(&shop, 1_000)));
+    let contract = shop.reserve(offered, 1);
+    assert_eq!(money_of(&shop, 0), (50, 200));
+    let second = shop.refusal(reserve(offered, 2, 1));
+    assert_eq!(second, Some(RejectReason::SellerFunds));
+    let held = shop.engine.holds_of(SELLER, None, 10);
+    let bond = held
+        .iter()
+        .find(|one| one.asset == MONEY)
+        .expect("it is held");
+    assert_eq!(bond.by, HeldFor::Contract(contract.contract()));
+    let withdraw = shop.refusal(Body::Instruct(Instruct {
+        account: SELLER,
+        asset: MONEY,
+        custodian: BANK,
+        direction: Direction::Withdrawal,
+        amount: Amount::new(51).expect("in bounds"),
+    }));
+    assert_eq!(withdraw, Some(RejectReason::InsufficientFunds));
+    shop.time = shop.time.after(Nanoseconds(HOUR));
+    let contract = shop.take(&contract, AccountId::new(1), Act::Pay);
+    assert_eq!(money_of(&shop, 0), (50, 200));
+    shop.engine = shop.restored();
+    let contract = shop.take(&contract, SELLER, Act::HandOver { reference: [0; 16] });
+    assert_eq!(
+        money_of(&shop, 0),
+        (50, 200),
+        "a carrier has them, the buyer not"
+    );
+    shop.take(&contract, SELLER, Act::Deliver { reference: [0; 16] });
+    assert_eq!(money_of(&shop, 0), (250, 0));
+    assert_eq!(shop.engine.audit(), Ok(()));
+}
+
+#[test]
+fn a_changed_snapshot_of_a_presale_is_refused_or_sound() {
+    let mut shop = Shop::new(tiny(), 2);
+    shop.send(fund(SELLER, MONEY, BANK, 50_000));
+    shop.send(presale_terms(3_000));
+    let offered = offered(&shop.send(presale(&shop, 1_000)));
+    let first = shop.reserve(offered, 1);
+    shop.reserve(offered, 2);
+    shop.time = shop.time.after(Nanoseconds(HOUR));
+    shop.take(&first, AccountId::new(1), Act::Pay);
     flip_every_byte(&shop);
 }

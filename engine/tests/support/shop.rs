@@ -20,7 +20,7 @@ fn name(text: &str) -> Name {
     Name::new(text).expect("short")
 }
 
-fn fund(account: AccountId, asset: AssetId, custodian: CustodianId, units: i64) -> Body {
+pub fn fund(account: AccountId, asset: AssetId, custodian: CustodianId, units: i64) -> Body {
     Body::Instruct(Instruct {
         account,
         asset,
@@ -49,7 +49,7 @@ pub fn founding(buyers: u32) -> Vec<Body> {
         name: name("shop"),
         title: Title::EMPTY,
         regimes: vec![Regime::EcomB2c],
-        models: vec![Model::FixedPrice, Model::GroupBuy],
+        models: vec![Model::FixedPrice, Model::GroupBuy, Model::Presale],
         demonstration,
         licence: None,
         calendar: None,

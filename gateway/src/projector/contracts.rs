@@ -379,7 +379,7 @@ pub enum ContractPart {
 
 /// Whether a step moved an amount from one holder to another.
 pub(super) const fn moves(report: &ContractReport) -> bool {
-    report.paid_out != 0 || report.fee != 0 || report.goods_out != 0
+    report.paid_out != 0 || report.penalty != 0 || report.fee != 0 || report.goods_out != 0
 }
 
 /// Writes what a step moved.

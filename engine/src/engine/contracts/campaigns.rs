@@ -1,4 +1,4 @@
-//! Entries of group buys: how they come, how a group closes, what becomes of each.
+//! Entries of group buys and balances of presales: how they come and go, how a group closes.
 //!
 //! Invariant: the price is fixed before the first entry has its turn, and no entry holds or gets
 //! back more than what it put in. Nothing here can fail. Not here: the price (`market::group_buy`),
@@ -9,13 +9,30 @@ use crate::contract::effects::Moved;
 use crate::engine::Engine;
 use crate::event::{Event, Events, OfferAct, SaleEvent, State};
 use crate::market::group_buy::Outcome;
-use crate::market::sale::price;
+use crate::market::sale::{Campaign, price};
 
 impl Engine {
     /// What takes an offer is counted where its model asks for it.
     pub(super) fn enter(&mut self, offer: u32, entry: &Contract) {
-        if entry.state == State::Joined {
-            self.sales.group_mut(offer).join(entry.pieces);
+        match self.sales.campaign_mut(offer) {
+            Some(Campaign::Group(group)) => group.join(entry.pieces),
+            Some(Campaign::Presale(presale)) => {
+                presale.balances += 1;
+                self.clearing.bind_seller(entry);
+            }
+            None => {}
+        }
+    }
+
+    /// An entry, or a contract whose balance is open, is that no more.
+    pub(super) fn depart(&mut self, was: State, contract: &Contract) {
+        if !matches!(was, State::Joined | State::Deposited) {
+            return;
+        }
+        match self.sales.campaign_mut(contract.offer.slot) {
+            Some(Campaign::Group(group)) => group.leave(contract.pieces),
+            Some(Campaign::Presale(presale)) => presale.balances -= 1,
+            None => unreachable!("its offer waits for it"),
         }
     }
 
@@ -29,7 +46,7 @@ impl Engine {
             return;
         }
         let outcome = group.close(|pieces| self.sales.row(slot).price_of(pieces));
-        self.sales.group_mut(slot).outcome = outcome;
+        self.sales.close_group(slot, outcome);
         let mut report = match outcome {
             Outcome::Open => unreachable!("a close says something"),
             Outcome::Price(_) => self.sales.report(slot, OfferAct::Closed),

@@ -87,11 +87,6 @@ impl Engine {
         let mut moved = Moved::default();
         contract.version += 1;
         let asked = contract.asked.take();
-        if row.from == State::Joined {
-            self.sales
-                .group_mut(contract.offer.slot)
-                .leave(contract.pieces);
-        }
         contract.state = row.to;
         if row.effect == Effect::Rescind && asked.is_some() {
             effects::thaw(&mut contract);
@@ -108,6 +103,9 @@ impl Engine {
         } else {
             contract.deadline = None;
             self.contracts.end(slot, &contract);
+        }
+        if contract.state != row.from {
+            self.depart(row.from, &contract);
         }
         let step = Step { step: row.step, by };
         self.tell(slot, &contract, step, &moved, events);
@@ -135,6 +133,9 @@ impl Engine {
                 contract.payment = None;
                 clearing.pay_contract(contract, at.expect("who pays has money"));
             }
+            Effect::PayBalance => clearing.pay_balance(contract),
+            Effect::Forfeit => clearing.forfeit(contract, moved),
+            Effect::SellerDefaults => clearing.seller_defaults(contract, moved),
             Effect::Undo => clearing.undo(contract, moved),
             Effect::Leave => {
                 clearing.leave(contract, moved);
@@ -166,17 +167,9 @@ impl Engine {
             }
             Effect::Freeze => effects::freeze(contract),
             Effect::Resolve => {
-                if let Some(Act::Resolve {
-                    buyer,
-                    seller,
-                    goods,
-                }) = act
-                {
-                    let decision = Decision {
-                        buyer: *buyer,
-                        seller: *seller,
-                        goods: *goods,
-                    };
+                if let Some(Act::Resolve { buyer, goods, .. }) = act {
+                    let (buyer, goods) = (*buyer, *goods);
+                    let decision = Decision { buyer, goods };
                     clearing.resolve(contract, &decision, &paid, moved);
                 }
             }
@@ -243,6 +236,7 @@ impl Engine {
             tax_back: moved.tax_back,
             paid_out: moved.paid_out,
             fee: moved.fee,
+            penalty: moved.penalty,
             goods_out: moved.goods_out,
             deadline: contract.deadline,
         })));

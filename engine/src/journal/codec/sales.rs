@@ -134,6 +134,10 @@ fn put_plan(out: &mut Vec<u8>, plan: Plan) {
         Plan::Plain => bytes::put_u8(out, 0),
         Plan::Flash(FlashMode::Race) => bytes::put_u8(out, 1),
         Plan::Group => bytes::put_u8(out, 2),
+        Plan::Presale { deposit_bp } => {
+            bytes::put_u8(out, 3);
+            put_id(out, u32::from(deposit_bp));
+        }
     }
 }
 
@@ -144,6 +148,14 @@ fn put_course(out: &mut Vec<u8>, course: Course) {
             bytes::put_u8(out, 1);
             put_id(out, quorum);
         }
+        Course::Presale {
+            pay_from,
+            pay_until,
+        } => {
+            bytes::put_u8(out, 2);
+            bytes::put_time(out, pay_from);
+            bytes::put_time(out, pay_until);
+        }
     }
 }
 
@@ -152,6 +164,10 @@ fn course(input: &mut Reader<'_>) -> Result<Course, BytesError> {
         0 => Course::Plain,
         1 => Course::Group {
             quorum: input.varint32("a quorum")?,
+        },
+        2 => Course::Presale {
+            pay_from: input.time("the begin of a window")?,
+            pay_until: input.time("the end of a window")?,
         },
         _ => return Err(BytesError::range("the course of an offer")),
     })
@@ -162,6 +178,10 @@ fn plan(input: &mut Reader<'_>) -> Result<Plan, BytesError> {
         0 => Plan::Plain,
         1 => Plan::Flash(FlashMode::Race),
         2 => Plan::Group,
+        3 => Plan::Presale {
+            deposit_bp: u16::try_from(input.varint32("a deposit")?)
+                .map_err(|_| BytesError::range("a deposit"))?,
+        },
         _ => return Err(BytesError::range("a model's own terms")),
     })
 }

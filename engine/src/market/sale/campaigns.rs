@@ -7,14 +7,27 @@
 
 use std::collections::BTreeMap;
 
-use crate::command::{Course, FlashMode, Plan};
+use crate::command::{Course, FlashMode, Plan, Prices};
 use crate::market::group_buy::Group;
+use crate::market::presale::{self, Presale};
 
 /// One offer's campaign.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Campaign {
     /// A group buy.
     Group(Group),
+    /// A presale.
+    Presale(Presale),
+}
+
+impl Campaign {
+    /// How many entries and balances wait for its offer.
+    pub const fn waiting(&self) -> u32 {
+        match self {
+            Self::Group(group) => group.entries,
+            Self::Presale(presale) => presale.balances,
+        }
+    }
 }
 
 /// All campaigns, by the rows of their offers.
@@ -28,20 +41,38 @@ pub(crate) struct Campaigns {
 pub(crate) const fn has_campaign(plan: Plan) -> bool {
     match plan {
         Plan::Plain | Plan::Flash(FlashMode::Race) => false,
-        Plan::Group => true,
+        Plan::Group | Plan::Presale { .. } => true,
     }
 }
 
-/// The campaign that an offer by these terms begins with, if its course fits them.
-pub(crate) fn begun(plan: Plan, course: Course) -> Result<Option<Campaign>, Misfit> {
+/// The campaign that an offer by these terms begins with, if its course fits them and its prices.
+pub(crate) fn begun(
+    plan: Plan,
+    course: Course,
+    prices: &Prices,
+) -> Result<Option<Campaign>, Misfit> {
     match (plan, course) {
         (Plan::Plain | Plan::Flash(FlashMode::Race), Course::Plain) => Ok(None),
         (Plan::Group, Course::Group { quorum }) if quorum > 0 => {
             Ok(Some(Campaign::Group(Group::new(quorum))))
         }
-        (Plan::Plain | Plan::Flash(_) | Plan::Group, Course::Plain | Course::Group { .. }) => {
-            Err(Misfit)
+        (
+            Plan::Presale { .. },
+            Course::Presale {
+                pay_from,
+                pay_until,
+            },
+        ) if presale::are_bounded(prices, pay_from, pay_until) => {
+            Ok(Some(Campaign::Presale(Presale {
+                pay_from,
+                pay_until,
+                balances: 0,
+            })))
         }
+        (
+            Plan::Plain | Plan::Flash(_) | Plan::Group | Plan::Presale { .. },
+            Course::Plain | Course::Group { .. } | Course::Presale { .. },
+        ) => Err(Misfit),
     }
 }
 

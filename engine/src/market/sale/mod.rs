@@ -22,6 +22,7 @@ use crate::command::{Funding, PartyKind, Plan, SaleTerms};
 use crate::event::{OfferAct, OfferReport, State};
 use crate::limits::Limits;
 use crate::market::group_buy::{Group, Outcome};
+use crate::market::presale::Presale;
 use crate::slab::Slab;
 use crate::types::{OfferId, OwnerId, TermsId, Time};
 use crate::venue::Regime;
@@ -149,6 +150,10 @@ impl Sales {
         let terms = &self.known(offer.terms).terms;
         match (terms.plan, terms.funding) {
             (Plan::Group, _) => (State::Joined, offer.closes.expect("a group closes")),
+            (Plan::Presale { .. }, _) => {
+                let presale = self.presale(slot).expect("it was offered as one");
+                (State::Deposited, presale.pay_until)
+            }
             (Plan::Plain | Plan::Flash(_), Funding::Prefunded) => {
                 (State::Paid, time.after(terms.hand_over_within))
             }
@@ -176,14 +181,37 @@ impl Sales {
     pub(crate) fn group(&self, slot: u32) -> Option<&Group> {
         match self.campaign_at(slot)? {
             Campaign::Group(group) => Some(group),
+            Campaign::Presale(_) => None,
         }
     }
 
-    /// The group of an offer that is one.
-    pub(crate) fn group_mut(&mut self, slot: u32) -> &mut Group {
-        match self.campaigns.get_mut(slot).expect("it has one") {
-            Campaign::Group(group) => group,
+    /// The campaign of an offer, if its terms ask for one.
+    pub(crate) fn campaign_mut(&mut self, slot: u32) -> Option<&mut Campaign> {
+        let terms = self.offers.row(slot).terms;
+        if !campaigns::has_campaign(self.known(terms).terms.plan) {
+            return None;
         }
+        self.campaigns.get_mut(slot)
+    }
+
+    /// A group closes so.
+    pub(crate) fn close_group(&mut self, slot: u32, outcome: Outcome) {
+        if let Some(Campaign::Group(group)) = self.campaigns.get_mut(slot) {
+            group.outcome = outcome;
+        }
+    }
+
+    /// The presale of an offer, if it is one.
+    pub(crate) fn presale(&self, slot: u32) -> Option<&Presale> {
+        match self.campaign_at(slot)? {
+            Campaign::Presale(presale) => Some(presale),
+            Campaign::Group(_) => None,
+        }
+    }
+
+    /// How many entries and balances wait for an offer.
+    pub(crate) fn waiting(&self, slot: u32) -> u32 {
+        self.campaign_at(slot).map_or(0, Campaign::waiting)
     }
 
     /// Whether no other offer with a campaign can be made.
@@ -266,17 +294,22 @@ impl Sales {
         Ok(())
     }
 
-    /// Checks campaigns against offers and entries: of each that waits, its offer and its pieces.
+    /// Checks campaigns against offers and who waits for them: the offer, the state, the pieces.
     ///
     /// # Errors
     /// What does not hold.
     pub(crate) fn audit_campaigns(
         &self,
-        entries: impl Iterator<Item = (OfferId, u32)>,
+        entries: impl Iterator<Item = (OfferId, State, u32)>,
     ) -> Result<(), &'static str> {
         let mut waiting: BTreeMap<u32, (u32, u32)> = BTreeMap::new();
-        for (offer, pieces) in entries {
-            if self.offer(offer).is_none() || self.group(offer.slot).is_none() {
+        for (offer, state, pieces) in entries {
+            let fits = match self.campaign(offer) {
+                Some(Campaign::Group(_)) => state == State::Joined,
+                Some(Campaign::Presale(_)) => state == State::Deposited,
+                None => false,
+            };
+            if !fits {
                 return Err("an entry waits for an offer that closes nothing");
             }
             let sums = waiting.entry(offer.slot).or_default();
@@ -285,13 +318,14 @@ impl Sales {
         let mut asked = 0;
         for (id, offer) in self.offers() {
             asked += usize::from(campaigns::has_campaign(self.known(offer.terms).terms.plan));
-            let Some(group) = self.group(id.slot) else {
-                continue;
-            };
             let (entries, pieces) = waiting.get(&id.slot).copied().unwrap_or_default();
-            let open = group.outcome == Outcome::Open;
-            if group.entries != entries || (open && group.pieces != pieces) {
-                return Err("a group does not count its entries");
+            if self.waiting(id.slot) != entries {
+                return Err("a campaign does not count who waits for it");
+            }
+            let open = |group: &&Group| group.outcome == Outcome::Open;
+            let group = self.group(id.slot).filter(open);
+            if group.is_some_and(|group| group.pieces != pieces) {
+                return Err("a group does not count its pieces");
             }
         }
         if asked != self.campaigns.all().len() {

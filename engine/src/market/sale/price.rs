@@ -6,7 +6,7 @@
 use super::offer::Offer;
 use crate::clearing::Cleared;
 use crate::command::{Plan, Prices, SaleTerms, TaxBasis, Tier};
-use crate::market::{flash_sale, group_buy};
+use crate::market::{flash_sale, group_buy, presale};
 use crate::reject::RejectReason;
 use crate::venue::Model;
 
@@ -25,7 +25,7 @@ pub(crate) struct Cost {
 /// ORDER_VALUE.
 pub(crate) fn cost_of(offer: &Offer, terms: &SaleTerms, pieces: u32) -> Result<Cost, RejectReason> {
     let price = match terms.plan {
-        Plan::Plain | Plan::Flash(_) => offer.price_of(pieces),
+        Plan::Plain | Plan::Flash(_) | Plan::Presale { .. } => offer.price_of(pieces),
         Plan::Group => offer.price,
     };
     cost_at(price, terms, pieces)
@@ -57,6 +57,14 @@ pub(crate) fn cost_at(price: i64, terms: &SaleTerms, pieces: u32) -> Result<Cost
     })
 }
 
+/// What is paid at once of what is to be paid, where a deposit is; else zero.
+pub(crate) fn deposit_of(to_pay: i64, terms: &SaleTerms) -> i64 {
+    match terms.plan {
+        Plan::Plain | Plan::Flash(_) | Plan::Group => 0,
+        Plan::Presale { deposit_bp } => presale::deposit_of(to_pay, deposit_bp),
+    }
+}
+
 const fn half_up(above: i128, below: i128) -> i128 {
     (2 * above + below) / (2 * below)
 }
@@ -67,7 +75,7 @@ pub(crate) fn are_valid(prices: &Prices, (model, plan): (Model, Plan)) -> bool {
     let most = match plan {
         Plan::Plain if model == Model::FixedPrice => 1,
         Plan::Flash(_) if !flash_sale::are_bounded(prices) => return false,
-        Plan::Flash(_) => 1,
+        Plan::Flash(_) | Plan::Presale { .. } => 1,
         Plan::Group if !group_buy::are_bounded(prices) => return false,
         Plan::Plain | Plan::Group => Prices::TIERS_MAX,
     };

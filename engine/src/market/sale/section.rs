@@ -16,6 +16,7 @@ use crate::command::{Plan, Prices};
 use crate::journal::codec::sales as codec;
 use crate::limits::Limits;
 use crate::market::group_buy::{Group, Outcome};
+use crate::market::presale::{self, Presale};
 use crate::parties::Parties;
 use crate::slab::Slab;
 use crate::types::{AccountId, AssetId, CustodianId, OwnerId, Sequence, TermsId, Time};
@@ -249,6 +250,11 @@ fn put_campaign(out: &mut Vec<u8>, campaign: &Campaign) {
             }
             bytes::put_u8(out, u8::from(group.outcome != Outcome::Open));
         }
+        Campaign::Presale(presale) => {
+            bytes::put_time(out, presale.pay_from);
+            bytes::put_time(out, presale.pay_until);
+            bytes::put_varint(out, u64::from(presale.balances));
+        }
     }
 }
 
@@ -270,6 +276,18 @@ fn campaign(input: &mut Reader<'_>, plan: Plan, offer: &Offer) -> Result<Campaig
                 return Err(wrong());
             }
             Ok(Campaign::Group(group))
+        }
+        Plan::Presale { .. } => {
+            let pay_from = input.time("the begin of a window")?;
+            let pay_until = input.time("the end of a window")?;
+            if !presale::are_bounded(&offer.prices(), pay_from, pay_until) {
+                return Err(wrong());
+            }
+            Ok(Campaign::Presale(Presale {
+                pay_from,
+                pay_until,
+                balances: input.varint32("the balances of a presale")?,
+            }))
         }
     }
 }
