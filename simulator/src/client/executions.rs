@@ -151,6 +151,7 @@ mod tests {
                 .collect(),
             durable_sequence: 0,
             caught_up: false,
+            ..StreamExecutionsResponse::default()
         }
     }
 
