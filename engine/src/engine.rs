@@ -26,7 +26,7 @@ mod views;
 #[cfg(test)]
 mod work_tests;
 
-pub use crate::market::sale::{Defined, Offer, Sales};
+pub use crate::market::sale::{Campaign, Defined, Offer, Sales};
 pub use holds::{Held, HeldFor};
 pub use sections::{SectionId, SectionsError};
 pub use views::{LiveOrder, LivePlace, Usage};

@@ -40,6 +40,7 @@ struct Row {
     price: i64,
     version: u32,
     left: u32,
+    joined: u32,
     terms: TermsId,
 }
 
@@ -89,6 +90,7 @@ impl Offers {
                 price: offer.price,
                 version: offer.version,
                 left: offer.left,
+                joined: sales.joined(id),
                 terms: offer.terms,
             };
             self.put(id.slot, Some(row));
@@ -125,6 +127,7 @@ impl Offers {
             price: report.price,
             version: report.version,
             left: report.left,
+            joined: report.joined,
             terms: report.terms,
         });
         self.put(id.slot, row);
@@ -305,6 +308,7 @@ impl Offers {
             version: row.version,
             left_pieces: row.left,
             price_units: row.price,
+            joined_pieces: row.joined,
             terms: Some(terms.index()),
             demonstration: demonstration.copied().unwrap_or_default(),
         });
@@ -363,6 +367,7 @@ fn delta(row: Row) -> Wire {
         version: row.version,
         left_pieces: row.left,
         price_units: row.price,
+        joined_pieces: row.joined,
     })
 }
 
@@ -379,11 +384,12 @@ fn event(id: OfferId, here: Here, seq: u64, row: Option<Row>, event: Wire) -> v1
     }
 }
 
-/// The checksum of the wire: version, pieces left, price of one piece, little endian.
+/// The checksum of the wire: version, pieces left, price of one piece, pieces joined, little endian.
 fn checksum(row: &Row) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&row.version.to_le_bytes());
     hasher.update(&row.left.to_le_bytes());
     hasher.update(&row.price.to_le_bytes());
+    hasher.update(&row.joined.to_le_bytes());
     hasher.finalize()
 }

@@ -6,8 +6,9 @@
 
 use engine::clearing::Asset;
 use engine::command::{
-    Body, ChangeOffer, ChangeStock, Command, Delivery, Exemption, Funding, MakeOffer, PartyKind,
-    Prices, SaleTerms, SalesCommand, SetPartyKind, TaxBasis, Tier, WithdrawOffer,
+    Body, ChangeOffer, ChangeStock, Command, Course, Delivery, Exemption, FlashMode, Funding,
+    MakeOffer, PartyKind, Plan, Prices, SaleTerms, SalesCommand, SetPartyKind, TaxBasis, Tier,
+    WithdrawOffer,
 };
 use engine::types::{AccountId, Nanoseconds, OfferId, OwnerId, PrincipalId, TermsId, Time};
 use engine::venue::Model;
@@ -160,20 +161,11 @@ impl Asks for v1::DefineTermsRequest {
 }
 
 fn sale_terms(fields: &mut Fields<'_>, wire: &v1::SaleTerms) -> Option<SaleTerms> {
-    use v1::sale_terms::Model as Wire;
     if wire.terms.is_some() {
         fields.wrong("terms.terms", "is the exchange's to give; leave it out");
     }
     let venue = fields.venue("terms.venue_id", &wire.venue_id);
-    let model = match &wire.model {
-        Some(Wire::FixedPrice(_)) => Some(Model::FixedPrice),
-        Some(Wire::TieredPrice(_)) => Some(Model::TieredPrice),
-        None => {
-            let right = "is not given; fixed_price or tiered_price is required";
-            fields.wrong("terms.model", right);
-            None
-        }
-    };
+    let kind = kind(fields, wire.model.as_ref());
     let funding = funding(fields, wire);
     let money = fields.asset("terms.money_asset_id", &wire.money_asset_id);
     let tax_basis = match v1::TaxBasis::try_from(wire.tax_basis) {
@@ -198,9 +190,11 @@ fn sale_terms(fields: &mut Fields<'_>, wire: &v1::SaleTerms) -> Option<SaleTerms
         }
     };
     let document = exactly(fields, "terms.document_hash", &wire.document_hash);
+    let (model, plan) = kind?;
     Some(SaleTerms {
         venue: venue?,
-        model: model?,
+        model,
+        plan,
         funding: funding?,
         money: money?,
         tax_basis: tax_basis?,
@@ -213,6 +207,63 @@ fn sale_terms(fields: &mut Fields<'_>, wire: &v1::SaleTerms) -> Option<SaleTerms
         delivery: delivery?,
         document: document?,
     })
+}
+
+/// The model with its own terms.
+fn kind(fields: &mut Fields<'_>, model: Option<&v1::sale_terms::Model>) -> Option<(Model, Plan)> {
+    use v1::sale_terms::Model as Wire;
+    Some(match model {
+        Some(Wire::FixedPrice(_)) => (Model::FixedPrice, Plan::Plain),
+        Some(Wire::TieredPrice(_)) => (Model::TieredPrice, Plan::Plain),
+        Some(Wire::FlashSale(flash)) => {
+            let mode = match v1::FlashMode::try_from(flash.mode) {
+                Ok(v1::FlashMode::Race) => FlashMode::Race,
+                Ok(v1::FlashMode::Unspecified) | Err(_) => {
+                    return none_of(fields, "terms.flash_sale.mode", flash.mode, "1 (RACE)");
+                }
+            };
+            (Model::FlashSale, Plan::Flash(mode))
+        }
+        Some(Wire::GroupBuy(_)) => (Model::GroupBuy, Plan::Group),
+        Some(Wire::Presale(presale)) => {
+            let deposit_bp = small(fields, "terms.presale.deposit_bp", presale.deposit_bp)?;
+            (Model::Presale, Plan::Presale { deposit_bp })
+        }
+        None => {
+            let right = "is not given; one of fixed_price, tiered_price, flash_sale, group_buy and \
+                         presale is required";
+            fields.wrong("terms.model", right);
+            return None;
+        }
+    })
+}
+
+/// What the model asks of each offer.
+fn course(
+    fields: &mut Fields<'_>,
+    wire: Option<&v1::make_offer_request::Course>,
+) -> Option<Course> {
+    use v1::make_offer_request::Course as Wire;
+    match wire {
+        None => Some(Course::Plain),
+        Some(Wire::Group(group)) => Some(Course::Group {
+            quorum: group.quorum_pieces,
+        }),
+        Some(Wire::Presale(presale)) => {
+            let mut instant = |field, at: Option<&prost_types::Timestamp>| {
+                if at.is_none() {
+                    fields.wrong(field, "is not given; it is required");
+                }
+                fields.time(field, at)
+            };
+            let pay_from = instant("presale.pay_from", presale.pay_from.as_ref());
+            let pay_until = instant("presale.pay_until", presale.pay_until.as_ref());
+            Some(Course::Presale {
+                pay_from: pay_from?,
+                pay_until: pay_until?,
+            })
+        }
+    }
 }
 
 fn funding(fields: &mut Fields<'_>, wire: &v1::SaleTerms) -> Option<Funding> {
@@ -343,6 +394,7 @@ impl Deal for v1::MakeOfferRequest {
         });
         let money = terms.and_then(|id| tables.money_of_terms(id));
         let prices = money.and_then(|money| prices(fields, self.prices.as_ref(), money));
+        let course = course(fields, self.course.as_ref());
         Some(body(SalesCommand::Offer(MakeOffer {
             terms: terms?,
             account: account?,
@@ -351,6 +403,7 @@ impl Deal for v1::MakeOfferRequest {
             piece_units: piece?.units(),
             prices: prices?,
             stock: self.stock_pieces,
+            course: course?,
         })))
     }
 }

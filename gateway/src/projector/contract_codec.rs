@@ -196,6 +196,7 @@ fn put_report(out: &mut Vec<u8>, report: &ContractReport) {
         report.paid_out,
         report.fee,
         report.goods_out,
+        report.penalty,
     ] {
         bytes::put_zigzag(out, units);
     }
@@ -254,6 +255,7 @@ fn get_report(input: &mut Reader<'_>) -> Result<ContractReport, BytesError> {
         paid_out: input.zigzag()?,
         fee: input.zigzag()?,
         goods_out: input.zigzag()?,
+        penalty: input.zigzag()?,
         deadline: input.option(|input| input.time("deadline"))?,
     })
 }
@@ -300,6 +302,7 @@ pub(super) fn put_offer(out: &mut Vec<u8>, report: &OfferReport) {
         report.terms.index(),
         report.goods.index(),
         report.left,
+        report.joined,
     ] {
         put_handle(out, handle);
     }
@@ -320,6 +323,7 @@ pub(super) fn get_offer(input: &mut Reader<'_>) -> Result<OfferReport, BytesErro
         terms: TermsId::new(input.varint32("terms")?),
         goods: AssetId::new(input.varint32("goods")?),
         left: input.varint32("left")?,
+        joined: input.varint32("joined")?,
         price: input.zigzag()?,
     })
 }

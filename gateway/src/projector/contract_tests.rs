@@ -53,6 +53,7 @@ fn report(step: ContractStep, by: Option<Role>, state: State) -> ContractReport 
         paid_out: 17,
         fee: 18,
         goods_out: -19,
+        penalty: 21,
         deadline: Time::new(20),
     }
 }
@@ -154,6 +155,7 @@ fn first_answers_of_offers_and_refusals_read_back() {
         terms: TermsId::new(0),
         goods: AssetId::new(300),
         price: 1 << 40,
+        joined: 1 << 20,
         left: 12,
     });
     let offers = reports.map(|report| FirstAnswer::Offer(Box::new(report)));

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use engine::engine::{Engine, Offer};
+use engine::engine::{Campaign, Engine, Offer};
 use engine::types::{AccountId, OfferId, PrincipalId, Sequence, TermsId, VenueId};
 use proto::v1;
 use proto::v1::sales_server::Sales;
@@ -130,12 +130,16 @@ impl Sales for SalesService {
     ) -> Result<Response<v1::GetOfferResponse>, Status> {
         let name = &request.get_ref().offer_id;
         let id = from_proto::offer_named(name)?;
-        let see = move |engine: &Engine| engine.sales().offer(id).cloned();
+        let see = move |engine: &Engine| {
+            let sales = engine.sales();
+            let campaign = sales.campaign(id).copied();
+            Some((sales.offer(id)?.clone(), campaign))
+        };
         let (sequence, found) = look(&self.exchange, Payer::Reader, see).await?;
-        let found = found.ok_or_else(|| not_found(name))?;
+        let (found, campaign) = found.ok_or_else(|| not_found(name))?;
         let tables = self.exchange.directory.read();
         Ok(Response::new(v1::GetOfferResponse {
-            offer: Some(to_proto::offer(&tables, id, &found)),
+            offer: Some(to_proto::offer(&tables, id, (&found, campaign))),
             engine_sequence: sequence.value(),
         }))
     }
@@ -160,7 +164,8 @@ impl Sales for SalesService {
         let (sequence, part) = self.walk(wanted, from, limit).await?;
         let tables = self.exchange.directory.read();
         let offers = part.found.iter();
-        let offers = offers.map(|(id, offer)| to_proto::offer(&tables, *id, offer));
+        let offers =
+            offers.map(|(id, offer, campaign)| to_proto::offer(&tables, *id, (offer, *campaign)));
         Ok(Response::new(v1::ListOffersResponse {
             offers: offers.collect(),
             engine_sequence: sequence.value(),
@@ -198,7 +203,7 @@ impl Wanted {
 
 /// A part of a walk over offers, and the row where it goes on.
 struct Part {
-    found: Vec<(OfferId, Offer)>,
+    found: Vec<(OfferId, Offer, Option<Campaign>)>,
     next: Option<u32>,
 }
 
@@ -263,7 +268,7 @@ fn part(engine: &Engine, wanted: Wanted, from: u32, limit: usize) -> Part {
             return Part { found, next };
         }
         if wanted.has(engine, offer) {
-            found.push((id, offer.clone()));
+            found.push((id, offer.clone(), sales.campaign(id).copied()));
         }
     }
     let end = from.saturating_add(ROWS_OF_LOOK);

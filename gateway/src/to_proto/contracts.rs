@@ -36,6 +36,7 @@ pub const fn contract_step(step: ContractStep) -> v1::ContractStep {
         ContractStep::Resolve => v1::ContractStep::Resolve,
         ContractStep::Rescind => v1::ContractStep::Rescind,
         ContractStep::Deadline => v1::ContractStep::Deadline,
+        ContractStep::PutOff => v1::ContractStep::PutOff,
     }
 }
 
@@ -56,6 +57,10 @@ pub const fn contract_state(state: State) -> v1::ContractState {
         State::Defaulted => v1::ContractState::Defaulted,
         State::Resolved => v1::ContractState::Resolved,
         State::Rescinded => v1::ContractState::Rescinded,
+        State::Joined => v1::ContractState::Joined,
+        State::Released => v1::ContractState::Released,
+        State::Deposited => v1::ContractState::Deposited,
+        State::Forfeited => v1::ContractState::Forfeited,
     }
 }
 
@@ -142,6 +147,7 @@ fn stepped(
         tax_back: money(report.tax_back),
         paid_out: money(report.paid_out),
         fee: money(report.fee),
+        penalty: money(report.penalty),
         goods_out: units_text(tables, report.goods, report.goods_out),
         deadline: report.deadline.map(timestamp),
         demonstration: tables.venue_is_demonstration(report.venue),

@@ -3,8 +3,10 @@
 //! Invariant: as in `clearing`: money in the terms' currency, goods in their own unit. Not here:
 //! contracts (`contracts`), the public stream (`fanout`).
 
-use engine::command::{Delivery, Exemption, Funding, PartyKind, SaleTerms, TaxBasis};
-use engine::engine::Offer;
+use engine::command::{
+    Delivery, Exemption, FlashMode, Funding, PartyKind, Plan, SaleTerms, TaxBasis,
+};
+use engine::engine::{Campaign, Offer};
 use engine::event::{OfferAct, OfferReport};
 use engine::reject::Reject;
 use engine::types::{AccountId, AssetId, Nanoseconds, OfferId, TermsId, Time};
@@ -28,7 +30,6 @@ pub const fn party_kind(kind: PartyKind) -> v1::PartyKind {
 
 /// Terms of sale.
 pub fn sale_terms(tables: &Tables, id: TermsId, terms: &SaleTerms) -> v1::SaleTerms {
-    use v1::sale_terms::{FixedPrice, Model as Wire, TieredPrice};
     let (funding, pay_within) = match terms.funding {
         Funding::Prefunded => (v1::SaleFunding::Prefunded, None),
         Funding::PayLater { within } => (v1::SaleFunding::PayLater, Some(duration(within))),
@@ -58,12 +59,43 @@ pub fn sale_terms(tables: &Tables, id: TermsId, terms: &SaleTerms) -> v1::SaleTe
         delivery: delivery.into(),
         document_hash: terms.document.to_vec(),
         demonstration: tables.venue_is_demonstration(terms.venue),
-        // The engine takes no other model's terms.
-        model: Some(if terms.model == Model::TieredPrice {
-            Wire::TieredPrice(TieredPrice {})
-        } else {
-            Wire::FixedPrice(FixedPrice {})
-        }),
+        model: Some(model(terms)),
+    }
+}
+
+fn model(terms: &SaleTerms) -> v1::sale_terms::Model {
+    use v1::sale_terms::{FixedPrice, FlashSale, GroupBuy, Model as Wire, Presale, TieredPrice};
+    match terms.plan {
+        Plan::Plain if terms.model == Model::TieredPrice => Wire::TieredPrice(TieredPrice {}),
+        Plan::Plain => Wire::FixedPrice(FixedPrice {}),
+        Plan::Flash(FlashMode::Race) => {
+            let mode = v1::FlashMode::Race.into();
+            Wire::FlashSale(FlashSale { mode })
+        }
+        Plan::Group => Wire::GroupBuy(GroupBuy {}),
+        Plan::Presale { deposit_bp } => {
+            let deposit_bp = deposit_bp.into();
+            Wire::Presale(Presale { deposit_bp })
+        }
+    }
+}
+
+/// What its model asks of an offer, and how many pieces a group has together.
+fn course(campaign: Option<Campaign>) -> (Option<v1::offer::Course>, u32) {
+    match campaign {
+        None => (None, 0),
+        Some(Campaign::Group(group)) => {
+            let quorum_pieces = group.quorum;
+            let course = v1::offer::Course::Group(v1::GroupCourse { quorum_pieces });
+            (Some(course), group.pieces)
+        }
+        Some(Campaign::Presale(presale)) => {
+            let course = v1::offer::Course::Presale(v1::PresaleCourse {
+                pay_from: Some(timestamp(presale.pay_from)),
+                pay_until: Some(timestamp(presale.pay_until)),
+            });
+            (Some(course), 0)
+        }
     }
 }
 
@@ -92,7 +124,12 @@ pub fn units_text(tables: &Tables, asset: AssetId, units: i64) -> String {
 }
 
 /// A live offer.
-pub fn offer(tables: &Tables, id: OfferId, offer: &Offer) -> v1::Offer {
+pub fn offer(
+    tables: &Tables,
+    id: OfferId,
+    (offer, campaign): (&Offer, Option<Campaign>),
+) -> v1::Offer {
+    let (course, joined_pieces) = course(campaign);
     let terms = tables.terms(offer.terms);
     let venue = terms.and_then(|terms| tables.venue(terms.venue));
     let money = terms.map(|terms| terms.money);
@@ -125,6 +162,8 @@ pub fn offer(tables: &Tables, id: OfferId, offer: &Offer) -> v1::Offer {
         money_asset_id: money.map_or_else(String::new, |id| asset_name(tables, id)),
         left_pieces: offer.left,
         demonstration: venue.is_some_and(|venue| venue.demonstration),
+        course,
+        joined_pieces,
     }
 }
 
@@ -137,6 +176,8 @@ const fn act(act: OfferAct) -> v1::OfferAct {
         OfferAct::Reserved => v1::OfferAct::Reserved,
         OfferAct::GivenBack => v1::OfferAct::GivenBack,
         OfferAct::Withdrawn => v1::OfferAct::Withdrawn,
+        OfferAct::Closed => v1::OfferAct::Closed,
+        OfferAct::Void => v1::OfferAct::Void,
     }
 }
 
@@ -150,6 +191,7 @@ pub fn offer_done(tables: &Tables, row: &FirstRow, done: &OfferReport) -> v1::Of
         offer_id: offer_id_text(done.offer),
         version: done.version,
         left_pieces: done.left,
+        joined_pieces: done.joined,
         price: money.map_or_else(String::new, |id| units_text(tables, id, done.price)),
         money_asset_id: money.map_or_else(String::new, |id| asset_name(tables, id)),
         goods_asset_id: asset_name(tables, done.goods),

@@ -243,7 +243,7 @@ impl Window {
             .map(|(numbered, client_sequence)| SessionCommand {
                 client_sequence,
                 valid_until_ns: numbered.outgoing.valid_until_ns,
-                command: Some(numbered.outgoing.command.clone()),
+                command: Some(numbered.outgoing.command),
             })
             .collect();
         self.sent += commands.len();

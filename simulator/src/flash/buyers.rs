@@ -172,7 +172,7 @@ impl Taps {
                 offer_slot: shop.offer.offer_slot,
                 offer_version: shop.offer.version,
                 pieces: 1,
-                delivery_reference: u128::from(token).to_le_bytes().to_vec(),
+                delivery_reference_low: token,
                 ..SessionReserve::default()
             }),
             valid_until_ns: 0,

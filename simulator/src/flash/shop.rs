@@ -4,8 +4,8 @@
 //! later, so only pieces are held and nobody needs money first. Not here: buying.
 
 use proto::v1::{
-    DeliveryKind, GetOfferRequest, MakeOfferRequest, Offer, OfferPrices, PriceTier, SaleFunding,
-    SaleTerms, TaxBasis, sale_terms,
+    DeliveryKind, FlashMode, GetOfferRequest, MakeOfferRequest, Offer, OfferPrices, PriceTier,
+    SaleFunding, SaleTerms, TaxBasis, sale_terms,
 };
 use rust_decimal::Decimal;
 use tonic::Status;
@@ -119,7 +119,9 @@ async fn define(operator: &Operator, venue: &str, money: &str) -> Result<u32, Se
         return_days: RETURN_DAYS,
         delivery: DeliveryKind::Ship.into(),
         document_hash: vec![0; 32],
-        model: Some(sale_terms::Model::FixedPrice(sale_terms::FixedPrice {})),
+        model: Some(sale_terms::Model::FlashSale(sale_terms::FlashSale {
+            mode: FlashMode::Race.into(),
+        })),
         ..SaleTerms::default()
     };
     let request = proto::v1::DefineTermsRequest {

@@ -169,6 +169,14 @@ impl Sales {
         self.campaign_at(offer.slot)
     }
 
+    /// How many pieces a live offer's group has together; 0 of others.
+    pub fn joined(&self, offer: OfferId) -> u32 {
+        match self.campaign(offer) {
+            Some(Campaign::Group(group)) => group.pieces,
+            Some(Campaign::Presale(_)) | None => 0,
+        }
+    }
+
     fn campaign_at(&self, slot: u32) -> Option<&Campaign> {
         let terms = self.offers.row(slot).terms;
         if !campaigns::has_campaign(self.known(terms).terms.plan) {
