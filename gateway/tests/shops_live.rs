@@ -1,5 +1,9 @@
 //! Shops, live: the public stream of offers with its checksum, the private stream of orders and
 //! contracts counted together, reserves in a session. The day of a shop: `shops`.
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test fails on any other answer"
+)]
 
 #[path = "support/shop.rs"]
 mod shop;
@@ -8,7 +12,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use proto::v1;
-use shop::{REFERENCE, Shop, accept, deliver, hand_over, id, offer, prices, reserve};
+use shop::{REFERENCE, Shop, accept, change, deliver, hand_over, id, offer, reserve, withdraw};
 use support::{Answer, House, Session, limit};
 use tonic::{Code, Streaming};
 use v1::offer_event::Event as Wire;
@@ -120,15 +124,8 @@ async fn stock_price_and_version_are_streamed_with_a_checksum() {
     assert_eq!((known.left, known.version, known.price), (10, 1, 12_900));
     shop.reserved(reserve("r-1", &one, 4)).await;
     follower.until(&one, |known| known.left == 6).await;
-    let change = v1::ChangeOfferRequest {
-        client_order_id: id("c-1"),
-        account_id: id("B"),
-        offer_id: one.clone(),
-        offer_version: 1,
-        prices: prices(&[(1, "99.90")]),
-        ..v1::ChangeOfferRequest::default()
-    };
-    shop.sales.change_offer(change).await.expect("a report");
+    let changed = change("c-1", &one, 1, "99.90");
+    shop.sales.change_offer(changed).await.expect("a report");
     let known = follower.until(&one, |known| known.version == 2).await;
     assert_eq!((known.left, known.price, known.snapshots), (6, 9_990, 1));
 
@@ -149,12 +146,7 @@ async fn stock_price_and_version_are_streamed_with_a_checksum() {
     let known = follower.until(&one, |known| known.snapshots == 1).await;
     assert_eq!((known.left, known.version), (5, 2));
 
-    let end = v1::WithdrawOfferRequest {
-        client_order_id: id("w-1"),
-        account_id: id("B"),
-        offer_id: one.clone(),
-        ..v1::WithdrawOfferRequest::default()
-    };
+    let end = withdraw("w-1", &one);
     shop.sales.withdraw_offer(end).await.expect("a report");
     follower.until(&one, |known| known.ended).await;
     let request = v1::StreamOffersRequest {
@@ -253,8 +245,11 @@ async fn orders_and_contracts_are_counted_together() {
         ("A", 8, "OUT_OF_STOCK"),
     ];
     assert_eq!(words, expected);
+    check_alone(&mut shop, &contracts).await;
+}
 
-    // The same reports alone, from any number on.
+/// The same reports alone, from any number on.
+async fn check_alone(shop: &mut Shop, contracts: &[v1::ContractReport]) {
     for (from, skipped) in [(0, 0), (3, 1), (7, 4)] {
         let request = v1::StreamContractsRequest {
             owner: Some(v1::stream_contracts_request::Owner::ParticipantId(id("P"))),
@@ -367,11 +362,27 @@ async fn a_flood_of_reserves_in_a_session_never_oversells() {
     );
     assert_eq!(shop.left(&made).await, 0);
     session.batch(first);
+    check_refusals(&mut session, &one).await;
+    drop(session);
+    check_contract(&mut shop, sold[0]).await;
+
+    // Over a restart the session goes on where it was.
+    house.restart().await;
+    let (mut session, opened) = Session::opened(&house, "flash", 101).await;
+    assert_eq!(opened.watermark, 101);
+    session.batch(vec![take(102, &one, 1)]);
+    let (_, contracts) = answers(&mut session, 102).await;
+    assert_eq!(contracts[0].reject_reason, "OUT_OF_STOCK");
+    assert_eq!(contracts[0].account_sequence, 105);
+}
+
+/// A batch sent twice, one that leaves a gap, one that is malformed.
+async fn check_refusals(session: &mut Session, one: &v1::Offer) {
     match session.next_said().await {
         Answer::Duplicate(duplicate) => assert_eq!(duplicate.watermark, 101),
         other => panic!("not a duplicate: {other:?}"),
     }
-    session.batch(vec![take(103, &one, 1)]);
+    session.batch(vec![take(103, one, 1)]);
     assert_eq!(session.refused().await.reason, "SEQUENCE_GAP");
     let half = v1::SessionReserve {
         pickup_hash_high: Some(1),
@@ -382,7 +393,7 @@ async fn a_flood_of_reserves_in_a_session_never_oversells() {
             account: Some(0),
             ..half
         })),
-        ..take(102, &one, 1)
+        ..take(102, one, 1)
     }]);
     let malformed = session.refused().await;
     assert_eq!(malformed.reason, "MALFORMED");
@@ -392,9 +403,10 @@ async fn a_flood_of_reserves_in_a_session_never_oversells() {
             .contains("batch.commands[0].reserve.pickup_hash_low"),
         "{malformed:?}"
     );
-    drop(session);
+}
 
-    // The contract is like any other, and its session is named in its report.
+/// The contract is like any other, and its session is named in its report.
+async fn check_contract(shop: &mut Shop, sold: &v1::SessionContractReport) {
     let request = v1::StreamContractsRequest {
         owner: Some(v1::stream_contracts_request::Owner::AccountId(id("A"))),
         from_sequence: 1,
@@ -410,21 +422,12 @@ async fn a_flood_of_reserves_in_a_session_never_oversells() {
         (first.session_id.as_str(), first.client_sequence),
         ("flash", 1)
     );
-    assert_eq!(first.account_sequence, sold[0].account_sequence);
+    assert_eq!(first.account_sequence, sold.account_sequence);
     assert_eq!(
         first.contract_id,
-        format!("{}-{}", sold[0].contract_sequence, sold[0].contract_slot)
+        format!("{}-{}", sold.contract_sequence, sold.contract_slot)
     );
     let sent = shop.takes("h", "B", &first, hand_over()).await;
     let there = shop.takes("d", "B", &sent, deliver()).await;
     shop.takes("a", "A", &there, accept()).await;
-
-    // Over a restart the session goes on where it was.
-    house.restart().await;
-    let (mut session, opened) = Session::opened(&house, "flash", 101).await;
-    assert_eq!(opened.watermark, 101);
-    session.batch(vec![take(102, &one, 1)]);
-    let (_, contracts) = answers(&mut session, 102).await;
-    assert_eq!(contracts[0].reject_reason, "OUT_OF_STOCK");
-    assert_eq!(contracts[0].account_sequence, 105);
 }

@@ -33,7 +33,11 @@ fn offer(slot: u32) -> OfferId {
 }
 
 fn stands(slot: u32, act: OfferAct, left: u32) -> Item {
-    Item::Offer(OfferReport {
+    Item::Offer(report(slot, act, left))
+}
+
+fn report(slot: u32, act: OfferAct, left: u32) -> OfferReport {
+    OfferReport {
         act,
         offer: offer(slot),
         version: 1,
@@ -42,7 +46,7 @@ fn stands(slot: u32, act: OfferAct, left: u32) -> Item {
         goods: AssetId::new(1),
         price: 500,
         left,
-    })
+    }
 }
 
 /// One piece, a command an item.
@@ -133,10 +137,7 @@ fn a_flood_on_one_offer_is_one_event_a_piece() {
             sequence: 211,
             slot: 0,
         },
-        ..match stands(0, OfferAct::Offered, 7) {
-            Item::Offer(report) => report,
-            other => panic!("{other:?}"),
-        }
+        ..report(0, OfferAct::Offered, 7)
     };
     market
         .apply(&piece(211, vec![Item::Offer(next)]))

@@ -3,6 +3,10 @@
 //! Invariant: ids are fixed; B sells, A buys, both of participant P. Not here: how an exchange is
 //! started, what is expected.
 #![allow(dead_code, reason = "each user takes its part")]
+#![allow(
+    clippy::unnecessary_wraps,
+    reason = "most of what is made here is an optional field on the wire"
+)]
 
 use proto::v1;
 use proto::v1::accounts_client::AccountsClient;
@@ -95,6 +99,28 @@ pub fn offer(name: &str, terms: u32, stock: u32) -> v1::MakeOfferRequest {
     }
 }
 
+/// B changes its offer.
+pub fn change(name: &str, offer: &str, version: u32, price: &str) -> v1::ChangeOfferRequest {
+    v1::ChangeOfferRequest {
+        client_order_id: id(name),
+        account_id: id("B"),
+        offer_id: id(offer),
+        offer_version: version,
+        prices: prices(&[(1, price)]),
+        ..v1::ChangeOfferRequest::default()
+    }
+}
+
+/// B ends its offer.
+pub fn withdraw(name: &str, offer: &str) -> v1::WithdrawOfferRequest {
+    v1::WithdrawOfferRequest {
+        client_order_id: id(name),
+        account_id: id("B"),
+        offer_id: id(offer),
+        ..v1::WithdrawOfferRequest::default()
+    }
+}
+
 /// A takes pieces of an offer's first version.
 pub fn reserve(name: &str, offer: &str, pieces: u32) -> v1::ReserveRequest {
     v1::ReserveRequest {
@@ -143,7 +169,8 @@ impl Shop {
     }
 
     /// Shop venue S (ECOM_B2C), wholesale venue W (ECOM_B2B), both of fixed prices, and T (SANDBOX)
-    /// of tiered ones; terms 0 (fixed at S), 1 (tiered at T), 2 (fixed at W); 1,000 tea of B, 10,000 yuan of A.
+    /// of tiered ones; terms 0 (fixed at S), 1 (tiered at T), 2 (fixed at W);
+    /// 1,000 tea of B, 10,000 yuan of A.
     pub async fn open(channel: &Channel) -> Self {
         make_market(channel.clone()).await;
         make_clearing(channel.clone()).await;
