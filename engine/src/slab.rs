@@ -240,6 +240,28 @@ mod tests {
     }
 
     #[test]
+    fn a_walk_in_parts_finds_every_row_once() {
+        let mut slab = Slab::new(10);
+        for sequence in 1..=10 {
+            slab.insert(One(sequence));
+        }
+        for slot in [0, 4, 5, 9] {
+            slab.remove(slot);
+        }
+        for part in 1..=11 {
+            let mut found = Vec::new();
+            for from in (0..slab.slots()).step_by(part as usize) {
+                found.extend(slab.iter_in(from, part).map(|(slot, row)| (slot, row.0)));
+            }
+            assert_eq!(found, [(1, 2), (2, 3), (3, 4), (6, 7), (7, 8), (8, 9)]);
+        }
+        assert_eq!(
+            slab.iter_in(10, 5).count() + slab.iter_in(u32::MAX, 1).count(),
+            0
+        );
+    }
+
+    #[test]
     fn slots_named_twice_or_beyond_the_end_are_refused() {
         let get = |input: &mut Reader<'_>, _| Ok(One(input.varint()?));
         let read = |bytes: &[u8]| Slab::decode(3, 2, &mut Reader::new(bytes), get).is_ok();

@@ -1,10 +1,10 @@
 //! Steps of contracts: what they post on the accounts of buyer and seller, and the rows by which
 //! both are told of them.
 //!
-//! Invariant: as in `postings` and `rows`; a row has all that the event said and what of its command
-//! both parties may know, and that of the one side is that of the other but for its counters. What
-//! a contract holds or gives back is no posting: it moves inside an account. Not here: how
-//! contracts stand (the engine), bytes of rows (`contract_codec`).
+//! Invariant: as in `postings` and `rows`; a row has all that the event said and what of its
+//! command both parties may know, and that of the one side is that of the other but for its
+//! counters. What a contract holds or gives back is no posting: it moves inside an account. Not
+//! here: how contracts stand (the engine), bytes of rows (`contract_codec`).
 
 use engine::bytes::{self, BytesError, Reader};
 use engine::clearing::Holder;

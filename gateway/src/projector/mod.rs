@@ -15,6 +15,7 @@ mod contract_codec;
 mod contract_history;
 pub mod contracts;
 mod corrections;
+mod first_codec;
 mod followers;
 mod history;
 mod margin;
