@@ -4,11 +4,16 @@
 //! instrument in order of their handles; the answer comes last. Not here: parties and venues as
 //! such, whose modules answer by themselves.
 
+use super::clearing::approved;
 use super::{Engine, Floor, operation};
-use crate::command::{OpenSession, Scope, SetPhase, SetReferencePrice, SetTradingStatus};
-use crate::event::{Event, Events, PhaseChanged, ReferencePrice, StatusChanged};
+use crate::clearing::custody::Approved;
+use crate::command::{
+    DefineRegime, Envelope, OpenSession, Scope, SetPhase, SetReferencePrice, SetTradingStatus,
+};
+use crate::event::{Event, Events, PhaseChanged, ReferencePrice, RegimeDefined, StatusChanged};
+use crate::reject::Reject;
 use crate::types::{PrincipalId, Time, VenueId};
-use crate::venue::{Phase, TradingStatus};
+use crate::venue::{Approval, Phase, TradingStatus};
 
 impl Engine {
     pub(super) fn open_session(
@@ -68,6 +73,40 @@ impl Engine {
         }
     }
 
+    /// INVALID_FIELD, MODEL_NOT_ALLOWED, TOO_MANY.
+    pub(super) fn check_regime(
+        &self,
+        envelope: &Envelope,
+        terms: &DefineRegime,
+    ) -> Result<(), Reject> {
+        let checked = self.venues.law().check(terms, approval_of(envelope));
+        checked.map(|_| ())
+    }
+
+    /// The same as the newest version of its name is that version; nothing new is announced.
+    pub(super) fn define_regime(
+        &mut self,
+        envelope: &Envelope,
+        terms: &DefineRegime,
+        events: &mut Events,
+    ) {
+        let approval = approval_of(envelope);
+        let known = match self.venues.law().check(terms, approval) {
+            Ok(known) => known,
+            Err(reject) => return operation(events, Err(reject)),
+        };
+        // Nothing below can fail.
+        let regime = match known {
+            Some(known) => known,
+            None => {
+                let (regime, from) = self.venues.define_regime(terms, approval, self.time);
+                events.push(Event::Regime(RegimeDefined { regime, from }));
+                regime
+            }
+        };
+        operation(events, Ok(Some(u32::from(regime.code()))));
+    }
+
     pub(super) fn set_trading_status(&mut self, command: &SetTradingStatus, events: &mut Events) {
         let (scope, status) = (command.scope, command.status);
         let old = match self.venues.status(scope) {
@@ -121,5 +160,13 @@ impl Engine {
             }));
         }
         operation(events, done.map(|()| None));
+    }
+}
+
+/// Whether another principal approved what an envelope holds.
+fn approval_of(envelope: &Envelope) -> Approval {
+    match approved(envelope) {
+        Approved::Yes => Approval::Given,
+        Approved::No => Approval::Missing,
     }
 }

@@ -23,6 +23,7 @@ pub(crate) mod margin;
 mod operations;
 mod orders;
 mod receipts;
+pub(crate) mod regimes;
 pub(crate) mod sales;
 pub(crate) mod settlement;
 mod standing;
@@ -107,6 +108,7 @@ types! {
     Margin = 38,
     Sales = 39,
     Contract = 40,
+    DefineRegime = 41,
 }
 
 impl Type {
@@ -152,6 +154,7 @@ impl Type {
             Body::Margin(_) => Self::Margin,
             Body::Sales(_) => Self::Sales,
             Body::Contract(_) => Self::Contract,
+            Body::DefineRegime(_) => Self::DefineRegime,
         }
     }
 
@@ -505,6 +508,7 @@ fn get_body(input: &mut Reader<'_>, time: Time, kind: Type) -> Result<Body, Byte
         Type::Margin => margin::margin(input),
         Type::Sales => sales::get(input),
         Type::Contract => contracts::get(input),
+        Type::DefineRegime => regimes::command(input),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::command::{Funding, PartyKind, SaleTerms};
 use crate::limits::Limits;
 use crate::slab::Slab;
 use crate::types::{Nanoseconds, OfferId, OwnerId, TermsId};
-use crate::venue::Regime;
+use crate::venue::{Law, Regime};
 use buyers::Buyers;
 
 /// Terms of sale, where their venue's fees go, and which regime each kind of party buys under: a
@@ -33,8 +33,8 @@ pub struct Defined {
 
 impl Defined {
     /// Lawful terms of a venue with these regimes.
-    fn new(terms: SaleTerms, fees: Place, regimes: &[Regime]) -> Self {
-        let of = |kind| law::regime_of(regimes, terms.model, kind).ok();
+    fn new(terms: SaleTerms, fees: Place, stands: (&Law, &[Regime])) -> Self {
+        let of = |kind| law::regime_of(stands, terms.model, kind).ok();
         Self {
             terms,
             fees,
@@ -114,10 +114,10 @@ impl Sales {
         &mut self,
         terms: SaleTerms,
         fees: Place,
-        regimes: &[Regime],
+        stands: (&Law, &[Regime]),
     ) -> TermsId {
         assert!(!self.are_terms_full(), "the bound is checked before");
-        self.terms.push(Defined::new(terms, fees, regimes));
+        self.terms.push(Defined::new(terms, fees, stands));
         TermsId::new(self.terms.len() as u32 - 1)
     }
 
