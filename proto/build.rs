@@ -9,7 +9,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 use prost::Message as _;
 
 /// The files of the contract, in order of dependency.
-const FILES: [&str; 15] = [
+const FILES: [&str; 16] = [
     "sanjiang/v1/types.proto",
     "sanjiang/v1/switch.proto",
     "sanjiang/v1/session.proto",
@@ -24,6 +24,7 @@ const FILES: [&str; 15] = [
     "sanjiang/v1/margin.proto",
     "sanjiang/v1/accounts.proto",
     "sanjiang/v1/correction.proto",
+    "sanjiang/v1/regime.proto",
     "sanjiang/v1/operations.proto",
 ];
 

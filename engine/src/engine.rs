@@ -27,6 +27,7 @@ mod views;
 mod work_tests;
 
 pub use crate::market::sale::{Defined, Offer, Sales};
+pub(crate) use clearing::approved;
 pub use holds::{Held, HeldFor};
 pub use sections::{SectionId, SectionsError};
 pub use views::{LiveOrder, LivePlace, Usage};

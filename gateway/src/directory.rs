@@ -23,9 +23,11 @@ use engine::event::Event;
 use engine::parties::Parties;
 use engine::types::{
     AccountId, AssetId, CalendarId, CustodianId, InstrumentId, Name, Nanoseconds, OwnerId,
-    ParticipantId, Price, Title, VenueId,
+    ParticipantId, Price, Time, Title, VenueId,
 };
-use engine::venue::{Model, Overridden, Phase, Regime, TradingStatus, Venue, Venues};
+use engine::venue::{
+    Approval, Law, Model, Overridden, Phase, Regime, TradingStatus, Venue, Venues,
+};
 
 /// An account as the directory knows it.
 #[derive(Clone, Copy, Debug)]
@@ -178,6 +180,8 @@ pub struct Tables {
     pub calendars: Names<CalendarEntry>,
     /// Venues.
     pub venues: Names<VenueEntry>,
+    /// Regimes.
+    pub law: Law,
     /// Instruments.
     pub instruments: Names<InstrumentEntry>,
     /// Assets.
@@ -277,6 +281,7 @@ impl Tables {
             let entry = CalendarEntry::new(calendar.terms());
             self.calendars.put(id.index(), entry.name, entry);
         }
+        self.law = venues.law().clone();
         for (id, venue) in venues.venues() {
             self.venues
                 .put(id.index(), venue.name, VenueEntry::of(venue));
@@ -323,6 +328,7 @@ impl Tables {
                 Event::Operation(report) if report.reject.is_none() => {
                     self.take_over(&command.body, report.handle);
                 }
+                Event::Regime(defined) => self.define(command, defined.from),
                 Event::PhaseChanged(changed) => {
                     if let Some(venue) = self.venues.get_mut(changed.venue.index()) {
                         venue.phase = changed.phase;
@@ -367,6 +373,15 @@ impl Tables {
                 | Event::Quarantined(_)
                 | Event::Switch(_) => {}
             }
+        }
+    }
+
+    /// The engine took it, so the law here takes it too.
+    fn define(&mut self, command: &Command, from: Time) {
+        if let Body::DefineRegime(terms) = &command.body {
+            let approval = Approval::of(&command.envelope);
+            let restored = self.law.restore(terms.as_ref().clone(), approval, from);
+            assert!(restored.is_ok(), "the engine took it: {restored:?}");
         }
     }
 

@@ -58,6 +58,8 @@ pub enum Kind {
     Trade,
     /// A session.
     Session,
+    /// A regime.
+    Regime,
 }
 
 impl Kind {
@@ -76,6 +78,7 @@ impl Kind {
             Self::Receipt => "receipt",
             Self::Trade => "trade",
             Self::Session => "session",
+            Self::Regime => "regime",
         }
     }
 
@@ -94,6 +97,7 @@ impl Kind {
             Self::Receipt => RejectReason::UnknownReceipt,
             Self::Trade => RejectReason::UnknownTrade,
             Self::Session => RejectReason::UnknownSession,
+            Self::Regime => RejectReason::UnknownRegime,
         }
     }
 }
@@ -424,5 +428,9 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::OpenContracts => "the exchange has as many open contracts or buyers as it may",
         R::PickupCode => "that is not the pickup code",
         R::UnknownTerms => "there are no such terms of sale",
+        R::UnknownRegime => "there is no such version of a regime",
+        R::RegimeNotInForce => {
+            "this version of the regime is not in force; name the one that is, as NAME@VERSION"
+        }
     }
 }

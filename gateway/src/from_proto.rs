@@ -14,6 +14,7 @@ mod margin;
 mod operations;
 mod orders;
 mod receipts;
+pub mod regimes;
 mod session;
 mod settlement;
 mod standing;

@@ -19,6 +19,7 @@ mod pages;
 mod parties;
 mod postings;
 mod receipts;
+mod regimes;
 mod settlement;
 mod standing;
 mod statements;

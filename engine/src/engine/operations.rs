@@ -4,9 +4,7 @@
 //! instrument in order of their handles; the answer comes last. Not here: parties and venues as
 //! such, whose modules answer by themselves.
 
-use super::clearing::approved;
 use super::{Engine, Floor, operation};
-use crate::clearing::custody::Approved;
 use crate::command::{
     DefineRegime, Envelope, OpenSession, Scope, SetPhase, SetReferencePrice, SetTradingStatus,
 };
@@ -79,7 +77,7 @@ impl Engine {
         envelope: &Envelope,
         terms: &DefineRegime,
     ) -> Result<(), Reject> {
-        let checked = self.venues.law().check(terms, approval_of(envelope));
+        let checked = self.venues.law().check(terms, Approval::of(envelope));
         checked.map(|_| ())
     }
 
@@ -90,7 +88,7 @@ impl Engine {
         terms: &DefineRegime,
         events: &mut Events,
     ) {
-        let approval = approval_of(envelope);
+        let approval = Approval::of(envelope);
         let known = match self.venues.law().check(terms, approval) {
             Ok(known) => known,
             Err(reject) => return operation(events, Err(reject)),
@@ -160,13 +158,5 @@ impl Engine {
             }));
         }
         operation(events, done.map(|()| None));
-    }
-}
-
-/// Whether another principal approved what an envelope holds.
-fn approval_of(envelope: &Envelope) -> Approval {
-    match approved(envelope) {
-        Approved::Yes => Approval::Given,
-        Approved::No => Approval::Missing,
     }
 }

@@ -9,8 +9,10 @@ use super::rules::{
     Rules, Standing, fewer, longer,
 };
 use super::{Model, Regime, RuleKey, RuleValue, keys, set_one};
-use crate::command::{CreateVenue, DefineRegime, Demonstration};
+use crate::clearing::custody::Approved;
+use crate::command::{CreateVenue, DefineRegime, Demonstration, Envelope};
 use crate::contract::row::end_of_day_after;
+use crate::engine::approved;
 use crate::limits::Limits;
 use crate::reject::{Basis, Reject, RejectReason};
 use crate::types::{Name, Time};
@@ -22,6 +24,16 @@ pub enum Approval {
     Given,
     /// Nobody did: only demonstrations may name it.
     Missing,
+}
+
+impl Approval {
+    /// Whether another principal approved what an envelope holds.
+    pub fn of(envelope: &Envelope) -> Self {
+        match approved(envelope) {
+            Approved::Yes => Self::Given,
+            Approved::No => Self::Missing,
+        }
+    }
 }
 
 /// A version of a regime that data defined.
@@ -43,6 +55,11 @@ pub struct Version {
 pub struct Law {
     versions: Vec<Version>,
 }
+
+/// How long a platform keeps its records: three years.
+const RETENTION_OF_PLATFORMS: (u64, &str) = (1_095, "电子商务法(2018) 31");
+/// How long financial institutions keep theirs: ten years.
+const RETENTION_OF_FINANCE: (u64, &str) = (3_653, "反洗钱法(2024) 34");
 
 /// What a regime that nobody defined says: everything is forbidden.
 const NOTHING: Rules = Rules {
@@ -202,6 +219,30 @@ impl Law {
             Centralised::Allowed => None,
             Centralised::Forbidden(basis) => Some(basis),
         })
+    }
+
+    /// How long the records of a venue are kept at least: the longest that applies, with its text;
+    /// of equal ones the first. None for the sandbox, where nothing is owed.
+    pub fn retention(&self, regimes: &[Regime]) -> Option<(u64, &str)> {
+        let owed = regimes.iter().flat_map(|regime| {
+            let rules = self.rules(*regime);
+            let financial = rules.investors != Investors::All
+                || matches!(rules.licence, Licence::SecuritiesCommission(_));
+            let platform = self.name(*regime) != Regime::Sandbox.as_str();
+            let mut own = self.rules_of(*regime).into_iter();
+            let own = own.find(|(key, ..)| *key == RuleKey::TradeRecordRetentionDays);
+            let own = own.and_then(|(_, value, text)| match value {
+                RuleValue::Number(days) => Some((days, text)),
+                RuleValue::Flag(_) | RuleValue::Word(_) | RuleValue::Set(_) => None,
+            });
+            [
+                own,
+                platform.then_some(RETENTION_OF_PLATFORMS),
+                (platform && financial).then_some(RETENTION_OF_FINANCE),
+            ]
+        });
+        let longer = |one: (u64, _), other: (u64, _)| if other.0 > one.0 { other } else { one };
+        owed.flatten().reduce(longer)
     }
 
     /// Whether a venue under these regimes may have margin forwards.

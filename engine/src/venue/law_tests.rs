@@ -266,3 +266,34 @@ fn there_are_so_many_versions_and_no_more() {
             .all(|one| Regime::from_code(one.code()) == Some(one))
     );
 }
+
+#[test]
+fn the_longest_retention_that_applies_is_the_venues() {
+    let mut law = Law::new();
+    let days = |days| (RuleKey::TradeRecordRetentionDays, RuleValue::Number(days));
+    let mut define = |name, number| {
+        law.define(
+            &regime(name, &[FIXED, days(number)]),
+            Approval::Given,
+            at(10, 0),
+        )
+    };
+    let (short, long) = (define("SHORT", 30), define("LONG", 7_305));
+    let own = "浙政办发〔2013〕55号";
+    let (platform, finance) = ("电子商务法(2018) 31", "反洗钱法(2024) 34");
+    let ecommerce = set_one::text(Regime::EcomB2b);
+    for (regimes, expected) in [
+        (vec![Regime::Sandbox], None),
+        (vec![Regime::EcomB2b], Some((1_095, ecommerce))),
+        (vec![Regime::TenderLaw], Some((1_095, platform))),
+        (vec![Regime::LicensedFutures], Some((3_653, finance))),
+        (
+            vec![Regime::EcomB2b, Regime::RegionalEquity],
+            Some((3_653, finance)),
+        ),
+        (vec![short], Some((1_095, platform))),
+        (vec![Regime::EcomB2b, long], Some((7_305, own))),
+    ] {
+        assert_eq!(law.retention(&regimes), expected, "{regimes:?}");
+    }
+}

@@ -149,7 +149,11 @@ fn put_reject(out: &mut Vec<u8>, value: Option<Reject>) {
     let code = value.map_or(0, |reject| reject.reason.code());
     bytes::put_varint(out, code.into());
     if let Some(reject) = value {
-        out.push(reject.basis.map_or(0, |basis| basis as u8));
+        // One byte for a text that is built in; else 255, then the regime and the rule.
+        match reject.basis.map_or(0, Basis::code).to_be_bytes() {
+            [0, built_in] => out.push(built_in),
+            [regime, key] => out.extend([u8::MAX, regime, key]),
+        }
     }
 }
 
@@ -165,7 +169,12 @@ fn get_reject(input: &mut Reader<'_>) -> Result<Option<Reject>, BytesError> {
         .ok_or(unknown)?;
     let basis = match input.u8()? {
         0 => None,
-        code => Some(Basis::from_code(code).ok_or(BytesError::range("basis"))?),
+        u8::MAX => {
+            let code = u16::from_be_bytes([input.u8()?, input.u8()?]);
+            let basis = Basis::from_code(code).filter(|_| code > u16::from(u8::MAX));
+            Some(basis.ok_or(BytesError::range("basis"))?)
+        }
+        code => Some(Basis::from_code(code.into()).ok_or(BytesError::range("basis"))?),
     };
     Ok(Some(Reject { reason, basis }))
 }

@@ -229,6 +229,7 @@ fn is_history(event: &Event) -> bool {
         | Event::Contract(ContractEvent::Refused(_))
         | Event::EpochBegan(_)
         | Event::Quarantined(_)
+        | Event::Regime(_)
         | Event::Switch(_) => false,
     }
 }
@@ -251,6 +252,7 @@ fn ask(body: &Body) -> Ask {
         | Body::CreateOwner(_)
         | Body::SetCalendar(_)
         | Body::CreateVenue(_)
+        | Body::DefineRegime(_)
         | Body::CreateInstrument(_)
         | Body::SetSchedule(_)
         | Body::SetPhase(_)
