@@ -34,7 +34,7 @@ use crate::event::{
     ContractEvent, CorrectionEvent, CreditEvent, CustodyReport, DayRolled, Event, OperationReport,
     ReceiptReport, SaleEvent, Settled, StandingChanged, TradeCorrection,
 };
-use crate::reject::Reject;
+use crate::reject::{Basis, Reject};
 use crate::types::{InstrumentId, Price, Quantity, Sequence, Side};
 use words::{Digest, Words};
 use xxhash_rust::xxh3::xxh3_128;
@@ -234,7 +234,7 @@ impl Buffer {
         self.put(code.to_le_bytes());
         let basis = reject.and_then(|reject| reject.basis);
         // One byte for a text that is built in; else 255, then the regime and the rule.
-        match basis.map_or(0, |basis| basis.code()).to_be_bytes() {
+        match basis.map_or(0, Basis::code).to_be_bytes() {
             [0, built_in] => self.byte(built_in),
             [regime, key] => self.put([u8::MAX, regime, key]),
         }

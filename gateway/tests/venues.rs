@@ -1,5 +1,5 @@
-//! `gateway venue`: the regimes and venues that come with the gateway, those of a file, and what the
-//! law refuses, against a real exchange through the public API.
+//! `gateway venue`: the regimes and venues that come with the gateway, those of a file, and what
+//! the law refuses, against a real exchange through the public API.
 
 mod support;
 

@@ -94,14 +94,11 @@ impl Engine {
             Err(reject) => return operation(events, Err(reject)),
         };
         // Nothing below can fail.
-        let regime = match known {
-            Some(known) => known,
-            None => {
-                let (regime, from) = self.venues.define_regime(terms, approval, self.time);
-                events.push(Event::Regime(RegimeDefined { regime, from }));
-                regime
-            }
-        };
+        let regime = known.unwrap_or_else(|| {
+            let (regime, from) = self.venues.define_regime(terms, approval, self.time);
+            events.push(Event::Regime(RegimeDefined { regime, from }));
+            regime
+        });
         operation(events, Ok(Some(u32::from(regime.code()))));
     }
 

@@ -157,18 +157,14 @@ impl Law {
 
     /// Every rule with its text, in order of the keys.
     pub fn rules_of(&self, regime: Regime) -> Vec<(RuleKey, RuleValue, &str)> {
-        match self.version(regime) {
-            Some(known) => {
-                let rules = known.terms.rules.iter();
-                let told = rules.map(|rule| (rule.key, rule.value, self.text(regime, rule.key)));
-                told.collect()
-            }
-            None => {
-                let rules = set_one::rules(regime).iter();
-                let told = rules.map(|(key, value)| (*key, *value, set_one::text(regime)));
-                told.collect()
-            }
+        if let Some(known) = self.version(regime) {
+            let rules = known.terms.rules.iter();
+            let told = rules.map(|rule| (rule.key, rule.value, self.text(regime, rule.key)));
+            return told.collect();
         }
+        let rules = set_one::rules(regime).iter();
+        let told = rules.map(|(key, value)| (*key, *value, set_one::text(regime)));
+        told.collect()
     }
 
     /// The text a regime as a whole rests on.

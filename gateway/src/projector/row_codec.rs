@@ -150,10 +150,9 @@ fn put_reject(out: &mut Vec<u8>, value: Option<Reject>) {
     bytes::put_varint(out, code.into());
     if let Some(reject) = value {
         // One byte for a text that is built in; else 255, then the regime and the rule.
-        match reject.basis.map_or(0, Basis::code).to_be_bytes() {
-            [0, built_in] => out.push(built_in),
-            [regime, key] => out.extend([u8::MAX, regime, key]),
-        }
+        let [regime, code] = reject.basis.map_or(0, Basis::code).to_be_bytes();
+        out.extend([u8::MAX, regime].iter().filter(|_| regime > 0));
+        out.push(code);
     }
 }
 
@@ -167,15 +166,14 @@ fn get_reject(input: &mut Reader<'_>) -> Result<Option<Reject>, BytesError> {
         .ok()
         .and_then(RejectReason::from_code)
         .ok_or(unknown)?;
-    let basis = match input.u8()? {
-        0 => None,
-        u8::MAX => {
-            let code = u16::from_be_bytes([input.u8()?, input.u8()?]);
-            let basis = Basis::from_code(code).filter(|_| code > u16::from(u8::MAX));
-            Some(basis.ok_or(BytesError::range("basis"))?)
-        }
-        code => Some(Basis::from_code(code.into()).ok_or(BytesError::range("basis"))?),
+    let code = match input.u8()? {
+        u8::MAX => u16::from_be_bytes([input.u8()?, input.u8()?]),
+        code => u16::from(code),
     };
+    let basis = Basis::from_code(code);
+    if code > 0 && basis.is_none() {
+        return Err(BytesError::range("basis"));
+    }
     Ok(Some(Reject { reason, basis }))
 }
 
