@@ -2,8 +2,9 @@
 //!
 //! Invariant: each place that deletes a file or a key is named here with what it deletes. The
 //! journal drops a segment only behind its archive (`runtime::segments`, with tests of its own);
-//! archive and projections only grow, so the longest retention the law asks for (three years, ten for finance;
-//! SEMANTICS section 25) holds without a clock. Not here: what an operator does to the folder.
+//! archive and projections only grow, so the longest retention the law asks for (three years, ten
+//! for finance; SEMANTICS section 25) holds without a clock. Not here: what an operator does to the
+//! folder.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

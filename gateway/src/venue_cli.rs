@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use engine::types::Time;
-use engine::venue::{Law, Model};
+use engine::venue::{Approval, Law, Model};
 use proto::v1::operations_client::OperationsClient;
 use tonic::transport::Channel;
 
@@ -142,14 +142,12 @@ pub fn table(file: &LawFile) -> String {
         let name = regime.terms.name.as_str();
         let known = law.newest(name);
         let same = known.filter(|known| plan::says_the_same(&law, *known, &regime.terms));
-        let (found, time) = match same {
-            Some(known) => (Ok(known), Time::ZERO),
-            None => {
-                let checked = law.check(&regime.terms, engine::venue::Approval::Missing);
-                let missing = engine::venue::Approval::Missing;
-                let made = checked.map(|_| law.define(&regime.terms, missing, Time::ZERO));
-                (made, Time::new(86_400_000_000_000).unwrap_or(Time::ZERO))
-            }
+        let (found, time) = if let Some(known) = same {
+            (Ok(known), Time::ZERO)
+        } else {
+            let checked = law.check(&regime.terms, Approval::Missing);
+            let made = checked.map(|_| law.define(&regime.terms, Approval::Missing, Time::ZERO));
+            (made, Time::MAX)
         };
         let _ = writeln!(out, "{name}");
         for model in Model::ALL {

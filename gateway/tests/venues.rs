@@ -9,6 +9,7 @@ use std::process::Command;
 
 use engine::venue::{Model, Regime, set_one};
 use proto::v1;
+use proto::v1::regime_rule::Value;
 use sanjiang_gateway::venue_cli::file::{self, FileError};
 use sanjiang_gateway::venue_cli::{SHIPPED, table};
 use support::child::Program;
@@ -252,95 +253,62 @@ async fn what_the_law_forbids_is_refused_by_reason_and_article_before_anything_i
     }
 }
 
+/// A province's regime, and a venue under it.
+fn province(most: u32) -> String {
+    format!(
+        "{HEAD}[regime.PROVINCE]\ninherits = \"LOCAL_RIGHTS_VENUE\"\n\
+         basis = \"浙政办发〔2013〕55号\"\nmax_holders = {most}\n\
+         basis_of = {{ max_holders = \"国办发〔2012〕37号\" }}\n\
+         [[venue]]\nid = \"RIGHTS\"\nregimes = [\"PROVINCE\"]\nmodels = [\"NEGOTIATED\"]\n\
+         demonstration = true\n"
+    )
+}
+
 #[tokio::test]
 async fn a_regime_of_a_file_is_defined_and_venues_wait_for_the_day_it_is_in_force() {
     let folder = tempfile::tempdir().expect("a folder");
     let program = Program::start(&[]);
-    let text = |most: u32| {
-        format!(
-            "{HEAD}[regime.PROVINCE]\ninherits = \"LOCAL_RIGHTS_VENUE\"\n\
-             basis = \"浙政办发〔2013〕55号\"\nmax_holders = {most}\n\
-             basis_of = {{ max_holders = \"国办发〔2012〕37号\" }}\n\
-             [[venue]]\nid = \"RIGHTS\"\nregimes = [\"PROVINCE\"]\nmodels = [\"NEGOTIATED\"]\n\
-             demonstration = true\n"
-        )
+    let apply = |most| {
+        let path = write(folder.path(), &province(most));
+        apply(&program, &["--file", path.to_str().expect("a path")])
     };
-    let path = write(folder.path(), &text(150));
-    let file = ["--file", path.to_str().expect("a path")];
-    let first = apply(&program, &file);
+    let has = |ended: &Ended, words: &str| assert!(ended.said.contains(words), "{}", ended.said);
+    let first = apply(150);
     assert_eq!(first.status, Some(1), "{}", first.said);
-    assert!(
-        first
-            .said
-            .contains("version 1 will be defined, in force from 20")
-    );
-    assert!(
-        first
-            .said
-            .contains("venue RIGHTS: waits for PROVINCE, in force from 20")
-    );
-    assert!(
-        first.said.contains("1 done, 1 left as they are"),
-        "{}",
-        first.said
-    );
-    let again = apply(&program, &file);
-    assert!(
-        again
-            .said
-            .contains("regime PROVINCE: already so, version 1"),
-        "{}",
-        again.said
-    );
-    let path = write(folder.path(), &text(100));
-    let file = ["--file", path.to_str().expect("a path")];
-    let changed = apply(&program, &file);
+    has(&first, "version 1 will be defined, in force from 20");
+    has(&first, "venue RIGHTS: waits for PROVINCE, in force from 20");
+    has(&first, "1 done, 1 left as they are");
+    has(&apply(150), "regime PROVINCE: already so, version 1");
     let differs = "differs (max_holders: 150 -> 100); version 2 will be defined";
-    assert!(changed.said.contains(differs), "{}", changed.said);
+    has(&apply(100), differs);
     let mut operations = operations(&program).await;
-    let ask = v1::GetRegimeRequest {
+    let ask = |version| v1::GetRegimeRequest {
         regime: "PROVINCE".to_owned(),
-        version: 0,
+        version,
     };
-    let newest = operations
-        .get_regime(ask)
-        .await
-        .expect("it is there")
-        .into_inner();
-    assert_eq!(
-        (newest.version, newest.handle, newest.approved),
-        (2, 33, false)
-    );
-    assert!(newest.in_force_from.is_some());
+    let newest = operations.get_regime(ask(0)).await.expect("it is there");
+    let newest = newest.into_inner();
+    assert_eq!((newest.version, newest.handle), (2, 33));
+    assert!(!newest.approved && newest.in_force_from.is_some());
     let holders = newest.rules.iter().find(|rule| rule.key == "max_holders");
     let holders = holders.expect("it is a rule");
-    assert_eq!(holders.value, Some(v1::regime_rule::Value::Number(100)));
+    assert_eq!(holders.value, Some(Value::Number(100)));
     assert_eq!(holders.legal_basis, "国办发〔2012〕37号");
-    let listed = operations
-        .list_regimes(v1::ListRegimesRequest::default())
-        .await;
-    let listed = listed.expect("a page").into_inner().regimes;
+    let listed = operations.list_regimes(v1::ListRegimesRequest::default());
+    let listed = listed.await.expect("a page").into_inner().regimes;
     assert_eq!(listed.len(), 14, "set 1 and two versions");
+    let missing = operations.get_regime(ask(3)).await;
+    assert_eq!(
+        missing.expect_err("there is none").code(),
+        tonic::Code::NotFound
+    );
     let early = v1::CreateVenueRequest {
         context: context("early"),
         models: vec!["NEGOTIATED".to_owned()],
         ..support::venue("RIGHTS", "PROVINCE@2")
     };
-    let report = operations
-        .create_venue(early)
-        .await
-        .expect("a report")
-        .into_inner();
-    assert_eq!(report.reject_reason, "REGIME_NOT_IN_FORCE");
-    let missing = v1::GetRegimeRequest {
-        regime: "PROVINCE".to_owned(),
-        version: 3,
-    };
-    let missing = operations
-        .get_regime(missing)
-        .await
-        .expect_err("there is none");
-    assert_eq!(missing.code(), tonic::Code::NotFound);
+    let report = operations.create_venue(early).await.expect("a report");
+    assert_eq!(report.into_inner().reject_reason, "REGIME_NOT_IN_FORCE");
 }
 
 #[tokio::test]
@@ -352,7 +320,6 @@ async fn what_was_defined_outlives_a_restart() {
         value: Some(value),
         legal_basis: String::new(),
     };
-    use v1::regime_rule::Value;
     let words = v1::RegimeWords {
         words: vec!["FIXED_PRICE".to_owned()],
     };
@@ -412,10 +379,11 @@ async fn what_was_defined_outlives_a_restart() {
     );
 }
 
-#[test]
-fn every_fault_of_a_file_is_told_with_its_line() {
+type Fault = (String, usize, &'static str);
+
+fn faults_of_regimes() -> Vec<Fault> {
     let regime = "[regime.A]\nallowed_models = [\"RFQ\"]\n";
-    let cases = [
+    vec![
         ("schema = 2\n".to_owned(), 1, "schema is not 1"),
         (regime.to_owned(), 1, "schema = 1 is missing"),
         (
@@ -468,6 +436,11 @@ fn every_fault_of_a_file_is_told_with_its_line() {
             2,
             "A has a text for max_holders and no such rule",
         ),
+    ]
+}
+
+fn faults_of_venues() -> Vec<Fault> {
+    vec![
         (
             format!("{HEAD}[[venue]]\nid = \"V\"\nregimes = [\"A\"]\nmodels = [\"CLOBB\"]\n"),
             5,
@@ -484,8 +457,12 @@ fn every_fault_of_a_file_is_told_with_its_line() {
             "\"phase\" is no key here",
         ),
         (format!("{HEAD}\n= 1\n"), 3, ""),
-    ];
-    for (text, line, words) in cases {
+    ]
+}
+
+#[test]
+fn every_fault_of_a_file_is_told_with_its_line() {
+    for (text, line, words) in [faults_of_regimes(), faults_of_venues()].concat() {
         let FileError { line: found, what } = file::read(&text).expect_err(&text);
         assert!(what.contains(words), "{what} / {words}\n{text}");
         assert_eq!(found, line, "{what}\n{text}");

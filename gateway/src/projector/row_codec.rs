@@ -171,9 +171,8 @@ fn get_reject(input: &mut Reader<'_>) -> Result<Option<Reject>, BytesError> {
         code => u16::from(code),
     };
     let basis = Basis::from_code(code);
-    if code > 0 && basis.is_none() {
-        return Err(BytesError::range("basis"));
-    }
+    let wrong = BytesError::range("basis");
+    let basis = (code > 0).then(|| basis.ok_or(wrong)).transpose()?;
     Ok(Some(Reject { reason, basis }))
 }
 

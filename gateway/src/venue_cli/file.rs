@@ -11,7 +11,7 @@ use engine::command::{DefineRegime, Rule};
 use engine::types::{Name, Title};
 use engine::venue::{Model, Regime, RuleKey, RuleKind, RuleValue, set_one};
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeFloat, DeInteger, DeTable, DeValue};
 
 use crate::from_proto::regimes::{kind_words, place, set};
 
@@ -95,7 +95,7 @@ pub fn read(text: &str) -> Result<LawFile, FileError> {
     for (key, value) in root.get_ref() {
         match key.get_ref().as_ref() {
             "schema" => {
-                let number = value.get_ref().as_integer().map(|number| number.as_str());
+                let number = value.get_ref().as_integer().map(DeInteger::as_str);
                 if number != Some(SCHEMA) {
                     return Err(reader.wrong(value, format!("schema is not {SCHEMA}")));
                 }
@@ -288,8 +288,8 @@ impl<'t> Reader<'t> {
 
 /// A ratio in ten-thousandths, if it is a whole number of them.
 fn ratio(value: &DeValue<'_>) -> Option<u64> {
-    let float = value.as_float().map(|float| float.as_str());
-    let whole = value.as_integer().map(|whole| whole.as_str());
+    let float = value.as_float().map(DeFloat::as_str);
+    let whole = value.as_integer().map(DeInteger::as_str);
     let parts = float.or(whole)?.parse::<f64>().ok()? * RATIO;
     let exact = (0.0..=1e9).contains(&parts) && (parts - parts.round()).abs() < 1e-6;
     exact.then_some(parts.round() as u64)

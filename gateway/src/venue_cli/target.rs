@@ -20,8 +20,8 @@ use crate::to_proto;
 
 /// The most entries a page has.
 const PAGE: u32 = 1_000;
-/// Of the hash that an id is, in bytes: 96 bits.
-const ID_BYTES: usize = 12;
+/// Of the hash that an id is, in digits: 96 bits.
+const ID_DIGITS: usize = 24;
 
 /// The client of a running gateway.
 pub type Client = OperationsClient<Channel>;
@@ -42,7 +42,10 @@ pub async fn look(client: &mut Client) -> Result<Target, String> {
             page_size: PAGE,
             page_token,
         };
-        let page = client.list_regimes(request).await.map_err(said)?;
+        let page = client
+            .list_regimes(request)
+            .await
+            .map_err(|status| said(&status))?;
         let page = page.into_inner();
         for regime in &page.regimes {
             add(&mut target.law, regime)?;
@@ -57,7 +60,10 @@ pub async fn look(client: &mut Client) -> Result<Target, String> {
             page_size: PAGE,
             page_token,
         };
-        let page = client.list_venues(request).await.map_err(said)?;
+        let page = client
+            .list_venues(request)
+            .await
+            .map_err(|status| said(&status))?;
         let page = page.into_inner();
         target.venues.extend(page.venues);
         page_token = page.next_page_token;
@@ -84,7 +90,7 @@ pub async fn ask(client: &mut Client, ask: Ask) -> Result<(), String> {
             client.create_venue(request).await
         }
     };
-    let report = report.map_err(said)?.into_inner();
+    let report = report.map_err(|status| said(&status))?.into_inner();
     if report.accepted {
         return Ok(());
     }
@@ -101,7 +107,7 @@ fn now() -> Result<Time, String> {
     time.ok_or_else(|| "the clock of this machine is out of bounds".to_owned())
 }
 
-fn said(status: Status) -> String {
+fn said(status: &Status) -> String {
     format!("{}: {}", status.code(), status.message())
 }
 
@@ -153,9 +159,8 @@ fn definition(terms: &DefineRegime) -> v1::DefineRegimeRequest {
 
 fn context(content: &[u8]) -> v1::OperationContext {
     let hash = blake3::hash(content);
-    let id = hash.as_bytes().iter().take(ID_BYTES);
     v1::OperationContext {
-        request_id: id.map(|byte| format!("{byte:02x}")).collect(),
+        request_id: hash.to_hex().chars().take(ID_DIGITS).collect(),
         reason: "gateway venue apply".to_owned(),
         approver: String::new(),
     }
