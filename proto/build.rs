@@ -9,7 +9,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 use prost::Message as _;
 
 /// The files of the contract, in order of dependency.
-const FILES: [&str; 17] = [
+const FILES: [&str; 18] = [
     "sanjiang/v1/types.proto",
     "sanjiang/v1/switch.proto",
     "sanjiang/v1/contracts.proto",
@@ -25,6 +25,7 @@ const FILES: [&str; 17] = [
     "sanjiang/v1/margin.proto",
     "sanjiang/v1/accounts.proto",
     "sanjiang/v1/correction.proto",
+    "sanjiang/v1/regime.proto",
     "sanjiang/v1/operations.proto",
     "sanjiang/v1/sales.proto",
 ];

@@ -12,6 +12,7 @@ mod credit;
 mod limits;
 mod margin;
 mod receipts;
+mod regimes;
 mod sales;
 mod settlement;
 mod standing;
@@ -27,6 +28,7 @@ pub use receipts::{
     EncumberReceipt, Encumbrance, HeldReceipt, IssueReceipt, LiftReceipt, MergeReceipts,
     ReceiptCommand, ReceiptPart, SplitReceipt, TransferReceipt,
 };
+pub use regimes::{DefineRegime, Rule};
 pub use standing::{
     Access, Party, Roles, SetAccess, SetRegistration, SetRoles, SetStanding, Standing,
     StandingCommand,
@@ -193,6 +195,8 @@ pub enum Body {
     Sales(Box<SalesCommand>),
     /// A contract is formed, performed or ended.
     Contract(ContractCommand),
+    /// A regime, or a later version of one.
+    DefineRegime(Box<DefineRegime>),
     /// Time passes: the sequencer puts one before any command at or past the next deadline.
     Tick,
     /// Start-up: connections of the time before are gone.
@@ -227,6 +231,7 @@ impl Body {
             | Self::CreateAccount(_)
             | Self::SetCalendar(_)
             | Self::CreateVenue(_)
+            | Self::DefineRegime(_)
             | Self::CreateInstrument(_)
             | Self::SetSchedule(_)
             | Self::SetPhase(_)

@@ -27,6 +27,7 @@ mod views;
 mod work_tests;
 
 pub use crate::market::sale::{Campaign, Defined, Offer, Sales};
+pub(crate) use clearing::approved;
 pub use holds::{Held, HeldFor};
 pub use sections::{SectionId, SectionsError};
 pub use views::{LiveOrder, LivePlace, Usage};
@@ -298,6 +299,7 @@ impl Engine {
                 let made = self.venues.create_venue(create, self.time);
                 operation(events, made.map(Some));
             }
+            Body::DefineRegime(terms) => self.define_regime(&command.envelope, terms, events),
             Body::CreateInstrument(create) => {
                 operation(events, self.venues.create_instrument(create).map(Some));
             }
@@ -370,7 +372,8 @@ impl Engine {
             Body::CreateOwner(create) => self.parties.check_owner(create),
             Body::CreateAccount(create) => self.check_account(create),
             Body::SetCalendar(set) => self.venues.check_calendar(set),
-            Body::CreateVenue(create) => self.venues.check_venue(create),
+            Body::CreateVenue(create) => self.venues.check_venue(create, time),
+            Body::DefineRegime(terms) => self.check_regime(&command.envelope, terms),
             Body::CreateInstrument(create) => self.venues.check_instrument(create),
             Body::SetSchedule(set) => self.venues.check_schedule(set),
             Body::SetPhase(set) => self.venues.check_phase(set.venue, set.phase),

@@ -23,6 +23,10 @@ pub use sales::{
     Disputed, OfferAct, OfferReport, Role, SaleEvent, State,
 };
 
+mod regimes;
+
+pub use regimes::RegimeDefined;
+
 mod switch;
 
 pub use switch::{DeadManArmed, KillSwitchTurned, SweepOf, Swept, SwitchEvent};
@@ -93,6 +97,8 @@ pub enum Event {
     Sale(SaleEvent),
     /// A step of a contract, or a refused one.
     Contract(ContractEvent),
+    /// A version of a regime was defined.
+    Regime(RegimeDefined),
 }
 
 const _: () = assert!(

@@ -131,6 +131,10 @@ impl Limits {
     /// How many owners may stand behind one nominee: the law lets no more than 200 hold a security,
     /// so goods of a nominee for more could never come in; it bounds what one trade counts.
     pub const NOMINEE_OWNERS_MAX: usize = 200;
+    /// How many versions of regimes data defines at most: they are never forgotten, a venue may
+    /// stand under each; two hundred are a change a month for sixteen years. A version takes up to
+    /// 8 KB, and its number has one byte.
+    pub const REGIMES_DEFINED_MAX: usize = 200;
     /// The shortest timeout of a dead-man timer: what a slow line may delay a beat.
     pub const DEAD_MAN_MIN: Nanoseconds = Nanoseconds(1_000_000_000);
     /// The longest timeout of a dead-man timer: a day; longer it protects from nothing.

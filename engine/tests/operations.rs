@@ -10,6 +10,8 @@ mod any;
 mod arbitrary;
 #[path = "operations/fold.rs"]
 mod fold;
+#[path = "operations/law.rs"]
+mod law;
 #[path = "operations/market.rs"]
 mod market;
 #[path = "operations/says.rs"]

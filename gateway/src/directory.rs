@@ -24,9 +24,11 @@ use engine::event::Event;
 use engine::parties::Parties;
 use engine::types::{
     AccountId, AssetId, CalendarId, CustodianId, InstrumentId, Name, Nanoseconds, OwnerId,
-    ParticipantId, Price, TermsId, Title, VenueId,
+    ParticipantId, Price, TermsId, Time, Title, VenueId,
 };
-use engine::venue::{Model, Overridden, Phase, Regime, TradingStatus, Venue, Venues};
+use engine::venue::{
+    Approval, Law, Model, Overridden, Phase, Regime, TradingStatus, Venue, Venues,
+};
 
 /// An account as the directory knows it.
 #[derive(Clone, Copy, Debug)]
@@ -179,6 +181,8 @@ pub struct Tables {
     pub calendars: Names<CalendarEntry>,
     /// Venues.
     pub venues: Names<VenueEntry>,
+    /// Regimes.
+    pub law: Law,
     /// Instruments.
     pub instruments: Names<InstrumentEntry>,
     /// Assets.
@@ -297,6 +301,7 @@ impl Tables {
             let entry = CalendarEntry::new(calendar.terms());
             self.calendars.put(id.index(), entry.name, entry);
         }
+        self.law = venues.law().clone();
         for (id, venue) in venues.venues() {
             self.venues
                 .put(id.index(), venue.name, VenueEntry::of(venue));
@@ -343,6 +348,7 @@ impl Tables {
                 Event::Operation(report) if report.reject.is_none() => {
                     self.take_over(&command.body, report.handle);
                 }
+                Event::Regime(defined) => self.define(command, defined.from),
                 Event::PhaseChanged(changed) => {
                     if let Some(venue) = self.venues.get_mut(changed.venue.index()) {
                         venue.phase = changed.phase;
@@ -390,6 +396,15 @@ impl Tables {
         }
     }
 
+    /// The engine took it, so the law here takes it too.
+    fn define(&mut self, command: &Command, from: Time) {
+        if let Body::DefineRegime(terms) = &command.body {
+            let approval = Approval::of(&command.envelope);
+            let restored = self.law.restore(terms.as_ref().clone(), approval, from);
+            assert!(restored.is_ok(), "the engine took it: {restored:?}");
+        }
+    }
+
     fn take_over(&mut self, body: &Body, handle: Option<u32>) {
         match (body, handle) {
             (Body::CreateParticipant(new), Some(handle)) => {
@@ -421,7 +436,7 @@ impl Tables {
             (Body::CreateCustodian(new), Some(handle)) => {
                 self.custodians.put(handle, new.name, custodian(new));
             }
-            (Body::Sales(sales), Some(handle)) => self.define(sales, handle),
+            (Body::Sales(sales), Some(handle)) => self.define_terms(sales, handle),
             (Body::SetClearing(new), _) => self.clear(new),
             (Body::Margin(MarginCommand::SetMargin(new)), _) => {
                 self.margined.insert(new.instrument, new.money);
@@ -449,7 +464,7 @@ impl Tables {
     }
 
     /// Terms that were known before get the handle they have.
-    fn define(&mut self, sales: &SalesCommand, handle: u32) {
+    fn define_terms(&mut self, sales: &SalesCommand, handle: u32) {
         if let SalesCommand::DefineTerms(terms) = sales
             && handle as usize == self.terms.len()
         {

@@ -64,6 +64,8 @@ pub enum Kind {
     Offer,
     /// A contract.
     Contract,
+    /// A regime.
+    Regime,
 }
 
 impl Kind {
@@ -85,6 +87,7 @@ impl Kind {
             Self::Terms => "terms",
             Self::Offer => "offer",
             Self::Contract => "contract",
+            Self::Regime => "regime",
         }
     }
 
@@ -106,6 +109,7 @@ impl Kind {
             Self::Terms => RejectReason::UnknownTerms,
             Self::Offer => RejectReason::UnknownOffer,
             Self::Contract => RejectReason::UnknownContract,
+            Self::Regime => RejectReason::UnknownRegime,
         }
     }
 }
@@ -438,5 +442,9 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::UnknownTerms => "there are no such terms of sale",
         R::OfferFixed => "the offer stands as it was announced",
         R::SellerFunds => "the seller has not the money for the double return of the earnest money",
+        R::UnknownRegime => "there is no such version of a regime",
+        R::RegimeNotInForce => {
+            "this version of the regime is not in force; name the one that is, as NAME@VERSION"
+        }
     }
 }

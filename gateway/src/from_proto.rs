@@ -15,6 +15,7 @@ mod margin;
 mod operations;
 mod orders;
 mod receipts;
+pub mod regimes;
 mod sales;
 mod session;
 mod settlement;

@@ -23,6 +23,7 @@ mod parties;
 mod postings;
 mod private;
 mod receipts;
+mod regimes;
 mod sales;
 mod settlement;
 mod standing;

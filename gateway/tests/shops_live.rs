@@ -25,6 +25,7 @@ struct Known {
     version: u32,
     left: u32,
     price: i64,
+    joined: u32,
     snapshots: u32,
     ended: bool,
 }
@@ -37,9 +38,10 @@ impl Known {
             &version[..],
             &self.left.to_le_bytes(),
             &self.price.to_le_bytes(),
+            &self.joined.to_le_bytes(),
         ]
         .concat();
-        assert_eq!(bytes.len(), 16);
+        assert_eq!(bytes.len(), 20);
         crc32fast::hash(&bytes)
     }
 
@@ -49,6 +51,7 @@ impl Known {
                 assert!(event.prev_seq == 0 && whole.demonstration);
                 (self.version, self.left, self.price) =
                     (whole.version, whole.left_pieces, whole.price_units);
+                self.joined = whole.joined_pieces;
                 self.snapshots += 1;
             }
             Wire::Delta(now) => {
@@ -56,6 +59,7 @@ impl Known {
                 assert!(event.seq > event.prev_seq);
                 (self.version, self.left, self.price) =
                     (now.version, now.left_pieces, now.price_units);
+                self.joined = now.joined_pieces;
             }
             Wire::Ended(_) => self.ended = true,
             Wire::Heartbeat(_) => assert_eq!(Some((event.epoch, event.seq)), self.last),

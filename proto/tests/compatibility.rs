@@ -47,7 +47,7 @@ fn the_committed_descriptor_holds_the_whole_contract() {
         .iter()
         .filter(|file| file.package() == "sanjiang.v1")
         .collect();
-    assert_eq!(ours.len(), 17);
+    assert_eq!(ours.len(), 18);
     let services: Vec<_> = ours
         .iter()
         .flat_map(|file| file.service.iter().map(ServiceDescriptorProto::name))

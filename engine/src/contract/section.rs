@@ -118,7 +118,7 @@ fn put_row(out: &mut Vec<u8>, row: &Contract) {
         row.state as u8,
         row.disputed as u8,
         row.asked.map_or(0, |role| role as u8),
-        row.regime as u8,
+        row.regime.code(),
         row.return_days,
         row.counted as u8,
     ] {

@@ -171,13 +171,16 @@ impl Engine {
         self.check_seller_open(offer.seller)?;
         let venue = self.venue_of_terms(terms.venue);
         if self.standings.is_used() {
-            self.standings
-                .check_qualified(terms.venue, &venue.regimes, participant)?;
+            self.standings.check_qualified(
+                terms.venue,
+                (self.venues.law(), &venue.regimes),
+                participant,
+            )?;
         }
         let kind = self.sales.kind(owner);
         let regime = match defined.regime(kind) {
             Some(regime) => regime,
-            None => law::regime_of(&venue.regimes, terms.model, kind)?,
+            None => law::regime_of((self.venues.law(), &venue.regimes), terms.model, kind)?,
         };
         self.check_taken(ask, (offer, owner), time)?;
         let hashed = ask.pickup.is_some() == (terms.delivery == Delivery::PickUp);
@@ -194,7 +197,12 @@ impl Engine {
             cost,
             deposit,
             regime,
-            return_days: law::return_days(terms, regime, kind, ask.confirmed),
+            return_days: law::return_days(
+                terms,
+                self.venues.law().rules(regime),
+                kind,
+                ask.confirmed,
+            ),
             money,
         })
     }

@@ -5,10 +5,13 @@
 //! such, whose modules answer by themselves.
 
 use super::{Engine, Floor, operation};
-use crate::command::{OpenSession, Scope, SetPhase, SetReferencePrice, SetTradingStatus};
-use crate::event::{Event, Events, PhaseChanged, ReferencePrice, StatusChanged};
+use crate::command::{
+    DefineRegime, Envelope, OpenSession, Scope, SetPhase, SetReferencePrice, SetTradingStatus,
+};
+use crate::event::{Event, Events, PhaseChanged, ReferencePrice, RegimeDefined, StatusChanged};
+use crate::reject::Reject;
 use crate::types::{PrincipalId, Time, VenueId};
-use crate::venue::{Phase, TradingStatus};
+use crate::venue::{Approval, Phase, TradingStatus};
 
 impl Engine {
     pub(super) fn open_session(
@@ -66,6 +69,37 @@ impl Engine {
         if phase == Phase::Closed {
             self.day_ends.fall_due(venue, at, self.sequence);
         }
+    }
+
+    /// INVALID_FIELD, MODEL_NOT_ALLOWED, TOO_MANY.
+    pub(super) fn check_regime(
+        &self,
+        envelope: &Envelope,
+        terms: &DefineRegime,
+    ) -> Result<(), Reject> {
+        let checked = self.venues.law().check(terms, Approval::of(envelope));
+        checked.map(|_| ())
+    }
+
+    /// The same as the newest version of its name is that version; nothing new is announced.
+    pub(super) fn define_regime(
+        &mut self,
+        envelope: &Envelope,
+        terms: &DefineRegime,
+        events: &mut Events,
+    ) {
+        let approval = Approval::of(envelope);
+        let known = match self.venues.law().check(terms, approval) {
+            Ok(known) => known,
+            Err(reject) => return operation(events, Err(reject)),
+        };
+        // Nothing below can fail.
+        let regime = known.unwrap_or_else(|| {
+            let (regime, from) = self.venues.define_regime(terms, approval, self.time);
+            events.push(Event::Regime(RegimeDefined { regime, from }));
+            regime
+        });
+        operation(events, Ok(Some(u32::from(regime.code()))));
     }
 
     pub(super) fn set_trading_status(&mut self, command: &SetTradingStatus, events: &mut Events) {

@@ -362,6 +362,7 @@ impl Engine {
             | Body::CreateAccount(_)
             | Body::SetCalendar(_)
             | Body::CreateVenue(_)
+            | Body::DefineRegime(_)
             | Body::CreateInstrument(_)
             | Body::SetSchedule(_)
             | Body::SetPhase(_)

@@ -173,7 +173,7 @@ impl Engine {
         let currency = matches!(money.class, AssetClass::Currency { .. });
         let joins = money.demonstration == venue.demonstration;
         fails(!currency || !joins || !are_bounded(terms), R::InvalidField)?;
-        law::check_returns(terms, venue)?;
+        law::check_returns(terms, (self.venues.law(), &venue.regimes))?;
         if self.sales.find_terms(terms).is_some() {
             return Ok(());
         }
@@ -190,7 +190,8 @@ impl Engine {
         let fees = ledger.open(Holder::Venue(terms.venue), terms.money);
         let venue = self.venues.venue(terms.venue);
         let venue = venue.expect("it was checked");
-        self.sales.add_terms(*terms, fees, &venue.regimes)
+        let stands = (self.venues.law(), &*venue.regimes);
+        self.sales.add_terms(*terms, fees, stands)
     }
 
     /// The reasons of SEMANTICS section 21 in their order.

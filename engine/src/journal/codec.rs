@@ -23,6 +23,7 @@ pub(crate) mod margin;
 mod operations;
 mod orders;
 mod receipts;
+pub(crate) mod regimes;
 pub(crate) mod sales;
 pub(crate) mod settlement;
 mod standing;
@@ -108,6 +109,7 @@ types! {
     Sales = 39,
     Contract = 40,
     ServiceGap = 41,
+    DefineRegime = 42,
 }
 
 impl Type {
@@ -154,6 +156,7 @@ impl Type {
             Body::Margin(_) => Self::Margin,
             Body::Sales(_) => Self::Sales,
             Body::Contract(_) => Self::Contract,
+            Body::DefineRegime(_) => Self::DefineRegime,
         }
     }
 
@@ -508,6 +511,7 @@ fn get_body(input: &mut Reader<'_>, time: Time, kind: Type) -> Result<Body, Byte
         Type::Margin => margin::margin(input),
         Type::Sales => sales::get(input),
         Type::Contract => contracts::get(input),
+        Type::DefineRegime => regimes::command(input),
     }
 }
 

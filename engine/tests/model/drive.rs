@@ -264,6 +264,7 @@ impl Driver {
                 | Event::Sale(SaleEvent::Party { .. } | SaleEvent::Terms { .. })
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_)
+                | Event::Regime(_)
                 | Event::Switch(_) => plain.push(event),
             }
         }

@@ -119,6 +119,7 @@ pub fn command(body: &Body) -> Option<&'static str> {
         | Body::CreateAccount(_)
         | Body::SetCalendar(_)
         | Body::CreateVenue(_)
+        | Body::DefineRegime(_)
         | Body::CreateInstrument(_)
         | Body::SetSchedule(_)
         | Body::SetPhase(_)

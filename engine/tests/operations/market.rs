@@ -265,6 +265,7 @@ fn reject_of(event: &Event) -> Option<sanjiang_engine::reject::Reject> {
         | Event::Contract(ContractEvent::Step(_))
         | Event::EpochBegan(_)
         | Event::Quarantined(_)
+        | Event::Regime(_)
         | Event::Switch(_) => None,
     }
 }

@@ -217,34 +217,30 @@ impl Reference {
     /// The regime that applies, and the days of return.
     fn law_of(&self, terms: &SaleTerms, kind: PartyKind, sure: bool) -> Result<i128, Reject> {
         let regimes = &self.venues[terms.venue.place()].regimes;
-        let name = |regime: &Regime| regime.as_str();
-        let consumer = kind == PartyKind::Consumer;
-        let mut fit: Vec<&str> = regimes
-            .iter()
-            .filter(|regime| law::allows(**regime, terms.model))
-            .map(name)
-            .collect();
-        fit.retain(|regime| !(consumer && *regime == "ECOM_B2B"));
-        let protecting = ["CROSS_BORDER_RETAIL", "ECOM_B2C"];
+        let (laws, consumer) = (self.laws(), kind == PartyKind::Consumer);
+        let mut fit = regimes.clone();
+        fit.retain(|one| laws.allows(*one, terms.model));
+        fit.retain(|one| !(consumer && laws.is_of_firms(*one)));
         let Some(mut chosen) = fit.first().copied() else {
             return Err(Reject {
                 reason: R::PartyKind,
-                basis: law::text(regimes[0]),
+                basis: laws.text(regimes[0]),
             });
         };
-        if consumer {
-            let strict = protecting.iter().find(|one| fit.contains(one));
-            chosen = strict.copied().unwrap_or(chosen);
+        let protects = |one: &&Regime| laws.cooling(**one).is_some();
+        let better = if consumer {
+            let imports = fit.iter().find(|one| laws.is_of_importers(**one));
+            imports.or_else(|| fit.iter().find(protects))
         } else {
-            let free = fit.iter().find(|one| !protecting.contains(one));
-            chosen = free.copied().unwrap_or(chosen);
-        }
+            fit.iter().find(|one| !protects(one))
+        };
+        chosen = better.copied().unwrap_or(chosen);
         let days = i128::from(terms.return_days);
         let asks = terms.exemption == Some(Exemption::ConfirmedUnsuitable) && !sure;
-        if consumer && protecting.contains(&chosen) && asks {
-            return Ok(days.max(7));
+        match laws.cooling(chosen) {
+            Some((least, ..)) if consumer && asks => Ok(days.max(i128::from(least))),
+            _ => Ok(days),
         }
-        Ok(days)
     }
 
     fn seller_stands(&self, seller: AccountId) -> bool {
@@ -321,10 +317,9 @@ impl Reference {
             return Ok(());
         }
         let regimes = &self.venues[venue.place()].regimes;
-        let equity = regimes.contains(&Regime::RegionalEquity);
         Err(Reject {
             reason: R::NotQualified,
-            basis: equity.then_some(Basis::SecuritiesLaw98),
+            basis: self.laws().qualified(regimes),
         })
     }
 

@@ -29,6 +29,7 @@ use super::*;
 pub use correction::{Kept, Trades};
 pub use credit::Pledge;
 pub use deals::Deal;
+pub use law::Made;
 use money::Instruction;
 pub use money::{Cleared, Money};
 pub use phases::call;

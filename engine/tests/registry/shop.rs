@@ -222,14 +222,19 @@ impl Reference {
             && (![Model::GroupBuy, Model::Presale].contains(&model)
                 || terms.funding == Funding::Prefunded);
         fails(!pays || !spans || !right, R::InvalidField)?;
-        let protects =
-            |regime: &Regime| ["ECOM_B2C", "CROSS_BORDER_RETAIL"].contains(&regime.as_str());
-        let few = terms.return_days < 7 && terms.exemption.is_none();
-        if few && venue.regimes.iter().any(protects) {
-            return Err(Reject {
-                reason: R::InvalidField,
-                basis: Some(Basis::ConsumerLaw25),
-            });
+        for regime in &venue.regimes {
+            let Some((days, exempt, basis)) = self.laws().cooling(*regime) else {
+                continue;
+            };
+            let bit = terms
+                .exemption
+                .map_or(0, |exemption| 1 << (exemption as u32 - 1));
+            if terms.return_days < days && exempt & bit == 0 {
+                return Err(Reject {
+                    reason: R::InvalidField,
+                    basis: Some(basis),
+                });
+            }
         }
         if let Some(at) = self.shops.terms.iter().position(|known| known == terms) {
             return Ok(at as u32);

@@ -45,6 +45,7 @@ fn report(slot: u32, act: OfferAct, left: u32) -> OfferReport {
         terms: TermsId::new(0),
         goods: AssetId::new(1),
         price: 500,
+        joined: 0,
         left,
     }
 }

@@ -201,6 +201,7 @@ fn item(body: &Body, index: u32, event: &Event) -> Option<Item> {
         | Event::Contract(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_)
+        | Event::Regime(_)
         | Event::Switch(_) => return None,
     })
 }

@@ -12,10 +12,11 @@ use engine::command::{
 use engine::types::{
     CalendarId, ClientId, OwnerId, ParticipantId, Price, PriceSign, PrincipalId, Quantity,
 };
-use engine::venue::{Model, Regime};
+use engine::venue::Model;
 use proto::v1;
 
 use super::fields::{Fields, Prefix, at, shorten};
+use super::regimes;
 use crate::directory::Tables;
 use crate::errors::{Failure, Kind};
 
@@ -129,6 +130,7 @@ context!(
     CreateBeneficialOwnerRequest,
     CreateAccountRequest,
     CreateVenueRequest,
+    DefineRegimeRequest,
     CreateInstrumentRequest,
     SetPhaseRequest,
     SetTradingStatusRequest,
@@ -212,13 +214,9 @@ impl Asks for v1::CreateVenueRequest {
     fn ask(&self, fields: &mut Fields<'_>) -> Option<Body> {
         let name = fields.new_name("venue_id", &self.venue_id);
         let title = fields.title("name", &self.name);
-        let regimes = words(
-            fields,
-            "regimes",
-            &self.regimes,
-            "SANDBOX",
-            Regime::from_name,
-        );
+        let tables = fields.tables;
+        let known = |word: &str| regimes::named(&tables.law, word);
+        let regimes = words(fields, "regimes", &self.regimes, "SANDBOX", known);
         let models = words(fields, "models", &self.models, "CLOB", Model::from_name);
         let licence = fields.title("licence", &self.licence);
         let calendar = if self.calendar_id.is_empty() {

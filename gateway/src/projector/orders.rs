@@ -172,6 +172,7 @@ impl LiveOrders {
             | Event::Settlement(_)
             | Event::EpochBegan(_)
             | Event::Quarantined(_)
+            | Event::Regime(_)
             | Event::Switch(_) => Ok(()),
         }
     }

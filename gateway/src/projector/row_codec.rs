@@ -149,7 +149,10 @@ pub(super) fn put_reject(out: &mut Vec<u8>, value: Option<Reject>) {
     let code = value.map_or(0, |reject| reject.reason.code());
     bytes::put_varint(out, code.into());
     if let Some(reject) = value {
-        out.push(reject.basis.map_or(0, |basis| basis as u8));
+        // One byte for a text that is built in; else 255, then the regime and the rule.
+        let [regime, code] = reject.basis.map_or(0, Basis::code).to_be_bytes();
+        out.extend([u8::MAX, regime].iter().filter(|_| regime > 0));
+        out.push(code);
     }
 }
 
@@ -163,10 +166,13 @@ pub(super) fn get_reject(input: &mut Reader<'_>) -> Result<Option<Reject>, Bytes
         .ok()
         .and_then(RejectReason::from_code)
         .ok_or(unknown)?;
-    let basis = match input.u8()? {
-        0 => None,
-        code => Some(Basis::from_code(code).ok_or(BytesError::range("basis"))?),
+    let code = match input.u8()? {
+        u8::MAX => u16::from_be_bytes([input.u8()?, input.u8()?]),
+        code => u16::from(code),
     };
+    let basis = Basis::from_code(code);
+    let wrong = BytesError::range("basis");
+    let basis = (code > 0).then(|| basis.ok_or(wrong)).transpose()?;
     Ok(Some(Reject { reason, basis }))
 }
 

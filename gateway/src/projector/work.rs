@@ -249,6 +249,7 @@ fn is_history(event: &Event, offers: Offers) -> bool {
         | Event::Sale(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_)
+        | Event::Regime(_)
         | Event::Switch(_) => false,
     }
 }
@@ -271,6 +272,7 @@ fn ask(body: &Body) -> Ask {
         | Body::CreateOwner(_)
         | Body::SetCalendar(_)
         | Body::CreateVenue(_)
+        | Body::DefineRegime(_)
         | Body::CreateInstrument(_)
         | Body::SetSchedule(_)
         | Body::SetPhase(_)

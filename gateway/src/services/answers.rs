@@ -23,7 +23,7 @@ use crate::projector::rows::{
 };
 use crate::replies::Answer;
 use crate::to_proto::{
-    account_name, client_order_id, exec_id, execution_report, reject_words, timestamp,
+    RejectWords, account_name, client_order_id, exec_id, execution_report, reject_words, timestamp,
 };
 
 /// The engine answered a command with an event of another command's kind: a fault of ours.
@@ -168,7 +168,7 @@ impl Answered {
         else {
             return Err(OTHER_KIND);
         };
-        let words = reject.map(reject_words).unwrap_or_default();
+        let words = words_of(exchange, reject);
         let demonstration = self.question.concerns_demonstration(exchange);
         Ok(v1::MassCancelReport {
             engine_sequence: row.sequence.value(),
@@ -197,7 +197,7 @@ impl Answered {
         let FirstAnswer::Operation { reject, handle } = row.answer else {
             return Err(OTHER_KIND);
         };
-        let words = reject.map(reject_words).unwrap_or_default();
+        let words = words_of(exchange, reject);
         Ok(v1::OperationReport {
             engine_sequence: row.sequence.value(),
             accepted: reject.is_none(),
@@ -303,4 +303,10 @@ impl From<HistoryError> for Failure {
             }
         }
     }
+}
+
+fn words_of(exchange: &Exchange, reject: Option<Reject>) -> RejectWords {
+    let law = &exchange.directory.read().law;
+    let words = reject.map(|reject| reject_words(law, reject));
+    words.unwrap_or_default()
 }

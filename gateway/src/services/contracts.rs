@@ -171,7 +171,9 @@ impl ContractsService {
 
     async fn validate(&self, command: Command) -> Result<v1::ValidateContractResponse, Failure> {
         let said = self.exchange.admission.validate(command).await?;
-        let words = said.err().map(reject_words).unwrap_or_default();
+        let tables = self.exchange.directory.read();
+        let words = said.err().map(|reject| reject_words(&tables.law, reject));
+        let words = words.unwrap_or_default();
         Ok(v1::ValidateContractResponse {
             valid: said.is_ok(),
             reject_reason: words.reason,

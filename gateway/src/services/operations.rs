@@ -19,7 +19,7 @@ use super::accounts::find;
 use super::answers::{Answered, Question};
 use super::corrections;
 use super::pages::page;
-use super::{standing, switches};
+use super::{regimes, standing, switches};
 use crate::admission::Payer;
 use crate::directory::Tables;
 use crate::errors::{Failure, Kind};
@@ -55,6 +55,30 @@ impl Operations for OperationsService {
 
     async fn create_venue(&self, request: Request<v1::CreateVenueRequest>) -> Reported {
         Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn define_regime(&self, request: Request<v1::DefineRegimeRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn get_regime(
+        &self,
+        request: Request<v1::GetRegimeRequest>,
+    ) -> Result<Response<v1::Regime>, Status> {
+        Ok(Response::new(regimes::get(
+            &self.exchange,
+            request.get_ref(),
+        )?))
+    }
+
+    async fn list_regimes(
+        &self,
+        request: Request<v1::ListRegimesRequest>,
+    ) -> Result<Response<v1::ListRegimesResponse>, Status> {
+        Ok(Response::new(regimes::list(
+            &self.exchange,
+            request.get_ref(),
+        )?))
     }
 
     async fn create_instrument(&self, request: Request<v1::CreateInstrumentRequest>) -> Reported {
@@ -363,6 +387,7 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         | Body::CreateOwner(_)
         | Body::CreateAccount(_)
         | Body::SetCalendar(_)
+        | Body::DefineRegime(_)
         | Body::SetLimits(_)
         | Body::SetTier(_)
         | Body::Standing(StandingCommand::SetStanding(_) | StandingCommand::SetRegistration(_))

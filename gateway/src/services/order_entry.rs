@@ -341,7 +341,9 @@ impl OrderEntryService {
         command: &Command,
         said: Result<(), engine::reject::Reject>,
     ) -> v1::ValidateOrderResponse {
-        let words = said.err().map(reject_words).unwrap_or_default();
+        let law = &self.exchange.directory.read().law;
+        let words = said.err().map(|reject| reject_words(law, reject));
+        let words = words.unwrap_or_default();
         v1::ValidateOrderResponse {
             valid: said.is_ok(),
             reject_reason: words.reason,

@@ -104,7 +104,7 @@ pub fn contract_report(tables: &Tables, row: &ContractRow) -> v1::ContractReport
             wire
         }
         engine::event::ContractEvent::Refused(refused) => {
-            let words = reject_words(refused.reject);
+            let words = reject_words(&tables.law, refused.reject);
             v1::ContractReport {
                 step: contract_step(refused.step).into(),
                 contract_id: refused.contract.map_or_else(String::new, contract_id_text),

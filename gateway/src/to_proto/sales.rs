@@ -207,7 +207,7 @@ pub fn offer_refused(
     row: &FirstRow,
     (account, reject): (Option<AccountId>, Reject),
 ) -> v1::OfferReport {
-    let words = reject_words(reject);
+    let words = reject_words(&tables.law, reject);
     v1::OfferReport {
         reject_reason: words.reason,
         legal_basis: words.basis,

@@ -96,6 +96,7 @@ pub fn session_reports(
             | Event::Settlement(_)
             | Event::Margin(_)
             | Event::Sale(_)
+            | Event::Regime(_)
             | Event::EpochBegan(_)
             | Event::Quarantined(_)
             | Event::Switch(_) => {}
@@ -134,7 +135,7 @@ impl Writer<'_> {
             .instrument
             .is_some_and(|id| self.tables.is_demonstration(id));
         if let Some(reject) = report.reject {
-            let words = reject_words(reject);
+            let words = reject_words(&self.tables.law, reject);
             wire.reject_code = u32::from(reject.reason.code());
             self.out.reject_words.push(v1::SessionRejectWords {
                 report: self.out.reports.len() as u32,
@@ -221,7 +222,7 @@ impl Writer<'_> {
     }
 
     fn refused(&mut self, refused: &ContractRefused) {
-        let words = reject_words(refused.reject);
+        let words = reject_words(&self.tables.law, refused.reject);
         let wire = v1::SessionContractReport {
             index: exec_id(self.place, Side::Buy).index,
             reject_code: u32::from(refused.reject.reason.code()),
@@ -233,7 +234,9 @@ impl Writer<'_> {
     }
 
     fn mass_cancel(&mut self, report: &engine::event::MassCancelReport) {
-        let words = report.reject.map(reject_words).unwrap_or_default();
+        let law = &self.tables.law;
+        let words = report.reject.map(|reject| reject_words(law, reject));
+        let words = words.unwrap_or_default();
         let wire = v1::SessionMassCancelReport {
             engine_sequence: self.place.sequence.value(),
             client_sequence: self.client_sequence,

@@ -4,8 +4,8 @@
 //! written by the modules that hold them.
 
 use super::{
-    clearing, contracts, correction, credit, limits, margin, orders, receipts, sales, settlement,
-    standing, switch,
+    clearing, contracts, correction, credit, limits, margin, orders, receipts, regimes, sales,
+    settlement, standing, switch,
 };
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{
@@ -84,6 +84,7 @@ pub(super) fn put(out: &mut Vec<u8>, time: Time, body: &Body) {
         Body::Sales(command) => sales::put(out, command),
         Body::Contract(command) => contracts::put(out, command),
         Body::ServiceGap(gap) => bytes::put_time(out, gap.from),
+        Body::DefineRegime(regime) => regimes::put(out, regime),
         Body::Tick | Body::SessionsLost => {}
     }
 }

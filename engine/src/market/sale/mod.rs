@@ -25,7 +25,7 @@ use crate::market::group_buy::{Group, Outcome};
 use crate::market::presale::Presale;
 use crate::slab::Slab;
 use crate::types::{OfferId, OwnerId, TermsId, Time};
-use crate::venue::Regime;
+use crate::venue::{Law, Regime};
 use buyers::Buyers;
 use campaigns::Campaigns;
 
@@ -41,8 +41,8 @@ pub struct Defined {
 
 impl Defined {
     /// Lawful terms of a venue with these regimes.
-    fn new(terms: SaleTerms, fees: Place, regimes: &[Regime]) -> Self {
-        let of = |kind| law::regime_of(regimes, terms.model, kind).ok();
+    fn new(terms: SaleTerms, fees: Place, stands: (&Law, &[Regime])) -> Self {
+        let of = |kind| law::regime_of(stands, terms.model, kind).ok();
         Self {
             terms,
             fees,
@@ -124,10 +124,10 @@ impl Sales {
         &mut self,
         terms: SaleTerms,
         fees: Place,
-        regimes: &[Regime],
+        stands: (&Law, &[Regime]),
     ) -> TermsId {
         assert!(!self.are_terms_full(), "the bound is checked before");
-        self.terms.push(Defined::new(terms, fees, regimes));
+        self.terms.push(Defined::new(terms, fees, stands));
         TermsId::new(self.terms.len() as u32 - 1)
     }
 

@@ -149,11 +149,12 @@ impl Sales {
             .ledger
             .find(Holder::Venue(terms.venue), terms.money);
         let fees = fees.ok_or_else(broken)?;
-        let lawful = law::check_returns(&terms, venue).is_ok() && venue.offers(terms.model);
+        let stands = (known.venues.law(), &*venue.regimes);
+        let lawful = law::check_returns(&terms, stands).is_ok() && venue.offers(terms.model);
         if !lawful || self.find_terms(&terms).is_some() {
             return Err(broken());
         }
-        self.terms.push(Defined::new(terms, fees, &venue.regimes));
+        self.terms.push(Defined::new(terms, fees, stands));
         Ok(())
     }
 
