@@ -1,6 +1,6 @@
 //! `ValidateReserve` and `ValidateStep` against `Reserve` and `TakeStep` through the API, over
-//! every reject of a reserve or a step: the rows of `engine/tests/rejects/shops.txt`, each played in
-//! a world of its own.
+//! every reject of a reserve or a step: the rows of `engine/tests/rejects/shops.txt`, each played
+//! in a world of its own.
 //!
 //! Invariant: for each reason both calls say the same, and what the dry run was asked is not done;
 //! a word that is not understood stops the test. Not here: the precedence of checks (the engine's
