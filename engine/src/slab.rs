@@ -132,13 +132,12 @@ impl<T: Made> Slab<T> {
 
     /// The live rows among `count` slots from `from` on, in order of their slots.
     pub(crate) fn iter_in(&self, from: u32, count: u32) -> impl Iterator<Item = (u32, &T)> {
-        let slots = (from..).zip(self.slots.iter().skip(from as usize));
-        slots
-            .take(count as usize)
-            .filter_map(|(slot, row)| match row {
-                Slot::Live(row) => Some((slot, row)),
-                Slot::Free(_) => None,
-            })
+        let slots = self.slots.iter().enumerate().skip(from as usize);
+        let some = slots.take(count as usize);
+        some.filter_map(|(slot, row)| match row {
+            Slot::Live(row) => Some((slot as u32, row)),
+            Slot::Free(_) => None,
+        })
     }
 
     /// Writes how many slots were ever used, the live rows, and the free slots, the next one to be

@@ -187,6 +187,12 @@ async fn lists_come_in_pages() {
         page_size: 3,
         page_token: token,
     };
+    // Whatever a client makes up as a token, it finds the end.
+    for token in ["7", "1000", "4294967295"] {
+        let page = shop.sales.list_offers(list("", "", id(token))).await;
+        let page = page.expect("a page").into_inner();
+        assert!(page.offers.is_empty() && page.next_page_token.is_empty());
+    }
     for (venue, seller, count) in [("", "", 7), ("S", "", 6), ("W", "B", 1), ("", "A", 0)] {
         let (mut found, mut token) = (Vec::new(), String::new());
         loop {
