@@ -355,7 +355,7 @@ impl Basis {
             Self::ECommerceLaw49 => 11,
             Self::CrossBorderRetail49 => 12,
             Self::ConsumerLaw25 => 13,
-            Self::CivilCode586 => 14,
+            Self::CivilCode586 => 20,
             Self::Defined { regime, key } => (regime.code() as u16) << 8 | key as u16,
         }
     }
@@ -386,7 +386,7 @@ impl Basis {
             11 => Self::ECommerceLaw49,
             12 => Self::CrossBorderRetail49,
             13 => Self::ConsumerLaw25,
-            14 => Self::CivilCode586,
+            20 => Self::CivilCode586,
             _ => return None,
         })
     }
