@@ -362,8 +362,8 @@ impl Basis {
             Self::ECommerceLaw49 => 11,
             Self::CrossBorderRetail49 => 12,
             Self::ConsumerLaw25 => 13,
-            Self::CivilCode586 => 14,
-            Self::CivilCode587 => 15,
+            Self::CivilCode587 => 14,
+            Self::CivilCode586 => 20,
             Self::Defined { regime, key } => (regime.code() as u16) << 8 | key as u16,
         }
     }
@@ -394,8 +394,8 @@ impl Basis {
             11 => Self::ECommerceLaw49,
             12 => Self::CrossBorderRetail49,
             13 => Self::ConsumerLaw25,
-            14 => Self::CivilCode586,
-            15 => Self::CivilCode587,
+            14 => Self::CivilCode587,
+            20 => Self::CivilCode586,
             _ => return None,
         })
     }

@@ -399,7 +399,7 @@ fn run_shops(seed: u64, steps: usize, fault: Option<Fault>) -> Result<Coverage, 
         let step = match opening.next() {
             Some(command) => Step {
                 place,
-                time: world::begin(false),
+                time: shop::opens(place),
                 command,
             },
             None => generator.shop_step(&driver.reference, &|id| driver.place(id), place),

@@ -11,7 +11,7 @@ use sanjiang_engine::limits::Limits;
 use sanjiang_engine::reject::{Basis, Reject, RejectReason};
 use sanjiang_engine::types::*;
 use sanjiang_engine::venue::keys::ALL_MODELS;
-use sanjiang_engine::venue::{Model, Regime, RuleKey, RuleValue};
+use sanjiang_engine::venue::{Model, Phase, Regime, RuleKey, RuleValue};
 
 const HOUR: i64 = 3_600_000_000_000;
 const YES: RuleValue = RuleValue::Flag(true);
@@ -290,4 +290,48 @@ fn contents_with_regimes_read_back_and_forged_ones_do_not() {
         Engine::decode_sections(limits, &empty).is_err(),
         "no regimes is no bytes"
     );
+}
+
+#[test]
+fn what_is_said_to_be_built_is_what_commands_find() {
+    let money = Body::CreateAsset(CreateAsset {
+        name: name("CNY"),
+        class: AssetClass::Currency { decimals: 2 },
+        demonstration: Demonstration::Demonstration,
+    });
+    let minute = Nanoseconds(60_000_000_000);
+    for model in Model::ALL {
+        let mut shard = Shard::new();
+        assert_eq!(shard.reject(money.clone()), None);
+        assert_eq!(
+            shard.reject(venue("V", &[Regime::Sandbox], &[*model])),
+            None
+        );
+        let venue = VenueId::new(0);
+        let terms = SaleTerms {
+            venue,
+            model: *model,
+            funding: Funding::Prefunded,
+            money: AssetId::new(0),
+            tax_basis: TaxBasis::VatIn,
+            tax_bp: 0,
+            fee_ppm: 0,
+            hand_over_within: minute,
+            inspect_within: minute,
+            return_days: 0,
+            exemption: None,
+            delivery: Delivery::Ship,
+            document: [0; 32],
+        };
+        let terms = Body::Sales(Box::new(SalesCommand::DefineTerms(terms)));
+        let phase = |phase| Body::SetPhase(SetPhase { venue, phase });
+        let tried = [terms, phase(Phase::Continuous), phase(Phase::PreOpen)];
+        let missing = Some(RejectReason::ModelNotAvailable.into());
+        let found = tried.map(|body| shard.reject(body) != missing);
+        assert_eq!(
+            found.contains(&true),
+            model.is_built(),
+            "{model:?}: {found:?}"
+        );
+    }
 }

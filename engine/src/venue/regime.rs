@@ -180,7 +180,13 @@ impl Model {
     pub const fn is_built(self) -> bool {
         matches!(
             self,
-            Self::Clob | Self::CallAuction | Self::FixedPrice | Self::TieredPrice
+            Self::Clob
+                | Self::CallAuction
+                | Self::FixedPrice
+                | Self::TieredPrice
+                | Self::FlashSale
+                | Self::GroupBuy
+                | Self::Presale
         )
     }
 }

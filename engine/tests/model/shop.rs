@@ -5,15 +5,18 @@
 
 use sanjiang_engine::command::{
     Acknowledge, AssetClass, Authority, Body, Command, CreateAsset, CreateCustodian, CreateVenue,
-    CustodianKind, Demonstration, Direction, Instruct, OpenSession, Outcome, SalesCommand,
+    CustodianKind, DefineRegime, Demonstration, Direction, Instruct, OpenSession, Outcome, Rule,
+    SalesCommand,
 };
 use sanjiang_engine::event::{
     ContractEvent, ContractStep as Step, CustodyStatus, Disputed, Event, OfferAct, SaleEvent, State,
 };
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::reject::RejectReason as R;
-use sanjiang_engine::types::{AccountId, Amount, AssetId, CustodianId, PrincipalId, Sequence};
-use sanjiang_engine::venue::{Model, Regime};
+use sanjiang_engine::types::{
+    AccountId, Amount, AssetId, CustodianId, Nanoseconds, PrincipalId, Sequence, Time,
+};
+use sanjiang_engine::venue::{Model, Regime, RuleKey, RuleValue};
 
 use super::coverage::{Cell, Coverage};
 use super::rng::Rng;
@@ -90,7 +93,11 @@ fn authorised(body: Body) -> Command {
 }
 
 fn models(regimes: &[Regime]) -> Vec<Model> {
-    let tiered = regimes.contains(&Regime::EcomB2b) || regimes.contains(&Regime::Sandbox);
+    let tiered = |one: &Regime| {
+        let defined = one.code() >= Regime::FIRST_DEFINED;
+        defined || [Regime::EcomB2b, Regime::Sandbox].contains(one)
+    };
+    let tiered = regimes.iter().any(tiered);
     let mut models = vec![
         Model::FixedPrice,
         Model::FlashSale,
@@ -101,6 +108,33 @@ fn models(regimes: &[Regime]) -> Vec<Model> {
     models
 }
 
+/// When a step of the opening is made: the first one the day before the rest.
+pub fn opens(place: usize) -> Time {
+    let later = if place == 0 { 0 } else { 16 * world::HOUR };
+    world::begin(false).after(Nanoseconds(later))
+}
+
+/// A regime of fixed and tiered prices that protects consumers in a way of its own, or none.
+fn city(seed: u64) -> DefineRegime {
+    let days = [0, 3, 14][(seed / 4) as usize % 3];
+    let rules = [
+        (RuleKey::AllowedModels, RuleValue::Set(0b11 << 14 | 0b111 << 17)),
+        (RuleKey::CoolingOffDays, RuleValue::Number(days)),
+        (RuleKey::CoolingOffExempt, RuleValue::Set(0b1_0010)),
+        (RuleKey::QualifiedInvestorOnly, RuleValue::Flag(true)),
+    ];
+    let rules = rules.map(|(key, value)| Rule {
+        key,
+        value,
+        basis: None,
+    });
+    DefineRegime {
+        name: name("CITY"),
+        basis: title("某市办法(2021) 4"),
+        rules: rules.to_vec(),
+    }
+}
+
 /// The commands that build a world of shops.
 pub fn opening(rng: &mut Rng, seed: u64) -> Vec<Command> {
     let real = rng.permille(400);
@@ -109,8 +143,14 @@ pub fn opening(rng: &mut Rng, seed: u64) -> Vec<Command> {
     } else {
         Demonstration::Demonstration
     };
-    let mut list: Vec<Command> = world::parties().into_iter().map(internal).collect();
-    let regimes = REGIMES[seed as usize % REGIMES.len()];
+    // The first step lies a day before the rest, so what it defines is in force then.
+    let mut list = vec![authorised(Body::DefineRegime(Box::new(city(seed))))];
+    list.extend(world::parties().into_iter().map(internal));
+    let by_data = [Regime::from_code(Regime::FIRST_DEFINED).expect("the city's")];
+    let regimes = match seed % 4 {
+        3 => &by_data,
+        _ => REGIMES[seed as usize % REGIMES.len()],
+    };
     for (text, regimes) in [("V0", regimes), ("V1", &[Regime::EcomB2b, Regime::EcomB2c])] {
         list.push(internal(Body::CreateVenue(Box::new(CreateVenue {
             regimes: regimes.to_vec(),

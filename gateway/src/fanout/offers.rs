@@ -384,7 +384,8 @@ fn event(id: OfferId, here: Here, seq: u64, row: Option<Row>, event: Wire) -> v1
     }
 }
 
-/// The checksum of the wire: version, pieces left, price of one piece, pieces joined, little endian.
+/// The checksum of the wire: version, pieces left, price of one piece, pieces joined, all little
+/// endian.
 fn checksum(row: &Row) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&row.version.to_le_bytes());

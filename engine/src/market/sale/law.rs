@@ -87,3 +87,106 @@ pub(crate) fn check_returns(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::{DefineRegime, Delivery, Funding, Rule, TaxBasis};
+    use crate::reject::Basis;
+    use crate::types::{AssetId, Name, Nanoseconds, Time, Title, VenueId};
+    use crate::venue::{Approval, RuleKey, RuleValue};
+
+    fn define(law: &mut Law, name: &str, rules: &[(RuleKey, RuleValue)]) -> Regime {
+        let fixed = (
+            RuleKey::AllowedModels,
+            RuleValue::Set(Model::FixedPrice.bit()),
+        );
+        let rules = [&[fixed], rules].concat().into_iter();
+        let rules = rules.map(|(key, value)| Rule {
+            key,
+            value,
+            basis: None,
+        });
+        let terms = DefineRegime {
+            name: Name::new(name).expect("short"),
+            basis: Title::new("某市办法(2021) 4").expect("short"),
+            rules: rules.collect(),
+        };
+        law.define(&terms, Approval::Given, Time::ZERO)
+    }
+
+    fn terms(return_days: u8, exemption: Option<Exemption>) -> SaleTerms {
+        SaleTerms {
+            venue: VenueId::new(0),
+            model: Model::FixedPrice,
+            funding: Funding::Prefunded,
+            money: AssetId::new(0),
+            tax_basis: TaxBasis::VatIn,
+            tax_bp: 0,
+            fee_ppm: 0,
+            hand_over_within: Nanoseconds(1),
+            inspect_within: Nanoseconds(1),
+            return_days,
+            exemption,
+            delivery: Delivery::Ship,
+            document: [0; 32],
+        }
+    }
+
+    const DAYS: (RuleKey, RuleValue) = (RuleKey::CoolingOffDays, RuleValue::Number(14));
+    /// FRESH and CONFIRMED_UNSUITABLE.
+    const EXEMPT: (RuleKey, RuleValue) = (RuleKey::CoolingOffExempt, RuleValue::Set(0b1_0010));
+
+    #[test]
+    fn days_of_return_and_what_is_exempt_come_from_the_data() {
+        let mut law = Law::new();
+        let city = define(&mut law, "CITY", &[DAYS, EXEMPT]);
+        let asked = |days, exemption| {
+            let said = check_returns(&terms(days, exemption), (&law, &[Regime::EcomB2c, city]));
+            said.map_err(|reject| reject.basis)
+        };
+        let key = RuleKey::CoolingOffDays;
+        let by_city = Err(Some(Basis::Defined { regime: city, key }));
+        assert_eq!(asked(14, None), Ok(()));
+        assert_eq!(asked(13, None), by_city);
+        assert_eq!(asked(6, None), Err(Some(Basis::ConsumerLaw25)));
+        assert_eq!(asked(0, Some(Exemption::Fresh)), Ok(()));
+        let made = Some(Exemption::CustomMade);
+        assert_eq!(
+            asked(13, made),
+            by_city,
+            "exempt by the statute, not by the city"
+        );
+        let unsuitable = terms(0, Some(Exemption::ConfirmedUnsuitable));
+        let days =
+            |regime, kind, confirmed| return_days(&unsuitable, law.rules(regime), kind, confirmed);
+        let consumer = PartyKind::Consumer;
+        assert_eq!(days(city, consumer, Confirmed::No), 14);
+        assert_eq!(days(city, consumer, Confirmed::Yes), 0);
+        assert_eq!(days(city, PartyKind::Enterprise, Confirmed::No), 0);
+        assert_eq!(days(Regime::EcomB2c, consumer, Confirmed::No), 7);
+    }
+
+    #[test]
+    fn a_contract_is_under_the_regime_made_for_its_buyer() {
+        let mut law = Law::new();
+        let plain = define(&mut law, "PLAIN", &[]);
+        let city = define(&mut law, "CITY", &[DAYS]);
+        let year = (RuleKey::AnnualLimitFen, RuleValue::Number(1));
+        let import = define(&mut law, "IMPORT", &[DAYS, year]);
+        let firms = define(&mut law, "ECOM_B2B", &[]);
+        let of = |regimes: &[Regime], kind| regime_of((&law, regimes), Model::FixedPrice, kind);
+        let (consumer, firm) = (PartyKind::Consumer, PartyKind::Enterprise);
+        let all = [firms, city, plain, import];
+        assert_eq!(of(&all, consumer), Ok(import));
+        assert_eq!(of(&all, firm), Ok(firms));
+        assert_eq!(of(&[firms, plain, city], consumer), Ok(city));
+        assert_eq!(of(&[city, plain], firm), Ok(plain));
+        assert_eq!(of(&[city], firm), Ok(city), "where nothing else is");
+        assert_eq!(of(&[firms, plain], consumer), Ok(plain));
+        let key = RuleKey::AllowedModels;
+        let basis = Some(Basis::Defined { regime: firms, key });
+        let reason = RejectReason::PartyKind;
+        assert_eq!(of(&[firms], consumer), Err(Reject { reason, basis }));
+    }
+}
