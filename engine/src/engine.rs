@@ -340,10 +340,7 @@ impl Engine {
                 operation(events, Ok(None));
             }
             Body::SessionsLost => self.lose_sessions(events),
-            Body::ServiceGap(gap) => {
-                self.contracts.gaps.down(gap.from, self.time, self.sequence);
-                operation(events, Ok(None));
-            }
+            Body::ServiceGap(gap) => self.end_gap(*gap, events),
             Body::AcceptClock(_) | Body::SemanticsVersion(_) | Body::Quarantine(_) => {
                 operation(events, Ok(None));
             }

@@ -308,9 +308,16 @@ fn what_is_said_to_be_built_is_what_commands_find() {
             None
         );
         let venue = VenueId::new(0);
+        let plan = match *model {
+            Model::FlashSale => Plan::Flash(FlashMode::Race),
+            Model::GroupBuy => Plan::Group,
+            Model::Presale => Plan::Presale { deposit_bp: 1 },
+            _ => Plan::Plain,
+        };
         let terms = SaleTerms {
             venue,
             model: *model,
+            plan,
             funding: Funding::Prefunded,
             money: AssetId::new(0),
             tax_basis: TaxBasis::VatIn,

@@ -214,6 +214,15 @@ impl Engine {
         gaps.put_off(closes, offer.sequence, venue)
     }
 
+    /// In which state what takes an offer begins, and until when.
+    fn first_state(&self, slot: u32) -> (State, Time) {
+        let (state, until) = self.sales.first_state(slot, self.time);
+        if state == State::Joined {
+            return (state, self.closes_really(self.sales.row(slot), until));
+        }
+        (state, until)
+    }
+
     /// Whether an offer can be taken at `time`. The close of a group is put off by gaps in
     /// service, as it takes the right to enter from all; other windows pass as they are.
     fn is_open(&self, offer: &Offer, time: Time) -> bool {
@@ -302,10 +311,7 @@ impl Engine {
             cost.to_pay
         };
         let money = checked.money.map(|at| ledger.keep(at, due));
-        let (state, mut until) = self.sales.first_state(ask.offer.slot, self.time);
-        if state == State::Joined {
-            until = self.closes_really(self.sales.row(ask.offer.slot), until);
-        }
+        let (state, until) = self.first_state(ask.offer.slot);
         let offer = self.sales.row_mut(ask.offer.slot);
         let row = Contract {
             sequence: self.sequence.value(),

@@ -6,7 +6,8 @@
 
 use super::{Engine, Floor, operation};
 use crate::command::{
-    DefineRegime, Envelope, OpenSession, Scope, SetPhase, SetReferencePrice, SetTradingStatus,
+    DefineRegime, Envelope, OpenSession, Scope, ServiceGap, SetPhase, SetReferencePrice,
+    SetTradingStatus,
 };
 use crate::event::{Event, Events, PhaseChanged, ReferencePrice, RegimeDefined, StatusChanged};
 use crate::reject::Reject;
@@ -117,6 +118,13 @@ impl Engine {
                 self.resume(scope, events);
             }
         }
+        operation(events, Ok(None));
+    }
+
+    /// The shard is there again.
+    pub(super) fn end_gap(&mut self, gap: ServiceGap, events: &mut Events) {
+        let gaps = &mut self.contracts.gaps;
+        gaps.down(gap.from, self.time, self.sequence);
         operation(events, Ok(None));
     }
 

@@ -118,7 +118,10 @@ pub fn opens(place: usize) -> Time {
 fn city(seed: u64) -> DefineRegime {
     let days = [0, 3, 14][(seed / 4) as usize % 3];
     let rules = [
-        (RuleKey::AllowedModels, RuleValue::Set(0b11 << 14 | 0b111 << 17)),
+        (
+            RuleKey::AllowedModels,
+            RuleValue::Set(0b11 << 14 | 0b111 << 17),
+        ),
         (RuleKey::CoolingOffDays, RuleValue::Number(days)),
         (RuleKey::CoolingOffExempt, RuleValue::Set(0b1_0010)),
         (RuleKey::QualifiedInvestorOnly, RuleValue::Flag(true)),
@@ -375,15 +378,10 @@ fn steps() -> Vec<Cell> {
         (Returning, Step::TakeBack, Settled),
         (Returning, Step::Deadline, Refunded),
         (Returning, Step::Deadline, Settled),
-        (Unpaid, Step::PutOff, Unpaid),
-        (Paid, Step::PutOff, Paid),
-        (Delivered, Step::PutOff, Delivered),
-        (Accepted, Step::PutOff, Accepted),
-        (ReturnAsked, Step::PutOff, ReturnAsked),
-        (Returning, Step::PutOff, Returning),
     ] {
         cells.push(Cell::Deal(Some((from, Disputed::No)), step, to));
     }
+    cells.extend(put_off());
     for from in [
         Deposited,
         Paid,
@@ -403,6 +401,22 @@ fn steps() -> Vec<Cell> {
         }
     }
     cells
+}
+
+/// Every kind of deadline is put off by a gap in service.
+fn put_off() -> impl Iterator<Item = Cell> {
+    let timed = [
+        State::Unpaid,
+        State::Paid,
+        State::Delivered,
+        State::Accepted,
+        State::ReturnAsked,
+        State::Returning,
+        State::Joined,
+        State::Deposited,
+    ];
+    let cell = |from| Cell::Deal(Some((from, Disputed::No)), Step::PutOff, from);
+    timed.into_iter().map(cell)
 }
 
 fn refused_steps() -> Vec<Cell> {

@@ -338,8 +338,8 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
     let tables = exchange.directory.read();
     let of_venue = |id| tables.venue(id).is_some_and(|venue| venue.demonstration);
     let of_custodian = |id| {
-        let custodian = tables.custodian(id);
-        custodian.is_some_and(|one| one.demonstration == Demonstration::Demonstration)
+        let custodian = tables.custodian(id).map(|one| one.demonstration);
+        custodian == Some(Demonstration::Demonstration)
     };
     let demonstration = match body {
         Body::CreateVenue(new) => new.demonstration == Demonstration::Demonstration,
@@ -368,10 +368,7 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         },
         Body::Sales(sales) => of_sales(&tables, sales),
         Body::Credit(credit) => of_credit(&tables, credit),
-        Body::Settlement(command) => match command.as_ref() {
-            SettlementCommand::Set(set) => tables.is_demonstration(set.instrument),
-            SettlementCommand::SetNominee(_) => tables.all_demonstration(),
-        },
+        Body::Settlement(command) => of_settlement(&tables, command),
         Body::Switch(SwitchCommand::SetKillSwitch(SetKillSwitch {
             scope: KillScope::Venue(venue),
             ..
@@ -446,4 +443,11 @@ fn of_credit(tables: &Tables, command: &CreditCommand) -> bool {
     tables
         .asset(asset)
         .is_some_and(to_proto::asset_is_demonstration)
+}
+
+fn of_settlement(tables: &Tables, command: &SettlementCommand) -> bool {
+    match command {
+        SettlementCommand::Set(set) => tables.is_demonstration(set.instrument),
+        SettlementCommand::SetNominee(_) => tables.all_demonstration(),
+    }
 }

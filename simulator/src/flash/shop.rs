@@ -42,8 +42,8 @@ fn call(what: &str) -> impl Fn(Status) -> SetupError {
     }
 }
 
-fn span(seconds: i64) -> Option<prost_types::Duration> {
-    Some(prost_types::Duration { seconds, nanos: 0 })
+fn span(seconds: i64) -> prost_types::Duration {
+    prost_types::Duration { seconds, nanos: 0 }
 }
 
 impl Shop {
@@ -111,11 +111,11 @@ async fn define(operator: &Operator, venue: &str, money: &str) -> Result<u32, Se
         venue_id: venue.to_owned(),
         money_asset_id: money.to_owned(),
         funding: SaleFunding::PayLater.into(),
-        pay_within: span(PAY_WITHIN_S),
+        pay_within: Some(span(PAY_WITHIN_S)),
         tax_basis: TaxBasis::VatIn.into(),
         tax_bp: 1_300,
-        hand_over_within: span(2 * DAY_S),
-        inspect_within: span(DAY_S),
+        hand_over_within: Some(span(2 * DAY_S)),
+        inspect_within: Some(span(DAY_S)),
         return_days: RETURN_DAYS,
         delivery: DeliveryKind::Ship.into(),
         document_hash: vec![0; 32],

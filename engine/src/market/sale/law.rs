@@ -91,7 +91,7 @@ pub(crate) fn check_returns(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::{DefineRegime, Delivery, Funding, Rule, TaxBasis};
+    use crate::command::{DefineRegime, Delivery, Funding, Plan, Rule, TaxBasis};
     use crate::reject::Basis;
     use crate::types::{AssetId, Name, Nanoseconds, Time, Title, VenueId};
     use crate::venue::{Approval, RuleKey, RuleValue};
@@ -119,6 +119,7 @@ mod tests {
         SaleTerms {
             venue: VenueId::new(0),
             model: Model::FixedPrice,
+            plan: Plan::Plain,
             funding: Funding::Prefunded,
             money: AssetId::new(0),
             tax_basis: TaxBasis::VatIn,
