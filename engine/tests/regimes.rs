@@ -308,12 +308,13 @@ fn what_is_said_to_be_built_is_what_commands_find() {
             None
         );
         let venue = VenueId::new(0);
-        let plan = match *model {
-            Model::FlashSale => Plan::Flash(FlashMode::Race),
-            Model::GroupBuy => Plan::Group,
-            Model::Presale => Plan::Presale { deposit_bp: 1 },
-            _ => Plan::Plain,
-        };
+        let plans = [
+            (Model::FlashSale, Plan::Flash(FlashMode::Race)),
+            (Model::GroupBuy, Plan::Group),
+            (Model::Presale, Plan::Presale { deposit_bp: 1 }),
+        ];
+        let plan = plans.iter().find(|(of, _)| of == model);
+        let plan = plan.map_or(Plan::Plain, |(_, plan)| *plan);
         let terms = SaleTerms {
             venue,
             model: *model,
