@@ -44,7 +44,7 @@ pub use switch::{
 
 pub use contracts::{Act, Confirmed, ContractCommand, GoodsTo, Reserve, TakeStep, TakenTo};
 pub use sales::{
-    ChangeOffer, ChangeStock, Course, Delivery, Exemption, FlashMode, Funding, MakeOffer,
+    ChangeOffer, ChangeStock, Course, Delivery, Exemption, FlashMode, Funding, Join, MakeOffer,
     PartyKind, Plan, Prices, SaleTerms, SalesCommand, SetPartyKind, TaxBasis, Tier, WithdrawOffer,
 };
 

@@ -14,6 +14,7 @@ mod holds;
 mod margin;
 mod operations;
 mod orders;
+mod queues;
 mod receipts;
 mod risk;
 mod sales;
@@ -392,7 +393,7 @@ impl Engine {
             Body::Credit(credit) => self.check_credit(credit, &command.envelope),
             Body::Settlement(settlement) => self.check_settlement(&command.envelope, settlement),
             Body::Margin(command) => self.check_margin(command),
-            Body::Sales(sales) => self.check_sales(&command.envelope, sales),
+            Body::Sales(sales) => self.check_sales(&command.envelope, sales, time),
             Body::Contract(contract) => self.check_contract(&command.envelope, contract, time),
             Body::Tick
             | Body::AcceptClock(_)

@@ -246,6 +246,10 @@ reasons! {
     OfferFixed = 144, "OFFER_FIXED";
     /// The seller has less money available than the double return of earnest money would hold.
     SellerFunds = 145, "SELLER_FUNDS";
+    /// The owner has no ticket of the queue whose turn it is.
+    NotAdmitted = 146, "NOT_ADMITTED";
+    /// The owner has a ticket that has not run out.
+    TicketHeld = 147, "TICKET_HELD";
 }
 
 impl RejectReason {

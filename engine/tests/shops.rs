@@ -5,7 +5,7 @@
 
 use sanjiang_engine::command::*;
 use sanjiang_engine::contract::table::{By, TABLE};
-use sanjiang_engine::engine::{Engine, HeldFor, SectionId, SectionsError};
+use sanjiang_engine::engine::{Engine, HeldFor, SectionId};
 use sanjiang_engine::event::{
     ContractEvent, ContractReport, ContractStep, Event, Events, OfferAct, OfferReport, Role,
     SaleEvent, State,
@@ -17,6 +17,12 @@ use sanjiang_engine::venue::{Model, Regime};
 
 #[path = "shops/campaigns.rs"]
 mod campaigns;
+#[path = "shops/damage.rs"]
+mod damage;
+#[path = "shops/queues.rs"]
+mod queues;
+
+use damage::{flip_every_byte, tiny};
 
 const MONEY: AssetId = AssetId::new(0);
 const GOODS: AssetId = AssetId::new(1);
@@ -59,7 +65,12 @@ impl Shop {
             name: name("shop"),
             title: Title::EMPTY,
             regimes: vec![Regime::EcomB2c],
-            models: vec![Model::FixedPrice, Model::GroupBuy, Model::Presale],
+            models: vec![
+                Model::FixedPrice,
+                Model::FlashSale,
+                Model::GroupBuy,
+                Model::Presale,
+            ],
             demonstration,
             licence: None,
             calendar: None,
@@ -247,18 +258,6 @@ fn small() -> Limits {
     }
 }
 
-/// So small that an engine is made in no time.
-fn tiny() -> Limits {
-    Limits {
-        positions_max: 64,
-        receipt_numbers_max: 16,
-        offers_max: 16,
-        contracts_max: 16,
-        buyers_max: 16,
-        ..small()
-    }
-}
-
 #[test]
 fn no_more_terms_than_the_bound_and_the_same_ones_cost_nothing() {
     let limits = Limits {
@@ -421,57 +420,6 @@ fn a_snapshot_of_rules_3_has_no_shops_and_is_taken_over() {
         Engine::decode_sections(small(), &half).is_err(),
         "no rules wrote that"
     );
-}
-
-/// Every byte of both sections changed, one after the other: refused, or what a sound engine could
-/// have written in that very form.
-#[test]
-fn a_changed_snapshot_is_refused_or_sound() {
-    let mut shop = Shop::new(tiny(), 3);
-    shop.send(terms(7));
-    let offer = shop.offer(10, Some(3));
-    let gone = shop.offer(10, Some(3));
-    shop.reserve(gone, 2);
-    shop.send(sales(SalesCommand::WithdrawOffer(WithdrawOffer {
-        offer: gone,
-        account: SELLER,
-    })));
-    let mut report = shop.reserve(offer, 1);
-    report = shop.take(&report, SELLER, Act::HandOver { reference: [0; 16] });
-    report = shop.take(&report, SELLER, Act::Deliver { reference: [0; 16] });
-    shop.take(&report, AccountId::new(1), Act::Dispute);
-    let ended = shop.reserve(offer, 3);
-    shop.take(&ended, SELLER, Act::Cancel);
-    flip_every_byte(&shop);
-}
-
-fn flip_every_byte(shop: &Shop) {
-    let limits = *shop.engine.limits();
-    let sections = shop.engine.encode_sections();
-    let (mut refused, mut taken) = (0, 0);
-    for (place, (id, bytes)) in sections.iter().enumerate() {
-        if !matches!(id, SectionId::Sales | SectionId::Contracts) {
-            continue;
-        }
-        for at in 1..bytes.len() {
-            for flip in [1, 0x80] {
-                let mut forged = sections.clone();
-                forged[place].1[at] ^= flip;
-                match Engine::decode_sections(limits, &forged) {
-                    Ok(engine) => {
-                        assert_eq!(engine.encode_sections(), forged, "{id:?} byte {at}");
-                        taken += 1;
-                    }
-                    Err(SectionsError::Missing(_) | SectionsError::Version { .. }) => {
-                        panic!("{id:?} byte {at}: the frame is whole")
-                    }
-                    Err(SectionsError::Bytes { .. } | SectionsError::Unsound(_)) => refused += 1,
-                }
-            }
-        }
-    }
-    println!("{refused} refused, {taken} sound");
-    assert!(refused > 100);
 }
 
 #[test]

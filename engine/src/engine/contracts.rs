@@ -165,6 +165,7 @@ impl Engine {
             None => law::regime_of(&venue.regimes, terms.model, kind)?,
         };
         self.check_taken(ask, (offer, owner), time)?;
+        self.check_admitted((offer, owner), terms, time)?;
         let hashed = ask.pickup.is_some() == (terms.delivery == Delivery::PickUp);
         fails(!hashed, R::InvalidCombination)?;
         check_pieces(offer, ask.pieces)?;

@@ -18,7 +18,7 @@ use crate::market::sale::{campaigns, law, price};
 use crate::reject::{Reject, RejectReason as R};
 use crate::types::{
     AccountId, AssetId, Nanoseconds, OfferId, OwnerId, ParticipantId, SessionId, Side, TermsId,
-    VenueId,
+    Time, VenueId,
 };
 use crate::venue::{Model, TradingStatus, Venue};
 
@@ -32,7 +32,7 @@ pub(super) struct Dealer {
     pub(super) seller: Option<AccountId>,
 }
 
-fn fails(wrong: bool, reason: R) -> Result<(), R> {
+pub(super) fn fails(wrong: bool, reason: R) -> Result<(), R> {
     if wrong { Err(reason) } else { Ok(()) }
 }
 
@@ -105,6 +105,7 @@ impl Engine {
         &self,
         envelope: &Envelope,
         command: &SalesCommand,
+        time: Time,
     ) -> Result<(), Reject> {
         let session = session_of(envelope);
         match command {
@@ -118,6 +119,7 @@ impl Engine {
             SalesCommand::PutStock(change) => Ok(self.check_put_stock(session, change)?),
             SalesCommand::TakeStock(change) => Ok(self.check_take_stock(change)?),
             SalesCommand::WithdrawOffer(end) => Ok(self.check_withdraw_offer(end)?),
+            SalesCommand::Join(join) => Ok(self.check_join(session, join, time).map(|_| ())?),
         }
     }
 
@@ -133,7 +135,7 @@ impl Engine {
 
     /// Carries out a command about sales.
     fn sell(&mut self, envelope: &Envelope, command: &SalesCommand, events: &mut Events) {
-        if let Err(reject) = self.check_sales(envelope, command) {
+        if let Err(reject) = self.check_sales(envelope, command, self.time) {
             return operation(events, Err(reject));
         }
         // Nothing below can fail.
@@ -159,6 +161,7 @@ impl Engine {
             SalesCommand::PutStock(change) => self.put_stock(change),
             SalesCommand::TakeStock(change) => self.take_stock(change),
             SalesCommand::WithdrawOffer(end) => self.withdraw_offer(end),
+            SalesCommand::Join(join) => self.join(join),
         }));
         operation(events, Ok(handle));
     }
@@ -324,8 +327,8 @@ impl Engine {
     ) -> Result<(), R> {
         let (offer, defined) = self.check_offering(session, (change.account, change.offer))?;
         fails(change.version != offer.version, R::StaleVersion)?;
-        fails(defined.terms.plan != Plan::Plain, R::OfferFixed)?;
         self.check_venue_open(defined.terms.venue)?;
+        fails(defined.terms.plan != Plan::Plain, R::OfferFixed)?;
         let right = price::are_valid(&change.prices, defined.terms.kind());
         fails(!right, R::InvalidField)
     }
@@ -377,10 +380,9 @@ impl Engine {
         let slot = end.offer.slot;
         let mut report = self.sales.report(slot, OfferAct::Withdrawn);
         report.left = 0;
-        let mut row = self.sales.remove_offer(slot);
+        let mut row = self.sales.remove_offer(slot, self.time);
         let (store, units) = (row.store(), row.stock.amount());
         self.clearing.unshelve(&mut row.stock, units, store);
-        self.sales.buyers.forget(row.buyers, self.time);
         SaleEvent::Offer(report)
     }
 

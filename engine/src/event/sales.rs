@@ -29,6 +29,23 @@ pub enum SaleEvent {
     },
     /// An offer came, changed, lost or got pieces, or ended.
     Offer(OfferReport),
+    /// Somebody queues for an offer; for it alone.
+    Ticket(Ticket),
+}
+
+/// A place in the queue of an offer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ticket {
+    /// The offer.
+    pub offer: OfferId,
+    /// Who drew it; it is good for all accounts of its owner.
+    pub account: AccountId,
+    /// Its number, from 0 in order of the commands' sequence.
+    pub number: u64,
+    /// From when on it admits.
+    pub admitted: Time,
+    /// From when on not any more.
+    pub until: Time,
 }
 
 /// What happened to an offer.

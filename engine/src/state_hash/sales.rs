@@ -21,6 +21,15 @@ impl Buffer {
                 self.u32(terms.index());
                 self.u32(venue.index());
             }
+            SaleEvent::Ticket(ticket) => {
+                self.byte(3);
+                self.u64(ticket.offer.sequence);
+                self.u32(ticket.offer.slot);
+                self.u32(ticket.account.index());
+                self.u64(ticket.number);
+                self.u64(ticket.admitted.nanoseconds() as u64);
+                self.u64(ticket.until.nanoseconds() as u64);
+            }
             SaleEvent::Offer(_) => unreachable!("it has words of its own"),
         }
     }

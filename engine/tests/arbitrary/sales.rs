@@ -36,6 +36,10 @@ fn terms() -> impl Strategy<Value = SaleTerms> {
     let plans = select(vec![
         Plan::Plain,
         Plan::Flash(FlashMode::Race),
+        Plan::Flash(FlashMode::Queue {
+            per_second: 240_000,
+            valid_for: Nanoseconds(60_000_000_000),
+        }),
         Plan::Group,
         Plan::Presale { deposit_bp: 3_000 },
     ]);
@@ -135,6 +139,8 @@ pub(super) fn sales_body() -> impl Strategy<Value = Body> {
         }),
         stock().prop_map(SalesCommand::PutStock),
         stock().prop_map(SalesCommand::TakeStock),
+        (offer_id(), account())
+            .prop_map(|(offer, account)| SalesCommand::Join(Join { offer, account })),
         (offer_id(), account()).prop_map(|(offer, account)| {
             SalesCommand::WithdrawOffer(WithdrawOffer { offer, account })
         }),

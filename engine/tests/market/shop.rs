@@ -2,15 +2,14 @@
 //!
 //! After `clear`: `shop REGIME..` opens a venue that offers fixed and, where its law knows them,
 //! tiered prices, flash sales, group buys and presales; `kind OWNER consumer|enterprise`; `sale
-//! [tiered|flash|group|presale] [later=SECONDS] [vat=in|out] [bp=N] [ppm=N] [hand=SECONDS]
-//! [inspect=SECONDS] [days=N] [deposit=BP] [exempt=KIND] [pickup]` defines terms, the next handle
-//! from 0.
+//! [tiered|flash|queue|group|presale] [later=SECONDS] [vat=in|out] [bp=N] [ppm=N] [hand=SECONDS]
+//! [inspect=SECONDS] [days=N] [deposit=BP] [rate=N] [valid=SECONDS] [exempt=KIND] [pickup]` defines
+//! terms, the next handle from 0.
 //!
 //! Then `NAME: offer PIECES @PRICE[/FROM@PRICE..] [by=ACCOUNT] [terms=N] [units=N] [step=N] [min=N]
-//! [max=N] [limit=N] [opens=SECONDS] [closes=SECONDS] [quorum=N]
-//! [balance=FROM/UNTIL]`, `change NAME @PRICE..` likewise,
-//! `put NAME PIECES`, `take NAME PIECES`, `unoffer NAME`; `NAME: reserve OFFER PIECES [on=ACCOUNT]
-//! [version=N] [code=N] [confirms]`.
+//! [max=N] [limit=N] [opens=SECONDS] [closes=SECONDS] [quorum=N] [balance=FROM/UNTIL]`, `change
+//! NAME @PRICE..` likewise, `put NAME PIECES`, `take NAME PIECES`, `unoffer NAME`, `join NAME
+//! [on=ACCOUNT]`; `NAME: reserve OFFER PIECES [on=ACCOUNT] [version=N] [code=N] [confirms]`.
 //!
 //! `step NAME VERB [by=buyer|seller|operator|ACCOUNT] [version=N]`, VERB being pay, payin, cancel,
 //! handover, deliver, pickup=CODE, accept, return=PIECES, handback, takeback=stock|writeoff,
@@ -24,7 +23,7 @@ use std::fmt::Write as _;
 
 use sanjiang_engine::command::{
     Act, Authority, Body, ChangeOffer, ChangeStock, Confirmed, ContractCommand, Course,
-    CreateVenue, Delivery, Demonstration, Exemption, FlashMode, Funding, GoodsTo, MakeOffer,
+    CreateVenue, Delivery, Demonstration, Exemption, FlashMode, Funding, GoodsTo, Join, MakeOffer,
     PartyKind, Plan, Prices, Reserve, SaleTerms, SalesCommand, SetPartyKind, TakeStep, TakenTo,
     TaxBasis, Tier, WithdrawOffer,
 };
@@ -68,6 +67,12 @@ impl Shop {
         match event {
             SaleEvent::Party { owner, kind } => format!("owner {} is {kind:?}", owner.index()),
             SaleEvent::Terms { terms, .. } => format!("terms {}", terms.index()),
+            SaleEvent::Ticket(ticket) => {
+                let after = |at: Time| (at.nanoseconds() - DAY.nanoseconds()) / SECOND;
+                let (from, until) = (after(ticket.admitted), after(ticket.until));
+                let (account, number) = (ticket.account.index(), ticket.number);
+                format!("account {account} has ticket {number}, from {from} until {until}")
+            }
             SaleEvent::Offer(report) => {
                 let mut names = self.offers.iter();
                 let name = names.find(|(_, id)| **id == report.offer);
@@ -171,6 +176,10 @@ impl Shop {
             }
             "put" => sales(SalesCommand::PutStock(self.stock(words))),
             "take" => sales(SalesCommand::TakeStock(self.stock(words))),
+            "join" => sales(SalesCommand::Join(Join {
+                offer: self.offer(words[1]),
+                account: account(words, "on").unwrap_or(AccountId::new(1)),
+            })),
             "unoffer" => sales(SalesCommand::WithdrawOffer(WithdrawOffer {
                 offer: self.offer(words[1]),
                 account: account(words, "by").unwrap_or(AccountId::new(0)),
@@ -342,6 +351,14 @@ fn kind(words: &[&str]) -> (Model, Plan) {
         Some(&"presale") => {
             let deposit_bp = value(words, "deposit").map_or(2_000, number) as u16;
             (Model::Presale, Plan::Presale { deposit_bp })
+        }
+        Some(&"queue") => {
+            let of = |key, usual| value(words, key).map_or(usual, number);
+            let mode = FlashMode::Queue {
+                per_second: of("rate", 1) as u32,
+                valid_for: Nanoseconds(of("valid", 60) * SECOND),
+            };
+            (Model::FlashSale, Plan::Flash(mode))
         }
         Some(&"flash") => (Model::FlashSale, Plan::Flash(FlashMode::Race)),
         _ => (Model::FixedPrice, Plan::Plain),

@@ -5,10 +5,10 @@
 
 use sanjiang_engine::command::{
     Access, Acknowledge, Act, Authority, Body, ChangeOffer, ChangeStock, CloseCustodyDate, Command,
-    Confirmed, ContractCommand, CustodianKind, Delivery, Direction, GoodsTo, Instruct, KillScope,
-    Outcome, Party, PartyKind, Position, Reserve, Roles, SalesCommand, Scope, SetAccess,
-    SetKillSwitch, SetPartyKind, SetRoles, SetStanding, SetTradingStatus, Standing,
-    StandingCommand, SwitchCommand, TakeStep, TakenTo, WithdrawOffer,
+    Confirmed, ContractCommand, CustodianKind, Delivery, Direction, FlashMode, GoodsTo, Instruct,
+    Join, KillScope, Outcome, Party, PartyKind, Plan, Position, Reserve, Roles, SalesCommand,
+    Scope, SetAccess, SetKillSwitch, SetPartyKind, SetRoles, SetStanding, SetTradingStatus,
+    Standing, StandingCommand, SwitchCommand, TakeStep, TakenTo, WithdrawOffer,
 };
 use sanjiang_engine::event::State;
 use sanjiang_engine::types::{
@@ -38,6 +38,11 @@ impl Generator {
         let full = offers == world.limits.offers_max;
         let crowded = world.shops.deals.len() as u32 == world.limits.contracts_max;
         let repair = repair(world);
+        let queues = |offer: &Offering| {
+            let plan = world.shops.terms[offer.terms].plan;
+            matches!(plan, Plan::Flash(FlashMode::Queue { .. }))
+        };
+        let has_queue = world.shops.offers.iter().any(queues);
         let action = rng.weighted(&[
             (if few { 400 } else { 10 }, 0),
             (if offers == 0 { 300 } else { 40 }, 1),
@@ -54,6 +59,7 @@ impl Generator {
                 6,
             ),
             (8, 7),
+            (if has_queue { 60 } else { 4 }, 8),
         ]);
         let body = match action {
             0 => sales(SalesCommand::DefineTerms(terms(rng))),
@@ -67,6 +73,7 @@ impl Generator {
                 None => trouble(rng, world),
             },
             6 => money(rng, world, places, time),
+            8 => join(rng, world, places),
             _ => sales(SalesCommand::SetPartyKind(SetPartyKind {
                 owner: OwnerId::new(rng.pick(&[0, 1, 2, 3, 3, 9])),
                 kind: rng.pick(&[PartyKind::Consumer, PartyKind::Enterprise]),
@@ -190,6 +197,10 @@ fn reserve(rng: &mut Rng, world: &Reference, places: Places<'_>) -> Body {
     if own.is_some() && rng.permille(800) {
         account = AccountId::new((account.index() + 1) % 8);
     }
+    let queued = known.and_then(|known| queued(rng, world, known.id));
+    if let Some(queued) = queued.filter(|_| rng.permille(800)) {
+        account = queued;
+    }
     if rng.permille(10) {
         account = AccountId::new(99);
     }
@@ -202,6 +213,35 @@ fn reserve(rng: &mut Rng, world: &Reference, places: Places<'_>) -> Body {
         pickup: picked.then(hash),
         confirmed: rng.pick(&[Confirmed::No, Confirmed::Yes]),
     }))
+}
+
+fn join(rng: &mut Rng, world: &Reference, places: Places<'_>) -> Body {
+    let (mut offer, _) = some_offer(rng, world, places);
+    for known in &world.shops.offers {
+        let plan = world.shops.terms[known.terms].plan;
+        let queues = matches!(plan, Plan::Flash(FlashMode::Queue { .. }));
+        if queues && rng.permille(600) {
+            let (sequence, slot) = (places(known.id) as u64, 0);
+            offer = OfferId { sequence, slot };
+        }
+    }
+    let account = rng.below(8) as u32;
+    let account = AccountId::new(if rng.permille(25) { 99 } else { account });
+    sales(SalesCommand::Join(Join { offer, account }))
+}
+
+/// The account of somebody with a ticket of the offer.
+fn queued(rng: &mut Rng, world: &Reference, offer: u64) -> Option<AccountId> {
+    let tickets = world.shops.tickets.iter();
+    let owners: Vec<_> = tickets.filter(|ticket| ticket.0 == offer).collect();
+    if owners.is_empty() {
+        return None;
+    }
+    let (_, owner, _) = owners[rng.below(owners.len())];
+    let accounts = (0..8).map(AccountId::new);
+    let own = |account: &AccountId| world.accounts[account.place()].owner == *owner;
+    let own: Vec<_> = accounts.filter(own).collect();
+    own.get(rng.below(own.len().max(1))).copied()
 }
 
 /// What could come next, as a party would do it; mostly on to the end, sometimes aside.

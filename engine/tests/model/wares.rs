@@ -54,7 +54,11 @@ pub fn terms(rng: &mut Rng) -> SaleTerms {
         document: [7; 32],
     };
     if terms.model == Model::FlashSale {
-        terms.plan = Plan::Flash(FlashMode::Race);
+        let queue = FlashMode::Queue {
+            per_second: rng.pick(&[1, 2]),
+            valid_for: Nanoseconds(rng.pick(&[SECOND, 60 * SECOND, HOUR])),
+        };
+        terms.plan = Plan::Flash(rng.pick(&[FlashMode::Race, queue, queue]));
     }
     if terms.model == Model::GroupBuy {
         (terms.plan, terms.funding) = (Plan::Group, Funding::Prefunded);
@@ -113,10 +117,11 @@ pub fn prices(rng: &mut Rng, model: Option<Model>, time: Time) -> Prices {
         prices.limit = rng.pick(&[Some(2), Some(4), Some(9)]);
         prices.closes = Some(time.after(Nanoseconds(rng.pick(&[70 * SECOND, 3 * HOUR]))));
         (prices.step, prices.min) = (1, 1);
+        prices.opens = time.after(Nanoseconds(rng.pick(&[0, 0, SECOND / 2, 20 * SECOND])));
     }
     if rng.permille(80) {
         match rng.below(8) {
-            6 => prices.closes = None,
+            6 => prices.closes = rng.pick(&[None, Some(prices.opens.after(Nanoseconds(40 * DAY)))]),
             0 => prices.tiers.clear(),
             1 => prices.tiers = (1..=9).map(|from| at(from, 5)).collect(),
             2 => prices.tiers[0] = at(2, 5),

@@ -73,6 +73,8 @@ pub enum Fault {
     TierByOne,
     /// All of a deposit is forfeited.
     EarnestWhole,
+    /// A queue admits one more a second.
+    QueueFast,
     /// An owner gets one piece of a flash sale too many.
     LimitLoose,
 }

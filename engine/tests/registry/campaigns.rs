@@ -35,11 +35,11 @@ impl Reference {
     }
 
     /// Whether no other offer of such a model may be made.
-    pub(super) fn campaigns_full(&self, model: Model) -> bool {
-        let asks = |model| [Model::GroupBuy, Model::Presale].contains(&model);
+    pub(super) fn campaigns_full(&self, plan: Plan) -> bool {
+        let asks = |plan| ![Plan::Plain, Plan::Flash(FlashMode::Race)].contains(&plan);
         let all = self.shops.offers.iter();
-        let all = all.filter(|one| asks(self.shops.terms[one.terms].model));
-        asks(model) && all.count() >= self.limits.campaigns_max as usize
+        let all = all.filter(|one| asks(self.shops.terms[one.terms].plan));
+        asks(plan) && all.count() >= self.limits.campaigns_max as usize
     }
 
     /// An entry of a group is due.

@@ -180,7 +180,7 @@ impl Reference {
         Ok(days)
     }
 
-    fn seller_stands(&self, seller: AccountId) -> bool {
+    pub(super) fn seller_stands(&self, seller: AccountId) -> bool {
         let firm = self.accounts[seller.place()].participant as u32;
         let firm = Party::Participant(ParticipantId::new(firm));
         [firm, Party::Account(seller)]
@@ -210,6 +210,7 @@ impl Reference {
         fails(self.time < prices.opens || closed, R::Deadline)?;
         let own = self.accounts[offer.seller.place()].owner == owner;
         fails(own, R::SelfTrade)?;
+        self.may_take_now(&offer, owner)?;
         let hashed = ask.pickup.is_some() != (terms.delivery == Delivery::PickUp);
         fails(hashed, R::InvalidCombination)?;
         fails(ask.pieces == 0, R::Quantity)?;

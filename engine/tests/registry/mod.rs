@@ -15,6 +15,7 @@ mod money;
 mod nominees;
 mod performance;
 mod phases;
+mod queue;
 mod receipts;
 mod requests;
 mod risk;

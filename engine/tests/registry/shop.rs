@@ -26,6 +26,8 @@ pub struct Offering {
     pub closed: Option<(Option<i64>, u32)>,
     /// When the balances of a presale are paid.
     pub window: (i128, i128),
+    /// The second of the ticket drawn last, and how many are of that second.
+    pub drawn: (i128, u32),
 }
 
 /// All about sales and contracts.
@@ -41,6 +43,10 @@ pub struct Shops {
     pub withdrawn: Vec<(i128, u64)>,
     /// Instructions, and contracts they are for.
     pub payments: Vec<(Sequence, u64)>,
+    /// Offer, owner, second.
+    pub tickets: Vec<(u64, OwnerId, i128)>,
+    /// Withdrawn offers with tickets, since when.
+    pub queues: Vec<(i128, u64)>,
 }
 
 /// Who deals: the account, the venue and the seller where they are known.
@@ -153,12 +159,17 @@ impl Reference {
                 self.offering_mut(id).expect("known").left = 0;
                 let event = self.said(id, OfferAct::Withdrawn);
                 self.shops.offers.retain(|one| one.id != id);
+                if self.shops.tickets.iter().any(|ticket| ticket.0 == id) {
+                    let now = i128::from(self.time.nanoseconds());
+                    self.shops.queues.push((now, id));
+                }
                 if self.shops.taken.iter().any(|taken| taken.0 == id) {
                     let now = i128::from(self.time.nanoseconds());
                     self.shops.withdrawn.push((now, id));
                 }
                 event
             }
+            SalesCommand::Join(join) => self.queue_up(join)?,
         };
         self.out.push(Event::Sale(event));
         Ok(None)
@@ -260,7 +271,8 @@ impl Reference {
             && (1..=1 << 40).contains(&make.piece_units)
             && make.stock <= 1 << 30
             && course_is_of(terms.model, make)
-            && prices_are_right(&make.prices, terms.model);
+            && prices_are_right(&make.prices, terms.model)
+            && queue_is_short(terms.plan, &make.prices);
         fails(!right, R::InvalidField)?;
         let units = i128::from(make.piece_units);
         let all = units * i128::from(make.stock);
@@ -274,7 +286,7 @@ impl Reference {
             (Holder::Custodian(warehouse), goods),
         ];
         let mut full = self.shops.offers.len() >= self.limits.offers_max as usize;
-        full |= self.campaigns_full(terms.model);
+        full |= self.campaigns_full(terms.plan);
         fails(full || !self.room_for(&needed), R::TooMany)?;
         for (holder, asset) in needed {
             self.need(holder, asset);
@@ -295,6 +307,7 @@ impl Reference {
                 Course::Plain | Course::Presale { .. } => 0,
             },
             closed: None,
+            drawn: (0, 0),
             window: match make.course {
                 Course::Presale {
                     pay_from,
@@ -335,9 +348,9 @@ impl Reference {
         let id = change.offer.sequence;
         let known = self.offering(change.offer).expect("known");
         fails(known.version != change.version, R::StaleVersion)?;
+        self.venue_takes(terms.venue)?;
         let announced = ![Model::FixedPrice, Model::TieredPrice].contains(&terms.model);
         fails(announced, R::OfferFixed)?;
-        self.venue_takes(terms.venue)?;
         let right = prices_are_right(&change.prices, terms.model);
         fails(!right, R::InvalidField)?;
         let known = self.offering_mut(id).expect("known");
@@ -412,6 +425,14 @@ fn plan_is_of(model: Model, plan: Plan) -> bool {
     match plan {
         Plan::Plain => [Model::FixedPrice, Model::TieredPrice].contains(&model),
         Plan::Flash(FlashMode::Race) => model == Model::FlashSale,
+        Plan::Flash(FlashMode::Queue {
+            per_second,
+            valid_for,
+        }) => {
+            let second = 1_000_000_000;
+            let valid = (second..=3_600 * second).contains(&valid_for.0);
+            model == Model::FlashSale && (1..=1_000_000).contains(&per_second) && valid
+        }
         Plan::Group => model == Model::GroupBuy,
         Plan::Presale { deposit_bp } => {
             model == Model::Presale && (1..=9_999).contains(&deposit_bp)
@@ -433,6 +454,13 @@ fn course_is_of(model: Model, make: &MakeOffer) -> bool {
             model == Model::Presale && closes && pay_from < pay_until
         }
     }
+}
+
+/// Where there is a queue, the offer is open for 31 days at most.
+fn queue_is_short(plan: Plan, prices: &Prices) -> bool {
+    let closes = prices.closes.map_or(0, Time::nanoseconds);
+    let span = i128::from(closes) - i128::from(prices.opens.nanoseconds());
+    !matches!(plan, Plan::Flash(FlashMode::Queue { .. })) || span <= 31 * 86_400_000_000_000
 }
 
 fn prices_are_right(prices: &Prices, model: Model) -> bool {

@@ -20,7 +20,7 @@ impl Engine {
                 presale.balances += 1;
                 self.clearing.bind_seller(entry);
             }
-            None => {}
+            Some(Campaign::Queue(_)) | None => {}
         }
     }
 
@@ -32,7 +32,7 @@ impl Engine {
         match self.sales.campaign_mut(contract.offer.slot) {
             Some(Campaign::Group(group)) => group.leave(contract.pieces),
             Some(Campaign::Presale(presale)) => presale.balances -= 1,
-            None => unreachable!("its offer waits for it"),
+            Some(Campaign::Queue(_)) | None => unreachable!("its offer waits for it"),
         }
     }
 

@@ -5,8 +5,9 @@
 use super::clearing::put_id;
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{
-    Body, ChangeOffer, ChangeStock, Course, Delivery, Exemption, FlashMode, Funding, MakeOffer,
-    PartyKind, Plan, Prices, SaleTerms, SalesCommand, SetPartyKind, TaxBasis, Tier, WithdrawOffer,
+    Body, ChangeOffer, ChangeStock, Course, Delivery, Exemption, FlashMode, Funding, Join,
+    MakeOffer, PartyKind, Plan, Prices, SaleTerms, SalesCommand, SetPartyKind, TaxBasis, Tier,
+    WithdrawOffer,
 };
 use crate::types::{
     AccountId, AssetId, CustodianId, Nanoseconds, OfferId, OwnerId, TermsId, VenueId,
@@ -48,6 +49,11 @@ pub(super) fn put(out: &mut Vec<u8>, command: &SalesCommand) {
             bytes::put_u8(out, 7);
             put_offer(out, end.offer);
             put_id(out, end.account.index());
+        }
+        SalesCommand::Join(join) => {
+            bytes::put_u8(out, 8);
+            put_offer(out, join.offer);
+            put_id(out, join.account.index());
         }
     }
 }
@@ -133,6 +139,14 @@ fn put_plan(out: &mut Vec<u8>, plan: Plan) {
     match plan {
         Plan::Plain => bytes::put_u8(out, 0),
         Plan::Flash(FlashMode::Race) => bytes::put_u8(out, 1),
+        Plan::Flash(FlashMode::Queue {
+            per_second,
+            valid_for,
+        }) => {
+            bytes::put_u8(out, 4);
+            put_id(out, per_second);
+            bytes::put_zigzag(out, valid_for.0);
+        }
         Plan::Group => bytes::put_u8(out, 2),
         Plan::Presale { deposit_bp } => {
             bytes::put_u8(out, 3);
@@ -178,6 +192,10 @@ fn plan(input: &mut Reader<'_>) -> Result<Plan, BytesError> {
         0 => Plan::Plain,
         1 => Plan::Flash(FlashMode::Race),
         2 => Plan::Group,
+        4 => Plan::Flash(FlashMode::Queue {
+            per_second: input.varint32("a rate")?,
+            valid_for: Nanoseconds(input.zigzag()?),
+        }),
         3 => Plan::Presale {
             deposit_bp: u16::try_from(input.varint32("a deposit")?)
                 .map_err(|_| BytesError::range("a deposit"))?,
@@ -275,6 +293,10 @@ pub(super) fn get(input: &mut Reader<'_>) -> Result<Body, BytesError> {
         5 => SalesCommand::PutStock(stock(input)?),
         6 => SalesCommand::TakeStock(stock(input)?),
         7 => SalesCommand::WithdrawOffer(WithdrawOffer {
+            offer: offer(input)?,
+            account: account(input)?,
+        }),
+        8 => SalesCommand::Join(Join {
             offer: offer(input)?,
             account: account(input)?,
         }),

@@ -8,7 +8,6 @@
 
 use std::collections::VecDeque;
 
-use crate::limits::Limits;
 use crate::types::{OwnerId, Time};
 
 /// No row.
@@ -39,13 +38,13 @@ pub(crate) struct Buyers {
 }
 
 impl Buyers {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(super) fn new(max: u32, owners: u32) -> Self {
         Self {
-            rows: Vec::with_capacity(limits.buyers_max as usize),
-            owners: Vec::with_capacity(limits.owners_max as usize),
+            rows: Vec::with_capacity(max as usize),
+            owners: Vec::with_capacity(owners as usize),
             free: NIL,
             live: 0,
-            max: limits.buyers_max,
+            max,
             forgetting: VecDeque::new(),
         }
     }
@@ -104,6 +103,14 @@ impl Buyers {
         let at = self.place(row);
         *chain = at;
         self.link(at);
+    }
+
+    /// Of an owner so much is remembered of an offer, whatever was; the room was checked.
+    pub(crate) fn set(&mut self, offer: u64, owner: OwnerId, pieces: u32, chain: &mut u32) {
+        match self.find(offer, owner) {
+            Some(at) => self.rows[at as usize].pieces = pieces,
+            None => self.take(offer, owner, pieces, chain),
+        }
     }
 
     fn place(&mut self, row: Buyer) -> u32 {

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use crate::command::{Course, FlashMode, Plan, Prices};
+use crate::market::flash_sale::Queue;
 use crate::market::group_buy::Group;
 use crate::market::presale::{self, Presale};
 
@@ -18,6 +19,8 @@ pub enum Campaign {
     Group(Group),
     /// A presale.
     Presale(Presale),
+    /// A flash sale with a queue.
+    Queue(Queue),
 }
 
 impl Campaign {
@@ -26,6 +29,7 @@ impl Campaign {
         match self {
             Self::Group(group) => group.entries,
             Self::Presale(presale) => presale.balances,
+            Self::Queue(_) => 0,
         }
     }
 }
@@ -41,7 +45,7 @@ pub(crate) struct Campaigns {
 pub(crate) const fn has_campaign(plan: Plan) -> bool {
     match plan {
         Plan::Plain | Plan::Flash(FlashMode::Race) => false,
-        Plan::Group | Plan::Presale { .. } => true,
+        Plan::Flash(FlashMode::Queue { .. }) | Plan::Group | Plan::Presale { .. } => true,
     }
 }
 
@@ -53,6 +57,9 @@ pub(crate) fn begun(
 ) -> Result<Option<Campaign>, Misfit> {
     match (plan, course) {
         (Plan::Plain | Plan::Flash(FlashMode::Race), Course::Plain) => Ok(None),
+        (Plan::Flash(FlashMode::Queue { .. }), Course::Plain) => {
+            Ok(Some(Campaign::Queue(Queue::new())))
+        }
         (Plan::Group, Course::Group { quorum }) if quorum > 0 => {
             Ok(Some(Campaign::Group(Group::new(quorum))))
         }

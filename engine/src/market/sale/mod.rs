@@ -17,10 +17,11 @@ pub use offer::Offer;
 
 use std::collections::BTreeMap;
 
-use crate::clearing::ledger::Place;
+use crate::clearing::ledger::Place as FeesAt;
 use crate::command::{Funding, PartyKind, Plan, SaleTerms};
 use crate::event::{OfferAct, OfferReport, State};
 use crate::limits::Limits;
+use crate::market::flash_sale::{Place, Queue};
 use crate::market::group_buy::{Group, Outcome};
 use crate::market::presale::Presale;
 use crate::slab::Slab;
@@ -35,13 +36,13 @@ use campaigns::Campaigns;
 pub struct Defined {
     /// As they were defined.
     pub terms: SaleTerms,
-    pub(crate) fees: Place,
+    pub(crate) fees: FeesAt,
     regimes: [Option<Regime>; 2],
 }
 
 impl Defined {
     /// Lawful terms of a venue with these regimes.
-    fn new(terms: SaleTerms, fees: Place, regimes: &[Regime]) -> Self {
+    fn new(terms: SaleTerms, fees: FeesAt, regimes: &[Regime]) -> Self {
         let of = |kind| law::regime_of(regimes, terms.model, kind).ok();
         Self {
             terms,
@@ -66,6 +67,8 @@ pub struct Sales {
     offers: Slab<Offer>,
     pub(crate) buyers: Buyers,
     campaigns: Campaigns,
+    /// The seconds of tickets, kept as pieces of buyers are.
+    pub(crate) tickets: Buyers,
 }
 
 impl Sales {
@@ -76,7 +79,8 @@ impl Sales {
             terms: Vec::new(),
             terms_max: limits.terms_max,
             offers: Slab::new(limits.offers_max),
-            buyers: Buyers::new(limits),
+            buyers: Buyers::new(limits.buyers_max, limits.owners_max),
+            tickets: Buyers::new(limits.tickets_max, limits.owners_max),
             campaigns: Campaigns::new(limits.campaigns_max),
         }
     }
@@ -123,7 +127,7 @@ impl Sales {
     pub(crate) fn add_terms(
         &mut self,
         terms: SaleTerms,
-        fees: Place,
+        fees: FeesAt,
         regimes: &[Regime],
     ) -> TermsId {
         assert!(!self.are_terms_full(), "the bound is checked before");
@@ -181,7 +185,7 @@ impl Sales {
     pub(crate) fn group(&self, slot: u32) -> Option<&Group> {
         match self.campaign_at(slot)? {
             Campaign::Group(group) => Some(group),
-            Campaign::Presale(_) => None,
+            Campaign::Presale(_) | Campaign::Queue(_) => None,
         }
     }
 
@@ -205,13 +209,37 @@ impl Sales {
     pub(crate) fn presale(&self, slot: u32) -> Option<&Presale> {
         match self.campaign_at(slot)? {
             Campaign::Presale(presale) => Some(presale),
-            Campaign::Group(_) => None,
+            Campaign::Group(_) | Campaign::Queue(_) => None,
+        }
+    }
+
+    /// The queue of an offer, if it has one.
+    pub(crate) fn queue(&self, slot: u32) -> Option<&Queue> {
+        match self.campaign_at(slot)? {
+            Campaign::Queue(queue) => Some(queue),
+            Campaign::Group(_) | Campaign::Presale(_) => None,
+        }
+    }
+
+    /// An owner draws a ticket of an offer's queue; the room was checked.
+    pub(crate) fn draw_ticket(&mut self, slot: u32, owner: OwnerId, place: Place) {
+        let offer = self.offers.row(slot).sequence;
+        if let Some(Campaign::Queue(queue)) = self.campaigns.get_mut(slot) {
+            queue.draw(place);
+            let tickets = &mut self.tickets;
+            tickets.set(offer, owner, place.second, &mut queue.tickets);
         }
     }
 
     /// How many entries and balances wait for an offer.
     pub(crate) fn waiting(&self, slot: u32) -> u32 {
         self.campaign_at(slot).map_or(0, Campaign::waiting)
+    }
+
+    /// Whether withdrawn offers remember somebody.
+    #[inline]
+    pub(crate) fn is_anything_to_forget(&self) -> bool {
+        self.buyers.first().is_some() || self.tickets.first().is_some()
     }
 
     /// Whether no other offer with a campaign can be made.
@@ -249,6 +277,7 @@ impl Sales {
         &self,
         taken: impl Iterator<Item = (u64, OwnerId, u32)>,
     ) -> Result<(), &'static str> {
+        self.audit_tickets()?;
         let mut rows = 0;
         for (_, offer) in self.offers() {
             if offer.stock.amount() != offer.units(offer.left) || offer.stock.is_frozen() {
@@ -281,6 +310,28 @@ impl Sales {
         Ok(())
     }
 
+    fn audit_tickets(&self) -> Result<(), &'static str> {
+        let mut rows = 0;
+        for (id, _) in self.offers() {
+            let Some(queue) = self.queue(id.slot) else {
+                continue;
+            };
+            for ticket in self.tickets.chain(queue.tickets) {
+                rows += 1;
+                if ticket.offer != id.sequence || ticket.pieces > queue.second {
+                    return Err("a ticket is not of its queue");
+                }
+            }
+        }
+        for (_, chain) in self.tickets.forgetting() {
+            rows += self.tickets.chain(chain).count() as u32;
+        }
+        if rows != self.tickets.live() {
+            return Err("tickets are remembered by no queue");
+        }
+        Ok(())
+    }
+
     /// Checks campaigns against offers and who waits for them: the offer, the state, the pieces.
     ///
     /// # Errors
@@ -294,7 +345,7 @@ impl Sales {
             let fits = match self.campaign(offer) {
                 Some(Campaign::Group(_)) => state == State::Joined,
                 Some(Campaign::Presale(_)) => state == State::Deposited,
-                None => false,
+                Some(Campaign::Queue(_)) | None => false,
             };
             if !fits {
                 return Err("an entry waits for an offer that closes nothing");
@@ -339,8 +390,14 @@ impl Sales {
         slot
     }
 
-    pub(crate) fn remove_offer(&mut self, slot: u32) -> Offer {
+    /// An offer ends; whom it remembered is due to be forgotten.
+    pub(crate) fn remove_offer(&mut self, slot: u32, now: Time) -> Offer {
+        if let Some(queue) = self.queue(slot) {
+            let tickets = queue.tickets;
+            self.tickets.forget(tickets, now);
+        }
         let offer = self.offers.remove(slot);
+        self.buyers.forget(offer.buyers, now);
         if campaigns::has_campaign(self.known(offer.terms).terms.plan) {
             self.campaigns.remove(slot);
         }
