@@ -11,6 +11,7 @@ mod correction;
 mod credit;
 mod day_ends;
 mod holds;
+mod lotteries;
 mod margin;
 mod operations;
 mod orders;

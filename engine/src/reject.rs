@@ -250,6 +250,8 @@ reasons! {
     NotAdmitted = 146, "NOT_ADMITTED";
     /// The owner has a ticket that has not run out.
     TicketHeld = 147, "TICKET_HELD";
+    /// The seed is not the one the lottery was committed to.
+    SeedMismatch = 148, "SEED_MISMATCH";
 }
 
 impl RejectReason {

@@ -19,6 +19,8 @@ use sanjiang_engine::venue::{Model, Regime};
 mod campaigns;
 #[path = "shops/damage.rs"]
 mod damage;
+#[path = "shops/lotteries.rs"]
+mod lotteries;
 #[path = "shops/queues.rs"]
 mod queues;
 

@@ -4,7 +4,7 @@
 //! (`market::sale`, SEMANTICS section 21).
 
 use crate::types::{
-    AccountId, AssetId, CustodianId, Nanoseconds, OfferId, OwnerId, TermsId, Time, VenueId,
+    AccountId, AssetId, CustodianId, Name, Nanoseconds, OfferId, OwnerId, TermsId, Time, VenueId,
 };
 use crate::venue::Model;
 
@@ -27,13 +27,20 @@ pub enum SalesCommand {
     WithdrawOffer(WithdrawOffer),
     /// Queue for a flash sale.
     Join(Join),
+    /// Bring in the public value of a lottery.
+    BringValue(BringValue),
+    /// Reveal the seed of a lottery.
+    RevealSeed(RevealSeed),
 }
 
 impl SalesCommand {
     /// The account that acts, if one does.
     pub const fn account(&self) -> Option<AccountId> {
         match self {
-            Self::SetPartyKind(_) | Self::DefineTerms(_) => None,
+            Self::SetPartyKind(_)
+            | Self::DefineTerms(_)
+            | Self::BringValue(_)
+            | Self::RevealSeed(_) => None,
             Self::Offer(make) => Some(make.account),
             Self::ChangeOffer(change) => Some(change.account),
             Self::PutStock(change) | Self::TakeStock(change) => Some(change.account),
@@ -154,6 +161,8 @@ pub enum FlashMode {
         /// How long who was admitted may take; from a second to [`FlashMode::VALID_MAX`].
         valid_for: Nanoseconds,
     },
+    /// LOTTERY: who is drawn.
+    Lottery,
 }
 
 impl FlashMode {
@@ -166,7 +175,7 @@ impl FlashMode {
 
     const fn is_bounded(self) -> bool {
         match self {
-            Self::Race => true,
+            Self::Race | Self::Lottery => true,
             Self::Queue {
                 per_second,
                 valid_for,
@@ -196,6 +205,13 @@ pub enum Course {
         pay_from: Time,
         /// From when on not any more; who has not paid then is in default.
         pay_until: Time,
+    },
+    /// FLASH_SALE by lottery.
+    Lottery {
+        /// SHA-256 of the operator's seed.
+        commitment: [u8; 32],
+        /// When all have their turn; without a seed or a public value by then nobody wins.
+        draw_by: Time,
     },
 }
 
@@ -354,4 +370,24 @@ pub struct Join {
     pub offer: OfferId,
     /// Who wants to buy.
     pub account: AccountId,
+}
+
+/// Bring in the public value of a lottery, which came into being only after its window closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BringValue {
+    /// The offer.
+    pub offer: OfferId,
+    /// The value.
+    pub value: [u8; 32],
+    /// Where everybody can look it up.
+    pub source: Name,
+}
+
+/// Reveal the seed of a lottery.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RevealSeed {
+    /// The offer.
+    pub offer: OfferId,
+    /// What the offer was committed to.
+    pub seed: [u8; 32],
 }

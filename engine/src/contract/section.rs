@@ -225,7 +225,7 @@ fn restore_holds(
         }
         row.money = Kept::restored(at, row.paid());
     }
-    if row.received.is_none() {
+    if row.received.is_none() && row.state != State::Entered {
         let at = row.goods.at();
         if !holds(at, units) {
             return Err(wrong());

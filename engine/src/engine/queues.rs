@@ -20,7 +20,10 @@ const fn pace_of(terms: &SaleTerms) -> Option<(u32, Nanoseconds)> {
             per_second,
             valid_for,
         }) => Some((per_second, valid_for)),
-        Plan::Plain | Plan::Flash(FlashMode::Race) | Plan::Group | Plan::Presale { .. } => None,
+        Plan::Plain
+        | Plan::Flash(FlashMode::Race | FlashMode::Lottery)
+        | Plan::Group
+        | Plan::Presale { .. } => None,
     }
 }
 

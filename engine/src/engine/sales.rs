@@ -7,8 +7,8 @@ use super::switch::session_of;
 use super::{Engine, operation};
 use crate::clearing::{Clearing, Holder};
 use crate::command::{
-    AssetClass, Body, ChangeOffer, ChangeStock, Command, Envelope, Funding, KillScope, MakeOffer,
-    Party, Plan, Prices, SaleTerms, SalesCommand, Standing, WithdrawOffer,
+    AssetClass, Body, ChangeOffer, ChangeStock, Command, Envelope, FlashMode, Funding, KillScope,
+    MakeOffer, Party, Plan, Prices, SaleTerms, SalesCommand, Standing, WithdrawOffer,
 };
 use crate::event::{Event, Events, OfferAct, SaleEvent};
 use crate::market::sale::buyers::NIL;
@@ -120,6 +120,8 @@ impl Engine {
             SalesCommand::TakeStock(change) => Ok(self.check_take_stock(change)?),
             SalesCommand::WithdrawOffer(end) => Ok(self.check_withdraw_offer(end)?),
             SalesCommand::Join(join) => Ok(self.check_join(session, join, time).map(|_| ())?),
+            SalesCommand::BringValue(bring) => Ok(self.check_value(bring, time)?),
+            SalesCommand::RevealSeed(reveal) => Ok(self.check_seed(reveal, time)?),
         }
     }
 
@@ -162,6 +164,8 @@ impl Engine {
             SalesCommand::TakeStock(change) => self.take_stock(change),
             SalesCommand::WithdrawOffer(end) => self.withdraw_offer(end),
             SalesCommand::Join(join) => self.join(join),
+            SalesCommand::BringValue(bring) => self.bring_value(bring),
+            SalesCommand::RevealSeed(reveal) => self.reveal_seed(reveal),
         }));
         operation(events, Ok(handle));
     }
@@ -336,6 +340,7 @@ impl Engine {
     fn check_put_stock(&self, session: Option<SessionId>, put: &ChangeStock) -> Result<(), R> {
         let (offer, defined) = self.check_offering(session, (put.account, put.offer))?;
         self.check_venue_open(defined.terms.venue)?;
+        self.check_odds(put.offer.slot)?;
         let after = u64::from(offer.left) + u64::from(put.pieces);
         let wrong = put.pieces == 0 || after > u64::from(Prices::PIECES_MAX);
         fails(wrong, R::InvalidField)?;
@@ -344,8 +349,18 @@ impl Engine {
         fails(!lies, R::InsufficientGoods)
     }
 
+    /// OFFER_FIXED: the odds of who entered a lottery stand.
+    fn check_odds(&self, slot: u32) -> Result<(), R> {
+        let lottery = self.sales.lottery(slot);
+        fails(
+            lottery.is_some_and(|known| known.entries > 0),
+            R::OfferFixed,
+        )
+    }
+
     fn check_take_stock(&self, take: &ChangeStock) -> Result<(), R> {
         let offer = self.own_offer(take.account, take.offer)?;
+        self.check_odds(take.offer.slot)?;
         fails(take.pieces == 0, R::InvalidField)?;
         fails(take.pieces > offer.left, R::OutOfStock)
     }
@@ -422,7 +437,10 @@ fn are_bounded(terms: &SaleTerms) -> bool {
         Funding::Prefunded => true,
         Funding::PayLater { within } => (SECOND..=SaleTerms::PAY_WITHIN_MAX).contains(&within),
     };
-    let may_wait = matches!(terms.plan, Plan::Plain | Plan::Flash(_));
+    let may_wait = match terms.plan {
+        Plan::Plain | Plan::Flash(FlashMode::Race | FlashMode::Queue { .. }) => true,
+        Plan::Flash(FlashMode::Lottery) | Plan::Group | Plan::Presale { .. } => false,
+    };
     pays && terms.plan.is_of(terms.model)
         && (may_wait || terms.funding == Funding::Prefunded)
         && span(terms.hand_over_within)

@@ -5,6 +5,7 @@
 //! order is that of the tickets, and no clock admits anybody: a ticket says when. Not here: taking
 //! (`engine::contracts`), counting owners and keeping tickets (`market::sale::buyers`).
 
+use super::lottery;
 use super::sale::buyers::NIL;
 use crate::command::{FlashMode, Prices};
 use crate::types::{Nanoseconds, Time};
@@ -14,10 +15,11 @@ const SECOND: i64 = 1_000_000_000;
 /// Whether an offer has what makes it a flash sale: an end, and a bound for each owner.
 pub(crate) fn are_bounded(prices: &Prices, mode: FlashMode) -> bool {
     let short = |closes: Time| match mode {
-        FlashMode::Race => true,
+        FlashMode::Race | FlashMode::Lottery => true,
         FlashMode::Queue { .. } => closes <= prices.opens.after(FlashMode::QUEUE_SPAN_MAX),
     };
-    prices.closes.is_some_and(short) && prices.limit.is_some()
+    let fair = mode != FlashMode::Lottery || lottery::are_bounded(prices);
+    fair && prices.closes.is_some_and(short) && prices.limit.is_some()
 }
 
 /// The queue of an offer: which tickets were drawn.

@@ -100,6 +100,20 @@ pub fn sales() -> Vec<(Time, Command)> {
 fn campaigns(account: AccountId) -> Vec<SalesCommand> {
     vec![
         SalesCommand::DefineTerms(SaleTerms {
+            model: Model::FlashSale,
+            plan: Plan::Flash(FlashMode::Lottery),
+            ..terms(Funding::Prefunded, None)
+        }),
+        SalesCommand::BringValue(BringValue {
+            offer: OFFER,
+            value: [5; 32],
+            source: Name::new("a block").expect("short"),
+        }),
+        SalesCommand::RevealSeed(RevealSeed {
+            offer: OFFER,
+            seed: [7; 32],
+        }),
+        SalesCommand::DefineTerms(SaleTerms {
             model: Model::Presale,
             plan: Plan::Presale { deposit_bp: 3_000 },
             ..terms(Funding::Prefunded, None)

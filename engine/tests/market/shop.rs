@@ -2,14 +2,15 @@
 //!
 //! After `clear`: `shop REGIME..` opens a venue that offers fixed and, where its law knows them,
 //! tiered prices, flash sales, group buys and presales; `kind OWNER consumer|enterprise`; `sale
-//! [tiered|flash|queue|group|presale] [later=SECONDS] [vat=in|out] [bp=N] [ppm=N] [hand=SECONDS]
-//! [inspect=SECONDS] [days=N] [deposit=BP] [rate=N] [valid=SECONDS] [exempt=KIND] [pickup]` defines
-//! terms, the next handle from 0.
+//! [tiered|flash|queue|lottery|group|presale] [later=SECONDS] [vat=in|out] [bp=N] [ppm=N]
+//! [hand=SECONDS] [inspect=SECONDS] [days=N] [deposit=BP] [rate=N] [valid=SECONDS] [exempt=KIND]
+//! [pickup]` defines terms, the next handle from 0.
 //!
 //! Then `NAME: offer PIECES @PRICE[/FROM@PRICE..] [by=ACCOUNT] [terms=N] [units=N] [step=N] [min=N]
-//! [max=N] [limit=N] [opens=SECONDS] [closes=SECONDS] [quorum=N] [balance=FROM/UNTIL]`, `change
-//! NAME @PRICE..` likewise, `put NAME PIECES`, `take NAME PIECES`, `unoffer NAME`, `join NAME
-//! [on=ACCOUNT]`; `NAME: reserve OFFER PIECES [on=ACCOUNT] [version=N] [code=N] [confirms]`.
+//! [max=N] [limit=N] [opens=SECONDS] [closes=SECONDS] [quorum=N] [balance=FROM/UNTIL]
+//! [draw=SECONDS]`, `change NAME @PRICE..` likewise, `put NAME PIECES`, `take NAME PIECES`,
+//! `unoffer NAME`, `join NAME [on=ACCOUNT]`, `value NAME [SOURCE] [is=N]`, `seed NAME [is=N]`;
+//! `NAME: reserve OFFER PIECES [on=ACCOUNT] [version=N] [code=N] [confirms]`.
 //!
 //! `step NAME VERB [by=buyer|seller|operator|ACCOUNT] [version=N]`, VERB being pay, payin, cancel,
 //! handover, deliver, pickup=CODE, accept, return=PIECES, handback, takeback=stock|writeoff,
@@ -22,19 +23,23 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use sanjiang_engine::command::{
-    Act, Authority, Body, ChangeOffer, ChangeStock, Confirmed, ContractCommand, Course,
+    Act, Authority, Body, BringValue, ChangeOffer, ChangeStock, Confirmed, ContractCommand, Course,
     CreateVenue, Delivery, Demonstration, Exemption, FlashMode, Funding, GoodsTo, Join, MakeOffer,
-    PartyKind, Plan, Prices, Reserve, SaleTerms, SalesCommand, SetPartyKind, TakeStep, TakenTo,
-    TaxBasis, Tier, WithdrawOffer,
+    PartyKind, Plan, Prices, Reserve, RevealSeed, SaleTerms, SalesCommand, SetPartyKind, TakeStep,
+    TakenTo, TaxBasis, Tier, WithdrawOffer,
 };
 use sanjiang_engine::engine::Engine;
-use sanjiang_engine::event::{ContractEvent, ContractReport, Event, OfferAct, SaleEvent};
+use sanjiang_engine::event::{
+    ContractEvent, ContractReport, Event, LotteryFact, OfferAct, SaleEvent,
+};
 use sanjiang_engine::reject::Basis;
 use sanjiang_engine::types::{
     AccountId, Amount, ContractId, CustodianId, Nanoseconds, OfferId, OwnerId, TermsId, Time,
     Title, VenueId,
 };
 use sanjiang_engine::venue::{Model, Regime};
+
+use sha2::{Digest, Sha256};
 
 use crate::desk::{DAY, name};
 use crate::money::{GOODS, MONEY};
@@ -73,6 +78,14 @@ impl Shop {
                 let (account, number) = (ticket.account.index(), ticket.number);
                 format!("account {account} has ticket {number}, from {from} until {until}")
             }
+            SaleEvent::Lottery(report) => match report.fact {
+                LotteryFact::Value { source, .. } => format!("value from {}", source.as_str()),
+                LotteryFact::Seed { .. } => "seed revealed".to_owned(),
+                LotteryFact::Drawn { draw, winners, .. } => {
+                    let front = u32::from_be_bytes([draw[0], draw[1], draw[2], draw[3]]);
+                    format!("drawn {front:08x}.., {winners} win")
+                }
+            },
             SaleEvent::Offer(report) => {
                 let mut names = self.offers.iter();
                 let name = names.find(|(_, id)| **id == report.offer);
@@ -176,6 +189,20 @@ impl Shop {
             }
             "put" => sales(SalesCommand::PutStock(self.stock(words))),
             "take" => sales(SalesCommand::TakeStock(self.stock(words))),
+            "value" => sales(SalesCommand::BringValue(BringValue {
+                offer: self.offer(words[1]),
+                value: [value(words, "is").map_or(5, number) as u8; 32],
+                source: name(
+                    words
+                        .get(2)
+                        .filter(|word| !word.contains('='))
+                        .unwrap_or(&""),
+                ),
+            })),
+            "seed" => sales(SalesCommand::RevealSeed(RevealSeed {
+                offer: self.offer(words[1]),
+                seed: [value(words, "is").map_or(7, number) as u8; 32],
+            })),
             "join" => sales(SalesCommand::Join(Join {
                 offer: self.offer(words[1]),
                 account: account(words, "on").unwrap_or(AccountId::new(1)),
@@ -360,6 +387,7 @@ fn kind(words: &[&str]) -> (Model, Plan) {
             };
             (Model::FlashSale, Plan::Flash(mode))
         }
+        Some(&"lottery") => (Model::FlashSale, Plan::Flash(FlashMode::Lottery)),
         Some(&"flash") => (Model::FlashSale, Plan::Flash(FlashMode::Race)),
         _ => (Model::FixedPrice, Plan::Plain),
     }
@@ -449,6 +477,12 @@ fn offer(words: &[&str]) -> MakeOffer {
 }
 
 fn course(words: &[&str]) -> Course {
+    if let Some(draw) = value(words, "draw") {
+        return Course::Lottery {
+            commitment: Sha256::digest([7; 32]).into(),
+            draw_by: at(number(draw) * SECOND),
+        };
+    }
     if let Some((from, until)) = value(words, "balance").and_then(|word| word.split_once('/')) {
         return Course::Presale {
             pay_from: at(number(from) * SECOND),

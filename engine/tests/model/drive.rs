@@ -271,6 +271,10 @@ impl Driver {
                 ticket.offer.slot = self.plain(of_offer(ticket.offer)).slot;
                 Ok(Event::Sale(SaleEvent::Ticket(ticket)))
             }
+            SaleEvent::Lottery(mut report) => {
+                report.offer.slot = self.plain(of_offer(report.offer)).slot;
+                Ok(Event::Sale(SaleEvent::Lottery(report)))
+            }
             SaleEvent::Party { .. } | SaleEvent::Terms { .. } => Ok(Event::Sale(event)),
         }
     }

@@ -9,7 +9,8 @@ use sanjiang_engine::command::{
     SaleTerms, SalesCommand,
 };
 use sanjiang_engine::event::{
-    ContractEvent, ContractStep as Step, CustodyStatus, Disputed, Event, OfferAct, SaleEvent, State,
+    ContractEvent, ContractStep as Step, CustodyStatus, Disputed, Event, LotteryFact, OfferAct,
+    SaleEvent, State,
 };
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::types::{AccountId, Amount, AssetId, CustodianId, PrincipalId, Sequence};
@@ -23,11 +24,14 @@ use super::shop_cells::{offers_by_model, refused_sales, refused_steps, steps};
 use super::world::{self, name, title};
 use crate::reference::Reference;
 
-/// What happens in a queue.
-const QUEUES: [&str; 3] = [
+/// What happens in a queue and in a lottery.
+const QUEUES: [&str; 6] = [
     "the first ticket",
     "another ticket",
     "a reserve by its turn",
+    "a public value",
+    "a seed",
+    "a draw",
 ];
 
 /// Who is paid for a default, and by what.
@@ -222,6 +226,8 @@ fn command_of(command: &SalesCommand) -> &'static str {
         SalesCommand::TakeStock(_) => "take",
         SalesCommand::WithdrawOffer(_) => "withdraw",
         SalesCommand::Join(_) => "join",
+        SalesCommand::BringValue(_) => "value",
+        SalesCommand::RevealSeed(_) => "seed",
     }
 }
 
@@ -244,6 +250,14 @@ impl Coverage {
                         self.hit(Cell::Money(QUEUES[2]));
                     }
                 }
+            }
+            if let Event::Sale(SaleEvent::Lottery(report)) = event {
+                let at = match report.fact {
+                    LotteryFact::Value { .. } => 3,
+                    LotteryFact::Seed { .. } => 4,
+                    LotteryFact::Drawn { .. } => 5,
+                };
+                self.hit(Cell::Money(QUEUES[at]));
             }
             if let Event::Sale(SaleEvent::Ticket(ticket)) = event {
                 let at = usize::from(ticket.number > 0);
@@ -301,7 +315,7 @@ impl Coverage {
             ("what happens to offers by their models", offers_by_model()),
             ("commands about sales, refused", refused_sales()),
             ("payments by banks", vec![Cell::Money(LATE)]),
-            ("queues", QUEUES.map(Cell::Money).to_vec()),
+            ("queues and lotteries", QUEUES.map(Cell::Money).to_vec()),
             ("defaults", DEFAULTS.map(Cell::Money).to_vec()),
         ])
     }

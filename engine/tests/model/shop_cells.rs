@@ -11,17 +11,20 @@ use super::coverage::Cell;
 /// Every row of the table of section 20.
 pub fn steps() -> Vec<Cell> {
     use State::{
-        Accepted, Cancelled, Defaulted, Delivered, Deposited, Expired, Forfeited, HandedOver,
-        Joined, Paid, Refunded, Released, Rescinded, Resolved, ReturnAsked, Returning, Settled,
-        Unpaid,
+        Accepted, Cancelled, Defaulted, Delivered, Deposited, Entered, Expired, Forfeited,
+        HandedOver, Joined, Paid, Refunded, Released, Rescinded, Resolved, ReturnAsked, Returning,
+        Settled, Unpaid,
     };
     let mut cells = vec![
         Cell::Deal(None, Step::Reserve, Paid),
         Cell::Deal(None, Step::Reserve, Unpaid),
         Cell::Deal(None, Step::Reserve, Joined),
+        Cell::Deal(None, Step::Reserve, Entered),
         Cell::Deal(None, Step::Reserve, Deposited),
     ];
     for (from, step, to) in [
+        (Entered, Step::Deadline, Paid),
+        (Entered, Step::Deadline, Released),
         (Joined, Step::Cancel, Cancelled),
         (Joined, Step::Deadline, Paid),
         (Joined, Step::Deadline, Released),
@@ -184,13 +187,26 @@ const CHANGING: [R; 9] = [
     R::CancelOnly,
     R::InvalidField,
 ];
-const PUTTING: [R; 6] = [
+const PUTTING: [R; 7] = [
     R::UnknownAccount,
     R::KillSwitch,
     R::UnknownOffer,
     R::Halted,
+    R::OfferFixed,
     R::InvalidField,
     R::InsufficientGoods,
+];
+const VALUE: [R; 4] = [
+    R::UnknownOffer,
+    R::Deadline,
+    R::AlreadyExists,
+    R::InvalidField,
+];
+const SEED: [R; 4] = [
+    R::UnknownOffer,
+    R::Deadline,
+    R::AlreadyExists,
+    R::SeedMismatch,
 ];
 const JOINING: [R; 10] = [
     R::UnknownAccount,
@@ -204,9 +220,10 @@ const JOINING: [R; 10] = [
     R::TicketHeld,
     R::TooMany,
 ];
-const TAKING: [R; 4] = [
+const TAKING: [R; 5] = [
     R::UnknownAccount,
     R::UnknownOffer,
+    R::OfferFixed,
     R::InvalidField,
     R::OutOfStock,
 ];
@@ -226,8 +243,18 @@ pub fn offers_by_model() -> Vec<Cell> {
         let acts = OfferAct::ALL.into_iter();
         let closes = model == Model::GroupBuy;
         let acts = acts.filter(|act| {
-            let closing = matches!(act, OfferAct::Closed | OfferAct::Void);
-            (changes || *act != OfferAct::Changed) && (closes || !closing)
+            let voids = closes || model == Model::FlashSale;
+            match act {
+                OfferAct::Changed => changes,
+                OfferAct::Closed => closes,
+                OfferAct::Void => voids,
+                OfferAct::Offered
+                | OfferAct::StockPut
+                | OfferAct::StockTaken
+                | OfferAct::Reserved
+                | OfferAct::GivenBack
+                | OfferAct::Withdrawn => true,
+            }
         });
         cells.extend(acts.map(|act| Cell::OfferOf(model, act)));
     }
@@ -244,6 +271,8 @@ pub fn refused_sales() -> Vec<Cell> {
         ("put", &PUTTING),
         ("take", &TAKING),
         ("join", &JOINING),
+        ("value", &VALUE),
+        ("seed", &SEED),
         (
             "withdraw",
             &[R::UnknownAccount, R::UnknownOffer, R::OfferFixed],

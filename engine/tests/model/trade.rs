@@ -6,9 +6,9 @@
 use sanjiang_engine::command::{
     Access, Acknowledge, Act, Authority, Body, ChangeOffer, ChangeStock, CloseCustodyDate, Command,
     Confirmed, ContractCommand, CustodianKind, Delivery, Direction, FlashMode, GoodsTo, Instruct,
-    Join, KillScope, Outcome, Party, PartyKind, Plan, Position, Reserve, Roles, SalesCommand,
-    Scope, SetAccess, SetKillSwitch, SetPartyKind, SetRoles, SetStanding, SetTradingStatus,
-    Standing, StandingCommand, SwitchCommand, TakeStep, TakenTo, WithdrawOffer,
+    KillScope, Outcome, Party, PartyKind, Plan, Position, Reserve, Roles, SalesCommand, Scope,
+    SetAccess, SetKillSwitch, SetPartyKind, SetRoles, SetStanding, SetTradingStatus, Standing,
+    StandingCommand, SwitchCommand, TakeStep, TakenTo, WithdrawOffer,
 };
 use sanjiang_engine::event::State;
 use sanjiang_engine::types::{
@@ -17,6 +17,7 @@ use sanjiang_engine::types::{
 };
 use sanjiang_engine::venue::TradingStatus;
 
+use super::flash::{draw, join, queued};
 use super::generate::Generator;
 use super::rng::Rng;
 use super::script::Step;
@@ -26,7 +27,7 @@ use super::world::{FIRST_DAY, HOUR, SECOND, name};
 use crate::reference::{Deal, Offering, Reference};
 
 /// The step that made an offer or a contract, by its sequence.
-type Places<'a> = &'a dyn Fn(u64) -> usize;
+pub type Places<'a> = &'a dyn Fn(u64) -> usize;
 
 impl Generator {
     /// The next step of a world of shops.
@@ -42,6 +43,12 @@ impl Generator {
             let plan = world.shops.terms[offer.terms].plan;
             matches!(plan, Plan::Flash(FlashMode::Queue { .. }))
         };
+        let now = world.time;
+        let waits = |offer: &Offering| {
+            let closed = offer.prices.closes.is_some_and(|closes| closes <= now);
+            closed && offer.lottery.as_ref().is_some_and(|lot| lot.seed.is_none())
+        };
+        let waiting = world.shops.offers.iter().any(waits);
         let has_queue = world.shops.offers.iter().any(queues);
         let action = rng.weighted(&[
             (if few { 400 } else { 10 }, 0),
@@ -60,6 +67,7 @@ impl Generator {
             ),
             (8, 7),
             (if has_queue { 60 } else { 4 }, 8),
+            (if waiting { 90 } else { 4 }, 9),
         ]);
         let body = match action {
             0 => sales(SalesCommand::DefineTerms(terms(rng))),
@@ -74,6 +82,7 @@ impl Generator {
             },
             6 => money(rng, world, places, time),
             8 => join(rng, world, places),
+            9 => draw(rng, world, places),
             _ => sales(SalesCommand::SetPartyKind(SetPartyKind {
                 owner: OwnerId::new(rng.pick(&[0, 1, 2, 3, 3, 9])),
                 kind: rng.pick(&[PartyKind::Consumer, PartyKind::Enterprise]),
@@ -104,7 +113,7 @@ impl Generator {
     }
 }
 
-fn sales(command: SalesCommand) -> Body {
+pub fn sales(command: SalesCommand) -> Body {
     Body::Sales(Box::new(command))
 }
 
@@ -131,7 +140,7 @@ fn authorise(rng: &mut Rng, command: &mut Command) {
 }
 
 /// An offer that lives, by its step; sometimes one that never was.
-fn some_offer<'a>(
+pub fn some_offer<'a>(
     rng: &mut Rng,
     world: &'a Reference,
     places: Places<'_>,
@@ -181,7 +190,16 @@ fn hash() -> [u8; 16] {
 }
 
 fn reserve(rng: &mut Rng, world: &Reference, places: Places<'_>) -> Body {
-    let (offer, known) = some_offer(rng, world, places);
+    let (mut offer, mut known) = some_offer(rng, world, places);
+    let open = |one: &&Offering| {
+        let closes = one.prices.closes.is_some_and(|closes| world.time < closes);
+        one.lottery.is_some() && closes
+    };
+    if let Some(drawn) = world.shops.offers.iter().find(open)
+        && rng.permille(400)
+    {
+        (offer.sequence, offer.slot, known) = (places(drawn.id) as u64, 0, Some(drawn));
+    }
     let delivery = known.map(|known| world.shops.terms[known.terms].delivery);
     let picked = (delivery == Some(Delivery::PickUp)) != rng.permille(20);
     let mut pieces = rng.pick(&[1, 2, 3, 4, 6]);
@@ -215,35 +233,6 @@ fn reserve(rng: &mut Rng, world: &Reference, places: Places<'_>) -> Body {
     }))
 }
 
-fn join(rng: &mut Rng, world: &Reference, places: Places<'_>) -> Body {
-    let (mut offer, _) = some_offer(rng, world, places);
-    for known in &world.shops.offers {
-        let plan = world.shops.terms[known.terms].plan;
-        let queues = matches!(plan, Plan::Flash(FlashMode::Queue { .. }));
-        if queues && rng.permille(600) {
-            let (sequence, slot) = (places(known.id) as u64, 0);
-            offer = OfferId { sequence, slot };
-        }
-    }
-    let account = rng.below(8) as u32;
-    let account = AccountId::new(if rng.permille(25) { 99 } else { account });
-    sales(SalesCommand::Join(Join { offer, account }))
-}
-
-/// The account of somebody with a ticket of the offer.
-fn queued(rng: &mut Rng, world: &Reference, offer: u64) -> Option<AccountId> {
-    let tickets = world.shops.tickets.iter();
-    let owners: Vec<_> = tickets.filter(|ticket| ticket.0 == offer).collect();
-    if owners.is_empty() {
-        return None;
-    }
-    let (_, owner, _) = owners[rng.below(owners.len())];
-    let accounts = (0..8).map(AccountId::new);
-    let own = |account: &AccountId| world.accounts[account.place()].owner == *owner;
-    let own: Vec<_> = accounts.filter(own).collect();
-    own.get(rng.below(own.len().max(1))).copied()
-}
-
 /// What could come next, as a party would do it; mostly on to the end, sometimes aside.
 fn likely(rng: &mut Rng, world: &Reference, deal: &Deal) -> (Option<AccountId>, Act) {
     let (buyer, seller) = (Some(deal.buyer), Some(deal.seller));
@@ -252,7 +241,7 @@ fn likely(rng: &mut Rng, world: &Reference, deal: &Deal) -> (Option<AccountId>, 
     if deal.disputed {
         return in_dispute(rng, deal);
     }
-    if !matches!(deal.state, State::Unpaid | State::Joined) {
+    if !matches!(deal.state, State::Unpaid | State::Joined | State::Entered) {
         let asked = if deal.asked.is_some() { 350 } else { 45 };
         if rng.permille(asked) {
             return (either, Act::Rescind);
@@ -267,7 +256,7 @@ fn likely(rng: &mut Rng, world: &Reference, deal: &Deal) -> (Option<AccountId>, 
     let custodian = rng.weighted(&[(9, BANK), (1, WAREHOUSES[0]), (1, CustodianId::new(77))]);
     let code = rng.weighted(&[(9, CODE), (1, [4; 16])]);
     match deal.state {
-        State::Joined => (buyer, Act::Cancel),
+        State::Joined | State::Entered => (buyer, Act::Cancel),
         State::Deposited => rng.weighted(&[(6, (buyer, Act::Pay)), (1, (seller, Act::Cancel))]),
         State::Unpaid => rng.weighted(&[
             (5, (buyer, Act::Pay)),
@@ -368,8 +357,14 @@ fn step(rng: &mut Rng, world: &Reference, places: Places<'_>) -> Body {
         let now = i128::from(world.time.nanoseconds());
         deal.state == State::Deposited && offer.is_some_and(|offer| now < offer.window.0)
     };
-    if (deal.state == State::Joined || early(deal)) && rng.permille(850) {
-        deal = &deals[rng.below(deals.len())];
+    let waits = |deal: &Deal| {
+        let entry = matches!(deal.state, State::Joined | State::Entered);
+        entry || early(deal)
+    };
+    for _ in 0..3 {
+        if waits(deal) && rng.permille(900) {
+            deal = &deals[rng.below(deals.len())];
+        }
     }
     let (account, act) = if rng.permille(180) {
         any(rng, deal)

@@ -18,7 +18,9 @@ impl Reference {
 
     /// How many entries of an offer wait.
     pub(super) fn entries(&self, offer: u64) -> usize {
-        self.joined_to(offer).count()
+        let waits =
+            |deal: &&Deal| deal.offer == offer && matches!(deal.state, S::Joined | S::Entered);
+        self.shops.deals.iter().filter(waits).count()
     }
 
     /// How many contracts wait for their balances.

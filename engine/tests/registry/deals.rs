@@ -46,7 +46,7 @@ pub struct Deal {
 impl Deal {
     /// Units of goods that have not left.
     pub fn kept(&self) -> i128 {
-        if self.received.is_some() || !self.state.lives() {
+        if self.received.is_some() || !self.state.lives() || self.state == S::Entered {
             0
         } else {
             self.units * i128::from(self.pieces)
@@ -278,6 +278,9 @@ impl Reference {
         if terms.model == Model::Presale {
             (state, deadline, held) = (S::Deposited, offer.window.1, deposit);
         }
+        if let Some(lot) = &offer.lottery {
+            (state, deadline) = (S::Entered, lot.draw_by);
+        }
         if terms.model == Model::GroupBuy {
             state = S::Joined;
             deadline = i128::from(offer.prices.closes.expect("it closes").nanoseconds());
@@ -310,7 +313,15 @@ impl Reference {
             pickup: ask.pickup,
             payment: None,
         });
-        self.offering_mut(offer.id).expect("known").left -= ask.pieces;
+        let (at, owner) = (
+            self.sequence.value(),
+            self.accounts[ask.account.place()].owner,
+        );
+        let known = self.offering_mut(offer.id).expect("known");
+        match &mut known.lottery {
+            Some(lot) => lot.all.push((at, owner, ask.pieces)),
+            None => known.left -= ask.pieces,
+        }
     }
 
     fn take_of(&mut self, offer: u64, owner: OwnerId, pieces: u32) {
@@ -338,7 +349,8 @@ impl Reference {
             full |= known.is_none() && taken.len() >= self.limits.buyers_max as usize;
         }
         full |= self.entries(offer.id) >= self.limits.entries_max as usize;
-        fails(ask.pieces > offer.left, R::OutOfStock)?;
+        let drawn = offer.lottery.is_some();
+        fails(!drawn && ask.pieces > offer.left, R::OutOfStock)?;
         fails(full, R::OpenContracts)
     }
 }

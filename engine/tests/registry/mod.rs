@@ -10,6 +10,7 @@ mod correction;
 mod credit;
 mod deals;
 mod law;
+mod lottery;
 mod margin;
 mod money;
 mod nominees;

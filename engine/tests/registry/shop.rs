@@ -3,6 +3,7 @@
 //! Invariant: what an offer holds is what is left of it. Not here: contracts (`registry::deals`).
 
 use super::deals::Deal;
+use super::lottery::Lot;
 use super::*;
 use crate::reference::ledger::Holder;
 use RejectReason as R;
@@ -28,6 +29,7 @@ pub struct Offering {
     pub window: (i128, i128),
     /// The second of the ticket drawn last, and how many are of that second.
     pub drawn: (i128, u32),
+    pub lottery: Option<Lot>,
 }
 
 /// All about sales and contracts.
@@ -145,6 +147,7 @@ impl Reference {
             SalesCommand::PutStock(change) => self.put_stock(change)?,
             SalesCommand::TakeStock(change) => {
                 let known = self.own_offering(change.account, change.offer)?;
+                self.odds_stand(known)?;
                 fails(change.pieces == 0, R::InvalidField)?;
                 fails(change.pieces > known.left, R::OutOfStock)?;
                 let id = known.id;
@@ -170,6 +173,8 @@ impl Reference {
                 event
             }
             SalesCommand::Join(join) => self.queue_up(join)?,
+            SalesCommand::BringValue(bring) => self.bring_value(bring)?,
+            SalesCommand::RevealSeed(reveal) => self.reveal_seed(reveal)?,
         };
         self.out.push(Event::Sale(event));
         Ok(None)
@@ -227,6 +232,7 @@ impl Reference {
             && terms.return_days <= 30
             && plan_is_of(model, terms.plan)
             && (![Model::GroupBuy, Model::Presale].contains(&model)
+                && terms.plan != Plan::Flash(FlashMode::Lottery)
                 || terms.funding == Funding::Prefunded);
         fails(!pays || !spans || !right, R::InvalidField)?;
         let protects =
@@ -270,9 +276,9 @@ impl Reference {
             && [asset.demonstration, keeper.demonstration] == [kind; 2]
             && (1..=1 << 40).contains(&make.piece_units)
             && make.stock <= 1 << 30
-            && course_is_of(terms.model, make)
+            && course_is_of(&terms, make)
             && prices_are_right(&make.prices, terms.model)
-            && queue_is_short(terms.plan, &make.prices);
+            && flash_is_right(terms.plan, &make.prices);
         fails(!right, R::InvalidField)?;
         let units = i128::from(make.piece_units);
         let all = units * i128::from(make.stock);
@@ -304,10 +310,11 @@ impl Reference {
             prices: make.prices.clone(),
             quorum: match make.course {
                 Course::Group { quorum } => quorum,
-                Course::Plain | Course::Presale { .. } => 0,
+                Course::Plain | Course::Presale { .. } | Course::Lottery { .. } => 0,
             },
             closed: None,
             drawn: (0, 0),
+            lottery: Lot::of(make.course),
             window: match make.course {
                 Course::Presale {
                     pay_from,
@@ -315,7 +322,7 @@ impl Reference {
                 } => [pay_from, pay_until]
                     .map(|at| i128::from(at.nanoseconds()))
                     .into(),
-                Course::Plain | Course::Group { .. } => (0, 0),
+                Course::Plain | Course::Group { .. } | Course::Lottery { .. } => (0, 0),
             },
         });
         Ok(self.said(id, OFFERED))
@@ -363,6 +370,7 @@ impl Reference {
         let terms = self.offers_more(put.account, put.offer)?;
         self.venue_takes(terms.venue)?;
         let known = self.offering(put.offer).expect("known");
+        self.odds_stand(known)?;
         let above = u64::from(known.left) + u64::from(put.pieces) > 1 << 30;
         fails(put.pieces == 0 || above, R::InvalidField)?;
         let (goods, units) = (known.goods, known.units * i128::from(put.pieces));
@@ -424,7 +432,7 @@ impl Reference {
 fn plan_is_of(model: Model, plan: Plan) -> bool {
     match plan {
         Plan::Plain => [Model::FixedPrice, Model::TieredPrice].contains(&model),
-        Plan::Flash(FlashMode::Race) => model == Model::FlashSale,
+        Plan::Flash(FlashMode::Race | FlashMode::Lottery) => model == Model::FlashSale,
         Plan::Flash(FlashMode::Queue {
             per_second,
             valid_for,
@@ -441,9 +449,13 @@ fn plan_is_of(model: Model, plan: Plan) -> bool {
 }
 
 /// Whether an offer by such a model has such a course.
-fn course_is_of(model: Model, make: &MakeOffer) -> bool {
+fn course_is_of(terms: &SaleTerms, make: &MakeOffer) -> bool {
+    let (model, drawn) = (terms.model, terms.plan == Plan::Flash(FlashMode::Lottery));
     match make.course {
-        Course::Plain => ![Model::GroupBuy, Model::Presale].contains(&model),
+        Course::Plain => !drawn && ![Model::GroupBuy, Model::Presale].contains(&model),
+        Course::Lottery { draw_by, .. } => {
+            drawn && make.prices.closes.is_some_and(|closes| closes < draw_by)
+        }
         Course::Group { quorum } => model == Model::GroupBuy && quorum >= 1,
         Course::Presale {
             pay_from,
@@ -456,11 +468,17 @@ fn course_is_of(model: Model, make: &MakeOffer) -> bool {
     }
 }
 
-/// Where there is a queue, the offer is open for 31 days at most.
-fn queue_is_short(plan: Plan, prices: &Prices) -> bool {
+/// Where there is a queue, the offer is open for 31 days at most; of a lottery an entry is of one
+/// size, one for each.
+fn flash_is_right(plan: Plan, prices: &Prices) -> bool {
     let closes = prices.closes.map_or(0, Time::nanoseconds);
     let span = i128::from(closes) - i128::from(prices.opens.nanoseconds());
-    !matches!(plan, Plan::Flash(FlashMode::Queue { .. })) || span <= 31 * 86_400_000_000_000
+    let one = prices.min == prices.max && prices.limit == Some(prices.max);
+    match plan {
+        Plan::Flash(FlashMode::Queue { .. }) => span <= 31 * 86_400_000_000_000,
+        Plan::Flash(FlashMode::Lottery) => one,
+        _ => true,
+    }
 }
 
 fn prices_are_right(prices: &Prices, model: Model) -> bool {

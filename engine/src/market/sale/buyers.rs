@@ -64,6 +64,12 @@ impl Buyers {
         self.live >= self.max
     }
 
+    /// The owner of a row, and the row its offer remembered before it.
+    pub(crate) fn step(&self, at: u32) -> (OwnerId, u32) {
+        let row = self.row(at);
+        (row.owner, row.next_of_offer)
+    }
+
     pub(crate) fn row(&self, at: u32) -> &Buyer {
         &self.rows[at as usize]
     }

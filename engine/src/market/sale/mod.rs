@@ -8,6 +8,7 @@
 pub(crate) mod buyers;
 pub(crate) mod campaigns;
 pub(crate) mod law;
+mod lottery_section;
 pub(crate) mod offer;
 pub(crate) mod price;
 pub(crate) mod section;
@@ -18,11 +19,12 @@ pub use offer::Offer;
 use std::collections::BTreeMap;
 
 use crate::clearing::ledger::Place as FeesAt;
-use crate::command::{Funding, PartyKind, Plan, SaleTerms};
+use crate::command::{FlashMode, Funding, PartyKind, Plan, SaleTerms};
 use crate::event::{OfferAct, OfferReport, State};
 use crate::limits::Limits;
 use crate::market::flash_sale::{Place, Queue};
 use crate::market::group_buy::{Group, Outcome};
+use crate::market::lottery::Lottery;
 use crate::market::presale::Presale;
 use crate::slab::Slab;
 use crate::types::{OfferId, OwnerId, TermsId, Time};
@@ -158,6 +160,10 @@ impl Sales {
                 let presale = self.presale(slot).expect("it was offered as one");
                 (State::Deposited, presale.pay_until)
             }
+            (Plan::Flash(FlashMode::Lottery), _) => {
+                let lottery = self.lottery(slot).expect("it was offered as one");
+                (State::Entered, lottery.draw_by)
+            }
             (Plan::Plain | Plan::Flash(_), Funding::Prefunded) => {
                 (State::Paid, time.after(terms.hand_over_within))
             }
@@ -185,7 +191,7 @@ impl Sales {
     pub(crate) fn group(&self, slot: u32) -> Option<&Group> {
         match self.campaign_at(slot)? {
             Campaign::Group(group) => Some(group),
-            Campaign::Presale(_) | Campaign::Queue(_) => None,
+            Campaign::Presale(_) | Campaign::Queue(_) | Campaign::Lottery(_) => None,
         }
     }
 
@@ -209,7 +215,7 @@ impl Sales {
     pub(crate) fn presale(&self, slot: u32) -> Option<&Presale> {
         match self.campaign_at(slot)? {
             Campaign::Presale(presale) => Some(presale),
-            Campaign::Group(_) | Campaign::Queue(_) => None,
+            Campaign::Group(_) | Campaign::Queue(_) | Campaign::Lottery(_) => None,
         }
     }
 
@@ -217,8 +223,25 @@ impl Sales {
     pub(crate) fn queue(&self, slot: u32) -> Option<&Queue> {
         match self.campaign_at(slot)? {
             Campaign::Queue(queue) => Some(queue),
-            Campaign::Group(_) | Campaign::Presale(_) => None,
+            Campaign::Group(_) | Campaign::Presale(_) | Campaign::Lottery(_) => None,
         }
+    }
+
+    /// The lottery of an offer, if it is one.
+    pub(crate) fn lottery(&self, slot: u32) -> Option<&Lottery> {
+        match self.campaign_at(slot)? {
+            Campaign::Lottery(lottery) => Some(lottery),
+            Campaign::Group(_) | Campaign::Presale(_) | Campaign::Queue(_) => None,
+        }
+    }
+
+    /// The lottery of an offer that is one.
+    pub(crate) fn lottery_mut(&mut self, slot: u32) -> &mut Lottery {
+        let campaign = self.campaigns.get_mut(slot);
+        let Some(Campaign::Lottery(lottery)) = campaign else {
+            unreachable!("the offer is a lottery");
+        };
+        lottery
     }
 
     /// An owner draws a ticket of an offer's queue; the room was checked.
@@ -345,6 +368,7 @@ impl Sales {
             let fits = match self.campaign(offer) {
                 Some(Campaign::Group(_)) => state == State::Joined,
                 Some(Campaign::Presale(_)) => state == State::Deposited,
+                Some(Campaign::Lottery(_)) => state == State::Entered,
                 Some(Campaign::Queue(_)) | None => false,
             };
             if !fits {

@@ -7,6 +7,7 @@
 use super::buyers::{Buyers, NIL};
 use super::campaigns::Campaign;
 use super::law;
+use super::lottery_section;
 use super::offer::Offer;
 use super::{Defined, Sales, price};
 use crate::bytes::{self, BytesError, Reader};
@@ -92,7 +93,7 @@ impl Sales {
             Ok(row)
         })?;
         sales.offers = offers;
-        sales.read_campaigns(input, limits, owners)?;
+        sales.read_campaigns(input, limits, owners, &buyers)?;
         read_forgetting(input, &mut buyers, owners, known.time)?;
         read_forgetting(input, &mut sales.tickets, owners, known.time)?;
         sales.buyers = buyers;
@@ -104,6 +105,7 @@ impl Sales {
         input: &mut Reader<'_>,
         limits: &Limits,
         owners: u32,
+        buyers: &Buyers,
     ) -> Result<(), BytesError> {
         let wrong = || BytesError::range("a campaign");
         let mut last = None;
@@ -113,7 +115,8 @@ impl Sales {
             let offer = live.ok_or_else(wrong)?;
             let plan = self.known(offer.terms).terms.plan;
             let sequence = offer.sequence;
-            let mut campaign = campaign(input, plan, offer)?;
+            let buyers = (buyers, offer.buyers);
+            let mut campaign = campaign(input, plan, offer, buyers)?;
             if let Campaign::Queue(queue) = &mut campaign {
                 let chain = (sequence, &mut queue.tickets);
                 read_chain(input, &mut self.tickets, owners, chain)?;
@@ -276,6 +279,7 @@ fn put_campaign(out: &mut Vec<u8>, campaign: &Campaign) {
             }
             bytes::put_u8(out, u8::from(group.outcome != Outcome::Open));
         }
+        Campaign::Lottery(lottery) => lottery_section::put(out, lottery),
         Campaign::Queue(queue) => {
             bytes::put_varint(out, u64::from(queue.second));
             bytes::put_varint(out, u64::from(queue.given));
@@ -289,10 +293,19 @@ fn put_campaign(out: &mut Vec<u8>, campaign: &Campaign) {
 }
 
 /// Reads a campaign; what its close said follows from its pieces.
-fn campaign(input: &mut Reader<'_>, plan: Plan, offer: &Offer) -> Result<Campaign, BytesError> {
+fn campaign(
+    input: &mut Reader<'_>,
+    plan: Plan,
+    offer: &Offer,
+    buyers: (&Buyers, u32),
+) -> Result<Campaign, BytesError> {
     let wrong = || BytesError::range("a campaign");
     match plan {
         Plan::Plain | Plan::Flash(FlashMode::Race) => Err(wrong()),
+        Plan::Flash(FlashMode::Lottery) => {
+            let lottery = lottery_section::get(input, offer, buyers)?;
+            Ok(Campaign::Lottery(Box::new(lottery)))
+        }
         Plan::Flash(FlashMode::Queue { per_second, .. }) => {
             let mut queue = Queue::new();
             queue.second = input.varint32("the second of a queue")?;
