@@ -79,7 +79,7 @@ impl Engine {
         self.contracts().audit(self.time(), self.sequence())?;
         self.sales().audit(self.counted())?;
         let contracts = self.contracts().all().map(|(_, contract)| contract);
-        let waits = |state| matches!(state, State::Joined | State::Deposited);
+        let waits = |state| matches!(state, State::Joined | State::Deposited | State::Entered);
         let waiting = contracts.filter(|one| waits(one.state));
         let waiting = waiting.map(|one| (one.offer, one.state, one.pieces));
         self.sales().audit_campaigns(waiting)?;

@@ -46,8 +46,9 @@ pub use switch::{
 
 pub use contracts::{Act, Confirmed, ContractCommand, GoodsTo, Reserve, TakeStep, TakenTo};
 pub use sales::{
-    ChangeOffer, ChangeStock, Course, Delivery, Exemption, FlashMode, Funding, MakeOffer,
-    PartyKind, Plan, Prices, SaleTerms, SalesCommand, SetPartyKind, TaxBasis, Tier, WithdrawOffer,
+    BringValue, ChangeOffer, ChangeStock, Course, Delivery, Exemption, FlashMode, Funding, Join,
+    MakeOffer, PartyKind, Plan, Prices, RevealSeed, SaleTerms, SalesCommand, SetPartyKind,
+    TaxBasis, Tier, WithdrawOffer,
 };
 
 pub use margin::{MarginCommand, Mark, SetMargin, SetSettlementPrice};

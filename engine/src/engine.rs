@@ -11,9 +11,11 @@ mod correction;
 mod credit;
 mod day_ends;
 mod holds;
+mod lotteries;
 mod margin;
 mod operations;
 mod orders;
+mod queues;
 mod receipts;
 mod risk;
 mod sales;
@@ -396,7 +398,7 @@ impl Engine {
             Body::Credit(credit) => self.check_credit(credit, &command.envelope),
             Body::Settlement(settlement) => self.check_settlement(&command.envelope, settlement),
             Body::Margin(command) => self.check_margin(command),
-            Body::Sales(sales) => self.check_sales(&command.envelope, sales),
+            Body::Sales(sales) => self.check_sales(&command.envelope, sales, time),
             Body::Contract(contract) => self.check_contract(&command.envelope, contract, time),
             Body::Tick
             | Body::AcceptClock(_)

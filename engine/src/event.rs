@@ -20,7 +20,7 @@ mod sales;
 
 pub use sales::{
     ContractEvent, ContractRefused, ContractReport, ContractSide, ContractSlots, ContractStep,
-    Disputed, OfferAct, OfferReport, Role, SaleEvent, State,
+    Disputed, LotteryFact, LotteryReport, OfferAct, OfferReport, Role, SaleEvent, State, Ticket,
 };
 
 mod regimes;

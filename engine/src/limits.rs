@@ -97,6 +97,9 @@ pub struct Limits {
     /// Entries of one group that has not closed. Default 65,536: at 1,024 a tick its close takes 64
     /// ticks.
     pub entries_max: u32,
+    /// Tickets of queues, one of an offer and a beneficial owner. Default 2^18: a flash sale that a
+    /// quarter of a million wait for; a row is 32 bytes, forgotten with the offer.
+    pub tickets_max: u32,
     /// Sessions ever opened. Default 65,536.
     pub sessions_max: u32,
     /// Room for remembered requests. Default 2^20, about 17,000 unary requests a second that are
@@ -178,6 +181,7 @@ impl Default for Limits {
             buyers_max: 1 << 20,
             campaigns_max: 1 << 12,
             entries_max: 1 << 16,
+            tickets_max: 1 << 18,
             sessions_max: 1 << 16,
             requests_capacity: 1 << 20,
             switches_max: 4_096,

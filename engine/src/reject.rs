@@ -248,6 +248,12 @@ reasons! {
     OfferFixed = 144, "OFFER_FIXED";
     /// The seller has less money available than the double return of earnest money would hold.
     SellerFunds = 145, "SELLER_FUNDS";
+    /// The owner has no ticket of the queue whose turn it is.
+    NotAdmitted = 146, "NOT_ADMITTED";
+    /// The owner has a ticket that has not run out.
+    TicketHeld = 147, "TICKET_HELD";
+    /// The seed is not the one the lottery was committed to.
+    SeedMismatch = 148, "SEED_MISMATCH";
     // -- law ---------------------------------------------------------------------------------
     /// No such version of a regime.
     UnknownRegime = 160, "UNKNOWN_REGIME";

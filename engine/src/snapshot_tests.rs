@@ -40,6 +40,7 @@ fn small() -> Limits {
         buyers_max: 16,
         campaigns_max: 16,
         entries_max: 16,
+        tickets_max: 16,
         sessions_max: 2,
         requests_capacity: 8,
         switches_max: 2,

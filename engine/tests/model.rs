@@ -10,6 +10,7 @@ mod model {
     pub mod coverage;
     pub mod drive;
     pub mod duties;
+    pub mod flash;
     pub mod generate;
     mod kept;
     pub mod lend;
@@ -23,6 +24,7 @@ mod model {
     pub mod script;
     pub mod settle;
     pub mod shop;
+    pub mod shop_cells;
     pub mod shrink;
     pub mod subject;
     pub mod switch;
@@ -446,6 +448,8 @@ fn a_fault_of_a_shop_is_seen() {
         Fault::LimitLoose,
         Fault::TierByOne,
         Fault::EarnestWhole,
+        Fault::QueueFast,
+        Fault::SeedUnchecked,
     ] {
         let seen = (0..20).find_map(|at| run_shops(SEED + at, STEPS, Some(fault)).err());
         let script = seen.unwrap_or_else(|| panic!("{fault:?} is not seen"));

@@ -441,6 +441,9 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::PickupCode => "that is not the pickup code",
         R::UnknownTerms => "there are no such terms of sale",
         R::OfferFixed => "the offer stands as it was announced",
+        R::SeedMismatch => "that is not the seed the lottery was committed to",
+        R::NotAdmitted => "it is not the turn of a ticket of yours",
+        R::TicketHeld => "you have a ticket that has not run out",
         R::SellerFunds => "the seller has not the money for the double return of the earnest money",
         R::UnknownRegime => "there is no such version of a regime",
         R::RegimeNotInForce => {

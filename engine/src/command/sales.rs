@@ -4,7 +4,7 @@
 //! (`market::sale`, SEMANTICS section 21).
 
 use crate::types::{
-    AccountId, AssetId, CustodianId, Nanoseconds, OfferId, OwnerId, TermsId, Time, VenueId,
+    AccountId, AssetId, CustodianId, Name, Nanoseconds, OfferId, OwnerId, TermsId, Time, VenueId,
 };
 use crate::venue::Model;
 
@@ -25,17 +25,27 @@ pub enum SalesCommand {
     TakeStock(ChangeStock),
     /// End an offer.
     WithdrawOffer(WithdrawOffer),
+    /// Queue for a flash sale.
+    Join(Join),
+    /// Bring in the public value of a lottery.
+    BringValue(BringValue),
+    /// Reveal the seed of a lottery.
+    RevealSeed(RevealSeed),
 }
 
 impl SalesCommand {
     /// The account that acts, if one does.
     pub const fn account(&self) -> Option<AccountId> {
         match self {
-            Self::SetPartyKind(_) | Self::DefineTerms(_) => None,
+            Self::SetPartyKind(_)
+            | Self::DefineTerms(_)
+            | Self::BringValue(_)
+            | Self::RevealSeed(_) => None,
             Self::Offer(make) => Some(make.account),
             Self::ChangeOffer(change) => Some(change.account),
             Self::PutStock(change) | Self::TakeStock(change) => Some(change.account),
             Self::WithdrawOffer(withdraw) => Some(withdraw.account),
+            Self::Join(join) => Some(join.account),
         }
     }
 }
@@ -130,7 +140,7 @@ impl Plan {
     pub const fn is_of(self, model: Model) -> bool {
         match self {
             Self::Plain => matches!(model, Model::FixedPrice | Model::TieredPrice),
-            Self::Flash(_) => matches!(model, Model::FlashSale),
+            Self::Flash(mode) => matches!(model, Model::FlashSale) && mode.is_bounded(),
             Self::Group => matches!(model, Model::GroupBuy),
             Self::Presale { deposit_bp } => {
                 matches!(model, Model::Presale) && deposit_bp > 0 && deposit_bp < 10_000
@@ -144,6 +154,39 @@ impl Plan {
 pub enum FlashMode {
     /// RACE: who comes first.
     Race,
+    /// QUEUE: who comes first draws the first ticket, and so many are admitted a second.
+    Queue {
+        /// How many, from 1 to [`FlashMode::PER_SECOND_MAX`].
+        per_second: u32,
+        /// How long who was admitted may take; from a second to [`FlashMode::VALID_MAX`].
+        valid_for: Nanoseconds,
+    },
+    /// LOTTERY: who is drawn.
+    Lottery,
+}
+
+impl FlashMode {
+    /// The most that are admitted a second: more than a shard takes.
+    pub const PER_SECOND_MAX: u32 = 1_000_000;
+    /// The longest a token is good for: an hour.
+    pub const VALID_MAX: Nanoseconds = Nanoseconds(3_600 * 1_000_000_000);
+    /// The longest an offer with a queue is open: 31 days, so that its seconds can be counted.
+    pub const QUEUE_SPAN_MAX: Nanoseconds = Nanoseconds(31 * 24 * 3_600 * 1_000_000_000);
+
+    const fn is_bounded(self) -> bool {
+        match self {
+            Self::Race | Self::Lottery => true,
+            Self::Queue {
+                per_second,
+                valid_for,
+            } => {
+                per_second > 0
+                    && per_second <= Self::PER_SECOND_MAX
+                    && valid_for.0 >= 1_000_000_000
+                    && valid_for.0 <= Self::VALID_MAX.0
+            }
+        }
+    }
 }
 
 /// What one offer has that others by the same terms have not.
@@ -162,6 +205,13 @@ pub enum Course {
         pay_from: Time,
         /// From when on not any more; who has not paid then is in default.
         pay_until: Time,
+    },
+    /// FLASH_SALE by lottery.
+    Lottery {
+        /// SHA-256 of the operator's seed.
+        commitment: [u8; 32],
+        /// When all have their turn; without a seed or a public value by then nobody wins.
+        draw_by: Time,
     },
 }
 
@@ -311,4 +361,33 @@ pub struct WithdrawOffer {
     pub offer: OfferId,
     /// The seller.
     pub account: AccountId,
+}
+
+/// Queue for a flash sale.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Join {
+    /// The offer.
+    pub offer: OfferId,
+    /// Who wants to buy.
+    pub account: AccountId,
+}
+
+/// Bring in the public value of a lottery, which came into being only after its window closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BringValue {
+    /// The offer.
+    pub offer: OfferId,
+    /// The value.
+    pub value: [u8; 32],
+    /// Where everybody can look it up.
+    pub source: Name,
+}
+
+/// Reveal the seed of a lottery.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RevealSeed {
+    /// The offer.
+    pub offer: OfferId,
+    /// What the offer was committed to.
+    pub seed: [u8; 32],
 }

@@ -189,7 +189,8 @@ fn audit_row(row: &Contract) -> Result<(), &'static str> {
     if row.goods_held() != if kept { units } else { 0 } {
         return Err("a contract does not hold its goods until they leave");
     }
-    if kept != row.returnable.is_none() || returning != (row.returned > 0) {
+    let with_seller = kept || row.state == State::Entered;
+    if with_seller != row.returnable.is_none() || returning != (row.returned > 0) {
         return Err("a contract's goods are not where its state says");
     }
     let frozen = row.disputed == Disputed::Yes;

@@ -117,6 +117,7 @@ impl Contract {
             State::Unpaid => 0,
             State::Deposited => self.deposit,
             State::Joined
+            | State::Entered
             | State::Paid
             | State::HandedOver
             | State::Delivered

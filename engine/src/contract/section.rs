@@ -233,7 +233,7 @@ fn restore_holds(
         }
         row.money = Kept::restored(at, row.paid());
     }
-    if row.returnable.is_none() {
+    if row.returnable.is_none() && row.state != State::Entered {
         let at = row.goods.at();
         if !holds(at, units) {
             return Err(wrong());

@@ -59,6 +59,8 @@ pub enum Effect {
     Rescind,
     /// Its group closed: it is a contract at the one price, or nothing.
     Close,
+    /// Its lottery is drawn: it has goods and is a contract, or its money again.
+    Draw,
     /// The balance joins the deposit.
     PayBalance,
     /// The buyer is in default: the seller has the earnest money, all else goes back.
@@ -150,16 +152,17 @@ const BANK: By = By::Role(Role::Custodian);
 
 /// Every step there is.
 #[rustfmt::skip]
-pub const TABLE: [Row; 47] = {
+pub const TABLE: [Row; 48] = {
     use State::{
-        Accepted, Cancelled, Defaulted, Delivered, Deposited, Expired, Forfeited, HandedOver,
-        Joined, Paid, Refunded, ReturnAsked, Returning, Settled, Unpaid,
+        Accepted, Cancelled, Defaulted, Delivered, Deposited, Entered, Expired, Forfeited,
+        HandedOver, Joined, Paid, Refunded, ReturnAsked, Returning, Settled, Unpaid,
     };
     use Step::{
         Accept, AskReturn, Cancel, Deadline, Deliver, HandBack, HandOver, PaidIn, Pay, PayIn,
         PickUp, TakeBack,
     };
     [
+        row(Entered, Deadline, By::Time, Paid, Effect::Draw, Next::HandOver),
         row(Joined, Cancel, BUYER, Cancelled, Effect::Undo, Next::Never),
         row(Joined, Deadline, By::Time, Paid, Effect::Close, Next::HandOver),
         row(Deposited, Pay, BUYER, Paid, Effect::PayBalance, Next::HandOver),
@@ -238,7 +241,8 @@ mod tests {
                 let ways = TABLE.iter().filter(|row| row.from == from).filter(own);
                 // Until it is paid only the buyer acts; its deadline frees the seller.
                 let early = matches!(from, State::Unpaid | State::Joined);
-                let bound = early && role == Role::Seller;
+                // Of a lottery nobody leaves.
+                let bound = early && role == Role::Seller || from == State::Entered;
                 assert_eq!(ways.count() == 0, bound, "{from:?}, {role:?}");
             }
         }

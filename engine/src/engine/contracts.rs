@@ -183,6 +183,7 @@ impl Engine {
             None => law::regime_of((self.venues.law(), &venue.regimes), terms.model, kind)?,
         };
         self.check_taken(ask, (offer, owner), time)?;
+        self.check_admitted((offer, owner), terms, time)?;
         let hashed = ask.pickup.is_some() == (terms.delivery == Delivery::PickUp);
         fails(!hashed, R::InvalidCombination)?;
         check_pieces(offer, ask.pieces)?;
@@ -217,7 +218,7 @@ impl Engine {
     /// In which state what takes an offer begins, and until when.
     fn first_state(&self, slot: u32) -> (State, Time) {
         let (state, until) = self.sales.first_state(slot, self.time);
-        if state == State::Joined {
+        if matches!(state, State::Joined | State::Entered) {
             return (state, self.closes_really(self.sales.row(slot), until));
         }
         (state, until)
@@ -279,27 +280,32 @@ impl Engine {
     /// BUYER_LIMIT, OUT_OF_STOCK, OPEN_CONTRACTS.
     fn check_room_for(&self, ask: &Reserve, (offer, owner): (&Offer, OwnerId)) -> Result<(), R> {
         let buyers = &self.sales.buyers;
-        let entries = self.sales.group(ask.offer.slot).map(|group| group.entries);
-        let mut room = !self.contracts.is_full() && entries < Some(self.limits.entries_max);
+        let entries = self.sales.waiting(ask.offer.slot);
+        let closes = self.sales.presale(ask.offer.slot).is_none();
+        let crowded = closes && entries >= self.limits.entries_max;
+        let mut room = !self.contracts.is_full() && !crowded;
         if let Some(limit) = offer.limit {
             let taken = buyers.pieces(offer.sequence, owner);
             let after = u64::from(taken) + u64::from(ask.pieces);
             fails(after > u64::from(limit), R::BuyerLimit)?;
             room &= !buyers.are_full() || buyers.find(offer.sequence, owner).is_some();
         }
-        fails(ask.pieces > offer.left, R::OutOfStock)?;
+        let drawn = self.sales.lottery(ask.offer.slot).is_some();
+        fails(!drawn && ask.pieces > offer.left, R::OutOfStock)?;
         fails(!room, R::OpenContracts)
     }
 
     /// Forms the contract that was checked.
     fn reserve(&mut self, ask: &Reserve, checked: &Reserved, events: &mut Events) {
         let Reserved { owner, cost, .. } = *checked;
+        let drawn = self.sales.lottery(ask.offer.slot).is_some();
         let offer = self.sales.row_mut(ask.offer.slot);
-        let units = offer.units(ask.pieces);
+        let taken = if drawn { 0 } else { ask.pieces };
+        let units = offer.units(taken);
         let mut goods = Kept::nothing(offer.stock.at());
         let ledger = &mut self.clearing.ledger;
         ledger.pass(&mut offer.stock, units, &mut goods);
-        offer.left -= ask.pieces;
+        offer.left -= taken;
         let counted = if offer.limit.is_some() {
             CountedFor::Yes
         } else {

@@ -7,8 +7,8 @@ use super::switch::session_of;
 use super::{Engine, operation};
 use crate::clearing::{Clearing, Holder};
 use crate::command::{
-    AssetClass, Body, ChangeOffer, ChangeStock, Command, Envelope, Funding, KillScope, MakeOffer,
-    Party, Plan, Prices, SaleTerms, SalesCommand, Standing, WithdrawOffer,
+    AssetClass, Body, ChangeOffer, ChangeStock, Command, Envelope, FlashMode, Funding, KillScope,
+    MakeOffer, Party, Plan, Prices, SaleTerms, SalesCommand, Standing, WithdrawOffer,
 };
 use crate::event::{Event, Events, OfferAct, SaleEvent};
 use crate::market::sale::buyers::NIL;
@@ -18,7 +18,7 @@ use crate::market::sale::{campaigns, law, price};
 use crate::reject::{Reject, RejectReason as R};
 use crate::types::{
     AccountId, AssetId, Nanoseconds, OfferId, OwnerId, ParticipantId, SessionId, Side, TermsId,
-    VenueId,
+    Time, VenueId,
 };
 use crate::venue::{Model, TradingStatus, Venue};
 
@@ -32,7 +32,7 @@ pub(super) struct Dealer {
     pub(super) seller: Option<AccountId>,
 }
 
-fn fails(wrong: bool, reason: R) -> Result<(), R> {
+pub(super) fn fails(wrong: bool, reason: R) -> Result<(), R> {
     if wrong { Err(reason) } else { Ok(()) }
 }
 
@@ -105,6 +105,7 @@ impl Engine {
         &self,
         envelope: &Envelope,
         command: &SalesCommand,
+        time: Time,
     ) -> Result<(), Reject> {
         let session = session_of(envelope);
         match command {
@@ -118,6 +119,9 @@ impl Engine {
             SalesCommand::PutStock(change) => Ok(self.check_put_stock(session, change)?),
             SalesCommand::TakeStock(change) => Ok(self.check_take_stock(change)?),
             SalesCommand::WithdrawOffer(end) => Ok(self.check_withdraw_offer(end)?),
+            SalesCommand::Join(join) => Ok(self.check_join(session, join, time).map(|_| ())?),
+            SalesCommand::BringValue(bring) => Ok(self.check_value(bring, time)?),
+            SalesCommand::RevealSeed(reveal) => Ok(self.check_seed(reveal, time)?),
         }
     }
 
@@ -133,7 +137,7 @@ impl Engine {
 
     /// Carries out a command about sales.
     fn sell(&mut self, envelope: &Envelope, command: &SalesCommand, events: &mut Events) {
-        if let Err(reject) = self.check_sales(envelope, command) {
+        if let Err(reject) = self.check_sales(envelope, command, self.time) {
             return operation(events, Err(reject));
         }
         // Nothing below can fail.
@@ -159,6 +163,9 @@ impl Engine {
             SalesCommand::PutStock(change) => self.put_stock(change),
             SalesCommand::TakeStock(change) => self.take_stock(change),
             SalesCommand::WithdrawOffer(end) => self.withdraw_offer(end),
+            SalesCommand::Join(join) => self.join(join),
+            SalesCommand::BringValue(bring) => self.bring_value(bring),
+            SalesCommand::RevealSeed(reveal) => self.reveal_seed(reveal),
         }));
         operation(events, Ok(handle));
     }
@@ -325,8 +332,8 @@ impl Engine {
     ) -> Result<(), R> {
         let (offer, defined) = self.check_offering(session, (change.account, change.offer))?;
         fails(change.version != offer.version, R::StaleVersion)?;
-        fails(defined.terms.plan != Plan::Plain, R::OfferFixed)?;
         self.check_venue_open(defined.terms.venue)?;
+        fails(defined.terms.plan != Plan::Plain, R::OfferFixed)?;
         let right = price::are_valid(&change.prices, defined.terms.kind());
         fails(!right, R::InvalidField)
     }
@@ -334,6 +341,7 @@ impl Engine {
     fn check_put_stock(&self, session: Option<SessionId>, put: &ChangeStock) -> Result<(), R> {
         let (offer, defined) = self.check_offering(session, (put.account, put.offer))?;
         self.check_venue_open(defined.terms.venue)?;
+        self.check_odds(put.offer.slot)?;
         let after = u64::from(offer.left) + u64::from(put.pieces);
         let wrong = put.pieces == 0 || after > u64::from(Prices::PIECES_MAX);
         fails(wrong, R::InvalidField)?;
@@ -342,8 +350,18 @@ impl Engine {
         fails(!lies, R::InsufficientGoods)
     }
 
+    /// OFFER_FIXED: the odds of who entered a lottery stand.
+    fn check_odds(&self, slot: u32) -> Result<(), R> {
+        let lottery = self.sales.lottery(slot);
+        fails(
+            lottery.is_some_and(|known| known.entries > 0),
+            R::OfferFixed,
+        )
+    }
+
     fn check_take_stock(&self, take: &ChangeStock) -> Result<(), R> {
         let offer = self.own_offer(take.account, take.offer)?;
+        self.check_odds(take.offer.slot)?;
         fails(take.pieces == 0, R::InvalidField)?;
         fails(take.pieces > offer.left, R::OutOfStock)
     }
@@ -378,10 +396,9 @@ impl Engine {
         let slot = end.offer.slot;
         let mut report = self.sales.report(slot, OfferAct::Withdrawn);
         report.left = 0;
-        let mut row = self.sales.remove_offer(slot);
+        let mut row = self.sales.remove_offer(slot, self.time);
         let (store, units) = (row.store(), row.stock.amount());
         self.clearing.unshelve(&mut row.stock, units, store);
-        self.sales.buyers.forget(row.buyers, self.time);
         SaleEvent::Offer(report)
     }
 
@@ -421,7 +438,10 @@ fn are_bounded(terms: &SaleTerms) -> bool {
         Funding::Prefunded => true,
         Funding::PayLater { within } => (SECOND..=SaleTerms::PAY_WITHIN_MAX).contains(&within),
     };
-    let may_wait = matches!(terms.plan, Plan::Plain | Plan::Flash(_));
+    let may_wait = match terms.plan {
+        Plan::Plain | Plan::Flash(FlashMode::Race | FlashMode::Queue { .. }) => true,
+        Plan::Flash(FlashMode::Lottery) | Plan::Group | Plan::Presale { .. } => false,
+    };
     pays && terms.plan.is_of(terms.model)
         && (may_wait || terms.funding == Funding::Prefunded)
         && span(terms.hand_over_within)

@@ -8,7 +8,7 @@ use super::Counters;
 use crate::command::{Act, PartyKind};
 use crate::reject::Reject;
 use crate::types::{AccountId, AssetId, ContractId, CustodianId, OfferId, OwnerId, TermsId};
-use crate::types::{Time, VenueId};
+use crate::types::{Name, Time, VenueId};
 
 /// What happened around offers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,6 +29,60 @@ pub enum SaleEvent {
     },
     /// An offer came, changed, lost or got pieces, or ended.
     Offer(OfferReport),
+    /// Somebody queues for an offer; for it alone.
+    Ticket(Ticket),
+    /// What everybody needs to check the draw of a lottery.
+    Lottery(LotteryReport),
+}
+
+/// A part of a lottery that is public from now on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LotteryReport {
+    /// The offer.
+    pub offer: OfferId,
+    /// Which part.
+    pub fact: LotteryFact,
+}
+
+/// What is known of a lottery.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LotteryFact {
+    /// The public value.
+    Value {
+        /// It.
+        value: [u8; 32],
+        /// Where it is from.
+        source: Name,
+    },
+    /// The operator's seed.
+    Seed {
+        /// It.
+        seed: [u8; 32],
+    },
+    /// It is drawn.
+    Drawn {
+        /// The hash of all entries.
+        entries: [u8; 32],
+        /// The draw.
+        draw: [u8; 32],
+        /// How many win.
+        winners: u32,
+    },
+}
+
+/// A place in the queue of an offer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ticket {
+    /// The offer.
+    pub offer: OfferId,
+    /// Who drew it; it is good for all accounts of its owner.
+    pub account: AccountId,
+    /// Its number, from 0 in order of the commands' sequence.
+    pub number: u64,
+    /// From when on it admits.
+    pub admitted: Time,
+    /// From when on not any more.
+    pub until: Time,
 }
 
 /// What happened to an offer.
@@ -51,7 +105,7 @@ pub enum OfferAct {
     Withdrawn = 7,
     /// A group closed: this is its one price.
     Closed = 8,
-    /// A group closed below its quorum: nobody buys.
+    /// A group closed below its quorum, or a lottery has no draw: nobody buys.
     Void = 9,
 }
 
@@ -128,17 +182,19 @@ pub enum State {
     /// An entry of a group that has not closed, or, once it has, waits for its turn (RELEASING): no
     /// contract yet.
     Joined = 15,
-    /// Ended: its group fell short of its quorum.
+    /// Ended: its group fell short of its quorum, or it was not drawn.
     Released = 16,
     /// A contract whose deposit is held; the buyer is to pay the balance in its window.
     Deposited = 17,
     /// Ended: the buyer did not pay the balance, and forfeits its earnest money.
     Forfeited = 18,
+    /// In a lottery: its money is held, no goods are.
+    Entered = 19,
 }
 
 impl State {
     /// All of them, in order of their numbers.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Unpaid,
         Self::Paid,
         Self::HandedOver,
@@ -157,6 +213,7 @@ impl State {
         Self::Released,
         Self::Deposited,
         Self::Forfeited,
+        Self::Entered,
     ];
 
     /// Whether a contract in it lives.
@@ -170,7 +227,8 @@ impl State {
             | Self::ReturnAsked
             | Self::Returning
             | Self::Joined
-            | Self::Deposited => true,
+            | Self::Deposited
+            | Self::Entered => true,
             Self::Settled
             | Self::Refunded
             | Self::Cancelled

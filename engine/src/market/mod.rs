@@ -9,6 +9,7 @@ pub(crate) mod checks;
 pub(crate) mod contents;
 pub(crate) mod flash_sale;
 pub(crate) mod group_buy;
+pub(crate) mod lottery;
 pub(crate) mod phases;
 pub(crate) mod plain;
 pub(crate) mod presale;

@@ -36,6 +36,11 @@ fn terms() -> impl Strategy<Value = SaleTerms> {
     let plans = select(vec![
         Plan::Plain,
         Plan::Flash(FlashMode::Race),
+        Plan::Flash(FlashMode::Queue {
+            per_second: 240_000,
+            valid_for: Nanoseconds(60_000_000_000),
+        }),
+        Plan::Flash(FlashMode::Lottery),
         Plan::Group,
         Plan::Presale { deposit_bp: 3_000 },
     ]);
@@ -100,6 +105,10 @@ pub(super) fn sales_body() -> impl Strategy<Value = Body> {
     let course = prop_oneof![
         Just(Course::Plain),
         index().prop_map(|quorum| Course::Group { quorum }),
+        (any::<[u8; 32]>(), time()).prop_map(|(commitment, draw_by)| Course::Lottery {
+            commitment,
+            draw_by,
+        }),
         (time(), time()).prop_map(|(pay_from, pay_until)| Course::Presale {
             pay_from,
             pay_until,
@@ -135,6 +144,18 @@ pub(super) fn sales_body() -> impl Strategy<Value = Body> {
         }),
         stock().prop_map(SalesCommand::PutStock),
         stock().prop_map(SalesCommand::TakeStock),
+        (offer_id(), account())
+            .prop_map(|(offer, account)| SalesCommand::Join(Join { offer, account })),
+        (offer_id(), any::<[u8; 32]>())
+            .prop_map(|(offer, seed)| { SalesCommand::RevealSeed(RevealSeed { offer, seed }) }),
+        (offer_id(), any::<[u8; 32]>()).prop_map(|(offer, value)| {
+            let source = Name::new("a block").expect("short");
+            SalesCommand::BringValue(BringValue {
+                offer,
+                value,
+                source,
+            })
+        }),
         (offer_id(), account()).prop_map(|(offer, account)| {
             SalesCommand::WithdrawOffer(WithdrawOffer { offer, account })
         }),

@@ -2,15 +2,15 @@
 //!
 //! After `clear`: `shop REGIME..` opens a venue that offers fixed and, where its law knows them,
 //! tiered prices, flash sales, group buys and presales; `kind OWNER consumer|enterprise`; `sale
-//! [tiered|flash|group|presale] [later=SECONDS] [vat=in|out] [bp=N] [ppm=N] [hand=SECONDS]
-//! [inspect=SECONDS] [days=N] [deposit=BP] [exempt=KIND] [pickup]` defines terms, the next handle
-//! from 0.
+//! [tiered|flash|queue|lottery|group|presale] [later=SECONDS] [vat=in|out] [bp=N] [ppm=N]
+//! [hand=SECONDS] [inspect=SECONDS] [days=N] [deposit=BP] [rate=N] [valid=SECONDS] [exempt=KIND]
+//! [pickup]` defines terms, the next handle from 0.
 //!
 //! Then `NAME: offer PIECES @PRICE[/FROM@PRICE..] [by=ACCOUNT] [terms=N] [units=N] [step=N] [min=N]
-//! [max=N] [limit=N] [opens=SECONDS] [closes=SECONDS] [quorum=N]
-//! [balance=FROM/UNTIL]`, `change NAME @PRICE..` likewise,
-//! `put NAME PIECES`, `take NAME PIECES`, `unoffer NAME`; `NAME: reserve OFFER PIECES [on=ACCOUNT]
-//! [version=N] [code=N] [confirms]`.
+//! [max=N] [limit=N] [opens=SECONDS] [closes=SECONDS] [quorum=N] [balance=FROM/UNTIL]
+//! [draw=SECONDS]`, `change NAME @PRICE..` likewise, `put NAME PIECES`, `take NAME PIECES`,
+//! `unoffer NAME`, `join NAME [on=ACCOUNT]`, `value NAME [SOURCE] [is=N]`, `seed NAME [is=N]`;
+//! `NAME: reserve OFFER PIECES [on=ACCOUNT] [version=N] [code=N] [confirms]`.
 //!
 //! `step NAME VERB [by=buyer|seller|operator|ACCOUNT] [version=N]`, VERB being pay, payin, cancel,
 //! handover, deliver, pickup=CODE, accept, return=PIECES, handback, takeback=stock|writeoff,
@@ -26,14 +26,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use sanjiang_engine::command::{
-    Act, Authority, Body, ChangeOffer, ChangeStock, Confirmed, ContractCommand, Course,
-    CreateVenue, Delivery, Demonstration, Exemption, FlashMode, Funding, GoodsTo, MakeOffer,
-    PartyKind, Plan, Prices, Reserve, SaleTerms, SalesCommand, Scope, ServiceGap, SetPartyKind,
-    SetTradingStatus, TakeStep, TakenTo, TaxBasis, Tier, WithdrawOffer,
+    Act, Authority, Body, BringValue, ChangeOffer, ChangeStock, Confirmed, ContractCommand, Course,
+    CreateVenue, Delivery, Demonstration, Exemption, FlashMode, Funding, GoodsTo, Join, MakeOffer,
+    PartyKind, Plan, Prices, Reserve, RevealSeed, SaleTerms, SalesCommand, Scope, ServiceGap,
+    SetPartyKind, SetTradingStatus, TakeStep, TakenTo, TaxBasis, Tier, WithdrawOffer,
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{
-    ContractEvent, ContractReport, ContractStep, Event, OfferAct, SaleEvent,
+    ContractEvent, ContractReport, ContractStep, Event, LotteryFact, OfferAct, SaleEvent,
 };
 use sanjiang_engine::reject::Basis;
 use sanjiang_engine::types::{
@@ -41,6 +41,8 @@ use sanjiang_engine::types::{
     Title, VenueId,
 };
 use sanjiang_engine::venue::{Model, Regime, TradingStatus};
+
+use sha2::{Digest, Sha256};
 
 use crate::desk::{DAY, name};
 use crate::money::{GOODS, MONEY};
@@ -73,6 +75,20 @@ impl Shop {
         match event {
             SaleEvent::Party { owner, kind } => format!("owner {} is {kind:?}", owner.index()),
             SaleEvent::Terms { terms, .. } => format!("terms {}", terms.index()),
+            SaleEvent::Ticket(ticket) => {
+                let after = |at: Time| (at.nanoseconds() - DAY.nanoseconds()) / SECOND;
+                let (from, until) = (after(ticket.admitted), after(ticket.until));
+                let (account, number) = (ticket.account.index(), ticket.number);
+                format!("account {account} has ticket {number}, from {from} until {until}")
+            }
+            SaleEvent::Lottery(report) => match report.fact {
+                LotteryFact::Value { source, .. } => format!("value from {}", source.as_str()),
+                LotteryFact::Seed { .. } => "seed revealed".to_owned(),
+                LotteryFact::Drawn { draw, winners, .. } => {
+                    let front = u32::from_be_bytes([draw[0], draw[1], draw[2], draw[3]]);
+                    format!("drawn {front:08x}.., {winners} win")
+                }
+            },
             SaleEvent::Offer(report) => {
                 let mut names = self.offers.iter();
                 let name = names.find(|(_, id)| **id == report.offer);
@@ -176,6 +192,24 @@ impl Shop {
             }
             "put" => sales(SalesCommand::PutStock(self.stock(words))),
             "take" => sales(SalesCommand::TakeStock(self.stock(words))),
+            "value" => sales(SalesCommand::BringValue(BringValue {
+                offer: self.offer(words[1]),
+                value: [value(words, "is").map_or(5, number) as u8; 32],
+                source: name(
+                    words
+                        .get(2)
+                        .filter(|word| !word.contains('='))
+                        .unwrap_or(&""),
+                ),
+            })),
+            "seed" => sales(SalesCommand::RevealSeed(RevealSeed {
+                offer: self.offer(words[1]),
+                seed: [value(words, "is").map_or(7, number) as u8; 32],
+            })),
+            "join" => sales(SalesCommand::Join(Join {
+                offer: self.offer(words[1]),
+                account: account(words, "on").unwrap_or(AccountId::new(1)),
+            })),
             "unoffer" => sales(SalesCommand::WithdrawOffer(WithdrawOffer {
                 offer: self.offer(words[1]),
                 account: account(words, "by").unwrap_or(AccountId::new(0)),
@@ -359,6 +393,15 @@ fn kind(words: &[&str]) -> (Model, Plan) {
             let deposit_bp = value(words, "deposit").map_or(2_000, number) as u16;
             (Model::Presale, Plan::Presale { deposit_bp })
         }
+        Some(&"queue") => {
+            let of = |key, usual| value(words, key).map_or(usual, number);
+            let mode = FlashMode::Queue {
+                per_second: of("rate", 1) as u32,
+                valid_for: Nanoseconds(of("valid", 60) * SECOND),
+            };
+            (Model::FlashSale, Plan::Flash(mode))
+        }
+        Some(&"lottery") => (Model::FlashSale, Plan::Flash(FlashMode::Lottery)),
         Some(&"flash") => (Model::FlashSale, Plan::Flash(FlashMode::Race)),
         _ => (Model::FixedPrice, Plan::Plain),
     }
@@ -448,6 +491,12 @@ fn offer(words: &[&str]) -> MakeOffer {
 }
 
 fn course(words: &[&str]) -> Course {
+    if let Some(draw) = value(words, "draw") {
+        return Course::Lottery {
+            commitment: Sha256::digest([7; 32]).into(),
+            draw_by: at(number(draw) * SECOND),
+        };
+    }
     if let Some((from, until)) = value(words, "balance").and_then(|word| word.split_once('/')) {
         return Course::Presale {
             pay_from: at(number(from) * SECOND),

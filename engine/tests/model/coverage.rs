@@ -8,7 +8,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use sanjiang_engine::command::{Body, Command};
+use sanjiang_engine::command::{Body, Command, SaleTerms};
 use sanjiang_engine::event::{
     BookAction, BookChange, Cause, ContractStep, Disputed, Event, ExecType, OfferAct, State,
     SwitchEvent,
@@ -83,8 +83,8 @@ pub struct Before {
     receipt: Option<Cell>,
     /// The contracts that live.
     deals: Vec<(u64, State, Disputed)>,
-    /// The models of terms of sale.
-    models: Vec<Model>,
+    /// The terms of sale.
+    terms: Vec<SaleTerms>,
 }
 
 /// How often each cell was reached, and how much was done.
@@ -165,7 +165,7 @@ impl Coverage {
             dated: (command.body == Body::Tick).then(|| dated(world)),
             receipt: papers::before(world, &command.body),
             deals: shop::deals(world),
-            models: world.shops.terms.iter().map(|terms| terms.model).collect(),
+            terms: world.shops.terms.clone(),
         }
     }
 
@@ -214,7 +214,7 @@ impl Coverage {
         if let Some(dated) = &before.dated {
             self.count_fired(dated, events);
         }
-        self.count_shop((before.deals, &before.models), command, events);
+        self.count_shop((before.deals, &before.terms), command, events);
         let mut phases = before.phases;
         for (at, event) in events.iter().enumerate() {
             self.count_event(event);

@@ -234,9 +234,7 @@ impl Driver {
                     change.order = self.plain(change.order);
                     plain.push(Event::Book(change));
                 }
-                Event::Sale(SaleEvent::Offer(report)) => {
-                    plain.push(self.follow_offer(report, place)?);
-                }
+                Event::Sale(event) => plain.push(self.follow_sale(event, place)?),
                 Event::Contract(event) => plain.push(self.follow_contract(event, place)?),
                 Event::Custody(report) => {
                     if report.status == CustodyStatus::Pending {
@@ -261,7 +259,6 @@ impl Driver {
                 | Event::Credit(_)
                 | Event::Settlement(_)
                 | Event::Margin(_)
-                | Event::Sale(SaleEvent::Party { .. } | SaleEvent::Terms { .. })
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_)
                 | Event::Regime(_)
@@ -269,6 +266,21 @@ impl Driver {
             }
         }
         Ok(plain)
+    }
+
+    fn follow_sale(&mut self, event: SaleEvent, place: usize) -> Result<Event, String> {
+        match event {
+            SaleEvent::Offer(report) => self.follow_offer(report, place),
+            SaleEvent::Ticket(mut ticket) => {
+                ticket.offer.slot = self.plain(of_offer(ticket.offer)).slot;
+                Ok(Event::Sale(SaleEvent::Ticket(ticket)))
+            }
+            SaleEvent::Lottery(mut report) => {
+                report.offer.slot = self.plain(of_offer(report.offer)).slot;
+                Ok(Event::Sale(SaleEvent::Lottery(report)))
+            }
+            SaleEvent::Party { .. } | SaleEvent::Terms { .. } => Ok(Event::Sale(event)),
+        }
     }
 
     fn follow_offer(&mut self, report: OfferReport, place: usize) -> Result<Event, String> {

@@ -5,14 +5,14 @@
 
 use sanjiang_engine::command::{
     Acknowledge, AssetClass, Authority, Body, Command, CreateAsset, CreateCustodian, CreateVenue,
-    CustodianKind, DefineRegime, Demonstration, Direction, Instruct, OpenSession, Outcome, Rule,
-    SalesCommand,
+    CustodianKind, DefineRegime, Demonstration, Direction, FlashMode, Instruct, OpenSession,
+    Outcome, Plan, Rule, SaleTerms, SalesCommand,
 };
 use sanjiang_engine::event::{
-    ContractEvent, ContractStep as Step, CustodyStatus, Disputed, Event, OfferAct, SaleEvent, State,
+    ContractEvent, ContractStep as Step, CustodyStatus, Disputed, Event, LotteryFact, OfferAct,
+    SaleEvent, State,
 };
 use sanjiang_engine::limits::Limits;
-use sanjiang_engine::reject::RejectReason as R;
 use sanjiang_engine::types::{
     AccountId, Amount, AssetId, CustodianId, Nanoseconds, PrincipalId, Sequence, Time,
 };
@@ -22,8 +22,19 @@ use super::coverage::{Cell, Coverage};
 use super::rng::Rng;
 use super::said::reject_of;
 use super::script::internal;
+use super::shop_cells::{offers_by_model, refused_sales, refused_steps, steps};
 use super::world::{self, name, title};
 use crate::reference::Reference;
+
+/// What happens in a queue and in a lottery.
+const QUEUES: [&str; 6] = [
+    "the first ticket",
+    "another ticket",
+    "a reserve by its turn",
+    "a public value",
+    "a seed",
+    "a draw",
+];
 
 /// Who is paid for a default, and by what.
 const DEFAULTS: [&str; 4] = [
@@ -76,6 +87,7 @@ pub fn limits(rng: &mut Rng) -> Limits {
         offers_max: rng.pick(&[2, 5, 9]),
         contracts_max: rng.pick(&[3, 8, 40]),
         campaigns_max: rng.pick(&[1, 4]),
+        tickets_max: rng.pick(&[1, 3, 30]),
         entries_max: rng.pick(&[2, 5]),
         buyers_max: rng.pick(&[1, 4, 30]),
         ..Limits::default()
@@ -255,6 +267,9 @@ fn command_of(command: &SalesCommand) -> &'static str {
         SalesCommand::PutStock(_) => "put",
         SalesCommand::TakeStock(_) => "take",
         SalesCommand::WithdrawOffer(_) => "withdraw",
+        SalesCommand::Join(_) => "join",
+        SalesCommand::BringValue(_) => "value",
+        SalesCommand::RevealSeed(_) => "seed",
     }
 }
 
@@ -262,7 +277,7 @@ impl Coverage {
     /// What a command and its events reached of sales.
     pub fn count_shop(
         &mut self,
-        (before, models): (Vec<(u64, State, Disputed)>, &[Model]),
+        (before, terms): (Vec<(u64, State, Disputed)>, &[SaleTerms]),
         command: &Command,
         events: &[Event],
     ) {
@@ -270,9 +285,25 @@ impl Coverage {
         for event in events {
             if let Event::Sale(SaleEvent::Offer(report)) = event {
                 self.hit(Cell::Offer(report.act));
-                if let Some(model) = models.get(report.terms.place()) {
-                    self.hit(Cell::OfferOf(*model, report.act));
+                if let Some(terms) = terms.get(report.terms.place()) {
+                    self.hit(Cell::OfferOf(terms.model, report.act));
+                    let queue = matches!(terms.plan, Plan::Flash(FlashMode::Queue { .. }));
+                    if queue && report.act == OfferAct::Reserved {
+                        self.hit(Cell::Money(QUEUES[2]));
+                    }
                 }
+            }
+            if let Event::Sale(SaleEvent::Lottery(report)) = event {
+                let at = match report.fact {
+                    LotteryFact::Value { .. } => 3,
+                    LotteryFact::Seed { .. } => 4,
+                    LotteryFact::Drawn { .. } => 5,
+                };
+                self.hit(Cell::Money(QUEUES[at]));
+            }
+            if let Event::Sale(SaleEvent::Ticket(ticket)) = event {
+                let at = usize::from(ticket.number > 0);
+                self.hit(Cell::Money(QUEUES[at]));
             }
             if let Event::Contract(ContractEvent::Refused(refused)) = event {
                 self.hit(Cell::DealRefused(refused.step, refused.reject.reason));
@@ -326,258 +357,8 @@ impl Coverage {
             ("what happens to offers by their models", offers_by_model()),
             ("commands about sales, refused", refused_sales()),
             ("payments by banks", vec![Cell::Money(LATE)]),
+            ("queues and lotteries", QUEUES.map(Cell::Money).to_vec()),
             ("defaults", DEFAULTS.map(Cell::Money).to_vec()),
         ])
     }
-}
-
-/// Every row of the table of section 20.
-fn steps() -> Vec<Cell> {
-    use State::{
-        Accepted, Cancelled, Defaulted, Delivered, Deposited, Expired, Forfeited, HandedOver,
-        Joined, Paid, Refunded, Released, Rescinded, Resolved, ReturnAsked, Returning, Settled,
-        Unpaid,
-    };
-    let mut cells = vec![
-        Cell::Deal(None, Step::Reserve, Paid),
-        Cell::Deal(None, Step::Reserve, Unpaid),
-        Cell::Deal(None, Step::Reserve, Joined),
-        Cell::Deal(None, Step::Reserve, Deposited),
-    ];
-    for (from, step, to) in [
-        (Joined, Step::Cancel, Cancelled),
-        (Joined, Step::Deadline, Paid),
-        (Joined, Step::Deadline, Released),
-        (Deposited, Step::Pay, Paid),
-        (Deposited, Step::Cancel, Cancelled),
-        (Deposited, Step::Deadline, Forfeited),
-        (Unpaid, Step::Pay, Paid),
-        (Unpaid, Step::PayIn, Unpaid),
-        (Unpaid, Step::PaidIn, Paid),
-        (Unpaid, Step::Cancel, Cancelled),
-        (Unpaid, Step::Deadline, Expired),
-        (Paid, Step::HandOver, HandedOver),
-        (Paid, Step::Cancel, Cancelled),
-        (Paid, Step::Deadline, Defaulted),
-        (HandedOver, Step::Deliver, Delivered),
-        (HandedOver, Step::PickUp, Delivered),
-        (HandedOver, Step::Accept, Accepted),
-        (HandedOver, Step::Accept, Settled),
-        (Delivered, Step::Accept, Accepted),
-        (Delivered, Step::Accept, Settled),
-        (Delivered, Step::Deadline, Accepted),
-        (Delivered, Step::Deadline, Settled),
-        (Delivered, Step::AskReturn, ReturnAsked),
-        (Accepted, Step::AskReturn, ReturnAsked),
-        (Accepted, Step::Deadline, Settled),
-        (ReturnAsked, Step::HandBack, Returning),
-        (ReturnAsked, Step::TakeBack, Refunded),
-        (ReturnAsked, Step::TakeBack, Settled),
-        (ReturnAsked, Step::Deadline, Settled),
-        (Returning, Step::TakeBack, Refunded),
-        (Returning, Step::TakeBack, Settled),
-        (Returning, Step::Deadline, Refunded),
-        (Returning, Step::Deadline, Settled),
-    ] {
-        cells.push(Cell::Deal(Some((from, Disputed::No)), step, to));
-    }
-    cells.extend(put_off());
-    for from in [
-        Deposited,
-        Paid,
-        HandedOver,
-        Delivered,
-        Accepted,
-        ReturnAsked,
-        Returning,
-    ] {
-        let calm = Some((from, Disputed::No));
-        cells.push(Cell::Deal(calm, Step::Dispute, from));
-        let disputed = Some((from, Disputed::Yes));
-        cells.push(Cell::Deal(disputed, Step::Resolve, Resolved));
-        for stands in [calm, disputed] {
-            cells.push(Cell::Deal(stands, Step::Rescind, from));
-            cells.push(Cell::Deal(stands, Step::Rescind, Rescinded));
-        }
-    }
-    cells
-}
-
-/// Every kind of deadline is put off by a gap in service.
-fn put_off() -> impl Iterator<Item = Cell> {
-    let timed = [
-        State::Unpaid,
-        State::Paid,
-        State::Delivered,
-        State::Accepted,
-        State::ReturnAsked,
-        State::Returning,
-        State::Joined,
-        State::Deposited,
-    ];
-    let cell = |from| Cell::Deal(Some((from, Disputed::No)), Step::PutOff, from);
-    timed.into_iter().map(cell)
-}
-
-fn refused_steps() -> Vec<Cell> {
-    let reserve = [
-        R::UnknownAccount,
-        R::ParticipantSuspended,
-        R::AccountSuspended,
-        R::AccountClosed,
-        R::NotPermitted,
-        R::KillSwitch,
-        R::Halted,
-        R::CancelOnly,
-        R::NotQualified,
-        R::PartyKind,
-        R::UnknownOffer,
-        R::StaleVersion,
-        R::Deadline,
-        R::SelfTrade,
-        R::InvalidCombination,
-        R::Quantity,
-        R::MaxQuantity,
-        R::MinQuantity,
-        R::QuantityStep,
-        R::OrderValue,
-        R::BuyerLimit,
-        R::OutOfStock,
-        R::OpenContracts,
-        R::SellerFunds,
-        R::InsufficientFunds,
-    ];
-    let mut cells: Vec<Cell> = reserve
-        .map(|one| Cell::DealRefused(Step::Reserve, one))
-        .to_vec();
-    let any = [
-        R::UnknownContract,
-        R::StaleVersion,
-        R::WrongStep,
-        R::NotYours,
-    ];
-    let acts = Step::ALL.into_iter();
-    let none = [Step::Reserve, Step::PaidIn, Step::Deadline, Step::PutOff];
-    for step in acts.filter(|step| !none.contains(step)) {
-        for reason in any {
-            // Both parties may, and the operator is told that it may not.
-            cells.push(Cell::DealRefused(step, reason));
-        }
-    }
-    for (step, reason) in [
-        (Step::Pay, R::UnknownAccount),
-        (Step::Pay, R::InsufficientFunds),
-        (Step::Pay, R::Deadline),
-        (Step::PayIn, R::UnknownCustodian),
-        (Step::PayIn, R::InvalidField),
-        (Step::PayIn, R::TooMany),
-        (Step::Deliver, R::ApproverRequired),
-        (Step::Deliver, R::CustodyDateClosed),
-        (Step::PickUp, R::PickupCode),
-        (Step::PickUp, R::CustodyDateClosed),
-        (Step::Accept, R::CustodyDateClosed),
-        (Step::AskReturn, R::Deadline),
-        (Step::AskReturn, R::Quantity),
-        (Step::AskReturn, R::MaxQuantity),
-        (Step::TakeBack, R::CustodyDateClosed),
-        (Step::Resolve, R::ApproverRequired),
-        (Step::Resolve, R::InvalidField),
-        (Step::Resolve, R::CustodyDateClosed),
-    ] {
-        cells.push(Cell::DealRefused(step, reason));
-    }
-    cells
-}
-
-/// What refuses who offers goods, and what else refuses an offer.
-const OFFERING: [R; 14] = [
-    R::UnknownAccount,
-    R::ParticipantSuspended,
-    R::AccountSuspended,
-    R::AccountClosed,
-    R::NotPermitted,
-    R::KillSwitch,
-    R::UnknownAsset,
-    R::UnknownCustodian,
-    R::UnknownTerms,
-    R::Halted,
-    R::CancelOnly,
-    R::InvalidField,
-    R::InsufficientGoods,
-    R::TooMany,
-];
-const DEFINING: [R; 5] = [
-    R::UnknownVenue,
-    R::UnknownAsset,
-    R::ModelNotAvailable,
-    R::InvalidField,
-    R::TooMany,
-];
-const CHANGING: [R; 9] = [
-    R::UnknownAccount,
-    R::NotPermitted,
-    R::KillSwitch,
-    R::UnknownOffer,
-    R::StaleVersion,
-    R::OfferFixed,
-    R::Halted,
-    R::CancelOnly,
-    R::InvalidField,
-];
-const PUTTING: [R; 6] = [
-    R::UnknownAccount,
-    R::KillSwitch,
-    R::UnknownOffer,
-    R::Halted,
-    R::InvalidField,
-    R::InsufficientGoods,
-];
-const TAKING: [R; 4] = [
-    R::UnknownAccount,
-    R::UnknownOffer,
-    R::InvalidField,
-    R::OutOfStock,
-];
-
-/// All that can happen to offers of each model.
-fn offers_by_model() -> Vec<Cell> {
-    let models = [
-        Model::FixedPrice,
-        Model::TieredPrice,
-        Model::FlashSale,
-        Model::GroupBuy,
-        Model::Presale,
-    ];
-    let mut cells = Vec::new();
-    for model in models {
-        let changes = matches!(model, Model::FixedPrice | Model::TieredPrice);
-        let acts = OfferAct::ALL.into_iter();
-        let closes = model == Model::GroupBuy;
-        let acts = acts.filter(|act| {
-            let closing = matches!(act, OfferAct::Closed | OfferAct::Void);
-            (changes || *act != OfferAct::Changed) && (closes || !closing)
-        });
-        cells.extend(acts.map(|act| Cell::OfferOf(model, act)));
-    }
-    cells
-}
-
-fn refused_sales() -> Vec<Cell> {
-    let mut cells = Vec::new();
-    for (name, reasons) in [
-        ("kind", &[R::UnknownOwner][..]),
-        ("terms", &DEFINING),
-        ("offer", &OFFERING),
-        ("change", &CHANGING),
-        ("put", &PUTTING),
-        ("take", &TAKING),
-        (
-            "withdraw",
-            &[R::UnknownAccount, R::UnknownOffer, R::OfferFixed],
-        ),
-    ] {
-        let refused = |reason: &R| Cell::SaleRefused(name, *reason);
-        cells.extend(reasons.iter().map(refused));
-    }
-    cells
 }

@@ -11,12 +11,40 @@ use sanjiang_engine::types::{
 };
 use sanjiang_engine::venue::Model;
 
+use sha2::{Digest, Sha256};
+
 use super::rng::Rng;
 use super::shop::{GOODS, MONEY, WAREHOUSES};
 use super::world::{HOUR, SECOND};
 use crate::reference::Reference;
 
+/// The seed of every lottery.
+pub const SEED: [u8; 32] = [7; 32];
+
 pub const DAY: i64 = 24 * HOUR;
+
+/// What a model has of its own.
+fn own_terms(rng: &mut Rng, terms: &mut SaleTerms) {
+    if terms.model == Model::FlashSale {
+        let queue = FlashMode::Queue {
+            per_second: rng.pick(&[1, 2]),
+            valid_for: Nanoseconds(rng.pick(&[SECOND, 60 * SECOND, HOUR])),
+        };
+        let lottery = FlashMode::Lottery;
+        let mode = rng.pick(&[FlashMode::Race, queue, queue, lottery, lottery]);
+        if mode == lottery && rng.permille(950) {
+            terms.funding = Funding::Prefunded;
+        }
+        terms.plan = Plan::Flash(mode);
+    }
+    if terms.model == Model::GroupBuy {
+        (terms.plan, terms.funding) = (Plan::Group, Funding::Prefunded);
+    }
+    if terms.model == Model::Presale {
+        let deposit_bp = rng.pick(&[1_000, 3_000, 9_999]);
+        (terms.plan, terms.funding) = (Plan::Presale { deposit_bp }, Funding::Prefunded);
+    }
+}
 
 pub fn terms(rng: &mut Rng) -> SaleTerms {
     let minute = Nanoseconds(60 * SECOND);
@@ -53,16 +81,7 @@ pub fn terms(rng: &mut Rng) -> SaleTerms {
         delivery: rng.pick(&[Delivery::Ship, Delivery::PickUp]),
         document: [7; 32],
     };
-    if terms.model == Model::FlashSale {
-        terms.plan = Plan::Flash(FlashMode::Race);
-    }
-    if terms.model == Model::GroupBuy {
-        (terms.plan, terms.funding) = (Plan::Group, Funding::Prefunded);
-    }
-    if terms.model == Model::Presale {
-        let deposit_bp = rng.pick(&[1_000, 3_000, 9_999]);
-        (terms.plan, terms.funding) = (Plan::Presale { deposit_bp }, Funding::Prefunded);
-    }
+    own_terms(rng, &mut terms);
     if rng.permille(200) {
         match rng.below(11) {
             9 => terms.plan = rng.pick(&[Plan::Presale { deposit_bp: 0 }, Plan::Group]),
@@ -113,10 +132,11 @@ pub fn prices(rng: &mut Rng, model: Option<Model>, time: Time) -> Prices {
         prices.limit = rng.pick(&[Some(2), Some(4), Some(9)]);
         prices.closes = Some(time.after(Nanoseconds(rng.pick(&[70 * SECOND, 3 * HOUR]))));
         (prices.step, prices.min) = (1, 1);
+        prices.opens = time.after(Nanoseconds(rng.pick(&[0, 0, SECOND / 2, 20 * SECOND])));
     }
     if rng.permille(80) {
         match rng.below(8) {
-            6 => prices.closes = None,
+            6 => prices.closes = rng.pick(&[None, Some(prices.opens.after(Nanoseconds(40 * DAY)))]),
             0 => prices.tiers.clear(),
             1 => prices.tiers = (1..=9).map(|from| at(from, 5)).collect(),
             2 => prices.tiers[0] = at(2, 5),
@@ -153,16 +173,38 @@ pub fn offer(rng: &mut Rng, world: &Reference, time: Time) -> MakeOffer {
     let terms = rng.below(known);
     let at = rng.below(2);
     let model = world.shops.terms.get(terms).map(|terms| terms.model);
-    let prices = prices(rng, model, time);
+    let mut prices = prices(rng, model, time);
+    let plan = world.shops.terms.get(terms).map(|terms| terms.plan);
+    let drawn = plan == Some(Plan::Flash(FlashMode::Lottery)) && rng.permille(970);
+    if drawn {
+        prices.max = rng.pick(&[1, 1, 2]);
+        (prices.step, prices.min, prices.limit) = (1, prices.max, Some(prices.max));
+        (prices.opens, prices.closes) = (time, Some(time.after(Nanoseconds(70 * SECOND))));
+    }
+    let mut course = course(rng, model, &prices);
+    if drawn && rng.permille(970) {
+        let closes = prices.closes.unwrap_or(prices.opens);
+        let span = Nanoseconds(rng.pick(&[0, 70 * SECOND, DAY, DAY, DAY, 2 * DAY]));
+        let draw_by = closes.after(span);
+        let commitment = Sha256::digest(SEED).into();
+        course = Course::Lottery {
+            commitment,
+            draw_by,
+        };
+    }
     let mut make = MakeOffer {
         terms: TermsId::new(terms as u32),
         account: AccountId::new(rng.below(4) as u32),
         goods: GOODS[at],
         warehouse: WAREHOUSES[rng.weighted(&[(9, at), (1, 1 - at)])],
         piece_units: rng.pick(&[1, 1, 3]),
-        course: course(rng, model, &prices),
+        course,
         prices,
-        stock: rng.pick(&[0, 5, 12, 60]),
+        stock: if drawn {
+            rng.pick(&[0, 1, 2, 2, 5])
+        } else {
+            rng.pick(&[0, 5, 12, 60])
+        },
     };
     if rng.permille(120) {
         match rng.below(7) {

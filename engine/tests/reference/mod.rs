@@ -73,6 +73,10 @@ pub enum Fault {
     TierByOne,
     /// All of a deposit is forfeited.
     EarnestWhole,
+    /// A queue admits one more a second.
+    QueueFast,
+    /// A seed is taken that the lottery was not committed to.
+    SeedUnchecked,
     /// An owner gets one piece of a flash sale too many.
     LimitLoose,
 }

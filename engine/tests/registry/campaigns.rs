@@ -18,7 +18,9 @@ impl Reference {
 
     /// How many entries of an offer wait.
     pub(super) fn entries(&self, offer: u64) -> usize {
-        self.joined_to(offer).count()
+        let waits =
+            |deal: &&Deal| deal.offer == offer && matches!(deal.state, S::Joined | S::Entered);
+        self.shops.deals.iter().filter(waits).count()
     }
 
     /// How many contracts wait for their balances.
@@ -35,11 +37,11 @@ impl Reference {
     }
 
     /// Whether no other offer of such a model may be made.
-    pub(super) fn campaigns_full(&self, model: Model) -> bool {
-        let asks = |model| [Model::GroupBuy, Model::Presale].contains(&model);
+    pub(super) fn campaigns_full(&self, plan: Plan) -> bool {
+        let asks = |plan| ![Plan::Plain, Plan::Flash(FlashMode::Race)].contains(&plan);
         let all = self.shops.offers.iter();
-        let all = all.filter(|one| asks(self.shops.terms[one.terms].model));
-        asks(model) && all.count() >= self.limits.campaigns_max as usize
+        let all = all.filter(|one| asks(self.shops.terms[one.terms].plan));
+        asks(plan) && all.count() >= self.limits.campaigns_max as usize
     }
 
     /// An entry of a group is due.

@@ -50,7 +50,7 @@ pub struct Deal {
 impl Deal {
     /// Units of goods that have not left.
     pub fn kept(&self) -> i128 {
-        if self.received || !self.state.lives() {
+        if self.received || !self.state.lives() || self.state == S::Entered {
             0
         } else {
             self.units * i128::from(self.pieces)
@@ -156,18 +156,26 @@ impl Reference {
 
     /// When an offer closes: a campaign's gaps put it off.
     fn really_closes(&self, offer: &Offering) -> Option<i128> {
-        let mut ends = i128::from(offer.prices.closes?.nanoseconds());
+        let closes = i128::from(offer.prices.closes?.nanoseconds());
+        let group = self.shops.terms[offer.terms].plan == Plan::Group;
+        Some(if group {
+            self.really(offer, closes)
+        } else {
+            closes
+        })
+    }
+
+    /// When an instant that is one for all who took an offer really comes.
+    pub(super) fn really(&self, offer: &Offering, instant: i128) -> i128 {
+        let mut ends = instant;
         let terms = &self.shops.terms[offer.terms];
-        if terms.plan != Plan::Group {
-            return Some(ends);
-        }
         for &(sequence, venue, from, until) in &self.shops.gaps {
             let reached = sequence > offer.id && venue.is_none_or(|venue| venue == terms.venue);
             if reached && from < until && from < ends && ends < until + DAY {
                 ends = until + DAY;
             }
         }
-        Some(ends)
+        ends
     }
 
     /// The shard was down.
@@ -243,7 +251,7 @@ impl Reference {
         }
     }
 
-    fn seller_stands(&self, seller: AccountId) -> bool {
+    pub(super) fn seller_stands(&self, seller: AccountId) -> bool {
         let firm = self.accounts[seller.place()].participant as u32;
         let firm = Party::Participant(ParticipantId::new(firm));
         [firm, Party::Account(seller)]
@@ -275,6 +283,7 @@ impl Reference {
         fails(self.time < prices.opens || closed, R::Deadline)?;
         let own = self.accounts[offer.seller.place()].owner == owner;
         fails(own, R::SelfTrade)?;
+        self.may_take_now(&offer, owner)?;
         let hashed = ask.pickup.is_some() != (terms.delivery == Delivery::PickUp);
         fails(hashed, R::InvalidCombination)?;
         fails(ask.pieces == 0, R::Quantity)?;
@@ -341,6 +350,9 @@ impl Reference {
         if terms.model == Model::Presale {
             (state, deadline, held) = (S::Deposited, offer.window.1, deposit);
         }
+        if let Some(lot) = &offer.lottery {
+            (state, deadline) = (S::Entered, self.really(offer, lot.draw_by));
+        }
         if terms.model == Model::GroupBuy {
             state = S::Joined;
             deadline = self.really_closes(offer).expect("it closes");
@@ -375,7 +387,15 @@ impl Reference {
             pickup: ask.pickup,
             payment: None,
         });
-        self.offering_mut(offer.id).expect("known").left -= ask.pieces;
+        let (at, owner) = (
+            self.sequence.value(),
+            self.accounts[ask.account.place()].owner,
+        );
+        let known = self.offering_mut(offer.id).expect("known");
+        match &mut known.lottery {
+            Some(lot) => lot.all.push((at, owner, ask.pieces)),
+            None => known.left -= ask.pieces,
+        }
     }
 
     fn take_of(&mut self, offer: u64, owner: OwnerId, pieces: u32) {
@@ -403,7 +423,8 @@ impl Reference {
             full |= known.is_none() && taken.len() >= self.limits.buyers_max as usize;
         }
         full |= self.entries(offer.id) >= self.limits.entries_max as usize;
-        fails(ask.pieces > offer.left, R::OutOfStock)?;
+        let drawn = offer.lottery.is_some();
+        fails(!drawn && ask.pieces > offer.left, R::OutOfStock)?;
         fails(full, R::OpenContracts)
     }
 }

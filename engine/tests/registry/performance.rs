@@ -47,7 +47,7 @@ impl Reference {
     fn whose(&self, deal: &Deal, act: &Act, role: Role) -> Option<Vec<Role>> {
         let ships = self.shops.terms[deal.terms].delivery == Delivery::Ship;
         let (buyer, seller) = (vec![Role::Buyer], vec![Role::Seller]);
-        let open = deal.state != S::Unpaid && deal.state != S::Joined;
+        let open = !matches!(deal.state, S::Unpaid | S::Joined | S::Entered);
         let both = vec![Role::Buyer, Role::Seller];
         match act {
             Act::Rescind => return (open && deal.asked != Some(role)).then_some(both),
@@ -240,7 +240,7 @@ impl Reference {
     pub(super) fn undone(deal: &mut Deal, moved: &mut Moved) {
         moved.refunded = std::mem::take(&mut deal.held);
         moved.uncounted = deal.pieces;
-        if !deal.received {
+        if !deal.received && deal.state != S::Entered {
             moved.back = deal.pieces;
         }
     }
@@ -326,6 +326,19 @@ impl Reference {
                 deal.state = S::Defaulted;
             }
             S::Joined => self.close_entry(&mut deal, &mut moved),
+            S::Entered => {
+                if !self.lottery_turn(&mut deal, &mut moved) {
+                    return;
+                }
+                let won = deal.state == S::Paid;
+                let offer = deal.offer;
+                self.step_done(deal, ContractStep::Deadline, None, &moved);
+                if won {
+                    let said = self.said(offer, OfferAct::Reserved);
+                    self.out.push(Event::Sale(said));
+                }
+                return;
+            }
             S::Delivered => self.accepted(&mut deal, &mut moved),
             S::Accepted | S::ReturnAsked => self.settled_deal(&mut deal, &mut moved),
             S::Returning => self.returned(&mut deal, &mut moved),

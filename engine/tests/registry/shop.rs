@@ -3,6 +3,7 @@
 //! Invariant: what an offer holds is what is left of it. Not here: contracts (`registry::deals`).
 
 use super::deals::Deal;
+use super::lottery::Lot;
 use super::*;
 use crate::reference::ledger::Holder;
 use RejectReason as R;
@@ -26,6 +27,9 @@ pub struct Offering {
     pub closed: Option<(Option<i64>, u32)>,
     /// When the balances of a presale are paid.
     pub window: (i128, i128),
+    /// The second of the ticket drawn last, and how many are of that second.
+    pub drawn: (i128, u32),
+    pub lottery: Option<Lot>,
 }
 
 /// All about sales and contracts.
@@ -45,6 +49,10 @@ pub struct Shops {
     pub gaps: Vec<(u64, Option<VenueId>, i128, i128)>,
     /// Instructions, and contracts they are for.
     pub payments: Vec<(Sequence, u64)>,
+    /// Offer, owner, second.
+    pub tickets: Vec<(u64, OwnerId, i128)>,
+    /// Withdrawn offers with tickets, since when.
+    pub queues: Vec<(i128, u64)>,
 }
 
 /// Who deals: the account, the venue and the seller where they are known.
@@ -143,6 +151,7 @@ impl Reference {
             SalesCommand::PutStock(change) => self.put_stock(change)?,
             SalesCommand::TakeStock(change) => {
                 let known = self.own_offering(change.account, change.offer)?;
+                self.odds_stand(known)?;
                 fails(change.pieces == 0, R::InvalidField)?;
                 fails(change.pieces > known.left, R::OutOfStock)?;
                 let id = known.id;
@@ -157,12 +166,19 @@ impl Reference {
                 self.offering_mut(id).expect("known").left = 0;
                 let event = self.said(id, OfferAct::Withdrawn);
                 self.shops.offers.retain(|one| one.id != id);
+                if self.shops.tickets.iter().any(|ticket| ticket.0 == id) {
+                    let now = i128::from(self.time.nanoseconds());
+                    self.shops.queues.push((now, id));
+                }
                 if self.shops.taken.iter().any(|taken| taken.0 == id) {
                     let now = i128::from(self.time.nanoseconds());
                     self.shops.withdrawn.push((now, id));
                 }
                 event
             }
+            SalesCommand::Join(join) => self.queue_up(join)?,
+            SalesCommand::BringValue(bring) => self.bring_value(bring)?,
+            SalesCommand::RevealSeed(reveal) => self.reveal_seed(reveal)?,
         };
         self.out.push(Event::Sale(event));
         Ok(None)
@@ -220,6 +236,7 @@ impl Reference {
             && terms.return_days <= 30
             && plan_is_of(model, terms.plan)
             && (![Model::GroupBuy, Model::Presale].contains(&model)
+                && terms.plan != Plan::Flash(FlashMode::Lottery)
                 || terms.funding == Funding::Prefunded);
         fails(!pays || !spans || !right, R::InvalidField)?;
         for regime in &venue.regimes {
@@ -268,8 +285,9 @@ impl Reference {
             && [asset.demonstration, keeper.demonstration] == [kind; 2]
             && (1..=1 << 40).contains(&make.piece_units)
             && make.stock <= 1 << 30
-            && course_is_of(terms.model, make)
-            && prices_are_right(&make.prices, terms.model);
+            && course_is_of(&terms, make)
+            && prices_are_right(&make.prices, terms.model)
+            && flash_is_right(terms.plan, &make.prices);
         fails(!right, R::InvalidField)?;
         let units = i128::from(make.piece_units);
         let all = units * i128::from(make.stock);
@@ -283,7 +301,7 @@ impl Reference {
             (Holder::Custodian(warehouse), goods),
         ];
         let mut full = self.shops.offers.len() >= self.limits.offers_max as usize;
-        full |= self.campaigns_full(terms.model);
+        full |= self.campaigns_full(terms.plan);
         fails(full || !self.room_for(&needed), R::TooMany)?;
         for (holder, asset) in needed {
             self.need(holder, asset);
@@ -301,9 +319,11 @@ impl Reference {
             prices: make.prices.clone(),
             quorum: match make.course {
                 Course::Group { quorum } => quorum,
-                Course::Plain | Course::Presale { .. } => 0,
+                Course::Plain | Course::Presale { .. } | Course::Lottery { .. } => 0,
             },
             closed: None,
+            drawn: (0, 0),
+            lottery: Lot::of(make.course),
             window: match make.course {
                 Course::Presale {
                     pay_from,
@@ -311,7 +331,7 @@ impl Reference {
                 } => [pay_from, pay_until]
                     .map(|at| i128::from(at.nanoseconds()))
                     .into(),
-                Course::Plain | Course::Group { .. } => (0, 0),
+                Course::Plain | Course::Group { .. } | Course::Lottery { .. } => (0, 0),
             },
         });
         Ok(self.said(id, OFFERED))
@@ -344,9 +364,9 @@ impl Reference {
         let id = change.offer.sequence;
         let known = self.offering(change.offer).expect("known");
         fails(known.version != change.version, R::StaleVersion)?;
+        self.venue_takes(terms.venue)?;
         let announced = ![Model::FixedPrice, Model::TieredPrice].contains(&terms.model);
         fails(announced, R::OfferFixed)?;
-        self.venue_takes(terms.venue)?;
         let right = prices_are_right(&change.prices, terms.model);
         fails(!right, R::InvalidField)?;
         let known = self.offering_mut(id).expect("known");
@@ -359,6 +379,7 @@ impl Reference {
         let terms = self.offers_more(put.account, put.offer)?;
         self.venue_takes(terms.venue)?;
         let known = self.offering(put.offer).expect("known");
+        self.odds_stand(known)?;
         let above = u64::from(known.left) + u64::from(put.pieces) > 1 << 30;
         fails(put.pieces == 0 || above, R::InvalidField)?;
         let (goods, units) = (known.goods, known.units * i128::from(put.pieces));
@@ -420,7 +441,15 @@ impl Reference {
 fn plan_is_of(model: Model, plan: Plan) -> bool {
     match plan {
         Plan::Plain => [Model::FixedPrice, Model::TieredPrice].contains(&model),
-        Plan::Flash(FlashMode::Race) => model == Model::FlashSale,
+        Plan::Flash(FlashMode::Race | FlashMode::Lottery) => model == Model::FlashSale,
+        Plan::Flash(FlashMode::Queue {
+            per_second,
+            valid_for,
+        }) => {
+            let second = 1_000_000_000;
+            let valid = (second..=3_600 * second).contains(&valid_for.0);
+            model == Model::FlashSale && (1..=1_000_000).contains(&per_second) && valid
+        }
         Plan::Group => model == Model::GroupBuy,
         Plan::Presale { deposit_bp } => {
             model == Model::Presale && (1..=9_999).contains(&deposit_bp)
@@ -429,9 +458,13 @@ fn plan_is_of(model: Model, plan: Plan) -> bool {
 }
 
 /// Whether an offer by such a model has such a course.
-fn course_is_of(model: Model, make: &MakeOffer) -> bool {
+fn course_is_of(terms: &SaleTerms, make: &MakeOffer) -> bool {
+    let (model, drawn) = (terms.model, terms.plan == Plan::Flash(FlashMode::Lottery));
     match make.course {
-        Course::Plain => ![Model::GroupBuy, Model::Presale].contains(&model),
+        Course::Plain => !drawn && ![Model::GroupBuy, Model::Presale].contains(&model),
+        Course::Lottery { draw_by, .. } => {
+            drawn && make.prices.closes.is_some_and(|closes| closes < draw_by)
+        }
         Course::Group { quorum } => model == Model::GroupBuy && quorum >= 1,
         Course::Presale {
             pay_from,
@@ -441,6 +474,19 @@ fn course_is_of(model: Model, make: &MakeOffer) -> bool {
             let closes = closes.is_some_and(|closes| closes <= pay_from);
             model == Model::Presale && closes && pay_from < pay_until
         }
+    }
+}
+
+/// Where there is a queue, the offer is open for 31 days at most; of a lottery an entry is of one
+/// size, one for each.
+fn flash_is_right(plan: Plan, prices: &Prices) -> bool {
+    let closes = prices.closes.map_or(0, Time::nanoseconds);
+    let span = i128::from(closes) - i128::from(prices.opens.nanoseconds());
+    let one = prices.min == prices.max && prices.limit == Some(prices.max);
+    match plan {
+        Plan::Flash(FlashMode::Queue { .. }) => span <= 31 * 86_400_000_000_000,
+        Plan::Flash(FlashMode::Lottery) => one,
+        _ => true,
     }
 }
 

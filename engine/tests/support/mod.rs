@@ -194,6 +194,7 @@ pub fn limits() -> Limits {
         buyers_max: 64,
         campaigns_max: 64,
         entries_max: 64,
+        tickets_max: 64,
         sessions_max: 16,
         requests_capacity: 1_024,
         switches_max: 16,

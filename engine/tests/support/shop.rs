@@ -16,7 +16,7 @@ pub const WAREHOUSE: CustodianId = CustodianId::new(1);
 pub const SELLER: AccountId = AccountId::new(0);
 pub const HOUR: i64 = 3_600_000_000_000;
 
-fn name(text: &str) -> Name {
+pub fn name(text: &str) -> Name {
     Name::new(text).expect("short")
 }
 
@@ -49,7 +49,12 @@ pub fn founding(buyers: u32) -> Vec<Body> {
         name: name("shop"),
         title: Title::EMPTY,
         regimes: vec![Regime::EcomB2c],
-        models: vec![Model::FixedPrice, Model::GroupBuy, Model::Presale],
+        models: vec![
+            Model::FixedPrice,
+            Model::FlashSale,
+            Model::GroupBuy,
+            Model::Presale,
+        ],
         demonstration,
         licence: None,
         calendar: None,

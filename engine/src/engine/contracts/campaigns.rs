@@ -20,19 +20,23 @@ impl Engine {
                 presale.balances += 1;
                 self.clearing.bind_seller(entry);
             }
-            None => {}
+            Some(Campaign::Lottery(lottery)) => {
+                lottery.enter(entry.sequence, entry.owner, entry.pieces);
+            }
+            Some(Campaign::Queue(_)) | None => {}
         }
     }
 
     /// An entry, or a contract whose balance is open, is that no more.
     pub(super) fn depart(&mut self, was: State, contract: &Contract) {
-        if !matches!(was, State::Joined | State::Deposited) {
+        if !matches!(was, State::Joined | State::Deposited | State::Entered) {
             return;
         }
         match self.sales.campaign_mut(contract.offer.slot) {
             Some(Campaign::Group(group)) => group.leave(contract.pieces),
             Some(Campaign::Presale(presale)) => presale.balances -= 1,
-            None => unreachable!("its offer waits for it"),
+            Some(Campaign::Lottery(lottery)) => lottery.entries -= 1,
+            Some(Campaign::Queue(_)) | None => unreachable!("its offer waits for it"),
         }
     }
 
@@ -78,6 +82,23 @@ impl Engine {
             .refund(entry, entry.to_pay - cost.to_pay, moved);
         (entry.price, entry.amount) = (cost.price, cost.amount);
         (entry.tax, entry.to_pay) = (cost.tax, cost.to_pay);
+        entry.formed = self.time;
+    }
+
+    /// An entry of a drawn lottery has its turn: it has its pieces and is a contract, or its money.
+    pub(super) fn draw_entry(&mut self, entry: &mut Contract, moved: &mut Moved) {
+        let slot = entry.offer.slot;
+        let lottery = self.sales.lottery(slot).expect("an entry waits for it");
+        if !lottery.wins(entry.owner) {
+            self.clearing.undo(entry, moved);
+            entry.state = State::Released;
+            return;
+        }
+        let offer = self.sales.row_mut(slot);
+        let units = offer.units(entry.pieces);
+        let ledger = &mut self.clearing.ledger;
+        ledger.pass(&mut offer.stock, units, &mut entry.goods);
+        offer.left -= entry.pieces;
         entry.formed = self.time;
     }
 }

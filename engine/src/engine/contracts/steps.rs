@@ -12,6 +12,7 @@ use crate::contract::row::end_of_day_after;
 use crate::contract::table::{self, Effect, Next};
 use crate::contract::{Contract, CountedFor};
 use crate::engine::Engine;
+use crate::engine::lotteries::Turn;
 use crate::event::{
     ContractEvent, ContractReport, ContractSide, ContractStep, CustodyReport, CustodyStatus, Event,
     Events, OfferAct, Role, SaleEvent, State,
@@ -49,6 +50,13 @@ impl Engine {
         let row = table::find(contract.state, contract.disputed, ContractStep::Deadline);
         if contract.state == State::Joined {
             self.close_group(contract.offer.slot, events);
+        }
+        let contract = self.contracts.row(slot);
+        if contract.state == State::Entered {
+            let offer = contract.offer;
+            if self.draw_on(offer, events) == Turn::Later {
+                return;
+            }
         }
         let row = row.expect("a state with a deadline says what it does");
         self.step(slot, row, (None, None), events);
@@ -109,6 +117,10 @@ impl Engine {
         }
         let step = Step { step: row.step, by };
         self.tell(slot, &contract, step, &moved, events);
+        if row.effect == Effect::Draw && contract.state == State::Paid {
+            let report = self.sales.report(contract.offer.slot, OfferAct::Reserved);
+            events.push(Event::Sale(SaleEvent::Offer(report)));
+        }
         self.give_back(&contract, &moved, events);
     }
 
@@ -150,6 +162,7 @@ impl Engine {
                 }
             }
             Effect::Close => self.close_entry(contract, moved),
+            Effect::Draw => self.draw_entry(contract, moved),
             Effect::Settle => clearing.settle_contract(contract, &paid, moved),
             Effect::AskReturn => {
                 if let Some(Act::AskReturn { pieces }) = act {

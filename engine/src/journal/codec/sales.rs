@@ -5,8 +5,9 @@
 use super::clearing::put_id;
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{
-    Body, ChangeOffer, ChangeStock, Course, Delivery, Exemption, FlashMode, Funding, MakeOffer,
-    PartyKind, Plan, Prices, SaleTerms, SalesCommand, SetPartyKind, TaxBasis, Tier, WithdrawOffer,
+    Body, BringValue, ChangeOffer, ChangeStock, Course, Delivery, Exemption, FlashMode, Funding,
+    Join, MakeOffer, PartyKind, Plan, Prices, RevealSeed, SaleTerms, SalesCommand, SetPartyKind,
+    TaxBasis, Tier, WithdrawOffer,
 };
 use crate::types::{
     AccountId, AssetId, CustodianId, Nanoseconds, OfferId, OwnerId, TermsId, VenueId,
@@ -48,6 +49,22 @@ pub(super) fn put(out: &mut Vec<u8>, command: &SalesCommand) {
             bytes::put_u8(out, 7);
             put_offer(out, end.offer);
             put_id(out, end.account.index());
+        }
+        SalesCommand::BringValue(bring) => {
+            bytes::put_u8(out, 9);
+            put_offer(out, bring.offer);
+            out.extend_from_slice(&bring.value);
+            bytes::put_text(out, &bring.source);
+        }
+        SalesCommand::RevealSeed(reveal) => {
+            bytes::put_u8(out, 10);
+            put_offer(out, reveal.offer);
+            out.extend_from_slice(&reveal.seed);
+        }
+        SalesCommand::Join(join) => {
+            bytes::put_u8(out, 8);
+            put_offer(out, join.offer);
+            put_id(out, join.account.index());
         }
     }
 }
@@ -133,6 +150,15 @@ fn put_plan(out: &mut Vec<u8>, plan: Plan) {
     match plan {
         Plan::Plain => bytes::put_u8(out, 0),
         Plan::Flash(FlashMode::Race) => bytes::put_u8(out, 1),
+        Plan::Flash(FlashMode::Lottery) => bytes::put_u8(out, 5),
+        Plan::Flash(FlashMode::Queue {
+            per_second,
+            valid_for,
+        }) => {
+            bytes::put_u8(out, 4);
+            put_id(out, per_second);
+            bytes::put_zigzag(out, valid_for.0);
+        }
         Plan::Group => bytes::put_u8(out, 2),
         Plan::Presale { deposit_bp } => {
             bytes::put_u8(out, 3);
@@ -147,6 +173,14 @@ fn put_course(out: &mut Vec<u8>, course: Course) {
         Course::Group { quorum } => {
             bytes::put_u8(out, 1);
             put_id(out, quorum);
+        }
+        Course::Lottery {
+            commitment,
+            draw_by,
+        } => {
+            bytes::put_u8(out, 3);
+            out.extend_from_slice(&commitment);
+            bytes::put_time(out, draw_by);
         }
         Course::Presale {
             pay_from,
@@ -165,6 +199,10 @@ fn course(input: &mut Reader<'_>) -> Result<Course, BytesError> {
         1 => Course::Group {
             quorum: input.varint32("a quorum")?,
         },
+        3 => Course::Lottery {
+            commitment: array(input)?,
+            draw_by: input.time("the time of a draw")?,
+        },
         2 => Course::Presale {
             pay_from: input.time("the begin of a window")?,
             pay_until: input.time("the end of a window")?,
@@ -178,6 +216,11 @@ fn plan(input: &mut Reader<'_>) -> Result<Plan, BytesError> {
         0 => Plan::Plain,
         1 => Plan::Flash(FlashMode::Race),
         2 => Plan::Group,
+        5 => Plan::Flash(FlashMode::Lottery),
+        4 => Plan::Flash(FlashMode::Queue {
+            per_second: input.varint32("a rate")?,
+            valid_for: Nanoseconds(input.zigzag()?),
+        }),
         3 => Plan::Presale {
             deposit_bp: u16::try_from(input.varint32("a deposit")?)
                 .map_err(|_| BytesError::range("a deposit"))?,
@@ -275,6 +318,19 @@ pub(super) fn get(input: &mut Reader<'_>) -> Result<Body, BytesError> {
         5 => SalesCommand::PutStock(stock(input)?),
         6 => SalesCommand::TakeStock(stock(input)?),
         7 => SalesCommand::WithdrawOffer(WithdrawOffer {
+            offer: offer(input)?,
+            account: account(input)?,
+        }),
+        9 => SalesCommand::BringValue(BringValue {
+            offer: offer(input)?,
+            value: array(input)?,
+            source: input.text()?,
+        }),
+        10 => SalesCommand::RevealSeed(RevealSeed {
+            offer: offer(input)?,
+            seed: array(input)?,
+        }),
+        8 => SalesCommand::Join(Join {
             offer: offer(input)?,
             account: account(input)?,
         }),

@@ -8,16 +8,22 @@
 use std::collections::BTreeMap;
 
 use crate::command::{Course, FlashMode, Plan, Prices};
+use crate::market::flash_sale::Queue;
 use crate::market::group_buy::Group;
+use crate::market::lottery::Lottery;
 use crate::market::presale::{self, Presale};
 
 /// One offer's campaign.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Campaign {
     /// A group buy.
     Group(Group),
     /// A presale.
     Presale(Presale),
+    /// A flash sale with a queue.
+    Queue(Queue),
+    /// A flash sale by lottery.
+    Lottery(Box<Lottery>),
 }
 
 impl Campaign {
@@ -26,6 +32,8 @@ impl Campaign {
         match self {
             Self::Group(group) => group.entries,
             Self::Presale(presale) => presale.balances,
+            Self::Queue(_) => 0,
+            Self::Lottery(lottery) => lottery.entries,
         }
     }
 }
@@ -41,7 +49,9 @@ pub(crate) struct Campaigns {
 pub(crate) const fn has_campaign(plan: Plan) -> bool {
     match plan {
         Plan::Plain | Plan::Flash(FlashMode::Race) => false,
-        Plan::Group | Plan::Presale { .. } => true,
+        Plan::Flash(FlashMode::Queue { .. } | FlashMode::Lottery)
+        | Plan::Group
+        | Plan::Presale { .. } => true,
     }
 }
 
@@ -53,8 +63,21 @@ pub(crate) fn begun(
 ) -> Result<Option<Campaign>, Misfit> {
     match (plan, course) {
         (Plan::Plain | Plan::Flash(FlashMode::Race), Course::Plain) => Ok(None),
+        (Plan::Flash(FlashMode::Queue { .. }), Course::Plain) => {
+            Ok(Some(Campaign::Queue(Queue::new())))
+        }
         (Plan::Group, Course::Group { quorum }) if quorum > 0 => {
             Ok(Some(Campaign::Group(Group::new(quorum))))
+        }
+        (
+            Plan::Flash(FlashMode::Lottery),
+            Course::Lottery {
+                commitment,
+                draw_by,
+            },
+        ) if prices.closes.is_some_and(|closes| closes < draw_by) => {
+            let lottery = Box::new(Lottery::new(commitment, draw_by));
+            Ok(Some(Campaign::Lottery(lottery)))
         }
         (
             Plan::Presale { .. },
@@ -71,7 +94,7 @@ pub(crate) fn begun(
         }
         (
             Plan::Plain | Plan::Flash(_) | Plan::Group | Plan::Presale { .. },
-            Course::Plain | Course::Group { .. } | Course::Presale { .. },
+            Course::Plain | Course::Group { .. } | Course::Presale { .. } | Course::Lottery { .. },
         ) => Err(Misfit),
     }
 }

@@ -8,6 +8,7 @@
 pub(crate) mod buyers;
 pub(crate) mod campaigns;
 pub(crate) mod law;
+mod lottery_section;
 pub(crate) mod offer;
 pub(crate) mod price;
 pub(crate) mod section;
@@ -17,11 +18,13 @@ pub use offer::Offer;
 
 use std::collections::BTreeMap;
 
-use crate::clearing::ledger::Place;
-use crate::command::{Funding, PartyKind, Plan, SaleTerms};
+use crate::clearing::ledger::Place as FeesAt;
+use crate::command::{FlashMode, Funding, PartyKind, Plan, SaleTerms};
 use crate::event::{OfferAct, OfferReport, State};
 use crate::limits::Limits;
+use crate::market::flash_sale::{Place, Queue};
 use crate::market::group_buy::{Group, Outcome};
+use crate::market::lottery::Lottery;
 use crate::market::presale::Presale;
 use crate::slab::Slab;
 use crate::types::{OfferId, OwnerId, TermsId, Time};
@@ -35,13 +38,13 @@ use campaigns::Campaigns;
 pub struct Defined {
     /// As they were defined.
     pub terms: SaleTerms,
-    pub(crate) fees: Place,
+    pub(crate) fees: FeesAt,
     regimes: [Option<Regime>; 2],
 }
 
 impl Defined {
     /// Lawful terms of a venue with these regimes.
-    fn new(terms: SaleTerms, fees: Place, stands: (&Law, &[Regime])) -> Self {
+    fn new(terms: SaleTerms, fees: FeesAt, stands: (&Law, &[Regime])) -> Self {
         let of = |kind| law::regime_of(stands, terms.model, kind).ok();
         Self {
             terms,
@@ -66,6 +69,8 @@ pub struct Sales {
     offers: Slab<Offer>,
     pub(crate) buyers: Buyers,
     campaigns: Campaigns,
+    /// The seconds of tickets, kept as pieces of buyers are.
+    pub(crate) tickets: Buyers,
 }
 
 impl Sales {
@@ -76,7 +81,8 @@ impl Sales {
             terms: Vec::new(),
             terms_max: limits.terms_max,
             offers: Slab::new(limits.offers_max),
-            buyers: Buyers::new(limits),
+            buyers: Buyers::new(limits.buyers_max, limits.owners_max),
+            tickets: Buyers::new(limits.tickets_max, limits.owners_max),
             campaigns: Campaigns::new(limits.campaigns_max),
         }
     }
@@ -123,7 +129,7 @@ impl Sales {
     pub(crate) fn add_terms(
         &mut self,
         terms: SaleTerms,
-        fees: Place,
+        fees: FeesAt,
         stands: (&Law, &[Regime]),
     ) -> TermsId {
         assert!(!self.are_terms_full(), "the bound is checked before");
@@ -154,6 +160,10 @@ impl Sales {
                 let presale = self.presale(slot).expect("it was offered as one");
                 (State::Deposited, presale.pay_until)
             }
+            (Plan::Flash(FlashMode::Lottery), _) => {
+                let lottery = self.lottery(slot).expect("it was offered as one");
+                (State::Entered, lottery.draw_by)
+            }
             (Plan::Plain | Plan::Flash(_), Funding::Prefunded) => {
                 (State::Paid, time.after(terms.hand_over_within))
             }
@@ -173,7 +183,7 @@ impl Sales {
     pub fn joined(&self, offer: OfferId) -> u32 {
         match self.campaign(offer) {
             Some(Campaign::Group(group)) => group.pieces,
-            Some(Campaign::Presale(_)) | None => 0,
+            Some(Campaign::Presale(_) | Campaign::Queue(_) | Campaign::Lottery(_)) | None => 0,
         }
     }
 
@@ -189,7 +199,7 @@ impl Sales {
     pub(crate) fn group(&self, slot: u32) -> Option<&Group> {
         match self.campaign_at(slot)? {
             Campaign::Group(group) => Some(group),
-            Campaign::Presale(_) => None,
+            Campaign::Presale(_) | Campaign::Queue(_) | Campaign::Lottery(_) => None,
         }
     }
 
@@ -213,13 +223,54 @@ impl Sales {
     pub(crate) fn presale(&self, slot: u32) -> Option<&Presale> {
         match self.campaign_at(slot)? {
             Campaign::Presale(presale) => Some(presale),
-            Campaign::Group(_) => None,
+            Campaign::Group(_) | Campaign::Queue(_) | Campaign::Lottery(_) => None,
+        }
+    }
+
+    /// The queue of an offer, if it has one.
+    pub(crate) fn queue(&self, slot: u32) -> Option<&Queue> {
+        match self.campaign_at(slot)? {
+            Campaign::Queue(queue) => Some(queue),
+            Campaign::Group(_) | Campaign::Presale(_) | Campaign::Lottery(_) => None,
+        }
+    }
+
+    /// The lottery of an offer, if it is one.
+    pub(crate) fn lottery(&self, slot: u32) -> Option<&Lottery> {
+        match self.campaign_at(slot)? {
+            Campaign::Lottery(lottery) => Some(lottery),
+            Campaign::Group(_) | Campaign::Presale(_) | Campaign::Queue(_) => None,
+        }
+    }
+
+    /// The lottery of an offer that is one.
+    pub(crate) fn lottery_mut(&mut self, slot: u32) -> &mut Lottery {
+        let campaign = self.campaigns.get_mut(slot);
+        let Some(Campaign::Lottery(lottery)) = campaign else {
+            unreachable!("the offer is a lottery");
+        };
+        lottery
+    }
+
+    /// An owner draws a ticket of an offer's queue; the room was checked.
+    pub(crate) fn draw_ticket(&mut self, slot: u32, owner: OwnerId, place: Place) {
+        let offer = self.offers.row(slot).sequence;
+        if let Some(Campaign::Queue(queue)) = self.campaigns.get_mut(slot) {
+            queue.draw(place);
+            let tickets = &mut self.tickets;
+            tickets.set(offer, owner, place.second, &mut queue.tickets);
         }
     }
 
     /// How many entries and balances wait for an offer.
     pub(crate) fn waiting(&self, slot: u32) -> u32 {
         self.campaign_at(slot).map_or(0, Campaign::waiting)
+    }
+
+    /// Whether withdrawn offers remember somebody.
+    #[inline]
+    pub(crate) fn is_anything_to_forget(&self) -> bool {
+        self.buyers.first().is_some() || self.tickets.first().is_some()
     }
 
     /// Whether no other offer with a campaign can be made.
@@ -270,6 +321,7 @@ impl Sales {
         &self,
         taken: impl Iterator<Item = (u64, OwnerId, u32)>,
     ) -> Result<(), &'static str> {
+        self.audit_tickets()?;
         let mut rows = 0;
         for (_, offer) in self.offers() {
             if offer.stock.amount() != offer.units(offer.left) || offer.stock.is_frozen() {
@@ -302,6 +354,28 @@ impl Sales {
         Ok(())
     }
 
+    fn audit_tickets(&self) -> Result<(), &'static str> {
+        let mut rows = 0;
+        for (id, _) in self.offers() {
+            let Some(queue) = self.queue(id.slot) else {
+                continue;
+            };
+            for ticket in self.tickets.chain(queue.tickets) {
+                rows += 1;
+                if ticket.offer != id.sequence || ticket.pieces > queue.second {
+                    return Err("a ticket is not of its queue");
+                }
+            }
+        }
+        for (_, chain) in self.tickets.forgetting() {
+            rows += self.tickets.chain(chain).count() as u32;
+        }
+        if rows != self.tickets.live() {
+            return Err("tickets are remembered by no queue");
+        }
+        Ok(())
+    }
+
     /// Checks campaigns against offers and who waits for them: the offer, the state, the pieces.
     ///
     /// # Errors
@@ -315,7 +389,8 @@ impl Sales {
             let fits = match self.campaign(offer) {
                 Some(Campaign::Group(_)) => state == State::Joined,
                 Some(Campaign::Presale(_)) => state == State::Deposited,
-                None => false,
+                Some(Campaign::Lottery(_)) => state == State::Entered,
+                Some(Campaign::Queue(_)) | None => false,
             };
             if !fits {
                 return Err("an entry waits for an offer that closes nothing");
@@ -360,8 +435,14 @@ impl Sales {
         slot
     }
 
-    pub(crate) fn remove_offer(&mut self, slot: u32) -> Offer {
+    /// An offer ends; whom it remembered is due to be forgotten.
+    pub(crate) fn remove_offer(&mut self, slot: u32, now: Time) -> Offer {
+        if let Some(queue) = self.queue(slot) {
+            let tickets = queue.tickets;
+            self.tickets.forget(tickets, now);
+        }
         let offer = self.offers.remove(slot);
+        self.buyers.forget(offer.buyers, now);
         if campaigns::has_campaign(self.known(offer.terms).terms.plan) {
             self.campaigns.remove(slot);
         }

@@ -74,7 +74,7 @@ pub(crate) fn are_valid(prices: &Prices, (model, plan): (Model, Plan)) -> bool {
     let tiers = &prices.tiers;
     let most = match plan {
         Plan::Plain if model == Model::FixedPrice => 1,
-        Plan::Flash(_) if !flash_sale::are_bounded(prices) => return false,
+        Plan::Flash(mode) if !flash_sale::are_bounded(prices, mode) => return false,
         Plan::Flash(_) | Plan::Presale { .. } => 1,
         Plan::Group if !group_buy::are_bounded(prices) => return false,
         Plan::Plain | Plan::Group => Prices::TIERS_MAX,
