@@ -99,7 +99,9 @@ impl Engine {
                     offer,
                     fact,
                 })));
-                self.sales.lottery_mut(offer.slot).progress = Progress::Counting(Counting {
+                let lottery = self.sales.lottery_mut(offer.slot);
+                lottery.drawn = draw;
+                lottery.progress = Progress::Counting(Counting {
                     winners,
                     counted: 0,
                     next,
@@ -116,7 +118,7 @@ impl Engine {
         let Progress::Counting(counting) = &lottery.progress else {
             unreachable!("owners are counted");
         };
-        let draw = lottery.draw().expect("it is drawn");
+        let draw = lottery.drawn;
         let (owner, next) = self.sales.buyers.step(counting.next);
         let lottery = self.sales.lottery_mut(slot);
         if let Progress::Counting(counting) = &mut lottery.progress {

@@ -32,6 +32,8 @@ pub struct Lottery {
     /// How many entries wait.
     pub entries: u32,
     pub(crate) progress: Progress,
+    /// The draw, once owners are counted: it is asked for each of them.
+    pub(crate) drawn: Hash,
 }
 
 /// How far a draw is.
@@ -71,6 +73,7 @@ impl Lottery {
             entered: [0; 32],
             entries: 0,
             progress: Progress::Open,
+            drawn: [0; 32],
         }
     }
 
@@ -103,8 +106,7 @@ impl Lottery {
         let Progress::Drawn(Some(last)) = self.progress else {
             return false;
         };
-        let draw = self.draw().expect("what is drawn has both");
-        number_of(&draw, owner) <= last
+        number_of(&self.drawn, owner) <= last
     }
 }
 

@@ -70,8 +70,8 @@ pub(super) fn get(
         _ => return Err(wrong()),
     };
     let drawn = matches!(lottery.progress, Progress::Counting(_) | Progress::Drawn(_));
-    if drawn && lottery.draw().is_none() {
-        return Err(wrong());
+    if drawn {
+        lottery.drawn = lottery.draw().ok_or_else(wrong)?;
     }
     Ok(lottery)
 }
