@@ -66,7 +66,7 @@ impl Generator {
                 6,
             ),
             (8, 7),
-            (if has_queue { 60 } else { 4 }, 8),
+            (if has_queue { 80 } else { 4 }, 8),
             (if waiting { 90 } else { 4 }, 9),
             (7, 10),
         ]);
