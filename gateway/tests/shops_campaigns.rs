@@ -8,10 +8,11 @@ mod support;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use proto::v1;
+use sha2::{Digest, Sha256};
 use shop::{Shop, define, id, offer, prices, reserve, step, terms};
 use support::House;
 use support::clearing::{balances, deposit};
-use support::market::venue;
+use support::market::{context, venue};
 use tonic::transport::Channel;
 use v1::accounts_client::AccountsClient;
 use v1::make_offer_request::Course;
@@ -44,7 +45,13 @@ async fn open(channel: &Channel) -> Shop {
     assert!(made.expect("a report").get_ref().accepted);
     let mode = v1::FlashMode::Race.into();
     let all = [
-        (FLASH, Model::FlashSale(FlashSale { mode })),
+        (
+            FLASH,
+            Model::FlashSale(FlashSale {
+                mode,
+                ..FlashSale::default()
+            }),
+        ),
         (GROUP, Model::GroupBuy(GroupBuy {})),
         (PRESALE, Model::Presale(Presale { deposit_bp: 3_000 })),
     ];
@@ -187,4 +194,133 @@ async fn a_seller_that_cancels_a_presale_returns_the_earnest_money_twice() {
         balances(channel, "B").await["CNY"],
         (id("0.00"), id("0.00"))
     );
+}
+
+/// Terms of a flash sale in another mode.
+async fn flash(shop: &mut Shop, handle: u32, flash: FlashSale) {
+    let terms = v1::SaleTerms {
+        model: Some(Model::FlashSale(flash)),
+        ..terms("C")
+    };
+    let made = shop
+        .sales
+        .define_terms(define("flash", terms.clone()))
+        .await;
+    assert_eq!(made.expect("a report").get_ref().handle, Some(handle));
+    let ask = v1::GetTermsRequest {
+        terms: Some(handle),
+    };
+    let told = shop.sales.get_terms(ask).await.expect("terms").into_inner();
+    assert_eq!(told.model, terms.model);
+}
+
+fn limited(mut request: v1::MakeOfferRequest, limit: u32) -> v1::MakeOfferRequest {
+    let prices = request.prices.as_mut().expect("it has prices");
+    prices.buyer_limit_pieces = Some(limit);
+    (prices.min_pieces, prices.max_pieces) = (limit, limit);
+    request
+}
+
+#[tokio::test]
+async fn a_queue_admits_who_has_a_ticket() {
+    let house = House::open().await;
+    let channel = house.channel().await;
+    let mut shop = open(&channel).await;
+    let queue = FlashSale {
+        mode: v1::FlashMode::Queue.into(),
+        admitted_per_second: 10,
+        ticket_valid_for: Some(prost_types::Duration {
+            seconds: 600,
+            nanos: 0,
+        }),
+    };
+    flash(&mut shop, 6, queue).await;
+    let mut request = limited(closing("q", 6, &[(1, "9.90")], 3_600), 1);
+    let prices = request.prices.as_mut().expect("it has prices");
+    prices.opens = Some(from_now(-5));
+    let made = shop.offered(request).await;
+    let early = shop.reserved(reserve("r1", &made.offer_id, 1)).await;
+    assert_eq!(early.reject_reason, "NOT_ADMITTED");
+    let ask = v1::GetTicketRequest {
+        account_id: id("A"),
+        offer_id: made.offer_id.clone(),
+    };
+    let none = shop.sales.get_ticket(ask.clone()).await;
+    assert_eq!(none.expect_err("no ticket").code(), tonic::Code::NotFound);
+    let join = |name: &str| v1::JoinQueueRequest {
+        context: context(name),
+        account_id: id("A"),
+        offer_id: made.offer_id.clone(),
+    };
+    let joined = shop.sales.join_queue(join("j1")).await;
+    let joined = joined.expect("a report").into_inner();
+    assert!(joined.accepted, "{joined:?}");
+    let again = shop.sales.join_queue(join("j2")).await;
+    assert_eq!(
+        again.expect("a report").get_ref().reject_reason,
+        "TICKET_HELD"
+    );
+    let ticket = shop
+        .sales
+        .get_ticket(ask)
+        .await
+        .expect("a ticket")
+        .into_inner();
+    let (from, until) = (ticket.admitted.expect("told"), ticket.until.expect("told"));
+    assert_eq!(until.seconds - from.seconds, 600);
+    // It has been open for five seconds, so the first ticket admits in this one.
+    let formed = shop.reserved(reserve("r2", &made.offer_id, 1)).await;
+    assert_eq!(formed.state(), v1::ContractState::Paid, "{formed:?}");
+}
+
+#[tokio::test]
+async fn a_lottery_can_be_checked_by_anybody() {
+    let house = House::open().await;
+    let channel = house.channel().await;
+    let mut shop = open(&channel).await;
+    let lottery = FlashSale {
+        mode: v1::FlashMode::Lottery.into(),
+        ..FlashSale::default()
+    };
+    flash(&mut shop, 6, lottery).await;
+    let seed = [7; 32];
+    let commitment = Sha256::digest(seed).to_vec();
+    let mut request = limited(closing("l", 6, &[(1, "10.00")], 3_600), 2);
+    request.course = Some(Course::Lottery(v1::LotteryCourse {
+        commitment: commitment.clone(),
+        draw_by: Some(from_now(7_200)),
+        ..v1::LotteryCourse::default()
+    }));
+    let made = shop.offered(request).await;
+    let entered = shop.reserved(reserve("r1", &made.offer_id, 2)).await;
+    assert_eq!(entered.state(), v1::ContractState::Entered, "{entered:?}");
+    assert_eq!(
+        (entered.money_held.as_str(), shop.left(&made.offer_id).await),
+        ("20.00", 100)
+    );
+    let bring = v1::BringLotteryValueRequest {
+        context: context("value"),
+        offer_id: made.offer_id.clone(),
+        value: vec![5; 32],
+        source: id("block 1234"),
+    };
+    // The window is open: the value could be known to who enters.
+    let early = shop.sales.bring_lottery_value(bring).await;
+    assert_eq!(early.expect("a report").get_ref().reject_reason, "DEADLINE");
+    let reveal = v1::RevealLotterySeedRequest {
+        context: context("seed"),
+        offer_id: made.offer_id.clone(),
+        seed: seed.to_vec(),
+    };
+    let early = shop.sales.reveal_lottery_seed(reveal).await;
+    assert_eq!(early.expect("a report").get_ref().reject_reason, "DEADLINE");
+    let ask = v1::GetOfferRequest {
+        offer_id: made.offer_id,
+    };
+    let told = shop.sales.get_offer(ask).await.expect("an offer");
+    let Some(v1::offer::Course::Lottery(told)) = told.into_inner().offer.expect("it").course else {
+        panic!("a lottery is told");
+    };
+    assert_eq!(told.commitment, commitment);
+    assert!(told.seed.is_empty() && told.entries_hash != [0; 32]);
 }

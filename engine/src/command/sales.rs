@@ -34,6 +34,22 @@ pub enum SalesCommand {
 }
 
 impl SalesCommand {
+    /// Whether a seller makes or changes an offer by it.
+    pub const fn is_of_offers(&self) -> bool {
+        match self {
+            Self::Offer(_)
+            | Self::ChangeOffer(_)
+            | Self::PutStock(_)
+            | Self::TakeStock(_)
+            | Self::WithdrawOffer(_) => true,
+            Self::SetPartyKind(_)
+            | Self::DefineTerms(_)
+            | Self::Join(_)
+            | Self::BringValue(_)
+            | Self::RevealSeed(_) => false,
+        }
+    }
+
     /// The account that acts, if one does.
     pub const fn account(&self) -> Option<AccountId> {
         match self {

@@ -11,7 +11,7 @@ use crate::event::{SaleEvent, Ticket};
 use crate::market::flash_sale::{self, Place, Queue};
 use crate::market::sale::Offer;
 use crate::reject::RejectReason as R;
-use crate::types::{Nanoseconds, OwnerId, SessionId, Side, Time};
+use crate::types::{AccountId, Nanoseconds, OfferId, OwnerId, SessionId, Side, Time};
 
 /// How many a queue admits, and for how long.
 const fn pace_of(terms: &SaleTerms) -> Option<(u32, Nanoseconds)> {
@@ -98,6 +98,15 @@ impl Engine {
         let second = self.ticket_of(offer, owner).ok_or(R::NotAdmitted)?;
         let (admitted, until) = flash_sale::admits(second, offer.opens, valid_for);
         fails(time < admitted || until <= time, R::NotAdmitted)
+    }
+
+    /// From when until when the ticket of an account's owner admits, if it has one of a live offer.
+    pub fn ticket(&self, offer: OfferId, account: AccountId) -> Option<(Time, Time)> {
+        let known = self.sales.offer(offer)?;
+        let (_, valid_for) = pace_of(&self.sales.known(known.terms).terms)?;
+        let owner = self.parties.owner_of(account)?;
+        let second = self.ticket_of(known, owner)?;
+        Some(flash_sale::admits(second, known.opens, valid_for))
     }
 
     fn queue_of(&self, slot: u32) -> &Queue {

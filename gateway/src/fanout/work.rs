@@ -182,7 +182,8 @@ fn item(body: &Body, index: u32, event: &Event) -> Option<Item> {
         Event::PhaseChanged(changed) => Item::Phase(changed.venue, changed.phase),
         Event::StatusChanged(changed) => Item::Status(changed.scope, changed.status),
         Event::Operation(report) if report.reject.is_none() => made(body, report.handle?)?,
-        Event::Operation(_)
+        Event::Sale(SaleEvent::Ticket(_) | SaleEvent::Lottery(_))
+        | Event::Operation(_)
         | Event::Report(_)
         | Event::MassCancel(_)
         | Event::Duplicate(_)

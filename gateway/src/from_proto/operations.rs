@@ -124,6 +124,9 @@ pub(super) trait Asks {
 context!(
     SetPartyKindRequest,
     DefineTermsRequest,
+    JoinQueueRequest,
+    BringLotteryValueRequest,
+    RevealLotterySeedRequest,
     BustTradeRequest,
     CorrectTradeRequest,
     CreateParticipantRequest,

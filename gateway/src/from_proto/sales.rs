@@ -6,9 +6,9 @@
 
 use engine::clearing::Asset;
 use engine::command::{
-    Body, ChangeOffer, ChangeStock, Command, Course, Delivery, Exemption, FlashMode, Funding,
-    MakeOffer, PartyKind, Plan, Prices, SaleTerms, SalesCommand, SetPartyKind, TaxBasis, Tier,
-    WithdrawOffer,
+    Body, BringValue, ChangeOffer, ChangeStock, Command, Course, Delivery, Exemption, FlashMode,
+    Funding, Join, MakeOffer, PartyKind, Plan, Prices, RevealSeed, SaleTerms, SalesCommand,
+    SetPartyKind, TaxBasis, Tier, WithdrawOffer,
 };
 use engine::types::{AccountId, Nanoseconds, OfferId, OwnerId, PrincipalId, TermsId, Time};
 use engine::venue::Model;
@@ -215,15 +215,7 @@ fn kind(fields: &mut Fields<'_>, model: Option<&v1::sale_terms::Model>) -> Optio
     Some(match model {
         Some(Wire::FixedPrice(_)) => (Model::FixedPrice, Plan::Plain),
         Some(Wire::TieredPrice(_)) => (Model::TieredPrice, Plan::Plain),
-        Some(Wire::FlashSale(flash)) => {
-            let mode = match v1::FlashMode::try_from(flash.mode) {
-                Ok(v1::FlashMode::Race) => FlashMode::Race,
-                Ok(v1::FlashMode::Unspecified) | Err(_) => {
-                    return none_of(fields, "terms.flash_sale.mode", flash.mode, "1 (RACE)");
-                }
-            };
-            (Model::FlashSale, Plan::Flash(mode))
-        }
+        Some(Wire::FlashSale(flash)) => (Model::FlashSale, Plan::Flash(flash_mode(fields, flash)?)),
         Some(Wire::GroupBuy(_)) => (Model::GroupBuy, Plan::Group),
         Some(Wire::Presale(presale)) => {
             let deposit_bp = small(fields, "terms.presale.deposit_bp", presale.deposit_bp)?;
@@ -238,6 +230,66 @@ fn kind(fields: &mut Fields<'_>, model: Option<&v1::sale_terms::Model>) -> Optio
     })
 }
 
+fn flash_mode(fields: &mut Fields<'_>, flash: &v1::sale_terms::FlashSale) -> Option<FlashMode> {
+    let mode = v1::FlashMode::try_from(flash.mode);
+    let queues = mode == Ok(v1::FlashMode::Queue);
+    if !queues && (flash.admitted_per_second != 0 || flash.ticket_valid_for.is_some()) {
+        let right = "only QUEUE has admitted_per_second and ticket_valid_for; leave them out";
+        fields.wrong("terms.flash_sale", right);
+    }
+    match mode {
+        Ok(v1::FlashMode::Race) => Some(FlashMode::Race),
+        Ok(v1::FlashMode::Lottery) => Some(FlashMode::Lottery),
+        Ok(v1::FlashMode::Queue) => {
+            let field = "terms.flash_sale.ticket_valid_for";
+            let valid_for = span(fields, field, flash.ticket_valid_for)?;
+            Some(FlashMode::Queue {
+                per_second: flash.admitted_per_second,
+                valid_for,
+            })
+        }
+        Ok(v1::FlashMode::Unspecified) | Err(_) => {
+            let right = "1 (RACE), 2 (QUEUE) and 3 (LOTTERY)";
+            none_of(fields, "terms.flash_sale.mode", flash.mode, right)
+        }
+    }
+}
+
+impl Asks for v1::JoinQueueRequest {
+    fn ask(&self, fields: &mut Fields<'_>) -> Option<Body> {
+        let account = fields.account("account_id", &self.account_id);
+        let offer = offer_id(fields, "offer_id", &self.offer_id);
+        Some(body(SalesCommand::Join(Join {
+            offer: offer?,
+            account: account?,
+        })))
+    }
+}
+
+impl Asks for v1::BringLotteryValueRequest {
+    fn ask(&self, fields: &mut Fields<'_>) -> Option<Body> {
+        let offer = offer_id(fields, "offer_id", &self.offer_id);
+        let value = exactly(fields, "value", &self.value);
+        let source = fields.new_name("source", &self.source);
+        Some(body(SalesCommand::BringValue(BringValue {
+            offer: offer?,
+            value: value?,
+            source: source?,
+        })))
+    }
+}
+
+impl Asks for v1::RevealLotterySeedRequest {
+    fn ask(&self, fields: &mut Fields<'_>) -> Option<Body> {
+        let offer = offer_id(fields, "offer_id", &self.offer_id);
+        let seed = exactly(fields, "seed", &self.seed);
+        Some(body(SalesCommand::RevealSeed(RevealSeed {
+            offer: offer?,
+            seed: seed?,
+        })))
+    }
+}
+
 /// What the model asks of each offer.
 fn course(
     fields: &mut Fields<'_>,
@@ -249,6 +301,23 @@ fn course(
         Some(Wire::Group(group)) => Some(Course::Group {
             quorum: group.quorum_pieces,
         }),
+        Some(Wire::Lottery(lottery)) => {
+            let commitment = exactly(fields, "lottery.commitment", &lottery.commitment);
+            if lottery.draw_by.is_none() {
+                fields.wrong("lottery.draw_by", "is not given; it is required");
+            }
+            let draw_by = fields.time("lottery.draw_by", lottery.draw_by.as_ref());
+            let told = [&lottery.value, &lottery.seed, &lottery.entries_hash];
+            if told.iter().any(|told| !told.is_empty()) {
+                let right =
+                    "value, seed and entries_hash are the exchange's to give; leave them out";
+                fields.wrong("lottery", right);
+            }
+            Some(Course::Lottery {
+                commitment: commitment?,
+                draw_by: draw_by?,
+            })
+        }
         Some(Wire::Presale(presale)) => {
             let mut instant = |field, at: Option<&prost_types::Timestamp>| {
                 if at.is_none() {

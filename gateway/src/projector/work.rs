@@ -295,7 +295,7 @@ fn ask(body: &Body) -> Ask {
         | Body::Margin(_)
         | Body::AcceptClock(_)
         | Body::Switch(SwitchCommand::SetKillSwitch(_)) => Ask::Operation,
-        Body::Sales(sales) if sales.account().is_none() => Ask::Operation,
+        Body::Sales(sales) if !sales.is_of_offers() => Ask::Operation,
         Body::Sales(_) => Ask::Offer,
         Body::Contract(command) => Ask::Contract(*command),
         Body::OpenSession(_)

@@ -124,6 +124,41 @@ impl Sales for SalesService {
         self.deal(request.get_ref()).await
     }
 
+    async fn join_queue(&self, request: Request<v1::JoinQueueRequest>) -> operations::Reported {
+        Ok(operations::change(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn get_ticket(
+        &self,
+        request: Request<v1::GetTicketRequest>,
+    ) -> Result<Response<v1::QueueTicket>, Status> {
+        let request = request.get_ref();
+        let id = from_proto::offer_named(&request.offer_id)?;
+        let holder = account(&self.exchange.directory.read(), &request.account_id)?;
+        let see = move |engine: &Engine| engine.ticket(id, holder);
+        let (sequence, found) = look(&self.exchange, Payer::Reader, see).await?;
+        let (admitted, until) = found.ok_or_else(|| not_found(&request.offer_id))?;
+        Ok(Response::new(v1::QueueTicket {
+            admitted: Some(to_proto::timestamp(admitted)),
+            until: Some(to_proto::timestamp(until)),
+            engine_sequence: sequence.value(),
+        }))
+    }
+
+    async fn bring_lottery_value(
+        &self,
+        request: Request<v1::BringLotteryValueRequest>,
+    ) -> operations::Reported {
+        Ok(operations::change(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn reveal_lottery_seed(
+        &self,
+        request: Request<v1::RevealLotterySeedRequest>,
+    ) -> operations::Reported {
+        Ok(operations::change(&self.exchange, request.get_ref()).await?)
+    }
+
     async fn get_offer(
         &self,
         request: Request<v1::GetOfferRequest>,
@@ -132,14 +167,14 @@ impl Sales for SalesService {
         let id = from_proto::offer_named(name)?;
         let see = move |engine: &Engine| {
             let sales = engine.sales();
-            let campaign = sales.campaign(id).copied();
+            let campaign = sales.campaign(id).cloned();
             Some((sales.offer(id)?.clone(), campaign))
         };
         let (sequence, found) = look(&self.exchange, Payer::Reader, see).await?;
         let (found, campaign) = found.ok_or_else(|| not_found(name))?;
         let tables = self.exchange.directory.read();
         Ok(Response::new(v1::GetOfferResponse {
-            offer: Some(to_proto::offer(&tables, id, (&found, campaign))),
+            offer: Some(to_proto::offer(&tables, id, (&found, campaign.as_ref()))),
             engine_sequence: sequence.value(),
         }))
     }
@@ -164,8 +199,8 @@ impl Sales for SalesService {
         let (sequence, part) = self.walk(wanted, from, limit).await?;
         let tables = self.exchange.directory.read();
         let offers = part.found.iter();
-        let offers =
-            offers.map(|(id, offer, campaign)| to_proto::offer(&tables, *id, (offer, *campaign)));
+        let offers = offers
+            .map(|(id, offer, campaign)| to_proto::offer(&tables, *id, (offer, campaign.as_ref())));
         Ok(Response::new(v1::ListOffersResponse {
             offers: offers.collect(),
             engine_sequence: sequence.value(),
@@ -268,7 +303,7 @@ fn part(engine: &Engine, wanted: Wanted, from: u32, limit: usize) -> Part {
             return Part { found, next };
         }
         if wanted.has(engine, offer) {
-            found.push((id, offer.clone(), sales.campaign(id).copied()));
+            found.push((id, offer.clone(), sales.campaign(id).cloned()));
         }
     }
     let end = from.saturating_add(ROWS_OF_LOOK);

@@ -61,6 +61,7 @@ pub const fn contract_state(state: State) -> v1::ContractState {
         State::Released => v1::ContractState::Released,
         State::Deposited => v1::ContractState::Deposited,
         State::Forfeited => v1::ContractState::Forfeited,
+        State::Entered => v1::ContractState::Entered,
     }
 }
 

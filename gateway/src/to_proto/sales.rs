@@ -64,14 +64,11 @@ pub fn sale_terms(tables: &Tables, id: TermsId, terms: &SaleTerms) -> v1::SaleTe
 }
 
 fn model(terms: &SaleTerms) -> v1::sale_terms::Model {
-    use v1::sale_terms::{FixedPrice, FlashSale, GroupBuy, Model as Wire, Presale, TieredPrice};
+    use v1::sale_terms::{FixedPrice, GroupBuy, Model as Wire, Presale, TieredPrice};
     match terms.plan {
         Plan::Plain if terms.model == Model::TieredPrice => Wire::TieredPrice(TieredPrice {}),
         Plan::Plain => Wire::FixedPrice(FixedPrice {}),
-        Plan::Flash(FlashMode::Race) => {
-            let mode = v1::FlashMode::Race.into();
-            Wire::FlashSale(FlashSale { mode })
-        }
+        Plan::Flash(mode) => Wire::FlashSale(flash_sale(mode)),
         Plan::Group => Wire::GroupBuy(GroupBuy {}),
         Plan::Presale { deposit_bp } => {
             let deposit_bp = deposit_bp.into();
@@ -80,10 +77,41 @@ fn model(terms: &SaleTerms) -> v1::sale_terms::Model {
     }
 }
 
+fn flash_sale(mode: FlashMode) -> v1::sale_terms::FlashSale {
+    let of = |mode: v1::FlashMode| v1::sale_terms::FlashSale {
+        mode: mode.into(),
+        ..v1::sale_terms::FlashSale::default()
+    };
+    match mode {
+        FlashMode::Race => of(v1::FlashMode::Race),
+        FlashMode::Lottery => of(v1::FlashMode::Lottery),
+        FlashMode::Queue {
+            per_second,
+            valid_for,
+        } => v1::sale_terms::FlashSale {
+            admitted_per_second: per_second,
+            ticket_valid_for: Some(duration(valid_for)),
+            ..of(v1::FlashMode::Queue)
+        },
+    }
+}
+
 /// What its model asks of an offer, and how many pieces a group has together.
-fn course(campaign: Option<Campaign>) -> (Option<v1::offer::Course>, u32) {
+fn course(campaign: Option<&Campaign>) -> (Option<v1::offer::Course>, u32) {
+    let bytes = |hash: Option<[u8; 32]>| hash.map_or_else(Vec::new, |hash| hash.to_vec());
     match campaign {
-        None => (None, 0),
+        // A queue is its terms' alone.
+        None | Some(Campaign::Queue(_)) => (None, 0),
+        Some(Campaign::Lottery(lottery)) => {
+            let course = v1::offer::Course::Lottery(v1::LotteryCourse {
+                commitment: lottery.commitment.to_vec(),
+                draw_by: Some(timestamp(lottery.draw_by)),
+                value: bytes(lottery.value),
+                seed: bytes(lottery.seed),
+                entries_hash: lottery.entered.to_vec(),
+            });
+            (Some(course), 0)
+        }
         Some(Campaign::Group(group)) => {
             let quorum_pieces = group.quorum;
             let course = v1::offer::Course::Group(v1::GroupCourse { quorum_pieces });
@@ -127,7 +155,7 @@ pub fn units_text(tables: &Tables, asset: AssetId, units: i64) -> String {
 pub fn offer(
     tables: &Tables,
     id: OfferId,
-    (offer, campaign): (&Offer, Option<Campaign>),
+    (offer, campaign): (&Offer, Option<&Campaign>),
 ) -> v1::Offer {
     let (course, joined_pieces) = course(campaign);
     let terms = tables.terms(offer.terms);

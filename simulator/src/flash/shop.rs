@@ -121,6 +121,7 @@ async fn define(operator: &Operator, venue: &str, money: &str) -> Result<u32, Se
         document_hash: vec![0; 32],
         model: Some(sale_terms::Model::FlashSale(sale_terms::FlashSale {
             mode: FlashMode::Race.into(),
+            ..sale_terms::FlashSale::default()
         })),
         ..SaleTerms::default()
     };
