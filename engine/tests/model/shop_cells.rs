@@ -15,13 +15,10 @@ pub fn steps() -> Vec<Cell> {
         HandedOver, Joined, Paid, Refunded, Released, Rescinded, Resolved, ReturnAsked, Returning,
         Settled, Unpaid,
     };
-    let mut cells = vec![
-        Cell::Deal(None, Step::Reserve, Paid),
-        Cell::Deal(None, Step::Reserve, Unpaid),
-        Cell::Deal(None, Step::Reserve, Joined),
-        Cell::Deal(None, Step::Reserve, Entered),
-        Cell::Deal(None, Step::Reserve, Deposited),
-    ];
+    let formed = [Paid, Unpaid, Joined, Entered, Deposited];
+    let mut cells = formed
+        .map(|state| Cell::Deal(None, Step::Reserve, state))
+        .to_vec();
     for (from, step, to) in [
         (Entered, Step::Deadline, Paid),
         (Entered, Step::Deadline, Released),

@@ -84,17 +84,7 @@ impl Generator {
             6 => money(rng, world, places, time),
             8 => join(rng, world, places),
             9 => draw(rng, world, places),
-            10 => {
-                let from = world.time;
-                let body = Body::ServiceGap(ServiceGap { from });
-                let (command, span) = (internal(body), rng.pick(&[0, SECOND, HOUR, 3 * DAY]));
-                let time = from.after(Nanoseconds(span));
-                return Step {
-                    place,
-                    time,
-                    command,
-                };
-            }
+            10 => return gap(rng, world, place),
             _ => sales(SalesCommand::SetPartyKind(SetPartyKind {
                 owner: OwnerId::new(rng.pick(&[0, 1, 2, 3, 3, 9])),
                 kind: rng.pick(&[PartyKind::Consumer, PartyKind::Enterprise]),
@@ -125,7 +115,18 @@ impl Generator {
     }
 }
 
-pub fn sales(command: SalesCommand) -> Body {
+pub /// The service was down, and is there again: before the ticks of that time.
+fn gap(rng: &mut Rng, world: &Reference, place: usize) -> Step {
+    let from = world.time;
+    let span = rng.pick(&[0, SECOND, HOUR, 3 * DAY]);
+    Step {
+        place,
+        time: from.after(Nanoseconds(span)),
+        command: internal(Body::ServiceGap(ServiceGap { from })),
+    }
+}
+
+fn sales(command: SalesCommand) -> Body {
     Body::Sales(Box::new(command))
 }
 

@@ -182,8 +182,7 @@ fn item(body: &Body, index: u32, event: &Event) -> Option<Item> {
         Event::PhaseChanged(changed) => Item::Phase(changed.venue, changed.phase),
         Event::StatusChanged(changed) => Item::Status(changed.scope, changed.status),
         Event::Operation(report) if report.reject.is_none() => made(body, report.handle?)?,
-        Event::Sale(SaleEvent::Ticket(_) | SaleEvent::Lottery(_))
-        | Event::Operation(_)
+        Event::Operation(_)
         | Event::Report(_)
         | Event::MassCancel(_)
         | Event::Duplicate(_)
@@ -198,7 +197,7 @@ fn item(body: &Body, index: u32, event: &Event) -> Option<Item> {
         | Event::Credit(_)
         | Event::Settlement(_)
         | Event::Margin(_)
-        | Event::Sale(SaleEvent::Party { .. })
+        | Event::Sale(SaleEvent::Party { .. } | SaleEvent::Ticket(_) | SaleEvent::Lottery(_))
         | Event::Contract(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_)
