@@ -17,7 +17,7 @@ use crate::clearing::kept::Kept;
 use crate::clearing::ledger::Place;
 use crate::command::{
     Act, ContractCommand, Delivery, Demonstration, Direction, Envelope, Funding, GoodsTo, Instruct,
-    Plan, Reserve, SaleTerms, TakeStep, TakenTo,
+    Reserve, SaleTerms, TakeStep, TakenTo,
 };
 use crate::contract::effects::Moved;
 use crate::contract::table::{self, By};
@@ -206,33 +206,6 @@ impl Engine {
             ),
             money,
         })
-    }
-
-    /// When what closes for all its entries at once really does.
-    fn closes_really(&self, offer: &Offer, closes: Time) -> Time {
-        let venue = self.sales.known(offer.terms).terms.venue;
-        let gaps = &self.contracts.gaps;
-        gaps.put_off(closes, offer.sequence, venue)
-    }
-
-    /// In which state what takes an offer begins, and until when.
-    fn first_state(&self, slot: u32) -> (State, Time) {
-        let (state, until) = self.sales.first_state(slot, self.time);
-        if matches!(state, State::Joined | State::Entered) {
-            return (state, self.closes_really(self.sales.row(slot), until));
-        }
-        (state, until)
-    }
-
-    /// Whether an offer can be taken at `time`. The close of a group is put off by gaps in
-    /// service, as it takes the right to enter from all; other windows pass as they are.
-    fn is_open(&self, offer: &Offer, time: Time) -> bool {
-        let terms = &self.sales.known(offer.terms).terms;
-        if terms.plan != Plan::Group {
-            return offer.is_open(time);
-        }
-        let closes = offer.closes.map(|closes| self.closes_really(offer, closes));
-        offer.opens <= time && closes.is_none_or(|closes| time < closes)
     }
 
     /// SELLER_FUNDS: who sells by a deposit holds its double return (民法典(2020) 587).

@@ -115,7 +115,7 @@ impl Generator {
     }
 }
 
-pub /// The service was down, and is there again: before the ticks of that time.
+/// The service was down, and is there again: before the ticks of that time.
 fn gap(rng: &mut Rng, world: &Reference, place: usize) -> Step {
     let from = world.time;
     let span = rng.pick(&[0, SECOND, HOUR, 3 * DAY]);
@@ -126,7 +126,7 @@ fn gap(rng: &mut Rng, world: &Reference, place: usize) -> Step {
     }
 }
 
-fn sales(command: SalesCommand) -> Body {
+pub fn sales(command: SalesCommand) -> Body {
     Body::Sales(Box::new(command))
 }
 

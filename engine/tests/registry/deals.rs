@@ -178,6 +178,15 @@ impl Reference {
         ends
     }
 
+    /// It comes later, at an instant nobody knows while the venue is halted.
+    pub(super) fn put_off(&mut self, mut deal: Deal, due: i128) {
+        let now = self.instant();
+        deal.deadline = Some(if due > now { due } else { now + DAY });
+        deal.told = deal.deadline;
+        *self.deal_mut(deal.id) = deal.clone();
+        self.tell_step(&deal, ContractStep::PutOff, None, &Moved::default());
+    }
+
     /// The shard was down.
     pub fn service_gap(&mut self, gap: ServiceGap) -> Option<u32> {
         let until = self.instant();

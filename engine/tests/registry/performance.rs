@@ -347,15 +347,6 @@ impl Reference {
         self.step_done(deal, ContractStep::Deadline, None, &moved);
     }
 
-    /// It comes later, at an instant nobody knows while the venue is halted.
-    fn put_off(&mut self, mut deal: Deal, due: i128) {
-        let now = self.instant();
-        deal.deadline = Some(if due > now { due } else { now + DAY });
-        deal.told = deal.deadline;
-        *self.deal_mut(deal.id) = deal.clone();
-        self.tell_step(&deal, ContractStep::PutOff, None, &Moved::default());
-    }
-
     fn step_done(&mut self, mut deal: Deal, step: ContractStep, by: Option<Role>, moved: &Moved) {
         deal.version += 1;
         deal.told = deal.deadline;

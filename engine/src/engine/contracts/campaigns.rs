@@ -4,14 +4,43 @@
 //! back more than what it put in. Nothing here can fail. Not here: the price (`market::group_buy`),
 //! when entries have their turn (their deadlines, in order of their sequences).
 
+use crate::command::Plan;
 use crate::contract::Contract;
 use crate::contract::effects::Moved;
 use crate::engine::Engine;
 use crate::event::{Event, Events, OfferAct, SaleEvent, State};
 use crate::market::group_buy::Outcome;
-use crate::market::sale::{Campaign, price};
+use crate::market::sale::{Campaign, Offer, price};
+use crate::types::Time;
 
 impl Engine {
+    /// When what closes for all its entries at once really does.
+    fn closes_really(&self, offer: &Offer, closes: Time) -> Time {
+        let venue = self.sales.known(offer.terms).terms.venue;
+        let gaps = &self.contracts.gaps;
+        gaps.put_off(closes, offer.sequence, venue)
+    }
+
+    /// In which state what takes an offer begins, and until when.
+    pub(super) fn first_state(&self, slot: u32) -> (State, Time) {
+        let (state, until) = self.sales.first_state(slot, self.time);
+        if matches!(state, State::Joined | State::Entered) {
+            return (state, self.closes_really(self.sales.row(slot), until));
+        }
+        (state, until)
+    }
+
+    /// Whether an offer can be taken at `time`. The close of a group is put off by gaps in
+    /// service, as it takes the right to enter from all; other windows pass as they are.
+    pub(super) fn is_open(&self, offer: &Offer, time: Time) -> bool {
+        let terms = &self.sales.known(offer.terms).terms;
+        if terms.plan != Plan::Group {
+            return offer.is_open(time);
+        }
+        let closes = offer.closes.map(|closes| self.closes_really(offer, closes));
+        offer.opens <= time && closes.is_none_or(|closes| time < closes)
+    }
+
     /// What takes an offer is counted where its model asks for it.
     pub(super) fn enter(&mut self, offer: u32, entry: &Contract) {
         match self.sales.campaign_mut(offer) {
