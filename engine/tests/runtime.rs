@@ -69,7 +69,7 @@ fn everything_submitted_is_released_once_and_in_order_and_comes_back_after_a_res
         "the sink wants all of it"
     );
     assert_eq!(recovered.replayed, count);
-    watcher.wait(count + 1);
+    watcher.wait(count + 2);
     let record = watcher.record.lock().expect("whole");
     let without_tickets = |mut seen: support::Seen| {
         seen.ticket = None;
