@@ -9,9 +9,10 @@ use std::{env, error::Error, fs, path::PathBuf};
 use prost::Message as _;
 
 /// The files of the contract, in order of dependency.
-const FILES: [&str; 15] = [
+const FILES: [&str; 18] = [
     "sanjiang/v1/types.proto",
     "sanjiang/v1/switch.proto",
+    "sanjiang/v1/contracts.proto",
     "sanjiang/v1/session.proto",
     "sanjiang/v1/order_entry.proto",
     "sanjiang/v1/market_data.proto",
@@ -24,7 +25,9 @@ const FILES: [&str; 15] = [
     "sanjiang/v1/margin.proto",
     "sanjiang/v1/accounts.proto",
     "sanjiang/v1/correction.proto",
+    "sanjiang/v1/regime.proto",
     "sanjiang/v1/operations.proto",
+    "sanjiang/v1/sales.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

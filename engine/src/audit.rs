@@ -6,8 +6,10 @@
 use crate::book::arena::Place;
 use crate::book::depth;
 use crate::clearing::audit::Sold;
+use crate::clearing::kept::Kept;
 use crate::contract::CountedFor;
 use crate::engine::Engine;
+use crate::event::State;
 use crate::types::{InstrumentId, OwnerId, Side};
 
 /// What does not hold, and where.
@@ -74,8 +76,13 @@ impl Engine {
             (slot, row.flags.side(), row.leaves.lots(), units)
         });
         self.clearing().audit(live, &self.sold())?;
-        self.contracts().audit()?;
+        self.contracts().audit(self.time(), self.sequence())?;
         self.sales().audit(self.counted())?;
+        let contracts = self.contracts().all().map(|(_, contract)| contract);
+        let waits = |state| matches!(state, State::Joined | State::Deposited | State::Entered);
+        let waiting = contracts.filter(|one| waits(one.state));
+        let waiting = waiting.map(|one| (one.offer, one.state, one.pieces));
+        self.sales().audit_campaigns(waiting)?;
         self.clearing()
             .audit_settlement(self.joined(), self.parties())
     }
@@ -108,6 +115,12 @@ impl Engine {
             sold.push(Sold {
                 kept: contract.money,
                 account: contract.buyer,
+                asset: self.sales().known(contract.terms).terms.money,
+                store: None,
+            });
+            sold.push(Sold {
+                kept: Kept::restored(contract.seller_at, contract.bond()),
+                account: contract.seller,
                 asset: self.sales().known(contract.terms).terms.money,
                 store: None,
             });

@@ -12,6 +12,7 @@ mod credit;
 mod limits;
 mod margin;
 mod receipts;
+mod regimes;
 mod sales;
 mod settlement;
 mod standing;
@@ -27,6 +28,7 @@ pub use receipts::{
     EncumberReceipt, Encumbrance, HeldReceipt, IssueReceipt, LiftReceipt, MergeReceipts,
     ReceiptCommand, ReceiptPart, SplitReceipt, TransferReceipt,
 };
+pub use regimes::{DefineRegime, Rule};
 pub use standing::{
     Access, Party, Roles, SetAccess, SetRegistration, SetRoles, SetStanding, Standing,
     StandingCommand,
@@ -44,8 +46,9 @@ pub use switch::{
 
 pub use contracts::{Act, Confirmed, ContractCommand, GoodsTo, Reserve, TakeStep, TakenTo};
 pub use sales::{
-    ChangeOffer, ChangeStock, Delivery, Exemption, Funding, MakeOffer, PartyKind, Prices,
-    SaleTerms, SalesCommand, SetPartyKind, TaxBasis, Tier, WithdrawOffer,
+    BringValue, ChangeOffer, ChangeStock, Course, Delivery, Exemption, FlashMode, Funding, Join,
+    MakeOffer, PartyKind, Plan, Prices, RevealSeed, SaleTerms, SalesCommand, SetPartyKind,
+    TaxBasis, Tier, WithdrawOffer,
 };
 
 pub use margin::{MarginCommand, Mark, SetMargin, SetSettlementPrice};
@@ -193,10 +196,14 @@ pub enum Body {
     Sales(Box<SalesCommand>),
     /// A contract is formed, performed or ended.
     Contract(ContractCommand),
+    /// A regime, or a later version of one.
+    DefineRegime(Box<DefineRegime>),
     /// Time passes: the sequencer puts one before any command at or past the next deadline.
     Tick,
     /// Start-up: connections of the time before are gone.
     SessionsLost,
+    /// The service was down, or its clock was set forward: nobody loses a right by it.
+    ServiceGap(ServiceGap),
     /// From here on a build with other behaviour writes; replay never crosses it with wrong code.
     SemanticsVersion(u32),
     /// A new epoch begins: after a loss was accepted, or a backup restored. Written only by the
@@ -225,6 +232,7 @@ impl Body {
             | Self::CreateAccount(_)
             | Self::SetCalendar(_)
             | Self::CreateVenue(_)
+            | Self::DefineRegime(_)
             | Self::CreateInstrument(_)
             | Self::SetSchedule(_)
             | Self::SetPhase(_)
@@ -249,6 +257,7 @@ impl Body {
             | Self::Margin(_)
             | Self::Tick
             | Self::SessionsLost
+            | Self::ServiceGap(_)
             | Self::SemanticsVersion(_)
             | Self::BeginEpoch(_)
             | Self::Quarantine(_)
@@ -483,6 +492,14 @@ pub struct SetLimits {
 pub struct AcceptClock {
     /// The wall time the operator saw and accepts.
     pub wall: Time,
+}
+
+/// The service did not take commands from `from`, outside, to the command's time. Written only by
+/// the sequencer, at every start and when the clock is set forward, before the ticks of that time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ServiceGap {
+    /// The time of the command before it.
+    pub from: Time,
 }
 
 /// A new epoch begins. Ids of executions hold the epoch, so none is ever given twice.

@@ -11,9 +11,11 @@ mod correction;
 mod credit;
 mod day_ends;
 mod holds;
+mod lotteries;
 mod margin;
 mod operations;
 mod orders;
+mod queues;
 mod receipts;
 mod risk;
 mod sales;
@@ -26,7 +28,8 @@ mod views;
 #[cfg(test)]
 mod work_tests;
 
-pub use crate::market::sale::{Defined, Offer, Sales};
+pub use crate::market::sale::{Campaign, Defined, Offer, Sales};
+pub(crate) use clearing::approved;
 pub use holds::{Held, HeldFor};
 pub use sections::{SectionId, SectionsError};
 pub use views::{LiveOrder, LivePlace, Usage};
@@ -298,6 +301,7 @@ impl Engine {
                 let made = self.venues.create_venue(create, self.time);
                 operation(events, made.map(Some));
             }
+            Body::DefineRegime(terms) => self.define_regime(&command.envelope, terms, events),
             Body::CreateInstrument(create) => {
                 operation(events, self.venues.create_instrument(create).map(Some));
             }
@@ -338,6 +342,7 @@ impl Engine {
                 operation(events, Ok(None));
             }
             Body::SessionsLost => self.lose_sessions(events),
+            Body::ServiceGap(gap) => self.end_gap(*gap, events),
             Body::AcceptClock(_) | Body::SemanticsVersion(_) | Body::Quarantine(_) => {
                 operation(events, Ok(None));
             }
@@ -366,7 +371,8 @@ impl Engine {
             Body::CreateOwner(create) => self.parties.check_owner(create),
             Body::CreateAccount(create) => self.check_account(create),
             Body::SetCalendar(set) => self.venues.check_calendar(set),
-            Body::CreateVenue(create) => self.venues.check_venue(create),
+            Body::CreateVenue(create) => self.venues.check_venue(create, time),
+            Body::DefineRegime(terms) => self.check_regime(&command.envelope, terms),
             Body::CreateInstrument(create) => self.venues.check_instrument(create),
             Body::SetSchedule(set) => self.venues.check_schedule(set),
             Body::SetPhase(set) => self.venues.check_phase(set.venue, set.phase),
@@ -392,11 +398,12 @@ impl Engine {
             Body::Credit(credit) => self.check_credit(credit, &command.envelope),
             Body::Settlement(settlement) => self.check_settlement(&command.envelope, settlement),
             Body::Margin(command) => self.check_margin(command),
-            Body::Sales(sales) => self.check_sales(&command.envelope, sales),
+            Body::Sales(sales) => self.check_sales(&command.envelope, sales, time),
             Body::Contract(contract) => self.check_contract(&command.envelope, contract, time),
             Body::Tick
             | Body::AcceptClock(_)
             | Body::SessionsLost
+            | Body::ServiceGap(_)
             | Body::SemanticsVersion(_)
             | Body::BeginEpoch(_)
             | Body::Quarantine(_) => Ok(()),

@@ -20,8 +20,12 @@ mod sales;
 
 pub use sales::{
     ContractEvent, ContractRefused, ContractReport, ContractSide, ContractSlots, ContractStep,
-    Disputed, OfferAct, OfferReport, Role, SaleEvent, State,
+    Disputed, LotteryFact, LotteryReport, OfferAct, OfferReport, Role, SaleEvent, State, Ticket,
 };
+
+mod regimes;
+
+pub use regimes::RegimeDefined;
 
 mod switch;
 
@@ -93,6 +97,8 @@ pub enum Event {
     Sale(SaleEvent),
     /// A step of a contract, or a refused one.
     Contract(ContractEvent),
+    /// A version of a regime was defined.
+    Regime(RegimeDefined),
 }
 
 const _: () = assert!(

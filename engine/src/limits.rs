@@ -91,6 +91,15 @@ pub struct Limits {
     /// Pairs of an offer with a limit and a beneficial owner that took of it. Default 2^20: as many
     /// as contracts may live; a row is 32 bytes, forgotten with the offer.
     pub buyers_max: u32,
+    /// Live offers of flash sales with a queue, group buys and presales: what each of these has
+    /// that plain offers have not lies beside them. Default 4,096; a row is 64 bytes in a tree.
+    pub campaigns_max: u32,
+    /// Entries of one group that has not closed. Default 65,536: at 1,024 a tick its close takes 64
+    /// ticks.
+    pub entries_max: u32,
+    /// Tickets of queues, one of an offer and a beneficial owner. Default 2^18: a flash sale that a
+    /// quarter of a million wait for; a row is 32 bytes, forgotten with the offer.
+    pub tickets_max: u32,
     /// Sessions ever opened. Default 65,536.
     pub sessions_max: u32,
     /// Room for remembered requests. Default 2^20, about 17,000 unary requests a second that are
@@ -125,6 +134,10 @@ impl Limits {
     /// How many owners may stand behind one nominee: the law lets no more than 200 hold a security,
     /// so goods of a nominee for more could never come in; it bounds what one trade counts.
     pub const NOMINEE_OWNERS_MAX: usize = 200;
+    /// How many versions of regimes data defines at most: they are never forgotten, a venue may
+    /// stand under each; two hundred are a change a month for sixteen years. A version takes up to
+    /// 8 KB, and its number has one byte.
+    pub const REGIMES_DEFINED_MAX: usize = 200;
     /// The shortest timeout of a dead-man timer: what a slow line may delay a beat.
     pub const DEAD_MAN_MIN: Nanoseconds = Nanoseconds(1_000_000_000);
     /// The longest timeout of a dead-man timer: a day; longer it protects from nothing.
@@ -166,6 +179,9 @@ impl Default for Limits {
             offers_max: (1 << 20) + (1 << 18),
             contracts_max: 1 << 20,
             buyers_max: 1 << 20,
+            campaigns_max: 1 << 12,
+            entries_max: 1 << 16,
+            tickets_max: 1 << 18,
             sessions_max: 1 << 16,
             requests_capacity: 1 << 20,
             switches_max: 4_096,

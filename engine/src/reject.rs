@@ -6,6 +6,8 @@
 
 mod fix;
 
+use crate::venue::{Regime, RuleKey};
+
 macro_rules! reasons {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal;)*) => {
         /// Why a command was rejected. The strings are API and never renamed.
@@ -213,7 +215,7 @@ reasons! {
     MarkRunning = 120, "MARK_RUNNING";
     /// The instrument is no margin forward.
     NotMargin = 121, "NOT_MARGIN";
-    // -- contracts: their order of checks is in SEMANTICS sections 20 and 21 -------------------
+    // -- contracts: their order of checks is in SEMANTICS sections 20 to 24 -------------------
     /// No regime of the venue lets this kind of party buy by this model.
     PartyKind = 130, "PARTY_KIND";
     /// No such live offer of this account.
@@ -242,6 +244,21 @@ reasons! {
     PickupCode = 142, "PICKUP_CODE";
     /// No such terms of sale.
     UnknownTerms = 143, "UNKNOWN_TERMS";
+    /// The offer stands as it was announced.
+    OfferFixed = 144, "OFFER_FIXED";
+    /// The seller has less money available than the double return of earnest money would hold.
+    SellerFunds = 145, "SELLER_FUNDS";
+    /// The owner has no ticket of the queue whose turn it is.
+    NotAdmitted = 146, "NOT_ADMITTED";
+    /// The owner has a ticket that has not run out.
+    TicketHeld = 147, "TICKET_HELD";
+    /// The seed is not the one the lottery was committed to.
+    SeedMismatch = 148, "SEED_MISMATCH";
+    // -- law ---------------------------------------------------------------------------------
+    /// No such version of a regime.
+    UnknownRegime = 160, "UNKNOWN_REGIME";
+    /// The version of a regime does not apply yet, or a later one does.
+    RegimeNotInForce = 161, "REGIME_NOT_IN_FORCE";
 }
 
 impl RejectReason {
@@ -272,34 +289,44 @@ impl RejectReason {
 
 /// The text of law behind a reject, with the year of the text that was read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
-#[repr(u8)]
 pub enum Basis {
     /// No automatic matching, no standardised contracts on an e-commerce platform.
-    ECommerceLaw46 = 1,
+    ECommerceLaw46,
     /// No centralised trading outside licensed exchanges.
-    StateCouncil38 = 2,
+    StateCouncil38,
     /// What counts as centralised trading; venues of rights.
-    StateCouncilOffice37 = 3,
+    StateCouncilOffice37,
     /// Futures only on approved venues.
-    FuturesLaw11 = 4,
+    FuturesLaw11,
     /// Securities exchanges.
-    SecuritiesLaw37 = 5,
+    SecuritiesLaw37,
     /// Regional equity markets: private placement only.
-    SecuritiesLaw98 = 6,
+    SecuritiesLaw98,
     /// Which ways of trading a spot venue may use.
-    SpotRules3 = 7,
+    SpotRules3,
     /// Tenders.
-    TenderLaw = 8,
+    TenderLaw,
     /// Auctions.
-    AuctionLaw3 = 9,
+    AuctionLaw3,
     /// Carbon trading: the three ways.
-    CarbonRegulation15 = 10,
+    CarbonRegulation15,
     /// Contract formed at submission: consumer sales.
-    ECommerceLaw49 = 11,
+    ECommerceLaw49,
     /// Cross-border retail import.
-    CrossBorderRetail49 = 12,
+    CrossBorderRetail49,
     /// Consumers may give goods back within seven days.
-    ConsumerLaw25 = 13,
+    ConsumerLaw25,
+    /// Earnest money is at most a fifth of the contract.
+    CivilCode586,
+    /// Earnest money: the buyer's default forfeits it, the seller's returns it twice.
+    CivilCode587,
+    /// What a regime that data defined says is its text for a rule (`venue::Law::cite`).
+    Defined {
+        /// The version.
+        regime: Regime,
+        /// The rule.
+        key: RuleKey,
+    },
 }
 
 impl Basis {
@@ -319,11 +346,46 @@ impl Basis {
             Self::ECommerceLaw49 => "电子商务法(2018) 49",
             Self::CrossBorderRetail49 => "财关税〔2018〕49号",
             Self::ConsumerLaw25 => "消费者权益保护法(2013) 25",
+            Self::CivilCode586 => "民法典(2020) 586",
+            Self::CivilCode587 => "民法典(2020) 587",
+            Self::Defined { .. } => "the text of a regime that data defined",
+        }
+    }
+
+    /// The stable number: below 256 a text that is built in, else the regime and the rule.
+    pub const fn code(self) -> u16 {
+        match self {
+            Self::ECommerceLaw46 => 1,
+            Self::StateCouncil38 => 2,
+            Self::StateCouncilOffice37 => 3,
+            Self::FuturesLaw11 => 4,
+            Self::SecuritiesLaw37 => 5,
+            Self::SecuritiesLaw98 => 6,
+            Self::SpotRules3 => 7,
+            Self::TenderLaw => 8,
+            Self::AuctionLaw3 => 9,
+            Self::CarbonRegulation15 => 10,
+            Self::ECommerceLaw49 => 11,
+            Self::CrossBorderRetail49 => 12,
+            Self::ConsumerLaw25 => 13,
+            Self::CivilCode587 => 14,
+            Self::CivilCode586 => 20,
+            Self::Defined { regime, key } => (regime.code() as u16) << 8 | key as u16,
         }
     }
 
     /// The basis with this number.
-    pub const fn from_code(code: u8) -> Option<Self> {
+    pub const fn from_code(code: u16) -> Option<Self> {
+        if code > 255 {
+            let [regime, key] = code.to_be_bytes();
+            if regime < Regime::FIRST_DEFINED {
+                return None;
+            }
+            return match (Regime::from_code(regime), RuleKey::from_code(key)) {
+                (Some(regime), Some(key)) => Some(Self::Defined { regime, key }),
+                _ => None,
+            };
+        }
         Some(match code {
             1 => Self::ECommerceLaw46,
             2 => Self::StateCouncil38,
@@ -338,6 +400,8 @@ impl Basis {
             11 => Self::ECommerceLaw49,
             12 => Self::CrossBorderRetail49,
             13 => Self::ConsumerLaw25,
+            14 => Self::CivilCode587,
+            20 => Self::CivilCode586,
             _ => return None,
         })
     }
@@ -376,9 +440,9 @@ mod tests {
             assert_eq!(RejectReason::from_code(reason.code()), Some(*reason));
         }
         assert_eq!(RejectReason::from_code(9_999), None);
-        for code in 0..=u8::MAX {
+        for code in 0..=u16::MAX {
             if let Some(basis) = Basis::from_code(code) {
-                assert_eq!(basis as u8, code);
+                assert_eq!(basis.code(), code);
             }
         }
     }

@@ -92,6 +92,14 @@ impl<T: Made> Slab<T> {
         }
     }
 
+    /// The live row in `slot`, whoever made it.
+    pub(crate) fn live_in(&self, slot: u32) -> Option<&T> {
+        match self.slots.get(slot as usize)? {
+            Slot::Live(row) => Some(row),
+            Slot::Free(_) => None,
+        }
+    }
+
     /// A live row.
     pub(crate) fn row(&self, slot: u32) -> &T {
         match &self.slots[slot as usize] {
@@ -112,6 +120,21 @@ impl<T: Made> Slab<T> {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
         let slots = self.slots.iter().enumerate();
         slots.filter_map(|(slot, row)| match row {
+            Slot::Live(row) => Some((slot as u32, row)),
+            Slot::Free(_) => None,
+        })
+    }
+
+    /// How many slots were ever used.
+    pub(crate) const fn slots(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    /// The live rows among `count` slots from `from` on, in order of their slots.
+    pub(crate) fn iter_in(&self, from: u32, count: u32) -> impl Iterator<Item = (u32, &T)> {
+        let slots = self.slots.iter().enumerate().skip(from as usize);
+        let some = slots.take(count as usize);
+        some.filter_map(|(slot, row)| match row {
             Slot::Live(row) => Some((slot as u32, row)),
             Slot::Free(_) => None,
         })
@@ -213,6 +236,28 @@ mod tests {
         let get = |input: &mut Reader<'_>, _| Ok(One(input.varint()?));
         let read = Slab::decode(3, 2, &mut Reader::new(&out), get);
         assert_eq!(read, Ok(slab));
+    }
+
+    #[test]
+    fn a_walk_in_parts_finds_every_row_once() {
+        let mut slab = Slab::new(10);
+        for sequence in 1..=10 {
+            slab.insert(One(sequence));
+        }
+        for slot in [0, 4, 5, 9] {
+            slab.remove(slot);
+        }
+        for part in 1..=11 {
+            let mut found = Vec::new();
+            for from in (0..slab.slots()).step_by(part as usize) {
+                found.extend(slab.iter_in(from, part).map(|(slot, row)| (slot, row.0)));
+            }
+            assert_eq!(found, [(1, 2), (2, 3), (3, 4), (6, 7), (7, 8), (8, 9)]);
+        }
+        assert_eq!(
+            slab.iter_in(10, 5).count() + slab.iter_in(u32::MAX, 1).count(),
+            0
+        );
     }
 
     #[test]

@@ -20,6 +20,8 @@
 //! Invariant: the words of an event never change within one semantics version. Not here: bytes
 //! of commands (`journal::codec`), of contents (`engine::sections`).
 
+mod margin;
+mod regimes;
 mod sales;
 mod switch;
 #[cfg(test)]
@@ -29,11 +31,11 @@ mod words;
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{BeginEpoch, Party, RiskLimits, RiskScope, Scope, SetRiskLimits};
 use crate::event::{
-    ContractEvent, CorrectionEvent, CreditEvent, CustodyReport, DayRolled, Event, MarginEvent,
-    OperationReport, ReceiptReport, SaleEvent, Settled, StandingChanged, TradeCorrection,
+    ContractEvent, CorrectionEvent, CreditEvent, CustodyReport, DayRolled, Event, OperationReport,
+    ReceiptReport, SaleEvent, Settled, StandingChanged, TradeCorrection,
 };
-use crate::reject::Reject;
-use crate::types::{InstrumentId, Price, Quantity, Sequence, Side, Time};
+use crate::reject::{Basis, Reject};
+use crate::types::{InstrumentId, Price, Quantity, Sequence, Side};
 use words::{Digest, Words};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -169,6 +171,7 @@ impl Event {
             | Self::Quarantined(_)
             | Self::Sale(_)
             | Self::Contract(_)
+            | Self::Regime(_)
             | Self::Switch(_) => {
                 let mut buffer = Buffer::new();
                 buffer.rare_event(self);
@@ -230,7 +233,11 @@ impl Buffer {
         let code = reject.map_or(0, |reject| reject.reason.code());
         self.put(code.to_le_bytes());
         let basis = reject.and_then(|reject| reject.basis);
-        self.byte(basis.map_or(0, |basis| basis as u8));
+        // One byte for a text that is built in; else 255, then the regime and the rule.
+        match basis.map_or(0, Basis::code).to_be_bytes() {
+            [0, built_in] => self.byte(built_in),
+            [regime, key] => self.put([u8::MAX, regime, key]),
+        }
     }
 
     fn auction(&mut self, instrument: InstrumentId, price: Option<Price>, sizes: [i64; 2]) {
@@ -292,6 +299,7 @@ impl Buffer {
             Event::Switch(event) => self.switch(event),
             Event::Sale(event) => self.sale(event),
             Event::Contract(event) => self.contract(event),
+            Event::Regime(defined) => self.regime(*defined),
             Event::Limits(set) => self.limits(set),
             Event::Receipt(report) => self.receipt(report),
             Event::Correction(correction) => self.correction(correction),
@@ -373,40 +381,6 @@ impl Buffer {
                 for byte in set.code.as_str().bytes() {
                     self.byte(byte);
                 }
-            }
-        }
-    }
-
-    fn margin(&mut self, event: &MarginEvent) {
-        self.byte(27);
-        match event {
-            MarginEvent::Settlement { instrument, price } => {
-                self.byte(1);
-                self.instrument(*instrument);
-                self.i64(price.ticks());
-            }
-            MarginEvent::Variation(one) => {
-                self.byte(2);
-                self.u32(one.account.index());
-                self.instrument(one.instrument);
-                self.i64(one.amount);
-            }
-            MarginEvent::Call(call) => {
-                self.byte(3);
-                self.u32(call.account.index());
-                self.instrument(call.instrument);
-                self.i64(call.maintenance);
-                self.i64(call.held);
-                self.byte(u8::from(call.deadline.is_some()));
-                self.i64(call.deadline.map_or(0, Time::nanoseconds));
-            }
-            MarginEvent::Covered {
-                account,
-                instrument,
-            } => {
-                self.byte(4);
-                self.u32(account.index());
-                self.instrument(*instrument);
             }
         }
     }

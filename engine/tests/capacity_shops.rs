@@ -107,6 +107,7 @@ impl Filled {
             SaleTerms {
                 venue: VenueId::new(0),
                 model: Model::FixedPrice,
+                plan: Plan::Plain,
                 funding: Funding::Prefunded,
                 money: MONEY,
                 tax_basis: TaxBasis::VatIn,
@@ -159,6 +160,7 @@ impl Filled {
                 closes: None,
             },
             stock: 10_000,
+            course: Course::Plain,
         }))));
         OfferId {
             sequence: self.engine.sequence().value(),

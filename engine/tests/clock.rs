@@ -5,19 +5,21 @@
 //! Invariant: the only clock is the test's own; nothing waits for real time. Not here: the bounds
 //! of the clock itself, to the nanosecond (its own tests).
 
+#[path = "support/shop.rs"]
+mod shop;
 mod support;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use sanjiang_engine::command::{AcceptClock, Body};
-use sanjiang_engine::event::{Event, ExecType};
+use sanjiang_engine::command::{AcceptClock, Body, Command, Funding, SaleTerms, SalesCommand};
+use sanjiang_engine::event::{ContractEvent, ContractStep, Event, ExecType, State};
 use sanjiang_engine::journal::memory::MemoryJournal;
 use sanjiang_engine::runtime::{
     ClockStatus, ManualTimeSource, Refused, Runtime, Submission, Ticket, TimeSource,
 };
-use sanjiang_engine::types::{Nanoseconds, OrderId, Side, Time, TimeInForce};
+use sanjiang_engine::types::{Nanoseconds, OfferId, OrderId, Side, Time, TimeInForce};
 use sanjiang_engine::venue::Regime;
 use support::{BEGIN, Seen, Watcher, config, internal, keeper, market_under, order, submit};
 
@@ -64,20 +66,31 @@ impl Shard {
         }
     }
 
-    /// Starts; the market is made at the first start.
+    /// Starts; a market under this regime is made at the first start.
     fn start(&mut self, regime: Regime) -> Run<'_> {
+        self.start_with(&market_under(regime))
+    }
+
+    /// Starts; what founds a world comes at the first start.
+    fn start_with(&mut self, founding: &[Command]) -> Run<'_> {
         let (runtime, source, watcher) = self.begin(self.folder.path());
         let first = self.history.is_empty();
         let mut run = Run {
-            last: self.history.len() as u64 + 1,
+            last: self.history.len() as u64,
             shard: self,
             runtime,
             source,
             watcher,
         };
-        run.watcher.wait(run.last);
         if first {
-            run.submit(&market_under(regime));
+            run.last += 1;
+            run.watcher.wait(run.last);
+        } else {
+            // A gap in service and the ticks of that time come first.
+            run.wait_for(&Body::SessionsLost);
+        }
+        if first {
+            run.submit(founding);
         }
         run
     }
@@ -146,7 +159,7 @@ fn of(event: &Event, kind: ExecType) -> Option<OrderId> {
 }
 
 impl Run<'_> {
-    fn submit(&mut self, commands: &[sanjiang_engine::command::Command]) {
+    fn submit(&mut self, commands: &[Command]) {
         submit(&self.runtime.handle(), 1, commands);
         self.last += commands.len() as u64;
         self.watcher.wait(self.last);
@@ -167,14 +180,18 @@ impl Run<'_> {
     /// A command that changes nothing, so that the shard looks at its clock; gives its time.
     fn look(&mut self) -> Time {
         submit(&self.runtime.handle(), 2, &[internal(Body::SessionsLost)]);
+        self.wait_for(&Body::SessionsLost)
+    }
+
+    /// Waits until this was released, whatever comes before it; gives its time.
+    fn wait_for(&mut self, body: &Body) -> Time {
         loop {
             self.last += 1;
             self.watcher.wait(self.last);
             let seen = self.watcher.released();
             let behind = seen.len() as u64 + self.shard.history.len() as u64 - self.last;
             let one = &seen[seen.len() - 1 - behind as usize];
-            // Ticks that were due come first.
-            if one.body == Body::SessionsLost {
+            if one.body == *body {
                 return one.time;
             }
         }
@@ -353,4 +370,109 @@ fn a_clock_that_steps_again_and_again_moves_nothing_but_its_alarm() {
         "steps: {steps}, warnings: {}",
         shard.warned("is not followed")
     );
+}
+
+/// What happened to contracts in what was released since `from`.
+fn deals(seen: &[Seen], from: usize) -> Vec<(ContractStep, State)> {
+    let events = seen[from..].iter().flat_map(|one| &one.events);
+    let step = |event: &Event| {
+        if let Event::Contract(ContractEvent::Step(report)) = event {
+            return Some((report.step, report.state));
+        }
+        None
+    };
+    events.filter_map(step).collect()
+}
+
+/// A shop whose buyers have an hour to pay.
+fn credit() -> Vec<Command> {
+    let within = Nanoseconds(HOUR);
+    let mut bodies = shop::founding(1);
+    bodies.push(shop::sales(SalesCommand::DefineTerms(SaleTerms {
+        funding: Funding::PayLater { within },
+        ..shop::plain_terms(7)
+    })));
+    bodies.into_iter().map(internal).collect()
+}
+
+impl Run<'_> {
+    /// A contract whose buyer has an hour to pay.
+    fn sell_on_credit(&mut self) {
+        self.submit(&[internal(shop::offer(5, None))]);
+        let sequence = self.last;
+        let offer = OfferId { sequence, slot: 0 };
+        self.submit(&[internal(shop::reserve(offer, 1, 2))]);
+    }
+}
+
+#[test]
+fn a_contract_outlives_a_stop_longer_than_its_deadline() {
+    let mut shard = Shard::new();
+    let mut run = shard.start_with(&credit());
+    run.sell_on_credit();
+    run.source.run(Nanoseconds(HOUR / 2));
+    run.look();
+    run.stop();
+    shard.wall = shard.wall.after(Nanoseconds(3 * HOUR));
+    let mut run = shard.start_with(&credit());
+    run.look();
+    let unpaid = (ContractStep::PutOff, State::Unpaid);
+    assert_eq!(deals(&run.watcher.released(), 0), [unpaid]);
+    run.source.run(Nanoseconds(DAY - 1));
+    run.look();
+    assert_eq!(deals(&run.watcher.released(), 0), [unpaid]);
+    run.source.run(Nanoseconds(1));
+    run.look();
+    let expired = (ContractStep::Deadline, State::Expired);
+    assert_eq!(deals(&run.watcher.released(), 0), [unpaid, expired]);
+    run.stop();
+}
+
+#[test]
+fn a_clock_thirty_days_fast_costs_no_contract() {
+    let mut shard = Shard::new();
+    let mut run = shard.start_with(&credit());
+    run.sell_on_credit();
+    run.stop();
+    // Near enough to be followed without a word.
+    let right = shard.wall;
+    shard.wall = right.after(Nanoseconds(30 * DAY));
+    let mut run = shard.start_with(&credit());
+    assert_eq!(run.status(), ClockStatus::Following);
+    run.look();
+    let unpaid = (ContractStep::PutOff, State::Unpaid);
+    assert_eq!(deals(&run.watcher.released(), 0), [unpaid]);
+    run.stop();
+    // Set right again: time runs on from the journal, and the day to pay with it.
+    shard.wall = right.after(Nanoseconds(HOUR));
+    let mut run = shard.start_with(&credit());
+    run.source.run(Nanoseconds(DAY - 1));
+    run.look();
+    assert_eq!(deals(&run.watcher.released(), 0), []);
+    run.source.run(Nanoseconds(1));
+    run.look();
+    let expired = (ContractStep::Deadline, State::Expired);
+    assert_eq!(deals(&run.watcher.released(), 0), [expired]);
+    run.stop();
+}
+
+#[test]
+fn a_clock_set_forward_while_running_costs_no_contract() {
+    let mut shard = Shard::new();
+    let mut run = shard.start_with(&credit());
+    run.sell_on_credit();
+    run.source.step(Nanoseconds(30 * DAY));
+    run.source.run(Nanoseconds(60 * SECOND));
+    run.look();
+    let wall = run.source.wall();
+    run.accept(wall);
+    run.look();
+    let unpaid = (ContractStep::PutOff, State::Unpaid);
+    let seen = run.watcher.released();
+    let formed = seen
+        .iter()
+        .position(|one| !deals(std::slice::from_ref(one), 0).is_empty());
+    let after = formed.expect("it was formed") + 1;
+    assert_eq!(deals(&seen, after), [unpaid]);
+    run.stop();
 }

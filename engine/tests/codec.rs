@@ -16,6 +16,8 @@ mod golden;
 mod golden_nominees;
 #[path = "golden/receipts.rs"]
 mod golden_receipts;
+#[path = "golden/regimes.rs"]
+mod golden_regimes;
 #[path = "golden/sales.rs"]
 mod golden_sales;
 #[path = "golden/switch.rs"]
@@ -177,6 +179,7 @@ const GOLDEN_CREDIT: &[u8] = include_bytes!("golden/credit_v1.bin");
 const GOLDEN_SETTLEMENT: &[u8] = include_bytes!("golden/settlement_v1.bin");
 const GOLDEN_NOMINEES: &[u8] = include_bytes!("golden/nominees_v1.bin");
 const GOLDEN_MARGIN: &[u8] = include_bytes!("golden/margin_v1.bin");
+const GOLDEN_REGIMES: &[u8] = include_bytes!("golden/regimes_v1.bin");
 const GOLDEN_SALES: &[u8] = include_bytes!("golden/sales_v1.bin");
 const GOLDEN_CONTRACTS: &[u8] = include_bytes!("golden/contracts_v1.bin");
 
@@ -196,7 +199,8 @@ fn bytes_of_version_1_still_read_as_the_same_commands() {
         (golden_nominees::nominees(), GOLDEN_NOMINEES, 1),
         (golden::margin(), GOLDEN_MARGIN, 1),
         (golden_sales::sales(), GOLDEN_SALES, 1),
-        (golden_sales::contracts(), GOLDEN_CONTRACTS, 1),
+        (golden_sales::contracts(), GOLDEN_CONTRACTS, 2),
+        (golden_regimes::regimes(), GOLDEN_REGIMES, 1),
     ];
     for (commands, bytes, kinds) in all {
         still_read(batch(Sequence::new(1), commands), bytes, kinds);

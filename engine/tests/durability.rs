@@ -145,8 +145,9 @@ fn a_clean_stop_leaves_a_snapshot_and_the_next_start_replays_nothing() {
     let (runtime, recovered) = started.expect("started");
     assert_eq!((recovered.last.value(), recovered.replayed), (last, 0));
     assert_eq!(recovered.from_snapshot.value(), last);
-    watcher.wait(last + 1);
-    assert_eq!(watcher.released()[0].body, Body::SessionsLost);
+    watcher.wait(last + 2);
+    assert!(matches!(watcher.released()[0].body, Body::ServiceGap(_)));
+    assert_eq!(watcher.released()[1].body, Body::SessionsLost);
     runtime.stop().expect("clean");
 }
 
@@ -194,8 +195,9 @@ fn a_tail_that_was_never_synced_is_cut_and_an_acknowledged_one_is_refused() {
         fs::write(torn.path().join("head"), &head).expect("written");
         let (runtime, recovered, again) = start(torn.path()).expect("started");
         assert_eq!(recovered.last.value(), last, "cut at {cut}");
-        again.wait(last + 1);
-        assert_eq!(again.released()[0].body, Body::SessionsLost);
+        again.wait(last + 2);
+        assert!(matches!(again.released()[0].body, Body::ServiceGap(_)));
+        assert_eq!(again.released()[1].body, Body::SessionsLost);
         runtime.stop().expect("clean");
         assert!(verify(torn.path(), None).expect("readable").is_whole());
     }
@@ -363,12 +365,12 @@ fn a_damaged_snapshot_is_told_and_the_older_one_gives_the_same_state() {
     runtime.stop().expect("clean");
     let (runtime, _, again) = start(folder.path()).expect("started");
     submit(&runtime.handle(), 1, &[flow(77)]);
-    again.wait(first + 2);
+    again.wait(first + 3);
     runtime.stop().expect("clean");
     let snapshots = folder.path().join("snapshots");
     let listed = snapshot::list(&snapshots).expect("readable");
     let at: Vec<_> = listed.iter().map(|(at, _)| at.value()).collect();
-    assert_eq!(at, [first + 2, first]);
+    assert_eq!(at, [first + 3, first]);
     let newest = snapshot::load(&listed[0].1).expect("whole").header;
     let mut bytes = fs::read(&listed[0].1).expect("readable");
     let middle = bytes.len() / 2;
@@ -382,7 +384,7 @@ fn a_damaged_snapshot_is_told_and_the_older_one_gives_the_same_state() {
     let (sink, watcher) = keeper(u64::MAX);
     let (runtime, recovered) = Runtime::start(config, sink).expect("started");
     assert_eq!(recovered.from_snapshot.value(), first);
-    assert_eq!(recovered.replayed, 2);
+    assert_eq!(recovered.replayed, 3);
     let warnings = warnings.lock().expect("whole").clone();
     assert!(warnings[0].contains("damaged"), "{warnings:?}");
     let recovered = watcher.record.lock().expect("whole").recovered[0];

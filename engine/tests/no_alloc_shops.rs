@@ -84,6 +84,7 @@ fn founding() -> Vec<Body> {
     bodies.push(sales(SalesCommand::DefineTerms(SaleTerms {
         venue: VenueId::new(0),
         model: Model::FixedPrice,
+        plan: Plan::Plain,
         funding: Funding::Prefunded,
         money: AssetId::new(0),
         tax_basis: TaxBasis::VatOut,
@@ -124,6 +125,7 @@ fn offer() -> Body {
             closes: None,
         },
         stock: 500_000,
+        course: Course::Plain,
     }))
 }
 

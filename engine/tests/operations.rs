@@ -10,6 +10,8 @@ mod any;
 mod arbitrary;
 #[path = "operations/fold.rs"]
 mod fold;
+#[path = "operations/law.rs"]
+mod law;
 #[path = "operations/market.rs"]
 mod market;
 #[path = "operations/says.rs"]
@@ -189,6 +191,7 @@ fn parties_and_venues_get_handles_in_order_of_creation() {
     said(&mut shard, reference(100), "reference 100\ndone");
     for body in [
         Body::SessionsLost,
+        Body::ServiceGap(ServiceGap { from: Time::ZERO }),
         Body::SemanticsVersion(1),
         Body::AcceptClock(AcceptClock { wall: Time::ZERO }),
     ] {

@@ -57,8 +57,10 @@ impl Place {
         let (settings, _) = config(self.folder.path());
         let started = Runtime::start_on(&settings, &self.journal, sink);
         let (runtime, recovered) = started.expect("started");
-        let mut last = recovered.last.value() + 1;
+        // The version at first, later how long there was no service and that sessions are lost.
+        let mut last = recovered.last.value() + 2;
         if recovered.last == Sequence::ZERO {
+            last = 1;
             submit(&runtime.handle(), 0, &market());
             last += market().len() as u64;
         }

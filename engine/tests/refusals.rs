@@ -237,7 +237,7 @@ fn a_head_file_elsewhere_is_used_and_a_missing_one_refused() {
     let last = stopped(with_head(), 3);
     assert!(!folder.path().join("head").exists());
     let again = stopped(with_head(), 1);
-    assert_eq!(again.value(), last.value() + 2);
+    assert_eq!(again.value(), last.value() + 3);
     let missing = "it is missing beside a journal";
     let words = [missing, "--head-file", "restore a backup"];
     refused(config(folder.path()).0, keeper(0).0, &words);

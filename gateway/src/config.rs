@@ -40,6 +40,45 @@ pub enum Command {
     Reconcile(ReconcileArguments),
     /// Make a folder from a backup, in a higher epoch; what stood there is moved to `damaged/`.
     Restore(RestoreArguments),
+    /// Regimes and venues as data: those that come with the gateway, or those of a file.
+    Venue {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: VenueCommand,
+    },
+}
+
+/// What to do with regimes and venues.
+#[derive(Subcommand, Debug)]
+pub enum VenueCommand {
+    /// Print what a running gateway has to change to be as the file says, then change it; exit
+    /// status 0 when it is so, 1 when the law refuses something or a venue differs, 2 when it
+    /// could not be tried.
+    Apply(ApplyArguments),
+    /// Print the venues, and what each regime says of each model.
+    List(ListArguments),
+}
+
+/// Which file, and which gateway.
+#[derive(Args, Debug)]
+pub struct ApplyArguments {
+    /// A TOML file of regimes and venues; those that come with the gateway when not given.
+    #[arg(long)]
+    pub file: Option<PathBuf>,
+    /// Address of the running gateway.
+    #[arg(long, default_value = "http://127.0.0.1:7070")]
+    pub target: String,
+    /// Print what would be changed, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Which file.
+#[derive(Args, Debug)]
+pub struct ListArguments {
+    /// A TOML file of regimes and venues; those that come with the gateway when not given.
+    #[arg(long)]
+    pub file: Option<PathBuf>,
 }
 
 /// Which gateway, and how to call the backup.

@@ -16,16 +16,19 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use engine::clearing::{Asset, Clearing, Custodian, factors};
 use engine::command::{
     Body, Command, CreateAsset, CreateCustodian, CreateInstrument, CreateVenue, Demonstration,
-    InstrumentTerms, MarginCommand, Scope, Sequenced, SetCalendar, SetClearing, SwitchCommand,
+    InstrumentTerms, MarginCommand, SaleTerms, SalesCommand, Scope, Sequenced, SetCalendar,
+    SetClearing, SwitchCommand,
 };
 use engine::engine::Engine;
 use engine::event::Event;
 use engine::parties::Parties;
 use engine::types::{
     AccountId, AssetId, CalendarId, CustodianId, InstrumentId, Name, Nanoseconds, OwnerId,
-    ParticipantId, Price, Title, VenueId,
+    ParticipantId, Price, TermsId, Time, Title, VenueId,
 };
-use engine::venue::{Model, Overridden, Phase, Regime, TradingStatus, Venue, Venues};
+use engine::venue::{
+    Approval, Law, Model, Overridden, Phase, Regime, TradingStatus, Venue, Venues,
+};
 
 /// An account as the directory knows it.
 #[derive(Clone, Copy, Debug)]
@@ -178,6 +181,8 @@ pub struct Tables {
     pub calendars: Names<CalendarEntry>,
     /// Venues.
     pub venues: Names<VenueEntry>,
+    /// Regimes.
+    pub law: Law,
     /// Instruments.
     pub instruments: Names<InstrumentEntry>,
     /// Assets.
@@ -190,6 +195,8 @@ pub struct Tables {
     pub margined: HashMap<InstrumentId, AssetId>,
     /// Sessions.
     pub sessions: SessionTable,
+    /// Terms of sale, by handle.
+    pub terms: Vec<SaleTerms>,
 }
 
 impl Tables {
@@ -211,6 +218,21 @@ impl Tables {
     /// The asset with this handle.
     pub fn asset(&self, id: AssetId) -> Option<&Asset> {
         self.assets.get(id.index())
+    }
+
+    /// The terms of sale with this handle.
+    pub fn terms(&self, id: TermsId) -> Option<&SaleTerms> {
+        self.terms.get(id.place())
+    }
+
+    /// The currency of terms of sale.
+    pub fn money_of_terms(&self, id: TermsId) -> Option<&Asset> {
+        self.asset(self.terms(id)?.money)
+    }
+
+    /// Whether a venue is a demonstration.
+    pub fn venue_is_demonstration(&self, id: VenueId) -> bool {
+        self.venue(id).is_some_and(|venue| venue.demonstration)
     }
 
     /// The custodian with this handle.
@@ -246,6 +268,8 @@ impl Tables {
         tables.add_parties(engine.parties());
         tables.add_venues(engine.venues());
         tables.add_clearing(engine.clearing());
+        let terms = engine.sales().all_terms().iter();
+        tables.terms = terms.map(|defined| defined.terms).collect();
         for (id, session) in engine.sessions().iter() {
             tables.sessions.add(id, session.principal, session.name);
         }
@@ -277,6 +301,7 @@ impl Tables {
             let entry = CalendarEntry::new(calendar.terms());
             self.calendars.put(id.index(), entry.name, entry);
         }
+        self.law = venues.law().clone();
         for (id, venue) in venues.venues() {
             self.venues
                 .put(id.index(), venue.name, VenueEntry::of(venue));
@@ -323,6 +348,7 @@ impl Tables {
                 Event::Operation(report) if report.reject.is_none() => {
                     self.take_over(&command.body, report.handle);
                 }
+                Event::Regime(defined) => self.define(command, defined.from),
                 Event::PhaseChanged(changed) => {
                     if let Some(venue) = self.venues.get_mut(changed.venue.index()) {
                         venue.phase = changed.phase;
@@ -370,6 +396,15 @@ impl Tables {
         }
     }
 
+    /// The engine took it, so the law here takes it too.
+    fn define(&mut self, command: &Command, from: Time) {
+        if let Body::DefineRegime(terms) = &command.body {
+            let approval = Approval::of(&command.envelope);
+            let restored = self.law.restore(terms.as_ref().clone(), approval, from);
+            assert!(restored.is_ok(), "the engine took it: {restored:?}");
+        }
+    }
+
     fn take_over(&mut self, body: &Body, handle: Option<u32>) {
         match (body, handle) {
             (Body::CreateParticipant(new), Some(handle)) => {
@@ -401,6 +436,7 @@ impl Tables {
             (Body::CreateCustodian(new), Some(handle)) => {
                 self.custodians.put(handle, new.name, custodian(new));
             }
+            (Body::Sales(sales), Some(handle)) => self.define_terms(sales, handle),
             (Body::SetClearing(new), _) => self.clear(new),
             (Body::Margin(MarginCommand::SetMargin(new)), _) => {
                 self.margined.insert(new.instrument, new.money);
@@ -424,6 +460,15 @@ impl Tables {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Terms that were known before get the handle they have.
+    fn define_terms(&mut self, sales: &SalesCommand, handle: u32) {
+        if let SalesCommand::DefineTerms(terms) = sales
+            && handle as usize == self.terms.len()
+        {
+            self.terms.push(*terms);
         }
     }
 

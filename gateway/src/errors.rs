@@ -58,6 +58,14 @@ pub enum Kind {
     Trade,
     /// A session.
     Session,
+    /// Terms of sale.
+    Terms,
+    /// An offer.
+    Offer,
+    /// A contract.
+    Contract,
+    /// A regime.
+    Regime,
 }
 
 impl Kind {
@@ -76,6 +84,10 @@ impl Kind {
             Self::Receipt => "receipt",
             Self::Trade => "trade",
             Self::Session => "session",
+            Self::Terms => "terms",
+            Self::Offer => "offer",
+            Self::Contract => "contract",
+            Self::Regime => "regime",
         }
     }
 
@@ -94,6 +106,10 @@ impl Kind {
             Self::Receipt => RejectReason::UnknownReceipt,
             Self::Trade => RejectReason::UnknownTrade,
             Self::Session => RejectReason::UnknownSession,
+            Self::Terms => RejectReason::UnknownTerms,
+            Self::Offer => RejectReason::UnknownOffer,
+            Self::Contract => RejectReason::UnknownContract,
+            Self::Regime => RejectReason::UnknownRegime,
         }
     }
 }
@@ -424,5 +440,14 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::OpenContracts => "the exchange has as many open contracts or buyers as it may",
         R::PickupCode => "that is not the pickup code",
         R::UnknownTerms => "there are no such terms of sale",
+        R::OfferFixed => "the offer stands as it was announced",
+        R::SeedMismatch => "that is not the seed the lottery was committed to",
+        R::NotAdmitted => "it is not the turn of a ticket of yours",
+        R::TicketHeld => "you have a ticket that has not run out",
+        R::SellerFunds => "the seller has not the money for the double return of the earnest money",
+        R::UnknownRegime => "there is no such version of a regime",
+        R::RegimeNotInForce => {
+            "this version of the regime is not in force; name the one that is, as NAME@VERSION"
+        }
     }
 }

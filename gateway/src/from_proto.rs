@@ -6,6 +6,7 @@
 //! so a retry is recognised. Not here: rules about what a command means (the engine), rights.
 
 mod clearing;
+mod contracts;
 mod correction;
 mod credit;
 mod fields;
@@ -14,6 +15,8 @@ mod margin;
 mod operations;
 mod orders;
 mod receipts;
+pub mod regimes;
+mod sales;
 mod session;
 mod settlement;
 mod standing;
@@ -21,12 +24,14 @@ mod switch;
 mod timetable;
 
 pub use clearing::posting_place;
+pub use contracts::{contract_named, take_step};
 pub use correction::{trade, trade_id};
 pub use credit::{Collateral, HalfOf};
 pub use fields::{Fields, Prefix, at};
 pub use operations::{Operation, operation};
 pub use orders::{OrderName, cancel, mass_cancel, order_id, order_name, replace, submit};
 pub use receipts::receipt;
+pub use sales::{ChangeUnder, Deal, deal, offer_named, owner_named, terms_handle};
 pub use session::{open_session, session_batch};
 pub use switch::{arm_dead_man, disconnect_policy, session_disconnected, session_named};
 pub use timetable::{calendar_hash, date};

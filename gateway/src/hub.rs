@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 
 use engine::command::{Body, Command, Identity, Sequenced};
 use engine::engine::Engine;
-use engine::event::{Event, SwitchEvent};
+use engine::event::{Event, SaleEvent, SwitchEvent};
 use engine::runtime::{Released, Sink};
 use engine::types::Sequence;
 
@@ -178,6 +178,14 @@ const fn answers(body: &Body, event: &Event) -> bool {
         (Body::MassCancel(_), event) => matches!(event, Event::MassCancel(_)),
         (Body::OpenSession(_), event) => {
             matches!(event, Event::SessionOpened(_) | Event::Operation(_))
+        }
+        (Body::Contract(_), event) => matches!(event, Event::Contract(_)),
+        // A seller is told how its offer stands, or why nothing was done.
+        (Body::Sales(_), event) => {
+            matches!(
+                event,
+                Event::Sale(SaleEvent::Offer(_)) | Event::Operation(_)
+            )
         }
         (_, event) => matches!(event, Event::Operation(_)),
     }

@@ -28,3 +28,4 @@ pub mod session;
 pub mod shutdown;
 pub mod telemetry;
 pub mod to_proto;
+pub mod venue_cli;

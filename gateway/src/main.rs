@@ -12,7 +12,7 @@ use sanjiang_gateway::config::{Cli, Command, Serve};
 use sanjiang_gateway::exchange::Exchange;
 use sanjiang_gateway::server::{Running, ServeError};
 use sanjiang_gateway::telemetry::Mark;
-use sanjiang_gateway::{acts_cli, backup_cli, journal_cli, reconcile_cli, shutdown};
+use sanjiang_gateway::{acts_cli, backup_cli, journal_cli, reconcile_cli, shutdown, venue_cli};
 
 /// Measured: unary calls +10 to 18 %, batches of rich orders +26 to 37 %.
 #[global_allocator]
@@ -30,6 +30,7 @@ fn main() -> ExitCode {
             reconcile_cli::run(&arguments, &mut std::io::stdout().lock())
         }
         Command::Restore(arguments) => acts_cli::restore(&arguments),
+        Command::Venue { command } => venue_cli::run(&command, &mut std::io::stdout().lock()),
         Command::Journal { command } => journal_cli::run(&command, &mut std::io::stdout().lock()),
     }
 }

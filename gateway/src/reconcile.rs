@@ -296,6 +296,7 @@ fn take(
                 | Event::Settlement(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_)
+                | Event::Regime(_)
                 | Event::Switch(_) => {}
             }
         }

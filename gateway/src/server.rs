@@ -16,9 +16,11 @@ use std::time::{Duration, SystemTime};
 
 use engine::runtime::{Config, Recovered, Runtime, StartError, StopError, Stopped};
 use proto::v1::accounts_server::AccountsServer;
+use proto::v1::contracts_server::ContractsServer;
 use proto::v1::market_data_server::MarketDataServer;
 use proto::v1::operations_server::OperationsServer;
 use proto::v1::order_entry_server::OrderEntryServer;
+use proto::v1::sales_server::SalesServer;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -33,7 +35,10 @@ use crate::hub::{Hub, Outlets};
 use crate::last_words::LastWords;
 use crate::replies::Replies;
 use crate::services::unread::{Keeping, UNREAD_BYTES_MAX, Unread};
-use crate::services::{AccountsService, MarketDataService, OperationsService, OrderEntryService};
+use crate::services::{
+    AccountsService, ContractsService, MarketDataService, OperationsService, OrderEntryService,
+    SalesService,
+};
 use crate::session::Sessions;
 use crate::telemetry::Telemetry;
 use incoming::{Bounded, Limits, Places};
@@ -261,6 +266,8 @@ fn serve(
     let market_data = MarketDataServer::new(MarketDataService::new(shared()));
     let accounts = AccountsServer::new(AccountsService::new(shared()));
     let operations = OperationsServer::new(OperationsService::new(shared()));
+    let sales = SalesServer::new(SalesService::new(shared()));
+    let contracts = ContractsServer::new(ContractsService::new(shared()));
     let unread = || Arc::clone(&exchange.unread);
     let router = Server::builder()
         .max_concurrent_streams(Some(STREAMS_OF_CONNECTION_MAX))
@@ -272,21 +279,12 @@ fn serve(
         .add_service(Keeping::new(order_entry, unread()))
         .add_service(Keeping::new(market_data, unread()))
         .add_service(Keeping::new(accounts, unread()))
-        .add_service(Keeping::new(operations, unread()));
+        .add_service(Keeping::new(operations, unread()))
+        .add_service(Keeping::new(sales, unread()))
+        .add_service(Keeping::new(contracts, unread()));
     let incoming = Bounded::new(listener, Arc::clone(&exchange.connections));
     Ok(tokio::spawn(async move {
-        health_reporter
-            .set_serving::<OrderEntryServer<OrderEntryService>>()
-            .await;
-        health_reporter
-            .set_serving::<MarketDataServer<MarketDataService>>()
-            .await;
-        health_reporter
-            .set_serving::<AccountsServer<AccountsService>>()
-            .await;
-        health_reporter
-            .set_serving::<OperationsServer<OperationsService>>()
-            .await;
+        set_serving(&health_reporter).await;
         let stopping = async move {
             // The sender lives as long as the exchange; if it went, so should the server.
             let _ = shutdown.wait_for(|stopping| *stopping).await;
@@ -295,4 +293,20 @@ fn serve(
             .serve_with_incoming_shutdown(incoming, stopping)
             .await
     }))
+}
+
+/// Says of every service that it is served.
+async fn set_serving(health: &tonic_health::server::HealthReporter) {
+    let order_entry = health.set_serving::<OrderEntryServer<OrderEntryService>>();
+    order_entry.await;
+    let market_data = health.set_serving::<MarketDataServer<MarketDataService>>();
+    market_data.await;
+    let accounts = health.set_serving::<AccountsServer<AccountsService>>();
+    accounts.await;
+    let operations = health.set_serving::<OperationsServer<OperationsService>>();
+    operations.await;
+    let sales = health.set_serving::<SalesServer<SalesService>>();
+    sales.await;
+    let contracts = health.set_serving::<ContractsServer<ContractsService>>();
+    contracts.await;
 }

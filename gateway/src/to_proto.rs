@@ -5,10 +5,13 @@
 //! `replies`), the book stream (`fanout`), what is kept (`projector`).
 
 mod clearing;
+mod contracts;
 mod history;
 mod limits;
 mod margin;
 mod receipts;
+mod regimes;
+mod sales;
 mod session;
 mod settlement;
 mod standing;
@@ -17,12 +20,12 @@ mod venue;
 
 use engine::command::{InstrumentTerms, Scope};
 use engine::event::{Cause, ExecType, OrderReport};
-use engine::reject::{Basis, Reject};
+use engine::reject::Reject;
 use engine::types::{
     AccountId, ExecId, InstrumentId, OrderId, OrderStatus, OrderType, Price, PriceSign, Quantity,
     Sequence, Side, Time, TimeInForce, TradeId,
 };
-use engine::venue::{Phase, TradingStatus};
+use engine::venue::{Law, Phase, TradingStatus};
 use proto::v1;
 
 use crate::directory::Tables;
@@ -32,10 +35,13 @@ pub use clearing::{
     custodian_name, date_text, fee_rates, instruction, money_name, money_text, offer_id_text,
     posted_units, posting, posting_place_text, transfer_text, units_of,
 };
+pub use contracts::{contract, contract_report};
 pub use history::{client_order_id, execution_report, order};
 pub use limits::{risk_limits, risk_usage};
 pub use margin::{margin_position, margin_terms};
 pub use receipts::{receipt, receipt_act};
+pub use regimes::{regime, regime_word, rule};
+pub use sales::{offer, offer_done, offer_refused, party_kind, sale_terms};
 pub use session::session_reports;
 pub use settlement::{owners, settlement, unsettled};
 pub use standing::{standing, venue_roles};
@@ -83,12 +89,12 @@ pub struct RejectWords {
 }
 
 /// A reject in words: the stable reason, the article, and what a person may do.
-pub fn reject_words(reject: Reject) -> RejectWords {
+pub fn reject_words(law: &Law, reject: Reject) -> RejectWords {
     RejectWords {
         reason: reject.reason.as_str().to_owned(),
         basis: reject
             .basis
-            .map_or_else(String::new, |basis: Basis| basis.as_str().to_owned()),
+            .map_or_else(String::new, |basis| law.cite(basis).to_owned()),
         text: crate::errors::advice(reject.reason).to_owned(),
     }
 }

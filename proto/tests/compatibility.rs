@@ -47,14 +47,21 @@ fn the_committed_descriptor_holds_the_whole_contract() {
         .iter()
         .filter(|file| file.package() == "sanjiang.v1")
         .collect();
-    assert_eq!(ours.len(), 15);
+    assert_eq!(ours.len(), 18);
     let services: Vec<_> = ours
         .iter()
         .flat_map(|file| file.service.iter().map(ServiceDescriptorProto::name))
         .collect();
     assert_eq!(
         services,
-        ["OrderEntry", "MarketData", "Accounts", "Operations"]
+        [
+            "Contracts",
+            "OrderEntry",
+            "MarketData",
+            "Accounts",
+            "Operations",
+            "Sales"
+        ]
     );
     assert!(
         set.file.iter().all(|file| file.source_code_info.is_none()),

@@ -8,11 +8,12 @@ use std::fmt::Debug;
 
 use prost::Message;
 use sanjiang_proto::v1::{
-    Cause, ExecType, Liquidity, OpenSession, OrderStatus, OrderType, SelfTradePrevention,
-    SessionArmDeadMan, SessionBatch, SessionCancel, SessionClosed, SessionCommand, SessionCredit,
-    SessionDeadMan, SessionDuplicate, SessionMassCancel, SessionMassCancelReport, SessionNewOrder,
-    SessionOpened, SessionRefused, SessionRejectWords, SessionReplace, SessionReport,
-    SessionReports, SessionRequest, SessionResponse, Side, TimeInForce, session_command::Command,
+    Cause, ContractState, ContractStep, ExecType, Liquidity, OpenSession, OrderStatus, OrderType,
+    SelfTradePrevention, SessionArmDeadMan, SessionBatch, SessionCancel, SessionClosed,
+    SessionCommand, SessionContractReport, SessionCredit, SessionDeadMan, SessionDuplicate,
+    SessionMassCancel, SessionMassCancelReport, SessionNewOrder, SessionOpened, SessionRefused,
+    SessionRejectWords, SessionReplace, SessionReport, SessionReports, SessionRequest,
+    SessionReserve, SessionResponse, Side, TimeInForce, session_command::Command,
     session_request::Request, session_response::Response,
 };
 
@@ -188,6 +189,21 @@ fn every_request_comes_back_as_it_went() {
             Command::ArmDeadMan(SessionArmDeadMan { timeout_ms: 60_000 }),
             0,
         ),
+        command(
+            Command::Reserve(SessionReserve {
+                account: Some(0),
+                offer_sequence: ENGINE_SEQUENCE,
+                offer_slot: 7,
+                offer_version: 1,
+                pieces: 1,
+                delivery_reference_high: u64::MAX,
+                delivery_reference_low: 1,
+                pickup_hash_high: Some(2),
+                pickup_hash_low: Some(3),
+                confirms_unsuitable: true,
+            }),
+            0,
+        ),
     ];
     let open = OpenSession {
         session_id: "desk-1".into(),
@@ -213,6 +229,39 @@ fn dead_man() -> SessionDeadMan {
         reject_code: 102,
         reject_reason: "INVALID_FIELD".into(),
     }
+}
+
+fn contract() -> SessionContractReport {
+    SessionContractReport {
+        engine_sequence: ENGINE_SEQUENCE,
+        client_sequence: CLIENT_SEQUENCE,
+        account: 70_000,
+        step: ContractStep::Reserve.into(),
+        state: ContractState::Paid.into(),
+        contract_sequence: ENGINE_SEQUENCE,
+        contract_slot: 900_000,
+        version: 1,
+        offer_sequence: ENGINE_SEQUENCE - 100_000,
+        offer_slot: 1_000_000,
+        pieces: 1,
+        price_units: 129_900,
+        amount_units: 129_900,
+        tax_units: 14_944,
+        money_held_units: 129_900,
+        deadline_ns: 1_800_000_000_000_000_000,
+        account_sequence: 12,
+        participant_sequence: 240_000,
+        transact_time_ns: 1_790_000_000_000_000_000,
+        index: 0,
+        ..SessionContractReport::default()
+    }
+}
+
+#[test]
+fn an_answer_of_a_reserve_is_small() {
+    let bytes = contract().encoded_len();
+    assert!(bytes <= 120, "{bytes} bytes for 240,000 of them a second");
+    println!("the answer of a reserve takes {bytes} bytes");
 }
 
 #[test]
@@ -244,6 +293,7 @@ fn every_response_comes_back_as_it_went() {
             ..SessionMassCancelReport::default()
         }],
         dead_man: vec![dead_man()],
+        contracts: vec![contract()],
     };
     let opened = SessionOpened {
         watermark: CLIENT_SEQUENCE,

@@ -29,6 +29,9 @@ pub enum Command {
     /// Send made flow at a fixed rate, open loop; exit status 0 only if nothing was refused,
     /// unknown or wrong
     Load(LoadArgs),
+    /// Sell a stock to far more buyers than there is of it, over Sessions within seconds; exit
+    /// status 0 only if exactly the stock was sold and nobody was refused for load
+    Flash(FlashArgs),
     /// Start a gateway, kill it again and again under load, and check that nothing acknowledged is
     /// lost and nothing is done twice; exit status 0 only if all held
     Crash(CrashArgs),
@@ -167,6 +170,44 @@ pub struct LoadArgs {
     pub steady: bool,
 }
 
+/// Flags of `flash`.
+#[derive(Args, Debug)]
+pub struct FlashArgs {
+    /// What all commands share.
+    #[command(flatten)]
+    pub common: Common,
+    /// Pieces there are
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub stock: u32,
+    /// Reserves of one piece each, from all buyers together
+    #[arg(long, value_name = "M", default_value_t = 2_000)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub reserves: u64,
+    /// Sessions they come by
+    #[arg(long, value_name = "C", default_value_t = 4)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=CONNECTIONS_MAX))]
+    pub sessions: u64,
+    /// Seconds over which they are spread evenly
+    #[arg(long, value_name = "S", default_value = "1", value_parser = positive)]
+    pub seconds: f64,
+    /// Different buyers; each may have one piece. By default a third of the reserves, at most 4,096
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub buyers: Option<u32>,
+}
+
+impl FlashArgs {
+    /// How many different buyers tap.
+    pub fn buyers(&self) -> u32 {
+        let third = u32::try_from(self.reserves.div_ceil(3)).unwrap_or(BUYERS_USUAL_MAX);
+        self.buyers.unwrap_or(third.min(BUYERS_USUAL_MAX))
+    }
+}
+
+/// Buyers there are unless the command says otherwise: making more takes longer than the sale.
+const BUYERS_USUAL_MAX: u32 = 4_096;
+
 /// Flags of `crash`.
 #[derive(Args, Debug)]
 pub struct CrashArgs {
@@ -240,7 +281,7 @@ mod tests {
     fn paces_are_read_and_nonsense_is_refused() {
         let pace = |words: &str| match parse(words).unwrap().command {
             Command::Replay(args) => args.pace(),
-            Command::Load(_) | Command::Crash(_) => Pace::Max,
+            Command::Load(_) | Command::Flash(_) | Command::Crash(_) => Pace::Max,
         };
         assert_eq!(pace("simulator replay --speed 60"), Pace::Times(60.0));
         assert_eq!(pace("simulator replay --speed max"), Pace::Max);
@@ -257,6 +298,8 @@ mod tests {
             );
         }
         assert!(parse("simulator load --connections 0").is_err());
+        assert!(parse("simulator flash --target http://h:1 --stock 0").is_err());
+        assert!(parse("simulator flash --target http://h:1 --seconds 0").is_err());
         assert!(parse("simulator load --connections 5000").is_err());
     }
 }

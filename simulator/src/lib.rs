@@ -8,6 +8,7 @@ pub mod auditor;
 pub mod cli;
 pub mod client;
 pub mod crash;
+pub mod flash;
 pub mod formats;
 pub mod load;
 pub mod purse;

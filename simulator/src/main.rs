@@ -7,9 +7,10 @@ use std::{path::Path, process::ExitCode, time::Duration};
 
 use clap::Parser as _;
 use sanjiang_simulator::{
-    cli::{Cli, Command, Common, CrashArgs, Format, LoadArgs, LobsterMode, ReplayArgs},
+    cli::{Cli, Command, Common, CrashArgs, FlashArgs, Format, LoadArgs, LobsterMode, ReplayArgs},
     client::connect::{Bearer, Connection},
     crash::{Harness, gateway},
+    flash::{self, Flash},
     load::{self, Load},
     replay::{self, Replay},
     report::Summary,
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Replay(args) => replay_day(&args).await,
             Command::Load(args) => make_load(&args).await,
+            Command::Flash(args) => sell_out(&args).await,
             Command::Crash(args) => crash(args).await,
         }
     });
@@ -133,6 +135,41 @@ async fn make_load(args: &LoadArgs) -> ExitCode {
     };
     let kind = format!("load {:?}", load.mode).to_lowercase();
     let (summary, ended) = load::run(&load, Summary::new(&kind, run.name()), stop).await;
+    conclude(
+        summary,
+        ended.err().map(|error| error.to_string()),
+        args.common.json.as_deref(),
+    )
+}
+
+async fn sell_out(args: &FlashArgs) -> ExitCode {
+    let Some(target) = args.common.target.clone() else {
+        return fail("--target is missing; it should be like http://127.0.0.1:50051");
+    };
+    let prepared = run_of(&args.common).and_then(|run| {
+        let bearer = Bearer::from_file(args.common.token.as_deref()).map_err(|e| e.to_string())?;
+        Ok((run, bearer))
+    });
+    let (run, bearer) = match prepared {
+        Ok(prepared) => prepared,
+        Err(what) => return fail(&what),
+    };
+    let sale = Flash {
+        target,
+        bearer,
+        patience: args.common.patience(),
+        run: run.clone(),
+        stock: args.stock,
+        reserves: args.reserves,
+        sessions: args.sessions,
+        seconds: args.seconds,
+        buyers: args.buyers(),
+    };
+    let stop = match stop_signal() {
+        Ok(stop) => stop,
+        Err(error) => return fail(&format!("signals: {error}")),
+    };
+    let (summary, ended) = flash::run(&sale, Summary::new("flash", run.name()), stop).await;
     conclude(
         summary,
         ended.err().map(|error| error.to_string()),

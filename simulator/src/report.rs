@@ -37,6 +37,8 @@ pub struct Summary {
     pub unknown: u64,
     /// Trades seen.
     pub trades: u64,
+    /// Reserves that formed a contract.
+    pub sold: u64,
     /// Differences from what was expected, and broken promises of the gateway.
     pub mismatches: u64,
     /// Acknowledged commands a second.
@@ -120,6 +122,7 @@ impl Summary {
         self.rejected += other.rejected;
         self.unknown += other.unknown;
         self.trades += other.trades;
+        self.sold += other.sold;
         self.mismatches += other.mismatches;
         self.reconnects += other.reconnects;
         self.book_events += other.book_events;

@@ -111,7 +111,14 @@ impl Operator {
     pub const fn new(connection: Connection, run: Run) -> Self {
         Self { connection, run }
     }
-    fn context(&self, what: &str) -> OperationContext {
+
+    /// Where it makes them.
+    pub const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// What goes with each request: `what` tells them apart.
+    pub fn context(&self, what: &str) -> OperationContext {
         OperationContext {
             request_id: self.run.id(what),
             reason: "simulator".to_owned(),
@@ -121,12 +128,23 @@ impl Operator {
 
     /// A venue of the SANDBOX regime, a demonstration, with a book and call auctions.
     pub async fn create_venue(&self, venue_id: &str, name: &str) -> Result<u32, SetupError> {
+        let law = ("SANDBOX", &["CLOB", "CALL_AUCTION"][..]);
+        self.create_venue_under(venue_id, name, law).await
+    }
+
+    /// A venue under a regime, a demonstration, with these models.
+    pub async fn create_venue_under(
+        &self,
+        venue_id: &str,
+        name: &str,
+        (regime, models): (&str, &[&str]),
+    ) -> Result<u32, SetupError> {
         let request = CreateVenueRequest {
             context: Some(self.context("venue")),
             venue_id: venue_id.to_owned(),
             name: name.to_owned(),
-            regimes: vec!["SANDBOX".to_owned()],
-            models: vec!["CLOB".to_owned(), "CALL_AUCTION".to_owned()],
+            regimes: vec![regime.to_owned()],
+            models: models.iter().map(|model| (*model).to_owned()).collect(),
             demonstration: true,
             ..CreateVenueRequest::default()
         };
@@ -305,7 +323,8 @@ fn short(id: &str) -> &str {
     id.get(from..).unwrap_or(id)
 }
 
-fn handle(what: &str, answer: Result<OperationReport, Status>) -> Result<u32, SetupError> {
+/// The handle of what was made, or was there already.
+pub fn handle(what: &str, answer: Result<OperationReport, Status>) -> Result<u32, SetupError> {
     let report = answer.map_err(|status| SetupError::Call {
         what: what.to_owned(),
         status,

@@ -204,7 +204,9 @@ pub fn of_contract(report: &ContractReport) -> impl Iterator<Item = Posting> {
     );
     let (money, goods) = (report.money, report.goods);
     let warehouse = Holder::Custodian(report.warehouse);
-    let (paid, fee, out) = (report.paid_out, report.fee, report.goods_out);
+    // A penalty is paid the other way.
+    let paid = report.paid_out - report.penalty;
+    let (fee, out) = (report.fee, report.goods_out);
     let all = [
         (buyer, money, -paid, PostingKind::ContractMoney),
         (buyer, money, -fee, PostingKind::ContractFee),

@@ -4,7 +4,7 @@
 //! (`market::sale`, SEMANTICS section 21).
 
 use crate::types::{
-    AccountId, AssetId, CustodianId, Nanoseconds, OfferId, OwnerId, TermsId, Time, VenueId,
+    AccountId, AssetId, CustodianId, Name, Nanoseconds, OfferId, OwnerId, TermsId, Time, VenueId,
 };
 use crate::venue::Model;
 
@@ -25,17 +25,43 @@ pub enum SalesCommand {
     TakeStock(ChangeStock),
     /// End an offer.
     WithdrawOffer(WithdrawOffer),
+    /// Queue for a flash sale.
+    Join(Join),
+    /// Bring in the public value of a lottery.
+    BringValue(BringValue),
+    /// Reveal the seed of a lottery.
+    RevealSeed(RevealSeed),
 }
 
 impl SalesCommand {
+    /// Whether a seller makes or changes an offer by it.
+    pub const fn is_of_offers(&self) -> bool {
+        match self {
+            Self::Offer(_)
+            | Self::ChangeOffer(_)
+            | Self::PutStock(_)
+            | Self::TakeStock(_)
+            | Self::WithdrawOffer(_) => true,
+            Self::SetPartyKind(_)
+            | Self::DefineTerms(_)
+            | Self::Join(_)
+            | Self::BringValue(_)
+            | Self::RevealSeed(_) => false,
+        }
+    }
+
     /// The account that acts, if one does.
     pub const fn account(&self) -> Option<AccountId> {
         match self {
-            Self::SetPartyKind(_) | Self::DefineTerms(_) => None,
+            Self::SetPartyKind(_)
+            | Self::DefineTerms(_)
+            | Self::BringValue(_)
+            | Self::RevealSeed(_) => None,
             Self::Offer(make) => Some(make.account),
             Self::ChangeOffer(change) => Some(change.account),
             Self::PutStock(change) | Self::TakeStock(change) => Some(change.account),
             Self::WithdrawOffer(withdraw) => Some(withdraw.account),
+            Self::Join(join) => Some(join.account),
         }
     }
 }
@@ -108,13 +134,112 @@ pub enum Delivery {
     PickUp = 2,
 }
 
+/// What a model's terms have that no other's have.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub enum Plan {
+    /// FIXED_PRICE and TIERED_PRICE: nothing.
+    Plain,
+    /// FLASH_SALE.
+    Flash(FlashMode),
+    /// GROUP_BUY: nothing more; an offer has its quorum.
+    Group,
+    /// PRESALE.
+    Presale {
+        /// What is paid at once, in basis points of all that is to be paid, rounded up; from 1 to
+        /// 9,999. Up to a fifth of it all is earnest money, what is above a prepayment.
+        deposit_bp: u16,
+    },
+}
+
+impl Plan {
+    /// Whether these are terms of that model, in their bounds.
+    pub const fn is_of(self, model: Model) -> bool {
+        match self {
+            Self::Plain => matches!(model, Model::FixedPrice | Model::TieredPrice),
+            Self::Flash(mode) => matches!(model, Model::FlashSale) && mode.is_bounded(),
+            Self::Group => matches!(model, Model::GroupBuy),
+            Self::Presale { deposit_bp } => {
+                matches!(model, Model::Presale) && deposit_bp > 0 && deposit_bp < 10_000
+            }
+        }
+    }
+}
+
+/// Who gets the pieces of a flash sale.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub enum FlashMode {
+    /// RACE: who comes first.
+    Race,
+    /// QUEUE: who comes first draws the first ticket, and so many are admitted a second.
+    Queue {
+        /// How many, from 1 to [`FlashMode::PER_SECOND_MAX`].
+        per_second: u32,
+        /// How long who was admitted may take; from a second to [`FlashMode::VALID_MAX`].
+        valid_for: Nanoseconds,
+    },
+    /// LOTTERY: who is drawn.
+    Lottery,
+}
+
+impl FlashMode {
+    /// The most that are admitted a second: more than a shard takes.
+    pub const PER_SECOND_MAX: u32 = 1_000_000;
+    /// The longest a token is good for: an hour.
+    pub const VALID_MAX: Nanoseconds = Nanoseconds(3_600 * 1_000_000_000);
+    /// The longest an offer with a queue is open: 31 days, so that its seconds can be counted.
+    pub const QUEUE_SPAN_MAX: Nanoseconds = Nanoseconds(31 * 24 * 3_600 * 1_000_000_000);
+
+    const fn is_bounded(self) -> bool {
+        match self {
+            Self::Race | Self::Lottery => true,
+            Self::Queue {
+                per_second,
+                valid_for,
+            } => {
+                per_second > 0
+                    && per_second <= Self::PER_SECOND_MAX
+                    && valid_for.0 >= 1_000_000_000
+                    && valid_for.0 <= Self::VALID_MAX.0
+            }
+        }
+    }
+}
+
+/// What one offer has that others by the same terms have not.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub enum Course {
+    /// Nothing: FIXED_PRICE, TIERED_PRICE, a race.
+    Plain,
+    /// GROUP_BUY.
+    Group {
+        /// The fewest pieces of all together, else nobody gets any; at least 1.
+        quorum: u32,
+    },
+    /// PRESALE: the window in which balances are paid, after the offer closed.
+    Presale {
+        /// From when on.
+        pay_from: Time,
+        /// From when on not any more; who has not paid then is in default.
+        pay_until: Time,
+    },
+    /// FLASH_SALE by lottery.
+    Lottery {
+        /// SHA-256 of the operator's seed.
+        commitment: [u8; 32],
+        /// When all have their turn; without a seed or a public value by then nobody wins.
+        draw_by: Time,
+    },
+}
+
 /// Terms of sale.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SaleTerms {
     /// The venue.
     pub venue: VenueId,
-    /// The trading model: FIXED_PRICE or TIERED_PRICE.
+    /// The trading model.
     pub model: Model,
+    /// Its own terms.
+    pub plan: Plan,
     /// When the buyer pays.
     pub funding: Funding,
     /// The currency.
@@ -142,6 +267,11 @@ pub struct SaleTerms {
 }
 
 impl SaleTerms {
+    /// The model with its own terms.
+    pub const fn kind(&self) -> (Model, Plan) {
+        (self.model, self.plan)
+    }
+
     /// The highest fee: a tenth.
     pub const FEE_PPM_MAX: u32 = 100_000;
     /// The most days of return.
@@ -212,6 +342,8 @@ pub struct MakeOffer {
     pub prices: Prices,
     /// How many pieces.
     pub stock: u32,
+    /// What its model asks of each offer.
+    pub course: Course,
 }
 
 /// Change prices, window or limits of an offer.
@@ -245,4 +377,33 @@ pub struct WithdrawOffer {
     pub offer: OfferId,
     /// The seller.
     pub account: AccountId,
+}
+
+/// Queue for a flash sale.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Join {
+    /// The offer.
+    pub offer: OfferId,
+    /// Who wants to buy.
+    pub account: AccountId,
+}
+
+/// Bring in the public value of a lottery, which came into being only after its window closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BringValue {
+    /// The offer.
+    pub offer: OfferId,
+    /// The value.
+    pub value: [u8; 32],
+    /// Where everybody can look it up.
+    pub source: Name,
+}
+
+/// Reveal the seed of a lottery.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RevealSeed {
+    /// The offer.
+    pub offer: OfferId,
+    /// What the offer was committed to.
+    pub seed: [u8; 32],
 }

@@ -48,6 +48,7 @@ pub(crate) struct Moved {
     pub(crate) tax_back: i64,
     pub(crate) paid_out: i64,
     pub(crate) fee: i64,
+    pub(crate) penalty: i64,
     pub(crate) goods_out: i64,
     pub(crate) back: Option<Back>,
     /// Pieces for which the buyer's owner is counted no more.
@@ -58,7 +59,6 @@ pub(crate) struct Moved {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Decision {
     pub(crate) buyer: Amount,
-    pub(crate) seller: Amount,
     pub(crate) goods: GoodsTo,
 }
 
@@ -75,8 +75,54 @@ impl Clearing {
         row.money = self.ledger.keep(at, row.to_pay);
     }
 
+    /// The balance joins the deposit.
+    pub(crate) fn pay_balance(&mut self, row: &mut Contract) {
+        let (at, rest) = (row.money.at(), row.to_pay - row.deposit);
+        let mut more = self.ledger.keep(at, rest);
+        self.ledger.pass(&mut more, rest, &mut row.money);
+    }
+
+    /// The seller's money for the double return is set aside: what it is follows from the row.
+    pub(crate) fn bind_seller(&mut self, row: &Contract) {
+        if row.bond() > 0 {
+            let bond = self.ledger.keep(row.seller_at, row.bond());
+            assert!(bond.amount() == row.bond(), "it is held whole");
+        }
+    }
+
+    /// Of the seller's bond the buyer gets `penalty`, the seller the rest.
+    fn end_bond(&mut self, row: &Contract, penalty: i64, moved: &mut Moved) {
+        let mut bond = Kept::restored(row.seller_at, row.bond());
+        if bond.amount() > 0 {
+            self.ledger.pay(&mut bond, penalty, row.money.at());
+            let rest = bond.amount();
+            self.ledger.let_go(&mut bond, rest);
+        }
+        moved.penalty += penalty;
+    }
+
     /// Money and goods go back.
     pub(crate) fn undo(&mut self, row: &mut Contract, moved: &mut Moved) {
+        self.end_bond(row, 0, moved);
+        self.send_back(row, moved);
+    }
+
+    /// The seller does not perform: they go back, and the earnest money once more.
+    pub(crate) fn seller_defaults(&mut self, row: &mut Contract, moved: &mut Moved) {
+        self.end_bond(row, row.bond(), moved);
+        self.send_back(row, moved);
+    }
+
+    /// The buyer does not pay the balance: it forfeits the earnest money, without a fee, and has
+    /// what was paid above it again.
+    pub(crate) fn forfeit(&mut self, row: &mut Contract, moved: &mut Moved) {
+        let earnest = row.bond();
+        self.ledger.pay(&mut row.money, earnest, row.seller_at);
+        moved.paid_out += earnest;
+        self.undo(row, moved);
+    }
+
+    fn send_back(&mut self, row: &mut Contract, moved: &mut Moved) {
         self.refund(row, row.money_held(), moved);
         moved.uncounted = row.pieces;
         if row.goods_held() > 0 {
@@ -86,15 +132,21 @@ impl Clearing {
         }
     }
 
-    fn refund(&mut self, row: &mut Contract, amount: i64, moved: &mut Moved) {
+    /// The buyer gets `amount` of what is held back.
+    pub(crate) fn refund(&mut self, row: &mut Contract, amount: i64, moved: &mut Moved) {
         if amount > 0 {
             self.ledger.let_go(&mut row.money, amount);
             moved.refunded += amount;
         }
     }
 
-    /// The goods leave the warehouse, if they are there.
+    /// The goods leave the warehouse, if they are there: the seller has performed.
     pub(crate) fn leave(&mut self, row: &mut Contract, moved: &mut Moved) {
+        self.end_bond(row, 0, moved);
+        self.depart(row, moved);
+    }
+
+    fn depart(&mut self, row: &mut Contract, moved: &mut Moved) {
         let units = row.goods_held();
         if units > 0 {
             let (store, at) = (row.store(), row.warehouse_at);
@@ -153,11 +205,15 @@ impl Clearing {
         moved: &mut Moved,
     ) {
         thaw(row);
-        self.refund(row, decision.buyer.units(), moved);
-        self.pay_seller(row, decision.seller.units(), paid, moved);
+        // The buyer has its own money first, then the seller's; of the seller's part only the
+        // buyer's money bears a fee.
+        let own = decision.buyer.units().min(row.money_held());
+        self.end_bond(row, decision.buyer.units() - own, moved);
+        self.refund(row, own, moved);
+        self.pay_seller(row, row.money_held(), paid, moved);
         match decision.goods {
-            GoodsTo::Buyer => self.leave(row, moved),
-            GoodsTo::Stock => self.undo(row, moved),
+            GoodsTo::Buyer => self.depart(row, moved),
+            GoodsTo::Stock => self.send_back(row, moved),
         }
     }
 }

@@ -7,6 +7,7 @@
 //! (`market`), offers it gives goods back to, who is told (`engine::contracts`).
 
 pub(crate) mod effects;
+pub mod gaps;
 pub(crate) mod row;
 pub(crate) mod section;
 pub mod table;
@@ -14,6 +15,8 @@ pub mod table;
 pub use row::{Contract, CountedFor};
 
 use std::collections::BTreeMap;
+
+use gaps::Gaps;
 
 use crate::limits::Limits;
 use crate::requests::expiry::{Entry, Expiry};
@@ -28,6 +31,8 @@ pub struct Contracts {
     /// Banks that were asked for the money of a contract, which may have ended since, by the
     /// instruction. As instructions are, in a tree: asking is not the hot path.
     payments: BTreeMap<u64, ContractId>,
+    /// Times without service.
+    pub(crate) gaps: Gaps,
 }
 
 impl Contracts {
@@ -37,6 +42,7 @@ impl Contracts {
             rows: Slab::new(limits.contracts_max),
             timers: Expiry::new(limits.contracts_max),
             payments: BTreeMap::new(),
+            gaps: Gaps::default(),
         }
     }
 
@@ -126,6 +132,12 @@ impl Contracts {
         Some((first.expires, first.row))
     }
 
+    /// Forgets gaps in service that put nothing off any more.
+    pub(crate) fn forget_gaps(&mut self, now: Time) {
+        let first = self.timers.first().map(|first| first.expires);
+        self.gaps.forget(first, now);
+    }
+
     /// A bank was asked for the money of a contract.
     pub(crate) fn ask_bank(&mut self, instruction: Sequence, contract: ContractId) {
         self.payments.insert(instruction.value(), contract);
@@ -140,7 +152,8 @@ impl Contracts {
     ///
     /// # Errors
     /// What does not hold.
-    pub(crate) fn audit(&self) -> Result<(), &'static str> {
+    pub(crate) fn audit(&self, now: Time, last: Sequence) -> Result<(), &'static str> {
+        self.gaps.audit(now, last)?;
         let timed = self.rows.iter().filter(|(_, row)| row.deadline.is_some());
         if timed.count() != self.timers.len() || !self.timers.is_sound() {
             return Err("deadlines of contracts and timers differ");
@@ -165,20 +178,19 @@ impl Contracts {
 fn audit_row(row: &Contract) -> Result<(), &'static str> {
     use crate::event::{Disputed, State};
     let units = i64::from(row.pieces) * row.piece_units;
-    let paid = if row.state == State::Unpaid {
-        0
-    } else {
-        row.to_pay
-    };
-    let kept = matches!(row.state, State::Unpaid | State::Paid | State::HandedOver);
+    let kept = matches!(
+        row.state,
+        State::Unpaid | State::Joined | State::Deposited | State::Paid | State::HandedOver
+    );
     let returning = matches!(row.state, State::ReturnAsked | State::Returning);
-    if !row.state.lives() || row.money_held() != paid {
+    if !row.state.lives() || row.money_held() != row.paid() {
         return Err("a contract does not hold what was paid");
     }
     if row.goods_held() != if kept { units } else { 0 } {
         return Err("a contract does not hold its goods until they leave");
     }
-    if kept != row.received.is_none() || returning != (row.returned > 0) {
+    let with_seller = kept || row.state == State::Entered;
+    if with_seller != row.returnable.is_none() || returning != (row.returned > 0) {
         return Err("a contract's goods are not where its state says");
     }
     let frozen = row.disputed == Disputed::Yes;
@@ -188,6 +200,9 @@ fn audit_row(row: &Contract) -> Result<(), &'static str> {
     }
     if row.money.is_frozen() != frozen || row.goods.is_frozen() != frozen {
         return Err("what a contract holds is frozen only in a dispute");
+    }
+    if row.state == State::Deposited && row.deposit == 0 {
+        return Err("a contract waits for a balance without a deposit");
     }
     if row.returned > row.pieces {
         return Err("a contract is out of its bounds");

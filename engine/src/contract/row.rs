@@ -3,11 +3,15 @@
 //! Invariant: what it holds is of its buyer's money and of its seller's goods; it keeps what it was
 //! formed under, whatever becomes of its offer. Not here: where rows lie (`contract`).
 
+use super::gaps::Gaps;
 use crate::clearing::kept::Kept;
 use crate::clearing::ledger::Place;
 use crate::event::{ContractSlots, Disputed, Role, State};
+use crate::market::presale;
 use crate::slab::Made;
-use crate::types::{AccountId, AssetId, ContractId, CustodianId, OfferId, OwnerId, TermsId, Time};
+use crate::types::{
+    AccountId, AssetId, ContractId, CustodianId, OfferId, OwnerId, Sequence, TermsId, Time, VenueId,
+};
 use crate::venue::Regime;
 
 /// Whether a buyer's owner is counted for what it took.
@@ -53,6 +57,8 @@ pub struct Contract {
     pub tax: i64,
     /// What is to be paid.
     pub to_pay: i64,
+    /// What of it was paid at once, as a deposit; zero where there is none.
+    pub deposit: i64,
     /// Rises with every step.
     pub version: u32,
     /// How it stands.
@@ -67,10 +73,12 @@ pub struct Contract {
     pub return_days: u8,
     /// Whether its buyer's owner is counted.
     pub counted: CountedFor,
-    /// What passes next.
-    pub deadline: Option<Time>,
-    /// When the buyer had the goods.
-    pub received: Option<Time>,
+    /// What passes next, but for gaps in service since it was set.
+    pub(crate) deadline: Option<Time>,
+    /// The command that set its instants: later gaps in service put them off.
+    pub(crate) set: u64,
+    /// Once the buyer has the goods: the end of the days of return.
+    pub(crate) returnable: Option<Time>,
     /// When it was formed.
     pub formed: Time,
     /// Where the platform knows how to deliver.
@@ -101,6 +109,39 @@ impl Contract {
     /// The money it holds, in minor units.
     pub const fn money_held(&self) -> i64 {
         self.money.amount()
+    }
+
+    /// The money it holds until its goods leave, by its state.
+    pub(crate) const fn paid(&self) -> i64 {
+        match self.state {
+            State::Unpaid => 0,
+            State::Deposited => self.deposit,
+            State::Joined
+            | State::Entered
+            | State::Paid
+            | State::HandedOver
+            | State::Delivered
+            | State::Accepted
+            | State::ReturnAsked
+            | State::Returning
+            | State::Settled
+            | State::Refunded
+            | State::Cancelled
+            | State::Expired
+            | State::Defaulted
+            | State::Resolved
+            | State::Rescinded
+            | State::Released
+            | State::Forfeited => self.to_pay,
+        }
+    }
+
+    /// The seller's money it holds until its goods leave: the earnest money once more.
+    pub const fn bond(&self) -> i64 {
+        if self.returnable.is_some() {
+            return 0;
+        }
+        presale::earnest_of(self.to_pay, self.deposit)
     }
 
     /// The goods it holds, in minor units.
@@ -135,10 +176,23 @@ impl Contract {
         }
     }
 
-    /// When the right of return ends, if there is one: it begins with the receipt.
-    pub fn return_end(&self) -> Option<Time> {
-        let received = self.received?;
-        (self.return_days > 0).then(|| end_of_day_after(received, self.return_days))
+    /// The buyer has the goods: the days of return begin, unless they have.
+    pub(crate) fn receive(&mut self, now: Time) {
+        let end = end_of_day_after(now, self.return_days);
+        self.returnable.get_or_insert(end);
+    }
+
+    /// When the right of return ends, if there is one, but for gaps in service.
+    pub(crate) fn return_end(&self) -> Option<Time> {
+        self.returnable.filter(|_| self.return_days > 0)
+    }
+
+    /// Puts its instants off by the gaps since they were set.
+    pub(crate) fn catch_up(&mut self, gaps: &Gaps, venue: VenueId, now: Sequence) {
+        let off = |instant: Time| gaps.put_off(instant, self.set, venue);
+        self.deadline = self.deadline.map(off);
+        self.returnable = self.returnable.map(off);
+        self.set = now.value();
     }
 }
 

@@ -3,6 +3,7 @@
 //! Invariant: equal contents give equal bytes; rows keep their slots, since ids name them. Timers,
 //! places and what lies on shelves are made anew. Not here: offers.
 
+use super::gaps::Gaps;
 use super::row::{Contract, CountedFor};
 use super::{Contracts, audit_row};
 use crate::bytes::{self, BytesError, Reader};
@@ -15,14 +16,16 @@ use crate::limits::Limits;
 use crate::market::sale::{Sales, price};
 use crate::parties::Parties;
 use crate::slab::Slab;
-use crate::types::{AccountId, AssetId, ContractId, CustodianId, Sequence, TermsId};
+use crate::types::{AccountId, AssetId, ContractId, CustodianId, Sequence, TermsId, Time};
 use crate::venue::Regime;
 
 /// What the rest of the engine says.
 pub(crate) struct Known<'a> {
     pub(crate) parties: &'a Parties,
     pub(crate) sales: &'a Sales,
+    pub(crate) venues: u32,
     pub(crate) sequence: Sequence,
+    pub(crate) time: Time,
 }
 
 /// The least bytes of a row.
@@ -33,8 +36,9 @@ fn wrong() -> BytesError {
 }
 
 impl Contracts {
-    /// Writes all live contracts, and banks that were asked for money.
+    /// Writes gaps in service, all live contracts, and banks that were asked for money.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        self.gaps.encode(out);
         self.rows.encode(out, put_row);
         bytes::put_varint(out, self.payments.len() as u64);
         for (instruction, contract) in &self.payments {
@@ -55,6 +59,7 @@ impl Contracts {
         known: &Known<'_>,
     ) -> Result<Self, BytesError> {
         let mut contracts = Self::new(limits);
+        contracts.gaps = Gaps::decode(input, known.venues, (known.time, known.sequence))?;
         contracts.rows = Slab::decode(limits.contracts_max, ROW_BYTES_MIN, input, |input, _| {
             read_row(input, clearing, known)
         })?;
@@ -99,21 +104,29 @@ fn put_row(out: &mut Vec<u8>, row: &Contract) {
     ] {
         bytes::put_varint(out, u64::from(handle));
     }
-    for number in [row.piece_units, row.price, row.amount, row.tax, row.to_pay] {
+    for number in [
+        row.piece_units,
+        row.price,
+        row.amount,
+        row.tax,
+        row.to_pay,
+        row.deposit,
+    ] {
         bytes::put_zigzag(out, number);
     }
     for code in [
         row.state as u8,
         row.disputed as u8,
         row.asked.map_or(0, |role| role as u8),
-        row.regime as u8,
+        row.regime.code(),
         row.return_days,
         row.counted as u8,
     ] {
         bytes::put_u8(out, code);
     }
     bytes::put_option(out, row.deadline, bytes::put_time);
-    bytes::put_option(out, row.received, bytes::put_time);
+    bytes::put_varint(out, row.set);
+    bytes::put_option(out, row.returnable, bytes::put_time);
     bytes::put_time(out, row.formed);
     out.extend_from_slice(&row.delivery_reference);
     bytes::put_option(out, row.pickup, |out, hash| out.extend_from_slice(&hash));
@@ -130,7 +143,7 @@ fn read_row(
     let [terms, buyer, seller, goods, warehouse, rest @ ..]: [u32; 8] =
         all(|| input.varint32("a handle of a contract"))?;
     let [pieces, returned, version] = rest;
-    let [piece_units, price, amount, tax, to_pay] = all(|| input.zigzag())?;
+    let [piece_units, price, amount, tax, to_pay, deposit] = all(|| input.zigzag())?;
     let (buyer, seller) = (AccountId::new(buyer), AccountId::new(seller));
     let (goods_asset, warehouse) = (AssetId::new(goods), CustodianId::new(warehouse));
     let terms = TermsId::new(terms);
@@ -155,6 +168,7 @@ fn read_row(
         amount,
         tax,
         to_pay,
+        deposit,
         version,
         state: State::from_code(input.u8()?).ok_or_else(wrong)?,
         disputed: disputed(input)?,
@@ -163,7 +177,8 @@ fn read_row(
         return_days: input.u8()?,
         counted: counted(input)?,
         deadline: input.option(|input| input.time("a contract's deadline"))?,
-        received: input.option(|input| input.time("a receipt"))?,
+        set: input.varint()?,
+        returnable: input.option(|input| input.time("the end of returns"))?,
         formed: input.time("a contract's beginning")?,
         delivery_reference: codec::array(input)?,
         pickup: input.option(codec::array)?,
@@ -173,12 +188,17 @@ fn read_row(
         seller_at: find(Holder::Account(seller), money)?,
         warehouse_at: find(Holder::Custodian(warehouse), goods_asset)?,
     };
-    let agreed = price::cost_at(row.price, &known.sales.known(terms).terms, row.pieces);
+    let defined = &known.sales.known(terms).terms;
+    let agreed = price::cost_at(row.price, defined, row.pieces);
+    if row.deposit != price::deposit_of(row.to_pay, defined) {
+        return Err(wrong());
+    }
     let agreed = agreed.map(|cost| [cost.amount, cost.tax, cost.to_pay]);
     restore_holds(&mut row, clearing, money)?;
     let made = (1..=known.sequence.value()).contains(&sequence)
         && agreed == Ok([row.amount, row.tax, row.to_pay]);
-    if !made || row.version == 0 || audit_row(&row).is_err() {
+    let set = (sequence..=known.sequence.value()).contains(&row.set);
+    if !made || !set || row.version == 0 || audit_row(&row).is_err() {
         return Err(wrong());
     }
     Ok(row)
@@ -208,12 +228,12 @@ fn restore_holds(
     if row.state != State::Unpaid {
         let holder = Holder::Account(row.buyer);
         let at = clearing.ledger.find(holder, money).ok_or_else(wrong)?;
-        if !holds(at, row.to_pay) {
+        if !holds(at, row.paid()) || !holds(row.seller_at, row.bond()) {
             return Err(wrong());
         }
-        row.money = Kept::restored(at, row.to_pay);
+        row.money = Kept::restored(at, row.paid());
     }
-    if row.received.is_none() {
+    if row.returnable.is_none() && row.state != State::Entered {
         let at = row.goods.at();
         if !holds(at, units) {
             return Err(wrong());

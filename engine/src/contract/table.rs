@@ -57,6 +57,16 @@ pub enum Effect {
     Resolve,
     /// The first asks, the second agrees.
     Rescind,
+    /// Its group closed: it is a contract at the one price, or nothing.
+    Close,
+    /// Its lottery is drawn: it has goods and is a contract, or its money again.
+    Draw,
+    /// The balance joins the deposit.
+    PayBalance,
+    /// The buyer is in default: the seller has the earnest money, all else goes back.
+    Forfeit,
+    /// The seller is in default: all goes back, and the earnest money once more.
+    SellerDefaults,
 }
 
 /// Which deadline a contract has afterwards.
@@ -142,24 +152,30 @@ const BANK: By = By::Role(Role::Custodian);
 
 /// Every step there is.
 #[rustfmt::skip]
-pub const TABLE: [Row; 39] = {
+pub const TABLE: [Row; 48] = {
     use State::{
-        Accepted, Cancelled, Defaulted, Delivered, Expired, HandedOver, Paid, Refunded,
-        ReturnAsked, Returning, Settled, Unpaid,
+        Accepted, Cancelled, Defaulted, Delivered, Deposited, Entered, Expired, Forfeited,
+        HandedOver, Joined, Paid, Refunded, ReturnAsked, Returning, Settled, Unpaid,
     };
     use Step::{
         Accept, AskReturn, Cancel, Deadline, Deliver, HandBack, HandOver, PaidIn, Pay, PayIn,
         PickUp, TakeBack,
     };
     [
+        row(Entered, Deadline, By::Time, Paid, Effect::Draw, Next::HandOver),
+        row(Joined, Cancel, BUYER, Cancelled, Effect::Undo, Next::Never),
+        row(Joined, Deadline, By::Time, Paid, Effect::Close, Next::HandOver),
+        row(Deposited, Pay, BUYER, Paid, Effect::PayBalance, Next::HandOver),
+        row(Deposited, Cancel, SELLER, Cancelled, Effect::SellerDefaults, Next::Never),
+        row(Deposited, Deadline, By::Time, Forfeited, Effect::Forfeit, Next::Never),
         row(Unpaid, Pay, BUYER, Paid, Effect::Pay, Next::HandOver),
         row(Unpaid, PayIn, BUYER, Unpaid, Effect::Instruct, Next::Same),
         row(Unpaid, PaidIn, BANK, Paid, Effect::Pay, Next::HandOver),
         row(Unpaid, Cancel, BUYER, Cancelled, Effect::Undo, Next::Never),
         row(Unpaid, Deadline, By::Time, Expired, Effect::Undo, Next::Never),
         row(Paid, HandOver, SELLER, HandedOver, Effect::Nothing, Next::Never),
-        row(Paid, Cancel, SELLER, Cancelled, Effect::Undo, Next::Never),
-        row(Paid, Deadline, By::Time, Defaulted, Effect::Undo, Next::Never),
+        row(Paid, Cancel, SELLER, Cancelled, Effect::SellerDefaults, Next::Never),
+        row(Paid, Deadline, By::Time, Defaulted, Effect::SellerDefaults, Next::Never),
         row(HandedOver, Deliver, SELLER, Delivered, Effect::Leave, Next::Inspect),
         row(HandedOver, PickUp, SELLER, Delivered, Effect::Leave, Next::Inspect),
         row(HandedOver, Accept, BUYER, Accepted, Effect::Accept, Next::Return),
@@ -173,6 +189,7 @@ pub const TABLE: [Row; 39] = {
         row(ReturnAsked, Deadline, By::Time, Settled, Effect::Settle, Next::Never),
         row(Returning, TakeBack, SELLER, Refunded, Effect::TakeBack, Next::Never),
         row(Returning, Deadline, By::Time, Refunded, Effect::WriteOff, Next::Never),
+        dispute(Deposited), resolve(Deposited), rescind(Deposited),
         dispute(Paid), dispute(HandedOver), dispute(Delivered),
         dispute(Accepted), dispute(ReturnAsked), dispute(Returning),
         resolve(Paid), resolve(HandedOver), resolve(Delivered),
@@ -223,7 +240,9 @@ mod tests {
                 let own = |row: &&Row| row.by == By::Either || row.by == By::Role(role);
                 let ways = TABLE.iter().filter(|row| row.from == from).filter(own);
                 // Until it is paid only the buyer acts; its deadline frees the seller.
-                let bound = from == State::Unpaid && role == Role::Seller;
+                let early = matches!(from, State::Unpaid | State::Joined);
+                // Of a lottery nobody leaves.
+                let bound = early && role == Role::Seller || from == State::Entered;
                 assert_eq!(ways.count() == 0, bound, "{from:?}, {role:?}");
             }
         }

@@ -173,7 +173,7 @@ impl Engine {
 }
 
 /// Whether another principal than the sender approved a command.
-pub(super) fn approved(envelope: &Envelope) -> Approved {
+pub(crate) fn approved(envelope: &Envelope) -> Approved {
     let authority = envelope.authority.as_deref();
     match authority.and_then(|authority| authority.approver) {
         Some(approver) if approver != envelope.principal => Approved::Yes,

@@ -35,6 +35,8 @@ pub(super) enum Deadline {
     Contract(Time, u32),
     /// A withdrawn offer forgets its buyers (kind 10).
     Forget(Time),
+    /// A withdrawn offer forgets its tickets (kind 11).
+    ForgetTickets(Time),
 }
 
 impl Deadline {
@@ -49,6 +51,7 @@ impl Deadline {
             | Self::Sweep(deadline)
             | Self::Contract(deadline, _)
             | Self::Forget(deadline)
+            | Self::ForgetTickets(deadline)
             | Self::Mark(deadline, _)
             | Self::Call(deadline, _) => *deadline,
         }
@@ -74,6 +77,7 @@ impl Deadline {
             Self::Call(..) => 8,
             Self::Contract(..) => 9,
             Self::Forget(_) => 10,
+            Self::ForgetTickets(_) => 11,
         }
     }
 }
@@ -97,7 +101,7 @@ impl Engine {
         let all = [venue, day_end, settlement, order, mark, call];
         let all = all.into_iter().flatten();
         let mut first = all.min_by_key(|due| (due.deadline(), due.kind()));
-        if self.contracts.is_anything_due() || self.sales.buyers.first().is_some() {
+        if self.contracts.is_anything_due() || self.sales.is_anything_to_forget() {
             first = self.next_sale_due(first);
         }
         if self.switches.is_anything_due() {
@@ -122,7 +126,8 @@ impl Engine {
         let contract = self.contracts.first();
         let contract = contract.map(|(deadline, slot)| Deadline::Contract(deadline, slot));
         let forget = self.sales.buyers.first().map(Deadline::Forget);
-        let all = [first, contract, forget].into_iter().flatten();
+        let tickets = self.sales.tickets.first().map(Deadline::ForgetTickets);
+        let all = [first, contract, forget, tickets].into_iter().flatten();
         all.min_by_key(|due| (due.deadline(), due.kind()))
     }
 
@@ -151,6 +156,10 @@ impl Engine {
                     left.orders -= 1;
                     self.sales.buyers.forget_one();
                 }
+                Deadline::ForgetTickets(_) => {
+                    left.orders -= 1;
+                    self.sales.tickets.forget_one();
+                }
                 Deadline::DeadMan(_, session) => {
                     left.orders -= 1;
                     self.fire_dead_man(session, events);
@@ -169,6 +178,7 @@ impl Engine {
             }
             self.timers.tidy(&self.arena);
         }
+        self.contracts.forget_gaps(self.time);
         self.publish_touched(events);
     }
 

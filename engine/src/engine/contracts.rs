@@ -4,6 +4,7 @@
 //! to both parties. Not here: what a step then does (`engine::contracts::steps`), the table
 //! (`contract::table`).
 
+mod campaigns;
 mod steps;
 
 use super::Engine;
@@ -16,7 +17,7 @@ use crate::clearing::kept::Kept;
 use crate::clearing::ledger::Place;
 use crate::command::{
     Act, ContractCommand, Delivery, Demonstration, Direction, Envelope, Funding, GoodsTo, Instruct,
-    Reserve, TakeStep, TakenTo,
+    Reserve, SaleTerms, TakeStep, TakenTo,
 };
 use crate::contract::effects::Moved;
 use crate::contract::table::{self, By};
@@ -25,9 +26,10 @@ use crate::event::{
     ContractEvent, ContractRefused, ContractStep, Counters, Disputed, Event, Events, OfferAct,
     Role, SaleEvent, State,
 };
+use crate::market::presale;
 use crate::market::sale::price::{self, Cost};
 use crate::market::sale::{Offer, law};
-use crate::reject::{Reject, RejectReason as R};
+use crate::reject::{Basis, Reject, RejectReason as R};
 use crate::types::{AccountId, Amount, OwnerId, Side, Time};
 use crate::venue::Regime;
 use steps::Step;
@@ -44,6 +46,8 @@ pub(super) enum Told {
 pub(super) struct Reserved {
     owner: OwnerId,
     cost: Cost,
+    /// What is paid at once, where that is a part.
+    deposit: i64,
     regime: Regime,
     return_days: u8,
     /// Where the buyer has the money, if it pays at once.
@@ -65,6 +69,21 @@ impl Engine {
     /// Live contracts.
     pub fn contracts(&self) -> &Contracts {
         &self.contracts
+    }
+
+    /// What passes next of a live contract if nobody does anything, gaps in service included.
+    pub fn deadline_of(&self, contract: &Contract) -> Option<Time> {
+        let venue = self.sales.known(contract.terms).terms.venue;
+        let gaps = &self.contracts.gaps;
+        let off = |end| gaps.put_off(end, contract.set, venue);
+        contract.deadline.map(off)
+    }
+
+    /// Whether an instant of a contract has passed, fired or not.
+    fn has_passed(&self, contract: &Contract, instant: Time, now: Time) -> bool {
+        let venue = self.sales.known(contract.terms).terms.venue;
+        let gaps = &self.contracts.gaps;
+        gaps.has_passed(instant, contract.set, venue, now)
     }
 
     /// Checks a command about contracts and changes nothing.
@@ -152,36 +171,70 @@ impl Engine {
         self.check_seller_open(offer.seller)?;
         let venue = self.venue_of_terms(terms.venue);
         if self.standings.is_used() {
-            self.standings
-                .check_qualified(terms.venue, &venue.regimes, participant)?;
+            self.standings.check_qualified(
+                terms.venue,
+                (self.venues.law(), &venue.regimes),
+                participant,
+            )?;
         }
         let kind = self.sales.kind(owner);
         let regime = match defined.regime(kind) {
             Some(regime) => regime,
-            None => law::regime_of(&venue.regimes, terms.model, kind)?,
+            None => law::regime_of((self.venues.law(), &venue.regimes), terms.model, kind)?,
         };
         self.check_taken(ask, (offer, owner), time)?;
+        self.check_admitted((offer, owner), terms, time)?;
         let hashed = ask.pickup.is_some() == (terms.delivery == Delivery::PickUp);
         fails(!hashed, R::InvalidCombination)?;
         check_pieces(offer, ask.pieces)?;
         let cost = price::cost_of(offer, terms, ask.pieces)?;
         self.check_room_for(ask, (offer, owner))?;
-        let holder = Holder::Account(ask.account);
-        let money = match terms.funding {
-            Funding::Prefunded => {
-                let place = self.clearing.ledger.find(holder, terms.money);
-                let place = place.filter(|at| self.clearing.ledger.available(*at) >= cost.to_pay);
-                Some(place.ok_or(R::InsufficientFunds)?)
-            }
-            Funding::PayLater { .. } => None,
-        };
+        let deposit = price::deposit_of(cost.to_pay, terms);
+        self.check_bond(offer, presale::earnest_of(cost.to_pay, deposit))?;
+        let due = if deposit > 0 { deposit } else { cost.to_pay };
+        let money = self.check_money(ask.account, terms, due)?;
         Ok(Reserved {
             owner,
             cost,
+            deposit,
             regime,
-            return_days: law::return_days(terms, regime, kind, ask.confirmed),
+            return_days: law::return_days(
+                terms,
+                self.venues.law().rules(regime),
+                kind,
+                ask.confirmed,
+            ),
             money,
         })
+    }
+
+    /// SELLER_FUNDS: who sells by a deposit holds its double return (民法典(2020) 587).
+    fn check_bond(&self, offer: &Offer, bond: i64) -> Result<(), Reject> {
+        if bond > self.clearing.ledger.available(offer.seller_at).max(0) {
+            return Err(Reject {
+                reason: R::SellerFunds,
+                basis: Some(Basis::CivilCode587),
+            });
+        }
+        Ok(())
+    }
+
+    /// INSUFFICIENT_FUNDS; where the money is of who pays at once.
+    fn check_money(
+        &self,
+        account: AccountId,
+        terms: &SaleTerms,
+        due: i64,
+    ) -> Result<Option<Place>, R> {
+        match terms.funding {
+            Funding::Prefunded => {
+                let ledger = &self.clearing.ledger;
+                let place = ledger.find(Holder::Account(account), terms.money);
+                let place = place.filter(|at| ledger.available(*at) >= due);
+                Ok(Some(place.ok_or(R::InsufficientFunds)?))
+            }
+            Funding::PayLater { .. } => Ok(None),
+        }
     }
 
     /// STALE_VERSION, DEADLINE, SELF_TRADE.
@@ -192,7 +245,7 @@ impl Engine {
         time: Time,
     ) -> Result<(), R> {
         fails(ask.version != offer.version, R::StaleVersion)?;
-        fails(!offer.is_open(time), R::Deadline)?;
+        fails(!self.is_open(offer, time), R::Deadline)?;
         let own = self.parties.owner_of(offer.seller) == Some(owner);
         fails(own, R::SelfTrade)
     }
@@ -200,36 +253,44 @@ impl Engine {
     /// BUYER_LIMIT, OUT_OF_STOCK, OPEN_CONTRACTS.
     fn check_room_for(&self, ask: &Reserve, (offer, owner): (&Offer, OwnerId)) -> Result<(), R> {
         let buyers = &self.sales.buyers;
-        let mut room = !self.contracts.is_full();
+        let entries = self.sales.waiting(ask.offer.slot);
+        let closes = self.sales.presale(ask.offer.slot).is_none();
+        let crowded = closes && entries >= self.limits.entries_max;
+        let mut room = !self.contracts.is_full() && !crowded;
         if let Some(limit) = offer.limit {
             let taken = buyers.pieces(offer.sequence, owner);
             let after = u64::from(taken) + u64::from(ask.pieces);
             fails(after > u64::from(limit), R::BuyerLimit)?;
             room &= !buyers.are_full() || buyers.find(offer.sequence, owner).is_some();
         }
-        fails(ask.pieces > offer.left, R::OutOfStock)?;
+        let drawn = self.sales.lottery(ask.offer.slot).is_some();
+        fails(!drawn && ask.pieces > offer.left, R::OutOfStock)?;
         fails(!room, R::OpenContracts)
     }
 
     /// Forms the contract that was checked.
     fn reserve(&mut self, ask: &Reserve, checked: &Reserved, events: &mut Events) {
         let Reserved { owner, cost, .. } = *checked;
+        let drawn = self.sales.lottery(ask.offer.slot).is_some();
         let offer = self.sales.row_mut(ask.offer.slot);
-        let units = offer.units(ask.pieces);
+        let taken = if drawn { 0 } else { ask.pieces };
+        let units = offer.units(taken);
         let mut goods = Kept::nothing(offer.stock.at());
         let ledger = &mut self.clearing.ledger;
         ledger.pass(&mut offer.stock, units, &mut goods);
-        offer.left -= ask.pieces;
+        offer.left -= taken;
         let counted = if offer.limit.is_some() {
             CountedFor::Yes
         } else {
             CountedFor::No
         };
-        let money = checked.money.map(|at| ledger.keep(at, cost.to_pay));
-        let (state, span) = match self.sales.known_funding(ask.offer.slot) {
-            (Funding::Prefunded, hand_over) => (State::Paid, hand_over),
-            (Funding::PayLater { within }, _) => (State::Unpaid, within),
+        let due = if checked.deposit > 0 {
+            checked.deposit
+        } else {
+            cost.to_pay
         };
+        let money = checked.money.map(|at| ledger.keep(at, due));
+        let (state, until) = self.first_state(ask.offer.slot);
         let offer = self.sales.row_mut(ask.offer.slot);
         let row = Contract {
             sequence: self.sequence.value(),
@@ -247,6 +308,7 @@ impl Engine {
             amount: cost.amount,
             tax: cost.tax,
             to_pay: cost.to_pay,
+            deposit: checked.deposit,
             version: 1,
             state,
             disputed: Disputed::No,
@@ -254,8 +316,9 @@ impl Engine {
             regime: checked.regime,
             return_days: checked.return_days,
             counted,
-            deadline: Some(self.time.after(span)),
-            received: None,
+            deadline: Some(until),
+            set: self.sequence.value(),
+            returnable: None,
             formed: self.time,
             delivery_reference: ask.delivery_reference,
             pickup: ask.pickup,
@@ -265,7 +328,8 @@ impl Engine {
             seller_at: offer.seller_at,
             warehouse_at: offer.warehouse_at,
         };
-        let report = offer.report(ask.offer.slot, OfferAct::Reserved);
+        self.enter(ask.offer.slot, &row);
+        let report = self.sales.report(ask.offer.slot, OfferAct::Reserved);
         if counted == CountedFor::Yes {
             self.sales.count_buyer(ask.offer.slot, owner, ask.pieces);
         }
@@ -301,7 +365,8 @@ impl Engine {
             By::Time => false,
         };
         fails(!yours, R::NotYours)?;
-        let passed = contract.deadline.is_some_and(|deadline| deadline <= time);
+        let deadline = contract.deadline;
+        let passed = deadline.is_some_and(|end| self.has_passed(contract, end, time));
         fails(passed, R::Deadline)?;
         self.check_act(envelope, contract, take, time)?;
         Ok(Allowed { row, by })
@@ -337,8 +402,11 @@ impl Engine {
     ) -> Result<(), R> {
         match take.act {
             Act::Pay => {
+                let window = self.window_of(contract);
+                fails(window.is_some_and(|from| time < from), R::Deadline)?;
                 let available = self.money_of(contract).map_or(0, |(_, units)| units);
-                fails(available < contract.to_pay, R::InsufficientFunds)
+                let due = contract.to_pay - contract.money_held();
+                fails(available < due, R::InsufficientFunds)
             }
             Act::PayIn { .. } => {
                 let instruct = self.pay_in(contract, take);
@@ -356,7 +424,8 @@ impl Engine {
             }
             Act::Accept if contract.goods_held() > 0 => self.check_day(contract, time),
             Act::AskReturn { pieces } => {
-                let over = contract.return_end().is_none_or(|end| end <= time);
+                let end = contract.return_end();
+                let over = end.is_none_or(|end| self.has_passed(contract, end, time));
                 fails(over, R::Deadline)?;
                 fails(pieces == 0, R::Quantity)?;
                 fails(pieces > contract.pieces, R::MaxQuantity)
@@ -398,7 +467,8 @@ impl Engine {
         let reasoned = authority.is_some_and(|authority| !authority.reason.is_empty());
         let parts = buyer.units() + seller.units();
         let gone = goods == GoodsTo::Stock && contract.goods_held() == 0;
-        let wrong = !reasoned || parts != contract.money_held() || gone;
+        let all = contract.money_held() + contract.bond();
+        let wrong = !reasoned || parts != all || gone;
         fails(wrong, R::InvalidField)?;
         if goods == GoodsTo::Buyer && contract.goods_held() > 0 {
             self.check_day(contract, time)?;
@@ -422,6 +492,15 @@ impl Engine {
         let warehouse = warehouse.expect("a contract names its warehouse");
         let closed = warehouse.closed_through >= Some(business_date(time));
         fails(closed, R::CustodyDateClosed)
+    }
+
+    /// From when on the balance of a contract is paid, if it waits for one.
+    fn window_of(&self, contract: &Contract) -> Option<Time> {
+        if contract.state != State::Deposited {
+            return None;
+        }
+        let presale = self.sales.presale(contract.offer.slot);
+        Some(presale.expect("its offer waits for it").pay_from)
     }
 
     /// Where the buyer has the money of a contract, and how much is available.

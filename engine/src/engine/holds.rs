@@ -93,6 +93,8 @@ impl Engine {
                 add(by, money, contract.money_held(), None);
             } else {
                 add(by, contract.goods_asset, contract.goods_held(), None);
+                let money = self.sales.known(contract.terms).terms.money;
+                add(by, money, contract.bond(), None);
             }
         }
         all.sort_unstable();

@@ -66,7 +66,7 @@ impl Engine {
         let instrument = instrument.ok_or(RejectReason::UnknownInstrument)?;
         let venue = self.venues.venue(instrument.venue);
         let venue = venue.expect("an instrument has a venue");
-        let of = (venue, instrument.venue);
+        let of = (venue, instrument.venue, self.venues.law());
         let live = self.market(set.instrument).slots(&self.arena).next();
         let checked = self.clearing.check_margin(set, of, &instrument.terms, live);
         checked.map(|margined| (instrument.venue, margined))

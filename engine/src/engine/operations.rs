@@ -5,10 +5,14 @@
 //! such, whose modules answer by themselves.
 
 use super::{Engine, Floor, operation};
-use crate::command::{OpenSession, Scope, SetPhase, SetReferencePrice, SetTradingStatus};
-use crate::event::{Event, Events, PhaseChanged, ReferencePrice, StatusChanged};
+use crate::command::{
+    DefineRegime, Envelope, OpenSession, Scope, ServiceGap, SetPhase, SetReferencePrice,
+    SetTradingStatus,
+};
+use crate::event::{Event, Events, PhaseChanged, ReferencePrice, RegimeDefined, StatusChanged};
+use crate::reject::Reject;
 use crate::types::{PrincipalId, Time, VenueId};
-use crate::venue::{Phase, TradingStatus};
+use crate::venue::{Approval, Phase, TradingStatus};
 
 impl Engine {
     pub(super) fn open_session(
@@ -68,6 +72,37 @@ impl Engine {
         }
     }
 
+    /// INVALID_FIELD, MODEL_NOT_ALLOWED, TOO_MANY.
+    pub(super) fn check_regime(
+        &self,
+        envelope: &Envelope,
+        terms: &DefineRegime,
+    ) -> Result<(), Reject> {
+        let checked = self.venues.law().check(terms, Approval::of(envelope));
+        checked.map(|_| ())
+    }
+
+    /// The same as the newest version of its name is that version; nothing new is announced.
+    pub(super) fn define_regime(
+        &mut self,
+        envelope: &Envelope,
+        terms: &DefineRegime,
+        events: &mut Events,
+    ) {
+        let approval = Approval::of(envelope);
+        let known = match self.venues.law().check(terms, approval) {
+            Ok(known) => known,
+            Err(reject) => return operation(events, Err(reject)),
+        };
+        // Nothing below can fail.
+        let regime = known.unwrap_or_else(|| {
+            let (regime, from) = self.venues.define_regime(terms, approval, self.time);
+            events.push(Event::Regime(RegimeDefined { regime, from }));
+            regime
+        });
+        operation(events, Ok(Some(u32::from(regime.code()))));
+    }
+
     pub(super) fn set_trading_status(&mut self, command: &SetTradingStatus, events: &mut Events) {
         let (scope, status) = (command.scope, command.status);
         let old = match self.venues.status(scope) {
@@ -77,12 +112,34 @@ impl Engine {
         // Nothing below can fail.
         if old != status {
             self.venues.set_status(scope, status);
+            self.mark_gap(scope, status);
             events.push(Event::StatusChanged(StatusChanged { scope, status }));
             if status == TradingStatus::Trading {
                 self.resume(scope, events);
             }
         }
         operation(events, Ok(None));
+    }
+
+    /// The shard is there again.
+    pub(super) fn end_gap(&mut self, gap: ServiceGap, events: &mut Events) {
+        let gaps = &mut self.contracts.gaps;
+        gaps.down(gap.from, self.time, self.sequence);
+        operation(events, Ok(None));
+    }
+
+    /// Deadlines of contracts do not pass while their venue is halted.
+    fn mark_gap(&mut self, scope: Scope, status: TradingStatus) {
+        let Scope::Venue(venue) = scope else {
+            return;
+        };
+        let gaps = &mut self.contracts.gaps;
+        match status {
+            TradingStatus::Halted | TradingStatus::Suspended => gaps.halt(venue, self.time),
+            TradingStatus::Trading | TradingStatus::CancelOnly => {
+                gaps.resume(venue, self.time, self.sequence);
+            }
+        }
     }
 
     /// Venue or instrument has just become Trading: continuous trading goes on where it can.

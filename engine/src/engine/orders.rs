@@ -362,6 +362,7 @@ impl Engine {
             | Body::CreateAccount(_)
             | Body::SetCalendar(_)
             | Body::CreateVenue(_)
+            | Body::DefineRegime(_)
             | Body::CreateInstrument(_)
             | Body::SetSchedule(_)
             | Body::SetPhase(_)
@@ -387,6 +388,7 @@ impl Engine {
             | Body::AcceptClock(_)
             | Body::Tick
             | Body::SessionsLost
+            | Body::ServiceGap(_)
             | Body::SemanticsVersion(_)
             | Body::BeginEpoch(_)
             | Body::Quarantine(_)

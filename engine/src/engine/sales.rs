@@ -7,18 +7,18 @@ use super::switch::session_of;
 use super::{Engine, operation};
 use crate::clearing::{Clearing, Holder};
 use crate::command::{
-    AssetClass, Body, ChangeOffer, ChangeStock, Command, Envelope, Funding, KillScope, MakeOffer,
-    Party, Prices, SaleTerms, SalesCommand, Standing, WithdrawOffer,
+    AssetClass, Body, ChangeOffer, ChangeStock, Command, Envelope, FlashMode, Funding, KillScope,
+    MakeOffer, Party, Plan, Prices, SaleTerms, SalesCommand, Standing, WithdrawOffer,
 };
 use crate::event::{Event, Events, OfferAct, SaleEvent};
 use crate::market::sale::buyers::NIL;
 use crate::market::sale::offer::Offer;
 use crate::market::sale::{Defined, Sales};
-use crate::market::sale::{law, price};
+use crate::market::sale::{campaigns, law, price};
 use crate::reject::{Reject, RejectReason as R};
 use crate::types::{
     AccountId, AssetId, Nanoseconds, OfferId, OwnerId, ParticipantId, SessionId, Side, TermsId,
-    VenueId,
+    Time, VenueId,
 };
 use crate::venue::{Model, TradingStatus, Venue};
 
@@ -32,7 +32,7 @@ pub(super) struct Dealer {
     pub(super) seller: Option<AccountId>,
 }
 
-fn fails(wrong: bool, reason: R) -> Result<(), R> {
+pub(super) fn fails(wrong: bool, reason: R) -> Result<(), R> {
     if wrong { Err(reason) } else { Ok(()) }
 }
 
@@ -105,6 +105,7 @@ impl Engine {
         &self,
         envelope: &Envelope,
         command: &SalesCommand,
+        time: Time,
     ) -> Result<(), Reject> {
         let session = session_of(envelope);
         match command {
@@ -117,9 +118,10 @@ impl Engine {
             SalesCommand::ChangeOffer(change) => Ok(self.check_change_offer(session, change)?),
             SalesCommand::PutStock(change) => Ok(self.check_put_stock(session, change)?),
             SalesCommand::TakeStock(change) => Ok(self.check_take_stock(change)?),
-            SalesCommand::WithdrawOffer(end) => {
-                Ok(self.own_offer(end.account, end.offer).map(|_| ())?)
-            }
+            SalesCommand::WithdrawOffer(end) => Ok(self.check_withdraw_offer(end)?),
+            SalesCommand::Join(join) => Ok(self.check_join(session, join, time).map(|_| ())?),
+            SalesCommand::BringValue(bring) => Ok(self.check_value(bring, time)?),
+            SalesCommand::RevealSeed(reveal) => Ok(self.check_seed(reveal, time)?),
         }
     }
 
@@ -135,7 +137,7 @@ impl Engine {
 
     /// Carries out a command about sales.
     fn sell(&mut self, envelope: &Envelope, command: &SalesCommand, events: &mut Events) {
-        if let Err(reject) = self.check_sales(envelope, command) {
+        if let Err(reject) = self.check_sales(envelope, command, self.time) {
             return operation(events, Err(reject));
         }
         // Nothing below can fail.
@@ -156,11 +158,14 @@ impl Engine {
                 let row = self.sales.row_mut(change.offer.slot);
                 row.set_prices(&change.prices);
                 row.version += 1;
-                SaleEvent::Offer(row.report(change.offer.slot, OfferAct::Changed))
+                SaleEvent::Offer(self.sales.report(change.offer.slot, OfferAct::Changed))
             }
             SalesCommand::PutStock(change) => self.put_stock(change),
             SalesCommand::TakeStock(change) => self.take_stock(change),
             SalesCommand::WithdrawOffer(end) => self.withdraw_offer(end),
+            SalesCommand::Join(join) => self.join(join),
+            SalesCommand::BringValue(bring) => self.bring_value(bring),
+            SalesCommand::RevealSeed(reveal) => self.reveal_seed(reveal),
         }));
         operation(events, Ok(handle));
     }
@@ -170,12 +175,12 @@ impl Engine {
         let venue = self.venues.venue(terms.venue).ok_or(R::UnknownVenue)?;
         let money = self.clearing.assets.asset(terms.money);
         let money = money.ok_or(R::UnknownAsset)?;
-        let built = matches!(terms.model, Model::FixedPrice | Model::TieredPrice);
-        fails(!built || !venue.offers(terms.model), R::ModelNotAvailable)?;
+        let built = is_built(terms.model) && venue.offers(terms.model);
+        fails(!built, R::ModelNotAvailable)?;
         let currency = matches!(money.class, AssetClass::Currency { .. });
         let joins = money.demonstration == venue.demonstration;
         fails(!currency || !joins || !are_bounded(terms), R::InvalidField)?;
-        law::check_returns(terms, venue)?;
+        law::check_returns(terms, (self.venues.law(), &venue.regimes))?;
         if self.sales.find_terms(terms).is_some() {
             return Ok(());
         }
@@ -192,7 +197,8 @@ impl Engine {
         let fees = ledger.open(Holder::Venue(terms.venue), terms.money);
         let venue = self.venues.venue(terms.venue);
         let venue = venue.expect("it was checked");
-        self.sales.add_terms(*terms, fees, &venue.regimes)
+        let stands = (self.venues.law(), &*venue.regimes);
+        self.sales.add_terms(*terms, fees, stands)
     }
 
     /// The reasons of SEMANTICS section 21 in their order.
@@ -218,7 +224,8 @@ impl Engine {
             && goods.demonstration == venue.demonstration
             && (1..=Prices::UNITS_MAX).contains(&make.piece_units)
             && make.stock <= Prices::PIECES_MAX
-            && price::are_valid(&make.prices, terms.model);
+            && campaigns::begun(terms.plan, make.course, &make.prices).is_ok()
+            && price::are_valid(&make.prices, terms.kind());
         fails(!right, R::InvalidField)?;
         let store = (make.warehouse, make.goods);
         let lies = self.has_goods(make.account, store, (make.stock, make.piece_units));
@@ -229,7 +236,8 @@ impl Engine {
             (own, terms.money),
             (Holder::Custodian(make.warehouse), make.goods),
         ];
-        let full = self.sales.are_offers_full() || !self.clearing.has_room(&needed);
+        let crowded = campaigns::has_campaign(terms.plan) && self.sales.are_campaigns_full();
+        let full = crowded || self.sales.are_offers_full() || !self.clearing.has_room(&needed);
         fails(full, R::TooMany)
     }
 
@@ -281,9 +289,11 @@ impl Engine {
             buyers: NIL,
         };
         row.set_prices(&make.prices);
-        let slot = self.sales.add_offer(row);
-        let row = self.sales.row_mut(slot);
-        SaleEvent::Offer(row.report(slot, OfferAct::Offered))
+        let plan = self.sales.known(make.terms).terms.plan;
+        let campaign = campaigns::begun(plan, make.course, &make.prices);
+        let campaign = campaign.expect("it was checked");
+        let slot = self.sales.add_offer(row, campaign);
+        SaleEvent::Offer(self.sales.report(slot, OfferAct::Offered))
     }
 
     /// UNKNOWN_ACCOUNT, UNKNOWN_OFFER.
@@ -323,13 +333,15 @@ impl Engine {
         let (offer, defined) = self.check_offering(session, (change.account, change.offer))?;
         fails(change.version != offer.version, R::StaleVersion)?;
         self.check_venue_open(defined.terms.venue)?;
-        let right = price::are_valid(&change.prices, defined.terms.model);
+        fails(defined.terms.plan != Plan::Plain, R::OfferFixed)?;
+        let right = price::are_valid(&change.prices, defined.terms.kind());
         fails(!right, R::InvalidField)
     }
 
     fn check_put_stock(&self, session: Option<SessionId>, put: &ChangeStock) -> Result<(), R> {
         let (offer, defined) = self.check_offering(session, (put.account, put.offer))?;
         self.check_venue_open(defined.terms.venue)?;
+        self.check_odds(put.offer.slot)?;
         let after = u64::from(offer.left) + u64::from(put.pieces);
         let wrong = put.pieces == 0 || after > u64::from(Prices::PIECES_MAX);
         fails(wrong, R::InvalidField)?;
@@ -338,8 +350,18 @@ impl Engine {
         fails(!lies, R::InsufficientGoods)
     }
 
+    /// OFFER_FIXED: the odds of who entered a lottery stand.
+    fn check_odds(&self, slot: u32) -> Result<(), R> {
+        let lottery = self.sales.lottery(slot);
+        fails(
+            lottery.is_some_and(|known| known.entries > 0),
+            R::OfferFixed,
+        )
+    }
+
     fn check_take_stock(&self, take: &ChangeStock) -> Result<(), R> {
         let offer = self.own_offer(take.account, take.offer)?;
+        self.check_odds(take.offer.slot)?;
         fails(take.pieces == 0, R::InvalidField)?;
         fails(take.pieces > offer.left, R::OutOfStock)
     }
@@ -352,7 +374,7 @@ impl Engine {
         let ledger = &mut self.clearing.ledger;
         ledger.pass(&mut kept, units, &mut row.stock);
         row.left += put.pieces;
-        SaleEvent::Offer(row.report(slot, OfferAct::StockPut))
+        SaleEvent::Offer(self.sales.report(slot, OfferAct::StockPut))
     }
 
     fn take_stock(&mut self, take: &ChangeStock) -> SaleEvent {
@@ -361,17 +383,23 @@ impl Engine {
         let (store, units) = (row.store(), row.units(take.pieces));
         self.clearing.unshelve(&mut row.stock, units, store);
         row.left -= take.pieces;
-        SaleEvent::Offer(row.report(slot, OfferAct::StockTaken))
+        SaleEvent::Offer(self.sales.report(slot, OfferAct::StockTaken))
+    }
+
+    /// UNKNOWN_ACCOUNT, UNKNOWN_OFFER, OFFER_FIXED.
+    fn check_withdraw_offer(&self, end: &WithdrawOffer) -> Result<(), R> {
+        self.own_offer(end.account, end.offer)?;
+        fails(self.sales.waiting(end.offer.slot) > 0, R::OfferFixed)
     }
 
     fn withdraw_offer(&mut self, end: &WithdrawOffer) -> SaleEvent {
         let slot = end.offer.slot;
-        let mut row = self.sales.remove_offer(slot);
+        let mut report = self.sales.report(slot, OfferAct::Withdrawn);
+        report.left = 0;
+        let mut row = self.sales.remove_offer(slot, self.time);
         let (store, units) = (row.store(), row.stock.amount());
         self.clearing.unshelve(&mut row.stock, units, store);
-        row.left = 0;
-        self.sales.buyers.forget(row.buyers, self.time);
-        SaleEvent::Offer(row.report(slot, OfferAct::Withdrawn))
+        SaleEvent::Offer(report)
     }
 
     /// Whether an offer or a contract names these goods. Walks all: an operator's question.
@@ -390,6 +418,18 @@ impl Engine {
     }
 }
 
+/// Whether offers can be made by this model.
+const fn is_built(model: Model) -> bool {
+    matches!(
+        model,
+        Model::FixedPrice
+            | Model::TieredPrice
+            | Model::FlashSale
+            | Model::GroupBuy
+            | Model::Presale
+    )
+}
+
 /// Whether the numbers of terms are in their bounds.
 fn are_bounded(terms: &SaleTerms) -> bool {
     const SECOND: Nanoseconds = Nanoseconds(1_000_000_000);
@@ -398,7 +438,13 @@ fn are_bounded(terms: &SaleTerms) -> bool {
         Funding::Prefunded => true,
         Funding::PayLater { within } => (SECOND..=SaleTerms::PAY_WITHIN_MAX).contains(&within),
     };
-    pays && span(terms.hand_over_within)
+    let may_wait = match terms.plan {
+        Plan::Plain | Plan::Flash(FlashMode::Race | FlashMode::Queue { .. }) => true,
+        Plan::Flash(FlashMode::Lottery) | Plan::Group | Plan::Presale { .. } => false,
+    };
+    pays && terms.plan.is_of(terms.model)
+        && (may_wait || terms.funding == Funding::Prefunded)
+        && span(terms.hand_over_within)
         && span(terms.inspect_within)
         && terms.tax_bp <= 10_000
         && terms.fee_ppm <= SaleTerms::FEE_PPM_MAX

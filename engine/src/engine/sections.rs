@@ -366,7 +366,9 @@ impl Engine {
         let known = ContractKnown {
             parties: &self.parties,
             sales: &self.sales,
+            venues: self.venues.venues().len() as u32,
             sequence: self.sequence,
+            time: self.time,
         };
         self.contracts = Contracts::decode(input, &self.limits, &mut self.clearing, &known)?;
         Ok(())

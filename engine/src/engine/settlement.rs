@@ -16,7 +16,6 @@ use crate::command::{
 use crate::event::CustodyReport;
 use crate::reject::{Basis, Reject, RejectReason};
 use crate::types::{AccountId, AssetId, InstrumentId, Name, NewOrder, OwnerId};
-use crate::venue::rules::demands;
 use crate::venue::{Holders, Interval};
 
 /// Goods that go from an account, to an account, or both, so many minor units.
@@ -128,7 +127,8 @@ impl Engine {
     /// What the regimes of a known instrument's venue ask for.
     fn demands_of(&self, instrument: InstrumentId) -> (Interval, Holders) {
         let venue = self.venues.venue(self.venues.venue_of(instrument));
-        demands(&venue.expect("an instrument has a venue").regimes)
+        let venue = venue.expect("an instrument has a venue");
+        self.venues.law().demands(&venue.regimes)
     }
 
     /// What the law alone makes of an instrument's settlement, if it says anything.

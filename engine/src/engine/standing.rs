@@ -64,7 +64,7 @@ impl Engine {
         let id = self.venues.venue_of(trader.instrument);
         let venue = self.venues.venue(id).expect("an instrument has a venue");
         self.standings
-            .check_qualified(id, &venue.regimes, trader.participant)
+            .check_qualified(id, (self.venues.law(), &venue.regimes), trader.participant)
     }
 
     /// ACCOUNT_CLOSED for what comes to a known account, PARTICIPANT_SUSPENDED and

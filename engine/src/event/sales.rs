@@ -8,7 +8,7 @@ use super::Counters;
 use crate::command::{Act, PartyKind};
 use crate::reject::Reject;
 use crate::types::{AccountId, AssetId, ContractId, CustodianId, OfferId, OwnerId, TermsId};
-use crate::types::{Time, VenueId};
+use crate::types::{Name, Time, VenueId};
 
 /// What happened around offers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,6 +29,60 @@ pub enum SaleEvent {
     },
     /// An offer came, changed, lost or got pieces, or ended.
     Offer(OfferReport),
+    /// Somebody queues for an offer; for it alone.
+    Ticket(Ticket),
+    /// What everybody needs to check the draw of a lottery.
+    Lottery(LotteryReport),
+}
+
+/// A part of a lottery that is public from now on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LotteryReport {
+    /// The offer.
+    pub offer: OfferId,
+    /// Which part.
+    pub fact: LotteryFact,
+}
+
+/// What is known of a lottery.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LotteryFact {
+    /// The public value.
+    Value {
+        /// It.
+        value: [u8; 32],
+        /// Where it is from.
+        source: Name,
+    },
+    /// The operator's seed.
+    Seed {
+        /// It.
+        seed: [u8; 32],
+    },
+    /// It is drawn.
+    Drawn {
+        /// The hash of all entries.
+        entries: [u8; 32],
+        /// The draw.
+        draw: [u8; 32],
+        /// How many win.
+        winners: u32,
+    },
+}
+
+/// A place in the queue of an offer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ticket {
+    /// The offer.
+    pub offer: OfferId,
+    /// Who drew it; it is good for all accounts of its owner.
+    pub account: AccountId,
+    /// Its number, from 0 in order of the commands' sequence.
+    pub number: u64,
+    /// From when on it admits.
+    pub admitted: Time,
+    /// From when on not any more.
+    pub until: Time,
 }
 
 /// What happened to an offer.
@@ -49,11 +103,15 @@ pub enum OfferAct {
     GivenBack = 6,
     /// It ended.
     Withdrawn = 7,
+    /// A group closed: this is its one price.
+    Closed = 8,
+    /// A group closed below its quorum, or a lottery has no draw: nobody buys.
+    Void = 9,
 }
 
 impl OfferAct {
     /// All of them, in order of their numbers.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Offered,
         Self::Changed,
         Self::StockPut,
@@ -61,6 +119,8 @@ impl OfferAct {
         Self::Reserved,
         Self::GivenBack,
         Self::Withdrawn,
+        Self::Closed,
+        Self::Void,
     ];
 }
 
@@ -83,6 +143,8 @@ pub struct OfferReport {
     pub price: i64,
     /// How many pieces can be taken.
     pub left: u32,
+    /// How many a group has together.
+    pub joined: u32,
 }
 
 /// How a contract stands.
@@ -117,11 +179,22 @@ pub enum State {
     Resolved = 13,
     /// Ended: both agreed to undo it.
     Rescinded = 14,
+    /// An entry of a group that has not closed, or, once it has, waits for its turn (RELEASING): no
+    /// contract yet.
+    Joined = 15,
+    /// Ended: its group fell short of its quorum, or it was not drawn.
+    Released = 16,
+    /// A contract whose deposit is held; the buyer is to pay the balance in its window.
+    Deposited = 17,
+    /// Ended: the buyer did not pay the balance, and forfeits its earnest money.
+    Forfeited = 18,
+    /// In a lottery: its money is held, no goods are.
+    Entered = 19,
 }
 
 impl State {
     /// All of them, in order of their numbers.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 19] = [
         Self::Unpaid,
         Self::Paid,
         Self::HandedOver,
@@ -136,11 +209,36 @@ impl State {
         Self::Defaulted,
         Self::Resolved,
         Self::Rescinded,
+        Self::Joined,
+        Self::Released,
+        Self::Deposited,
+        Self::Forfeited,
+        Self::Entered,
     ];
 
     /// Whether a contract in it lives.
     pub const fn lives(self) -> bool {
-        (self as u8) < Self::Settled as u8
+        match self {
+            Self::Unpaid
+            | Self::Paid
+            | Self::HandedOver
+            | Self::Delivered
+            | Self::Accepted
+            | Self::ReturnAsked
+            | Self::Returning
+            | Self::Joined
+            | Self::Deposited
+            | Self::Entered => true,
+            Self::Settled
+            | Self::Refunded
+            | Self::Cancelled
+            | Self::Expired
+            | Self::Defaulted
+            | Self::Resolved
+            | Self::Rescinded
+            | Self::Released
+            | Self::Forfeited => false,
+        }
     }
 
     /// The one with this number.
@@ -185,11 +283,13 @@ pub enum ContractStep {
     Rescind = 15,
     /// A deadline passed.
     Deadline = 16,
+    /// A deadline fell due in a gap in service, or soon after one, and comes later.
+    PutOff = 17,
 }
 
 impl ContractStep {
     /// All of them, in order of their numbers.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Reserve,
         Self::Pay,
         Self::PayIn,
@@ -206,6 +306,7 @@ impl ContractStep {
         Self::Resolve,
         Self::Rescind,
         Self::Deadline,
+        Self::PutOff,
     ];
 
     /// The step a command asks for.
@@ -339,6 +440,9 @@ pub struct ContractReport {
     pub paid_out: i64,
     /// What the venue got in this step.
     pub fee: i64,
+    /// What the buyer got of the seller's money in this step: earnest money once more. What is held
+    /// for that is the earnest money of the contract, until its goods leave.
+    pub penalty: i64,
     /// Units of goods that left the warehouse in this step; below zero they came back.
     pub goods_out: i64,
     /// What passes next if nobody does anything.

@@ -23,6 +23,7 @@ pub(crate) mod margin;
 mod operations;
 mod orders;
 mod receipts;
+pub(crate) mod regimes;
 pub(crate) mod sales;
 pub(crate) mod settlement;
 mod standing;
@@ -107,6 +108,8 @@ types! {
     Margin = 38,
     Sales = 39,
     Contract = 40,
+    ServiceGap = 41,
+    DefineRegime = 42,
 }
 
 impl Type {
@@ -131,6 +134,7 @@ impl Type {
             Body::AcceptClock(_) => Self::AcceptClock,
             Body::Tick => Self::Tick,
             Body::SessionsLost => Self::SessionsLost,
+            Body::ServiceGap(_) => Self::ServiceGap,
             Body::SemanticsVersion(_) => Self::SemanticsVersion,
             Body::BeginEpoch(_) => Self::BeginEpoch,
             Body::Quarantine(_) => Self::Quarantine,
@@ -152,6 +156,7 @@ impl Type {
             Body::Margin(_) => Self::Margin,
             Body::Sales(_) => Self::Sales,
             Body::Contract(_) => Self::Contract,
+            Body::DefineRegime(_) => Self::DefineRegime,
         }
     }
 
@@ -481,6 +486,7 @@ fn get_body(input: &mut Reader<'_>, time: Time, kind: Type) -> Result<Body, Byte
         Type::AcceptClock => operations::accept_clock(input, time),
         Type::Tick => Ok(Body::Tick),
         Type::SessionsLost => Ok(Body::SessionsLost),
+        Type::ServiceGap => operations::service_gap(input),
         Type::SemanticsVersion => {
             let version = input.varint32("semantics version")?;
             Ok(Body::SemanticsVersion(version))
@@ -505,6 +511,7 @@ fn get_body(input: &mut Reader<'_>, time: Time, kind: Type) -> Result<Body, Byte
         Type::Margin => margin::margin(input),
         Type::Sales => sales::get(input),
         Type::Contract => contracts::get(input),
+        Type::DefineRegime => regimes::command(input),
     }
 }
 

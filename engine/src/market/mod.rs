@@ -7,8 +7,12 @@
 pub(crate) mod book;
 pub(crate) mod checks;
 pub(crate) mod contents;
+pub(crate) mod flash_sale;
+pub(crate) mod group_buy;
+pub(crate) mod lottery;
 pub(crate) mod phases;
 pub(crate) mod plain;
+pub(crate) mod presale;
 pub(crate) mod replace;
 pub(crate) mod sale;
 pub(crate) mod timers;

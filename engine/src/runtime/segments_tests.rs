@@ -138,7 +138,7 @@ fn a_segment_goes_only_behind_the_older_snapshot_the_cursor_and_its_archive_file
     scene.append(2);
     // Not durable up to its end: not even archived.
     segments.tend(reached(3, 3));
-    assert_eq!(scene.archived(), []);
+    assert_eq!(scene.archived(), Vec::<u64>::new());
     // One snapshot alone: archived and kept.
     segments.tend(reached(8, 8));
     assert_eq!(

@@ -21,7 +21,7 @@ use super::config::Wait;
 use super::handle::{ClockStatus, Message, Ticket};
 use super::shared::Shared;
 use crate::SEMANTICS_VERSION;
-use crate::command::{Body, Command, Envelope, Identity, Sequenced};
+use crate::command::{Body, Command, Envelope, Identity, Sequenced, ServiceGap};
 use crate::engine::Engine;
 use crate::event::Event;
 use crate::journal::codec;
@@ -137,8 +137,14 @@ impl Sequencer {
                 return Going::End;
             }
         }
-        if !journal_empty && self.sequence(internal(Body::SessionsLost), None, now) == Going::End {
-            return Going::End;
+        if !journal_empty {
+            // Before any tick: what fell due meanwhile is put off.
+            let began = self.put_gap(now);
+            if began == Going::End
+                || self.sequence(internal(Body::SessionsLost), None, now) == Going::End
+            {
+                return Going::End;
+            }
         }
         self.hand_over()
     }
@@ -226,16 +232,27 @@ impl Sequencer {
         work.applied.push(sequenced, ticket);
         let full =
             work.applied.commands.len() >= CHUNK_COMMANDS_MAX || work.bytes.len() >= CHUNK_BYTES;
-        if let Some(seen) = seen {
-            self.accept_clock(seen);
+        if let Some(seen) = seen
+            && self.accept_clock(seen) == Going::End
+        {
+            return Going::End;
         }
         if full { self.hand_over() } else { Going::On }
     }
 
-    /// Follows the wall clock again, if it is still near what the operator saw.
-    fn accept_clock(&mut self, seen: Time) {
+    /// Says that from the command before to `now` there was no service.
+    fn put_gap(&mut self, now: Time) -> Going {
+        let from = self.engine.time();
+        self.put(internal(Body::ServiceGap(ServiceGap { from })), None, now)
+    }
+
+    /// Follows the wall clock again, if it is still near what the operator saw; how far it leaps
+    /// forward there was no service.
+    fn accept_clock(&mut self, seen: Time) -> Going {
         if self.clock.accept(&*self.source, seen) {
             self.show_clock();
+            let now = self.now();
+            self.put_gap(now)
         } else {
             let apart = self.source.wall().nanoseconds() - seen.nanoseconds();
             (self.on_warning)(&format!(
@@ -243,6 +260,7 @@ impl Sequencer {
                  names; look at the clock and send it again",
                 apart as f64 / 1e9
             ));
+            Going::On
         }
     }
 

@@ -20,9 +20,9 @@ use crate::command::{
 use crate::event::StandingChanged;
 use crate::limits::Limits;
 use crate::parties::Parties;
-use crate::reject::{Basis, Reject, RejectReason};
+use crate::reject::{Reject, RejectReason};
 use crate::types::{AccountId, Name, ParticipantId, Side, VenueId};
-use crate::venue::{Centralised, Regime, Rules, Venues};
+use crate::venue::{Law, Regime, Venues};
 
 /// What parties may do.
 #[derive(Clone, Debug)]
@@ -119,21 +119,20 @@ impl Standings {
     }
 
     /// Whether a participant is as qualified as a venue with these regimes asks: NOT_QUALIFIED, by
-    /// the law of regional equity markets where that is the venue's.
+    /// the text that lets only qualified investors in, where that is a regime's of the venue.
     pub(crate) fn check_qualified(
         &self,
         venue: VenueId,
-        regimes: &[Regime],
+        (law, regimes): (&Law, &[Regime]),
         participant: ParticipantId,
     ) -> Result<(), Reject> {
         let asked = self.access(venue).qualified_only;
         if !asked || (self.roles(venue, participant)).has(Roles::QUALIFIED_INVESTOR) {
             return Ok(());
         }
-        let equity = regimes.contains(&Regime::RegionalEquity);
         Err(Reject {
             reason: RejectReason::NotQualified,
-            basis: equity.then_some(Basis::SecuritiesLaw98),
+            basis: law.asks_for_qualified(regimes),
         })
     }
 
@@ -193,7 +192,7 @@ impl Standings {
         }
         let venue = venues.venue(set.venue);
         let venue = venue.ok_or(RejectReason::UnknownVenue)?;
-        match forbids_market_makers(&venue.regimes) {
+        match venues.law().forbids_market_makers(&venue.regimes) {
             Some(basis) if set.roles.has(Roles::MARKET_MAKER) => Err(Reject {
                 reason: RejectReason::ModelNotAllowed,
                 basis: Some(basis),
@@ -295,7 +294,8 @@ impl Standings {
             let venue = venues.venue(VenueId::new(place as u32));
             let venue = venue.ok_or("an unknown venue has roles")?;
             let makes = |roles: &Roles| roles.has(Roles::MARKET_MAKER);
-            if roles.iter().any(makes) && forbids_market_makers(&venue.regimes).is_some() {
+            let forbidden = venues.law().forbids_market_makers(&venue.regimes);
+            if roles.iter().any(makes) && forbidden.is_some() {
                 return Err("a market maker stands where the law allows none");
             }
         }
@@ -308,18 +308,6 @@ impl Standings {
         }
         Ok(())
     }
-}
-
-/// The text that forbids market makers, if one of the regimes does: they are named beside
-/// centralised bidding as one of the forbidden ways (国发〔2011〕38号, 国办发〔2012〕37号), so they are
-/// lawful exactly where that is: with a licence of the securities commission, or in the sandbox.
-fn forbids_market_makers(regimes: &[Regime]) -> Option<Basis> {
-    regimes
-        .iter()
-        .find_map(|regime| match Rules::of(*regime).centralised {
-            Centralised::Allowed => None,
-            Centralised::Forbidden(basis) => Some(basis),
-        })
 }
 
 /// The entry at `place` of a list that is as long as it has to be.

@@ -3,6 +3,7 @@
 use super::*;
 use crate::bytes::Reader;
 use crate::command::{CreateAccount, CreateOwner, CreateParticipant, CreateVenue, Demonstration};
+use crate::reject::Basis;
 use crate::types::{OwnerId, Time, Title};
 use crate::venue::Model;
 
@@ -80,12 +81,12 @@ fn an_unqualified_investor_is_told_the_law_of_regional_equity() {
         };
         standings.set_access(SetAccess { venue, access });
         let regimes = &venues.venue(venue).expect("made above").regimes;
-        let refused = standings.check_qualified(venue, regimes, participant);
+        let refused = standings.check_qualified(venue, (venues.law(), regimes), participant);
         let basis = (venue.index() == 2).then_some(Basis::SecuritiesLaw98);
         let reason = RejectReason::NotQualified;
         assert_eq!(refused, Err(Reject { reason, basis }));
         standings.set_roles(&grant(venue.index(), Roles::QUALIFIED_INVESTOR));
-        let taken = standings.check_qualified(venue, regimes, participant);
+        let taken = standings.check_qualified(venue, (venues.law(), regimes), participant);
         assert_eq!(taken, Ok(()));
     }
 }

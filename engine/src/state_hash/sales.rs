@@ -4,7 +4,7 @@
 //! are not rare (`words`).
 
 use super::Buffer;
-use crate::event::{ContractEvent, ContractRefused, SaleEvent};
+use crate::event::{ContractEvent, ContractRefused, LotteryFact, SaleEvent};
 use crate::types::{AccountId, ContractId};
 
 impl Buffer {
@@ -21,7 +21,55 @@ impl Buffer {
                 self.u32(terms.index());
                 self.u32(venue.index());
             }
+            SaleEvent::Ticket(ticket) => {
+                self.byte(3);
+                self.u64(ticket.offer.sequence);
+                self.u32(ticket.offer.slot);
+                self.u32(ticket.account.index());
+                self.u64(ticket.number);
+                self.u64(ticket.admitted.nanoseconds() as u64);
+                self.u64(ticket.until.nanoseconds() as u64);
+            }
+            SaleEvent::Lottery(report) => {
+                self.byte(4);
+                self.u64(report.offer.sequence);
+                self.u32(report.offer.slot);
+                self.fact(&report.fact);
+            }
             SaleEvent::Offer(_) => unreachable!("it has words of its own"),
+        }
+    }
+
+    fn hash(&mut self, hash: &[u8; 32]) {
+        for byte in hash {
+            self.byte(*byte);
+        }
+    }
+
+    fn fact(&mut self, fact: &LotteryFact) {
+        match fact {
+            LotteryFact::Value { value, source } => {
+                self.byte(1);
+                self.hash(value);
+                self.byte(source.as_str().len() as u8);
+                for byte in source.as_str().bytes() {
+                    self.byte(byte);
+                }
+            }
+            LotteryFact::Seed { seed } => {
+                self.byte(2);
+                self.hash(seed);
+            }
+            LotteryFact::Drawn {
+                entries,
+                draw,
+                winners,
+            } => {
+                self.byte(3);
+                self.hash(entries);
+                self.hash(draw);
+                self.u32(*winners);
+            }
         }
     }
 

@@ -260,11 +260,12 @@ fn number(event: &Event) -> u8 {
         Event::Margin(_) => 27,
         Event::Sale(_) => 28,
         Event::Contract(_) => 29,
+        Event::Regime(_) => 30,
     }
 }
 
 /// The rare ones about sales and contracts; steps and offers have marks of their own (`words`).
-fn sales() -> [Event; 2] {
+fn sales() -> [Event; 3] {
     [
         Event::Sale(SaleEvent::Party {
             owner: OwnerId::new(1),
@@ -277,13 +278,17 @@ fn sales() -> [Event; 2] {
             reject: crate::reject::RejectReason::UnknownAccount.into(),
             counters: Counters::NONE,
         })),
+        Event::Regime(crate::event::RegimeDefined {
+            regime: crate::venue::Regime::EcomB2b,
+            from: Time::ZERO,
+        }),
     ]
 }
 
 #[test]
 fn each_kind_of_event_has_a_number_of_its_own() {
     let all: Vec<_> = [&orders()[..], &operations(), &money(), &sales()].concat();
-    assert_eq!(all.len(), 26, "one of each");
+    assert_eq!(all.len(), 27, "one of each");
     let mut seen = std::collections::BTreeSet::new();
     for event in &all {
         assert_eq!(tag(event), number(event), "{event:?}");

@@ -113,7 +113,7 @@ fn both(low: u32, high: u32) -> u64 {
 #[inline]
 pub(super) fn report(report: &OrderReport, out: &mut impl Words) {
     let reject = report.reject.map_or(0, |reject| {
-        let basis = reject.basis.map_or(0, |basis| basis as u32);
+        let basis = reject.basis.map_or(0, |basis| u32::from(basis.code()));
         u32::from(reject.reason.code()) | basis << 16
     });
     // Four bytes that lie side by side, and are read at once.
@@ -214,6 +214,8 @@ pub(super) fn step(report: &ContractReport, out: &mut impl Words) {
         buyer.counters.participant,
         seller.counters.account,
         seller.counters.participant,
+        report.penalty as u64,
+        0,
     ]);
 }
 
@@ -225,7 +227,7 @@ pub(super) fn offer(report: &OfferReport, out: &mut impl Words) {
         report.offer.sequence,
         both(report.offer.slot, report.goods.index()),
         report.price as u64,
-        u64::from(report.left),
+        both(report.left, report.joined),
     ]);
 }
 

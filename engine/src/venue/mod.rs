@@ -6,18 +6,30 @@
 pub(crate) mod calendar;
 mod deadlines;
 pub(crate) mod instrument;
+pub mod keys;
+mod law;
+mod law_section;
 mod phase;
 pub(crate) mod regime;
 pub(crate) mod rules;
 pub(crate) mod schedule;
 pub(crate) mod section;
+pub mod set_one;
 mod venues;
 
 pub use calendar::Calendar;
 pub use deadlines::{Due, DueKind, Fired};
 pub use instrument::Instrument;
+pub use keys::{RuleKey, RuleKind, RuleValue};
+pub use law::{Approval, Law, Version};
 pub use phase::{Action, Auction, Phase, TradingStatus, permits};
 pub use regime::{Model, Regime};
-pub use rules::{Allowed, Centralised, Holders, Interval, Licence, Rules};
+pub use rules::{
+    Allowed, Audience, Centralised, CoolingOff, Holders, Interval, Investors, Licence, Models,
+    Rules,
+};
 pub use schedule::Schedule;
 pub use venues::{Overridden, Venue, Venues};
+
+#[cfg(test)]
+mod rules_tests;

@@ -1,8 +1,7 @@
-//! Legal regimes and trading models, and which go together.
+//! Legal regimes and trading models by their numbers.
 //!
-//! Invariant: a model that is centralised trading (automatic book, call auction, implied) is
-//! lawful only where every regime of the venue allows centralised bidding. Not here: rules about
-//! single commands of models that are not built yet.
+//! Invariant: a number and a name never change once released. Not here: what a regime says
+//! (`rules`, `set_one`, `law`).
 
 use crate::bytes::{self, BytesError, Reader};
 
@@ -36,33 +35,92 @@ macro_rules! coded {
     };
 }
 
-coded! {
-    /// A legal regime a venue stands under. The text behind each: the issue of regimes as data.
-    Regime
-        /// Licensed futures exchange.
-        LicensedFutures = 1, "LICENSED_FUTURES";
-        /// Licensed securities exchange.
-        LicensedSecurities = 2, "LICENSED_SECURITIES";
-        /// Venue of local rights.
-        LocalRightsVenue = 3, "LOCAL_RIGHTS_VENUE";
-        /// Regional equity market.
-        RegionalEquity = 4, "REGIONAL_EQUITY";
-        /// Local commodity spot venue.
-        LocalCommoditySpot = 5, "LOCAL_COMMODITY_SPOT";
-        /// E-commerce between enterprises.
-        EcomB2b = 6, "ECOM_B2B";
-        /// E-commerce with consumers.
-        EcomB2c = 7, "ECOM_B2C";
-        /// Cross-border retail import.
-        CrossBorderRetail = 8, "CROSS_BORDER_RETAIL";
-        /// Tenders.
-        TenderLaw = 9, "TENDER_LAW";
-        /// Auctions.
-        AuctionLaw = 10, "AUCTION_LAW";
-        /// National carbon market.
-        CarbonNational = 11, "CARBON_NATIONAL";
-        /// Simulation, tests, demonstrations of automatic books.
-        Sandbox = 12, "SANDBOX";
+/// One version of a legal regime, by its number: 1 to 12 are the regimes of set 1, built in; from
+/// [`Regime::FIRST_DEFINED`] on those defined by data, in order (`law::Law` has their names).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct Regime(u8);
+
+macro_rules! built_in {
+    ($($(#[$doc:meta])* $case:ident = $code:literal, $text:literal;)*) => {
+        #[allow(non_upper_case_globals, reason = "they are cases, and matched as such")]
+        impl Regime {
+            $($(#[$doc])* pub const $case: Self = Self($code);)*
+
+            /// Those of set 1, in order of their numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$case,)*];
+
+            /// The stable name of one of set 1; of another, a word that is no name.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$case => $text,)* _ => "defined" }
+            }
+        }
+    };
+}
+
+built_in! {
+    /// Licensed futures exchange.
+    LicensedFutures = 1, "LICENSED_FUTURES";
+    /// Licensed securities exchange.
+    LicensedSecurities = 2, "LICENSED_SECURITIES";
+    /// Venue of local rights.
+    LocalRightsVenue = 3, "LOCAL_RIGHTS_VENUE";
+    /// Regional equity market.
+    RegionalEquity = 4, "REGIONAL_EQUITY";
+    /// Local commodity spot venue.
+    LocalCommoditySpot = 5, "LOCAL_COMMODITY_SPOT";
+    /// E-commerce between enterprises.
+    EcomB2b = 6, "ECOM_B2B";
+    /// E-commerce with consumers.
+    EcomB2c = 7, "ECOM_B2C";
+    /// Cross-border retail import.
+    CrossBorderRetail = 8, "CROSS_BORDER_RETAIL";
+    /// Tenders.
+    TenderLaw = 9, "TENDER_LAW";
+    /// Auctions.
+    AuctionLaw = 10, "AUCTION_LAW";
+    /// National carbon market.
+    CarbonNational = 11, "CARBON_NATIONAL";
+    /// Simulation, tests, demonstrations of automatic books.
+    Sandbox = 12, "SANDBOX";
+}
+
+impl Regime {
+    /// The number of the first one that data defines; the numbers between are kept for set 1.
+    pub const FIRST_DEFINED: u8 = 32;
+    /// The most that one venue stands under: all of set 1 that may stand together, and some more.
+    pub const PER_VENUE_MAX: usize = 16;
+
+    /// The stable number.
+    pub const fn code(self) -> u8 {
+        self.0
+    }
+
+    /// The one with this number, whether or not data has defined it.
+    pub const fn from_code(code: u8) -> Option<Self> {
+        if code >= 1 && code <= Self::Sandbox.0 || code >= Self::FIRST_DEFINED {
+            Some(Self(code))
+        } else {
+            None
+        }
+    }
+
+    /// The one of set 1 with this stable name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|one| one.as_str() == name)
+    }
+
+    /// The one that data defined after so many others.
+    pub(crate) const fn defined(place: u8) -> Self {
+        Self(Self::FIRST_DEFINED + place)
+    }
+
+    /// How many were defined before it; none for one of set 1.
+    pub(crate) const fn place(self) -> Option<usize> {
+        match self.0.checked_sub(Self::FIRST_DEFINED) {
+            Some(place) => Some(place as usize),
+            None => None,
+        }
+    }
 }
 
 coded! {
@@ -112,27 +170,31 @@ coded! {
         Coupon = 21, "COUPON";
 }
 
-impl Regime {
-    /// Whether a venue under it may have margin forwards (期货和衍生品法(2022) 11).
-    pub const fn allows_margin(self) -> bool {
-        matches!(
-            self,
-            Self::LicensedFutures | Self::LicensedSecurities | Self::Sandbox
-        )
-    }
-}
-
 impl Model {
     /// Whether it is centralised trading (国办发〔2012〕37号).
     pub const fn is_centralised(self) -> bool {
         matches!(self, Self::Clob | Self::CallAuction | Self::Implied)
+    }
+
+    /// Whether this build carries it out; commands of another are MODEL_NOT_AVAILABLE.
+    pub const fn is_built(self) -> bool {
+        matches!(
+            self,
+            Self::Clob
+                | Self::CallAuction
+                | Self::FixedPrice
+                | Self::TieredPrice
+                | Self::FlashSale
+                | Self::GroupBuy
+                | Self::Presale
+        )
     }
 }
 
 /// Writes regimes: a count, then their numbers.
 pub(crate) fn put_regimes(out: &mut Vec<u8>, regimes: &[Regime]) {
     bytes::put_varint(out, regimes.len() as u64);
-    out.extend(regimes.iter().map(|regime| *regime as u8));
+    out.extend(regimes.iter().map(|regime| regime.code()));
 }
 
 /// Writes models: a count, then their numbers.

@@ -1,12 +1,12 @@
-//! The regimes as data: which models each allows, what it forbids, and the law behind it.
+//! What a regime says where it has an effect: which models it allows, what it forbids, and the law
+//! behind it; of set 1 as built in.
 //!
 //! Invariant: what a regime does not name is forbidden. Sources: the texts named in `Basis`; the
-//! numbers of articles carry the year of the text. Not here: rules about single commands of
-//! models that are not built yet (earnest money), who may trade again when (`clearing`).
+//! numbers of articles carry the year of the text. Not here: every other rule of set 1 (`set_one`),
+//! regimes defined by data (`law`), who may trade again when (`clearing`).
 
 use super::{Model, Regime};
-use crate::command::{CreateVenue, Demonstration};
-use crate::reject::{Basis, Reject, RejectReason};
+use crate::reject::Basis;
 
 /// Whether a regime allows centralised bidding.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,7 +34,33 @@ pub enum Allowed {
     /// Every model.
     All,
     /// These, by this text.
-    Only(&'static [Model], Basis),
+    Only(Models, Basis),
+}
+
+/// A set of models.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Models(u32);
+
+impl Models {
+    /// These.
+    pub const fn of(list: &[Model]) -> Self {
+        let (mut bits, mut at) = (0, 0);
+        while at < list.len() {
+            bits |= list[at].bit();
+            at += 1;
+        }
+        Self(bits)
+    }
+
+    /// Those whose bit is set.
+    pub(crate) const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    /// Whether it is one of them.
+    pub const fn contains(self, model: Model) -> bool {
+        self.0 & model.bit() != 0
+    }
 }
 
 /// How far a regime keeps a buy and a sell of one owner apart.
@@ -55,6 +81,54 @@ pub enum Holders {
     AtMost(u32, Basis),
 }
 
+/// How long a consumer may give goods back under a regime.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CoolingOff {
+    /// It says nothing.
+    None,
+    /// Within so many civil days at least, but for the exempt goods, by this text.
+    Days {
+        /// How many.
+        days: u8,
+        /// A bit for each `command::Exemption` it knows, in order of their numbers.
+        exempt: u32,
+        /// The text.
+        basis: Basis,
+    },
+}
+
+/// Whom a regime is made for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Audience {
+    /// Everybody.
+    All,
+    /// Enterprises only.
+    Enterprises,
+    /// Consumers, whom it protects.
+    Consumers,
+    /// Consumers who import, each up to a sum a year.
+    Importers,
+}
+
+/// Whom a regime lets invest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Investors {
+    /// It says nothing.
+    All,
+    /// Qualified ones, by this text, where the venue asks for it.
+    Qualified(Basis),
+}
+
+/// Whether other regimes may stand beside it, and margin forwards under it: licensed exchanges and
+/// the sandbox are of their own kind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// No other regime stands beside it.
+    pub alone: bool,
+    /// Margin forwards are lawful (期货和衍生品法(2022) 11).
+    pub margin: bool,
+}
+
 /// What one regime says, inherited rules included.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rules {
@@ -68,11 +142,35 @@ pub struct Rules {
     pub interval: Interval,
     /// How many may hold a security.
     pub holders: Holders,
+    /// Whether it allows market makers.
+    pub market_makers: Centralised,
+    /// How long goods may be given back.
+    pub cooling_off: CoolingOff,
+    /// Whom it is made for.
+    pub audience: Audience,
+    /// Whom it lets invest.
+    pub investors: Investors,
+    /// Its standing.
+    pub standing: Standing,
 }
+
+const COMMON: Standing = Standing {
+    alone: false,
+    margin: false,
+};
+const LICENSED: Standing = Standing {
+    alone: true,
+    margin: true,
+};
+const SEVEN_DAYS: CoolingOff = CoolingOff::Days {
+    days: 7,
+    exempt: 0b1_1111,
+    basis: Basis::ConsumerLaw25,
+};
 
 const ECOM_B2B: Rules = Rules {
     allowed: Allowed::Only(
-        &[
+        Models::of(&[
             Model::FixedPrice,
             Model::TieredPrice,
             Model::Rfq,
@@ -83,143 +181,187 @@ const ECOM_B2B: Rules = Rules {
             Model::GroupBuy,
             Model::Presale,
             Model::FlashSale,
-        ],
+        ]),
         Basis::ECommerceLaw46,
     ),
     centralised: Centralised::Forbidden(Basis::ECommerceLaw46),
     licence: Licence::NotNeeded,
     interval: Interval::Free,
     holders: Holders::Unbounded,
+    market_makers: Centralised::Forbidden(Basis::ECommerceLaw46),
+    cooling_off: CoolingOff::None,
+    audience: Audience::Enterprises,
+    investors: Investors::All,
+    standing: COMMON,
 };
 
-const CONSUMER_MODELS: &[Model] = &[
+const CONSUMER_MODELS: Models = Models::of(&[
     Model::FixedPrice,
     Model::GroupBuy,
     Model::Presale,
     Model::FlashSale,
     Model::Coupon,
-];
+]);
 
 /// Inherits the ban of centralised bidding from trade between enterprises.
 const ECOM_B2C: Rules = Rules {
     allowed: Allowed::Only(CONSUMER_MODELS, Basis::ECommerceLaw49),
+    cooling_off: SEVEN_DAYS,
+    audience: Audience::Consumers,
     ..ECOM_B2B
 };
 
 /// Inherits the models of trade with consumers.
 const CROSS_BORDER_RETAIL: Rules = Rules {
     allowed: Allowed::Only(CONSUMER_MODELS, Basis::CrossBorderRetail49),
+    audience: Audience::Importers,
     ..ECOM_B2C
 };
 
 const LOCAL_RIGHTS_VENUE: Rules = Rules {
     allowed: Allowed::Only(
-        &[
+        Models::of(&[
             Model::Negotiated,
             Model::LawfulAuction,
             Model::SealedBid,
             Model::ListingInvite,
-        ],
+        ]),
         Basis::StateCouncilOffice37,
     ),
     centralised: Centralised::Forbidden(Basis::StateCouncil38),
     licence: Licence::Province(Basis::StateCouncil38),
     interval: Interval::Days(5, Basis::StateCouncil38),
     holders: Holders::AtMost(200, Basis::StateCouncilOffice37),
+    market_makers: Centralised::Forbidden(Basis::StateCouncil38),
+    cooling_off: CoolingOff::None,
+    audience: Audience::All,
+    investors: Investors::All,
+    standing: COMMON,
 };
 
 /// Inherits the ban of centralised bidding and the licence from venues of local rights.
 const REGIONAL_EQUITY: Rules = Rules {
     allowed: Allowed::Only(
-        &[Model::Negotiated, Model::BlockNegotiated],
+        Models::of(&[Model::Negotiated, Model::BlockNegotiated]),
         Basis::SecuritiesLaw98,
     ),
+    investors: Investors::Qualified(Basis::SecuritiesLaw98),
     ..LOCAL_RIGHTS_VENUE
 };
 
 const LICENSED_FUTURES: Rules = Rules {
     allowed: Allowed::Only(
-        &[
+        Models::of(&[
             Model::Clob,
             Model::CallAuction,
             Model::Implied,
             Model::Block,
             Model::Efp,
-        ],
+        ]),
         Basis::FuturesLaw11,
     ),
     centralised: Centralised::Allowed,
     licence: Licence::SecuritiesCommission(Basis::FuturesLaw11),
     interval: Interval::Free,
     holders: Holders::Unbounded,
+    market_makers: Centralised::Allowed,
+    cooling_off: CoolingOff::None,
+    audience: Audience::All,
+    investors: Investors::All,
+    standing: LICENSED,
 };
 
 const LICENSED_SECURITIES: Rules = Rules {
     allowed: Allowed::Only(
-        &[
+        Models::of(&[
             Model::Clob,
             Model::CallAuction,
             Model::Block,
             Model::ClosePrice,
-        ],
+        ]),
         Basis::SecuritiesLaw37,
     ),
     centralised: Centralised::Allowed,
     licence: Licence::SecuritiesCommission(Basis::SecuritiesLaw37),
     interval: Interval::Free,
     holders: Holders::Unbounded,
+    market_makers: Centralised::Allowed,
+    cooling_off: CoolingOff::None,
+    audience: Audience::All,
+    investors: Investors::All,
+    standing: LICENSED,
 };
 
 const LOCAL_COMMODITY_SPOT: Rules = Rules {
     allowed: Allowed::Only(
-        &[
+        Models::of(&[
             Model::Negotiated,
             Model::ListingPick,
             Model::OneWayAuction,
             Model::Rfq,
             Model::FixedPrice,
             Model::Tender,
-        ],
+        ]),
         Basis::SpotRules3,
     ),
     centralised: Centralised::Forbidden(Basis::StateCouncil38),
     licence: Licence::Province(Basis::SpotRules3),
     interval: Interval::Free,
     holders: Holders::Unbounded,
+    market_makers: Centralised::Forbidden(Basis::StateCouncil38),
+    cooling_off: CoolingOff::None,
+    audience: Audience::All,
+    investors: Investors::All,
+    standing: COMMON,
 };
 
 const TENDER_LAW: Rules = Rules {
-    allowed: Allowed::Only(&[Model::Tender], Basis::TenderLaw),
+    allowed: Allowed::Only(Models::of(&[Model::Tender]), Basis::TenderLaw),
     centralised: Centralised::Forbidden(Basis::StateCouncil38),
     licence: Licence::NotNeeded,
     interval: Interval::Free,
     holders: Holders::Unbounded,
+    market_makers: Centralised::Forbidden(Basis::StateCouncil38),
+    cooling_off: CoolingOff::None,
+    audience: Audience::All,
+    investors: Investors::All,
+    standing: COMMON,
 };
 
 const AUCTION_LAW: Rules = Rules {
     allowed: Allowed::Only(
-        &[Model::LawfulAuction, Model::OneWayAuction],
+        Models::of(&[Model::LawfulAuction, Model::OneWayAuction]),
         Basis::AuctionLaw3,
     ),
     centralised: Centralised::Forbidden(Basis::StateCouncil38),
     licence: Licence::NotNeeded,
     interval: Interval::Free,
     holders: Holders::Unbounded,
+    market_makers: Centralised::Forbidden(Basis::StateCouncil38),
+    cooling_off: CoolingOff::None,
+    audience: Audience::All,
+    investors: Investors::All,
+    standing: COMMON,
 };
 
 const CARBON_NATIONAL: Rules = Rules {
     allowed: Allowed::Only(
-        &[
+        Models::of(&[
             Model::ListingPick,
             Model::BlockNegotiated,
             Model::OneWayAuction,
-        ],
+        ]),
         Basis::CarbonRegulation15,
     ),
     centralised: Centralised::Forbidden(Basis::CarbonRegulation15),
     licence: Licence::NotNeeded,
     interval: Interval::Free,
     holders: Holders::Unbounded,
+    market_makers: Centralised::Forbidden(Basis::CarbonRegulation15),
+    cooling_off: CoolingOff::None,
+    audience: Audience::All,
+    investors: Investors::All,
+    standing: COMMON,
 };
 
 const SANDBOX: Rules = Rules {
@@ -228,12 +370,17 @@ const SANDBOX: Rules = Rules {
     licence: Licence::NotNeeded,
     interval: Interval::Free,
     holders: Holders::Unbounded,
+    market_makers: Centralised::Allowed,
+    cooling_off: CoolingOff::None,
+    audience: Audience::All,
+    investors: Investors::All,
+    standing: LICENSED,
 };
 
 impl Rules {
-    /// What `regime` says.
-    pub const fn of(regime: Regime) -> Self {
-        match regime {
+    /// What a regime of set 1 says; nothing is known here of one that data defines.
+    pub const fn of_set_one(regime: Regime) -> Option<Self> {
+        Some(match regime {
             Regime::LicensedFutures => LICENSED_FUTURES,
             Regime::LicensedSecurities => LICENSED_SECURITIES,
             Regime::LocalRightsVenue => LOCAL_RIGHTS_VENUE,
@@ -246,110 +393,38 @@ impl Rules {
             Regime::AuctionLaw => AUCTION_LAW,
             Regime::CarbonNational => CARBON_NATIONAL,
             Regime::Sandbox => SANDBOX,
-        }
+            _ => return None,
+        })
     }
 
     /// Whether `model` is among the allowed ones, else the text that says so.
     pub(crate) fn allows(&self, model: Model) -> Result<(), Basis> {
         match self.allowed {
-            Allowed::Only(models, basis) if !models.contains(&model) => Err(basis),
+            Allowed::Only(models, basis) if !models.contains(model) => Err(basis),
             Allowed::All | Allowed::Only(..) => Ok(()),
         }
     }
-}
 
-/// What the regimes of a venue ask of reverse trades and holders, the strictest of them.
-pub fn demands(regimes: &[Regime]) -> (Interval, Holders) {
-    let (mut interval, mut holders) = (Interval::Free, Holders::Unbounded);
-    for rules in regimes.iter().map(|regime| Rules::of(*regime)) {
-        match (rules.interval, interval) {
-            (Interval::Days(days, _), Interval::Days(most, _)) if days <= most => {}
-            (Interval::Days(..), _) => interval = rules.interval,
-            (Interval::Free, _) => {}
-        }
-        match (rules.holders, holders) {
-            (Holders::AtMost(most, _), Holders::AtMost(least, _)) if most >= least => {}
-            (Holders::AtMost(..), _) => holders = rules.holders,
-            (Holders::Unbounded, _) => {}
-        }
-    }
-    (interval, holders)
-}
-
-impl Regime {
-    /// Whether no other regime may stand beside it: licensed exchanges and the sandbox.
-    pub const fn stands_alone(self) -> bool {
-        matches!(
-            self,
-            Self::LicensedFutures | Self::LicensedSecurities | Self::Sandbox
-        )
+    /// Whether the law of consumers is the regime's.
+    pub(crate) const fn is_of_consumers(&self) -> bool {
+        matches!(self.audience, Audience::Consumers | Audience::Importers)
     }
 }
 
-/// Whether a venue with these regimes, models and licence is lawful.
-///
-/// # Errors
-/// INVALID_FIELD, REGIME_CONFLICT, MODEL_NOT_ALLOWED, LICENCE_REQUIRED, in that order; the last
-/// two with their basis.
-pub fn check(venue: &CreateVenue) -> Result<(), Reject> {
-    check_lists(&venue.regimes, &venue.models)?;
-    if venue.regimes.len() > 1 && venue.regimes.iter().any(|regime| regime.stands_alone()) {
-        return Err(RejectReason::RegimeConflict.into());
-    }
-    for model in &venue.models {
-        check_model(&venue.regimes, *model)?;
-    }
-    if venue.demonstration == Demonstration::Real && venue.licence.is_none() {
-        for regime in &venue.regimes {
-            match Rules::of(*regime).licence {
-                Licence::NotNeeded => {}
-                Licence::SecuritiesCommission(basis) | Licence::Province(basis) => {
-                    return Err(refused(RejectReason::LicenceRequired, basis));
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
-/// At least one regime and one model, none twice.
-fn check_lists(regimes: &[Regime], models: &[Model]) -> Result<(), Reject> {
-    let repeats_regime = (1..regimes.len()).any(|at| regimes[..at].contains(&regimes[at]));
-    let repeats_model = (1..models.len()).any(|at| models[..at].contains(&models[at]));
-    if regimes.is_empty() || models.is_empty() || repeats_regime || repeats_model {
-        return Err(RejectReason::InvalidField.into());
-    }
-    Ok(())
-}
-
-/// Centralised trading needs every regime, any other model at least one. The basis is that of the
-/// first regime that forbids centralised bidding, else that of the first regime.
-fn check_model(regimes: &[Regime], model: Model) -> Result<(), Reject> {
-    if model.is_centralised() {
-        for regime in regimes {
-            if let Centralised::Forbidden(basis) = Rules::of(*regime).centralised {
-                return Err(refused(RejectReason::ModelNotAllowed, basis));
-            }
-        }
-    }
-    let mut first = None;
-    for regime in regimes {
-        match Rules::of(*regime).allows(model) {
-            Ok(()) => return Ok(()),
-            Err(basis) => first = first.or(Some(basis)),
-        }
-    }
-    let basis = first.expect("a venue has at least one regime");
-    Err(refused(RejectReason::ModelNotAllowed, basis))
-}
-
-const fn refused(reason: RejectReason, basis: Basis) -> Reject {
-    Reject {
-        reason,
-        basis: Some(basis),
+/// The stricter of two intervals; of equal ones the first.
+pub(super) const fn longer(one: Interval, other: Interval) -> Interval {
+    match (one, other) {
+        (Interval::Free, _) => other,
+        (Interval::Days(days, _), Interval::Days(more, _)) if more > days => other,
+        (Interval::Days(..), _) => one,
     }
 }
 
-#[cfg(test)]
-#[path = "rules_tests.rs"]
-mod tests;
+/// The stricter of two bounds of holders; of equal ones the first.
+pub(super) const fn fewer(one: Holders, other: Holders) -> Holders {
+    match (one, other) {
+        (Holders::Unbounded, _) => other,
+        (Holders::AtMost(most, _), Holders::AtMost(least, _)) if least < most => other,
+        (Holders::AtMost(..), _) => one,
+    }
+}

@@ -1,9 +1,20 @@
-//! Tests of `rules`: the whole table of regimes and models, and the shipped venues.
+//! Tests of set 1: the whole table of regimes and models, and the shipped venues.
 
 use std::path::PathBuf;
 
+use super::rules::{Centralised, Holders, Interval, Licence, Rules};
 use super::*;
-use crate::types::{Name, Title};
+use crate::command::{CreateVenue, Demonstration};
+use crate::reject::{Basis, Reject, RejectReason};
+use crate::types::{Name, Time, Title};
+
+fn check(venue: &CreateVenue) -> Result<(), Reject> {
+    Law::new().check_venue(venue, Time::ZERO)
+}
+
+fn rules_of(regime: Regime) -> Rules {
+    Rules::of_set_one(regime).expect("it is of set 1")
+}
 
 fn venue(regimes: &[Regime], models: &[Model]) -> CreateVenue {
     CreateVenue {
@@ -87,7 +98,9 @@ fn lists_are_given_and_do_not_repeat() {
 fn licensed_exchanges_and_the_sandbox_stand_alone() {
     for one in Regime::ALL {
         for other in Regime::ALL.iter().filter(|other| *other != one) {
-            let alone = one.stands_alone() || other.stands_alone();
+            let alone = [one, other]
+                .iter()
+                .any(|one| rules_of(**one).standing.alone);
             let answer = check(&venue(&[*one, *other], &[Model::Coupon]));
             let conflict = answer == Err(RejectReason::RegimeConflict.into());
             assert_eq!(conflict, alone, "{one:?} {other:?}");
@@ -110,15 +123,18 @@ fn a_licence_is_asked_for_unless_the_venue_is_a_demonstration() {
     for regime in Regime::ALL {
         let model = Model::ALL
             .iter()
-            .find(|model| check_model(&[*regime], **model).is_ok());
+            .find(|model| check(&venue(&[*regime], &[**model])).is_ok());
         let mut asked = venue(&[*regime], &[*model.expect("each allows something")]);
         assert_eq!(check(&asked), Ok(()), "a demonstration needs none");
         asked.demonstration = Demonstration::Real;
-        let needed = match Rules::of(*regime).licence {
+        let needed = match rules_of(*regime).licence {
             Licence::NotNeeded => None,
             Licence::SecuritiesCommission(basis) | Licence::Province(basis) => Some(basis),
         };
-        let refusal = needed.map(|basis| refused(RejectReason::LicenceRequired, basis));
+        let refusal = needed.map(|basis| Reject {
+            reason: RejectReason::LicenceRequired,
+            basis: Some(basis),
+        });
         assert_eq!(check(&asked), refusal.map_or(Ok(()), Err), "{regime:?}");
         asked.licence = Title::new("浙 0001");
         assert_eq!(check(&asked), Ok(()), "{regime:?}");
@@ -153,6 +169,10 @@ fn the_shared_regimes_and_venues_are_those_of_the_code() {
     assert_eq!(regimes.len(), Regime::ALL.len());
     for regime in Regime::ALL {
         compare(*regime, regimes);
+        let entry = regimes[regime.as_str()].as_table().expect("a regime");
+        for key in entry.keys().filter(|key| *key != "inherits") {
+            assert!(RuleKey::from_name(key).is_some(), "{key} is no key");
+        }
     }
     let venues = data["venue"].as_array().expect("venues");
     assert_eq!(venues.len(), 15);
@@ -176,12 +196,14 @@ fn compare(regime: Regime, data: &toml::Table) {
             }
         }
     };
-    let rules = Rules::of(regime);
-    let models = find("allowed_models").expect("every regime says which models it allows");
-    let entry = toml::Value::Table([("models".to_owned(), models)].into_iter().collect());
-    match rules.allowed {
-        Allowed::All => assert_eq!(entry["models"][0].as_str(), Some("*")),
-        Allowed::Only(models, _) => assert_eq!(models, list(&entry, "models", Model::from_name)),
+    let rules = rules_of(regime);
+    let data = data_of(&find);
+    assert_eq!(set_one::rules(regime), data, "{regime:?}");
+    let allowed = data[0].1;
+    for model in Model::ALL {
+        let among = allowed == keys::ALL_MODELS
+            || matches!(allowed, RuleValue::Set(set) if set & model.bit() != 0);
+        assert_eq!(rules.allows(*model).is_ok(), among, "{regime:?} {model:?}");
     }
     let central = find("centralized_bidding").and_then(|value| value.as_bool()) == Some(true);
     assert_eq!(
@@ -215,4 +237,42 @@ fn compare(regime: Regime, data: &toml::Table) {
         data.as_ref().and_then(toml::Value::as_str),
         "{regime:?}"
     );
+}
+
+/// Every rule of the data, in order of the keys.
+fn data_of(find: &dyn Fn(&str) -> Option<toml::Value>) -> Vec<(RuleKey, RuleValue)> {
+    let told = RuleKey::ALL.iter().filter_map(|key| {
+        let value = find(key.as_str())?;
+        Some((*key, value_of(*key, &value)))
+    });
+    told.collect()
+}
+
+fn value_of(key: RuleKey, value: &toml::Value) -> RuleValue {
+    let text = |value: &toml::Value| value.as_str().expect("a word").to_owned();
+    let all = |value: &toml::Value| value.as_array().expect("a list").iter().map(text).collect();
+    let place = |words: &[&str], word: &str| {
+        let at = words.iter().position(|known| *known == word);
+        at.unwrap_or_else(|| panic!("{word} is not known"))
+    };
+    match key.kind() {
+        RuleKind::Flag => RuleValue::Flag(value.as_bool().expect("a flag")),
+        RuleKind::Number(..) => RuleValue::Number(value.as_integer().expect("a number") as u64),
+        RuleKind::Ratio(_) => {
+            RuleValue::Number((value.as_float().expect("a ratio") * 10_000.0) as u64)
+        }
+        RuleKind::Word(words) => RuleValue::Word(place(words, &text(value)) as u8),
+        RuleKind::Words(words) => {
+            let all: Vec<String> = all(value);
+            RuleValue::Set(all.iter().fold(0, |set, one| set | 1 << place(words, one)))
+        }
+        RuleKind::Models => {
+            let all: Vec<String> = all(value);
+            if all == ["*"] {
+                return keys::ALL_MODELS;
+            }
+            let bit = |name: &String| Model::from_name(name).expect("a model").bit();
+            RuleValue::Set(all.iter().fold(0, |set, one| set | bit(one)))
+        }
+    }
 }

@@ -6,6 +6,7 @@
 
 use super::calendar::Calendar;
 use super::instrument::{self, Instrument};
+use super::law::Law;
 use super::schedule::{self, Schedule};
 use super::venues::{Overridden, Venue, Venues};
 use super::{Model, Phase, Regime, regime};
@@ -16,7 +17,7 @@ use crate::parties::Directory;
 use crate::types::{CalendarId, Name};
 
 impl Venues {
-    /// Writes calendars, venues and instruments, each in order of the handles.
+    /// Writes calendars, venues and instruments, each in order of the handles, then the law.
     pub fn encode(&self, out: &mut Vec<u8>) {
         bytes::put_varint(out, self.calendars.len() as u64);
         for calendar in &self.calendars {
@@ -30,6 +31,7 @@ impl Venues {
         for instrument in &self.instruments {
             instrument.encode(out);
         }
+        self.law.encode(out);
     }
 
     /// Reads what [`Venues::encode`] wrote.
@@ -64,6 +66,11 @@ impl Venues {
             }
             add(&mut venues.instrument_names, &instrument.name)?;
             venues.add_instrument(&instrument);
+        }
+        venues.law = Law::decode(input)?;
+        let mut named = venues.list.iter().flat_map(|venue| &venue.regimes);
+        if named.any(|regime| !venues.law.is_known(*regime)) {
+            return Err(BytesError::range("a venue's regime"));
         }
         venues.find_next();
         Ok(venues)
@@ -117,7 +124,7 @@ impl Venue {
             instruments: Vec::new(),
         };
         let lists =
-            venue.regimes.len() <= Regime::ALL.len() && venue.models.len() <= Model::ALL.len();
+            venue.regimes.len() <= Regime::PER_VENUE_MAX && venue.models.len() <= Model::ALL.len();
         let entries = venue.schedule.entries().len();
         if !lists || venue.next_entry as usize > entries || !venue.takes_its_phases() {
             return Err(BytesError::range("a venue"));

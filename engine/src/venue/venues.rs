@@ -8,10 +8,10 @@ use super::calendar::Calendar;
 use super::deadlines::Due;
 use super::instrument::{self, Instrument};
 use super::schedule::Schedule;
-use super::{Action, Model, Phase, Regime, TradingStatus, permits, rules};
+use super::{Action, Approval, Law, Model, Phase, Regime, TradingStatus, permits};
 use crate::command::{
-    CreateInstrument, CreateVenue, Demonstration, Scope, SetCalendar, SetReferencePrice,
-    SetSchedule,
+    CreateInstrument, CreateVenue, DefineRegime, Demonstration, Scope, SetCalendar,
+    SetReferencePrice, SetSchedule,
 };
 use crate::limits::Limits;
 use crate::parties::Directory;
@@ -92,6 +92,7 @@ pub struct Venues {
     pub(super) instrument_names: Directory,
     pub(super) instruments: Vec<Instrument>,
     pub(super) next: Option<Due>,
+    pub(super) law: Law,
 }
 
 impl Venues {
@@ -105,7 +106,13 @@ impl Venues {
             instrument_names: Directory::new(limits.instruments_max),
             instruments: Vec::new(),
             next: None,
+            law: Law::new(),
         }
+    }
+
+    /// All regimes.
+    pub const fn law(&self) -> &Law {
+        &self.law
     }
 
     /// The venue, if there is one.
@@ -262,17 +269,19 @@ impl Venues {
     /// Checks a new venue and changes nothing.
     ///
     /// # Errors
-    /// UNKNOWN_CALENDAR, ALREADY_EXISTS, INVALID_FIELD, REGIME_CONFLICT, MODEL_NOT_ALLOWED,
-    /// LICENCE_REQUIRED, TOO_MANY.
-    pub fn check_venue(&self, command: &CreateVenue) -> Result<(), Reject> {
+    /// UNKNOWN_CALENDAR, UNKNOWN_REGIME, ALREADY_EXISTS, those of [`Law::check_venue`], TOO_MANY.
+    pub fn check_venue(&self, command: &CreateVenue, time: Time) -> Result<(), Reject> {
         if command
             .calendar
             .is_some_and(|id| self.calendar(id).is_none())
         {
             return Err(RejectReason::UnknownCalendar.into());
         }
+        if command.regimes.iter().any(|one| !self.law.is_known(*one)) {
+            return Err(RejectReason::UnknownRegime.into());
+        }
         self.venue_names.check_name(&command.name)?;
-        rules::check(command)?;
+        self.law.check_venue(command, time)?;
         self.venue_names.check_room()
     }
 
@@ -281,7 +290,7 @@ impl Venues {
     /// # Errors
     /// Those of [`Venues::check_venue`].
     pub fn create_venue(&mut self, command: &CreateVenue, time: Time) -> Result<u32, Reject> {
-        self.check_venue(command)?;
+        self.check_venue(command, time)?;
         // Nothing below can fail.
         self.list.push(Venue {
             name: command.name,
@@ -302,6 +311,18 @@ impl Venues {
         self.find_day(self.list.len() - 1, time);
         self.find_next();
         Ok(self.venue_names.add(command.name))
+    }
+
+    /// Defines a version of a regime that was checked; from when on it applies.
+    pub fn define_regime(
+        &mut self,
+        terms: &DefineRegime,
+        approval: Approval,
+        time: Time,
+    ) -> (Regime, Time) {
+        let regime = self.law.define(terms, approval, time);
+        let version = self.law.version(regime).expect("it was just defined");
+        (regime, version.from)
     }
 
     /// Checks a new instrument and changes nothing.

@@ -3,7 +3,7 @@
 //! Invariant: as in `arbitrary`. Not here: orders and money.
 
 use super::*;
-use sanjiang_engine::venue::{Model, Regime, TradingStatus};
+use sanjiang_engine::venue::{Model, Regime, RuleKey, RuleValue, TradingStatus};
 
 pub(super) fn party_body() -> impl Strategy<Value = Body> {
     let owner = (
@@ -51,12 +51,31 @@ fn terms() -> impl Strategy<Value = InstrumentTerms> {
     )
 }
 
+/// One of set 1, or any that data may define.
+fn regime() -> impl Strategy<Value = Regime> {
+    let defined = (Regime::FIRST_DEFINED..=u8::MAX)
+        .prop_map(|code| Regime::from_code(code).expect("data may define it"));
+    prop_oneof![select(Regime::ALL), defined]
+}
+
+/// A regime that says anything, in any order.
+fn new_regime() -> impl Strategy<Value = Body> {
+    let value = prop_oneof![
+        any::<bool>().prop_map(RuleValue::Flag),
+        any::<u64>().prop_map(RuleValue::Number),
+        any::<u8>().prop_map(RuleValue::Word),
+        any::<u32>().prop_map(RuleValue::Set),
+    ];
+    let rule = (select(RuleKey::ALL), value, option::of(text()));
+    let rule = rule.prop_map(|(key, value, basis)| Rule { key, value, basis });
+    (text(), text(), vec(rule, 0..80)).prop_map(|(name, basis, rules)| {
+        Body::DefineRegime(Box::new(DefineRegime { name, basis, rules }))
+    })
+}
+
 pub(super) fn market_body() -> impl Strategy<Value = Body> {
     let demonstration = select(vec![Demonstration::Demonstration, Demonstration::Real]);
-    let lists = (
-        vec(select(Regime::ALL), 0..40),
-        vec(select(Model::ALL), 0..40),
-    );
+    let lists = (vec(regime(), 0..40), vec(select(Model::ALL), 0..40));
     let calendar_id = option::of(index().prop_map(CalendarId::new));
     let new_venue = (
         text(),
@@ -69,6 +88,7 @@ pub(super) fn market_body() -> impl Strategy<Value = Body> {
     let entries = vec((signed().prop_map(Nanoseconds), phase()), 0..40);
     let calendar = (text(), any::<i32>(), signed(), vec(any::<i32>(), 0..80));
     prop_oneof![
+        new_regime(),
         calendar.prop_map(|(name, utc_offset_seconds, roll_time, days)| {
             Body::SetCalendar(Box::new(SetCalendar {
                 name,
@@ -125,6 +145,7 @@ pub(super) fn state_body() -> impl Strategy<Value = Body> {
         time().prop_map(|wall| Body::AcceptClock(AcceptClock { wall })),
         Just(Body::Tick),
         Just(Body::SessionsLost),
+        time().prop_map(|from| Body::ServiceGap(ServiceGap { from })),
         index().prop_map(Body::SemanticsVersion),
     ]
 }

@@ -33,7 +33,24 @@ fn terms() -> impl Strategy<Value = SaleTerms> {
         Exemption::Periodical,
         Exemption::ConfirmedUnsuitable,
     ]);
-    let what = (venue(), select(Model::ALL.to_vec()), funding, index());
+    let plans = select(vec![
+        Plan::Plain,
+        Plan::Flash(FlashMode::Race),
+        Plan::Flash(FlashMode::Queue {
+            per_second: 240_000,
+            valid_for: Nanoseconds(60_000_000_000),
+        }),
+        Plan::Flash(FlashMode::Lottery),
+        Plan::Group,
+        Plan::Presale { deposit_bp: 3_000 },
+    ]);
+    let what = (
+        venue(),
+        select(Model::ALL.to_vec()),
+        funding,
+        index(),
+        plans,
+    );
     let tax = (
         select(vec![TaxBasis::VatIn, TaxBasis::VatOut]),
         any::<u16>(),
@@ -44,6 +61,7 @@ fn terms() -> impl Strategy<Value = SaleTerms> {
     (what, tax, index(), spans, rest).prop_map(|(what, tax, fee_ppm, spans, rest)| SaleTerms {
         venue: what.0,
         model: what.1,
+        plan: what.4,
         funding: what.2,
         money: AssetId::new(what.3),
         tax_basis: tax.0,
@@ -84,7 +102,19 @@ fn stock() -> impl Strategy<Value = ChangeStock> {
 pub(super) fn sales_body() -> impl Strategy<Value = Body> {
     let kinds = select(vec![PartyKind::Consumer, PartyKind::Enterprise]);
     let what = (index(), account(), index(), custodian());
-    let offer = (what, signed(), prices(), index());
+    let course = prop_oneof![
+        Just(Course::Plain),
+        index().prop_map(|quorum| Course::Group { quorum }),
+        (any::<[u8; 32]>(), time()).prop_map(|(commitment, draw_by)| Course::Lottery {
+            commitment,
+            draw_by,
+        }),
+        (time(), time()).prop_map(|(pay_from, pay_until)| Course::Presale {
+            pay_from,
+            pay_until,
+        }),
+    ];
+    let offer = (what, signed(), prices(), index(), course);
     let change = (offer_id(), index(), account(), prices());
     prop_oneof![
         (index(), kinds).prop_map(|(owner, kind)| {
@@ -92,7 +122,7 @@ pub(super) fn sales_body() -> impl Strategy<Value = Body> {
             SalesCommand::SetPartyKind(SetPartyKind { owner, kind })
         }),
         terms().prop_map(SalesCommand::DefineTerms),
-        offer.prop_map(|(what, piece_units, prices, stock)| {
+        offer.prop_map(|(what, piece_units, prices, stock, course)| {
             SalesCommand::Offer(MakeOffer {
                 terms: TermsId::new(what.0),
                 account: what.1,
@@ -101,6 +131,7 @@ pub(super) fn sales_body() -> impl Strategy<Value = Body> {
                 piece_units,
                 prices,
                 stock,
+                course,
             })
         }),
         change.prop_map(|(offer, version, account, prices)| {
@@ -113,6 +144,18 @@ pub(super) fn sales_body() -> impl Strategy<Value = Body> {
         }),
         stock().prop_map(SalesCommand::PutStock),
         stock().prop_map(SalesCommand::TakeStock),
+        (offer_id(), account())
+            .prop_map(|(offer, account)| SalesCommand::Join(Join { offer, account })),
+        (offer_id(), any::<[u8; 32]>())
+            .prop_map(|(offer, seed)| { SalesCommand::RevealSeed(RevealSeed { offer, seed }) }),
+        (offer_id(), any::<[u8; 32]>()).prop_map(|(offer, value)| {
+            let source = Name::new("a block").expect("short");
+            SalesCommand::BringValue(BringValue {
+                offer,
+                value,
+                source,
+            })
+        }),
         (offer_id(), account()).prop_map(|(offer, account)| {
             SalesCommand::WithdrawOffer(WithdrawOffer { offer, account })
         }),

@@ -24,7 +24,8 @@ const OFFER: OfferId = OfferId {
 fn terms(funding: Funding, exemption: Option<Exemption>) -> SaleTerms {
     SaleTerms {
         venue: VenueId::new(5),
-        model: Model::TieredPrice,
+        model: Model::GroupBuy,
+        plan: Plan::Group,
         funding,
         money: AssetId::new(1),
         tax_basis: TaxBasis::VatOut,
@@ -75,6 +76,7 @@ pub fn sales() -> Vec<(Time, Command)> {
             piece_units: 12,
             prices: prices(None, None),
             stock: 1_000,
+            course: Course::Group { quorum: 30 },
         }),
         SalesCommand::ChangeOffer(ChangeOffer {
             offer: OFFER,
@@ -89,8 +91,70 @@ pub fn sales() -> Vec<(Time, Command)> {
             account,
         }),
     ];
-    let bodies = commands.map(|command| Body::Sales(Box::new(command)));
-    timed(bodies.to_vec())
+    let all = commands.into_iter().chain(campaigns(account));
+    let bodies = all.map(|command| Body::Sales(Box::new(command)));
+    timed(bodies.collect())
+}
+
+/// Presales and queues.
+fn campaigns(account: AccountId) -> Vec<SalesCommand> {
+    vec![
+        SalesCommand::DefineTerms(SaleTerms {
+            model: Model::FlashSale,
+            plan: Plan::Flash(FlashMode::Lottery),
+            ..terms(Funding::Prefunded, None)
+        }),
+        SalesCommand::BringValue(BringValue {
+            offer: OFFER,
+            value: [5; 32],
+            source: Name::new("a block").expect("short"),
+        }),
+        SalesCommand::RevealSeed(RevealSeed {
+            offer: OFFER,
+            seed: [7; 32],
+        }),
+        SalesCommand::DefineTerms(SaleTerms {
+            model: Model::Presale,
+            plan: Plan::Presale { deposit_bp: 3_000 },
+            ..terms(Funding::Prefunded, None)
+        }),
+        SalesCommand::Offer(MakeOffer {
+            terms: TermsId::new(2),
+            account,
+            goods: AssetId::new(200),
+            warehouse: CustodianId::new(4),
+            piece_units: 1,
+            prices: Prices {
+                tiers: vec![Tier {
+                    from: 1,
+                    price: 12_900,
+                }],
+                step: 1,
+                min: 1,
+                max: 5,
+                limit: None,
+                opens: at(0),
+                closes: Some(at(1_000)),
+            },
+            stock: 7,
+            course: Course::Presale {
+                pay_from: at(1_000),
+                pay_until: at(9_000),
+            },
+        }),
+        SalesCommand::DefineTerms(SaleTerms {
+            model: Model::FlashSale,
+            plan: Plan::Flash(FlashMode::Queue {
+                per_second: 240_000,
+                valid_for: Nanoseconds(60_000_000_000),
+            }),
+            ..terms(Funding::Prefunded, None)
+        }),
+        SalesCommand::Join(Join {
+            offer: OFFER,
+            account,
+        }),
+    ]
 }
 
 /// The commands about contracts, which later joined version 1.
@@ -147,5 +211,7 @@ pub fn contracts() -> Vec<(Time, Command)> {
             act,
         }));
     }
-    timed(commands.into_iter().map(Body::Contract).collect())
+    let mut bodies: Vec<_> = commands.into_iter().map(Body::Contract).collect();
+    bodies.push(Body::ServiceGap(ServiceGap { from: at(-1) }));
+    timed(bodies)
 }

@@ -167,7 +167,8 @@ fn order(stage: &Stage, line: &str) -> Command {
 /// Whether a line is a command about offers or contracts.
 fn is_of_shop(line: &str) -> bool {
     let words: Vec<&str> = line.split_whitespace().collect();
-    words[0] == "step" || matches!(words.get(1), Some(&("offer" | "reserve")))
+    matches!(words[0], "step" | "change" | "unoffer" | "join" | "seed")
+        || matches!(words.get(1), Some(&("offer" | "reserve")))
 }
 
 fn is_order(line: &str) -> bool {

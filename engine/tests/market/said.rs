@@ -98,6 +98,7 @@ impl Names {
             Event::Margin(event) => margin(event),
             Event::Sale(event) => self.shop.sale(event),
             Event::Contract(event) => self.shop.contract(event),
+            Event::Regime(defined) => format!("REGIME {}", defined.regime.code()),
         }
     }
 

@@ -1,19 +1,24 @@
 //! The words of scenario tables about shops and contracts.
 //!
 //! After `clear`: `shop REGIME..` opens a venue that offers fixed and, where its law knows them,
-//! tiered prices; `kind OWNER consumer|enterprise`; `sale [tiered] [later=SECONDS] [vat=in|out]
-//! [bp=N] [ppm=N] [hand=SECONDS] [inspect=SECONDS] [days=N] [exempt=KIND] [pickup]` defines terms,
-//! the next handle from 0.
+//! tiered prices, flash sales, group buys and presales; `kind OWNER consumer|enterprise`; `sale
+//! [tiered|flash|queue|lottery|group|presale] [later=SECONDS] [vat=in|out] [bp=N] [ppm=N]
+//! [hand=SECONDS] [inspect=SECONDS] [days=N] [deposit=BP] [rate=N] [valid=SECONDS] [exempt=KIND]
+//! [pickup]` defines terms, the next handle from 0.
 //!
 //! Then `NAME: offer PIECES @PRICE[/FROM@PRICE..] [by=ACCOUNT] [terms=N] [units=N] [step=N] [min=N]
-//! [max=N] [limit=N] [opens=SECONDS] [closes=SECONDS]`, `change NAME @PRICE..` likewise, `put NAME
-//! PIECES`, `take NAME PIECES`, `unoffer NAME`; `NAME: reserve OFFER PIECES [on=ACCOUNT]
-//! [version=N] [code=N] [confirms]`.
+//! [max=N] [limit=N] [opens=SECONDS] [closes=SECONDS] [quorum=N] [balance=FROM/UNTIL]
+//! [draw=SECONDS]`, `change NAME @PRICE..` likewise, `put NAME PIECES`, `take NAME PIECES`,
+//! `unoffer NAME`, `join NAME [on=ACCOUNT]`, `value NAME [SOURCE] [is=N]`, `seed NAME [is=N]`;
+//! `NAME: reserve OFFER PIECES [on=ACCOUNT] [version=N] [code=N] [confirms]`.
 //!
 //! `step NAME VERB [by=buyer|seller|operator|ACCOUNT] [version=N]`, VERB being pay, payin, cancel,
 //! handover, deliver, pickup=CODE, accept, return=PIECES, handback, takeback=stock|writeoff,
 //! dispute, resolve=BUYER/SELLER/stock|left, rescind. Who acts is the party whose step it is unless
 //! `by=` says otherwise. Seller is account 0, buyer account 1 unless named.
+//!
+//! `gap` is the start of a service that was down since the command before, without the ticks of
+//! that time; `halt`, `suspend` and `resume` are the shop's venue.
 //!
 //! Invariant: as in `words`. Not here: money, parties' standing.
 
@@ -21,18 +26,23 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use sanjiang_engine::command::{
-    Act, Authority, Body, ChangeOffer, ChangeStock, Confirmed, ContractCommand, CreateVenue,
-    Delivery, Demonstration, Exemption, Funding, GoodsTo, MakeOffer, PartyKind, Prices, Reserve,
-    SaleTerms, SalesCommand, SetPartyKind, TakeStep, TakenTo, TaxBasis, Tier, WithdrawOffer,
+    Act, Authority, Body, BringValue, ChangeOffer, ChangeStock, Confirmed, ContractCommand, Course,
+    CreateVenue, Delivery, Demonstration, Exemption, FlashMode, Funding, GoodsTo, Join, MakeOffer,
+    PartyKind, Plan, Prices, Reserve, RevealSeed, SaleTerms, SalesCommand, Scope, ServiceGap,
+    SetPartyKind, SetTradingStatus, TakeStep, TakenTo, TaxBasis, Tier, WithdrawOffer,
 };
 use sanjiang_engine::engine::Engine;
-use sanjiang_engine::event::{ContractEvent, ContractReport, Event, OfferAct, SaleEvent};
+use sanjiang_engine::event::{
+    ContractEvent, ContractReport, ContractStep, Event, LotteryFact, OfferAct, SaleEvent,
+};
 use sanjiang_engine::reject::Basis;
 use sanjiang_engine::types::{
     AccountId, Amount, ContractId, CustodianId, Nanoseconds, OfferId, OwnerId, TermsId, Time,
     Title, VenueId,
 };
-use sanjiang_engine::venue::{Model, Regime};
+use sanjiang_engine::venue::{Model, Regime, TradingStatus};
+
+use sha2::{Digest, Sha256};
 
 use crate::desk::{DAY, name};
 use crate::money::{GOODS, MONEY};
@@ -65,6 +75,20 @@ impl Shop {
         match event {
             SaleEvent::Party { owner, kind } => format!("owner {} is {kind:?}", owner.index()),
             SaleEvent::Terms { terms, .. } => format!("terms {}", terms.index()),
+            SaleEvent::Ticket(ticket) => {
+                let after = |at: Time| (at.nanoseconds() - DAY.nanoseconds()) / SECOND;
+                let (from, until) = (after(ticket.admitted), after(ticket.until));
+                let (account, number) = (ticket.account.index(), ticket.number);
+                format!("account {account} has ticket {number}, from {from} until {until}")
+            }
+            SaleEvent::Lottery(report) => match report.fact {
+                LotteryFact::Value { source, .. } => format!("value from {}", source.as_str()),
+                LotteryFact::Seed { .. } => "seed revealed".to_owned(),
+                LotteryFact::Drawn { draw, winners, .. } => {
+                    let front = u32::from_be_bytes([draw[0], draw[1], draw[2], draw[3]]);
+                    format!("drawn {front:08x}.., {winners} win")
+                }
+            },
             SaleEvent::Offer(report) => {
                 let mut names = self.offers.iter();
                 let name = names.find(|(_, id)| **id == report.offer);
@@ -75,7 +99,13 @@ impl Shop {
                 } else {
                     String::new()
                 };
-                format!("{name} {:?}{version}, {} left", report.act, report.left)
+                let joined = match (report.joined, report.act) {
+                    (0, _) => String::new(),
+                    (joined, OfferAct::Closed) => format!(", {joined} joined at {}", report.price),
+                    (joined, _) => format!(", {joined} joined"),
+                };
+                let (act, left) = (report.act, report.left);
+                format!("{name} {act:?}{version}, {left} left{joined}")
             }
         }
     }
@@ -100,7 +130,7 @@ impl Shop {
         let name = name.map_or("contract", |(name, _)| name);
         let by = report.by.map_or(String::new(), |by| format!(" by {by:?}"));
         let mut line = format!("{name} {:?}{by}: {:?}", report.step, report.state);
-        if report.version == 1 {
+        if report.step == ContractStep::Reserve {
             let (amount, tax) = (report.amount, report.tax);
             let _ = write!(
                 line,
@@ -114,6 +144,7 @@ impl Shop {
             ("tax back", report.tax_back),
             ("seller", report.paid_out),
             ("fee", report.fee),
+            ("penalty to buyer", report.penalty),
             ("goods out", report.goods_out),
         ] {
             if sum != 0 {
@@ -161,11 +192,40 @@ impl Shop {
             }
             "put" => sales(SalesCommand::PutStock(self.stock(words))),
             "take" => sales(SalesCommand::TakeStock(self.stock(words))),
+            "value" => sales(SalesCommand::BringValue(BringValue {
+                offer: self.offer(words[1]),
+                value: [value(words, "is").map_or(5, number) as u8; 32],
+                source: name(
+                    words
+                        .get(2)
+                        .filter(|word| !word.contains('='))
+                        .unwrap_or(&""),
+                ),
+            })),
+            "seed" => sales(SalesCommand::RevealSeed(RevealSeed {
+                offer: self.offer(words[1]),
+                seed: [value(words, "is").map_or(7, number) as u8; 32],
+            })),
+            "join" => sales(SalesCommand::Join(Join {
+                offer: self.offer(words[1]),
+                account: account(words, "on").unwrap_or(AccountId::new(1)),
+            })),
             "unoffer" => sales(SalesCommand::WithdrawOffer(WithdrawOffer {
                 offer: self.offer(words[1]),
                 account: account(words, "by").unwrap_or(AccountId::new(0)),
             })),
             "step" => Some(self.take(engine, words)),
+            "gap" => plain(Body::ServiceGap(ServiceGap {
+                from: engine.time(),
+            })),
+            "halt" | "suspend" | "resume" => plain(Body::SetTradingStatus(SetTradingStatus {
+                scope: Scope::Venue(SHOP),
+                status: match words[0] {
+                    "halt" => TradingStatus::Halted,
+                    "suspend" => TradingStatus::Suspended,
+                    _ => TradingStatus::Trading,
+                },
+            })),
             _ => None,
         }
     }
@@ -306,7 +366,12 @@ fn open(words: &[&str]) -> Body {
         .filter_map(|word| Regime::from_name(word))
         .collect();
     let tiered = regimes.contains(&Regime::EcomB2b) || regimes.contains(&Regime::Sandbox);
-    let mut models = vec![Model::FixedPrice];
+    let mut models = vec![
+        Model::FixedPrice,
+        Model::FlashSale,
+        Model::GroupBuy,
+        Model::Presale,
+    ];
     models.extend(tiered.then_some(Model::TieredPrice));
     Body::CreateVenue(Box::new(CreateVenue {
         name: name("shop"),
@@ -319,19 +384,40 @@ fn open(words: &[&str]) -> Body {
     }))
 }
 
+/// The model of terms, with its own.
+fn kind(words: &[&str]) -> (Model, Plan) {
+    match words.get(1) {
+        Some(&"tiered") => (Model::TieredPrice, Plan::Plain),
+        Some(&"group") => (Model::GroupBuy, Plan::Group),
+        Some(&"presale") => {
+            let deposit_bp = value(words, "deposit").map_or(2_000, number) as u16;
+            (Model::Presale, Plan::Presale { deposit_bp })
+        }
+        Some(&"queue") => {
+            let of = |key, usual| value(words, key).map_or(usual, number);
+            let mode = FlashMode::Queue {
+                per_second: of("rate", 1) as u32,
+                valid_for: Nanoseconds(of("valid", 60) * SECOND),
+            };
+            (Model::FlashSale, Plan::Flash(mode))
+        }
+        Some(&"lottery") => (Model::FlashSale, Plan::Flash(FlashMode::Lottery)),
+        Some(&"flash") => (Model::FlashSale, Plan::Flash(FlashMode::Race)),
+        _ => (Model::FixedPrice, Plan::Plain),
+    }
+}
+
 fn terms(words: &[&str]) -> SaleTerms {
     let span = |key, usual| {
         let seconds = value(words, key).map_or(usual, number);
         Nanoseconds(seconds * SECOND)
     };
     let count = |key, usual| value(words, key).map_or(usual, number);
+    let (model, plan) = kind(words);
     SaleTerms {
         venue: SHOP,
-        model: if words.contains(&"tiered") {
-            Model::TieredPrice
-        } else {
-            Model::FixedPrice
-        },
+        model,
+        plan,
         funding: match value(words, "later") {
             None => Funding::Prefunded,
             Some(_) => Funding::PayLater {
@@ -400,5 +486,23 @@ fn offer(words: &[&str]) -> MakeOffer {
         piece_units: value(words, "units").map_or(1, number),
         prices: prices(words),
         stock: number(words[2]) as u32,
+        course: course(words),
     }
+}
+
+fn course(words: &[&str]) -> Course {
+    if let Some(draw) = value(words, "draw") {
+        return Course::Lottery {
+            commitment: Sha256::digest([7; 32]).into(),
+            draw_by: at(number(draw) * SECOND),
+        };
+    }
+    if let Some((from, until)) = value(words, "balance").and_then(|word| word.split_once('/')) {
+        return Course::Presale {
+            pay_from: at(number(from) * SECOND),
+            pay_until: at(number(until) * SECOND),
+        };
+    }
+    let count = |key| value(words, key).map(|word| number(word) as u32);
+    count("quorum").map_or(Course::Plain, |quorum| Course::Group { quorum })
 }

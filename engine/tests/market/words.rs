@@ -15,8 +15,8 @@
 use std::collections::BTreeMap;
 
 use sanjiang_engine::command::{
-    Authority, Body, CancelOrder, InstrumentTerms, MassCancel, ReplaceOrder, Scope, SetMargin,
-    SetReferencePrice, SetSchedule, SetTradingStatus, TradeRef,
+    Authority, Body, CancelOrder, Identity, InstrumentTerms, MassCancel, ReplaceOrder, Scope,
+    SetMargin, SetReferencePrice, SetSchedule, SetTradingStatus, TradeRef,
 };
 use sanjiang_engine::event::{ContractEvent, Event};
 use sanjiang_engine::limits::Limits;
@@ -140,14 +140,20 @@ impl Stage {
                 }
             }
         }
-        let mut events = self.desk.ticks();
+        let gap = words[0] == "gap";
+        let mut events = if gap { Vec::new() } else { self.desk.ticks() };
         if words[0] != "ticks" {
             let (body, authority) = self.spoken(words);
             let identity = switches::identity(&self.desk.engine, words);
             let mut command = desk::command(identity, body);
             command.envelope.authority = authority;
             let dry = self.desk.dry(&command);
-            let sent = self.desk.send_command(command);
+            let sent = if gap {
+                let internal = Identity::Internal;
+                self.desk.send_at_once(internal, command.body).to_vec()
+            } else {
+                self.desk.send_command(command)
+            };
             let real = sent.iter().find_map(reject_of);
             assert_eq!(dry, real, "the dry run and the answer: {words:?}");
             let sequence = self.desk.engine.sequence();

@@ -474,7 +474,10 @@ pub fn approve(rng: &mut Rng, command: &mut Command) {
     if !receipts
         && !matches!(
             command.body,
-            Body::Acknowledge(_) | Body::CloseCustodyDate(_) | Body::Settlement(_)
+            Body::Acknowledge(_)
+                | Body::CloseCustodyDate(_)
+                | Body::Settlement(_)
+                | Body::DefineRegime(_)
         )
         && !lend::needs_approver(&command.body)
     {

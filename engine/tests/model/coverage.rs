@@ -8,14 +8,14 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use sanjiang_engine::command::{Body, Command};
+use sanjiang_engine::command::{Body, Command, SaleTerms};
 use sanjiang_engine::event::{
     BookAction, BookChange, Cause, ContractStep, Disputed, Event, ExecType, OfferAct, State,
     SwitchEvent,
 };
 use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::{SelfTradePrevention, Time, TimeInForce};
-use sanjiang_engine::venue::{Action, Phase, TradingStatus};
+use sanjiang_engine::venue::{Action, Model, Phase, TradingStatus};
 
 use super::said::{CAUSES, EVENTS, REPORTS, cause_of, event_of, reject_of, report_of};
 use super::terms::{TIMES, TYPES, impossible, time_of, type_of};
@@ -61,6 +61,8 @@ pub enum Cell {
     DealRefused(ContractStep, RejectReason),
     /// What happened to an offer.
     Offer(OfferAct),
+    /// What happened to an offer of a model.
+    OfferOf(Model, OfferAct),
     /// A command about sales, refused.
     SaleRefused(&'static str, RejectReason),
 }
@@ -81,6 +83,8 @@ pub struct Before {
     receipt: Option<Cell>,
     /// The contracts that live.
     deals: Vec<(u64, State, Disputed)>,
+    /// The terms of sale.
+    terms: Vec<SaleTerms>,
 }
 
 /// How often each cell was reached, and how much was done.
@@ -161,6 +165,7 @@ impl Coverage {
             dated: (command.body == Body::Tick).then(|| dated(world)),
             receipt: papers::before(world, &command.body),
             deals: shop::deals(world),
+            terms: world.shops.terms.clone(),
         }
     }
 
@@ -209,7 +214,7 @@ impl Coverage {
         if let Some(dated) = &before.dated {
             self.count_fired(dated, events);
         }
-        self.count_shop(before.deals, command, events);
+        self.count_shop((before.deals, &before.terms), command, events);
         let mut phases = before.phases;
         for (at, event) in events.iter().enumerate() {
             self.count_event(event);
@@ -245,6 +250,7 @@ impl Coverage {
                 | Event::Settlement(_)
                 | Event::Sale(_)
                 | Event::Contract(_)
+                | Event::Regime(_)
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_) => {}
             }
@@ -414,6 +420,24 @@ impl Coverage {
 }
 
 /// Every cell, by group.
+/// The reasons that worlds without shops reach.
+fn reasons() -> impl Iterator<Item = RejectReason> {
+    // Shops have a world of their own: `model/shop`.
+    let shops = 130..160;
+    let elsewhere = move |reason: RejectReason| {
+        // The ticks of a mark come before every other command: `tests/margin`.
+        reason == RejectReason::MarkRunning || shops.contains(&reason.code())
+    };
+    let all = RejectReason::ALL.iter().copied();
+    all.filter(move |reason| !elsewhere(*reason))
+}
+
+/// The events of worlds without shops.
+fn events() -> impl Iterator<Item = &'static str> {
+    let shops = ["Sale", "Contract"];
+    EVENTS.into_iter().filter(move |name| !shops.contains(name))
+}
+
 fn required() -> Vec<(&'static str, Vec<Cell>)> {
     let pairs = |list: &[Phase]| -> Vec<Cell> {
         let mut cells = Vec::new();
@@ -447,17 +471,7 @@ fn required() -> Vec<(&'static str, Vec<Cell>)> {
         book.extend(BOOK.map(|action| Cell::Book(action, how)));
     }
     let mut groups = vec![
-        (
-            "reject reasons",
-            RejectReason::ALL
-                .iter()
-                // The ticks of a mark come before every other command: `tests/margin`.
-                .filter(|reason| **reason != RejectReason::MarkRunning)
-                // Shops have a world of their own: `model/shop`.
-                .filter(|reason| reason.code() < RejectReason::PartyKind.code())
-                .map(|&reason| Cell::Reject(reason))
-                .collect(),
-        ),
+        ("reject reasons", reasons().map(Cell::Reject).collect()),
         ("phase changes", pairs(&Phase::ALL)),
         ("order type x time in force x phase", orders),
         ("action x phase", actions),
@@ -466,10 +480,7 @@ fn required() -> Vec<(&'static str, Vec<Cell>)> {
         ("causes", CAUSES.map(Cell::Cause).to_vec()),
         ("reports", REPORTS.map(Cell::Report).to_vec()),
         ("book changes x trading", book),
-        (
-            "events",
-            EVENTS[..22].iter().map(|name| Cell::Event(name)).collect(),
-        ),
+        ("events", events().map(Cell::Event).collect()),
         ("what ticks fire", FIRED.map(Cell::Fired).to_vec()),
         (
             "nanoseconds after a deadline",

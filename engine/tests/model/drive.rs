@@ -100,10 +100,13 @@ impl Driver {
         self.coverage
             .arrive(self.reference.next_deadline(), step.time);
         let mut ticks = 0;
-        while self
-            .reference
-            .next_deadline()
-            .is_some_and(|due| due <= step.time)
+        // A gap in service comes before what fell due in it.
+        let gap = matches!(step.command.body, Body::ServiceGap(_));
+        while !gap
+            && self
+                .reference
+                .next_deadline()
+                .is_some_and(|due| due <= step.time)
         {
             self.command(step.place, step.time, &internal(Body::Tick))?;
             ticks += 1;
@@ -231,9 +234,7 @@ impl Driver {
                     change.order = self.plain(change.order);
                     plain.push(Event::Book(change));
                 }
-                Event::Sale(SaleEvent::Offer(report)) => {
-                    plain.push(self.follow_offer(report, place)?);
-                }
+                Event::Sale(event) => plain.push(self.follow_sale(event, place)?),
                 Event::Contract(event) => plain.push(self.follow_contract(event, place)?),
                 Event::Custody(report) => {
                     if report.status == CustodyStatus::Pending {
@@ -258,13 +259,28 @@ impl Driver {
                 | Event::Credit(_)
                 | Event::Settlement(_)
                 | Event::Margin(_)
-                | Event::Sale(SaleEvent::Party { .. } | SaleEvent::Terms { .. })
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_)
+                | Event::Regime(_)
                 | Event::Switch(_) => plain.push(event),
             }
         }
         Ok(plain)
+    }
+
+    fn follow_sale(&mut self, event: SaleEvent, place: usize) -> Result<Event, String> {
+        match event {
+            SaleEvent::Offer(report) => self.follow_offer(report, place),
+            SaleEvent::Ticket(mut ticket) => {
+                ticket.offer.slot = self.plain(of_offer(ticket.offer)).slot;
+                Ok(Event::Sale(SaleEvent::Ticket(ticket)))
+            }
+            SaleEvent::Lottery(mut report) => {
+                report.offer.slot = self.plain(of_offer(report.offer)).slot;
+                Ok(Event::Sale(SaleEvent::Lottery(report)))
+            }
+            SaleEvent::Party { .. } | SaleEvent::Terms { .. } => Ok(Event::Sale(event)),
+        }
     }
 
     fn follow_offer(&mut self, report: OfferReport, place: usize) -> Result<Event, String> {

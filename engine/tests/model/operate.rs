@@ -5,13 +5,13 @@
 
 use sanjiang_engine::command::{
     AcceptClock, Body, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant,
-    CreateVenue, Demonstration, OpenSession, Scope, SetCalendar, SetLimits, SetPhase,
-    SetReferencePrice, SetSchedule, SetTradingStatus,
+    CreateVenue, DefineRegime, Demonstration, OpenSession, Rule, Scope, SetCalendar, SetLimits,
+    SetPhase, SetReferencePrice, SetSchedule, SetTradingStatus,
 };
 use sanjiang_engine::types::{
     CalendarId, InstrumentId, Nanoseconds, OwnerId, ParticipantId, Time, VenueId,
 };
-use sanjiang_engine::venue::{Model, Phase, Regime, TradingStatus};
+use sanjiang_engine::venue::{Model, Phase, Regime, RuleKey, RuleKind, RuleValue, TradingStatus};
 
 use super::rng::Rng;
 use super::world::{HOUR, calendar, lots, name, price_at, schedule, terms, ticks, title, venue};
@@ -118,7 +118,7 @@ fn phase(rng: &mut Rng) -> Phase {
 pub fn administer(rng: &mut Rng, world: &Reference, time: Time) -> Body {
     let text = rng.pick(&["P0", "O1", "A2", "V1", "I0", "S1", "NEW", "LATER", ""]);
     let name = name(text);
-    match rng.below(19) {
+    match rng.below(22) {
         0 => Body::CreateParticipant(CreateParticipant { name }),
         1 => Body::CreateOwner(CreateOwner { name }),
         2 | 3 => Body::CreateAccount(CreateAccount {
@@ -127,7 +127,7 @@ pub fn administer(rng: &mut Rng, world: &Reference, time: Time) -> Body {
             owner: OwnerId::new(rng.pick(&[0, 1, 1, 9])),
         }),
         4 => Body::SetCalendar(Box::new(new_calendar(rng, time))),
-        5 | 6 => Body::CreateVenue(Box::new(new_venue(rng, text))),
+        5 | 6 => Body::CreateVenue(Box::new(new_venue(rng, world, text))),
         7 => Body::CreateInstrument(Box::new(new_instrument(rng, text))),
         8 | 9 => Body::SetSchedule(Box::new(new_schedule(rng))),
         10..=12 => {
@@ -154,7 +154,8 @@ pub fn administer(rng: &mut Rng, world: &Reference, time: Time) -> Body {
         }),
         16 => Body::AcceptClock(AcceptClock { wall: time }),
         17 => Body::SessionsLost,
-        _ => Body::SemanticsVersion(1),
+        18 => Body::SemanticsVersion(1),
+        _ => Body::DefineRegime(Box::new(new_regime(rng))),
     }
 }
 
@@ -209,7 +210,85 @@ fn new_calendar(rng: &mut Rng, time: Time) -> SetCalendar {
     set
 }
 
-fn new_venue(rng: &mut Rng, text: &str) -> CreateVenue {
+/// One of set 1, or one that data defined, or the next one.
+fn some_regime(rng: &mut Rng, world: &Reference) -> Regime {
+    if world.regimes.is_empty() && !rng.permille(30) || rng.permille(500) {
+        return rng.pick(&REGIMES);
+    }
+    let at = rng.below(world.regimes.len() + 1) as u8;
+    Regime::from_code(Regime::FIRST_DEFINED + at).expect("there are few")
+}
+
+/// A regime, most often a lawful one.
+pub fn new_regime(rng: &mut Rng) -> DefineRegime {
+    let text = rng.pick(&[
+        "ECOM_B2B",
+        "SANDBOX",
+        "LICENSED_GRAIN",
+        "PROVINCE",
+        "PROVINCE",
+        "CITY",
+    ]);
+    let wild = rng.permille(200);
+    let mut rules = vec![Rule {
+        key: RuleKey::AllowedModels,
+        value: RuleValue::Set(rng.pick(&[u32::MAX, 1 << 14 | 1 << 15, 0b11, 1 << 6])),
+        basis: None,
+    }];
+    for key in RuleKey::ALL.iter().skip(1).copied() {
+        let chosen = if wild { 100 } else { 250 };
+        if rng.permille(chosen) && (wild || text == "SANDBOX" || !is_closed(key)) {
+            let own = rng.permille(200).then(|| title("地方条例(2021) 7"));
+            let value = rule_value(rng, key, wild);
+            rules.push(Rule {
+                key,
+                value,
+                basis: own,
+            });
+        }
+    }
+    let mut terms = DefineRegime {
+        name: name(text),
+        basis: title("某省办法(2013) 3"),
+        rules,
+    };
+    match rng.below(if wild { 8 } else { 40 }) {
+        0 => terms.name = name(rng.pick(&["", "small"])),
+        1 => terms.basis = title("no year"),
+        2 => terms.rules.reverse(),
+        3 => terms.rules.clear(),
+        4 => terms.rules[0].value = RuleValue::Set(0),
+        _ => {}
+    }
+    terms
+}
+
+fn is_closed(key: RuleKey) -> bool {
+    let keys = [
+        RuleKey::CentralizedBidding,
+        RuleKey::StandardizedContracts,
+        RuleKey::Anonymous,
+        RuleKey::MarketMaker,
+        RuleKey::RealMoney,
+    ];
+    keys.contains(&key)
+}
+
+fn rule_value(rng: &mut Rng, key: RuleKey, wild: bool) -> RuleValue {
+    let past = u64::from(wild && rng.permille(100));
+    match key.kind() {
+        RuleKind::Flag => RuleValue::Flag(rng.permille(700)),
+        RuleKind::Number(least, most) => {
+            RuleValue::Number(rng.pick(&[least, least + 3, most, least + 7]) + past * most)
+        }
+        RuleKind::Ratio(most) => RuleValue::Number(rng.pick(&[0, 10_000, most]) + past),
+        RuleKind::Word(words) => RuleValue::Word(rng.below(words.len()) as u8 + past as u8 * 9),
+        RuleKind::Words(words) => RuleValue::Set(rng.below(1 << words.len()) as u32),
+        RuleKind::Models => RuleValue::Set(u32::MAX),
+    }
+}
+
+fn new_venue(rng: &mut Rng, world: &Reference, text: &str) -> CreateVenue {
     let mut create = venue(text, &[Model::Clob], rng.pick(&[None, Some(0), Some(9)]));
     if rng.permille(150) {
         create.name = name("V2");
@@ -219,7 +298,7 @@ fn new_venue(rng: &mut Rng, text: &str) -> CreateVenue {
     create.regimes.clear();
     create.models.clear();
     for _ in 0..rng.pick(&[0, 1, 1, 1, 2, 2, 3]) {
-        create.regimes.push(rng.pick(&REGIMES));
+        create.regimes.push(some_regime(rng, world));
     }
     for _ in 0..rng.pick(&[0, 1, 1, 2, 2]) {
         create.models.push(rng.pick(&MODELS));

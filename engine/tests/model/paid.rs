@@ -119,6 +119,7 @@ pub fn command(body: &Body) -> Option<&'static str> {
         | Body::CreateAccount(_)
         | Body::SetCalendar(_)
         | Body::CreateVenue(_)
+        | Body::DefineRegime(_)
         | Body::CreateInstrument(_)
         | Body::SetSchedule(_)
         | Body::SetPhase(_)
@@ -130,6 +131,7 @@ pub fn command(body: &Body) -> Option<&'static str> {
         | Body::AcceptClock(_)
         | Body::Tick
         | Body::SessionsLost
+        | Body::ServiceGap(_)
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
         | Body::Quarantine(_)

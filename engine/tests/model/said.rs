@@ -30,7 +30,7 @@ pub const REPORTS: [&str; 9] = [
     "TRIGGERED",
     "RESTATED",
 ];
-pub const EVENTS: [&str; 24] = [
+pub const EVENTS: [&str; 25] = [
     "Report",
     "Trade",
     "Book",
@@ -55,6 +55,7 @@ pub const EVENTS: [&str; 24] = [
     "Margin",
     "Sale",
     "Contract",
+    "Regime",
 ];
 
 pub fn cause_of(cause: Cause) -> usize {
@@ -114,6 +115,7 @@ pub fn event_of(event: &Event) -> usize {
         Event::Margin(_) => 21,
         Event::Sale(_) => 22,
         Event::Contract(_) => 23,
+        Event::Regime(_) => 24,
         // Only the tools on a stopped folder cause them: `tests/acts`.
         Event::EpochBegan(_) | Event::Quarantined(_) => unreachable!("not generated"),
     }
@@ -148,6 +150,7 @@ pub fn reject_of(event: &Event) -> Option<RejectReason> {
         | Event::Contract(ContractEvent::Step(_))
         | Event::EpochBegan(_)
         | Event::Quarantined(_)
+        | Event::Regime(_)
         | Event::Switch(_) => None,
     };
     reject.map(|reject| reject.reason)

@@ -81,6 +81,9 @@ fn rename_offer(sales: &mut SalesCommand, rename: impl Fn(OrderId) -> OrderId) {
         SalesCommand::ChangeOffer(change) => &mut change.offer,
         SalesCommand::PutStock(change) | SalesCommand::TakeStock(change) => &mut change.offer,
         SalesCommand::WithdrawOffer(end) => &mut end.offer,
+        SalesCommand::Join(join) => &mut join.offer,
+        SalesCommand::BringValue(bring) => &mut bring.offer,
+        SalesCommand::RevealSeed(reveal) => &mut reveal.offer,
         SalesCommand::SetPartyKind(_) | SalesCommand::DefineTerms(_) | SalesCommand::Offer(_) => {
             return;
         }

@@ -5,22 +5,44 @@
 
 use sanjiang_engine::command::{
     Acknowledge, AssetClass, Authority, Body, Command, CreateAsset, CreateCustodian, CreateVenue,
-    CustodianKind, Demonstration, Direction, Instruct, OpenSession, Outcome, SalesCommand,
+    CustodianKind, DefineRegime, Demonstration, Direction, FlashMode, Instruct, OpenSession,
+    Outcome, Plan, Rule, SaleTerms, SalesCommand,
 };
 use sanjiang_engine::event::{
-    ContractEvent, ContractStep as Step, CustodyStatus, Disputed, Event, OfferAct, SaleEvent, State,
+    ContractEvent, ContractStep as Step, CustodyStatus, Disputed, Event, LotteryFact, OfferAct,
+    SaleEvent, State,
 };
 use sanjiang_engine::limits::Limits;
-use sanjiang_engine::reject::RejectReason as R;
-use sanjiang_engine::types::{AccountId, Amount, AssetId, CustodianId, PrincipalId, Sequence};
-use sanjiang_engine::venue::{Model, Regime};
+use sanjiang_engine::types::{
+    AccountId, Amount, AssetId, CustodianId, Nanoseconds, PrincipalId, Sequence, Time,
+};
+use sanjiang_engine::venue::{Model, Regime, RuleKey, RuleValue};
 
 use super::coverage::{Cell, Coverage};
 use super::rng::Rng;
 use super::said::reject_of;
 use super::script::internal;
+use super::shop_cells::{offers_by_model, refused_sales, refused_steps, steps};
 use super::world::{self, name, title};
 use crate::reference::Reference;
+
+/// What happens in a queue and in a lottery.
+const QUEUES: [&str; 6] = [
+    "the first ticket",
+    "another ticket",
+    "a reserve by its turn",
+    "a public value",
+    "a seed",
+    "a draw",
+];
+
+/// Who is paid for a default, and by what.
+const DEFAULTS: [&str; 4] = [
+    "double return by a cancel",
+    "double return by a deadline",
+    "double return by a decision",
+    "forfeited, with a prepayment back",
+];
 
 /// What comes too late for its contract.
 const LATE: &str = "a late payment goes back";
@@ -64,6 +86,9 @@ pub fn limits(rng: &mut Rng) -> Limits {
         terms_max: rng.pick(&[5, 12, 12]),
         offers_max: rng.pick(&[2, 5, 9]),
         contracts_max: rng.pick(&[3, 8, 40]),
+        campaigns_max: rng.pick(&[1, 4]),
+        tickets_max: rng.pick(&[1, 3, 30]),
+        entries_max: rng.pick(&[2, 5]),
         buyers_max: rng.pick(&[1, 4, 30]),
         ..Limits::default()
     }
@@ -80,10 +105,49 @@ fn authorised(body: Body) -> Command {
 }
 
 fn models(regimes: &[Regime]) -> Vec<Model> {
-    let tiered = regimes.contains(&Regime::EcomB2b) || regimes.contains(&Regime::Sandbox);
-    let mut models = vec![Model::FixedPrice];
+    let tiered = |one: &Regime| {
+        let defined = one.code() >= Regime::FIRST_DEFINED;
+        defined || [Regime::EcomB2b, Regime::Sandbox].contains(one)
+    };
+    let tiered = regimes.iter().any(tiered);
+    let mut models = vec![
+        Model::FixedPrice,
+        Model::FlashSale,
+        Model::GroupBuy,
+        Model::Presale,
+    ];
     models.extend(tiered.then_some(Model::TieredPrice));
     models
+}
+
+/// When a step of the opening is made: the first one the day before the rest.
+pub fn opens(place: usize) -> Time {
+    let later = if place == 0 { 0 } else { 16 * world::HOUR };
+    world::begin(false).after(Nanoseconds(later))
+}
+
+/// A regime of fixed and tiered prices that protects consumers in a way of its own, or none.
+fn city(seed: u64) -> DefineRegime {
+    let days = [0, 3, 14][(seed / 4) as usize % 3];
+    let rules = [
+        (
+            RuleKey::AllowedModels,
+            RuleValue::Set(0b11 << 14 | 0b111 << 17),
+        ),
+        (RuleKey::CoolingOffDays, RuleValue::Number(days)),
+        (RuleKey::CoolingOffExempt, RuleValue::Set(0b1_0010)),
+        (RuleKey::QualifiedInvestorOnly, RuleValue::Flag(true)),
+    ];
+    let rules = rules.map(|(key, value)| Rule {
+        key,
+        value,
+        basis: None,
+    });
+    DefineRegime {
+        name: name("CITY"),
+        basis: title("某市办法(2021) 4"),
+        rules: rules.to_vec(),
+    }
 }
 
 /// The commands that build a world of shops.
@@ -94,8 +158,14 @@ pub fn opening(rng: &mut Rng, seed: u64) -> Vec<Command> {
     } else {
         Demonstration::Demonstration
     };
-    let mut list: Vec<Command> = world::parties().into_iter().map(internal).collect();
-    let regimes = REGIMES[seed as usize % REGIMES.len()];
+    // The first step lies a day before the rest, so what it defines is in force then.
+    let mut list = vec![authorised(Body::DefineRegime(Box::new(city(seed))))];
+    list.extend(world::parties().into_iter().map(internal));
+    let by_data = [Regime::from_code(Regime::FIRST_DEFINED).expect("the city's")];
+    let regimes = match seed % 4 {
+        3 => &by_data,
+        _ => REGIMES[seed as usize % REGIMES.len()],
+    };
     for (text, regimes) in [("V0", regimes), ("V1", &[Regime::EcomB2b, Regime::EcomB2c])] {
         list.push(internal(Body::CreateVenue(Box::new(CreateVenue {
             regimes: regimes.to_vec(),
@@ -197,6 +267,9 @@ fn command_of(command: &SalesCommand) -> &'static str {
         SalesCommand::PutStock(_) => "put",
         SalesCommand::TakeStock(_) => "take",
         SalesCommand::WithdrawOffer(_) => "withdraw",
+        SalesCommand::Join(_) => "join",
+        SalesCommand::BringValue(_) => "value",
+        SalesCommand::RevealSeed(_) => "seed",
     }
 }
 
@@ -204,7 +277,7 @@ impl Coverage {
     /// What a command and its events reached of sales.
     pub fn count_shop(
         &mut self,
-        before: Vec<(u64, State, Disputed)>,
+        (before, terms): (Vec<(u64, State, Disputed)>, &[SaleTerms]),
         command: &Command,
         events: &[Event],
     ) {
@@ -212,6 +285,25 @@ impl Coverage {
         for event in events {
             if let Event::Sale(SaleEvent::Offer(report)) = event {
                 self.hit(Cell::Offer(report.act));
+                if let Some(terms) = terms.get(report.terms.place()) {
+                    self.hit(Cell::OfferOf(terms.model, report.act));
+                    let queue = matches!(terms.plan, Plan::Flash(FlashMode::Queue { .. }));
+                    if queue && report.act == OfferAct::Reserved {
+                        self.hit(Cell::Money(QUEUES[2]));
+                    }
+                }
+            }
+            if let Event::Sale(SaleEvent::Lottery(report)) = event {
+                let at = match report.fact {
+                    LotteryFact::Value { .. } => 3,
+                    LotteryFact::Seed { .. } => 4,
+                    LotteryFact::Drawn { .. } => 5,
+                };
+                self.hit(Cell::Money(QUEUES[at]));
+            }
+            if let Event::Sale(SaleEvent::Ticket(ticket)) = event {
+                let at = usize::from(ticket.number > 0);
+                self.hit(Cell::Money(QUEUES[at]));
             }
             if let Event::Contract(ContractEvent::Refused(refused)) = event {
                 self.hit(Cell::DealRefused(refused.step, refused.reject.reason));
@@ -219,6 +311,12 @@ impl Coverage {
             let Event::Contract(ContractEvent::Step(report)) = event else {
                 continue;
             };
+            let forfeited = report.state == State::Forfeited && report.refunded > 0;
+            let mut steps = [Step::Cancel, Step::Deadline, Step::Resolve].into_iter();
+            let by = steps.position(|step| step == report.step && report.penalty > 0);
+            if let Some(by) = by.or(forfeited.then_some(3)) {
+                self.hit(Cell::Money(DEFAULTS[by]));
+            }
             let at = known.iter().position(|one| one.0 == report.contract);
             let from = at.map(|at| known.remove(at));
             let from = from.map(|(_, state, disputed)| (state, disputed));
@@ -256,202 +354,11 @@ impl Coverage {
                 "what happens to offers",
                 OfferAct::ALL.map(Cell::Offer).to_vec(),
             ),
+            ("what happens to offers by their models", offers_by_model()),
             ("commands about sales, refused", refused_sales()),
             ("payments by banks", vec![Cell::Money(LATE)]),
+            ("queues and lotteries", QUEUES.map(Cell::Money).to_vec()),
+            ("defaults", DEFAULTS.map(Cell::Money).to_vec()),
         ])
     }
-}
-
-/// Every row of the table of section 20.
-fn steps() -> Vec<Cell> {
-    use State::{
-        Accepted, Cancelled, Defaulted, Delivered, Expired, HandedOver, Paid, Refunded, Rescinded,
-        Resolved, ReturnAsked, Returning, Settled, Unpaid,
-    };
-    let mut cells = vec![
-        Cell::Deal(None, Step::Reserve, Paid),
-        Cell::Deal(None, Step::Reserve, Unpaid),
-    ];
-    for (from, step, to) in [
-        (Unpaid, Step::Pay, Paid),
-        (Unpaid, Step::PayIn, Unpaid),
-        (Unpaid, Step::PaidIn, Paid),
-        (Unpaid, Step::Cancel, Cancelled),
-        (Unpaid, Step::Deadline, Expired),
-        (Paid, Step::HandOver, HandedOver),
-        (Paid, Step::Cancel, Cancelled),
-        (Paid, Step::Deadline, Defaulted),
-        (HandedOver, Step::Deliver, Delivered),
-        (HandedOver, Step::PickUp, Delivered),
-        (HandedOver, Step::Accept, Accepted),
-        (HandedOver, Step::Accept, Settled),
-        (Delivered, Step::Accept, Accepted),
-        (Delivered, Step::Accept, Settled),
-        (Delivered, Step::Deadline, Accepted),
-        (Delivered, Step::Deadline, Settled),
-        (Delivered, Step::AskReturn, ReturnAsked),
-        (Accepted, Step::AskReturn, ReturnAsked),
-        (Accepted, Step::Deadline, Settled),
-        (ReturnAsked, Step::HandBack, Returning),
-        (ReturnAsked, Step::TakeBack, Refunded),
-        (ReturnAsked, Step::TakeBack, Settled),
-        (ReturnAsked, Step::Deadline, Settled),
-        (Returning, Step::TakeBack, Refunded),
-        (Returning, Step::TakeBack, Settled),
-        (Returning, Step::Deadline, Refunded),
-        (Returning, Step::Deadline, Settled),
-    ] {
-        cells.push(Cell::Deal(Some((from, Disputed::No)), step, to));
-    }
-    for from in [
-        Paid,
-        HandedOver,
-        Delivered,
-        Accepted,
-        ReturnAsked,
-        Returning,
-    ] {
-        let calm = Some((from, Disputed::No));
-        cells.push(Cell::Deal(calm, Step::Dispute, from));
-        let disputed = Some((from, Disputed::Yes));
-        cells.push(Cell::Deal(disputed, Step::Resolve, Resolved));
-        for stands in [calm, disputed] {
-            cells.push(Cell::Deal(stands, Step::Rescind, from));
-            cells.push(Cell::Deal(stands, Step::Rescind, Rescinded));
-        }
-    }
-    cells
-}
-
-fn refused_steps() -> Vec<Cell> {
-    let reserve = [
-        R::UnknownAccount,
-        R::ParticipantSuspended,
-        R::AccountSuspended,
-        R::AccountClosed,
-        R::NotPermitted,
-        R::KillSwitch,
-        R::Halted,
-        R::CancelOnly,
-        R::NotQualified,
-        R::PartyKind,
-        R::UnknownOffer,
-        R::StaleVersion,
-        R::Deadline,
-        R::SelfTrade,
-        R::InvalidCombination,
-        R::Quantity,
-        R::MaxQuantity,
-        R::MinQuantity,
-        R::QuantityStep,
-        R::OrderValue,
-        R::BuyerLimit,
-        R::OutOfStock,
-        R::OpenContracts,
-        R::InsufficientFunds,
-    ];
-    let mut cells: Vec<Cell> = reserve
-        .map(|one| Cell::DealRefused(Step::Reserve, one))
-        .to_vec();
-    let any = [
-        R::UnknownContract,
-        R::StaleVersion,
-        R::WrongStep,
-        R::NotYours,
-    ];
-    let acts = Step::ALL.into_iter();
-    for step in acts.filter(|step| !matches!(step, Step::Reserve | Step::PaidIn | Step::Deadline)) {
-        for reason in any {
-            // Both parties may, and the operator is told that it may not.
-            cells.push(Cell::DealRefused(step, reason));
-        }
-    }
-    for (step, reason) in [
-        (Step::Pay, R::UnknownAccount),
-        (Step::Pay, R::InsufficientFunds),
-        (Step::PayIn, R::UnknownCustodian),
-        (Step::PayIn, R::InvalidField),
-        (Step::PayIn, R::TooMany),
-        (Step::Deliver, R::ApproverRequired),
-        (Step::Deliver, R::CustodyDateClosed),
-        (Step::PickUp, R::PickupCode),
-        (Step::PickUp, R::CustodyDateClosed),
-        (Step::Accept, R::CustodyDateClosed),
-        (Step::AskReturn, R::Deadline),
-        (Step::AskReturn, R::Quantity),
-        (Step::AskReturn, R::MaxQuantity),
-        (Step::TakeBack, R::CustodyDateClosed),
-        (Step::Resolve, R::ApproverRequired),
-        (Step::Resolve, R::InvalidField),
-        (Step::Resolve, R::CustodyDateClosed),
-    ] {
-        cells.push(Cell::DealRefused(step, reason));
-    }
-    cells
-}
-
-/// What refuses who offers goods, and what else refuses an offer.
-const OFFERING: [R; 14] = [
-    R::UnknownAccount,
-    R::ParticipantSuspended,
-    R::AccountSuspended,
-    R::AccountClosed,
-    R::NotPermitted,
-    R::KillSwitch,
-    R::UnknownAsset,
-    R::UnknownCustodian,
-    R::UnknownTerms,
-    R::Halted,
-    R::CancelOnly,
-    R::InvalidField,
-    R::InsufficientGoods,
-    R::TooMany,
-];
-const DEFINING: [R; 5] = [
-    R::UnknownVenue,
-    R::UnknownAsset,
-    R::ModelNotAvailable,
-    R::InvalidField,
-    R::TooMany,
-];
-const CHANGING: [R; 8] = [
-    R::UnknownAccount,
-    R::NotPermitted,
-    R::KillSwitch,
-    R::UnknownOffer,
-    R::StaleVersion,
-    R::Halted,
-    R::CancelOnly,
-    R::InvalidField,
-];
-const PUTTING: [R; 6] = [
-    R::UnknownAccount,
-    R::KillSwitch,
-    R::UnknownOffer,
-    R::Halted,
-    R::InvalidField,
-    R::InsufficientGoods,
-];
-const TAKING: [R; 4] = [
-    R::UnknownAccount,
-    R::UnknownOffer,
-    R::InvalidField,
-    R::OutOfStock,
-];
-
-fn refused_sales() -> Vec<Cell> {
-    let mut cells = Vec::new();
-    for (name, reasons) in [
-        ("kind", &[R::UnknownOwner][..]),
-        ("terms", &DEFINING),
-        ("offer", &OFFERING),
-        ("change", &CHANGING),
-        ("put", &PUTTING),
-        ("take", &TAKING),
-        ("withdraw", &TAKING[..2]),
-    ] {
-        let refused = |reason: &R| Cell::SaleRefused(name, *reason);
-        cells.extend(reasons.iter().map(refused));
-    }
-    cells
 }

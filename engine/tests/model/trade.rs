@@ -5,10 +5,10 @@
 
 use sanjiang_engine::command::{
     Access, Acknowledge, Act, Authority, Body, ChangeOffer, ChangeStock, CloseCustodyDate, Command,
-    Confirmed, ContractCommand, CustodianKind, Delivery, Direction, GoodsTo, Instruct, KillScope,
-    Outcome, Party, PartyKind, Position, Reserve, Roles, SalesCommand, Scope, SetAccess,
-    SetKillSwitch, SetPartyKind, SetRoles, SetStanding, SetTradingStatus, Standing,
-    StandingCommand, SwitchCommand, TakeStep, TakenTo, WithdrawOffer,
+    Confirmed, ContractCommand, CustodianKind, Delivery, Direction, FlashMode, GoodsTo, Instruct,
+    KillScope, Outcome, Party, PartyKind, Plan, Position, Reserve, Roles, SalesCommand, Scope,
+    ServiceGap, SetAccess, SetKillSwitch, SetPartyKind, SetRoles, SetStanding, SetTradingStatus,
+    Standing, StandingCommand, SwitchCommand, TakeStep, TakenTo, WithdrawOffer,
 };
 use sanjiang_engine::event::State;
 use sanjiang_engine::types::{
@@ -17,16 +17,17 @@ use sanjiang_engine::types::{
 };
 use sanjiang_engine::venue::TradingStatus;
 
+use super::flash::{draw, join, queued};
 use super::generate::Generator;
 use super::rng::Rng;
-use super::script::Step;
+use super::script::{Step, internal};
 use super::shop::{BANK, GOODS, MONEY, WAREHOUSES};
 use super::wares::{DAY, offer, prices, terms};
 use super::world::{FIRST_DAY, HOUR, SECOND, name};
 use crate::reference::{Deal, Offering, Reference};
 
 /// The step that made an offer or a contract, by its sequence.
-type Places<'a> = &'a dyn Fn(u64) -> usize;
+pub type Places<'a> = &'a dyn Fn(u64) -> usize;
 
 impl Generator {
     /// The next step of a world of shops.
@@ -38,6 +39,17 @@ impl Generator {
         let full = offers == world.limits.offers_max;
         let crowded = world.shops.deals.len() as u32 == world.limits.contracts_max;
         let repair = repair(world);
+        let queues = |offer: &Offering| {
+            let plan = world.shops.terms[offer.terms].plan;
+            matches!(plan, Plan::Flash(FlashMode::Queue { .. }))
+        };
+        let now = world.time;
+        let waits = |offer: &Offering| {
+            let closed = offer.prices.closes.is_some_and(|closes| closes <= now);
+            closed && offer.lottery.as_ref().is_some_and(|lot| lot.seed.is_none())
+        };
+        let waiting = world.shops.offers.iter().any(waits);
+        let has_queue = world.shops.offers.iter().any(queues);
         let action = rng.weighted(&[
             (if few { 400 } else { 10 }, 0),
             (if offers == 0 { 300 } else { 40 }, 1),
@@ -54,6 +66,9 @@ impl Generator {
                 6,
             ),
             (8, 7),
+            (if has_queue { 80 } else { 4 }, 8),
+            (if waiting { 90 } else { 4 }, 9),
+            (7, 10),
         ]);
         let body = match action {
             0 => sales(SalesCommand::DefineTerms(terms(rng))),
@@ -67,6 +82,9 @@ impl Generator {
                 None => trouble(rng, world),
             },
             6 => money(rng, world, places, time),
+            8 => join(rng, world, places),
+            9 => draw(rng, world, places),
+            10 => return gap(rng, world, place),
             _ => sales(SalesCommand::SetPartyKind(SetPartyKind {
                 owner: OwnerId::new(rng.pick(&[0, 1, 2, 3, 3, 9])),
                 kind: rng.pick(&[PartyKind::Consumer, PartyKind::Enterprise]),
@@ -97,7 +115,18 @@ impl Generator {
     }
 }
 
-fn sales(command: SalesCommand) -> Body {
+/// The service was down, and is there again: before the ticks of that time.
+fn gap(rng: &mut Rng, world: &Reference, place: usize) -> Step {
+    let from = world.time;
+    let span = rng.pick(&[0, SECOND, HOUR, 3 * DAY]);
+    Step {
+        place,
+        time: from.after(Nanoseconds(span)),
+        command: internal(Body::ServiceGap(ServiceGap { from })),
+    }
+}
+
+pub fn sales(command: SalesCommand) -> Body {
     Body::Sales(Box::new(command))
 }
 
@@ -124,7 +153,7 @@ fn authorise(rng: &mut Rng, command: &mut Command) {
 }
 
 /// An offer that lives, by its step; sometimes one that never was.
-fn some_offer<'a>(
+pub fn some_offer<'a>(
     rng: &mut Rng,
     world: &'a Reference,
     places: Places<'_>,
@@ -174,7 +203,16 @@ fn hash() -> [u8; 16] {
 }
 
 fn reserve(rng: &mut Rng, world: &Reference, places: Places<'_>) -> Body {
-    let (offer, known) = some_offer(rng, world, places);
+    let (mut offer, mut known) = some_offer(rng, world, places);
+    let open = |one: &&Offering| {
+        let closes = one.prices.closes.is_some_and(|closes| world.time < closes);
+        one.lottery.is_some() && closes
+    };
+    if let Some(drawn) = world.shops.offers.iter().find(open)
+        && rng.permille(400)
+    {
+        (offer.sequence, offer.slot, known) = (places(drawn.id) as u64, 0, Some(drawn));
+    }
     let delivery = known.map(|known| world.shops.terms[known.terms].delivery);
     let picked = (delivery == Some(Delivery::PickUp)) != rng.permille(20);
     let mut pieces = rng.pick(&[1, 2, 3, 4, 6]);
@@ -189,6 +227,10 @@ fn reserve(rng: &mut Rng, world: &Reference, places: Places<'_>) -> Body {
     let own = known.filter(|known| known.seller.index() % 4 == account.index() % 4);
     if own.is_some() && rng.permille(800) {
         account = AccountId::new((account.index() + 1) % 8);
+    }
+    let queued = known.and_then(|known| queued(rng, world, known.id));
+    if let Some(queued) = queued.filter(|_| rng.permille(800)) {
+        account = queued;
     }
     if rng.permille(10) {
         account = AccountId::new(99);
@@ -210,28 +252,9 @@ fn likely(rng: &mut Rng, world: &Reference, deal: &Deal) -> (Option<AccountId>, 
     let either = rng.pick(&[buyer, seller]);
     let reference = [5; 16];
     if deal.disputed {
-        if rng.permille(400) {
-            return (either, Act::Rescind);
-        }
-        let part = rng.pick(&[0, deal.held, deal.held / 3]);
-        let amount = |units: i128| Amount::new(units as i64).expect("small");
-        let gone = deal.kept() == 0 && rng.permille(930);
-        let goods = if gone {
-            GoodsTo::Buyer
-        } else {
-            rng.pick(&[GoodsTo::Buyer, GoodsTo::Stock])
-        };
-        let wrong = i128::from(rng.permille(60));
-        return (
-            None,
-            Act::Resolve {
-                buyer: amount(part),
-                seller: amount(deal.held - part + wrong),
-                goods,
-            },
-        );
+        return in_dispute(rng, deal);
     }
-    if deal.state != State::Unpaid {
+    if !matches!(deal.state, State::Unpaid | State::Joined | State::Entered) {
         let asked = if deal.asked.is_some() { 350 } else { 45 };
         if rng.permille(asked) {
             return (either, Act::Rescind);
@@ -246,6 +269,8 @@ fn likely(rng: &mut Rng, world: &Reference, deal: &Deal) -> (Option<AccountId>, 
     let custodian = rng.weighted(&[(9, BANK), (1, WAREHOUSES[0]), (1, CustodianId::new(77))]);
     let code = rng.weighted(&[(9, CODE), (1, [4; 16])]);
     match deal.state {
+        State::Joined | State::Entered => (buyer, Act::Cancel),
+        State::Deposited => rng.weighted(&[(6, (buyer, Act::Pay)), (1, (seller, Act::Cancel))]),
         State::Unpaid => rng.weighted(&[
             (5, (buyer, Act::Pay)),
             (4, (buyer, Act::PayIn { custodian })),
@@ -274,8 +299,36 @@ fn likely(rng: &mut Rng, world: &Reference, deal: &Deal) -> (Option<AccountId>, 
         | State::Expired
         | State::Defaulted
         | State::Resolved
-        | State::Rescinded => (seller, Act::TakeBack { to }),
+        | State::Rescinded
+        | State::Released
+        | State::Forfeited => (seller, Act::TakeBack { to }),
     }
+}
+
+/// How a dispute mostly ends.
+fn in_dispute(rng: &mut Rng, deal: &Deal) -> (Option<AccountId>, Act) {
+    let either = rng.pick(&[Some(deal.buyer), Some(deal.seller)]);
+    if rng.permille(400) {
+        return (either, Act::Rescind);
+    }
+    let all = deal.held + deal.bond;
+    let part = rng.pick(&[0, deal.held, deal.held / 3, all]);
+    let amount = |units: i128| Amount::new(units as i64).expect("small");
+    let gone = deal.kept() == 0 && rng.permille(930);
+    let goods = if gone {
+        GoodsTo::Buyer
+    } else {
+        rng.pick(&[GoodsTo::Buyer, GoodsTo::Stock])
+    };
+    let wrong = i128::from(rng.permille(60));
+    (
+        None,
+        Act::Resolve {
+            buyer: amount(part),
+            seller: amount(all - part + wrong),
+            goods,
+        },
+    )
 }
 
 fn any(rng: &mut Rng, deal: &Deal) -> (Option<AccountId>, Act) {
@@ -309,7 +362,23 @@ fn any(rng: &mut Rng, deal: &Deal) -> (Option<AccountId>, Act) {
 
 fn step(rng: &mut Rng, world: &Reference, places: Places<'_>) -> Body {
     let deals = &world.shops.deals;
-    let deal = &deals[rng.below(deals.len())];
+    let mut deal = &deals[rng.below(deals.len())];
+    // Entries mostly wait.
+    let early = |deal: &Deal| {
+        let mut offers = world.shops.offers.iter();
+        let offer = offers.find(|offer| offer.id == deal.offer);
+        let now = i128::from(world.time.nanoseconds());
+        deal.state == State::Deposited && offer.is_some_and(|offer| now < offer.window.0)
+    };
+    let waits = |deal: &Deal| {
+        let entry = matches!(deal.state, State::Joined | State::Entered);
+        entry || early(deal)
+    };
+    for _ in 0..3 {
+        if waits(deal) && rng.permille(900) {
+            deal = &deals[rng.below(deals.len())];
+        }
+    }
     let (account, act) = if rng.permille(180) {
         any(rng, deal)
     } else {

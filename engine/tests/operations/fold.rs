@@ -7,6 +7,7 @@ use sanjiang_engine::command::*;
 use sanjiang_engine::types::*;
 use sanjiang_engine::venue::{Phase, TradingStatus};
 
+use crate::law;
 use crate::market::{self, HOUR, Shard};
 
 /// How much time passes before a command: mostly none, at times past a deadline.
@@ -140,6 +141,7 @@ fn fold_body(body: &mut Body, shard: &Shard) {
         }
         Body::SetCalendar(_)
         | Body::CreateVenue(_)
+        | Body::DefineRegime(_)
         | Body::CreateInstrument(_)
         | Body::SetSchedule(_)
         | Body::SetPhase(_)
@@ -165,6 +167,7 @@ fn fold_body(body: &mut Body, shard: &Shard) {
         | Body::AcceptClock(_)
         | Body::Tick
         | Body::SessionsLost
+        | Body::ServiceGap(_)
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
         | Body::Quarantine(_) => {}
@@ -252,9 +255,11 @@ fn fold_market(body: &mut Body) {
         Body::CreateVenue(create) => {
             create.name = short(create.name);
             create.regimes.truncate(2);
+            law::fold_regimes(&mut create.regimes);
             create.models.truncate(3);
             create.calendar = create.calendar.map(|id| CalendarId::new(id.index() % 2));
         }
+        Body::DefineRegime(terms) => law::fold_rules(&mut terms.rules),
         Body::CreateInstrument(create) => {
             create.name = short(create.name);
             create.venue = VenueId::new(create.venue.index() % 2);
@@ -304,6 +309,7 @@ fn fold_market(body: &mut Body) {
         | Body::Contract(_)
         | Body::Tick
         | Body::SessionsLost
+        | Body::ServiceGap(_)
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
         | Body::Quarantine(_)

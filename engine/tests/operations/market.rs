@@ -44,6 +44,9 @@ pub const LIMITS: Limits = Limits {
     offers_max: 4,
     contracts_max: 4,
     buyers_max: 4,
+    campaigns_max: 4,
+    entries_max: 4,
+    tickets_max: 4,
     investors_max: 8,
     nominees_max: 2,
     sessions_max: 8,
@@ -263,6 +266,7 @@ fn reject_of(event: &Event) -> Option<sanjiang_engine::reject::Reject> {
         | Event::Contract(ContractEvent::Step(_))
         | Event::EpochBegan(_)
         | Event::Quarantined(_)
+        | Event::Regime(_)
         | Event::Switch(_) => None,
     }
 }

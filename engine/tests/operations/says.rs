@@ -78,6 +78,7 @@ fn line(event: &Event) -> String {
         | Event::Contract(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_)
+        | Event::Regime(_)
         | Event::Switch(_) => format!("{event:?}"),
     }
 }

@@ -29,7 +29,7 @@ use sanjiang_engine::venue::*;
 pub use ledger::Holder;
 pub use margin::Called;
 pub use registry::code_is_right;
-use registry::{Account, Calendar, Instrument, Request, Session, Trades, Venue};
+use registry::{Account, Calendar, Instrument, Made, Request, Session, Trades, Venue};
 pub use registry::{Deal, Kept, Limited, Money, Offering, Pledge, Settling, Shops, Stands, Sweep};
 
 /// A fault put in on purpose, to prove that the comparison sees it.
@@ -69,6 +69,16 @@ pub enum Fault {
     StockForgotten,
     /// Silence accepts an instant too late.
     SilenceLate,
+    /// A group reaches each tier one piece too late.
+    TierByOne,
+    /// All of a deposit is forfeited.
+    EarnestWhole,
+    /// A queue admits one more a second.
+    QueueFast,
+    /// A seed is taken that the lottery was not committed to.
+    SeedUnchecked,
+    /// An owner gets one piece of a flash sale too many.
+    LimitLoose,
 }
 
 /// What an order is now. A stop becomes `Market` or `Limit` when it is elected.
@@ -142,6 +152,8 @@ pub struct Reference {
     pub trades: Trades,
     pub settling: Settling,
     pub shops: Shops,
+    /// The versions of regimes that data defined.
+    pub regimes: Vec<Made>,
     pub engaged: Vec<KillScope>,
     pub sweeps: Vec<Sweep>,
     /// The most orders that ever lived at a time.
@@ -227,6 +239,7 @@ impl Reference {
             trades: Trades::default(),
             settling: Settling::default(),
             shops: Shops::default(),
+            regimes: Vec::new(),
             engaged: Vec::new(),
             sweeps: Vec::new(),
             rows: 0,

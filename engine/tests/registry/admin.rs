@@ -63,6 +63,7 @@ impl Reference {
             Body::CreateAccount(create) => self.create_account(create)?,
             Body::SetCalendar(set) => self.set_calendar(set)?,
             Body::CreateVenue(create) => self.create_venue(create)?,
+            Body::DefineRegime(terms) => self.define_regime(envelope, terms)?,
             Body::CreateInstrument(create) => self.create_instrument(create)?,
             Body::SetSchedule(set) => self.set_schedule(set)?,
             Body::SetPhase(set) => {
@@ -88,6 +89,7 @@ impl Reference {
                 None
             }
             Body::SessionsLost => self.sessions_lost(),
+            Body::ServiceGap(gap) => self.service_gap(*gap),
             Body::Switch(command) => self.switch(envelope.principal, command)?,
             Body::AcceptClock(_)
             | Body::SemanticsVersion(_)
@@ -207,13 +209,18 @@ impl Reference {
         if calendar.is_some_and(|at| at >= self.calendars.len()) {
             return Err(R::UnknownCalendar.into());
         }
-        new_name(&create.name, self.venues.iter().map(|known| &known.name))?;
         let (regimes, models) = (&create.regimes, &create.models);
-        let empty = regimes.is_empty() || models.is_empty();
-        if empty || repeated(regimes) || repeated(models) {
+        let laws = self.laws();
+        fails(
+            !regimes.iter().all(|one| laws.knows(*one)),
+            R::UnknownRegime,
+        )?;
+        new_name(&create.name, self.venues.iter().map(|known| &known.name))?;
+        let empty = regimes.is_empty() || models.is_empty() || regimes.len() > 16;
+        if empty || laws.doubled(regimes) || repeated(models) {
             return Err(R::InvalidField.into());
         }
-        law::lawful(create)?;
+        laws.lawful(create, i128::from(self.time.nanoseconds()))?;
         let handle = next(self.venues.len(), self.limits.venues_max)?;
         let now = i128::from(self.time.nanoseconds());
         self.venues.push(Venue {

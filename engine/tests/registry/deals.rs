@@ -28,8 +28,9 @@ pub struct Deal {
     pub price: i128,
     pub tax: i128,
     pub to_pay: i128,
-    /// The money it holds.
+    /// The money it holds, of the buyer and of the seller.
     pub held: i128,
+    pub bond: i128,
     pub version: u32,
     pub state: State,
     pub disputed: bool,
@@ -37,7 +38,11 @@ pub struct Deal {
     pub days: i128,
     pub counted: bool,
     pub deadline: Option<i128>,
-    pub received: Option<i128>,
+    /// When its parties expect that to pass: earlier, if it was put off since.
+    pub told: Option<i128>,
+    pub received: bool,
+    /// Where the days of return end.
+    pub end: Option<i128>,
     pub pickup: Option<[u8; 16]>,
     pub payment: Option<Sequence>,
 }
@@ -45,7 +50,7 @@ pub struct Deal {
 impl Deal {
     /// Units of goods that have not left.
     pub fn kept(&self) -> i128 {
-        if self.received.is_some() || !self.state.lives() {
+        if self.received || !self.state.lives() || self.state == S::Entered {
             0
         } else {
             self.units * i128::from(self.pieces)
@@ -53,8 +58,7 @@ impl Deal {
     }
 
     pub(super) fn return_end(&self) -> Option<i128> {
-        let received = self.received?;
-        (self.days > 0).then(|| midnight(received, self.days))
+        self.end.filter(|_| self.days > 0)
     }
 }
 
@@ -63,11 +67,16 @@ pub(super) fn midnight(at: i128, days: i128) -> i128 {
     ((at + EAST).div_euclid(DAY) + days + 1) * DAY - EAST
 }
 
-/// The price of a piece, the tax, and what is to be paid.
+/// The price of a piece, the tax, and what is to be paid; who joins a group is asked for the most.
 fn cost_of(prices: &Prices, terms: &SaleTerms, pieces: u32) -> (i128, i128, i128) {
     let mut tiers = prices.tiers.iter().rev();
-    let tier = tiers.find(|tier| tier.from <= pieces);
+    let group = terms.model == Model::GroupBuy;
+    let tier = tiers.find(|tier| tier.from <= if group { 1 } else { pieces });
     let price = i128::from(tier.expect("the first is from one").price);
+    cost_at(price, terms, pieces)
+}
+
+pub(super) fn cost_at(price: i128, terms: &SaleTerms, pieces: u32) -> (i128, i128, i128) {
     let amount = price * i128::from(pieces);
     let bp = i128::from(terms.tax_bp);
     let contained = terms.tax_basis == TaxBasis::VatIn;
@@ -85,6 +94,7 @@ pub(super) struct Moved {
     pub tax_back: i128,
     pub paid: i128,
     pub fee: i128,
+    pub penalty: i128,
     pub out: i128,
     /// Pieces that go back to the offer, and for which the buyer is counted no more.
     pub back: u32,
@@ -126,6 +136,87 @@ impl Reference {
             })));
     }
 
+    /// There was no service: what would pass in it or within a day after is put off.
+    pub fn gap(&mut self, venue: Option<VenueId>, from: i128, until: i128) {
+        let end = until + DAY;
+        let terms = &self.shops.terms;
+        for deal in &mut self.shops.deals {
+            if venue.is_some_and(|venue| venue != terms[deal.terms].venue) {
+                continue;
+            }
+            for at in [&mut deal.deadline, &mut deal.end].into_iter().flatten() {
+                if from < until && from < *at && *at < end {
+                    *at = end;
+                }
+            }
+        }
+        let sequence = self.sequence.value();
+        self.shops.gaps.push((sequence, venue, from, until));
+    }
+
+    /// When an offer closes: a campaign's gaps put it off.
+    fn really_closes(&self, offer: &Offering) -> Option<i128> {
+        let closes = i128::from(offer.prices.closes?.nanoseconds());
+        let group = self.shops.terms[offer.terms].plan == Plan::Group;
+        Some(if group {
+            self.really(offer, closes)
+        } else {
+            closes
+        })
+    }
+
+    /// When an instant that is one for all who took an offer really comes.
+    pub(super) fn really(&self, offer: &Offering, instant: i128) -> i128 {
+        let mut ends = instant;
+        let terms = &self.shops.terms[offer.terms];
+        for &(sequence, venue, from, until) in &self.shops.gaps {
+            let reached = sequence > offer.id && venue.is_none_or(|venue| venue == terms.venue);
+            if reached && from < until && from < ends && ends < until + DAY {
+                ends = until + DAY;
+            }
+        }
+        ends
+    }
+
+    /// It comes later, at an instant nobody knows while the venue is halted.
+    pub(super) fn put_off(&mut self, mut deal: Deal, due: i128) {
+        let now = self.instant();
+        deal.deadline = Some(if due > now { due } else { now + DAY });
+        deal.told = deal.deadline;
+        *self.deal_mut(deal.id) = deal.clone();
+        self.tell_step(&deal, ContractStep::PutOff, None, &Moved::default());
+    }
+
+    /// The shard was down.
+    pub fn service_gap(&mut self, gap: ServiceGap) -> Option<u32> {
+        let until = self.instant();
+        self.gap(None, gap.from.nanoseconds().into(), until);
+        None
+    }
+
+    /// A venue halts or goes on.
+    pub fn halts(&mut self, venue: VenueId, status: TradingStatus) {
+        let now = self.instant();
+        let halted = matches!(status, TradingStatus::Halted | TradingStatus::Suspended);
+        let since = self.shops.halted.iter().position(|known| known.0 == venue);
+        match since {
+            None if halted => self.shops.halted.push((venue, now)),
+            Some(at) if !halted => {
+                let (_, from) = self.shops.halted.remove(at);
+                self.gap(Some(venue), from, now);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether an instant of a contract has passed: never during a halt that began before it.
+    pub(super) fn passed(&self, deal: &Deal, at: i128) -> bool {
+        let venue = self.shops.terms[deal.terms].venue;
+        let mut halted = self.shops.halted.iter();
+        let waits = halted.any(|known| known.0 == venue && known.1 < at);
+        at <= self.instant() && !waits
+    }
+
     pub(super) fn instant(&self) -> i128 {
         i128::from(self.time.nanoseconds())
     }
@@ -143,37 +234,33 @@ impl Reference {
     /// The regime that applies, and the days of return.
     fn law_of(&self, terms: &SaleTerms, kind: PartyKind, sure: bool) -> Result<i128, Reject> {
         let regimes = &self.venues[terms.venue.place()].regimes;
-        let name = |regime: &Regime| regime.as_str();
-        let consumer = kind == PartyKind::Consumer;
-        let mut fit: Vec<&str> = regimes
-            .iter()
-            .filter(|regime| law::allows(**regime, terms.model))
-            .map(name)
-            .collect();
-        fit.retain(|regime| !(consumer && *regime == "ECOM_B2B"));
-        let protecting = ["CROSS_BORDER_RETAIL", "ECOM_B2C"];
+        let (laws, consumer) = (self.laws(), kind == PartyKind::Consumer);
+        let mut fit = regimes.clone();
+        fit.retain(|one| laws.allows(*one, terms.model));
+        fit.retain(|one| !(consumer && laws.is_of_firms(*one)));
         let Some(mut chosen) = fit.first().copied() else {
             return Err(Reject {
                 reason: R::PartyKind,
-                basis: law::text(regimes[0]),
+                basis: laws.text(regimes[0]),
             });
         };
-        if consumer {
-            let strict = protecting.iter().find(|one| fit.contains(one));
-            chosen = strict.copied().unwrap_or(chosen);
+        let protects = |one: &&Regime| laws.cooling(**one).is_some();
+        let better = if consumer {
+            let imports = fit.iter().find(|one| laws.is_of_importers(**one));
+            imports.or_else(|| fit.iter().find(protects))
         } else {
-            let free = fit.iter().find(|one| !protecting.contains(one));
-            chosen = free.copied().unwrap_or(chosen);
-        }
+            fit.iter().find(|one| !protects(one))
+        };
+        chosen = better.copied().unwrap_or(chosen);
         let days = i128::from(terms.return_days);
         let asks = terms.exemption == Some(Exemption::ConfirmedUnsuitable) && !sure;
-        if consumer && protecting.contains(&chosen) && asks {
-            return Ok(days.max(7));
+        match laws.cooling(chosen) {
+            Some((least, ..)) if consumer && asks => Ok(days.max(i128::from(least))),
+            _ => Ok(days),
         }
-        Ok(days)
     }
 
-    fn seller_stands(&self, seller: AccountId) -> bool {
+    pub(super) fn seller_stands(&self, seller: AccountId) -> bool {
         let firm = self.accounts[seller.place()].participant as u32;
         let firm = Party::Participant(ParticipantId::new(firm));
         [firm, Party::Account(seller)]
@@ -199,10 +286,13 @@ impl Reference {
         let days = self.law_of(&terms, self.kind_of(owner), sure)?;
         let prices = &offer.prices;
         fails(ask.version != offer.version, R::StaleVersion)?;
-        let closed = prices.closes.is_some_and(|closes| self.time >= closes);
+        let closed = self
+            .really_closes(&offer)
+            .is_some_and(|ends| self.instant() >= ends);
         fails(self.time < prices.opens || closed, R::Deadline)?;
         let own = self.accounts[offer.seller.place()].owner == owner;
         fails(own, R::SelfTrade)?;
+        self.may_take_now(&offer, owner)?;
         let hashed = ask.pickup.is_some() != (terms.delivery == Delivery::PickUp);
         fails(hashed, R::InvalidCombination)?;
         fails(ask.pieces == 0, R::Quantity)?;
@@ -212,8 +302,20 @@ impl Reference {
         let cost = cost_of(prices, &terms, ask.pieces);
         fails(cost.2 > 1 << 52, R::OrderValue)?;
         self.room_to_take(ask, &offer, owner)?;
+        let (deposit, bond) = Self::deposit_of(&terms, cost.2);
+        if bond
+            > self
+                .available(offer.seller.place(), terms.money.place())
+                .max(0)
+        {
+            return Err(Reject {
+                reason: R::SellerFunds,
+                basis: Some(Basis::CivilCode587),
+            });
+        }
+        let due = if deposit > 0 { deposit } else { cost.2 };
         let at_once = terms.funding == Funding::Prefunded;
-        let lacks = cost.2 > self.available(ask.account.place(), terms.money.place());
+        let lacks = due > self.available(ask.account.place(), terms.money.place());
         fails(at_once && lacks, R::InsufficientFunds)?;
         self.form(ask, &offer, &terms, (cost, days));
         if prices.limit.is_some() {
@@ -233,10 +335,9 @@ impl Reference {
             return Ok(());
         }
         let regimes = &self.venues[venue.place()].regimes;
-        let equity = regimes.contains(&Regime::RegionalEquity);
         Err(Reject {
             reason: R::NotQualified,
-            basis: equity.then_some(Basis::SecuritiesLaw98),
+            basis: self.laws().qualified(regimes),
         })
     }
 
@@ -251,6 +352,20 @@ impl Reference {
             Funding::Prefunded => (true, terms.hand_over_within),
             Funding::PayLater { within } => (false, within),
         };
+        let mut state = if at_once { S::Paid } else { S::Unpaid };
+        let mut deadline = self.instant() + i128::from(within.0);
+        let (deposit, bond) = Self::deposit_of(terms, to_pay);
+        let mut held = if at_once { to_pay } else { 0 };
+        if terms.model == Model::Presale {
+            (state, deadline, held) = (S::Deposited, offer.window.1, deposit);
+        }
+        if let Some(lot) = &offer.lottery {
+            (state, deadline) = (S::Entered, self.really(offer, lot.draw_by));
+        }
+        if terms.model == Model::GroupBuy {
+            state = S::Joined;
+            deadline = self.really_closes(offer).expect("it closes");
+        }
         self.shops.deals.push(Deal {
             id: self.sequence.value(),
             offer: offer.id,
@@ -266,19 +381,30 @@ impl Reference {
             price,
             tax,
             to_pay,
-            held: if at_once { to_pay } else { 0 },
+            held,
+            bond,
             version: 1,
-            state: if at_once { S::Paid } else { S::Unpaid },
+            state,
             disputed: false,
             asked: None,
             days,
             counted: offer.prices.limit.is_some(),
-            deadline: Some(self.instant() + i128::from(within.0)),
-            received: None,
+            deadline: Some(deadline),
+            told: Some(deadline),
+            received: false,
+            end: None,
             pickup: ask.pickup,
             payment: None,
         });
-        self.offering_mut(offer.id).expect("known").left -= ask.pieces;
+        let (at, owner) = (
+            self.sequence.value(),
+            self.accounts[ask.account.place()].owner,
+        );
+        let known = self.offering_mut(offer.id).expect("known");
+        match &mut known.lottery {
+            Some(lot) => lot.all.push((at, owner, ask.pieces)),
+            None => known.left -= ask.pieces,
+        }
     }
 
     fn take_of(&mut self, offer: u64, owner: OwnerId, pieces: u32) {
@@ -300,10 +426,14 @@ impl Reference {
         let mut full = self.shops.deals.len() >= self.limits.contracts_max as usize;
         if let Some(limit) = offer.prices.limit {
             let after = u64::from(known.map_or(0, |known| known.2)) + u64::from(ask.pieces);
-            fails(after > u64::from(limit), R::BuyerLimit)?;
+            let flash = self.shops.terms[offer.terms].model == Model::FlashSale;
+            let loose = u64::from(flash && self.fault == Some(Fault::LimitLoose));
+            fails(after > u64::from(limit) + loose, R::BuyerLimit)?;
             full |= known.is_none() && taken.len() >= self.limits.buyers_max as usize;
         }
-        fails(ask.pieces > offer.left, R::OutOfStock)?;
+        full |= self.entries(offer.id) >= self.limits.entries_max as usize;
+        let drawn = offer.lottery.is_some();
+        fails(!drawn && ask.pieces > offer.left, R::OutOfStock)?;
         fails(full, R::OpenContracts)
     }
 }

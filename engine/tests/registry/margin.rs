@@ -64,7 +64,8 @@ impl Reference {
         let tick_value = ledger::tick_value(&known.terms, decimals).ok_or(R::InvalidField)?;
         let settlement = i128::from(set.settlement_price.ticks());
         fails(!settles(settlement, tick_value), R::InvalidField)?;
-        if !venue.regimes.iter().all(|regime| law::margin(*regime)) {
+        let laws = self.laws();
+        if !venue.regimes.iter().all(|regime| laws.margin(*regime)) {
             return Err(Reject {
                 reason: R::ModelNotAllowed,
                 basis: Some(Basis::FuturesLaw11),

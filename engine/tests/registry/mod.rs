@@ -5,15 +5,18 @@
 //! looking at all there is. Not here: orders (`reference`).
 
 mod admin;
+mod campaigns;
 mod correction;
 mod credit;
 mod deals;
 mod law;
+mod lottery;
 mod margin;
 mod money;
 mod nominees;
 mod performance;
 mod phases;
+mod queue;
 mod receipts;
 mod requests;
 mod risk;
@@ -28,6 +31,7 @@ use super::*;
 pub use correction::{Kept, Trades};
 pub use credit::Pledge;
 pub use deals::Deal;
+pub use law::Made;
 use money::Instruction;
 pub use money::{Cleared, Money};
 pub use phases::call;

@@ -30,7 +30,7 @@ impl Reference {
         fails(take.version != deal.version, R::StaleVersion)?;
         let whose = self.whose(&deal, &take.act, role).ok_or(R::WrongStep)?;
         fails(!whose.contains(&role), R::NotYours)?;
-        let passed = deal.deadline.is_some_and(|at| at <= self.instant());
+        let passed = deal.deadline.is_some_and(|at| self.passed(&deal, at));
         fails(passed, R::Deadline)?;
         self.own_checks(envelope, &deal, &take.act)?;
         if let Act::PayIn { custodian } = take.act {
@@ -47,7 +47,7 @@ impl Reference {
     fn whose(&self, deal: &Deal, act: &Act, role: Role) -> Option<Vec<Role>> {
         let ships = self.shops.terms[deal.terms].delivery == Delivery::Ship;
         let (buyer, seller) = (vec![Role::Buyer], vec![Role::Seller]);
-        let open = deal.state != S::Unpaid;
+        let open = !matches!(deal.state, S::Unpaid | S::Joined | S::Entered);
         let both = vec![Role::Buyer, Role::Seller];
         match act {
             Act::Rescind => return (open && deal.asked != Some(role)).then_some(both),
@@ -60,11 +60,14 @@ impl Reference {
         }
         match (deal.state, act) {
             (S::Unpaid, Act::PayIn { .. }) => deal.payment.is_none().then_some(buyer),
-            (S::Unpaid, Act::Pay | Act::Cancel)
+            (S::Joined, Act::Cancel)
+            | (S::Deposited, Act::Pay)
+            | (S::Unpaid, Act::Pay | Act::Cancel)
             | (S::HandedOver | S::Delivered, Act::Accept)
             | (S::ReturnAsked, Act::HandBack { .. }) => Some(buyer),
             (S::Delivered | S::Accepted, Act::AskReturn { .. }) => (deal.days > 0).then_some(buyer),
-            (S::Paid, Act::HandOver { .. } | Act::Cancel)
+            (S::Deposited, Act::Cancel)
+            | (S::Paid, Act::HandOver { .. } | Act::Cancel)
             | (S::ReturnAsked | S::Returning, Act::TakeBack { .. }) => Some(seller),
             (S::HandedOver, Act::Deliver { .. }) => ships.then_some(seller),
             (S::HandedOver, Act::PickUp { .. }) => (!ships).then_some(seller),
@@ -90,10 +93,7 @@ impl Reference {
 
     fn own_checks(&self, envelope: &Envelope, deal: &Deal, act: &Act) -> Result<(), R> {
         match *act {
-            Act::Pay => {
-                let lacks = deal.to_pay > self.available(deal.buyer.place(), deal.money);
-                fails(lacks, R::InsufficientFunds)
-            }
+            Act::Pay => self.may_pay(deal),
             Act::PayIn { custodian } => {
                 let one = self.payment(deal, custodian.place());
                 let bank = &self.money.custodians[one.custodian];
@@ -128,7 +128,8 @@ impl Reference {
             }
             Act::Accept if deal.state == S::HandedOver => self.day_of_goods(deal),
             Act::AskReturn { pieces } => {
-                let over = deal.return_end().is_none_or(|end| end <= self.instant());
+                let end = deal.return_end();
+                let over = end.is_none_or(|end| self.passed(deal, end));
                 fails(over, R::Deadline)?;
                 fails(pieces == 0, R::Quantity)?;
                 fails(pieces > deal.pieces, R::MaxQuantity)
@@ -149,7 +150,10 @@ impl Reference {
                 let said = authority.is_some_and(|authority| !authority.reason.is_empty());
                 let parts = i128::from(buyer.units()) + i128::from(seller.units());
                 let gone = goods == GoodsTo::Stock && deal.kept() == 0;
-                fails(!said || parts != deal.held || gone, R::InvalidField)?;
+                fails(
+                    !said || parts != deal.held + deal.bond || gone,
+                    R::InvalidField,
+                )?;
                 if goods == GoodsTo::Buyer && deal.kept() > 0 {
                     self.day_of_goods(deal)?;
                 }
@@ -166,6 +170,8 @@ impl Reference {
         match *act {
             Act::Pay => self.paid(deal),
             Act::Cancel => {
+                let bond = deal.bond;
+                self.bond_ends(deal, bond, moved);
                 Self::undone(deal, moved);
                 deal.state = S::Cancelled;
                 if self.fault == Some(Fault::StockForgotten) {
@@ -209,19 +215,12 @@ impl Reference {
                 seller,
                 goods,
             } => {
-                moved.refunded = i128::from(buyer.units());
-                deal.held -= moved.refunded;
-                self.pay_seller(deal, i128::from(seller.units()), moved);
-                if goods == GoodsTo::Buyer {
-                    self.goods_leave(deal, moved);
-                } else {
-                    (moved.back, moved.uncounted) = (deal.pieces, deal.pieces);
-                }
-                deal.disputed = false;
-                deal.state = S::Resolved;
+                let parts = [buyer, seller].map(|part| i128::from(part.units()));
+                self.decided(deal, parts, goods, moved);
             }
             Act::Rescind if asked.is_none() => deal.asked = Some(role),
             Act::Rescind => {
+                self.bond_ends(deal, 0, moved);
                 Self::undone(deal, moved);
                 deal.disputed = false;
                 deal.state = S::Rescinded;
@@ -238,10 +237,10 @@ impl Reference {
         deal.deadline = Some(self.instant() + i128::from(within.0));
     }
 
-    fn undone(deal: &mut Deal, moved: &mut Moved) {
+    pub(super) fn undone(deal: &mut Deal, moved: &mut Moved) {
         moved.refunded = std::mem::take(&mut deal.held);
         moved.uncounted = deal.pieces;
-        if deal.received.is_none() {
+        if !deal.received && deal.state != S::Entered {
             moved.back = deal.pieces;
         }
     }
@@ -252,15 +251,17 @@ impl Reference {
         moved.out += units;
     }
 
-    fn goods_leave(&mut self, deal: &mut Deal, moved: &mut Moved) {
+    pub(super) fn goods_leave(&mut self, deal: &mut Deal, moved: &mut Moved) {
         let units = deal.kept();
         if units > 0 {
-            deal.received = Some(self.instant());
+            deal.received = true;
+            deal.end = Some(midnight(self.instant(), deal.days));
+            deal.bond = 0;
             self.goods_move(deal, units, moved);
         }
     }
 
-    fn pay_seller(&mut self, deal: &mut Deal, sum: i128, moved: &mut Moved) {
+    pub(super) fn pay_seller(&mut self, deal: &mut Deal, sum: i128, moved: &mut Moved) {
         let terms = self.shops.terms[deal.terms];
         let fee = -(-(sum * i128::from(terms.fee_ppm))).div_euclid(1_000_000);
         deal.held -= sum;
@@ -279,7 +280,7 @@ impl Reference {
     fn accepted(&mut self, deal: &mut Deal, moved: &mut Moved) {
         self.goods_leave(deal, moved);
         match deal.return_end() {
-            Some(end) if end > self.instant() => {
+            Some(end) if !self.passed(deal, end) => {
                 deal.state = S::Accepted;
                 deal.deadline = Some(end);
             }
@@ -307,15 +308,36 @@ impl Reference {
     pub fn pass_deal(&mut self, id: u64) {
         let mut deal = self.deal(id).clone();
         let mut moved = Moved::default();
+        let due = deal.deadline.expect("it is due");
+        if !self.passed(&deal, due) {
+            return self.put_off(deal, due);
+        }
         deal.asked = None;
         match deal.state {
             S::Unpaid => {
                 Self::undone(&mut deal, &mut moved);
                 deal.state = S::Expired;
             }
+            S::Deposited => self.forfeited(&mut deal, &mut moved),
             S::Paid => {
+                let bond = deal.bond;
+                self.bond_ends(&mut deal, bond, &mut moved);
                 Self::undone(&mut deal, &mut moved);
                 deal.state = S::Defaulted;
+            }
+            S::Joined => self.close_entry(&mut deal, &mut moved),
+            S::Entered => {
+                if !self.lottery_turn(&mut deal, &mut moved) {
+                    return;
+                }
+                let won = deal.state == S::Paid;
+                let offer = deal.offer;
+                self.step_done(deal, ContractStep::Deadline, None, &moved);
+                if won {
+                    let said = self.said(offer, OfferAct::Reserved);
+                    self.out.push(Event::Sale(said));
+                }
+                return;
             }
             S::Delivered => self.accepted(&mut deal, &mut moved),
             S::Accepted | S::ReturnAsked => self.settled_deal(&mut deal, &mut moved),
@@ -327,10 +349,14 @@ impl Reference {
 
     fn step_done(&mut self, mut deal: Deal, step: ContractStep, by: Option<Role>, moved: &Moved) {
         deal.version += 1;
+        deal.told = deal.deadline;
         let lives = deal.state.lives();
         if !lives {
             deal.deadline = None;
-            assert!(deal.held == 0, "it ends with nothing: {deal:?}");
+            assert!(
+                deal.held == 0 && deal.bond == 0,
+                "it ends with nothing: {deal:?}"
+            );
         }
         let id = deal.id;
         let at = self.shops.deals.iter().position(|one| one.id == id);
@@ -405,6 +431,7 @@ impl Reference {
                 tax_back: small(moved.tax_back),
                 paid_out: small(moved.paid),
                 fee: small(moved.fee),
+                penalty: small(moved.penalty),
                 goods_out: small(moved.out),
                 deadline,
             })));
@@ -473,10 +500,10 @@ impl Reference {
         let (_, id) = self.shops.payments.remove(at);
         self.say_custody(one, status, said);
         let executed = status == CustodyStatus::Executed;
-        let now = self.instant();
         let deal = self.shops.deals.iter().find(|deal| deal.id == id);
         let waits = deal.filter(|deal| deal.payment == Some(one.id));
-        let in_time = waits.is_some_and(|deal| deal.deadline.is_none_or(|end| end > now));
+        let late = |deal: &Deal| deal.deadline.is_some_and(|end| self.passed(deal, end));
+        let in_time = waits.is_some_and(|deal| !late(deal));
         if waits.is_some() {
             self.deal_mut(id).payment = None;
         }

@@ -101,6 +101,9 @@ impl Reference {
         let status = status.ok_or(unknown)?;
         if *status != set.status {
             *status = set.status;
+            if let Scope::Venue(venue) = set.scope {
+                self.halts(venue, set.status);
+            }
             self.out.push(Event::StatusChanged(StatusChanged {
                 scope: set.scope,
                 status: set.status,

@@ -13,6 +13,9 @@ use std::collections::BTreeSet;
 
 type Answer = Result<Option<u32>, Reject>;
 
+/// What the law asks for: an interval of reverse trades, a number of holders, each with its text.
+type Asked = (Option<(u8, Basis)>, Option<(u32, Basis)>);
+
 /// What is free on a later day.
 #[derive(Clone, Debug)]
 pub struct Waiting {
@@ -69,18 +72,19 @@ impl Reference {
     }
 
     /// The interval and the number of holders the law asks for, with its texts.
-    fn law(&self, i: usize) -> Option<(u8, Basis, u32, Basis)> {
+    fn law(&self, i: usize) -> Asked {
         let regimes = &self.venues[self.instruments[i].venue].regimes;
-        let bound = [Regime::LocalRightsVenue, Regime::RegionalEquity];
-        let bound = regimes.iter().any(|regime| bound.contains(regime));
-        bound.then_some((5, Basis::StateCouncil38, 200, Basis::StateCouncilOffice37))
+        (
+            self.laws().apart(regimes),
+            self.laws().most_holders(regimes),
+        )
     }
 
     /// The reject with the law behind it.
     pub(in crate::reference) fn founded(&self, i: usize, reason: R) -> Reject {
         let law = match reason {
-            R::TPlusN => self.law(i).map(|law| law.1),
-            R::MaxHolders => self.law(i).map(|law| law.3),
+            R::TPlusN => self.law(i).0.map(|law| law.1),
+            R::MaxHolders => self.law(i).1.map(|law| law.1),
             _ => None,
         };
         Reject { reason, basis: law }
@@ -372,12 +376,12 @@ impl Reference {
         let alone = approver.is_none_or(|approver| approver == envelope.principal);
         let real = venue.demonstration == Demonstration::Real;
         fails(current && real && alone, R::ApproverRequired)?;
-        if let Some(law) = self.law(i) {
-            let short = set.reverse_trade_days < law.0;
-            fails(short, R::TPlusN).map_err(|reason| self.founded(i, reason))?;
-            let many = set.max_holders.is_none_or(|most| most > law.2);
-            fails(many, R::MaxHolders).map_err(|reason| self.founded(i, reason))?;
-        }
+        let (apart, holders) = self.law(i);
+        let short = apart.is_some_and(|(days, _)| set.reverse_trade_days < days);
+        fails(short, R::TPlusN).map_err(|reason| self.founded(i, reason))?;
+        let above = |bound| set.max_holders.is_none_or(|most| most > bound);
+        let many = holders.is_some_and(|(bound, _)| above(bound));
+        fails(many, R::MaxHolders).map_err(|reason| self.founded(i, reason))?;
         self.room_for_holders(set, i, cleared.goods)?;
         self.set_rules(set);
         Ok(None)
@@ -452,7 +456,7 @@ impl Reference {
     /// Whether the instrument may deliver these goods.
     pub(super) fn law_of_goods(&self, i: usize, goods: usize) -> Result<(), Reject> {
         let law = self.law(i);
-        let twice = law.is_some() && self.shared(goods, i);
+        let twice = law.1.is_some() && self.shared(goods, i);
         fails(self.counting(goods).is_some() || twice, R::InvalidField)?;
         match by_law(i, law) {
             Some(set) => self.room_for_holders(&set, i, goods),
@@ -468,13 +472,13 @@ impl Reference {
     }
 }
 
-fn by_law(i: usize, law: Option<(u8, Basis, u32, Basis)>) -> Option<SetSettlement> {
-    let law = law?;
-    Some(SetSettlement {
+fn by_law(i: usize, (apart, holders): Asked) -> Option<SetSettlement> {
+    let says = apart.is_some() || holders.is_some();
+    says.then(|| SetSettlement {
         instrument: InstrumentId::new(i as u32),
         days: 0,
-        reverse_trade_days: law.0,
-        max_holders: Some(law.2),
+        reverse_trade_days: apart.map_or(0, |(days, _)| days),
+        max_holders: holders.map(|(most, _)| most),
         holder_count: HolderCount::Cumulative,
         reference: Name::EMPTY,
     })

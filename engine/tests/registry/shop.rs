@@ -3,6 +3,7 @@
 //! Invariant: what an offer holds is what is left of it. Not here: contracts (`registry::deals`).
 
 use super::deals::Deal;
+use super::lottery::Lot;
 use super::*;
 use crate::reference::ledger::Holder;
 use RejectReason as R;
@@ -21,6 +22,14 @@ pub struct Offering {
     pub version: u32,
     pub left: u32,
     pub prices: Prices,
+    /// The quorum of a group; what it said when it closed, of how many pieces.
+    pub quorum: u32,
+    pub closed: Option<(Option<i64>, u32)>,
+    /// When the balances of a presale are paid.
+    pub window: (i128, i128),
+    /// The second of the ticket drawn last, and how many are of that second.
+    pub drawn: (i128, u32),
+    pub lottery: Option<Lot>,
 }
 
 /// All about sales and contracts.
@@ -34,8 +43,16 @@ pub struct Shops {
     pub taken: Vec<(u64, OwnerId, u32)>,
     /// Withdrawn offers, since when.
     pub withdrawn: Vec<(i128, u64)>,
+    /// Venues that are halted, since when.
+    pub halted: Vec<(VenueId, i128)>,
+    /// Gaps in service: the command that ended it, the venue if it was one's, from, until.
+    pub gaps: Vec<(u64, Option<VenueId>, i128, i128)>,
     /// Instructions, and contracts they are for.
     pub payments: Vec<(Sequence, u64)>,
+    /// Offer, owner, second.
+    pub tickets: Vec<(u64, OwnerId, i128)>,
+    /// Withdrawn offers with tickets, since when.
+    pub queues: Vec<(i128, u64)>,
 }
 
 /// Who deals: the account, the venue and the seller where they are known.
@@ -134,6 +151,7 @@ impl Reference {
             SalesCommand::PutStock(change) => self.put_stock(change)?,
             SalesCommand::TakeStock(change) => {
                 let known = self.own_offering(change.account, change.offer)?;
+                self.odds_stand(known)?;
                 fails(change.pieces == 0, R::InvalidField)?;
                 fails(change.pieces > known.left, R::OutOfStock)?;
                 let id = known.id;
@@ -141,16 +159,26 @@ impl Reference {
                 self.said(id, OfferAct::StockTaken)
             }
             SalesCommand::WithdrawOffer(end) => {
-                let id = self.own_offering(end.account, end.offer)?.id;
+                let known = self.own_offering(end.account, end.offer)?;
+                let waits = self.entries(known.id) + self.balances(known.id);
+                fails(waits > 0, R::OfferFixed)?;
+                let id = known.id;
                 self.offering_mut(id).expect("known").left = 0;
                 let event = self.said(id, OfferAct::Withdrawn);
                 self.shops.offers.retain(|one| one.id != id);
+                if self.shops.tickets.iter().any(|ticket| ticket.0 == id) {
+                    let now = i128::from(self.time.nanoseconds());
+                    self.shops.queues.push((now, id));
+                }
                 if self.shops.taken.iter().any(|taken| taken.0 == id) {
                     let now = i128::from(self.time.nanoseconds());
                     self.shops.withdrawn.push((now, id));
                 }
                 event
             }
+            SalesCommand::Join(join) => self.queue_up(join)?,
+            SalesCommand::BringValue(bring) => self.bring_value(bring)?,
+            SalesCommand::RevealSeed(reveal) => self.reveal_seed(reveal)?,
         };
         self.out.push(Event::Sale(event));
         Ok(None)
@@ -172,6 +200,7 @@ impl Reference {
             goods: AssetId::new(known.goods as u32),
             price: known.prices.tiers[0].price,
             left: known.left,
+            joined: self.joined(known),
         })
     }
 
@@ -181,7 +210,14 @@ impl Reference {
         let money = self.money.assets.get(terms.money.place());
         let money = money.ok_or(R::UnknownAsset)?;
         let model = terms.model;
-        let built = model == Model::FixedPrice || model == Model::TieredPrice;
+        let built = [
+            Model::FixedPrice,
+            Model::TieredPrice,
+            Model::FlashSale,
+            Model::GroupBuy,
+            Model::Presale,
+        ]
+        .contains(&model);
         let offered = built && venue.models.contains(&model);
         fails(!offered, R::ModelNotAvailable)?;
         let second = 1_000_000_000;
@@ -197,16 +233,25 @@ impl Reference {
             && money.demonstration == venue.demonstration
             && terms.tax_bp <= 10_000
             && terms.fee_ppm <= 100_000
-            && terms.return_days <= 30;
+            && terms.return_days <= 30
+            && plan_is_of(model, terms.plan)
+            && (![Model::GroupBuy, Model::Presale].contains(&model)
+                && terms.plan != Plan::Flash(FlashMode::Lottery)
+                || terms.funding == Funding::Prefunded);
         fails(!pays || !spans || !right, R::InvalidField)?;
-        let protects =
-            |regime: &Regime| ["ECOM_B2C", "CROSS_BORDER_RETAIL"].contains(&regime.as_str());
-        let few = terms.return_days < 7 && terms.exemption.is_none();
-        if few && venue.regimes.iter().any(protects) {
-            return Err(Reject {
-                reason: R::InvalidField,
-                basis: Some(Basis::ConsumerLaw25),
-            });
+        for regime in &venue.regimes {
+            let Some((days, exempt, basis)) = self.laws().cooling(*regime) else {
+                continue;
+            };
+            let bit = terms
+                .exemption
+                .map_or(0, |exemption| 1 << (exemption as u32 - 1));
+            if terms.return_days < days && exempt & bit == 0 {
+                return Err(Reject {
+                    reason: R::InvalidField,
+                    basis: Some(basis),
+                });
+            }
         }
         if let Some(at) = self.shops.terms.iter().position(|known| known == terms) {
             return Ok(at as u32);
@@ -240,7 +285,9 @@ impl Reference {
             && [asset.demonstration, keeper.demonstration] == [kind; 2]
             && (1..=1 << 40).contains(&make.piece_units)
             && make.stock <= 1 << 30
-            && prices_are_right(&make.prices, terms.model);
+            && course_is_of(&terms, make)
+            && prices_are_right(&make.prices, terms.model)
+            && flash_is_right(terms.plan, &make.prices);
         fails(!right, R::InvalidField)?;
         let units = i128::from(make.piece_units);
         let all = units * i128::from(make.stock);
@@ -253,7 +300,8 @@ impl Reference {
             (own, terms.money.place()),
             (Holder::Custodian(warehouse), goods),
         ];
-        let full = self.shops.offers.len() >= self.limits.offers_max as usize;
+        let mut full = self.shops.offers.len() >= self.limits.offers_max as usize;
+        full |= self.campaigns_full(terms.plan);
         fails(full || !self.room_for(&needed), R::TooMany)?;
         for (holder, asset) in needed {
             self.need(holder, asset);
@@ -269,6 +317,22 @@ impl Reference {
             version: 1,
             left: make.stock,
             prices: make.prices.clone(),
+            quorum: match make.course {
+                Course::Group { quorum } => quorum,
+                Course::Plain | Course::Presale { .. } | Course::Lottery { .. } => 0,
+            },
+            closed: None,
+            drawn: (0, 0),
+            lottery: Lot::of(make.course),
+            window: match make.course {
+                Course::Presale {
+                    pay_from,
+                    pay_until,
+                } => [pay_from, pay_until]
+                    .map(|at| i128::from(at.nanoseconds()))
+                    .into(),
+                Course::Plain | Course::Group { .. } | Course::Lottery { .. } => (0, 0),
+            },
         });
         Ok(self.said(id, OFFERED))
     }
@@ -301,6 +365,8 @@ impl Reference {
         let known = self.offering(change.offer).expect("known");
         fails(known.version != change.version, R::StaleVersion)?;
         self.venue_takes(terms.venue)?;
+        let announced = ![Model::FixedPrice, Model::TieredPrice].contains(&terms.model);
+        fails(announced, R::OfferFixed)?;
         let right = prices_are_right(&change.prices, terms.model);
         fails(!right, R::InvalidField)?;
         let known = self.offering_mut(id).expect("known");
@@ -313,6 +379,7 @@ impl Reference {
         let terms = self.offers_more(put.account, put.offer)?;
         self.venue_takes(terms.venue)?;
         let known = self.offering(put.offer).expect("known");
+        self.odds_stand(known)?;
         let above = u64::from(known.left) + u64::from(put.pieces) > 1 << 30;
         fails(put.pieces == 0 || above, R::InvalidField)?;
         let (goods, units) = (known.goods, known.units * i128::from(put.pieces));
@@ -338,13 +405,13 @@ impl Reference {
 
     /// What an account's contracts hold of a currency.
     pub fn in_deals(&self, account: usize, asset: usize) -> i128 {
-        let own = |one: &&Deal| one.buyer.place() == account && one.money == asset;
-        self.shops
-            .deals
-            .iter()
-            .filter(own)
-            .map(|one| one.held)
-            .sum()
+        let deals = self.shops.deals.iter().filter(|one| one.money == asset);
+        let mut sum = 0;
+        for deal in deals {
+            sum += deal.held * i128::from(deal.buyer.place() == account);
+            sum += deal.bond * i128::from(deal.seller.place() == account);
+        }
+        sum
     }
 
     pub fn names_goods(&self, goods: usize) -> bool {
@@ -370,9 +437,74 @@ impl Reference {
     }
 }
 
+/// Whether a model has such terms of its own.
+fn plan_is_of(model: Model, plan: Plan) -> bool {
+    match plan {
+        Plan::Plain => [Model::FixedPrice, Model::TieredPrice].contains(&model),
+        Plan::Flash(FlashMode::Race | FlashMode::Lottery) => model == Model::FlashSale,
+        Plan::Flash(FlashMode::Queue {
+            per_second,
+            valid_for,
+        }) => {
+            let second = 1_000_000_000;
+            let valid = (second..=3_600 * second).contains(&valid_for.0);
+            model == Model::FlashSale && (1..=1_000_000).contains(&per_second) && valid
+        }
+        Plan::Group => model == Model::GroupBuy,
+        Plan::Presale { deposit_bp } => {
+            model == Model::Presale && (1..=9_999).contains(&deposit_bp)
+        }
+    }
+}
+
+/// Whether an offer by such a model has such a course.
+fn course_is_of(terms: &SaleTerms, make: &MakeOffer) -> bool {
+    let (model, drawn) = (terms.model, terms.plan == Plan::Flash(FlashMode::Lottery));
+    match make.course {
+        Course::Plain => !drawn && ![Model::GroupBuy, Model::Presale].contains(&model),
+        Course::Lottery { draw_by, .. } => {
+            drawn && make.prices.closes.is_some_and(|closes| closes < draw_by)
+        }
+        Course::Group { quorum } => model == Model::GroupBuy && quorum >= 1,
+        Course::Presale {
+            pay_from,
+            pay_until,
+        } => {
+            let closes = make.prices.closes;
+            let closes = closes.is_some_and(|closes| closes <= pay_from);
+            model == Model::Presale && closes && pay_from < pay_until
+        }
+    }
+}
+
+/// Where there is a queue, the offer is open for 31 days at most; of a lottery an entry is of one
+/// size, one for each.
+fn flash_is_right(plan: Plan, prices: &Prices) -> bool {
+    let closes = prices.closes.map_or(0, Time::nanoseconds);
+    let span = i128::from(closes) - i128::from(prices.opens.nanoseconds());
+    let one = prices.min == prices.max && prices.limit == Some(prices.max);
+    match plan {
+        Plan::Flash(FlashMode::Queue { .. }) => span <= 31 * 86_400_000_000_000,
+        Plan::Flash(FlashMode::Lottery) => one,
+        _ => true,
+    }
+}
+
 fn prices_are_right(prices: &Prices, model: Model) -> bool {
     let tiers = &prices.tiers;
-    let most = if model == Model::FixedPrice { 1 } else { 8 };
+    let group = model == Model::GroupBuy;
+    let most = if group || model == Model::TieredPrice {
+        8
+    } else {
+        1
+    };
+    let falls = (1..tiers.len()).all(|at| tiers[at - 1].price > tiers[at].price);
+    if group && (prices.closes.is_none() || !falls) {
+        return false;
+    }
+    if model == Model::FlashSale && (prices.limit.is_none() || prices.closes.is_none()) {
+        return false;
+    }
     if tiers.is_empty() || tiers.len() > most || tiers[0].from != 1 || prices.step == 0 {
         return false;
     }

@@ -94,10 +94,9 @@ impl Reference {
             return Ok(());
         }
         let venue = &self.venues[self.instruments[instrument].venue];
-        let equity = venue.regimes.contains(&Regime::RegionalEquity);
         Err(Reject {
             reason: R::NotQualified,
-            basis: equity.then_some(Basis::SecuritiesLaw98),
+            basis: self.laws().qualified(&venue.regimes),
         })
     }
 
@@ -180,7 +179,11 @@ impl Reference {
         fails(unknown, R::UnknownParticipant)?;
         let known = self.venues.get(venue.place()).ok_or(R::UnknownVenue)?;
         let makes = roles.bits() & Roles::MARKET_MAKER.bits() != 0;
-        let basis = known.regimes.iter().find_map(|one| law::forbids(*one));
+        let laws = self.laws();
+        let basis = known
+            .regimes
+            .iter()
+            .find_map(|one| laws.forbids_makers(*one));
         if makes && basis.is_some() {
             let reason = R::ModelNotAllowed;
             return Err(Reject { reason, basis });

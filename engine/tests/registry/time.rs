@@ -74,10 +74,12 @@ impl Reference {
         list.extend(self.sweeps.first().map(|sweep| (sweep.at, 6, 0)));
         list.extend(self.margin_deadlines());
         for deal in &self.shops.deals {
-            list.extend(deal.deadline.map(|at| (at, 9, deal.id)));
+            list.extend(deal.told.map(|at| (at, 9, deal.id)));
         }
         let withdrawn = self.shops.withdrawn.first();
         list.extend(withdrawn.map(|&(at, _)| (at, 10, 0)));
+        let queues = self.shops.queues.first();
+        list.extend(queues.map(|&(at, _)| (at, 11, 0)));
         list
     }
 
@@ -126,6 +128,10 @@ impl Reference {
                 10 => {
                     left.0 -= 1;
                     self.forget_buyer();
+                }
+                11 => {
+                    left.0 -= 1;
+                    self.forget_ticket();
                 }
                 8 => made = self.end_call(id as usize, &mut left.0),
                 _ => {

@@ -245,7 +245,10 @@ pub(super) fn market() -> Market {
 pub(super) fn owed(from: From) -> Vec<Owed> {
     let instruments = (0..INSTRUMENTS).map(InstrumentId::new);
     instruments
-        .map(|instrument| Owed { instrument, from })
+        .map(|instrument| Owed {
+            of: instrument,
+            from,
+        })
         .collect()
 }
 

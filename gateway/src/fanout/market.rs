@@ -7,8 +7,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use engine::command::{Demonstration, Scope, TradeRef};
+use engine::engine::Sales;
 use engine::event::{BookChange, Indicative};
-use engine::types::{InstrumentId, Price, Sequence, TradeId, VenueId};
+use engine::types::{InstrumentId, OfferId, Price, Sequence, TradeId, VenueId};
 use engine::venue::{Phase, TradingStatus};
 use proto::v1;
 use proto::v1::book_event::Event as Wire;
@@ -16,6 +17,7 @@ use tokio::sync::mpsc;
 
 use super::book::{BookFault, LevelTotal, Nodes};
 use super::instrument::{Here, Instrument, VIEW_IDLE_BEATS_MAX, VIEWS_MAX, trade_id};
+use super::offers::{OfferMessage, Offers, OwedOffer};
 use super::subscriber::{From, Owed, Sent, Subscriber};
 use super::view::{Detail, Message};
 use super::wire::Facts;
@@ -35,11 +37,14 @@ pub enum SubscribeError {
     #[error("no such instrument")]
     UnknownInstrument(InstrumentId),
     /// Too many subscribers.
-    #[error("{SUBSCRIBERS_MAX} book streams are open already")]
+    #[error("{SUBSCRIBERS_MAX} streams of market data are open already")]
     TooManySubscribers,
     /// Too many ways to see one book.
     #[error("a book asked for is seen to {VIEWS_MAX} depths already; ask for L1, L3 or depth 0")]
     TooManyViews(InstrumentId),
+    /// No such live offer.
+    #[error("no such offer")]
+    UnknownOffer(OfferId),
 }
 
 /// A venue, as far as its instruments need it.
@@ -81,6 +86,7 @@ pub struct Market {
     next_subscriber: u64,
     touched: Vec<InstrumentId>,
     past: Past,
+    offers: Offers,
 }
 
 /// Finds the id of a trade of the history, whose epoch may be an older one.
@@ -108,6 +114,7 @@ impl Market {
             next_subscriber: 0,
             touched: Vec::new(),
             past: Past(Box::new(|_| None)),
+            offers: Offers::default(),
         }
     }
 
@@ -220,8 +227,35 @@ impl Market {
         for id in changed {
             self.send_changes(id);
         }
+        self.offers.send();
         self.pay();
         Ok(())
+    }
+
+    fn is_demonstration(&self, venue: VenueId) -> bool {
+        let venue = self.venues.get(venue.place());
+        venue.is_some_and(|venue| venue.demonstration)
+    }
+
+    /// The offers of the recovered engine, without telling anybody.
+    pub fn open_offers(&mut self, sales: &Sales) {
+        let mut offers = std::mem::take(&mut self.offers);
+        offers.open(sales, |terms| {
+            let defined = sales.terms(terms);
+            defined.is_some_and(|one| self.is_demonstration(one.terms.venue))
+        });
+        self.offers = offers;
+    }
+
+    /// Adds a follower of offers.
+    ///
+    /// # Errors
+    /// [`SubscribeError`].
+    pub fn subscribe_offers(
+        &mut self,
+        offers: Vec<OwedOffer>,
+    ) -> Result<mpsc::Receiver<OfferMessage>, SubscribeError> {
+        self.offers.subscribe(offers, self.here)
     }
 
     fn item(&mut self, item: &Item) -> Result<(), BookFault> {
@@ -251,6 +285,11 @@ impl Market {
                 instrument.uncrossed(*uncrossed);
             }),
             Item::Phase(venue, phase) => self.phase(*venue, *phase),
+            Item::Offer(report) => self.offers.change(report, self.here),
+            Item::Terms(terms, venue) => {
+                let demonstration = self.is_demonstration(*venue);
+                self.offers.define(*terms, demonstration);
+            }
             Item::Status(scope, status) => self.status(*scope, *status),
             Item::Venue(id, demonstration) if id.place() == self.venues.len() => {
                 self.add_venue(Phase::Closed, TradingStatus::Trading, *demonstration);
@@ -325,7 +364,7 @@ impl Market {
                         Sent::Queued => true,
                         Sent::Full => {
                             subscriber.owe(Owed {
-                                instrument: id,
+                                of: id,
                                 from: From::Resync { last_seq },
                             });
                             self.owed.insert(*member);
@@ -359,11 +398,11 @@ impl Market {
         for book in &books {
             let instrument = self
                 .instruments
-                .get_mut(book.instrument.place())
-                .ok_or(SubscribeError::UnknownInstrument(book.instrument))?;
+                .get_mut(book.of.place())
+                .ok_or(SubscribeError::UnknownInstrument(book.of))?;
             instrument
                 .view(detail)
-                .map_err(|_| SubscribeError::TooManyViews(book.instrument))?;
+                .map_err(|_| SubscribeError::TooManyViews(book.of))?;
         }
         let (subscriber, receiver) = Subscriber::new(detail, books);
         let id = self.next_subscriber;
@@ -376,6 +415,7 @@ impl Market {
 
     /// Gives those who are owed books what they have room for. Only between pieces.
     pub fn pay(&mut self) {
+        self.offers.pay(self.here);
         let ids: Vec<u64> = self.owed.iter().copied().collect();
         for id in ids {
             self.pay_one(id);
@@ -410,7 +450,7 @@ impl Market {
     fn let_in(&mut self, id: u64, subscriber: &Subscriber, owed: Owed) -> Sent {
         let detail = subscriber.detail;
         let here = self.here;
-        let Some(instrument) = self.instruments.get_mut(owed.instrument.place()) else {
+        let Some(instrument) = self.instruments.get_mut(owed.of.place()) else {
             return Sent::Queued;
         };
         let Ok(view) = instrument.view(detail) else {
@@ -454,6 +494,7 @@ impl Market {
     pub fn heartbeat(&mut self) {
         self.subscribers.retain(|_, one| !one.is_gone());
         let here = self.here;
+        self.offers.heartbeat(here);
         for instrument in &mut self.instruments {
             let mut quiet = Vec::new();
             instrument.views_mut().retain_mut(|view| {

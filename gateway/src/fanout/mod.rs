@@ -13,6 +13,9 @@
 mod book;
 mod instrument;
 mod market;
+mod offers;
+#[cfg(test)]
+mod offers_tests;
 mod opening;
 mod subscriber;
 mod view;
@@ -40,6 +43,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use book::{BookFault, CHECKSUM_LEVELS, LevelTotal};
 pub use instrument::{Here, VIEW_IDLE_BEATS_MAX, VIEWS_MAX};
 pub use market::{BOOKS_MAX, BookImage, Market, RESYNC_REQUIRED, SUBSCRIBERS_MAX, SubscribeError};
+pub use offers::{OFFERS_MAX, OfferMessage, OwedOffer};
 pub use subscriber::{From, Owed, QUEUE_MESSAGES_MAX};
 pub use view::{Detail, MESSAGE_EVENTS_MAX, Message, RING_EVENTS_MAX};
 pub use wire::{Facts, aggressor, indicative, status};
@@ -84,6 +88,10 @@ enum Request {
         Detail,
         Vec<Owed>,
         oneshot::Sender<Result<mpsc::Receiver<Message>, SubscribeError>>,
+    ),
+    SubscribeOffers(
+        Vec<OwedOffer>,
+        oneshot::Sender<Result<mpsc::Receiver<OfferMessage>, SubscribeError>>,
     ),
     Image(InstrumentId, usize, oneshot::Sender<Option<BookImage>>),
     LastPrices(Vec<InstrumentId>, oneshot::Sender<Vec<Option<Price>>>),
@@ -194,6 +202,18 @@ impl Feed {
         Ok(answer.await??)
     }
 
+    /// A subscription to offers: what comes out are the messages of all of them, each in order.
+    ///
+    /// # Errors
+    /// [`FeedError`].
+    pub async fn subscribe_offers(
+        &self,
+        offers: Vec<OwedOffer>,
+    ) -> Result<mpsc::Receiver<OfferMessage>, FeedError> {
+        let answer = self.ask(|reply| Request::SubscribeOffers(offers, reply));
+        Ok(answer.await??)
+    }
+
     /// One book, to `depth` levels a side; none for an unknown instrument.
     ///
     /// # Errors
@@ -285,6 +305,9 @@ impl Desk {
         match request {
             Request::Subscribe(detail, books, reply) => {
                 let _ = reply.send(self.market.subscribe(detail, books));
+            }
+            Request::SubscribeOffers(offers, reply) => {
+                let _ = reply.send(self.market.subscribe_offers(offers));
             }
             Request::Image(instrument, depth, reply) => {
                 let _ = reply.send(self.market.image(instrument, depth));

@@ -32,6 +32,7 @@ impl Market {
         for (_, venue) in engine.venues().venues() {
             market.add_venue(venue.phase, venue.status, venue.demonstration);
         }
+        market.open_offers(engine.sales());
         for (id, instrument) in engine.venues().instruments() {
             let last = engine.last_trade(id).map(|price| (price, last_trade(id)));
             market.add_instrument(instrument.name, instrument.venue, instrument.status, last);

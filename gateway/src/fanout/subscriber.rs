@@ -5,21 +5,23 @@
 //! it holds at most [`QUEUE_MESSAGES_MAX`] messages, whatever it does. Not here: books.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use engine::types::InstrumentId;
+use proto::v1;
 use tokio::sync::mpsc;
 
-use super::view::{Detail, Message};
+use super::view::Detail;
 
 /// The most messages waiting for one subscriber; each has at most
 /// [`super::view::MESSAGE_EVENTS_MAX`] events and is shared with the others who look.
 pub const QUEUE_MESSAGES_MAX: usize = 256;
 
-/// A book that a subscriber is owed.
+/// A book, or another thing of which there is a chain of events, that a subscriber is owed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Owed {
-    /// The instrument.
-    pub instrument: InstrumentId,
+pub struct Owed<K = InstrumentId> {
+    /// Of what: of a book the instrument.
+    pub of: K,
     /// How it begins.
     pub from: From,
 }
@@ -43,13 +45,16 @@ pub enum From {
     },
 }
 
-/// A subscriber.
+/// The end a subscriber reads from.
+pub type Queue<E> = mpsc::Receiver<Arc<Vec<E>>>;
+
+/// A subscriber to things named by `K`, sent events `E`.
 #[derive(Debug)]
-pub struct Subscriber {
-    /// How much it sees of each book.
-    pub detail: Detail,
-    queue: mpsc::Sender<Message>,
-    owed: VecDeque<Owed>,
+pub struct Subscriber<D = Detail, K = InstrumentId, E = v1::BookEvent> {
+    /// How much it sees of each.
+    pub detail: D,
+    queue: mpsc::Sender<Arc<Vec<E>>>,
+    owed: VecDeque<Owed<K>>,
 }
 
 /// What became of a message.
@@ -63,9 +68,9 @@ pub enum Sent {
     Gone,
 }
 
-impl Subscriber {
+impl<D, K, E> Subscriber<D, K, E> {
     /// A subscriber and the end it reads from.
-    pub fn new(detail: Detail, owed: Vec<Owed>) -> (Self, mpsc::Receiver<Message>) {
+    pub fn new(detail: D, owed: Vec<Owed<K>>) -> (Self, Queue<E>) {
         let (queue, receiver) = mpsc::channel(QUEUE_MESSAGES_MAX);
         let subscriber = Self {
             detail,
@@ -76,8 +81,8 @@ impl Subscriber {
     }
 
     /// Puts a message into the queue if there is room.
-    pub fn send(&self, message: &Message) -> Sent {
-        match self.queue.try_send(Message::clone(message)) {
+    pub fn send(&self, message: &Arc<Vec<E>>) -> Sent {
+        match self.queue.try_send(Arc::clone(message)) {
             Ok(()) => Sent::Queued,
             Err(mpsc::error::TrySendError::Full(_)) => Sent::Full,
             Err(mpsc::error::TrySendError::Closed(_)) => Sent::Gone,
@@ -90,7 +95,7 @@ impl Subscriber {
     }
 
     /// It is owed a book, after the others.
-    pub fn owe(&mut self, owed: Owed) {
+    pub fn owe(&mut self, owed: Owed<K>) {
         self.owed.push_back(owed);
     }
 
@@ -100,7 +105,7 @@ impl Subscriber {
     }
 
     /// The next book it is owed, if there is room for it now.
-    pub fn next_owed(&mut self) -> Option<Owed> {
+    pub fn next_owed(&mut self) -> Option<Owed<K>> {
         let needed = match self.owed.front()?.from {
             From::Snapshot | From::Place { .. } => 1,
             From::Resync { .. } => QUEUE_MESSAGES_MAX / 2,

@@ -71,7 +71,7 @@ fn who_resumes_in_time_misses_nothing_and_gets_no_snapshot() {
                 .map(|instrument| {
                     let (epoch, seq) = client.book(instrument).last.expect("heard of it");
                     Owed {
-                        instrument: InstrumentId::new(instrument),
+                        of: InstrumentId::new(instrument),
                         from: From::Place { epoch, seq },
                     }
                 })
@@ -191,7 +191,7 @@ fn the_bounds_are_kept() {
     let mut market = market();
     let one = |from| {
         vec![Owed {
-            instrument: InstrumentId::new(0),
+            of: InstrumentId::new(0),
             from,
         }]
     };
@@ -214,14 +214,14 @@ fn the_bounds_are_kept() {
     assert!(again.is_ok(), "one who left makes room");
     let unknown = InstrumentId::new(INSTRUMENTS);
     let books = vec![Owed {
-        instrument: unknown,
+        of: unknown,
         from: From::Snapshot,
     }];
     let refused = market.subscribe(Detail::Levels(0), books);
     assert_eq!(refused.err(), Some(SubscribeError::TooManySubscribers));
     open.clear();
     let books = vec![Owed {
-        instrument: unknown,
+        of: unknown,
         from: From::Snapshot,
     }];
     let refused = market.subscribe(Detail::Levels(0), books);

@@ -1,12 +1,15 @@
 //! What the mirror is handed: owned, compact copies of the public part of what was released.
 //!
-//! Invariant: a piece holds at most [`PIECE_COMMANDS_MAX`] commands, whole, in order; it names no
-//! account. Not here: what becomes of it (`market`).
+//! Invariant: a piece holds at most [`PIECE_COMMANDS_MAX`] commands, whole, in order; of what
+//! it holds nothing that names an account is told. Not here: what becomes of it (`market`).
 
 use engine::command::{Body, Command, Demonstration, Scope, Sequenced, TradeRef};
-use engine::event::{BookChange, CorrectionEvent, Event, Indicative, TradeCorrection, Uncrossed};
+use engine::event::{
+    BookChange, CorrectionEvent, Event, Indicative, OfferReport, SaleEvent, TradeCorrection,
+    Uncrossed,
+};
 use engine::runtime::Released;
-use engine::types::{InstrumentId, Name, Price, Quantity, Sequence, Side, Time, VenueId};
+use engine::types::{InstrumentId, Name, Price, Quantity, Sequence, Side, TermsId, Time, VenueId};
 use engine::venue::{Phase, TradingStatus};
 
 use crate::projector::rows::Correction;
@@ -81,6 +84,10 @@ pub enum Item {
     Venue(VenueId, Demonstration),
     /// An instrument was made.
     Instrument(InstrumentId, VenueId, Name),
+    /// An offer stands so.
+    Offer(OfferReport),
+    /// Terms of sale were defined at a venue.
+    Terms(TermsId, VenueId),
 }
 
 /// A command with something public.
@@ -170,6 +177,8 @@ fn item(body: &Body, index: u32, event: &Event) -> Option<Item> {
         }
         Event::Indicative(indicative) => Item::Indicative(*indicative),
         Event::Uncrossed(uncrossed) => Item::Uncrossed(*uncrossed),
+        Event::Sale(SaleEvent::Offer(report)) => Item::Offer(*report),
+        Event::Sale(SaleEvent::Terms { terms, venue }) => Item::Terms(*terms, *venue),
         Event::PhaseChanged(changed) => Item::Phase(changed.venue, changed.phase),
         Event::StatusChanged(changed) => Item::Status(changed.scope, changed.status),
         Event::Operation(report) if report.reject.is_none() => made(body, report.handle?)?,
@@ -188,10 +197,11 @@ fn item(body: &Body, index: u32, event: &Event) -> Option<Item> {
         | Event::Credit(_)
         | Event::Settlement(_)
         | Event::Margin(_)
-        | Event::Sale(_)
+        | Event::Sale(SaleEvent::Party { .. } | SaleEvent::Ticket(_) | SaleEvent::Lottery(_))
         | Event::Contract(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_)
+        | Event::Regime(_)
         | Event::Switch(_) => return None,
     })
 }

@@ -12,10 +12,11 @@ use engine::command::{
 use engine::types::{
     CalendarId, ClientId, OwnerId, ParticipantId, Price, PriceSign, PrincipalId, Quantity,
 };
-use engine::venue::{Model, Regime};
+use engine::venue::Model;
 use proto::v1;
 
 use super::fields::{Fields, Prefix, at, shorten};
+use super::regimes;
 use crate::directory::Tables;
 use crate::errors::{Failure, Kind};
 
@@ -63,32 +64,43 @@ fn context(
         return None;
     };
     let id = fields.client_id("context.request_id", &context.request_id);
-    if context.reason.len() > Authority::REASON_BYTES_MAX {
-        let bytes = context.reason.len();
+    let reason = ("context.reason", context.reason.as_str());
+    let approver = ("context.approver", context.approver.as_str());
+    let authority = authority(fields, reason, approver);
+    Some((id?, authority))
+}
+
+/// Why, and who approved; each with the name of its field.
+pub(super) fn authority(
+    fields: &mut Fields<'_>,
+    (reason_field, reason): (&str, &str),
+    (approver_field, approver): (&str, &str),
+) -> Authority {
+    if reason.len() > Authority::REASON_BYTES_MAX {
+        let bytes = reason.len();
         let max = Authority::REASON_BYTES_MAX;
         fields.wrong(
-            "context.reason",
+            reason_field,
             format!("has {bytes} bytes; at most {max} are right"),
         );
     }
-    let approver = match context.approver.as_str() {
+    let approver = match approver {
         "" => None,
         "local" => Some(PrincipalId::LOCAL),
         other => {
             let other = shorten(other);
             fields.wrong(
-                "context.approver",
+                approver_field,
                 format!("\"{other}\" is no principal; without keys \"local\" is the only one"),
             );
             None
         }
     };
-    let authority = Authority {
+    Authority {
         on_behalf_of: None,
-        reason: context.reason.clone(),
+        reason: reason.to_owned(),
         approver,
-    };
-    Some((id?, authority))
+    }
 }
 
 macro_rules! context {
@@ -110,12 +122,18 @@ pub(super) trait Asks {
 }
 
 context!(
+    SetPartyKindRequest,
+    DefineTermsRequest,
+    JoinQueueRequest,
+    BringLotteryValueRequest,
+    RevealLotterySeedRequest,
     BustTradeRequest,
     CorrectTradeRequest,
     CreateParticipantRequest,
     CreateBeneficialOwnerRequest,
     CreateAccountRequest,
     CreateVenueRequest,
+    DefineRegimeRequest,
     CreateInstrumentRequest,
     SetPhaseRequest,
     SetTradingStatusRequest,
@@ -199,13 +217,9 @@ impl Asks for v1::CreateVenueRequest {
     fn ask(&self, fields: &mut Fields<'_>) -> Option<Body> {
         let name = fields.new_name("venue_id", &self.venue_id);
         let title = fields.title("name", &self.name);
-        let regimes = words(
-            fields,
-            "regimes",
-            &self.regimes,
-            "SANDBOX",
-            Regime::from_name,
-        );
+        let tables = fields.tables;
+        let known = |word: &str| regimes::named(&tables.law, word);
+        let regimes = words(fields, "regimes", &self.regimes, "SANDBOX", known);
         let models = words(fields, "models", &self.models, "CLOB", Model::from_name);
         let licence = fields.title("licence", &self.licence);
         let calendar = if self.calendar_id.is_empty() {

@@ -247,7 +247,7 @@ pub fn mass_cancel(
     fields.finish(command(principal, id, valid_until, body))
 }
 
-fn command(
+pub(super) fn command(
     principal: PrincipalId,
     id: Option<ClientId>,
     valid_until: Option<Time>,

@@ -5,12 +5,16 @@
 //! (`session`), credit.
 
 use engine::command::{
-    Body, CancelOrder, Command, Envelope, Identity, MassCancel, OpenSession, ReplaceOrder,
+    Body, CancelOrder, Command, ContractCommand, Envelope, Identity, MassCancel, OpenSession,
+    ReplaceOrder, Reserve,
 };
-use engine::types::{AccountId, InstrumentId, Name, NewOrder, OrderId, PrincipalId, SessionId};
+use engine::types::{
+    AccountId, InstrumentId, Name, NewOrder, OfferId, OrderId, PrincipalId, SessionId,
+};
 use proto::v1;
 use v1::session_command::Command as Wire;
 
+use super::contracts::confirmed;
 use super::fields::{Fields, Prefix};
 use super::orders::{FieldNames, Terms, order_type, posting, time_in_force};
 use super::switch;
@@ -131,8 +135,12 @@ fn body(
             }))
         }
         Some(Wire::ArmDeadMan(arm)) => Some(switch::arm(session, arm.timeout_ms)),
+        Some(Wire::Reserve(wire)) => {
+            fields.enter(Prefix::Command(place, "reserve"));
+            reserve(fields, wire)
+        }
         None => {
-            fields.wrong("command", "is not given; one of the five kinds is required");
+            fields.wrong("command", "is not given; one of the six kinds is required");
             None
         }
     }
@@ -190,6 +198,35 @@ fn new_order(fields: &mut Fields<'_>, wire: &v1::SessionNewOrder) -> Option<NewO
         min_quantity,
         self_trade_prevention: prevention?,
     })
+}
+
+fn reserve(fields: &mut Fields<'_>, wire: &v1::SessionReserve) -> Option<Body> {
+    let account = account(fields, wire.account);
+    let pickup = match (wire.pickup_hash_high, wire.pickup_hash_low) {
+        (Some(high), Some(low)) => Some(sixteen(high, low)),
+        (None, None) => None,
+        (Some(_), None) | (None, Some(_)) => {
+            fields.wrong("pickup_hash_low", "both halves are required, or neither");
+            return None;
+        }
+    };
+    Some(Body::Contract(ContractCommand::Reserve(Reserve {
+        offer: OfferId {
+            sequence: wire.offer_sequence,
+            slot: wire.offer_slot,
+        },
+        version: wire.offer_version,
+        account: account?,
+        pieces: wire.pieces,
+        delivery_reference: sixteen(wire.delivery_reference_high, wire.delivery_reference_low),
+        pickup,
+        confirmed: confirmed(wire.confirms_unsuitable),
+    })))
+}
+
+/// Sixteen bytes of two halves.
+fn sixteen(high: u64, low: u64) -> [u8; 16] {
+    (u128::from(high) << 64 | u128::from(low)).to_be_bytes()
 }
 
 /// Zero is "not given", unless the field is needed.

@@ -38,6 +38,8 @@ pub(super) enum FirstAnswerDue {
     Report,
     MassCancel,
     Operation,
+    Offer,
+    Contract,
     None,
 }
 
@@ -50,6 +52,8 @@ impl FirstAnswerDue {
             (Identity::Request(_), Ask::CreateAccount(_) | Ask::Settles(..) | Ask::Operation) => {
                 Self::Operation
             }
+            (Identity::Request(_), Ask::Offer) => Self::Offer,
+            (Identity::Request(_), Ask::Contract(_)) => Self::Contract,
         }
     }
 
@@ -67,7 +71,8 @@ impl FirstAnswerDue {
         }
         *self = Self::None;
         let reject = match &answer {
-            FirstAnswer::Counted(..) => None,
+            FirstAnswer::Counted(..) | FirstAnswer::Offer(_) => None,
+            FirstAnswer::Contract(row) => row.reject(),
             FirstAnswer::Uncounted(row) => row.reject,
             FirstAnswer::MassCancel { reject, .. } | FirstAnswer::Operation { reject, .. } => {
                 *reject

@@ -16,10 +16,11 @@ use engine::types::{
 use rocksdb::{Direction, IteratorMode};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
+use super::contracts::PrivateRow;
 use super::followers::{Owner, TooManyFollowed};
 use super::postings::{PostingPlace, PostingRow};
 use super::receipts::{ReceiptActsPage, ReceiptActsQuery, ReceiptRow};
-use super::rows::{ExecutionRow, FirstAnswer, FirstRow, OrderRow, TradeRow};
+use super::rows::{FirstAnswer, FirstRow, OrderRow, TradeRow};
 use super::store::{self, Family, Store, StoreError};
 use super::{Ending, Progress, Shared};
 
@@ -131,7 +132,7 @@ pub struct First {
     /// What was kept.
     pub row: FirstRow,
     /// The report it speaks of.
-    pub report: Option<ExecutionRow>,
+    pub report: Option<PrivateRow>,
 }
 
 /// The reading side of the projections.
@@ -298,7 +299,7 @@ impl History {
         owner: Owner,
         from: u64,
         limit: usize,
-    ) -> Result<Vec<ExecutionRow>, HistoryError> {
+    ) -> Result<Vec<PrivateRow>, HistoryError> {
         let from = from.max(1);
         Ok(match owner {
             Owner::Participant(participant) => self.of_participant(participant, from, limit)?,
@@ -311,7 +312,7 @@ impl History {
         participant: ParticipantId,
         from: u64,
         limit: usize,
-    ) -> Result<Vec<ExecutionRow>, StoreError> {
+    ) -> Result<Vec<PrivateRow>, StoreError> {
         let store = &self.shared.store;
         let family = store.family(Family::ExecutionsByParticipant)?;
         let start = store::key_32_64(participant.index(), from);
@@ -325,7 +326,7 @@ impl History {
             if counter != from + rows.len() as u64 {
                 return Err(StoreError::Missing(Family::ExecutionsByParticipant));
             }
-            rows.push(decode_execution(&value)?);
+            rows.push(decode_private(&value)?);
         }
         Ok(rows)
     }
@@ -335,7 +336,7 @@ impl History {
         account: AccountId,
         from: u64,
         limit: usize,
-    ) -> Result<Vec<ExecutionRow>, StoreError> {
+    ) -> Result<Vec<PrivateRow>, StoreError> {
         let store = &self.shared.store;
         let index = store.family(Family::ExecutionsByAccount)?;
         let family = store.family(Family::ExecutionsByParticipant)?;
@@ -356,7 +357,7 @@ impl History {
         let mut rows = Vec::with_capacity(keys.len());
         for value in found {
             let value = value?.ok_or(StoreError::Missing(Family::ExecutionsByParticipant))?;
-            rows.push(decode_execution(&value)?);
+            rows.push(decode_private(&value)?);
         }
         Ok(rows)
     }
@@ -381,8 +382,11 @@ impl History {
                 let missing = StoreError::Missing(Family::ExecutionsByParticipant);
                 Some(rows.into_iter().next().ok_or(missing)?)
             }
-            FirstAnswer::Uncounted(report) => Some(**report),
-            FirstAnswer::MassCancel { .. } | FirstAnswer::Operation { .. } => None,
+            FirstAnswer::Uncounted(report) => Some(PrivateRow::Execution(**report)),
+            FirstAnswer::Contract(report) => Some(PrivateRow::Contract(**report)),
+            FirstAnswer::MassCancel { .. }
+            | FirstAnswer::Operation { .. }
+            | FirstAnswer::Offer(_) => None,
         };
         Ok(Some(First { row, report }))
     }
@@ -577,8 +581,8 @@ impl TradeRow {
     }
 }
 
-fn decode_execution(value: &[u8]) -> Result<ExecutionRow, StoreError> {
-    ExecutionRow::decode(value).map_err(StoreError::row(Family::ExecutionsByParticipant))
+fn decode_private(value: &[u8]) -> Result<PrivateRow, StoreError> {
+    PrivateRow::decode(value).map_err(StoreError::row(Family::ExecutionsByParticipant))
 }
 
 fn decode_trade(value: &[u8]) -> Result<TradeRow, StoreError> {

@@ -11,8 +11,11 @@
 //! command. Not here: what a row holds (`rows`), the wire (`services`).
 
 mod answers;
+mod contract_codec;
+mod contract_history;
 pub mod contracts;
 mod corrections;
+mod first_codec;
 mod followers;
 mod history;
 mod margin;
@@ -29,6 +32,8 @@ pub mod tallies;
 pub mod trades;
 pub mod work;
 
+#[cfg(test)]
+mod contract_tests;
 #[cfg(test)]
 mod fault_tests;
 #[cfg(test)]

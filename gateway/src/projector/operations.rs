@@ -34,6 +34,10 @@ impl LiveOrders {
             }
             _ => {}
         }
+        // A seller's command that was refused says nothing of an offer.
+        if *first == FirstAnswerDue::Offer {
+            *first = FirstAnswerDue::Operation;
+        }
         first.answer(FirstAnswerDue::Operation, at.step, answer, rows)
     }
 

@@ -6,14 +6,13 @@
 //! when it is first touched, so that a start costs nothing. Not here: RocksDB (`store`), the thread
 //! (`mod.rs`), names and decimals.
 
-use engine::event::{Cause, ContractEvent, Event, ExecType, Fill, MarginEvent, OrderReport, Trade};
+use engine::event::{Cause, Event, ExecType, Fill, MarginEvent, OrderReport, SaleEvent, Trade};
 use engine::types::{
     AccountId, AssetId, ExecId, InstrumentId, NewOrder, OrderId, OrderStatus, ParticipantId, Price,
     Quantity, Side, TradeId,
 };
 
 use super::answers::{FirstAnswerDue, answered};
-use super::contracts;
 use super::output::{ProjectError, Rows};
 use super::postings::{self, ClearedAssets, PostingPlace};
 use super::receipts;
@@ -48,6 +47,8 @@ pub(super) struct At<'a> {
     epoch: u32,
     pub(super) step: &'a Step,
     pub(super) index: u32,
+    /// All events of the command.
+    pub(super) beside: &'a [(u32, Event)],
 }
 
 impl LiveOrders {
@@ -81,6 +82,7 @@ impl LiveOrders {
                     epoch: piece.epoch,
                     step,
                     index: *index,
+                    beside: events,
                 };
                 self.event(at, event, &mut first, rows)?;
             }
@@ -138,7 +140,8 @@ impl LiveOrders {
             }
             Event::Margin(MarginEvent::Variation(variation)) => self.varied(at, variation, rows),
             Event::Receipt(report) => receipts::apply(at, report, rows),
-            Event::Contract(ContractEvent::Step(report)) => contracts::apply(at, report, rows),
+            Event::Contract(event) => self.contract(at, event, first, rows),
+            Event::Sale(SaleEvent::Offer(report)) => Self::offer(at, report, first, rows),
             Event::Correction(correction) => {
                 let Some([buy, sell]) = self.correction(at, correction, rows)? else {
                     return Ok(());
@@ -156,7 +159,6 @@ impl LiveOrders {
             Event::Book(_)
             | Event::Margin(_)
             | Event::Sale(_)
-            | Event::Contract(ContractEvent::Refused(_))
             | Event::Indicative(_)
             | Event::Uncrossed(_)
             | Event::Duplicate(_)
@@ -170,6 +172,7 @@ impl LiveOrders {
             | Event::Settlement(_)
             | Event::EpochBegan(_)
             | Event::Quarantined(_)
+            | Event::Regime(_)
             | Event::Switch(_) => Ok(()),
         }
     }
@@ -376,15 +379,23 @@ impl LiveOrders {
             let answer = FirstAnswer::Uncounted(Box::new(*row));
             return first.answer(FirstAnswerDue::Report, at.step, answer, rows);
         }
-        let participant = self
-            .participant(row.account)
-            .ok_or(ProjectError::UnknownAccount {
-                sequence: row.exec.sequence,
-                account: row.account.index(),
-            })?;
+        let participant = self.known(at, row.account)?;
         rows.put_execution(participant, row)?;
         let answer = FirstAnswer::Counted(participant, row.counters.participant);
         first.answer(FirstAnswerDue::Report, at.step, answer, rows)
+    }
+
+    /// The participant of an account that was reported to.
+    pub(super) fn known<E>(
+        &self,
+        at: At<'_>,
+        account: AccountId,
+    ) -> Result<ParticipantId, ProjectError<E>> {
+        self.participant(account)
+            .ok_or(ProjectError::UnknownAccount {
+                sequence: at.step.sequence.value(),
+                account: account.index(),
+            })
     }
 
     pub(super) fn participant(&self, account: AccountId) -> Option<ParticipantId> {

@@ -3,8 +3,10 @@
 //! Invariant: `orders` writes rows through this alone, so the same logic fills a database, or in
 //! a test a map. Not here: RocksDB (`store`).
 
-use engine::types::{AccountId, InstrumentId, OrderId, ParticipantId};
+use engine::event::{ContractSide, OfferReport};
+use engine::types::{AccountId, ContractId, InstrumentId, OrderId, ParticipantId};
 
+use super::contracts::ContractRow;
 use super::postings::{PostingRow, Settles};
 use super::receipts::ReceiptRow;
 use super::rows::{ExecutionRow, FirstRow, OrderRow, TradeRow};
@@ -27,6 +29,23 @@ pub trait Rows {
         participant: ParticipantId,
         row: &ExecutionRow,
     ) -> Result<(), Self::Error>;
+    /// A counted report about a contract.
+    fn put_private(
+        &mut self,
+        participant: ParticipantId,
+        told: ContractSide,
+        row: &ContractRow,
+    ) -> Result<(), Self::Error>;
+    /// A step of a contract.
+    fn put_contract_step(&mut self, row: &ContractRow) -> Result<(), Self::Error>;
+    /// A new contract of an account, for the index.
+    fn put_contract_of(
+        &mut self,
+        account: AccountId,
+        contract: ContractId,
+    ) -> Result<(), Self::Error>;
+    /// A new offer.
+    fn put_offer(&mut self, report: &OfferReport) -> Result<(), Self::Error>;
     /// A public trade.
     fn put_trade(&mut self, row: &TradeRow) -> Result<(), Self::Error>;
     /// An amount that moved on an account.

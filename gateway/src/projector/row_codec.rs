@@ -16,8 +16,8 @@ use engine::types::{
 };
 
 use super::rows::{
-    Correction, ExecutionKind, ExecutionRow, FirstAnswer, FirstRow, Liquidity, OrderKind, OrderRow,
-    Origin, ROW_VERSION, RowError, Standing, TradeRow,
+    Correction, ExecutionKind, ExecutionRow, Liquidity, OrderKind, OrderRow, Origin, ROW_VERSION,
+    RowError, Standing, TradeRow,
 };
 
 macro_rules! codes {
@@ -115,7 +115,7 @@ fn get_time_in_force(input: &mut Reader<'_>) -> Result<TimeInForce, BytesError> 
     })
 }
 
-fn put_identity(out: &mut Vec<u8>, value: Identity) {
+pub(super) fn put_identity(out: &mut Vec<u8>, value: Identity) {
     match value {
         Identity::Internal => out.push(0),
         Identity::Session {
@@ -133,7 +133,7 @@ fn put_identity(out: &mut Vec<u8>, value: Identity) {
     }
 }
 
-fn get_identity(input: &mut Reader<'_>) -> Result<Identity, BytesError> {
+pub(super) fn get_identity(input: &mut Reader<'_>) -> Result<Identity, BytesError> {
     Ok(match input.u8()? {
         0 => Identity::Internal,
         1 => Identity::Session {
@@ -145,15 +145,18 @@ fn get_identity(input: &mut Reader<'_>) -> Result<Identity, BytesError> {
     })
 }
 
-fn put_reject(out: &mut Vec<u8>, value: Option<Reject>) {
+pub(super) fn put_reject(out: &mut Vec<u8>, value: Option<Reject>) {
     let code = value.map_or(0, |reject| reject.reason.code());
     bytes::put_varint(out, code.into());
     if let Some(reject) = value {
-        out.push(reject.basis.map_or(0, |basis| basis as u8));
+        // One byte for a text that is built in; else 255, then the regime and the rule.
+        let [regime, code] = reject.basis.map_or(0, Basis::code).to_be_bytes();
+        out.extend([u8::MAX, regime].iter().filter(|_| regime > 0));
+        out.push(code);
     }
 }
 
-fn get_reject(input: &mut Reader<'_>) -> Result<Option<Reject>, BytesError> {
+pub(super) fn get_reject(input: &mut Reader<'_>) -> Result<Option<Reject>, BytesError> {
     let code = input.varint32("reject reason")?;
     if code == 0 {
         return Ok(None);
@@ -163,10 +166,13 @@ fn get_reject(input: &mut Reader<'_>) -> Result<Option<Reject>, BytesError> {
         .ok()
         .and_then(RejectReason::from_code)
         .ok_or(unknown)?;
-    let basis = match input.u8()? {
-        0 => None,
-        code => Some(Basis::from_code(code).ok_or(BytesError::range("basis"))?),
+    let code = match input.u8()? {
+        u8::MAX => u16::from_be_bytes([input.u8()?, input.u8()?]),
+        code => u16::from(code),
     };
+    let basis = Basis::from_code(code);
+    let wrong = BytesError::range("basis");
+    let basis = (code > 0).then(|| basis.ok_or(wrong)).transpose()?;
     Ok(Some(Reject { reason, basis }))
 }
 
@@ -226,7 +232,7 @@ fn get_standing(input: &mut Reader<'_>, version: u8) -> Result<Standing, BytesEr
     })
 }
 
-fn get_handle(input: &mut Reader<'_>, field: &'static str) -> Result<u32, BytesError> {
+pub(super) fn get_handle(input: &mut Reader<'_>, field: &'static str) -> Result<u32, BytesError> {
     input.varint32(field)
 }
 
@@ -287,7 +293,7 @@ impl ExecutionRow {
         self.encode_body(out);
     }
 
-    fn encode_body(&self, out: &mut Vec<u8>) {
+    pub(super) fn encode_body(&self, out: &mut Vec<u8>) {
         put_exec(out, self.exec);
         bytes::put_time(out, self.time);
         match self.kind {
@@ -356,7 +362,7 @@ impl ExecutionRow {
         Ok(row)
     }
 
-    fn decode_body(input: &mut Reader<'_>, version: u8) -> Result<Self, BytesError> {
+    pub(super) fn decode_body(input: &mut Reader<'_>, version: u8) -> Result<Self, BytesError> {
         Ok(Self {
             exec: get_exec(input)?,
             time: input.time("time")?,
@@ -410,14 +416,14 @@ impl ExecutionRow {
     }
 }
 
-fn put_exec(out: &mut Vec<u8>, value: ExecId) {
+pub(super) fn put_exec(out: &mut Vec<u8>, value: ExecId) {
     bytes::put_varint(out, value.shard.into());
     bytes::put_varint(out, value.epoch.into());
     bytes::put_varint(out, value.sequence);
     bytes::put_varint(out, value.index.into());
 }
 
-fn get_exec(input: &mut Reader<'_>) -> Result<ExecId, BytesError> {
+pub(super) fn get_exec(input: &mut Reader<'_>) -> Result<ExecId, BytesError> {
     Ok(ExecId {
         shard: input.varint32("shard")?,
         epoch: input.varint32("epoch")?,
@@ -483,82 +489,5 @@ impl TradeRow {
         }
         input.finish()?;
         Ok(row)
-    }
-}
-
-impl FirstRow {
-    /// Appends the row's bytes.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        out.push(ROW_VERSION);
-        bytes::put_varint(out, self.sequence.value());
-        bytes::put_time(out, self.time);
-        put_identity(out, self.identity);
-        match &self.answer {
-            FirstAnswer::Counted(participant, counter) => {
-                out.push(1);
-                bytes::put_varint(out, participant.index().into());
-                bytes::put_varint(out, *counter);
-            }
-            FirstAnswer::Uncounted(row) => {
-                out.push(2);
-                row.encode_body(out);
-            }
-            FirstAnswer::MassCancel {
-                account,
-                reject,
-                canceled,
-                kept,
-            } => {
-                out.push(3);
-                bytes::put_varint(out, account.index().into());
-                put_reject(out, *reject);
-                bytes::put_varint(out, (*canceled).into());
-                bytes::put_varint(out, (*kept).into());
-            }
-            FirstAnswer::Operation { reject, handle } => {
-                out.push(4);
-                put_reject(out, *reject);
-                bytes::put_option(out, *handle, |out, handle| {
-                    bytes::put_varint(out, handle.into());
-                });
-            }
-        }
-    }
-
-    /// Reads a row.
-    ///
-    /// # Errors
-    /// [`RowError`].
-    pub fn decode(row: &[u8]) -> Result<Self, RowError> {
-        let (mut input, version) = open(row)?;
-        let row = Self {
-            sequence: Sequence::new(input.varint()?),
-            time: input.time("time")?,
-            identity: get_identity(&mut input)?,
-            answer: Self::decode_answer(&mut input, version)?,
-        };
-        input.finish()?;
-        Ok(row)
-    }
-
-    fn decode_answer(input: &mut Reader<'_>, version: u8) -> Result<FirstAnswer, BytesError> {
-        Ok(match input.u8()? {
-            1 => FirstAnswer::Counted(
-                ParticipantId::new(get_handle(input, "participant")?),
-                input.varint()?,
-            ),
-            2 => FirstAnswer::Uncounted(Box::new(ExecutionRow::decode_body(input, version)?)),
-            3 => FirstAnswer::MassCancel {
-                account: AccountId::new(get_handle(input, "account")?),
-                reject: get_reject(input)?,
-                canceled: input.varint32("canceled")?,
-                kept: input.varint32("kept")?,
-            },
-            4 => FirstAnswer::Operation {
-                reject: get_reject(input)?,
-                handle: input.option(|input| get_handle(input, "handle"))?,
-            },
-            _ => return Err(BytesError::range("kind of first answer")),
-        })
     }
 }

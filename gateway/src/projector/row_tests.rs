@@ -366,3 +366,17 @@ fn a_first_answer_of_versions_1_and_2() {
         ["01e90706020261310464000105", "02e90706020261310464000105"],
     );
 }
+
+#[test]
+fn a_text_that_data_defined_reads_back() {
+    let regime = engine::venue::Regime::from_code(33).expect("data may define it");
+    let key = engine::venue::RuleKey::MaxHolders;
+    let mut row = order();
+    row.reject = Some(Reject {
+        reason: RejectReason::MaxHolders,
+        basis: Some(Basis::Defined { regime, key }),
+    });
+    let mut bytes = Vec::new();
+    row.encode(&mut bytes);
+    assert_eq!(OrderRow::decode(&bytes), Ok(row));
+}

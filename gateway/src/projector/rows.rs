@@ -6,12 +6,14 @@
 
 use engine::bytes::BytesError;
 use engine::command::Identity;
-use engine::event::{Cause, Counters, ExecType};
+use engine::event::{Cause, Counters, ExecType, OfferReport};
 use engine::reject::Reject;
 use engine::types::{
     AccountId, ClientId, ExecId, InstrumentId, OrderId, OrderStatus, OrderType, ParticipantId,
     Price, Quantity, Sequence, Side, Time, TimeInForce, TradeId,
 };
+
+use super::contracts::ContractRow;
 
 /// The version of the rows that are written; those of every version from 1 on are read. Version 2
 /// knows of money: what an order holds, what a trade is worth and charges. Before, nothing did.
@@ -298,6 +300,10 @@ pub enum FirstAnswer {
         /// What was made or found.
         handle: Option<u32>,
     },
+    /// A seller's command was done.
+    Offer(Box<OfferReport>),
+    /// This refusal about a contract, which no counter counted.
+    Contract(Box<ContractRow>),
 }
 
 /// A row could not be read.

@@ -23,8 +23,8 @@ use super::postings::{ClearedAssets, Settles};
 use super::rows::{OrderRow, RowError, TradeRow};
 pub use batch::Counted;
 pub(super) use keys::{
-    be32, be64, client_id_key, key_32_64, key_64_32, posting_key, receipt_key, split_32_64,
-    trade_execution_key, trade_key,
+    be32, be64, client_id_key, contract_key, key_32_64, key_64_32, posting_key, receipt_key,
+    split_32_64, trade_execution_key, trade_key,
 };
 
 /// The version of the layout; another one is refused and rebuilt by hand.
@@ -47,7 +47,7 @@ pub enum Family {
     OrdersByAccount,
     /// Account, `client_order_id` -> sequence of the newest order with it.
     OrdersByClientId,
-    /// Participant, its counter -> `ExecutionRow`.
+    /// Participant, its counter -> `ExecutionRow` or `ContractRow`.
     ExecutionsByParticipant,
     /// Account, its counter -> participant, its counter.
     ExecutionsByAccount,
@@ -70,13 +70,19 @@ pub enum Family {
     Clearing,
     /// Receipt, sequence, index -> `ReceiptRow`.
     Receipts,
+    /// Contract, sequence, index of a step -> `ContractRow`.
+    Contracts,
+    /// Account, contract -> the contract's slot.
+    ContractsByAccount,
+    /// Sequence, slot of an offer -> its terms.
+    Offers,
     /// `layout`, `cursor`.
     Meta,
 }
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::Orders,
         Self::OrdersByAccount,
         Self::OrdersByClientId,
@@ -91,6 +97,9 @@ impl Family {
         Self::ExecutionsByTrade,
         Self::Clearing,
         Self::Receipts,
+        Self::Contracts,
+        Self::ContractsByAccount,
+        Self::Offers,
         Self::Meta,
     ];
 
@@ -111,6 +120,9 @@ impl Family {
             Self::ExecutionsByTrade => "executions_by_trade",
             Self::Clearing => "clearing",
             Self::Receipts => "receipts",
+            Self::Contracts => "contracts",
+            Self::ContractsByAccount => "contracts_by_account",
+            Self::Offers => "offers",
             Self::Meta => "meta",
         }
     }

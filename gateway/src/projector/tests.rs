@@ -9,7 +9,8 @@ use engine::reject::RejectReason;
 use engine::types::{AccountId, ClientId, InstrumentId, OrderId, ParticipantId};
 use rocksdb::IteratorMode;
 
-use super::rows::{ExecutionKind, FirstAnswer};
+use super::contracts::PrivateRow;
+use super::rows::{ExecutionKind, ExecutionRow, FirstAnswer};
 use super::testing::{ACCOUNTS, Exchange, INSTRUMENTS, participant_of, rejected};
 use super::*;
 
@@ -42,6 +43,25 @@ fn dump(path: &Path) -> BTreeMap<(&'static str, Vec<u8>), Vec<u8>> {
     all
 }
 
+/// The reports of orders; the made-up exchange has no others.
+fn executions(history: &History, owner: Owner, from: u64, limit: usize) -> Vec<ExecutionRow> {
+    let rows = history.executions(owner, from, limit).expect("reads");
+    rows.iter().map(execution).collect()
+}
+
+/// The report of a first answer.
+fn report_of(first: Option<First>) -> ExecutionRow {
+    let report = first.expect("is there").report;
+    execution(&report.expect("a report"))
+}
+
+fn execution(row: &PrivateRow) -> ExecutionRow {
+    match row {
+        PrivateRow::Execution(row) => *row,
+        PrivateRow::Contract(row) => panic!("there are no contracts: {row:?}"),
+    }
+}
+
 pub(super) fn block<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread()
         .build()
@@ -67,9 +87,7 @@ fn every_report_and_every_order_is_found_again() {
     let mut seen = 0;
     for account in 0..ACCOUNTS {
         let owner = Owner::Account(AccountId::new(account));
-        let rows = history
-            .executions(owner, 0, usize::MAX >> 1)
-            .expect("reads");
+        let rows = executions(&history, owner, 0, usize::MAX >> 1);
         let counters: Vec<u64> = rows.iter().map(|row| row.counters.account).collect();
         let expected: Vec<u64> = (1..=exchange.counter(account)).collect();
         assert_eq!(counters, expected);
@@ -78,14 +96,12 @@ fn every_report_and_every_order_is_found_again() {
                 .all(|row| row.account == AccountId::new(account))
         );
         seen += rows.len();
-        let tail = history.executions(owner, 5, 3).expect("reads");
+        let tail = executions(&history, owner, 5, 3);
         assert_eq!(tail, rows[4..7]);
     }
     for participant in 0..=participant_of(ACCOUNTS - 1) {
         let owner = Owner::Participant(ParticipantId::new(participant));
-        let rows = history
-            .executions(owner, 1, usize::MAX >> 1)
-            .expect("reads");
+        let rows = executions(&history, owner, 1, usize::MAX >> 1);
         let counters: Vec<u64> = rows.iter().map(|row| row.counters.participant).collect();
         let expected: Vec<u64> = (1..=exchange.participant_counter(participant)).collect();
         assert_eq!(counters, expected);
@@ -131,7 +147,7 @@ fn a_report_tells_what_its_order_was_and_whom_it_answers() {
     let mut kinds = [0_usize; 3];
     for account in 0..ACCOUNTS {
         let owner = Owner::Account(AccountId::new(account));
-        for row in history.executions(owner, 1, 1 << 20).expect("reads") {
+        for row in executions(&history, owner, 1, 1 << 20) {
             let command = &exchange.commands[row.exec.sequence as usize - 1];
             assert_eq!(row.time, command.time);
             assert_eq!((row.exec.shard, row.exec.epoch), (7, 1));
@@ -347,14 +363,14 @@ fn first_answers_are_kept_for_commands_with_an_id() {
         .expect("reads");
     assert_eq!(found.map(|row| row.order), Some(made.id));
     let first = |sequence: u64| history.first(Sequence::new(sequence)).expect("reads");
-    let answer = first(kept).expect("is there").report.expect("a report");
+    let answer = report_of(first(kept));
     assert_eq!(answer.order, made.id);
     assert_eq!(
         first(kept + 1),
         None,
         "a reused id has no first answer of its own"
     );
-    let unknown = first(kept + 2).expect("is there").report.expect("a report");
+    let unknown = report_of(first(kept + 2));
     assert_eq!(
         unknown.reject.map(|it| it.reason),
         Some(RejectReason::UnknownAccount)
@@ -370,15 +386,16 @@ fn first_answers_are_kept_for_commands_with_an_id() {
         };
         let first = first.expect("every command with an id has its answer");
         assert_eq!(first.row.identity, command.value.envelope.identity);
-        kinds[match first.row.answer {
+        kinds[match first.row.answer.clone() {
             FirstAnswer::Counted(..) | FirstAnswer::Uncounted(_) => {
-                let report = first.report.expect("comes along");
+                let report = report_of(Some(first));
                 assert_eq!(report.exec.sequence, command.sequence.value());
                 assert_eq!(report.exec.index, 0);
                 0
             }
             FirstAnswer::MassCancel { .. } => 1,
             FirstAnswer::Operation { .. } => 2,
+            FirstAnswer::Offer(_) | FirstAnswer::Contract(_) => panic!("there are none"),
         }] += 1;
     }
     assert!(kinds.iter().all(|count| *count > 0), "{kinds:?}");
@@ -399,16 +416,11 @@ fn followers_are_told_after_the_rows_can_be_read() {
         block(async {
             let mut next = 1;
             while next <= last {
-                let rows = history.executions(owner, next, 16).expect("reads");
+                let rows = executions(&history, owner, next, 16);
                 if rows.is_empty() {
                     counter.changed().await.expect("the projector runs");
                     let told = *counter.borrow_and_update();
-                    assert!(
-                        !history
-                            .executions(owner, told, 1)
-                            .expect("reads")
-                            .is_empty()
-                    );
+                    assert!(!executions(&history, owner, told, 1).is_empty());
                 }
                 next += rows.len() as u64;
             }

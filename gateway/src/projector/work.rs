@@ -6,9 +6,11 @@
 //! events (`orders`), the queue and its thread (`mod.rs`).
 
 use crossbeam::channel::Sender;
-use engine::command::{Body, Command, Identity, MarginCommand, Sequenced, SwitchCommand};
+use engine::command::{
+    Body, Command, ContractCommand, Identity, MarginCommand, Sequenced, SwitchCommand,
+};
 use engine::event::{
-    ContractEvent, CorrectionEvent, CreditEvent, CustodyStatus, Event, MarginEvent,
+    ContractEvent, CorrectionEvent, CreditEvent, CustodyStatus, Event, MarginEvent, SaleEvent,
 };
 use engine::runtime::Released;
 use engine::types::{InstrumentId, NewOrder, ParticipantId, Sequence, Time};
@@ -32,6 +34,10 @@ pub enum Ask {
     CreateAccount(ParticipantId),
     /// What an instrument settles in from now on.
     Settles(InstrumentId, Settles),
+    /// A seller's command about an offer.
+    Offer,
+    /// A reserve or a step of a contract.
+    Contract(ContractCommand),
     /// Any other operation.
     Operation,
     /// Nothing that is answered by id: a session, a tick, what the runtime itself writes.
@@ -159,7 +165,13 @@ impl Piece {
     fn push(&mut self, command: &Sequenced<Command>, events: &[Event]) {
         self.last = command.sequence;
         let before = self.events.len();
-        let kept = (0..).zip(events).filter(|(_, event)| is_history(event));
+        let tells = matches!(
+            command.value.body,
+            Body::Sales(_) | Body::Contract(ContractCommand::Reserve(_))
+        );
+        let offers = if tells { Offers::Kept } else { Offers::LeftOut };
+        let kept = (0..).zip(events);
+        let kept = kept.filter(|(_, event)| is_history(event, offers));
         self.events
             .extend(kept.map(|(index, event)| (index, *event)));
         if self.events.len() == before {
@@ -199,13 +211,22 @@ const fn moves(event: &CreditEvent) -> bool {
     }
 }
 
-fn is_history(event: &Event) -> bool {
+/// Whether changes of offers are kept: a seller's own, and the one that tells a contract's terms;
+/// what contracts gave back tells the contract's own event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Offers {
+    Kept,
+    LeftOut,
+}
+
+fn is_history(event: &Event, offers: Offers) -> bool {
     match event {
         // What is pending or was refused moved nothing.
         Event::Custody(report) => report.status == CustodyStatus::Executed,
         Event::Margin(event) => matches!(event, MarginEvent::Variation(_)),
-        Event::Contract(ContractEvent::Step(report)) => contracts::moves(report),
-        Event::Report(_)
+        Event::Sale(SaleEvent::Offer(_)) => offers == Offers::Kept,
+        Event::Contract(_)
+        | Event::Report(_)
         | Event::Trade(_)
         | Event::Receipt(_)
         | Event::MassCancel(_)
@@ -226,9 +247,9 @@ fn is_history(event: &Event) -> bool {
         // What it frees was moved by the trades.
         | Event::Settlement(_)
         | Event::Sale(_)
-        | Event::Contract(ContractEvent::Refused(_))
         | Event::EpochBegan(_)
         | Event::Quarantined(_)
+        | Event::Regime(_)
         | Event::Switch(_) => false,
     }
 }
@@ -251,6 +272,7 @@ fn ask(body: &Body) -> Ask {
         | Body::CreateOwner(_)
         | Body::SetCalendar(_)
         | Body::CreateVenue(_)
+        | Body::DefineRegime(_)
         | Body::CreateInstrument(_)
         | Body::SetSchedule(_)
         | Body::SetPhase(_)
@@ -271,13 +293,15 @@ fn ask(body: &Body) -> Ask {
         | Body::Credit(_)
         | Body::Settlement(_)
         | Body::Margin(_)
-        | Body::Sales(_)
         | Body::AcceptClock(_)
         | Body::Switch(SwitchCommand::SetKillSwitch(_)) => Ask::Operation,
+        Body::Sales(sales) if !sales.is_of_offers() => Ask::Operation,
+        Body::Sales(_) => Ask::Offer,
+        Body::Contract(command) => Ask::Contract(*command),
         Body::OpenSession(_)
-        | Body::Contract(_)
         | Body::Tick
         | Body::SessionsLost
+        | Body::ServiceGap(_)
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
         | Body::Quarantine(_)

@@ -11,22 +11,23 @@
 use engine::command::{Body, Command, Identity};
 use engine::event::{Event, OrderReport};
 use engine::reject::{Reject, RejectReason};
-use engine::types::{InstrumentId, NewOrder, Sequence, Side};
+use engine::types::{AccountId, InstrumentId, NewOrder, Sequence, Side};
 use proto::v1;
 
 use crate::errors::Failure;
 use crate::exchange::Exchange;
 use crate::projector::HistoryError;
+use crate::projector::contracts::PrivateRow;
 use crate::projector::rows::{
     ExecutionKind, ExecutionRow, FirstAnswer, FirstRow, OrderKind, Origin, Standing,
 };
 use crate::replies::Answer;
 use crate::to_proto::{
-    account_name, client_order_id, exec_id, execution_report, reject_words, timestamp,
+    RejectWords, account_name, client_order_id, exec_id, execution_report, reject_words, timestamp,
 };
 
 /// The engine answered a command with an event of another command's kind: a fault of ours.
-const OTHER_KIND: Failure = Failure::Unknown("the engine gave another kind of answer");
+pub(super) const OTHER_KIND: Failure = Failure::Unknown("the engine gave another kind of answer");
 
 /// What an answer repeats of the command.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +35,7 @@ pub struct Question {
     identity: Identity,
     order: Option<NewOrder>,
     instrument: Option<InstrumentId>,
+    account: Option<AccountId>,
 }
 
 /// A command's answer with what it repeats of the command.
@@ -62,7 +64,18 @@ impl Question {
             identity: command.envelope.identity,
             order,
             instrument,
+            account: command.body.account(),
         }
+    }
+
+    /// How the command was named.
+    pub const fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// The account that acted, if one did.
+    pub const fn account(&self) -> Option<AccountId> {
+        self.account
     }
 
     /// Whether the command concerns a demonstration: its instrument's venue, or all there are.
@@ -155,7 +168,7 @@ impl Answered {
         else {
             return Err(OTHER_KIND);
         };
-        let words = reject.map(reject_words).unwrap_or_default();
+        let words = words_of(exchange, reject);
         let demonstration = self.question.concerns_demonstration(exchange);
         Ok(v1::MassCancelReport {
             engine_sequence: row.sequence.value(),
@@ -184,7 +197,7 @@ impl Answered {
         let FirstAnswer::Operation { reject, handle } = row.answer else {
             return Err(OTHER_KIND);
         };
-        let words = reject.map(reject_words).unwrap_or_default();
+        let words = words_of(exchange, reject);
         Ok(v1::OperationReport {
             engine_sequence: row.sequence.value(),
             accepted: reject.is_none(),
@@ -200,7 +213,10 @@ impl Answered {
     }
 
     /// Of a retry, what the first time was told.
-    async fn first_again(&self, exchange: &Exchange) -> Result<Option<FirstRow>, Failure> {
+    pub(super) async fn first_again(
+        &self,
+        exchange: &Exchange,
+    ) -> Result<Option<FirstRow>, Failure> {
         let Event::Duplicate(duplicate) = self.answer.event else {
             return Ok(None);
         };
@@ -208,7 +224,7 @@ impl Answered {
     }
 
     /// The answer as the history keeps it.
-    fn row(&self, answer: FirstAnswer) -> FirstRow {
+    pub(super) fn row(&self, answer: FirstAnswer) -> FirstRow {
         FirstRow {
             sequence: self.answer.place.sequence,
             time: self.answer.place.time,
@@ -233,7 +249,7 @@ fn mass_cancel_answer(event: Event) -> Result<FirstAnswer, Failure> {
     })
 }
 
-fn operation_answer(event: Event) -> Result<FirstAnswer, Failure> {
+pub(super) fn operation_answer(event: Event) -> Result<FirstAnswer, Failure> {
     let Event::Operation(report) = event else {
         return Err(OTHER_KIND);
     };
@@ -247,7 +263,7 @@ fn operation_answer(event: Event) -> Result<FirstAnswer, Failure> {
 }
 
 /// What the command at `sequence` was told first.
-async fn first(
+pub(super) async fn first(
     exchange: &Exchange,
     sequence: Sequence,
 ) -> Result<crate::projector::First, Failure> {
@@ -262,11 +278,14 @@ async fn first_report(
     exchange: &Exchange,
     sequence: Sequence,
 ) -> Result<v1::ExecutionReport, Failure> {
-    let row = first(exchange, sequence).await?.report.ok_or(OTHER_KIND)?;
+    let first = first(exchange, sequence).await?;
+    let Some(PrivateRow::Execution(row)) = first.report else {
+        return Err(OTHER_KIND);
+    };
     Ok(execution_report(&exchange.directory.read(), &row))
 }
 
-fn is_id_reused(reject: Option<Reject>) -> bool {
+pub(super) fn is_id_reused(reject: Option<Reject>) -> bool {
     reject.is_some_and(|reject| reject.reason == RejectReason::ClientOrderIdReused)
 }
 
@@ -284,4 +303,10 @@ impl From<HistoryError> for Failure {
             }
         }
     }
+}
+
+fn words_of(exchange: &Exchange, reject: Option<Reject>) -> RejectWords {
+    let law = &exchange.directory.read().law;
+    let words = reject.map(|reject| reject_words(law, reject));
+    words.unwrap_or_default()
 }

@@ -1,37 +1,24 @@
-//! The reading half of `OrderEntry`: `GetOrder`, `ListOrders`, `StreamExecutions`.
+//! The reading half of `OrderEntry`: `GetOrder`, `ListOrders`.
 //!
-//! Everything is read from the history, live reports too: a stream reads on from its counter
-//! whenever it is told that there is more. So between history and live there is no seam at which a
-//! report could be lost or repeated, and a slow consumer holds no memory but its queue.
+//! Everything is read from the history.
 //!
 //! Invariant: an answer has everything that was acknowledged before the call. Not here: rows
-//! (`projector`), wire forms (`to_proto`).
+//! (`projector`), wire forms (`to_proto`), the stream of reports (`private`).
 
 use std::sync::Arc;
 
-use engine::types::{AccountId, InstrumentId, ParticipantId, Sequence};
+use engine::types::{AccountId, InstrumentId, Sequence};
 use proto::v1;
-use tokio::sync::watch;
 use tonic::{Response, Status};
 
 use super::accounts::find;
-use super::follow::{Piece, Source, Speak, Then, follow};
 use super::pages;
-use super::streams::{self, Reader};
 use crate::directory::Tables;
 use crate::errors::{Failure, Kind};
 use crate::exchange::Exchange;
 use crate::from_proto::{self, OrderName, Prefix};
-use crate::projector::rows::ExecutionRow;
-use crate::projector::{Ending, History, HistoryError, OrdersQuery, Owner, StatusFilter};
+use crate::projector::{History, HistoryError, OrdersQuery, StatusFilter};
 use crate::to_proto;
-
-/// The most reports of one message: some hundred kilobytes, since one message waits for each
-/// consumer that is slow, and there may be many of those.
-pub const REPORTS_MAX: usize = 256;
-
-/// Reports, then why they end.
-pub type ExecutionsStream = Reader<v1::StreamExecutionsResponse>;
 
 /// One order as last reported.
 ///
@@ -114,114 +101,6 @@ fn orders_query(tables: &Tables, request: &v1::ListOrdersRequest) -> Result<Orde
     })
 }
 
-/// All reports of an account or a participant from a counter on.
-///
-/// # Errors
-/// Malformed, not found, too many streams.
-pub async fn stream_executions(
-    exchange: &Arc<Exchange>,
-    request: &v1::StreamExecutionsRequest,
-) -> Result<Response<ExecutionsStream>, Status> {
-    let owner = owner(&exchange.directory.read(), request)?;
-    let history = exchange.history.clone();
-    history.catch_up().await.map_err(Failure::from)?;
-    let busy = Failure::Busy("as many streams of reports are open as may be");
-    let place = history.stream_place().ok_or(busy.clone())?;
-    let told = history.follow(owner).map_err(|_| busy)?;
-    let follower = Follower {
-        exchange: Arc::clone(exchange),
-        owner,
-        next: request.from_sequence.max(1),
-        told,
-    };
-    Ok(Response::new(follow(exchange, follower, place)))
-}
-
-/// One stream of reports.
-struct Follower {
-    exchange: Arc<Exchange>,
-    owner: Owner,
-    /// The counter of the next report.
-    next: u64,
-    told: watch::Receiver<u64>,
-}
-
-/// What was read at once.
-struct Batch {
-    rows: Vec<ExecutionRow>,
-    /// Everything up to here was looked at.
-    durable: Sequence,
-    caught_up: bool,
-}
-
-impl Source for Follower {
-    type Message = v1::StreamExecutionsResponse;
-
-    fn place(&self) -> (&'static str, String) {
-        ("from_sequence", self.next.to_string())
-    }
-
-    fn look(&mut self) {
-        self.told.mark_unchanged();
-    }
-
-    async fn read(&mut self, speak: Speak) -> Result<Piece<Self::Message>, Status> {
-        let batch = self.batch().await?;
-        let news = !batch.rows.is_empty() || speak == Speak::Always;
-        let message = news.then(|| self.message(&batch));
-        self.next += batch.rows.len() as u64;
-        let then = if !batch.caught_up && !batch.rows.is_empty() {
-            Then::Read
-        } else {
-            Then::Wait
-        };
-        Ok(Piece { message, then })
-    }
-
-    async fn more(&mut self) {
-        let _ = self.told.changed().await;
-    }
-}
-
-impl Follower {
-    async fn batch(&self) -> Result<Batch, Status> {
-        let history = &self.exchange.history;
-        let fed = history.fed();
-        let progress = history.progress();
-        let (owner, next) = (self.owner, self.next);
-        let rows = read(history, move |history| {
-            history.executions(owner, next, REPORTS_MAX)
-        })
-        .await?;
-        if rows.is_empty() && progress.ending != Ending::Running {
-            return Err(streams::stopped());
-        }
-        let full = rows.len() == REPORTS_MAX;
-        let before_last = rows.last().map_or(0, |row| row.exec.sequence - 1);
-        Ok(Batch {
-            durable: if full {
-                progress.projected.min(Sequence::new(before_last))
-            } else {
-                progress.projected
-            },
-            caught_up: !full && progress.projected >= fed,
-            rows,
-        })
-    }
-
-    fn message(&self, batch: &Batch) -> v1::StreamExecutionsResponse {
-        let tables = self.exchange.directory.read();
-        let rows = batch.rows.iter();
-        v1::StreamExecutionsResponse {
-            reports: rows
-                .map(|row| to_proto::execution_report(&tables, row))
-                .collect(),
-            durable_sequence: batch.durable.value(),
-            caught_up: batch.caught_up,
-        }
-    }
-}
-
 /// Reads pages on a thread that may wait for the disk.
 pub(super) async fn read<T: Send + 'static>(
     history: &History,
@@ -251,20 +130,4 @@ pub(super) fn account(tables: &Tables, name: &str) -> Result<AccountId, Failure>
 pub(super) fn instrument(tables: &Tables, name: &str) -> Result<InstrumentId, Failure> {
     let look = |tables: &Tables, name: &str| tables.instruments.find(name);
     find(tables, "instrument_id", name, Kind::Instrument, look).map(InstrumentId::new)
-}
-
-fn owner(tables: &Tables, request: &v1::StreamExecutionsRequest) -> Result<Owner, Failure> {
-    use v1::stream_executions_request::Owner as Named;
-    match &request.owner {
-        Some(Named::AccountId(name)) => account(tables, name).map(Owner::Account),
-        Some(Named::ParticipantId(name)) => {
-            let look = |tables: &Tables, name: &str| tables.participants.find(name);
-            let found = find(tables, "participant_id", name, Kind::Participant, look)?;
-            Ok(Owner::Participant(ParticipantId::new(found)))
-        }
-        None => Err(Failure::field(
-            "owner",
-            "is not given; account_id or participant_id is required",
-        )),
-    }
 }

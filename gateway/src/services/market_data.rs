@@ -4,35 +4,28 @@
 //! names and terms from the directory. Not here: chains and depths (`fanout`).
 
 use std::collections::HashSet;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use engine::types::{InstrumentId, Price, VenueId};
 use proto::v1;
 use proto::v1::market_data_server::MarketData;
-use tokio::sync::mpsc;
-use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
+use super::events::EventStream;
 use super::executions::instrument;
 use super::pages::page;
-use super::streams;
 use super::trades::{self, TradesStream};
 use crate::directory::{InstrumentEntry, Tables};
 use crate::errors::{Failure, Kind};
 use crate::exchange::Exchange;
 use crate::fanout::{self, BOOKS_MAX, BookImage, Detail, FeedError, From as Join, LevelTotal};
-use crate::fanout::{Message, Owed, SubscribeError};
+use crate::fanout::{Owed, SubscribeError};
 use crate::to_proto;
 
 /// Levels a side of a snapshot when none are asked for.
 const DEPTH_DEFAULT: u32 = 10;
 /// The most levels a side, of a snapshot or of a limited stream.
 const DEPTH_MAX: u32 = 1_000;
-/// The most events of one message.
-const EVENTS_MAX: usize = 4_096;
-
 /// The service.
 #[derive(Clone)]
 pub struct MarketDataService {
@@ -107,7 +100,7 @@ impl MarketData for MarketDataService {
         Ok(Response::new(snapshot(entry, &image)))
     }
 
-    type StreamBookStream = BookStream;
+    type StreamBookStream = EventStream<v1::StreamBookResponse>;
 
     async fn stream_book(
         &self,
@@ -118,12 +111,7 @@ impl MarketData for MarketDataService {
         let books = books(&self.exchange.directory.read(), request)?;
         let subscribed = self.exchange.feed.subscribe(detail, books).await;
         let messages = subscribed.map_err(Failure::from)?;
-        let mut shutdown = self.exchange.shutdown.clone();
-        Ok(Response::new(BookStream {
-            messages,
-            stopping: Box::pin(async move { streams::stopping(&mut shutdown).await }),
-            ended: false,
-        }))
+        Ok(Response::new(EventStream::new(&self.exchange, messages)))
     }
 
     type StreamTradesStream = TradesStream;
@@ -143,7 +131,11 @@ fn not_found(name: &str) -> Failure {
     Failure::NotFound(Kind::Instrument, name.to_owned())
 }
 
-fn venue(tables: &Tables, name: &str) -> Result<Option<VenueId>, Failure> {
+/// The venue a request names in `venue_id`; none for all.
+///
+/// # Errors
+/// Not found.
+pub(super) fn venue(tables: &Tables, name: &str) -> Result<Option<VenueId>, Failure> {
     if name.is_empty() {
         return Ok(None);
     }
@@ -189,7 +181,10 @@ fn books(tables: &Tables, request: &v1::StreamBookRequest) -> Result<Vec<Owed>, 
             epoch: resume.epoch,
             seq: resume.seq,
         });
-        books.push(Owed { instrument, from });
+        books.push(Owed {
+            of: instrument,
+            from,
+        });
     }
     Ok(books)
 }
@@ -290,61 +285,21 @@ fn snapshot(entry: &InstrumentEntry, image: &BookImage) -> v1::GetBookSnapshotRe
     }
 }
 
-/// Events of the books subscribed, until the gateway stops.
-pub struct BookStream {
-    messages: mpsc::Receiver<Message>,
-    stopping: Pin<Box<dyn Future<Output = ()> + Send>>,
-    ended: bool,
-}
-
-impl Stream for BookStream {
-    type Item = Result<v1::StreamBookResponse, Status>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.ended {
-            return Poll::Ready(None);
-        }
-        if self.stopping.as_mut().poll(context).is_ready() {
-            self.ended = true;
-            return Poll::Ready(Some(Err(streams::stopped())));
-        }
-        match self.messages.poll_recv(context) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Some(message)) => Poll::Ready(Some(Ok(self.gather(&message)))),
-            Poll::Ready(None) => {
-                self.ended = true;
-                Poll::Ready(Some(Err(streams::stopped())))
-            }
-        }
-    }
-}
-
-impl BookStream {
-    /// One message for the wire of what is queued.
-    fn gather(&mut self, first: &Message) -> v1::StreamBookResponse {
-        let mut events = first.to_vec();
-        while events.len() + fanout::RING_EVENTS_MAX <= EVENTS_MAX {
-            let Ok(more) = self.messages.try_recv() else {
-                break;
-            };
-            events.extend(more.iter().cloned());
-        }
-        v1::StreamBookResponse { events }
-    }
-}
-
 impl From<FeedError> for Failure {
     fn from(error: FeedError) -> Self {
         match error {
             FeedError::Stopped => Self::Stopping,
             FeedError::Busy => Self::Busy("too many requests for market data are waiting"),
             FeedError::Refused(SubscribeError::TooManySubscribers) => {
-                Self::Busy("as many book streams are open as may be")
+                Self::Busy("as many streams of market data are open as may be")
             }
             FeedError::Refused(SubscribeError::TooManyViews(_)) => Self::Busy(
                 "a book asked for is streamed to as many depths as may be; L1, L3 and depth 0 or \
                  one in use go",
             ),
+            FeedError::Refused(SubscribeError::UnknownOffer(id)) => {
+                Self::NotFound(Kind::Offer, to_proto::offer_id_text(id))
+            }
             FeedError::Refused(SubscribeError::UnknownInstrument(id)) => {
                 Self::NotFound(Kind::Instrument, id.index().to_string())
             }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use engine::command::{
     Body, Command, CreditCommand, Demonstration, KillScope, LimitsCommand, ReceiptCommand,
-    RiskScope, SetKillSwitch, SettlementCommand, StandingCommand, SwitchCommand,
+    RiskScope, SalesCommand, SetKillSwitch, SettlementCommand, StandingCommand, SwitchCommand,
 };
 use engine::types::{CustodianId, PrincipalId, Sequence};
 use proto::v1;
@@ -19,7 +19,7 @@ use super::accounts::find;
 use super::answers::{Answered, Question};
 use super::corrections;
 use super::pages::page;
-use super::{standing, switches};
+use super::{regimes, standing, switches};
 use crate::admission::Payer;
 use crate::directory::Tables;
 use crate::errors::{Failure, Kind};
@@ -55,6 +55,30 @@ impl Operations for OperationsService {
 
     async fn create_venue(&self, request: Request<v1::CreateVenueRequest>) -> Reported {
         Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn define_regime(&self, request: Request<v1::DefineRegimeRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
+    async fn get_regime(
+        &self,
+        request: Request<v1::GetRegimeRequest>,
+    ) -> Result<Response<v1::Regime>, Status> {
+        Ok(Response::new(regimes::get(
+            &self.exchange,
+            request.get_ref(),
+        )?))
+    }
+
+    async fn list_regimes(
+        &self,
+        request: Request<v1::ListRegimesRequest>,
+    ) -> Result<Response<v1::ListRegimesResponse>, Status> {
+        Ok(Response::new(regimes::list(
+            &self.exchange,
+            request.get_ref(),
+        )?))
     }
 
     async fn create_instrument(&self, request: Request<v1::CreateInstrumentRequest>) -> Reported {
@@ -314,8 +338,8 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
     let tables = exchange.directory.read();
     let of_venue = |id| tables.venue(id).is_some_and(|venue| venue.demonstration);
     let of_custodian = |id| {
-        let custodian = tables.custodian(id);
-        custodian.is_some_and(|one| one.demonstration == Demonstration::Demonstration)
+        let custodian = tables.custodian(id).map(|one| one.demonstration);
+        custodian == Some(Demonstration::Demonstration)
     };
     let demonstration = match body {
         Body::CreateVenue(new) => new.demonstration == Demonstration::Demonstration,
@@ -342,11 +366,9 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
             // The directory knows no receipts.
             None => tables.all_demonstration(),
         },
+        Body::Sales(sales) => of_sales(&tables, sales),
         Body::Credit(credit) => of_credit(&tables, credit),
-        Body::Settlement(command) => match command.as_ref() {
-            SettlementCommand::Set(set) => tables.is_demonstration(set.instrument),
-            SettlementCommand::SetNominee(_) => tables.all_demonstration(),
-        },
+        Body::Settlement(command) => of_settlement(&tables, command),
         Body::Switch(SwitchCommand::SetKillSwitch(SetKillSwitch {
             scope: KillScope::Venue(venue),
             ..
@@ -362,16 +384,17 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         | Body::CreateOwner(_)
         | Body::CreateAccount(_)
         | Body::SetCalendar(_)
+        | Body::DefineRegime(_)
         | Body::SetLimits(_)
         | Body::SetTier(_)
         | Body::Standing(StandingCommand::SetStanding(_) | StandingCommand::SetRegistration(_))
         | Body::Correction(_)
-        // No interface sends them yet.
-        | Body::Sales(_)
+        // Their own reports say it.
         | Body::Contract(_)
         | Body::AcceptClock(_)
         | Body::Tick
         | Body::SessionsLost
+        | Body::ServiceGap(_)
         | Body::SemanticsVersion(_)
         | Body::BeginEpoch(_)
         | Body::Quarantine(_)
@@ -399,6 +422,14 @@ const fn warehouse(act: &ReceiptCommand) -> Option<CustodianId> {
     }
 }
 
+/// Whether terms are of a demonstration; other commands' own reports say it.
+fn of_sales(tables: &Tables, command: &SalesCommand) -> bool {
+    if let SalesCommand::DefineTerms(terms) = command {
+        return tables.venue_is_demonstration(terms.venue);
+    }
+    tables.all_demonstration()
+}
+
 /// Whether a change of credit is about a demonstration's asset.
 fn of_credit(tables: &Tables, command: &CreditCommand) -> bool {
     let asset = match command {
@@ -412,4 +443,11 @@ fn of_credit(tables: &Tables, command: &CreditCommand) -> bool {
     tables
         .asset(asset)
         .is_some_and(to_proto::asset_is_demonstration)
+}
+
+fn of_settlement(tables: &Tables, command: &SettlementCommand) -> bool {
+    match command {
+        SettlementCommand::Set(set) => tables.is_demonstration(set.instrument),
+        SettlementCommand::SetNominee(_) => tables.all_demonstration(),
+    }
 }

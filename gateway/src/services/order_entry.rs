@@ -18,7 +18,7 @@ use proto::v1::order_entry_server::OrderEntry;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::answers::{Answered, Question};
-use super::{executions, switches};
+use super::{deals, executions, private, switches};
 use crate::admission::Payer;
 use crate::errors::{Failure, Kind};
 use crate::exchange::Exchange;
@@ -142,13 +142,13 @@ impl OrderEntry for OrderEntryService {
         Ok(Response::new(session))
     }
 
-    type StreamExecutionsStream = executions::ExecutionsStream;
+    type StreamExecutionsStream = private::ExecutionsStream;
 
     async fn stream_executions(
         &self,
         request: Request<v1::StreamExecutionsRequest>,
     ) -> Result<Response<Self::StreamExecutionsStream>, Status> {
-        executions::stream_executions(&self.exchange, request.get_ref()).await
+        private::stream_executions(&self.exchange, request.get_ref()).await
     }
 }
 
@@ -280,10 +280,7 @@ impl OrderEntryService {
     // -- submit ---------------------------------------------------------------------------------
 
     async fn submit(&self, command: Command) -> Result<Answered, Failure> {
-        let question = Question::of(&command);
-        let payer = self.payer(&command);
-        let answer = self.exchange.admission.submit(payer, command).await?;
-        Ok(Answered { question, answer })
+        deals::submit(&self.exchange, command).await
     }
 
     /// Submits what could be decoded, all or none; an answer or a failure for each, in order.
@@ -300,9 +297,9 @@ impl OrderEntryService {
                 question
             }));
         }
-        let payer = decoded
-            .first()
-            .map_or(Payer::Operator, |command| self.payer(command));
+        let payer = decoded.first().map_or(Payer::Operator, |command| {
+            deals::payer(&self.exchange, command)
+        });
         let answers = self.exchange.admission.submit_all(payer, decoded).await?;
         let mut answers = answers.into_iter();
         let answered = questions.into_iter().map(|question| {
@@ -313,18 +310,6 @@ impl OrderEntryService {
             Ok(Answered { question, answer })
         });
         Ok(answered.collect())
-    }
-
-    /// Whose share of the queue a command takes.
-    fn payer(&self, command: &Command) -> Payer {
-        let tables = self.exchange.directory.read();
-        command
-            .body
-            .account()
-            .and_then(|account| tables.account(account))
-            .map_or(Payer::Operator, |entry| {
-                Payer::Participant(entry.participant)
-            })
     }
 
     // -- encode ---------------------------------------------------------------------------------
@@ -356,7 +341,9 @@ impl OrderEntryService {
         command: &Command,
         said: Result<(), engine::reject::Reject>,
     ) -> v1::ValidateOrderResponse {
-        let words = said.err().map(reject_words).unwrap_or_default();
+        let law = &self.exchange.directory.read().law;
+        let words = said.err().map(|reject| reject_words(law, reject));
+        let words = words.unwrap_or_default();
         v1::ValidateOrderResponse {
             valid: said.is_ok(),
             reject_reason: words.reason,

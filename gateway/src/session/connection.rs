@@ -385,6 +385,18 @@ impl Connection {
             reports.reports = rest;
             reports.reject_words = rest_words;
         }
+        while reports.reports.len() + reports.contracts.len() > REPORTS_OF_MESSAGE_MAX
+            && !reports.contracts.is_empty()
+        {
+            let some = reports.contracts.len().min(REPORTS_OF_MESSAGE_MAX);
+            let rest = reports.contracts.split_off(some);
+            let first = v1::SessionReports {
+                contracts: std::mem::replace(&mut reports.contracts, rest),
+                durable_sequence: reports.durable_sequence,
+                ..v1::SessionReports::default()
+            };
+            self.send(state, Wire::Reports(first));
+        }
         let last = v1::SessionReports { credit, ..reports };
         self.send(state, Wire::Reports(last));
     }
@@ -426,7 +438,7 @@ fn lines_of(response: &Wire) -> usize {
         return 1;
     };
     let words = reports.reject_words.len() + reports.mass_cancels.len() + reports.dead_man.len();
-    (reports.reports.len() + words).max(1)
+    (reports.reports.len() + reports.contracts.len() + words).max(1)
 }
 
 impl Stream for Outbound {

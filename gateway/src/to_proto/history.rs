@@ -58,7 +58,7 @@ pub fn execution_report(tables: &Tables, row: &ExecutionRow) -> v1::ExecutionRep
     }
     wire.exec_ref_id = row.corrects().map_or_else(String::new, exec_id_text);
     if let Some(reject) = row.reject {
-        let words = reject_words(reject);
+        let words = reject_words(&tables.law, reject);
         wire.reject_reason = words.reason;
         wire.legal_basis = words.basis;
         wire.text = words.text;
@@ -191,7 +191,7 @@ pub fn client_order_id(identity: Identity) -> String {
 }
 
 /// The session a command came by, and its number there.
-fn session(tables: &Tables, identity: Identity) -> (String, u64) {
+pub(super) fn session(tables: &Tables, identity: Identity) -> (String, u64) {
     match identity {
         Identity::Session {
             session,

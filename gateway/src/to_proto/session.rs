@@ -5,10 +5,14 @@
 //! credit (`session`).
 
 use engine::command::{Body, Command, Sequenced};
-use engine::event::{Event, OrderReport, Trade};
-use engine::types::{AccountId, InstrumentId, OrderId, Price, Side};
+use engine::event::{
+    ContractEvent, ContractRefused, ContractReport, ContractStep, Counters, Event, OrderReport,
+    Trade,
+};
+use engine::types::{AccountId, InstrumentId, OrderId, Price, Side, Time};
 use proto::v1;
 
+use super::contracts::{contract_state, contract_step};
 use super::switch::armed;
 use super::{
     Place, cause, exec_id, exec_type, fill_status, liquidity, reject_words, reported_status, side,
@@ -70,6 +74,8 @@ pub fn session_reports(
                 }
             }
             Event::MassCancel(report) => writer.mass_cancel(report),
+            Event::Contract(ContractEvent::Step(report)) => writer.step(report),
+            Event::Contract(ContractEvent::Refused(refused)) => writer.refused(refused),
             Event::Report(_)
             | Event::Book(_)
             | Event::Indicative(_)
@@ -90,7 +96,7 @@ pub fn session_reports(
             | Event::Settlement(_)
             | Event::Margin(_)
             | Event::Sale(_)
-            | Event::Contract(_)
+            | Event::Regime(_)
             | Event::EpochBegan(_)
             | Event::Quarantined(_)
             | Event::Switch(_) => {}
@@ -129,7 +135,7 @@ impl Writer<'_> {
             .instrument
             .is_some_and(|id| self.tables.is_demonstration(id));
         if let Some(reject) = report.reject {
-            let words = reject_words(reject);
+            let words = reject_words(&self.tables.law, reject);
             wire.reject_code = u32::from(reject.reason.code());
             self.out.reject_words.push(v1::SessionRejectWords {
                 report: self.out.reports.len() as u32,
@@ -173,8 +179,64 @@ impl Writer<'_> {
         self.out.reports.push(wire);
     }
 
+    fn contract(&self, step: ContractStep, counters: Counters) -> v1::SessionContractReport {
+        v1::SessionContractReport {
+            engine_sequence: self.place.sequence.value(),
+            client_sequence: self.client_sequence,
+            account: self.account.index(),
+            step: contract_step(step).into(),
+            account_sequence: counters.account,
+            participant_sequence: counters.participant,
+            transact_time_ns: self.place.time.nanoseconds(),
+            ..v1::SessionContractReport::default()
+        }
+    }
+
+    fn step(&mut self, report: &ContractReport) {
+        let (of, side) = if report.seller.account == self.account {
+            (Side::Sell, report.seller)
+        } else {
+            (Side::Buy, report.buyer)
+        };
+        if side.account != self.account {
+            return;
+        }
+        let wire = v1::SessionContractReport {
+            state: contract_state(report.state).into(),
+            contract_sequence: report.contract,
+            contract_slot: report.slots.contract,
+            version: report.version,
+            offer_sequence: report.offer,
+            offer_slot: report.slots.offer,
+            pieces: report.pieces,
+            price_units: report.price,
+            amount_units: report.amount,
+            tax_units: report.tax,
+            money_held_units: report.money_held,
+            deadline_ns: report.deadline.map_or(0, Time::nanoseconds),
+            index: exec_id(self.place, of).index,
+            demonstration: self.tables.venue_is_demonstration(report.venue),
+            ..self.contract(report.step, side.counters)
+        };
+        self.out.contracts.push(wire);
+    }
+
+    fn refused(&mut self, refused: &ContractRefused) {
+        let words = reject_words(&self.tables.law, refused.reject);
+        let wire = v1::SessionContractReport {
+            index: exec_id(self.place, Side::Buy).index,
+            reject_code: u32::from(refused.reject.reason.code()),
+            reject_reason: words.reason,
+            legal_basis: words.basis,
+            ..self.contract(refused.step, refused.counters)
+        };
+        self.out.contracts.push(wire);
+    }
+
     fn mass_cancel(&mut self, report: &engine::event::MassCancelReport) {
-        let words = report.reject.map(reject_words).unwrap_or_default();
+        let law = &self.tables.law;
+        let words = report.reject.map(|reject| reject_words(law, reject));
+        let words = words.unwrap_or_default();
         let wire = v1::SessionMassCancelReport {
             engine_sequence: self.place.sequence.value(),
             client_sequence: self.client_sequence,

@@ -8,7 +8,7 @@ use engine::switch::Engaged;
 use engine::types::{Name, Sequence, Time};
 use proto::v1;
 
-use super::{reject_words, timestamp};
+use super::timestamp;
 use crate::directory::Tables;
 
 fn text(name: Option<&Name>) -> String {
@@ -74,7 +74,7 @@ pub(super) fn armed(
     let reject = report.reject?;
     Some(v1::SessionDeadMan {
         reject_code: u32::from(reject.reason.code()),
-        reject_reason: reject_words(reject).reason,
+        reject_reason: reject.reason.as_str().to_owned(),
         ..blank
     })
 }

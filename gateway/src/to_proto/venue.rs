@@ -3,10 +3,10 @@
 //! Invariant: times of day are written as local time of the venue's calendar.
 
 use engine::types::Nanoseconds;
-use engine::venue::{Model, Regime};
+use engine::venue::Model;
 use proto::v1;
 
-use super::{phase, trading_status};
+use super::{phase, regime_word, trading_status};
 use crate::directory::{Tables, VenueEntry};
 
 const SECOND_NS: i64 = 1_000_000_000;
@@ -25,11 +25,18 @@ pub fn venue(tables: &Tables, handle: u32, entry: &VenueEntry) -> v1::Venue {
             time_of_day: time_of_day(Nanoseconds((roll.0 + after.0).rem_euclid(DAY_NS))),
             phase: phase(*begins).into(),
         });
+    let missing = entry.models.iter().copied();
+    let missing: Vec<_> = missing.filter(|model| !model.is_built()).collect();
+    let kept = tables.law.retention(&entry.regimes);
     v1::Venue {
         venue_id: entry.name.as_str().to_owned(),
         handle,
         name: entry.title.as_str().to_owned(),
-        regimes: words(&entry.regimes, Regime::as_str),
+        regimes: entry
+            .regimes
+            .iter()
+            .map(|regime| regime_word(&tables.law, *regime))
+            .collect(),
         models: words(&entry.models, Model::as_str),
         demonstration: entry.demonstration,
         licence: entry
@@ -40,6 +47,9 @@ pub fn venue(tables: &Tables, handle: u32, entry: &VenueEntry) -> v1::Venue {
         trading_status: trading_status(entry.status).into(),
         schedule: schedule.collect(),
         schedule_overridden: entry.overridden,
+        models_not_available: words(&missing, Model::as_str),
+        record_retention_days: kept.map_or(0, |(days, _)| days as u32),
+        record_retention_basis: kept.map_or_else(String::new, |(_, text)| text.to_owned()),
     }
 }
 

@@ -9,6 +9,7 @@ use std::{future::Future, path::Path, time::Duration};
 use proto::v1::{
     accounts_client::AccountsClient, market_data_client::MarketDataClient,
     operations_client::OperationsClient, order_entry_client::OrderEntryClient,
+    sales_client::SalesClient,
 };
 use tokio::time::Instant;
 use tonic::{
@@ -149,6 +150,11 @@ impl Connection {
     /// What operators do.
     pub fn operations(&self) -> OperationsClient<Wire> {
         OperationsClient::new(self.wire()).max_decoding_message_size(MESSAGE_BYTES_MAX)
+    }
+
+    /// What sellers offer.
+    pub fn sales(&self) -> SalesClient<Wire> {
+        SalesClient::new(self.wire()).max_decoding_message_size(MESSAGE_BYTES_MAX)
     }
 
     /// Parties.

@@ -118,15 +118,22 @@ struct Place {
 impl Place {
     /// Drops what was seen before and moves on, refusing a gap.
     fn admit(&mut self, message: &mut StreamExecutionsResponse) -> Result<(), FollowError> {
-        message
-            .reports
-            .retain(|report| report.participant_sequence >= self.next);
-        for report in &message.reports {
-            if report.participant_sequence != self.next {
+        let due = self.next;
+        let orders = &mut message.reports;
+        let contracts = &mut message.contract_reports;
+        orders.retain(|report| report.participant_sequence >= due);
+        contracts.retain(|report| report.participant_sequence >= due);
+        // One count goes over both lists, and each is in its order.
+        let orders = orders.iter().map(|report| report.participant_sequence);
+        let contracts = contracts.iter().map(|report| report.participant_sequence);
+        let mut numbers: Vec<u64> = orders.chain(contracts).collect();
+        numbers.sort_unstable();
+        for got in numbers {
+            if got != self.next {
                 return Err(FollowError::Gap {
                     participant: self.participant.clone(),
                     expected: self.next,
-                    got: report.participant_sequence,
+                    got,
                 });
             }
             self.next += 1;
@@ -138,7 +145,7 @@ impl Place {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proto::v1::ExecutionReport;
+    use proto::v1::{ContractReport, ExecutionReport};
 
     fn message(numbers: &[u64]) -> StreamExecutionsResponse {
         StreamExecutionsResponse {
@@ -149,8 +156,7 @@ mod tests {
                     ..ExecutionReport::default()
                 })
                 .collect(),
-            durable_sequence: 0,
-            caught_up: false,
+            ..StreamExecutionsResponse::default()
         }
     }
 
@@ -164,10 +170,18 @@ mod tests {
         let mut again = message(&[2, 3, 4]);
         place.admit(&mut again).unwrap();
         assert_eq!(again.reports.len(), 1);
-        let error = place.admit(&mut message(&[6])).unwrap_err();
+        let mut both = message(&[5, 7]);
+        both.contract_reports = vec![ContractReport {
+            participant_sequence: 6,
+            ..ContractReport::default()
+        }];
+        place.admit(&mut both).unwrap();
+        place.admit(&mut both).unwrap();
+        assert!(both.reports.is_empty() && both.contract_reports.is_empty());
+        let error = place.admit(&mut message(&[9])).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "report 6 of participant firm came where 5 was due"
+            "report 9 of participant firm came where 8 was due"
         );
     }
 }

@@ -16,7 +16,7 @@ use tonic::{Status, Streaming};
 use super::{
     Backoff,
     connect::{Connection, is_worth_a_retry},
-    session_state::{Answer, Outgoing, Refusals, SessionError, Window},
+    session_state::{Answer, ContractAnswer, Outgoing, Refusals, SessionError, Window},
 };
 
 /// The most commands of one Session that are not durable: the memory of a lost connection.
@@ -44,6 +44,8 @@ pub enum SessionEvent {
     Answers {
         /// With the tokens of their commands.
         answers: Vec<Answer>,
+        /// The same of reserves.
+        contracts: Vec<ContractAnswer>,
         /// Everything up to this engine sequence is durable.
         durable_sequence: u64,
     },
@@ -237,6 +239,7 @@ impl Driver {
                 let reported = self.window.reports(reports)?;
                 self.tell(SessionEvent::Answers {
                     answers: reported.answers,
+                    contracts: reported.contracts,
                     durable_sequence,
                 })
                 .await?;

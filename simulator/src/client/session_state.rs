@@ -8,7 +8,8 @@
 use std::{collections::VecDeque, time::Duration};
 
 use proto::v1::{
-    SessionBatch, SessionCommand, SessionRefused, SessionReport, SessionReports, session_command,
+    SessionBatch, SessionCommand, SessionContractReport, SessionRefused, SessionReport,
+    SessionReports, session_command,
 };
 use tokio::time::Instant;
 
@@ -52,6 +53,15 @@ impl Answer {
         let number = || format!("CODE_{}", self.report.reject_code);
         self.reject_reason.clone().unwrap_or_else(number)
     }
+}
+
+/// The answer of a reserve, with its token.
+#[derive(Debug)]
+pub struct ContractAnswer {
+    /// The caller's name of the command.
+    pub token: u64,
+    /// What became of it.
+    pub report: SessionContractReport,
 }
 
 /// Why a Session cannot go on.
@@ -118,6 +128,8 @@ struct Numbered {
 pub struct Reported {
     /// The reports with the tokens of their commands.
     pub answers: Vec<Answer>,
+    /// The same of reserves.
+    pub contracts: Vec<ContractAnswer>,
     /// Tokens of commands that are durable and had no report on this connection.
     pub settled: Vec<u64>,
     /// Tokens of refused commands that are given up.
@@ -253,12 +265,17 @@ impl Window {
         let mut words = message.reject_words.into_iter().peekable();
         for (place, report) in (0u32..).zip(message.reports) {
             let word = words.next_if(|word| word.report == place);
-            if let Some(token) = self.answer(&report) {
+            if let Some(token) = self.answer(report.client_sequence) {
                 reported.answers.push(Answer {
                     token,
                     report,
                     reject_reason: word.map(|word| word.reject_reason),
                 });
+            }
+        }
+        for report in message.contracts {
+            if let Some(token) = self.answer(report.client_sequence) {
+                reported.contracts.push(ContractAnswer { token, report });
             }
         }
         if message.watermark > self.acknowledged {
@@ -268,8 +285,8 @@ impl Window {
         Ok(reported)
     }
 
-    fn answer(&mut self, report: &SessionReport) -> Option<u64> {
-        let place = report.client_sequence.checked_sub(self.acknowledged + 1)?;
+    fn answer(&mut self, client_sequence: u64) -> Option<u64> {
+        let place = client_sequence.checked_sub(self.acknowledged + 1)?;
         let numbered = self.numbered.get_mut(usize::try_from(place).ok()?)?;
         numbered.answered = true;
         Some(numbered.outgoing.token)

@@ -105,11 +105,22 @@ impl Treasury {
         handle(&format!("creating custodian {id}"), answer).map(|_| ())
     }
 
+    /// Makes a kind of goods, counted in whole `unit`s; its id.
+    pub async fn stock(&self, name: &str, unit: &str) -> Result<String, SetupError> {
+        let goods = goods_of(&self.operator.run, name);
+        self.asset(&goods, AssetClass::Goods, 0, unit).await?;
+        Ok(goods)
+    }
+
+    /// The id of the run's warehouse.
+    pub fn warehouse(&self) -> &str {
+        &self.warehouse
+    }
+
     /// Gives an instrument of whole lots its clearing, with goods of its own counted in `unit`; the
     /// id of these goods.
     pub async fn clear(&self, instrument_id: &str, unit: &str) -> Result<String, SetupError> {
-        let goods = goods_of(&self.operator.run, instrument_id);
-        self.asset(&goods, AssetClass::Goods, 0, unit).await?;
+        let goods = self.stock(instrument_id, unit).await?;
         let what = format!("clearing {instrument_id}");
         let id = format!("cl-{}", short(instrument_id));
         let request = SetClearingRequest {

@@ -114,7 +114,7 @@ impl Clearing {
             .ledger
             .find(Holder::Clearing(terms.instrument), terms.money);
         let pool = pool.ok_or_else(wrong)?;
-        let of = (venue, instrument.venue);
+        let of = (venue, instrument.venue, venues.law());
         let checked = self.check_margin_terms(&terms, of, &instrument.terms);
         let margined = checked.map_err(|_| wrong())?;
         if margined.fees.is_none() || self.margin.contracts.len() > terms.instrument.place() {

@@ -11,7 +11,7 @@ use super::rows::Chain;
 use crate::command::{AssetClass, InstrumentTerms, SetMargin, SetSettlementPrice};
 use crate::reject::{Basis, Reject, RejectReason};
 use crate::types::{AssetId, InstrumentId, Price, PriceSign, Quantity, VenueId};
-use crate::venue::Venue;
+use crate::venue::{Law, Venue};
 
 /// What orders and trades of a margin forward need to know.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -155,7 +155,7 @@ impl Clearing {
     pub(crate) fn check_margin(
         &self,
         command: &SetMargin,
-        (venue, handle): (&Venue, VenueId),
+        (venue, handle, law): (&Venue, VenueId, &Law),
         terms: &InstrumentTerms,
         live: Option<u32>,
     ) -> Result<Margined, Reject> {
@@ -166,7 +166,7 @@ impl Clearing {
         if !fresh && self.assets.asset(command.money).is_some() {
             return Err(RejectReason::InvalidField.into());
         }
-        let margined = self.check_margin_terms(command, (venue, handle), terms)?;
+        let margined = self.check_margin_terms(command, (venue, handle, law), terms)?;
         let fees = u32::from(margined.fees.is_none());
         if self.ledger.room() < 1 + fees {
             return Err(RejectReason::TooMany.into());
@@ -178,7 +178,7 @@ impl Clearing {
     pub(super) fn check_margin_terms(
         &self,
         command: &SetMargin,
-        (venue, handle): (&Venue, VenueId),
+        (venue, handle, law): (&Venue, VenueId, &Law),
         terms: &InstrumentTerms,
     ) -> Result<Margined, Reject> {
         let money = self.assets.asset(command.money);
@@ -190,7 +190,7 @@ impl Clearing {
         let tick_value = tick_value(terms, money.class)
             .filter(|value| right && is_settlement(command.settlement_price, *value));
         let tick_value = tick_value.ok_or(RejectReason::InvalidField)?;
-        if !venue.regimes.iter().all(|regime| regime.allows_margin()) {
+        if !law.allows_margin(&venue.regimes) {
             return Err(Reject {
                 reason: RejectReason::ModelNotAllowed,
                 basis: Some(Basis::FuturesLaw11),

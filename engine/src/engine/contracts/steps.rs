@@ -7,10 +7,12 @@ use super::Allowed;
 use crate::clearing::custody::Known;
 use crate::command::{Act, Demonstration, Direction, Instruct, TakeStep, TakenTo};
 use crate::contract::effects::{self, Back, Decision, Moved, Paid};
+use crate::contract::gaps::GRACE;
 use crate::contract::row::end_of_day_after;
 use crate::contract::table::{self, Effect, Next};
 use crate::contract::{Contract, CountedFor};
 use crate::engine::Engine;
+use crate::engine::lotteries::Turn;
 use crate::event::{
     ContractEvent, ContractReport, ContractSide, ContractStep, CustodyReport, CustodyStatus, Event,
     Events, OfferAct, Role, SaleEvent, State,
@@ -38,12 +40,48 @@ impl Engine {
         self.step(slot, allowed.row, (by, Some(&take.act)), events);
     }
 
-    /// A deadline of a contract has passed.
+    /// A deadline of a contract has passed, or is put off by a gap in service.
     pub(in crate::engine) fn pass_deadline(&mut self, slot: u32, events: &mut Events) {
         let contract = self.contracts.row(slot);
+        let deadline = contract.deadline.expect("it was due");
+        if !self.has_passed(contract, deadline, self.time) {
+            return self.put_off(slot, events);
+        }
         let row = table::find(contract.state, contract.disputed, ContractStep::Deadline);
+        if contract.state == State::Joined {
+            self.close_group(contract.offer.slot, events);
+        }
+        let contract = self.contracts.row(slot);
+        if contract.state == State::Entered {
+            let offer = contract.offer;
+            if self.draw_on(offer, events) == Turn::Later {
+                return;
+            }
+        }
         let row = row.expect("a state with a deadline says what it does");
         self.step(slot, row, (None, None), events);
+    }
+
+    /// A contract with its instants put off by the gaps since they were set.
+    fn caught_up(&self, slot: u32) -> Contract {
+        let mut contract = *self.contracts.row(slot);
+        let venue = self.sales.known(contract.terms).terms.venue;
+        contract.catch_up(&self.contracts.gaps, venue, self.sequence);
+        contract
+    }
+
+    /// A deadline that fell due does not pass: its parties are told until when it is put off. While
+    /// the venue is halted nobody knows; it is at least a grace away.
+    fn put_off(&mut self, slot: u32, events: &mut Events) {
+        let mut contract = self.caught_up(slot);
+        let later = contract.deadline.filter(|end| *end > self.time);
+        contract.deadline = Some(later.unwrap_or(self.time.after(GRACE)));
+        self.contracts.put(slot, contract);
+        let step = Step {
+            step: ContractStep::PutOff,
+            by: None,
+        };
+        self.tell(slot, &contract, step, &Moved::default(), events);
     }
 
     fn step(
@@ -53,7 +91,7 @@ impl Engine {
         (by, act): (Option<Role>, Option<&Act>),
         events: &mut Events,
     ) {
-        let mut contract = *self.contracts.row(slot);
+        let mut contract = self.caught_up(slot);
         let mut moved = Moved::default();
         contract.version += 1;
         let asked = contract.asked.take();
@@ -74,8 +112,15 @@ impl Engine {
             contract.deadline = None;
             self.contracts.end(slot, &contract);
         }
+        if contract.state != row.from {
+            self.depart(row.from, &contract);
+        }
         let step = Step { step: row.step, by };
         self.tell(slot, &contract, step, &moved, events);
+        if row.effect == Effect::Draw && contract.state == State::Paid {
+            let report = self.sales.report(contract.offer.slot, OfferAct::Reserved);
+            events.push(Event::Sale(SaleEvent::Offer(report)));
+        }
         self.give_back(&contract, &moved, events);
     }
 
@@ -88,6 +133,8 @@ impl Engine {
     ) {
         let paid = self.paid_by(contract);
         let time = self.time;
+        let end = contract.return_end().unwrap_or(Time::MAX);
+        let over = contract.return_days == 0 || self.has_passed(contract, end, time);
         let clearing = &mut self.clearing;
         match effect {
             Effect::Nothing | Effect::Instruct | Effect::Rescind => {}
@@ -98,19 +145,24 @@ impl Engine {
                 contract.payment = None;
                 clearing.pay_contract(contract, at.expect("who pays has money"));
             }
+            Effect::PayBalance => clearing.pay_balance(contract),
+            Effect::Forfeit => clearing.forfeit(contract, moved),
+            Effect::SellerDefaults => clearing.seller_defaults(contract, moved),
             Effect::Undo => clearing.undo(contract, moved),
             Effect::Leave => {
                 clearing.leave(contract, moved);
-                contract.received = Some(time);
+                contract.receive(time);
             }
             Effect::Accept => {
                 clearing.leave(contract, moved);
-                contract.received.get_or_insert(time);
-                if contract.return_end().is_none_or(|end| end <= time) {
+                contract.receive(time);
+                if over {
                     clearing.settle_contract(contract, &paid, moved);
                     contract.state = State::Settled;
                 }
             }
+            Effect::Close => self.close_entry(contract, moved),
+            Effect::Draw => self.draw_entry(contract, moved),
             Effect::Settle => clearing.settle_contract(contract, &paid, moved),
             Effect::AskReturn => {
                 if let Some(Act::AskReturn { pieces }) = act {
@@ -128,17 +180,9 @@ impl Engine {
             }
             Effect::Freeze => effects::freeze(contract),
             Effect::Resolve => {
-                if let Some(Act::Resolve {
-                    buyer,
-                    seller,
-                    goods,
-                }) = act
-                {
-                    let decision = Decision {
-                        buyer: *buyer,
-                        seller: *seller,
-                        goods: *goods,
-                    };
+                if let Some(Act::Resolve { buyer, goods, .. }) = act {
+                    let (buyer, goods) = (*buyer, *goods);
+                    let decision = Decision { buyer, goods };
                     clearing.resolve(contract, &decision, &paid, moved);
                 }
             }
@@ -205,6 +249,7 @@ impl Engine {
             tax_back: moved.tax_back,
             paid_out: moved.paid_out,
             fee: moved.fee,
+            penalty: moved.penalty,
             goods_out: moved.goods_out,
             deadline: contract.deadline,
         })));
@@ -228,7 +273,7 @@ impl Engine {
         let ledger = &mut self.clearing.ledger;
         ledger.pass(&mut kept, units, &mut offer.stock);
         offer.left += pieces;
-        let report = offer.report(id.slot, OfferAct::GivenBack);
+        let report = self.sales.report(id.slot, OfferAct::GivenBack);
         events.push(Event::Sale(SaleEvent::Offer(report)));
     }
 
@@ -275,9 +320,8 @@ impl Engine {
             }
             return;
         };
-        let passed = contract
-            .deadline
-            .is_some_and(|deadline| deadline <= self.time);
+        let deadline = contract.deadline;
+        let passed = deadline.is_some_and(|end| self.has_passed(contract, end, self.time));
         if executed && !passed {
             return self.pay_out_of_bank(id.slot, events);
         }

@@ -4,13 +4,13 @@
 //! written by the modules that hold them.
 
 use super::{
-    clearing, contracts, correction, credit, limits, margin, orders, receipts, sales, settlement,
-    standing, switch,
+    clearing, contracts, correction, credit, limits, margin, orders, receipts, regimes, sales,
+    settlement, standing, switch,
 };
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{
     AcceptClock, BeginEpoch, Body, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant,
-    CreateVenue, EpochCause, OpenSession, Quarantine, Scope, SetLimits, SetPhase,
+    CreateVenue, EpochCause, OpenSession, Quarantine, Scope, ServiceGap, SetLimits, SetPhase,
     SetReferencePrice, SetSchedule, SetTradingStatus,
 };
 use crate::types::{InstrumentId, OwnerId, ParticipantId, Sequence, Time, VenueId};
@@ -83,6 +83,8 @@ pub(super) fn put(out: &mut Vec<u8>, time: Time, body: &Body) {
         Body::Margin(command) => margin::put(out, command),
         Body::Sales(command) => sales::put(out, command),
         Body::Contract(command) => contracts::put(out, command),
+        Body::ServiceGap(gap) => bytes::put_time(out, gap.from),
+        Body::DefineRegime(regime) => regimes::put(out, regime),
         Body::Tick | Body::SessionsLost => {}
     }
 }
@@ -202,6 +204,11 @@ pub(super) fn set_limits(input: &mut Reader<'_>) -> Result<Body, BytesError> {
 pub(super) fn accept_clock(input: &mut Reader<'_>, time: Time) -> Result<Body, BytesError> {
     let wall = super::instant(input, time, "wall")?;
     Ok(Body::AcceptClock(AcceptClock { wall }))
+}
+
+pub(super) fn service_gap(input: &mut Reader<'_>) -> Result<Body, BytesError> {
+    let from = input.time("where a gap begins")?;
+    Ok(Body::ServiceGap(ServiceGap { from }))
 }
 
 fn put_begin_epoch(out: &mut Vec<u8>, begin: &BeginEpoch) {

@@ -5,8 +5,9 @@
 use super::clearing::put_id;
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{
-    Body, ChangeOffer, ChangeStock, Delivery, Exemption, Funding, MakeOffer, PartyKind, Prices,
-    SaleTerms, SalesCommand, SetPartyKind, TaxBasis, Tier, WithdrawOffer,
+    Body, BringValue, ChangeOffer, ChangeStock, Course, Delivery, Exemption, FlashMode, Funding,
+    Join, MakeOffer, PartyKind, Plan, Prices, RevealSeed, SaleTerms, SalesCommand, SetPartyKind,
+    TaxBasis, Tier, WithdrawOffer,
 };
 use crate::types::{
     AccountId, AssetId, CustodianId, Nanoseconds, OfferId, OwnerId, TermsId, VenueId,
@@ -33,6 +34,7 @@ pub(super) fn put(out: &mut Vec<u8>, command: &SalesCommand) {
             bytes::put_zigzag(out, make.piece_units);
             put_prices(out, &make.prices);
             put_id(out, make.stock);
+            put_course(out, make.course);
         }
         SalesCommand::ChangeOffer(change) => {
             bytes::put_u8(out, 4);
@@ -47,6 +49,22 @@ pub(super) fn put(out: &mut Vec<u8>, command: &SalesCommand) {
             bytes::put_u8(out, 7);
             put_offer(out, end.offer);
             put_id(out, end.account.index());
+        }
+        SalesCommand::BringValue(bring) => {
+            bytes::put_u8(out, 9);
+            put_offer(out, bring.offer);
+            out.extend_from_slice(&bring.value);
+            bytes::put_text(out, &bring.source);
+        }
+        SalesCommand::RevealSeed(reveal) => {
+            bytes::put_u8(out, 10);
+            put_offer(out, reveal.offer);
+            out.extend_from_slice(&reveal.seed);
+        }
+        SalesCommand::Join(join) => {
+            bytes::put_u8(out, 8);
+            put_offer(out, join.offer);
+            put_id(out, join.account.index());
         }
     }
 }
@@ -76,6 +94,7 @@ pub(crate) fn offer(input: &mut Reader<'_>) -> Result<OfferId, BytesError> {
 pub(crate) fn put_terms(out: &mut Vec<u8>, terms: &SaleTerms) {
     put_id(out, terms.venue.index());
     bytes::put_u8(out, terms.model as u8);
+    put_plan(out, terms.plan);
     let within = match terms.funding {
         Funding::Prefunded => None,
         Funding::PayLater { within } => Some(within.0),
@@ -99,6 +118,7 @@ pub(crate) fn terms(input: &mut Reader<'_>) -> Result<SaleTerms, BytesError> {
     Ok(SaleTerms {
         venue: VenueId::new(input.varint32("venue")?),
         model: Model::from_code(input.u8()?).ok_or(BytesError::range("model"))?,
+        plan: plan(input)?,
         funding: match input.option(Reader::zigzag)? {
             None => Funding::Prefunded,
             Some(within) => Funding::PayLater {
@@ -123,6 +143,89 @@ pub(crate) fn terms(input: &mut Reader<'_>) -> Result<SaleTerms, BytesError> {
             _ => return Err(BytesError::range("delivery")),
         },
         document: array(input)?,
+    })
+}
+
+fn put_plan(out: &mut Vec<u8>, plan: Plan) {
+    match plan {
+        Plan::Plain => bytes::put_u8(out, 0),
+        Plan::Flash(FlashMode::Race) => bytes::put_u8(out, 1),
+        Plan::Flash(FlashMode::Lottery) => bytes::put_u8(out, 5),
+        Plan::Flash(FlashMode::Queue {
+            per_second,
+            valid_for,
+        }) => {
+            bytes::put_u8(out, 4);
+            put_id(out, per_second);
+            bytes::put_zigzag(out, valid_for.0);
+        }
+        Plan::Group => bytes::put_u8(out, 2),
+        Plan::Presale { deposit_bp } => {
+            bytes::put_u8(out, 3);
+            put_id(out, u32::from(deposit_bp));
+        }
+    }
+}
+
+fn put_course(out: &mut Vec<u8>, course: Course) {
+    match course {
+        Course::Plain => bytes::put_u8(out, 0),
+        Course::Group { quorum } => {
+            bytes::put_u8(out, 1);
+            put_id(out, quorum);
+        }
+        Course::Lottery {
+            commitment,
+            draw_by,
+        } => {
+            bytes::put_u8(out, 3);
+            out.extend_from_slice(&commitment);
+            bytes::put_time(out, draw_by);
+        }
+        Course::Presale {
+            pay_from,
+            pay_until,
+        } => {
+            bytes::put_u8(out, 2);
+            bytes::put_time(out, pay_from);
+            bytes::put_time(out, pay_until);
+        }
+    }
+}
+
+fn course(input: &mut Reader<'_>) -> Result<Course, BytesError> {
+    Ok(match input.u8()? {
+        0 => Course::Plain,
+        1 => Course::Group {
+            quorum: input.varint32("a quorum")?,
+        },
+        3 => Course::Lottery {
+            commitment: array(input)?,
+            draw_by: input.time("the time of a draw")?,
+        },
+        2 => Course::Presale {
+            pay_from: input.time("the begin of a window")?,
+            pay_until: input.time("the end of a window")?,
+        },
+        _ => return Err(BytesError::range("the course of an offer")),
+    })
+}
+
+fn plan(input: &mut Reader<'_>) -> Result<Plan, BytesError> {
+    Ok(match input.u8()? {
+        0 => Plan::Plain,
+        1 => Plan::Flash(FlashMode::Race),
+        2 => Plan::Group,
+        5 => Plan::Flash(FlashMode::Lottery),
+        4 => Plan::Flash(FlashMode::Queue {
+            per_second: input.varint32("a rate")?,
+            valid_for: Nanoseconds(input.zigzag()?),
+        }),
+        3 => Plan::Presale {
+            deposit_bp: u16::try_from(input.varint32("a deposit")?)
+                .map_err(|_| BytesError::range("a deposit"))?,
+        },
+        _ => return Err(BytesError::range("a model's own terms")),
     })
 }
 
@@ -204,6 +307,7 @@ pub(super) fn get(input: &mut Reader<'_>) -> Result<Body, BytesError> {
             piece_units: input.zigzag()?,
             prices: prices(input)?,
             stock: input.varint32("stock")?,
+            course: course(input)?,
         }),
         4 => SalesCommand::ChangeOffer(ChangeOffer {
             offer: offer(input)?,
@@ -214,6 +318,19 @@ pub(super) fn get(input: &mut Reader<'_>) -> Result<Body, BytesError> {
         5 => SalesCommand::PutStock(stock(input)?),
         6 => SalesCommand::TakeStock(stock(input)?),
         7 => SalesCommand::WithdrawOffer(WithdrawOffer {
+            offer: offer(input)?,
+            account: account(input)?,
+        }),
+        9 => SalesCommand::BringValue(BringValue {
+            offer: offer(input)?,
+            value: array(input)?,
+            source: input.text()?,
+        }),
+        10 => SalesCommand::RevealSeed(RevealSeed {
+            offer: offer(input)?,
+            seed: array(input)?,
+        }),
+        8 => SalesCommand::Join(Join {
             offer: offer(input)?,
             account: account(input)?,
         }),

@@ -8,7 +8,6 @@
 
 use std::collections::VecDeque;
 
-use crate::limits::Limits;
 use crate::types::{OwnerId, Time};
 
 /// No row.
@@ -39,13 +38,13 @@ pub(crate) struct Buyers {
 }
 
 impl Buyers {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(super) fn new(max: u32, owners: u32) -> Self {
         Self {
-            rows: Vec::with_capacity(limits.buyers_max as usize),
-            owners: Vec::with_capacity(limits.owners_max as usize),
+            rows: Vec::with_capacity(max as usize),
+            owners: Vec::with_capacity(owners as usize),
             free: NIL,
             live: 0,
-            max: limits.buyers_max,
+            max,
             forgetting: VecDeque::new(),
         }
     }
@@ -63,6 +62,12 @@ impl Buyers {
     /// Whether no other can be remembered.
     pub(crate) const fn are_full(&self) -> bool {
         self.live >= self.max
+    }
+
+    /// The owner of a row, and the row its offer remembered before it.
+    pub(crate) fn step(&self, at: u32) -> (OwnerId, u32) {
+        let row = self.row(at);
+        (row.owner, row.next_of_offer)
     }
 
     pub(crate) fn row(&self, at: u32) -> &Buyer {
@@ -104,6 +109,14 @@ impl Buyers {
         let at = self.place(row);
         *chain = at;
         self.link(at);
+    }
+
+    /// Of an owner so much is remembered of an offer, whatever was; the room was checked.
+    pub(crate) fn set(&mut self, offer: u64, owner: OwnerId, pieces: u32, chain: &mut u32) {
+        match self.find(offer, owner) {
+            Some(at) => self.rows[at as usize].pieces = pieces,
+            None => self.take(offer, owner, pieces, chain),
+        }
     }
 
     fn place(&mut self, row: Buyer) -> u32 {

@@ -6,20 +6,31 @@
 //! (`contract`), whose reserve is taken (`engine::contracts`).
 
 pub(crate) mod buyers;
+pub(crate) mod campaigns;
 pub(crate) mod law;
+mod lottery_section;
 pub(crate) mod offer;
 pub(crate) mod price;
 pub(crate) mod section;
 
+pub use campaigns::Campaign;
 pub use offer::Offer;
 
-use crate::clearing::ledger::Place;
-use crate::command::{Funding, PartyKind, SaleTerms};
+use std::collections::BTreeMap;
+
+use crate::clearing::ledger::Place as FeesAt;
+use crate::command::{FlashMode, Funding, PartyKind, Plan, SaleTerms};
+use crate::event::{OfferAct, OfferReport, State};
 use crate::limits::Limits;
+use crate::market::flash_sale::{Place, Queue};
+use crate::market::group_buy::{Group, Outcome};
+use crate::market::lottery::Lottery;
+use crate::market::presale::Presale;
 use crate::slab::Slab;
-use crate::types::{Nanoseconds, OfferId, OwnerId, TermsId};
-use crate::venue::Regime;
+use crate::types::{OfferId, OwnerId, TermsId, Time};
+use crate::venue::{Law, Regime};
 use buyers::Buyers;
+use campaigns::Campaigns;
 
 /// Terms of sale, where their venue's fees go, and which regime each kind of party buys under: a
 /// venue's regimes never change, so that is asked once.
@@ -27,14 +38,14 @@ use buyers::Buyers;
 pub struct Defined {
     /// As they were defined.
     pub terms: SaleTerms,
-    pub(crate) fees: Place,
+    pub(crate) fees: FeesAt,
     regimes: [Option<Regime>; 2],
 }
 
 impl Defined {
     /// Lawful terms of a venue with these regimes.
-    fn new(terms: SaleTerms, fees: Place, regimes: &[Regime]) -> Self {
-        let of = |kind| law::regime_of(regimes, terms.model, kind).ok();
+    fn new(terms: SaleTerms, fees: FeesAt, stands: (&Law, &[Regime])) -> Self {
+        let of = |kind| law::regime_of(stands, terms.model, kind).ok();
         Self {
             terms,
             fees,
@@ -57,6 +68,9 @@ pub struct Sales {
     terms_max: u32,
     offers: Slab<Offer>,
     pub(crate) buyers: Buyers,
+    campaigns: Campaigns,
+    /// The seconds of tickets, kept as pieces of buyers are.
+    pub(crate) tickets: Buyers,
 }
 
 impl Sales {
@@ -67,7 +81,9 @@ impl Sales {
             terms: Vec::new(),
             terms_max: limits.terms_max,
             offers: Slab::new(limits.offers_max),
-            buyers: Buyers::new(limits),
+            buyers: Buyers::new(limits.buyers_max, limits.owners_max),
+            tickets: Buyers::new(limits.tickets_max, limits.owners_max),
+            campaigns: Campaigns::new(limits.campaigns_max),
         }
     }
 
@@ -113,11 +129,11 @@ impl Sales {
     pub(crate) fn add_terms(
         &mut self,
         terms: SaleTerms,
-        fees: Place,
-        regimes: &[Regime],
+        fees: FeesAt,
+        stands: (&Law, &[Regime]),
     ) -> TermsId {
         assert!(!self.are_terms_full(), "the bound is checked before");
-        self.terms.push(Defined::new(terms, fees, regimes));
+        self.terms.push(Defined::new(terms, fees, stands));
         TermsId::new(self.terms.len() as u32 - 1)
     }
 
@@ -126,14 +142,147 @@ impl Sales {
         self.offers.find(id.sequence, id.slot)
     }
 
+    pub(crate) fn row(&self, slot: u32) -> &Offer {
+        self.offers.row(slot)
+    }
+
     pub(crate) fn row_mut(&mut self, slot: u32) -> &mut Offer {
         self.offers.row_mut(slot)
     }
 
-    /// When who takes an offer pays, and how long after that it is to be handed over.
-    pub(crate) fn known_funding(&self, slot: u32) -> (Funding, Nanoseconds) {
-        let terms = &self.known(self.offers.row(slot).terms).terms;
-        (terms.funding, terms.hand_over_within)
+    /// How who takes an offer begins, and until when.
+    pub(crate) fn first_state(&self, slot: u32, time: Time) -> (State, Time) {
+        let offer = self.offers.row(slot);
+        let terms = &self.known(offer.terms).terms;
+        match (terms.plan, terms.funding) {
+            (Plan::Group, _) => (State::Joined, offer.closes.expect("a group closes")),
+            (Plan::Presale { .. }, _) => {
+                let presale = self.presale(slot).expect("it was offered as one");
+                (State::Deposited, presale.pay_until)
+            }
+            (Plan::Flash(FlashMode::Lottery), _) => {
+                let lottery = self.lottery(slot).expect("it was offered as one");
+                (State::Entered, lottery.draw_by)
+            }
+            (Plan::Plain | Plan::Flash(_), Funding::Prefunded) => {
+                (State::Paid, time.after(terms.hand_over_within))
+            }
+            (Plan::Plain | Plan::Flash(_), Funding::PayLater { within }) => {
+                (State::Unpaid, time.after(within))
+            }
+        }
+    }
+
+    /// The campaign of a live offer, if its terms ask for one.
+    pub fn campaign(&self, offer: OfferId) -> Option<&Campaign> {
+        self.offer(offer)?;
+        self.campaign_at(offer.slot)
+    }
+
+    /// How many pieces a live offer's group has together; 0 of others.
+    pub fn joined(&self, offer: OfferId) -> u32 {
+        match self.campaign(offer) {
+            Some(Campaign::Group(group)) => group.pieces,
+            Some(Campaign::Presale(_) | Campaign::Queue(_) | Campaign::Lottery(_)) | None => 0,
+        }
+    }
+
+    fn campaign_at(&self, slot: u32) -> Option<&Campaign> {
+        let terms = self.offers.row(slot).terms;
+        if !campaigns::has_campaign(self.known(terms).terms.plan) {
+            return None;
+        }
+        self.campaigns.get(slot)
+    }
+
+    /// The group of an offer, if it is one.
+    pub(crate) fn group(&self, slot: u32) -> Option<&Group> {
+        match self.campaign_at(slot)? {
+            Campaign::Group(group) => Some(group),
+            Campaign::Presale(_) | Campaign::Queue(_) | Campaign::Lottery(_) => None,
+        }
+    }
+
+    /// The campaign of an offer, if its terms ask for one.
+    pub(crate) fn campaign_mut(&mut self, slot: u32) -> Option<&mut Campaign> {
+        let terms = self.offers.row(slot).terms;
+        if !campaigns::has_campaign(self.known(terms).terms.plan) {
+            return None;
+        }
+        self.campaigns.get_mut(slot)
+    }
+
+    /// A group closes so.
+    pub(crate) fn close_group(&mut self, slot: u32, outcome: Outcome) {
+        if let Some(Campaign::Group(group)) = self.campaigns.get_mut(slot) {
+            group.outcome = outcome;
+        }
+    }
+
+    /// The presale of an offer, if it is one.
+    pub(crate) fn presale(&self, slot: u32) -> Option<&Presale> {
+        match self.campaign_at(slot)? {
+            Campaign::Presale(presale) => Some(presale),
+            Campaign::Group(_) | Campaign::Queue(_) | Campaign::Lottery(_) => None,
+        }
+    }
+
+    /// The queue of an offer, if it has one.
+    pub(crate) fn queue(&self, slot: u32) -> Option<&Queue> {
+        match self.campaign_at(slot)? {
+            Campaign::Queue(queue) => Some(queue),
+            Campaign::Group(_) | Campaign::Presale(_) | Campaign::Lottery(_) => None,
+        }
+    }
+
+    /// The lottery of an offer, if it is one.
+    pub(crate) fn lottery(&self, slot: u32) -> Option<&Lottery> {
+        match self.campaign_at(slot)? {
+            Campaign::Lottery(lottery) => Some(lottery),
+            Campaign::Group(_) | Campaign::Presale(_) | Campaign::Queue(_) => None,
+        }
+    }
+
+    /// The lottery of an offer that is one.
+    pub(crate) fn lottery_mut(&mut self, slot: u32) -> &mut Lottery {
+        let campaign = self.campaigns.get_mut(slot);
+        let Some(Campaign::Lottery(lottery)) = campaign else {
+            unreachable!("the offer is a lottery");
+        };
+        lottery
+    }
+
+    /// An owner draws a ticket of an offer's queue; the room was checked.
+    pub(crate) fn draw_ticket(&mut self, slot: u32, owner: OwnerId, place: Place) {
+        let offer = self.offers.row(slot).sequence;
+        if let Some(Campaign::Queue(queue)) = self.campaigns.get_mut(slot) {
+            queue.draw(place);
+            let tickets = &mut self.tickets;
+            tickets.set(offer, owner, place.second, &mut queue.tickets);
+        }
+    }
+
+    /// How many entries and balances wait for an offer.
+    pub(crate) fn waiting(&self, slot: u32) -> u32 {
+        self.campaign_at(slot).map_or(0, Campaign::waiting)
+    }
+
+    /// Whether withdrawn offers remember somebody.
+    #[inline]
+    pub(crate) fn is_anything_to_forget(&self) -> bool {
+        self.buyers.first().is_some() || self.tickets.first().is_some()
+    }
+
+    /// Whether no other offer with a campaign can be made.
+    pub(crate) fn are_campaigns_full(&self) -> bool {
+        self.campaigns.are_full()
+    }
+
+    /// How an offer stands after `act`.
+    pub(crate) fn report(&self, slot: u32, act: OfferAct) -> OfferReport {
+        let mut report = self.offers.row(slot).report(slot, act);
+        report.joined = self.group(slot).map_or(0, |group| group.pieces);
+        report
     }
 
     /// An owner takes pieces of an offer with a limit.
@@ -150,6 +299,19 @@ impl Sales {
         rows.map(move |(slot, row)| (id(slot, row.sequence), row))
     }
 
+    /// How many rows offers ever used: a walk in parts ends there.
+    pub fn offer_rows(&self) -> u32 {
+        self.offers.slots()
+    }
+
+    /// The live offers among `count` rows from row `from` on, in order of their rows: a part of a
+    /// walk, so that nobody waits for the whole.
+    pub fn offers_in(&self, from: u32, count: u32) -> impl Iterator<Item = (OfferId, &Offer)> {
+        let id = |slot, sequence| OfferId { sequence, slot };
+        let rows = self.offers.iter_in(from, count);
+        rows.map(move |(slot, row)| (id(slot, row.sequence), row))
+    }
+
     /// Checks offers and what they remember; `taken` are the contracts that count: offer, owner and
     /// pieces.
     ///
@@ -159,6 +321,7 @@ impl Sales {
         &self,
         taken: impl Iterator<Item = (u64, OwnerId, u32)>,
     ) -> Result<(), &'static str> {
+        self.audit_tickets()?;
         let mut rows = 0;
         for (_, offer) in self.offers() {
             if offer.stock.amount() != offer.units(offer.left) || offer.stock.is_frozen() {
@@ -191,6 +354,69 @@ impl Sales {
         Ok(())
     }
 
+    fn audit_tickets(&self) -> Result<(), &'static str> {
+        let mut rows = 0;
+        for (id, _) in self.offers() {
+            let Some(queue) = self.queue(id.slot) else {
+                continue;
+            };
+            for ticket in self.tickets.chain(queue.tickets) {
+                rows += 1;
+                if ticket.offer != id.sequence || ticket.pieces > queue.second {
+                    return Err("a ticket is not of its queue");
+                }
+            }
+        }
+        for (_, chain) in self.tickets.forgetting() {
+            rows += self.tickets.chain(chain).count() as u32;
+        }
+        if rows != self.tickets.live() {
+            return Err("tickets are remembered by no queue");
+        }
+        Ok(())
+    }
+
+    /// Checks campaigns against offers and who waits for them: the offer, the state, the pieces.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub(crate) fn audit_campaigns(
+        &self,
+        entries: impl Iterator<Item = (OfferId, State, u32)>,
+    ) -> Result<(), &'static str> {
+        let mut waiting: BTreeMap<u32, (u32, u32)> = BTreeMap::new();
+        for (offer, state, pieces) in entries {
+            let fits = match self.campaign(offer) {
+                Some(Campaign::Group(_)) => state == State::Joined,
+                Some(Campaign::Presale(_)) => state == State::Deposited,
+                Some(Campaign::Lottery(_)) => state == State::Entered,
+                Some(Campaign::Queue(_)) | None => false,
+            };
+            if !fits {
+                return Err("an entry waits for an offer that closes nothing");
+            }
+            let sums = waiting.entry(offer.slot).or_default();
+            *sums = (sums.0 + 1, sums.1 + pieces);
+        }
+        let mut asked = 0;
+        for (id, offer) in self.offers() {
+            asked += usize::from(campaigns::has_campaign(self.known(offer.terms).terms.plan));
+            let (entries, pieces) = waiting.get(&id.slot).copied().unwrap_or_default();
+            if self.waiting(id.slot) != entries {
+                return Err("a campaign does not count who waits for it");
+            }
+            let open = |group: &&Group| group.outcome == Outcome::Open;
+            let group = self.group(id.slot).filter(open);
+            if group.is_some_and(|group| group.pieces != pieces) {
+                return Err("a group does not count its pieces");
+            }
+        }
+        if asked != self.campaigns.all().len() {
+            return Err("offers and campaigns differ in number");
+        }
+        Ok(())
+    }
+
     /// How many offers live.
     pub fn live(&self) -> u32 {
         self.offers.live()
@@ -201,11 +427,25 @@ impl Sales {
         self.offers.is_full()
     }
 
-    pub(crate) fn add_offer(&mut self, offer: Offer) -> u32 {
-        self.offers.insert(offer)
+    pub(crate) fn add_offer(&mut self, offer: Offer, campaign: Option<Campaign>) -> u32 {
+        let slot = self.offers.insert(offer);
+        if let Some(campaign) = campaign {
+            self.campaigns.add(slot, campaign);
+        }
+        slot
     }
 
-    pub(crate) fn remove_offer(&mut self, slot: u32) -> Offer {
-        self.offers.remove(slot)
+    /// An offer ends; whom it remembered is due to be forgotten.
+    pub(crate) fn remove_offer(&mut self, slot: u32, now: Time) -> Offer {
+        if let Some(queue) = self.queue(slot) {
+            let tickets = queue.tickets;
+            self.tickets.forget(tickets, now);
+        }
+        let offer = self.offers.remove(slot);
+        self.buyers.forget(offer.buyers, now);
+        if campaigns::has_campaign(self.known(offer.terms).terms.plan) {
+            self.campaigns.remove(slot);
+        }
+        offer
     }
 }

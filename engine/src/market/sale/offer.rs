@@ -127,6 +127,7 @@ impl Offer {
             goods: self.goods,
             price: self.price,
             left: self.left,
+            joined: 0,
         }
     }
 }

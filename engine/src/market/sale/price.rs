@@ -5,7 +5,8 @@
 
 use super::offer::Offer;
 use crate::clearing::Cleared;
-use crate::command::{Prices, SaleTerms, TaxBasis, Tier};
+use crate::command::{Plan, Prices, SaleTerms, TaxBasis, Tier};
+use crate::market::{flash_sale, group_buy, presale};
 use crate::reject::RejectReason;
 use crate::venue::Model;
 
@@ -18,12 +19,15 @@ pub(crate) struct Cost {
     pub(crate) to_pay: i64,
 }
 
-/// What so many pieces of an offer cost.
+/// What so many pieces of an offer cost; of a group, at the price before it closes, the highest.
 ///
 /// # Errors
 /// ORDER_VALUE.
 pub(crate) fn cost_of(offer: &Offer, terms: &SaleTerms, pieces: u32) -> Result<Cost, RejectReason> {
-    let price = offer.price_of(pieces);
+    let price = match terms.plan {
+        Plan::Plain | Plan::Flash(_) | Plan::Presale { .. } => offer.price_of(pieces),
+        Plan::Group => offer.price,
+    };
     cost_at(price, terms, pieces)
 }
 
@@ -53,17 +57,27 @@ pub(crate) fn cost_at(price: i64, terms: &SaleTerms, pieces: u32) -> Result<Cost
     })
 }
 
+/// What is paid at once of what is to be paid, where a deposit is; else zero.
+pub(crate) fn deposit_of(to_pay: i64, terms: &SaleTerms) -> i64 {
+    match terms.plan {
+        Plan::Plain | Plan::Flash(_) | Plan::Group => 0,
+        Plan::Presale { deposit_bp } => presale::deposit_of(to_pay, deposit_bp),
+    }
+}
+
 const fn half_up(above: i128, below: i128) -> i128 {
     (2 * above + below) / (2 * below)
 }
 
 /// Whether prices may be those of an offer by this model.
-pub(crate) fn are_valid(prices: &Prices, model: Model) -> bool {
+pub(crate) fn are_valid(prices: &Prices, (model, plan): (Model, Plan)) -> bool {
     let tiers = &prices.tiers;
-    let most = if model == Model::FixedPrice {
-        1
-    } else {
-        Prices::TIERS_MAX
+    let most = match plan {
+        Plan::Plain if model == Model::FixedPrice => 1,
+        Plan::Flash(mode) if !flash_sale::are_bounded(prices, mode) => return false,
+        Plan::Flash(_) | Plan::Presale { .. } => 1,
+        Plan::Group if !group_buy::are_bounded(prices) => return false,
+        Plan::Plain | Plan::Group => Prices::TIERS_MAX,
     };
     let rising = |pair: &[Tier]| pair[0].from < pair[1].from;
     let priced = |tier: &Tier| (1..=Prices::PRICE_MAX).contains(&tier.price);

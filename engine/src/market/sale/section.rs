@@ -5,15 +5,20 @@
 //! Not here: contracts.
 
 use super::buyers::{Buyers, NIL};
+use super::campaigns::Campaign;
 use super::law;
+use super::lottery_section;
 use super::offer::Offer;
 use super::{Defined, Sales, price};
 use crate::bytes::{self, BytesError, Reader};
 use crate::clearing::kept::Kept;
 use crate::clearing::{Clearing, Holder};
-use crate::command::Prices;
+use crate::command::{FlashMode, Plan, Prices};
 use crate::journal::codec::sales as codec;
 use crate::limits::Limits;
+use crate::market::flash_sale::Queue;
+use crate::market::group_buy::{Group, Outcome};
+use crate::market::presale::{self, Presale};
 use crate::parties::Parties;
 use crate::slab::Slab;
 use crate::types::{AccountId, AssetId, CustodianId, OwnerId, Sequence, TermsId, Time};
@@ -47,23 +52,18 @@ impl Sales {
         }
         self.offers.encode(out, |out, row| {
             put_offer(out, row);
-            self.put_chain(out, row.buyers);
+            put_chain(out, &self.buyers, row.buyers);
         });
-        let forgetting = self.buyers.forgetting();
-        bytes::put_varint(out, forgetting.len() as u64);
-        for (at, chain) in forgetting {
-            bytes::put_time(out, at);
-            bytes::put_varint(out, self.buyers.row(chain).offer);
-            self.put_chain(out, chain);
+        bytes::put_varint(out, self.campaigns.all().len() as u64);
+        for (slot, campaign) in self.campaigns.all() {
+            bytes::put_varint(out, u64::from(slot));
+            put_campaign(out, campaign);
+            if let Campaign::Queue(queue) = campaign {
+                put_chain(out, &self.tickets, queue.tickets);
+            }
         }
-    }
-
-    fn put_chain(&self, out: &mut Vec<u8>, first: u32) {
-        bytes::put_varint(out, self.buyers.chain(first).count() as u64);
-        for buyer in self.buyers.chain(first) {
-            bytes::put_varint(out, u64::from(buyer.owner.index()));
-            bytes::put_varint(out, u64::from(buyer.pieces));
-        }
+        put_forgetting(out, &self.buyers);
+        put_forgetting(out, &self.tickets);
     }
 
     /// Reads what [`Sales::encode`] wrote.
@@ -85,27 +85,46 @@ impl Sales {
             let terms = codec::terms(input)?;
             sales.restore_terms(terms, clearing, known)?;
         }
-        let mut buyers = std::mem::replace(&mut sales.buyers, Buyers::new(limits));
+        let mut buyers = Buyers::new(limits.buyers_max, limits.owners_max);
         let offers = Slab::decode(limits.offers_max, OFFER_BYTES_MIN, input, |input, _| {
             let mut row = sales.read_offer(input, clearing, known)?;
             let (offer, chain) = (row.sequence, &mut row.buyers);
             read_chain(input, &mut buyers, owners, (offer, chain))?;
             Ok(row)
         })?;
-        let mut last = Time::ZERO;
-        for _ in 0..input.count(limits.buyers_max, 4, "the count of withdrawn offers")? {
-            let at = input.time("a withdrawal")?;
-            let offer = input.varint()?;
-            let mut chain = NIL;
-            read_chain(input, &mut buyers, owners, (offer, &mut chain))?;
-            if at < last || at > known.time || chain == NIL {
-                return Err(wrong());
-            }
-            last = at;
-            buyers.forget(chain, at);
-        }
-        (sales.offers, sales.buyers) = (offers, buyers);
+        sales.offers = offers;
+        sales.read_campaigns(input, limits, owners, &buyers)?;
+        read_forgetting(input, &mut buyers, owners, known.time)?;
+        read_forgetting(input, &mut sales.tickets, owners, known.time)?;
+        sales.buyers = buyers;
         Ok(sales)
+    }
+
+    fn read_campaigns(
+        &mut self,
+        input: &mut Reader<'_>,
+        limits: &Limits,
+        owners: u32,
+        buyers: &Buyers,
+    ) -> Result<(), BytesError> {
+        let wrong = || BytesError::range("a campaign");
+        let mut last = None;
+        for _ in 0..input.count(limits.campaigns_max, 2, "the count of campaigns")? {
+            let slot = input.varint32("a campaign's offer")?;
+            let live = self.offers.live_in(slot).filter(|_| last < Some(slot));
+            let offer = live.ok_or_else(wrong)?;
+            let plan = self.known(offer.terms).terms.plan;
+            let sequence = offer.sequence;
+            let buyers = (buyers, offer.buyers);
+            let mut campaign = campaign(input, plan, offer, buyers)?;
+            if let Campaign::Queue(queue) = &mut campaign {
+                let chain = (sequence, &mut queue.tickets);
+                read_chain(input, &mut self.tickets, owners, chain)?;
+            }
+            last = Some(slot);
+            self.campaigns.add(slot, campaign);
+        }
+        Ok(())
     }
 
     fn restore_terms(
@@ -120,11 +139,12 @@ impl Sales {
             .ledger
             .find(Holder::Venue(terms.venue), terms.money);
         let fees = fees.ok_or_else(broken)?;
-        let lawful = law::check_returns(&terms, venue).is_ok() && venue.offers(terms.model);
+        let stands = (known.venues.law(), &*venue.regimes);
+        let lawful = law::check_returns(&terms, stands).is_ok() && venue.offers(terms.model);
         if !lawful || self.find_terms(&terms).is_some() {
             return Err(broken());
         }
-        self.terms.push(Defined::new(terms, fees, &venue.regimes));
+        self.terms.push(Defined::new(terms, fees, stands));
         Ok(())
     }
 
@@ -154,7 +174,7 @@ impl Sales {
         let bounded = (1..=Prices::UNITS_MAX).contains(&piece_units)
             && (1..=known.sequence.value()).contains(&sequence)
             && version > 0
-            && price::are_valid(&prices, defined.model);
+            && price::are_valid(&prices, defined.kind());
         if !bounded {
             return Err(wrong());
         }
@@ -186,6 +206,45 @@ impl Sales {
     }
 }
 
+fn put_chain(out: &mut Vec<u8>, rows: &Buyers, first: u32) {
+    bytes::put_varint(out, rows.chain(first).count() as u64);
+    for buyer in rows.chain(first) {
+        bytes::put_varint(out, u64::from(buyer.owner.index()));
+        bytes::put_varint(out, u64::from(buyer.pieces));
+    }
+}
+
+fn put_forgetting(out: &mut Vec<u8>, rows: &Buyers) {
+    let forgetting = rows.forgetting();
+    bytes::put_varint(out, forgetting.len() as u64);
+    for (at, chain) in forgetting {
+        bytes::put_time(out, at);
+        bytes::put_varint(out, rows.row(chain).offer);
+        put_chain(out, rows, chain);
+    }
+}
+
+fn read_forgetting(
+    input: &mut Reader<'_>,
+    rows: &mut Buyers,
+    owners: u32,
+    now: Time,
+) -> Result<(), BytesError> {
+    let mut last = Time::ZERO;
+    for _ in 0..input.count(rows.room(), 4, "the count of withdrawn offers")? {
+        let at = input.time("a withdrawal")?;
+        let offer = input.varint()?;
+        let mut chain = NIL;
+        read_chain(input, rows, owners, (offer, &mut chain))?;
+        if at < last || at > now || chain == NIL {
+            return Err(wrong());
+        }
+        last = at;
+        rows.forget(chain, at);
+    }
+    Ok(())
+}
+
 /// Reads the buyers of an offer, the newest first, and remembers them in their order.
 fn read_chain(
     input: &mut Reader<'_>,
@@ -211,6 +270,81 @@ fn read_chain(
         buyers.take(offer, owner, pieces, chain);
     }
     Ok(())
+}
+
+fn put_campaign(out: &mut Vec<u8>, campaign: &Campaign) {
+    match campaign {
+        Campaign::Group(group) => {
+            for count in [group.quorum, group.entries, group.pieces] {
+                bytes::put_varint(out, u64::from(count));
+            }
+            bytes::put_u8(out, u8::from(group.outcome != Outcome::Open));
+        }
+        Campaign::Lottery(lottery) => lottery_section::put(out, lottery),
+        Campaign::Queue(queue) => {
+            bytes::put_varint(out, u64::from(queue.second));
+            bytes::put_varint(out, u64::from(queue.given));
+        }
+        Campaign::Presale(presale) => {
+            bytes::put_time(out, presale.pay_from);
+            bytes::put_time(out, presale.pay_until);
+            bytes::put_varint(out, u64::from(presale.balances));
+        }
+    }
+}
+
+/// Reads a campaign; what its close said follows from its pieces.
+fn campaign(
+    input: &mut Reader<'_>,
+    plan: Plan,
+    offer: &Offer,
+    buyers: (&Buyers, u32),
+) -> Result<Campaign, BytesError> {
+    let wrong = || BytesError::range("a campaign");
+    match plan {
+        Plan::Plain | Plan::Flash(FlashMode::Race) => Err(wrong()),
+        Plan::Flash(FlashMode::Lottery) => {
+            let lottery = lottery_section::get(input, offer, buyers)?;
+            Ok(Campaign::Lottery(Box::new(lottery)))
+        }
+        Plan::Flash(FlashMode::Queue { per_second, .. }) => {
+            let mut queue = Queue::new();
+            queue.second = input.varint32("the second of a queue")?;
+            queue.given = input.varint32("the tickets of a second")?;
+            let span = FlashMode::QUEUE_SPAN_MAX.0 / 1_000_000_000;
+            let drawn = queue.given > 0 || queue.second == 0;
+            if queue.given > per_second || i64::from(queue.second) > span || !drawn {
+                return Err(wrong());
+            }
+            Ok(Campaign::Queue(queue))
+        }
+        Plan::Group => {
+            let mut group = Group::new(input.varint32("a quorum")?);
+            group.entries = input.varint32("the entries of a group")?;
+            group.pieces = input.varint32("the pieces of a group")?;
+            match input.u8()? {
+                0 => {}
+                1 => group.outcome = group.close(|pieces| offer.price_of(pieces)),
+                _ => return Err(wrong()),
+            }
+            if group.quorum == 0 {
+                return Err(wrong());
+            }
+            Ok(Campaign::Group(group))
+        }
+        Plan::Presale { .. } => {
+            let pay_from = input.time("the begin of a window")?;
+            let pay_until = input.time("the end of a window")?;
+            if !presale::are_bounded(&offer.prices(), pay_from, pay_until) {
+                return Err(wrong());
+            }
+            Ok(Campaign::Presale(Presale {
+                pay_from,
+                pay_until,
+                balances: input.varint32("the balances of a presale")?,
+            }))
+        }
+    }
 }
 
 fn put_offer(out: &mut Vec<u8>, row: &Offer) {

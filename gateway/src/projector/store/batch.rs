@@ -5,16 +5,19 @@
 
 use std::sync::Arc;
 
-use engine::types::{AccountId, AssetId, InstrumentId, ParticipantId, Sequence};
+use engine::event::{ContractSide, OfferReport};
+use engine::types::{AccountId, AssetId, ContractId, InstrumentId, ParticipantId, Sequence};
 use rocksdb::{BoundColumnFamily, WriteBatch};
 
+use super::super::contracts::ContractRow;
 use super::super::output::Rows;
 use super::super::postings::{PostingRow, Settles};
 use super::super::receipts::ReceiptRow;
 use super::super::rows::{ExecutionRow, FirstRow, OrderRow, TradeRow};
 use super::super::tallies::Tallies;
 use super::keys::{
-    client_id_key, key_32_64, key_64_32, posting_key, receipt_key, trade_execution_key, trade_key,
+    client_id_key, contract_key, key_32_64, key_64_32, posting_key, receipt_key,
+    trade_execution_key, trade_key,
 };
 use super::{Family, NO_GOODS, Store, StoreError};
 
@@ -49,6 +52,9 @@ pub struct Batch<'a> {
     executions_by_trade: Arc<BoundColumnFamily<'a>>,
     clearing: Arc<BoundColumnFamily<'a>>,
     receipts: Arc<BoundColumnFamily<'a>>,
+    contracts: Arc<BoundColumnFamily<'a>>,
+    contracts_by_account: Arc<BoundColumnFamily<'a>>,
+    offers: Arc<BoundColumnFamily<'a>>,
     meta: Arc<BoundColumnFamily<'a>>,
     writes: WriteBatch,
     bytes: Vec<u8>,
@@ -79,6 +85,9 @@ impl Store {
             executions_by_trade: self.family(Family::ExecutionsByTrade)?,
             clearing: self.family(Family::Clearing)?,
             receipts: self.family(Family::Receipts)?,
+            contracts: self.family(Family::Contracts)?,
+            contracts_by_account: self.family(Family::ContractsByAccount)?,
+            offers: self.family(Family::Offers)?,
             meta: self.family(Family::Meta)?,
             writes: WriteBatch::default(),
             bytes: Vec::new(),
@@ -166,6 +175,58 @@ impl Rows for Batch<'_> {
             participant,
             participant_counter: counters.participant,
         });
+        Ok(())
+    }
+
+    fn put_private(
+        &mut self,
+        participant: ParticipantId,
+        told: ContractSide,
+        row: &ContractRow,
+    ) -> Result<(), StoreError> {
+        self.encoded(|out| row.encode(out));
+        let (account, counters) = (told.account, told.counters);
+        let key = key_32_64(participant.index(), counters.participant);
+        self.writes
+            .put_cf(&self.executions_by_participant, key, &self.bytes);
+        let by_account = key_32_64(account.index(), counters.account);
+        self.writes
+            .put_cf(&self.executions_by_account, by_account, key);
+        self.counted.push(Counted {
+            account,
+            account_counter: counters.account,
+            participant,
+            participant_counter: counters.participant,
+        });
+        Ok(())
+    }
+
+    fn put_contract_step(&mut self, row: &ContractRow) -> Result<(), StoreError> {
+        let Some(report) = row.step() else {
+            return Ok(());
+        };
+        self.encoded(|out| row.encode(out));
+        let place = (row.exec.sequence, row.exec.index);
+        let key = contract_key(report.contract, place);
+        self.writes.put_cf(&self.contracts, key, &self.bytes);
+        Ok(())
+    }
+
+    fn put_contract_of(
+        &mut self,
+        account: AccountId,
+        contract: ContractId,
+    ) -> Result<(), StoreError> {
+        let key = key_32_64(account.index(), contract.sequence);
+        let slot = contract.slot.to_be_bytes();
+        self.writes.put_cf(&self.contracts_by_account, key, slot);
+        Ok(())
+    }
+
+    fn put_offer(&mut self, report: &OfferReport) -> Result<(), StoreError> {
+        let key = key_64_32(report.offer.sequence, report.offer.slot);
+        let terms = report.terms.index().to_be_bytes();
+        self.writes.put_cf(&self.offers, key, terms);
         Ok(())
     }
 

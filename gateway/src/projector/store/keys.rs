@@ -61,6 +61,15 @@ pub(in crate::projector) fn receipt_key(
     key
 }
 
+/// A step of a contract, as a key: the contract, then the step.
+pub(in crate::projector) fn contract_key(contract: u64, step: (u64, u32)) -> [u8; 20] {
+    let mut key = [0; 20];
+    let (front, back) = key.split_at_mut(8);
+    front.copy_from_slice(&contract.to_be_bytes());
+    back.copy_from_slice(&key_64_32(step.0, step.1));
+    key
+}
+
 /// A posting of an account, as a key. Time never falls from one command to the next, so by time or
 /// by sequence the order is the same.
 pub(in crate::projector) fn posting_key(account: AccountId, place: PostingPlace) -> [u8; 24] {

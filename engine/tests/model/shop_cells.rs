@@ -1,0 +1,301 @@
+//! Which cells of sections 20 to 24 a run of shops has to reach.
+//!
+//! Invariant: as in `coverage`: written from the rules. Not here: how they are counted (`shop`).
+
+use sanjiang_engine::event::{ContractStep as Step, Disputed, OfferAct, State};
+use sanjiang_engine::reject::RejectReason as R;
+use sanjiang_engine::venue::Model;
+
+use super::coverage::Cell;
+
+/// Every row of the table of section 20.
+pub fn steps() -> Vec<Cell> {
+    use State::{
+        Accepted, Cancelled, Defaulted, Delivered, Deposited, Entered, Expired, Forfeited,
+        HandedOver, Joined, Paid, Refunded, Released, Rescinded, Resolved, ReturnAsked, Returning,
+        Settled, Unpaid,
+    };
+    let formed = [Paid, Unpaid, Joined, Entered, Deposited];
+    let mut cells = formed
+        .map(|state| Cell::Deal(None, Step::Reserve, state))
+        .to_vec();
+    for (from, step, to) in [
+        (Entered, Step::Deadline, Paid),
+        (Entered, Step::Deadline, Released),
+        (Joined, Step::Cancel, Cancelled),
+        (Joined, Step::Deadline, Paid),
+        (Joined, Step::Deadline, Released),
+        (Deposited, Step::Pay, Paid),
+        (Deposited, Step::Cancel, Cancelled),
+        (Deposited, Step::Deadline, Forfeited),
+        (Unpaid, Step::Pay, Paid),
+        (Unpaid, Step::PayIn, Unpaid),
+        (Unpaid, Step::PaidIn, Paid),
+        (Unpaid, Step::Cancel, Cancelled),
+        (Unpaid, Step::Deadline, Expired),
+        (Paid, Step::HandOver, HandedOver),
+        (Paid, Step::Cancel, Cancelled),
+        (Paid, Step::Deadline, Defaulted),
+        (HandedOver, Step::Deliver, Delivered),
+        (HandedOver, Step::PickUp, Delivered),
+        (HandedOver, Step::Accept, Accepted),
+        (HandedOver, Step::Accept, Settled),
+        (Delivered, Step::Accept, Accepted),
+        (Delivered, Step::Accept, Settled),
+        (Delivered, Step::Deadline, Accepted),
+        (Delivered, Step::Deadline, Settled),
+        (Delivered, Step::AskReturn, ReturnAsked),
+        (Accepted, Step::AskReturn, ReturnAsked),
+        (Accepted, Step::Deadline, Settled),
+        (ReturnAsked, Step::HandBack, Returning),
+        (ReturnAsked, Step::TakeBack, Refunded),
+        (ReturnAsked, Step::TakeBack, Settled),
+        (ReturnAsked, Step::Deadline, Settled),
+        (Returning, Step::TakeBack, Refunded),
+        (Returning, Step::TakeBack, Settled),
+        (Returning, Step::Deadline, Refunded),
+        (Returning, Step::Deadline, Settled),
+    ] {
+        cells.push(Cell::Deal(Some((from, Disputed::No)), step, to));
+    }
+    cells.extend(put_off());
+    for from in [
+        Deposited,
+        Paid,
+        HandedOver,
+        Delivered,
+        Accepted,
+        ReturnAsked,
+        Returning,
+    ] {
+        let calm = Some((from, Disputed::No));
+        cells.push(Cell::Deal(calm, Step::Dispute, from));
+        let disputed = Some((from, Disputed::Yes));
+        cells.push(Cell::Deal(disputed, Step::Resolve, Resolved));
+        for stands in [calm, disputed] {
+            cells.push(Cell::Deal(stands, Step::Rescind, from));
+            cells.push(Cell::Deal(stands, Step::Rescind, Rescinded));
+        }
+    }
+    cells
+}
+
+/// Every kind of deadline is put off by a gap in service.
+fn put_off() -> impl Iterator<Item = Cell> {
+    let timed = [
+        State::Unpaid,
+        State::Paid,
+        State::Delivered,
+        State::Accepted,
+        State::ReturnAsked,
+        State::Returning,
+        State::Joined,
+        State::Entered,
+        State::Deposited,
+    ];
+    let cell = |from| Cell::Deal(Some((from, Disputed::No)), Step::PutOff, from);
+    timed.into_iter().map(cell)
+}
+
+pub fn refused_steps() -> Vec<Cell> {
+    let reserve = [
+        R::UnknownAccount,
+        R::ParticipantSuspended,
+        R::AccountSuspended,
+        R::AccountClosed,
+        R::NotPermitted,
+        R::KillSwitch,
+        R::Halted,
+        R::CancelOnly,
+        R::NotQualified,
+        R::PartyKind,
+        R::UnknownOffer,
+        R::StaleVersion,
+        R::Deadline,
+        R::SelfTrade,
+        R::InvalidCombination,
+        R::Quantity,
+        R::MaxQuantity,
+        R::MinQuantity,
+        R::QuantityStep,
+        R::OrderValue,
+        R::BuyerLimit,
+        R::OutOfStock,
+        R::OpenContracts,
+        R::NotAdmitted,
+        R::SellerFunds,
+        R::InsufficientFunds,
+    ];
+    let mut cells: Vec<Cell> = reserve
+        .map(|one| Cell::DealRefused(Step::Reserve, one))
+        .to_vec();
+    let any = [
+        R::UnknownContract,
+        R::StaleVersion,
+        R::WrongStep,
+        R::NotYours,
+    ];
+    let acts = Step::ALL.into_iter();
+    let none = [Step::Reserve, Step::PaidIn, Step::Deadline, Step::PutOff];
+    for step in acts.filter(|step| !none.contains(step)) {
+        for reason in any {
+            // Both parties may, and the operator is told that it may not.
+            cells.push(Cell::DealRefused(step, reason));
+        }
+    }
+    for (step, reason) in [
+        (Step::Pay, R::UnknownAccount),
+        (Step::Pay, R::InsufficientFunds),
+        (Step::Pay, R::Deadline),
+        (Step::PayIn, R::UnknownCustodian),
+        (Step::PayIn, R::InvalidField),
+        (Step::PayIn, R::TooMany),
+        (Step::Deliver, R::ApproverRequired),
+        (Step::Deliver, R::CustodyDateClosed),
+        (Step::PickUp, R::PickupCode),
+        (Step::PickUp, R::CustodyDateClosed),
+        (Step::Accept, R::CustodyDateClosed),
+        (Step::AskReturn, R::Deadline),
+        (Step::AskReturn, R::Quantity),
+        (Step::AskReturn, R::MaxQuantity),
+        (Step::TakeBack, R::CustodyDateClosed),
+        (Step::Resolve, R::ApproverRequired),
+        (Step::Resolve, R::InvalidField),
+        (Step::Resolve, R::CustodyDateClosed),
+    ] {
+        cells.push(Cell::DealRefused(step, reason));
+    }
+    cells
+}
+
+/// What refuses who offers goods, and what else refuses an offer.
+const OFFERING: [R; 14] = [
+    R::UnknownAccount,
+    R::ParticipantSuspended,
+    R::AccountSuspended,
+    R::AccountClosed,
+    R::NotPermitted,
+    R::KillSwitch,
+    R::UnknownAsset,
+    R::UnknownCustodian,
+    R::UnknownTerms,
+    R::Halted,
+    R::CancelOnly,
+    R::InvalidField,
+    R::InsufficientGoods,
+    R::TooMany,
+];
+const DEFINING: [R; 5] = [
+    R::UnknownVenue,
+    R::UnknownAsset,
+    R::ModelNotAvailable,
+    R::InvalidField,
+    R::TooMany,
+];
+const CHANGING: [R; 9] = [
+    R::UnknownAccount,
+    R::NotPermitted,
+    R::KillSwitch,
+    R::UnknownOffer,
+    R::StaleVersion,
+    R::OfferFixed,
+    R::Halted,
+    R::CancelOnly,
+    R::InvalidField,
+];
+const PUTTING: [R; 7] = [
+    R::UnknownAccount,
+    R::KillSwitch,
+    R::UnknownOffer,
+    R::Halted,
+    R::OfferFixed,
+    R::InvalidField,
+    R::InsufficientGoods,
+];
+const VALUE: [R; 4] = [
+    R::UnknownOffer,
+    R::Deadline,
+    R::AlreadyExists,
+    R::InvalidField,
+];
+const SEED: [R; 4] = [
+    R::UnknownOffer,
+    R::Deadline,
+    R::AlreadyExists,
+    R::SeedMismatch,
+];
+const JOINING: [R; 10] = [
+    R::UnknownAccount,
+    R::NotPermitted,
+    R::KillSwitch,
+    R::UnknownOffer,
+    R::Halted,
+    R::CancelOnly,
+    R::Deadline,
+    R::SelfTrade,
+    R::TicketHeld,
+    R::TooMany,
+];
+const TAKING: [R; 5] = [
+    R::UnknownAccount,
+    R::UnknownOffer,
+    R::OfferFixed,
+    R::InvalidField,
+    R::OutOfStock,
+];
+
+/// All that can happen to offers of each model.
+pub fn offers_by_model() -> Vec<Cell> {
+    let models = [
+        Model::FixedPrice,
+        Model::TieredPrice,
+        Model::FlashSale,
+        Model::GroupBuy,
+        Model::Presale,
+    ];
+    let mut cells = Vec::new();
+    for model in models {
+        let changes = matches!(model, Model::FixedPrice | Model::TieredPrice);
+        let acts = OfferAct::ALL.into_iter();
+        let closes = model == Model::GroupBuy;
+        let acts = acts.filter(|act| {
+            let voids = closes || model == Model::FlashSale;
+            match act {
+                OfferAct::Changed => changes,
+                OfferAct::Closed => closes,
+                OfferAct::Void => voids,
+                OfferAct::Offered
+                | OfferAct::StockPut
+                | OfferAct::StockTaken
+                | OfferAct::Reserved
+                | OfferAct::GivenBack
+                | OfferAct::Withdrawn => true,
+            }
+        });
+        cells.extend(acts.map(|act| Cell::OfferOf(model, act)));
+    }
+    cells
+}
+
+pub fn refused_sales() -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for (name, reasons) in [
+        ("kind", &[R::UnknownOwner][..]),
+        ("terms", &DEFINING),
+        ("offer", &OFFERING),
+        ("change", &CHANGING),
+        ("put", &PUTTING),
+        ("take", &TAKING),
+        ("join", &JOINING),
+        ("value", &VALUE),
+        ("seed", &SEED),
+        (
+            "withdraw",
+            &[R::UnknownAccount, R::UnknownOffer, R::OfferFixed],
+        ),
+    ] {
+        let refused = |reason: &R| Cell::SaleRefused(name, *reason);
+        cells.extend(reasons.iter().map(refused));
+    }
+    cells
+}

@@ -1,0 +1,127 @@
+//! Commands of sellers and buyers on their way in, and their answers on the way out.
+//!
+//! Invariant: as in `answers`: the report a call gets is the report the streams show, and a retry
+//! gets the first one. A contract's report tells what only the history puts together, so it is read
+//! there. Not here: wire forms.
+
+use engine::command::Command;
+use engine::event::{ContractEvent, ContractRefused, Event, SaleEvent};
+use engine::types::Side;
+use proto::v1;
+
+use super::answers::{Answered, OTHER_KIND, Question, first, is_id_reused, operation_answer};
+use crate::admission::Payer;
+use crate::errors::Failure;
+use crate::exchange::Exchange;
+use crate::projector::contracts::{ContractRow, PrivateRow, Said};
+use crate::projector::rows::FirstAnswer;
+use crate::to_proto::{client_order_id, contract_report, exec_id, offer_done, offer_refused};
+
+/// Whose share of the queue a command takes: that of who acts; an operator has no account.
+pub fn payer(exchange: &Exchange, command: &Command) -> Payer {
+    let tables = exchange.directory.read();
+    command
+        .body
+        .account()
+        .and_then(|account| tables.account(account))
+        .map_or(Payer::Operator, |entry| {
+            Payer::Participant(entry.participant)
+        })
+}
+
+/// Has a command carried out.
+///
+/// # Errors
+/// Not admitted.
+pub async fn submit(exchange: &Exchange, command: Command) -> Result<Answered, Failure> {
+    let question = Question::of(&command);
+    let payer = payer(exchange, &command);
+    let answer = exchange.admission.submit(payer, command).await?;
+    Ok(Answered { question, answer })
+}
+
+impl Answered {
+    /// The report of a seller's command.
+    ///
+    /// # Errors
+    /// The id was used with other content; the answer cannot be read.
+    pub async fn offer(&self, exchange: &Exchange) -> Result<v1::OfferReport, Failure> {
+        let (row, poss_dup) = match self.first_again(exchange).await? {
+            Some(row) => (row, true),
+            None => (self.row(offer_answer(self.answer.event)?), false),
+        };
+        let tables = exchange.directory.read();
+        let account = self.question.account();
+        let report = match &row.answer {
+            FirstAnswer::Offer(done) => offer_done(&tables, &row, done),
+            FirstAnswer::Operation {
+                reject: Some(reject),
+                ..
+            } => offer_refused(&tables, &row, (account, *reject)),
+            FirstAnswer::Operation { .. }
+            | FirstAnswer::Counted(..)
+            | FirstAnswer::Uncounted(_)
+            | FirstAnswer::MassCancel { .. }
+            | FirstAnswer::Contract(_) => return Err(OTHER_KIND),
+        };
+        Ok(v1::OfferReport { poss_dup, ..report })
+    }
+
+    /// The report of a reserve or a step.
+    ///
+    /// # Errors
+    /// As [`Answered::offer`].
+    pub async fn contract(&self, exchange: &Exchange) -> Result<v1::ContractReport, Failure> {
+        let (sequence, poss_dup) = if let Event::Duplicate(duplicate) = self.answer.event {
+            (duplicate.first_sequence, true)
+        } else {
+            let Event::Contract(event) = self.answer.event else {
+                return Err(OTHER_KIND);
+            };
+            if let ContractEvent::Refused(refused) = event
+                && refused.counters.account == 0
+            {
+                return self.uncounted(exchange, refused);
+            }
+            (self.answer.place.sequence, false)
+        };
+        let found = first(exchange, sequence).await?;
+        let Some(PrivateRow::Contract(row)) = found.report else {
+            return Err(OTHER_KIND);
+        };
+        let report = contract_report(&exchange.directory.read(), &row);
+        Ok(v1::ContractReport {
+            poss_dup,
+            // Whoever asks sent it: of an operator's step no party is told the id.
+            client_order_id: client_order_id(found.row.identity),
+            ..report
+        })
+    }
+
+    /// A refusal that no counter counted; one of the duplicate group is nobody's first answer.
+    fn uncounted(
+        &self,
+        exchange: &Exchange,
+        refused: ContractRefused,
+    ) -> Result<v1::ContractReport, Failure> {
+        if is_id_reused(Some(refused.reject)) {
+            return Err(Failure::IdReused);
+        }
+        let place = self.answer.place;
+        let row = ContractRow {
+            exec: exec_id(place, Side::Buy),
+            time: place.time,
+            event: ContractEvent::Refused(refused),
+            said: Said::Nothing,
+            asked: self.question.identity(),
+        };
+        Ok(contract_report(&exchange.directory.read(), &row))
+    }
+}
+
+fn offer_answer(event: Event) -> Result<FirstAnswer, Failure> {
+    if let Event::Sale(SaleEvent::Offer(report)) = event {
+        return Ok(FirstAnswer::Offer(Box::new(report)));
+    }
+    operation_answer(event)
+}
