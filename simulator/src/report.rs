@@ -164,8 +164,8 @@ impl fmt::Display for Summary {
         )?;
         writeln!(
             f,
-            "  acknowledged {}  refused {}  rejected {}  unknown {}",
-            self.acknowledged, self.refused, self.rejected, self.unknown
+            "  acknowledged {}  sold {}  refused {}  rejected {}  unknown {}",
+            self.acknowledged, self.sold, self.refused, self.rejected, self.unknown
         )?;
         writeln!(
             f,

@@ -11,6 +11,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 use rust_decimal::Decimal;
 use sanjiang_simulator::{
     client::connect::{Bearer, Connection},
+    flash::{self, Flash},
     formats::{Next, sse},
     load::{self, Load, Mode, schedule::Shape},
     replay::{self, Gate, Pace, Replay},
@@ -251,6 +252,33 @@ async fn durable(connection: &Connection) -> u64 {
         }
     });
     status.await.map_or(0, |status| status.durable_sequence)
+}
+
+#[tokio::test]
+async fn a_flash_sale_sells_its_stock_and_not_a_piece_more() {
+    let Some(program) = support::gateway() else {
+        return;
+    };
+    let mut gateway = Gateway::start(&program);
+    gateway.wait_ready();
+    let flash = Flash {
+        target: gateway.target(),
+        bearer: Bearer::default(),
+        patience: Duration::from_secs(60),
+        run: Run::named("flash").unwrap(),
+        stock: 20,
+        reserves: 600,
+        sessions: 4,
+        seconds: 0.2,
+        buyers: 50,
+    };
+    let (_stop, stop) = tokio::sync::watch::channel(false);
+    let (summary, ended) = flash::run(&flash, Summary::new("flash", "flash"), stop).await;
+    ended.unwrap();
+    assert!(summary.held(), "{summary}\n{}", gateway.log());
+    assert_eq!((summary.sold, summary.rejected), (20, 580), "{summary}");
+    assert_eq!((summary.commands, summary.acknowledged), (600, 600));
+    gateway.signal("-TERM");
 }
 
 /// Ends the gateway again and again while a day is sent: each time in the middle of another equal

@@ -3,6 +3,8 @@
 //! Invariant: as in `setup`: ids follow from the run's name, so nothing is made twice. Buyers pay
 //! later, so only pieces are held and nobody needs money first. Not here: buying.
 
+use std::time::{Duration, SystemTime};
+
 use proto::v1::{
     DeliveryKind, FlashMode, GetOfferRequest, MakeOfferRequest, Offer, OfferPrices, PriceTier,
     SaleFunding, SaleTerms, TaxBasis, sale_terms,
@@ -18,6 +20,8 @@ use crate::{
 
 /// How long a buyer has to pay.
 const PAY_WITHIN_S: i64 = 15 * 60;
+/// How long the sale is open: longer than any run.
+const OPEN_FOR: Duration = Duration::from_secs(24 * 3_600);
 /// A day.
 const DAY_S: i64 = 24 * 3_600;
 /// The law's days of return (消费者权益保护法(2013) 25).
@@ -102,6 +106,7 @@ fn prices() -> OfferPrices {
         }],
         max_pieces: LIMIT,
         buyer_limit_pieces: Some(LIMIT),
+        closes: Some((SystemTime::now() + OPEN_FOR).into()),
         ..OfferPrices::default()
     }
 }
