@@ -105,15 +105,16 @@ async fn replay_day(args: &ReplayArgs) -> ExitCode {
     )
 }
 
+/// Where a run goes, its name and its credentials.
+fn prepared(common: &Common) -> Result<(String, Run, Bearer), String> {
+    let missing = "--target is missing; it should be like http://127.0.0.1:50051";
+    let target = common.target.clone().ok_or(missing)?;
+    let bearer = Bearer::from_file(common.token.as_deref()).map_err(|e| e.to_string())?;
+    Ok((target, run_of(common)?, bearer))
+}
+
 async fn make_load(args: &LoadArgs) -> ExitCode {
-    let Some(target) = args.common.target.clone() else {
-        return fail("--target is missing; it should be like http://127.0.0.1:50051");
-    };
-    let prepared = run_of(&args.common).and_then(|run| {
-        let bearer = Bearer::from_file(args.common.token.as_deref()).map_err(|e| e.to_string())?;
-        Ok((run, bearer))
-    });
-    let (run, bearer) = match prepared {
+    let (target, run, bearer) = match prepared(&args.common) {
         Ok(prepared) => prepared,
         Err(what) => return fail(&what),
     };
@@ -143,14 +144,7 @@ async fn make_load(args: &LoadArgs) -> ExitCode {
 }
 
 async fn sell_out(args: &FlashArgs) -> ExitCode {
-    let Some(target) = args.common.target.clone() else {
-        return fail("--target is missing; it should be like http://127.0.0.1:50051");
-    };
-    let prepared = run_of(&args.common).and_then(|run| {
-        let bearer = Bearer::from_file(args.common.token.as_deref()).map_err(|e| e.to_string())?;
-        Ok((run, bearer))
-    });
-    let (run, bearer) = match prepared {
+    let (target, run, bearer) = match prepared(&args.common) {
         Ok(prepared) => prepared,
         Err(what) => return fail(&what),
     };

@@ -157,13 +157,14 @@ impl Taps {
         true
     }
 
-    fn buyer(&self, token: u64) -> usize {
-        (token % self.buyers.shop.buyers.len() as u64) as usize
+    /// The place of the buyer of a tap.
+    fn buyer(&self, token: u64) -> u32 {
+        (token % self.buyers.shop.buyers.len() as u64) as u32
     }
 
     fn reserve(&self, token: u64) -> Outgoing {
         let shop = &self.buyers.shop;
-        let account = shop.buyers.get(self.buyer(token)).copied();
+        let account = shop.buyers.get(self.buyer(token) as usize).copied();
         Outgoing {
             token,
             command: Command::Reserve(SessionReserve {
@@ -213,6 +214,7 @@ impl Taps {
             let summary = &mut self.outcome.summary;
             return summary.mismatch(|| format!("reserve {token} was answered twice"));
         };
+        let buyer = self.buyer(answer.token);
         let (report, outcome) = (&answer.report, &mut self.outcome);
         outcome.latencies.record(now.saturating_duration_since(due));
         outcome.last = Some(now);
@@ -222,7 +224,6 @@ impl Taps {
         if report.reject_code != 0 {
             return outcome.summary.reject(&report.reject_reason);
         }
-        let buyer = (answer.token % self.buyers.shop.buyers.len() as u64) as u32;
         let contract = (report.contract_sequence, report.contract_slot);
         outcome.sold.push((contract, buyer));
     }

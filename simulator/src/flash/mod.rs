@@ -157,8 +157,7 @@ async fn gather(
         bar.set_style(style);
     }
     let (mut sold, mut latencies) = (Sold::default(), Latencies::new());
-    let mut last = Instant::now();
-    let mut answers_until = None;
+    let (begun, mut last) = (Instant::now(), None);
     loop {
         let ended = tokio::select! {
             ended = running.join_next() => ended,
@@ -175,7 +174,7 @@ async fn gather(
                     }
                     *sold.by_buyer.entry(buyer).or_default() += 1;
                 }
-                answers_until = answers_until.max(outcome.last);
+                last = last.max(outcome.last);
                 summary.absorb(outcome.summary);
                 latencies.merge(&outcome.latencies);
             }
@@ -184,8 +183,7 @@ async fn gather(
         }
     }
     bar.finish_and_clear();
-    last = answers_until.unwrap_or(last);
-    (sold, latencies, last)
+    (sold, latencies, last.unwrap_or(begun))
 }
 
 /// Whether exactly the stock was sold, each buyer had at most its limit, and the gateway says so.
