@@ -1,7 +1,8 @@
 //! The words of scenario tables about shops and contracts.
 //!
 //! After `clear`: `shop REGIME..` opens a venue that offers fixed and, where its law knows them,
-//! tiered prices, flash sales, group buys and presales; `kind OWNER consumer|enterprise`; `sale
+//! tiered prices, flash sales, group buys and presales, `opens ID REGIME.. sells MODEL..` one of
+//! the plan; `kind OWNER consumer|enterprise`; `sale
 //! [tiered|flash|queue|lottery|group|presale] [later=SECONDS] [vat=in|out] [bp=N] [ppm=N]
 //! [hand=SECONDS] [inspect=SECONDS] [days=N] [deposit=BP] [rate=N] [valid=SECONDS] [exempt=KIND]
 //! [pickup]` defines terms, the next handle from 0.
@@ -171,6 +172,7 @@ impl Shop {
         }
         match words[0] {
             "shop" => plain(open(words)),
+            "opens" => plain(venue_of_the_plan(words)),
             "kind" => sales(SalesCommand::SetPartyKind(SetPartyKind {
                 owner: OwnerId::new(number(words[1]) as u32),
                 kind: match words[2] {
@@ -373,8 +375,22 @@ fn open(words: &[&str]) -> Body {
         Model::Presale,
     ];
     models.extend(tiered.then_some(Model::TieredPrice));
+    opened("shop", regimes, models)
+}
+
+fn venue_of_the_plan(words: &[&str]) -> Body {
+    let middle = words.iter().position(|word| *word == "sells");
+    let middle = middle.expect("opens ID REGIME.. sells MODEL..");
+    let regime = |word: &&str| Regime::from_name(word).expect("a regime");
+    let model = |word: &&str| Model::from_name(word).expect("a model");
+    let regimes = words[2..middle].iter().map(regime).collect();
+    let models = words[middle + 1..].iter().map(model).collect();
+    opened(words[1], regimes, models)
+}
+
+fn opened(id: &str, regimes: Vec<Regime>, models: Vec<Model>) -> Body {
     Body::CreateVenue(Box::new(CreateVenue {
-        name: name("shop"),
+        name: name(id),
         title: Title::EMPTY,
         regimes,
         models,

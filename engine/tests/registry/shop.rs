@@ -239,8 +239,11 @@ impl Reference {
                 && terms.plan != Plan::Flash(FlashMode::Lottery)
                 || terms.funding == Funding::Prefunded);
         fails(!pays || !spans || !right, R::InvalidField)?;
-        for regime in &venue.regimes {
-            let Some((days, exempt, basis)) = self.laws().cooling(*regime) else {
+        let laws = self.laws();
+        let open = |one: &&Regime| laws.allows(**one, model) && !laws.is_of_firms(**one);
+        let for_consumers = venue.regimes.iter().any(|one| open(&one));
+        for regime in venue.regimes.iter().filter(|_| for_consumers) {
+            let Some((days, exempt, basis)) = laws.cooling(*regime) else {
                 continue;
             };
             let bit = terms

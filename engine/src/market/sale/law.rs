@@ -61,7 +61,8 @@ pub(crate) fn return_days(
     }
 }
 
-/// Whether a venue may sell under these terms: 消费者权益保护法(2013) 25, or what its regimes say.
+/// Whether a venue may sell under these terms: 消费者权益保护法(2013) 25, or what its regimes say. What
+/// no consumer can buy there needs no days of return.
 ///
 /// # Errors
 /// INVALID_FIELD, with the text.
@@ -69,6 +70,9 @@ pub(crate) fn check_returns(
     terms: &SaleTerms,
     (law, regimes): (&Law, &[Regime]),
 ) -> Result<(), Reject> {
+    if regime_of((law, regimes), terms.model, PartyKind::Consumer).is_err() {
+        return Ok(());
+    }
     for rules in regimes.iter().map(|regime| law.rules(*regime)) {
         if let CoolingOff::Days {
             days,
@@ -158,6 +162,14 @@ mod tests {
             by_city,
             "exempt by the statute, not by the city"
         );
+        let firms_only = SaleTerms {
+            model: Model::TieredPrice,
+            ..terms(0, None)
+        };
+        let both = [Regime::EcomB2b, Regime::EcomB2c];
+        assert_eq!(check_returns(&firms_only, (&law, &both)), Ok(()));
+        let shared = terms(0, None);
+        assert!(check_returns(&shared, (&law, &both)).is_err(), "for consumers too");
         let unsuitable = terms(0, Some(Exemption::ConfirmedUnsuitable));
         let days =
             |regime, kind, confirmed| return_days(&unsuitable, law.rules(regime), kind, confirmed);
