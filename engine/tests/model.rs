@@ -3,6 +3,8 @@
 //! Invariant: a seed names its whole run; a failure prints the seed and a shortened script. Not
 //! here: the reference (`reference`), the generator and the comparison (`model`).
 
+#[path = "support/centralised.rs"]
+mod centralised;
 mod reference;
 mod model {
     pub mod cash;

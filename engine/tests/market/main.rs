@@ -7,6 +7,8 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // a test may read files
 
 mod auction_vectors;
+#[path = "../support/centralised.rs"]
+mod centralised;
 mod credit;
 mod desk;
 mod duties;

@@ -27,6 +27,7 @@ use sanjiang_engine::types::{
 };
 use sanjiang_engine::venue::{Phase, TradingStatus};
 
+use crate::centralised::{Matched, Watch};
 use crate::credit;
 use crate::desk::{self, DAY, Desk, INSTRUMENT, VENUE, small_limits};
 use crate::duties;
@@ -49,6 +50,8 @@ pub struct Stage {
     clears: Option<(u8, u8)>,
     /// The terms of margin, where it has that in place of clearing.
     margin: Option<SetMargin>,
+    /// Sees that no contract is a match.
+    watch: Watch,
 }
 
 impl Stage {
@@ -69,6 +72,7 @@ impl Stage {
             ready: false,
             clears: None,
             margin: None,
+            watch: Watch::default(),
         }
     }
 
@@ -142,6 +146,7 @@ impl Stage {
         }
         let gap = words[0] == "gap";
         let mut events = if gap { Vec::new() } else { self.desk.ticks() };
+        self.see(&events);
         if words[0] != "ticks" {
             let (body, authority) = self.spoken(words);
             let identity = switches::identity(&self.desk.engine, words);
@@ -154,6 +159,7 @@ impl Stage {
             } else {
                 self.desk.send_command(command)
             };
+            self.see(&sent);
             let real = sent.iter().find_map(reject_of);
             assert_eq!(dry, real, "the dry run and the answer: {words:?}");
             let sequence = self.desk.engine.sequence();
@@ -167,6 +173,12 @@ impl Stage {
             events.extend(sent);
         }
         events.iter().map(|event| self.names.tell(event)).collect()
+    }
+
+    fn see(&mut self, events: &[Event]) {
+        let mut matches = self.watch.see(events).into_iter();
+        let matched = matches.find(|one| !matches!(one, Matched::Trade(_)));
+        assert_eq!(matched, None, "only orders of a book are matched");
     }
 
     fn name(&mut self, name: &str, events: &[Event]) {

@@ -1,0 +1,277 @@
+//! An engine that matches for its parties is seen to do so, by its events alone; ours is not one.
+//!
+//! Invariant: each deliberate match is what the honest run does, but as one command's own doing, so
+//! only the matching can be what is seen. Not here: what counts as a match (`support/centralised`),
+//! the honest engine in random worlds and scenarios, which are watched too (`model`, `market`).
+
+#[path = "support/centralised.rs"]
+mod centralised;
+#[path = "support/shop.rs"]
+mod shop;
+
+use centralised::{Matched, Watch};
+use sanjiang_engine::command::*;
+use sanjiang_engine::engine::Engine;
+use sanjiang_engine::event::{
+    ContractEvent, ContractReport, Counters, Event, Events, Fill, OfferAct, Role, SaleEvent, State,
+    Trade,
+};
+use sanjiang_engine::limits::Limits;
+use sanjiang_engine::types::*;
+use sanjiang_engine::venue::Model;
+use shop::{HOUR, founding, offer, reserve, sales, terms};
+
+/// The log of an engine: the events of each command.
+type Log = Vec<Vec<Event>>;
+
+/// What an engine does beyond its orders.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Matching {
+    /// Nothing.
+    None,
+    /// It fills the wishes it knows of when an offer comes.
+    Offers,
+    /// It fills what one offer has not from the next one.
+    Sweeps,
+}
+
+/// An engine with a broker in it.
+struct Market {
+    engine: Engine,
+    matching: Matching,
+    log: Log,
+}
+
+impl Market {
+    fn open(matching: Matching) -> Self {
+        let mut market = Self {
+            engine: Engine::new(Limits::default()),
+            matching,
+            log: Log::new(),
+        };
+        let group = SaleTerms {
+            model: Model::GroupBuy,
+            plan: Plan::Group,
+            ..shop::plain_terms(7)
+        };
+        let defined = [terms(7), sales(SalesCommand::DefineTerms(group))];
+        for body in founding(2).into_iter().chain(defined) {
+            market.send(0, body);
+        }
+        market
+    }
+
+    fn apply(&mut self, hour: i64, body: Body) -> Vec<Event> {
+        let mut events = Events::default();
+        let command = Sequenced {
+            sequence: self.engine.sequence().next(),
+            time: Time::new((9_600 + hour) * HOUR).expect("in bounds"),
+            value: Command {
+                envelope: Envelope {
+                    principal: PrincipalId::LOCAL,
+                    identity: Identity::Internal,
+                    valid_until: None,
+                    authority: None,
+                },
+                body,
+            },
+        };
+        self.engine.apply(&command, &mut events);
+        events.as_slice().to_vec()
+    }
+
+    fn send(&mut self, hour: i64, body: Body) {
+        let events = self.apply(hour, body);
+        self.log.push(events);
+    }
+
+    /// An offer; a broker gives it at once to buyer 1, who never named it.
+    fn offer(&mut self, hour: i64, pieces: u32) -> OfferId {
+        let mut events = self.apply(hour, offer(pieces, None));
+        let id = offered(&events);
+        if self.matching == Matching::Offers {
+            events.extend(self.apply(hour, reserve(id, 1, 1)));
+        }
+        self.log.push(events);
+        id
+    }
+
+    /// A reserve; a broker takes the rest from the next offer.
+    fn take(&mut self, hour: i64, (first, pieces): (OfferId, u32), next: OfferId, rest: u32) {
+        let mut events = self.apply(hour, reserve(first, 1, pieces));
+        let more = self.apply(hour, reserve(next, 1, rest));
+        if self.matching == Matching::Sweeps {
+            events.extend(more);
+            self.log.push(events);
+        } else {
+            self.log.extend([events, more]);
+        }
+    }
+}
+
+fn offered(events: &[Event]) -> OfferId {
+    let found = events.iter().find_map(|event| match event {
+        Event::Sale(SaleEvent::Offer(report)) => Some(report.offer),
+        _ => None,
+    });
+    found.expect("it is offered")
+}
+
+/// A day of two offers and a group that closes.
+fn day(matching: Matching) -> Log {
+    let mut market = Market::open(matching);
+    let first = market.offer(1, 5);
+    let next = market.offer(1, 5);
+    market.take(2, (first, 3), next, 2);
+    let entry = sales(SalesCommand::Offer(MakeOffer {
+        terms: TermsId::new(1),
+        course: Course::Group { quorum: 1 },
+        prices: Prices {
+            closes: Time::new((9_600 + 4) * HOUR),
+            ..prices()
+        },
+        ..made()
+    }));
+    let events = market.apply(2, entry);
+    let group = offered(&events);
+    market.log.push(events);
+    market.send(3, reserve(group, 2, 2));
+    market.send(4, Body::Tick);
+    market.log
+}
+
+fn made() -> MakeOffer {
+    let Body::Sales(command) = offer(10, None) else {
+        unreachable!("an offer is one of sales");
+    };
+    match *command {
+        SalesCommand::Offer(make) => make,
+        other => unreachable!("{other:?}"),
+    }
+}
+
+fn prices() -> Prices {
+    made().prices
+}
+
+fn matches(log: &Log) -> Vec<Matched> {
+    let mut watch = Watch::default();
+    log.iter().flat_map(|events| watch.see(events)).collect()
+}
+
+fn formed(log: &Log) -> usize {
+    let steps = log.iter().flatten().filter(|event| match event {
+        Event::Contract(ContractEvent::Step(report)) => report.version == 1,
+        _ => false,
+    });
+    steps.count()
+}
+
+fn why(found: &[Matched]) -> Vec<&'static str> {
+    let why = |matched: &Matched| match matched {
+        Matched::Trade(_) => "a trade",
+        Matched::Taken(_, why) | Matched::Closed(_, why) => why,
+    };
+    found.iter().map(why).collect()
+}
+
+/// The log of an honest day with its steps changed.
+fn altered(mut change: impl FnMut(&mut ContractReport)) -> Log {
+    let mut log = day(Matching::None);
+    for event in log.iter_mut().flatten() {
+        if let Event::Contract(ContractEvent::Step(report)) = event {
+            change(report);
+        }
+    }
+    log
+}
+
+#[test]
+fn offers_that_are_taken_by_name_and_a_group_that_closes_are_no_match() {
+    let log = day(Matching::None);
+    assert_eq!(formed(&log), 3);
+    assert_eq!(matches(&log), []);
+}
+
+#[test]
+fn an_engine_that_fills_waiting_wishes_is_seen() {
+    let log = day(Matching::Offers);
+    assert_eq!(formed(&log), 5, "two more than anybody asked for");
+    let unnamed = "its offer was not announced before";
+    assert_eq!(why(&matches(&log)), [unnamed, unnamed]);
+}
+
+#[test]
+fn an_engine_that_sweeps_is_seen() {
+    let log = day(Matching::Sweeps);
+    assert_eq!(formed(&log), 3);
+    let swept = "one command took several offers";
+    assert_eq!(why(&matches(&log)), [swept, swept]);
+}
+
+#[test]
+fn a_contract_that_is_not_of_who_took_and_who_offered_is_seen() {
+    let by_seller = altered(|report| {
+        if report.version == 1 {
+            report.by = Some(Role::Seller);
+        }
+    });
+    assert_eq!(why(&matches(&by_seller)), ["not its buyer took it"; 3]);
+    let other = altered(|report| report.seller.account = AccountId::new(2));
+    let whose = "its seller is not who announced the offer";
+    assert_eq!(why(&matches(&other)), [whose; 3]);
+    let picked = altered(|report| {
+        if report.state == State::Paid && report.version > 1 {
+            report.by = Some(Role::Operator);
+        }
+    });
+    assert_eq!(why(&matches(&picked)), ["somebody picked it"]);
+    let swapped = altered(|report| {
+        if report.state == State::Paid && report.version > 1 {
+            report.buyer.account = AccountId::new(1);
+        }
+    });
+    let entry = "it is not between the parties of its entry";
+    assert_eq!(why(&matches(&swapped)), [entry]);
+}
+
+#[test]
+fn an_offer_that_changed_under_its_taker_is_seen() {
+    let mut log = day(Matching::None);
+    for event in log.iter_mut().flatten() {
+        if let Event::Sale(SaleEvent::Offer(report)) = event {
+            report.version += u32::from(report.act == OfferAct::Reserved);
+        }
+    }
+    let other = "the offer is not as it was announced";
+    assert_eq!(why(&matches(&log)).first(), Some(&other));
+}
+
+#[test]
+fn a_trade_of_a_book_is_seen() {
+    let none = Quantity::new(0).expect("in bounds");
+    let fill = |account| Fill {
+        order: OrderId {
+            sequence: 1,
+            slot: account,
+        },
+        account: AccountId::new(account),
+        leaves: none,
+        cumulative: none,
+        fee: 0,
+        held: 0,
+        counters: Counters::NONE,
+    };
+    let trade = Trade {
+        instrument: InstrumentId::new(3),
+        price: Price::new(1).expect("in bounds"),
+        quantity: Quantity::new(1).expect("in bounds"),
+        value: 0,
+        goods: 0,
+        aggressor: None,
+        buy: fill(1),
+        sell: fill(0),
+    };
+    let log = vec![vec![Event::Trade(trade)]];
+    assert_eq!(matches(&log), [Matched::Trade(InstrumentId::new(3))]);
+}
