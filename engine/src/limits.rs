@@ -94,7 +94,7 @@ pub struct Limits {
     /// Live offers of flash sales with a queue, group buys and presales: what each of these has
     /// that plain offers have not lies beside them. Default 4,096; a row is 64 bytes in a tree.
     pub campaigns_max: u32,
-    /// Entries of one group that has not closed. Default 65,536: at 1,024 a tick its close takes 64
+    /// Entries of one group that has not closed. Default 65,536: at 512 a tick its close takes 128
     /// ticks.
     pub entries_max: u32,
     /// Tickets of queues, one of an offer and a beneficial owner. Default 2^18: a flash sale that a
@@ -128,6 +128,10 @@ impl Limits {
     pub const PLEDGES_PER_CREDIT_MAX: usize = 16;
     /// How many expiries one tick fires at most; the next tick goes on.
     pub const EXPIRIES_PER_TICK_MAX: usize = 1_024;
+    /// How many of them the deadline of a contract counts as. It moves money and goods of two
+    /// parties and a row of an offer, up to 1.7 us of cold memory where the expiry of an order is
+    /// below 1: 512 of them keep a tick within 1 ms (`benches/runs/2026-11-30-flash-sale.md`).
+    pub const EXPIRIES_PER_CONTRACT: usize = 2;
     /// How many receipts one command splits a receipt into, or merges: it bounds its events, and
     /// the hashes a holder checks for it.
     pub const RECEIPT_PARTS_MAX: usize = 16;

@@ -224,7 +224,7 @@ fn buyers_are_remembered_up_to_the_bound_and_forgotten_tick_by_tick() {
 
 #[test]
 fn a_tick_ends_so_many_contracts_and_the_next_goes_on() {
-    let most = Limits::EXPIRIES_PER_TICK_MAX;
+    let most = Limits::EXPIRIES_PER_TICK_MAX / Limits::EXPIRIES_PER_CONTRACT;
     let mut shop = Shop::new(small(), 1);
     shop.send(terms(7));
     let offer = shop.offer(5_000, None);

@@ -8,6 +8,7 @@ use super::Engine;
 use super::margin::Reduction;
 use super::switch::Ended;
 use crate::event::{Cause, Event, Events, ExecType};
+use crate::limits::Limits;
 use crate::switch::sweeps::Budget;
 use crate::types::{InstrumentId, OrderId, SessionId, Time, VenueId};
 use crate::venue::{Due, DueKind, Fired};
@@ -149,7 +150,7 @@ impl Engine {
                     self.expire(id.slot, events);
                 }
                 Deadline::Contract(_, slot) => {
-                    left.orders -= 1;
+                    left.orders = left.orders.saturating_sub(Limits::EXPIRIES_PER_CONTRACT);
                     self.pass_deadline(slot, events);
                 }
                 Deadline::Forget(_) => {

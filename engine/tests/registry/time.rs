@@ -122,7 +122,7 @@ impl Reference {
                 }
                 7 => self.go_on(id as usize, &mut rows),
                 9 => {
-                    left.0 -= 1;
+                    left.0 = left.0.max(2) - 2;
                     self.pass_deal(id);
                 }
                 10 => {

@@ -100,12 +100,12 @@ fn the_published_vectors_of_group_buys_hold() {
 /// What has not had its turn in the tick of the close is RELEASING: held, bound, and next.
 #[test]
 fn a_close_takes_as_many_ticks_as_its_entries_need() {
-    let most = Limits::EXPIRIES_PER_TICK_MAX as u32;
+    let most = (Limits::EXPIRIES_PER_TICK_MAX / Limits::EXPIRIES_PER_CONTRACT) as u32;
     for (quorum, ended) in [(1, State::Paid), (5_000, State::Released)] {
         let mut shop = Shop::new(small(), 3);
         shop.send(group_terms());
         shop.send(terms(7));
-        let offered = offered(&shop.send(group(&shop, &[(1, 100), (1_000, 60)], quorum)));
+        let offered = offered(&shop.send(group(&shop, &[(1, 100), (500, 60)], quorum)));
         for _ in 0..most + 6 {
             shop.reserve(offered, 1);
         }

@@ -1,0 +1,161 @@
+//! A group that closes and a lottery that is drawn with as many entries as there may be: how long
+//! their longest command is.
+//!
+//! Invariant: every entry has its turn, in as many ticks as the bound says; times are printed and
+//! not judged. Not here: what they decide (`market/scenarios`, `shops`), memory
+//! (`capacity_shops`).
+
+#![allow(clippy::disallowed_methods)] // a test may read clocks
+
+#[path = "support/shop.rs"]
+mod shop;
+
+use std::time::{Duration, Instant};
+
+use sanjiang_engine::command::*;
+use sanjiang_engine::engine::Engine;
+use sanjiang_engine::event::{Event, Events, SaleEvent};
+use sanjiang_engine::limits::Limits;
+use sanjiang_engine::types::*;
+use sanjiang_engine::venue::Model;
+use sha2::{Digest, Sha256};
+use shop::{HOUR, founding, offer, plain_terms, reserve, sales};
+
+/// As many as the default bound lets wait.
+const ENTRIES: u32 = 65_536;
+const SEED: [u8; 32] = [7; 32];
+
+struct Timed {
+    engine: Engine,
+    events: Events,
+    hour: i64,
+    longest: Duration,
+}
+
+impl Timed {
+    fn open() -> Self {
+        let limits = Limits {
+            orders_max: 1_024,
+            requests_capacity: 1_024,
+            accounts_max: ENTRIES + 1,
+            owners_max: ENTRIES + 1,
+            positions_max: 4 * ENTRIES,
+            entries_max: ENTRIES,
+            contracts_max: ENTRIES,
+            buyers_max: ENTRIES,
+            ..Limits::default()
+        };
+        let mut timed = Self {
+            engine: Engine::new(limits),
+            events: Events::with_capacity(4_096),
+            hour: 9_600,
+            longest: Duration::ZERO,
+        };
+        founding(ENTRIES).into_iter().for_each(|body| timed.send(body));
+        timed
+    }
+
+    fn send(&mut self, body: Body) {
+        let command = Sequenced {
+            sequence: self.engine.sequence().next(),
+            time: at(self.hour),
+            value: Command {
+                envelope: Envelope {
+                    principal: PrincipalId::LOCAL,
+                    identity: Identity::Internal,
+                    valid_until: None,
+                    authority: None,
+                },
+                body,
+            },
+        };
+        self.events.clear();
+        let began = Instant::now();
+        self.engine.apply(&command, &mut self.events);
+        self.longest = self.longest.max(began.elapsed());
+    }
+
+    /// An offer of a model, and an entry of every buyer.
+    fn fill(&mut self, terms: SaleTerms, course: Course, stock: u32) -> OfferId {
+        self.send(sales(SalesCommand::DefineTerms(terms)));
+        let Body::Sales(command) = offer(stock, Some(1)) else {
+            unreachable!("an offer is about sales");
+        };
+        let SalesCommand::Offer(mut make) = *command else {
+            unreachable!("it is an offer");
+        };
+        make.prices.max = 1;
+        make.prices.closes = Some(at(self.hour + 1));
+        make.course = course;
+        self.send(sales(SalesCommand::Offer(make)));
+        let Some(Event::Sale(SaleEvent::Offer(report))) = self.events.as_slice().first() else {
+            panic!("it is offered: {:?}", self.events.as_slice());
+        };
+        let offered = report.offer;
+        for buyer in 1..=ENTRIES {
+            self.send(reserve(offered, buyer, 1));
+        }
+        assert_eq!(self.engine.contracts().live(), ENTRIES);
+        offered
+    }
+
+    /// Ticks until nothing is due; how many, and what the longest took.
+    fn ticks(&mut self) -> (u32, Duration) {
+        self.longest = Duration::ZERO;
+        let mut ticks = 0;
+        while self.engine.next_deadline() <= Some(at(self.hour)) {
+            self.send(Body::Tick);
+            ticks += 1;
+        }
+        assert_eq!(self.engine.audit(), Ok(()));
+        (ticks, self.longest)
+    }
+}
+
+fn at(hour: i64) -> Time {
+    Time::new(hour * HOUR).expect("in bounds")
+}
+
+#[test]
+fn a_full_group_closes_in_small_steps() {
+    let mut timed = Timed::open();
+    let terms = SaleTerms {
+        model: Model::GroupBuy,
+        plan: Plan::Group,
+        ..plain_terms(7)
+    };
+    timed.fill(terms, Course::Group { quorum: 1 }, ENTRIES);
+    timed.hour += 1;
+    let (ticks, longest) = timed.ticks();
+    println!("a group of {ENTRIES} closes in {ticks} ticks, the longest {longest:?}");
+    assert_eq!(ticks, ENTRIES / 512);
+}
+
+#[test]
+fn a_full_lottery_is_drawn_in_small_steps() {
+    let mut timed = Timed::open();
+    let terms = SaleTerms {
+        model: Model::FlashSale,
+        plan: Plan::Flash(FlashMode::Lottery),
+        ..plain_terms(7)
+    };
+    let course = Course::Lottery {
+        commitment: Sha256::digest(SEED).into(),
+        draw_by: at(timed.hour + 2),
+    };
+    let offer = timed.fill(terms, course, ENTRIES / 2);
+    timed.hour += 1;
+    timed.send(sales(SalesCommand::BringValue(BringValue {
+        offer,
+        value: [5; 32],
+        source: shop::name("a block"),
+    })));
+    timed.send(sales(SalesCommand::RevealSeed(RevealSeed {
+        offer,
+        seed: SEED,
+    })));
+    timed.hour += 1;
+    let (ticks, longest) = timed.ticks();
+    println!("a lottery of {ENTRIES} is drawn in {ticks} ticks, the longest {longest:?}");
+    assert_eq!(ticks, 2 * ENTRIES / 512, "each is counted, and has its turn");
+}
