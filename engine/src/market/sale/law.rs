@@ -169,7 +169,10 @@ mod tests {
         let both = [Regime::EcomB2b, Regime::EcomB2c];
         assert_eq!(check_returns(&firms_only, (&law, &both)), Ok(()));
         let shared = terms(0, None);
-        assert!(check_returns(&shared, (&law, &both)).is_err(), "for consumers too");
+        assert!(
+            check_returns(&shared, (&law, &both)).is_err(),
+            "for consumers too"
+        );
         let unsuitable = terms(0, Some(Exemption::ConfirmedUnsuitable));
         let days =
             |regime, kind, confirmed| return_days(&unsuitable, law.rules(regime), kind, confirmed);
