@@ -28,7 +28,7 @@ pub use receipts::{
     EncumberReceipt, Encumbrance, HeldReceipt, IssueReceipt, LiftReceipt, MergeReceipts,
     ReceiptCommand, ReceiptPart, SplitReceipt, TransferReceipt,
 };
-pub use regimes::{DefineRegime, Rule};
+pub use regimes::{DefineRegime, MoveVenue, Rule};
 pub use standing::{
     Access, Party, Roles, SetAccess, SetRegistration, SetRoles, SetStanding, Standing,
     StandingCommand,
@@ -198,6 +198,8 @@ pub enum Body {
     Contract(ContractCommand),
     /// A regime, or a later version of one.
     DefineRegime(Box<DefineRegime>),
+    /// A venue moves to later versions of its regimes.
+    MoveVenue(Box<MoveVenue>),
     /// Time passes: the sequencer puts one before any command at or past the next deadline.
     Tick,
     /// Start-up: connections of the time before are gone.
@@ -233,6 +235,7 @@ impl Body {
             | Self::SetCalendar(_)
             | Self::CreateVenue(_)
             | Self::DefineRegime(_)
+            | Self::MoveVenue(_)
             | Self::CreateInstrument(_)
             | Self::SetSchedule(_)
             | Self::SetPhase(_)

@@ -13,6 +13,7 @@ mod day_ends;
 mod holds;
 mod lotteries;
 mod margin;
+mod moves;
 mod operations;
 mod orders;
 mod queues;
@@ -302,6 +303,7 @@ impl Engine {
                 operation(events, made.map(Some));
             }
             Body::DefineRegime(terms) => self.define_regime(&command.envelope, terms, events),
+            Body::MoveVenue(moves) => self.move_venue(&command.envelope, moves, events),
             Body::CreateInstrument(create) => {
                 operation(events, self.venues.create_instrument(create).map(Some));
             }
@@ -373,6 +375,7 @@ impl Engine {
             Body::SetCalendar(set) => self.venues.check_calendar(set),
             Body::CreateVenue(create) => self.venues.check_venue(create, time),
             Body::DefineRegime(terms) => self.check_regime(&command.envelope, terms),
+            Body::MoveVenue(moves) => self.check_move(&command.envelope, moves, time),
             Body::CreateInstrument(create) => self.venues.check_instrument(create),
             Body::SetSchedule(set) => self.venues.check_schedule(set),
             Body::SetPhase(set) => self.venues.check_phase(set.venue, set.phase),

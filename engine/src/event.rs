@@ -25,7 +25,7 @@ pub use sales::{
 
 mod regimes;
 
-pub use regimes::RegimeDefined;
+pub use regimes::{RegimeDefined, RegimeEvent, VenueMoving};
 
 mod switch;
 
@@ -97,8 +97,8 @@ pub enum Event {
     Sale(SaleEvent),
     /// A step of a contract, or a refused one.
     Contract(ContractEvent),
-    /// A version of a regime was defined.
-    Regime(RegimeDefined),
+    /// A version of a regime was defined, or a venue moves to one.
+    Regime(RegimeEvent),
 }
 
 const _: () = assert!(

@@ -299,7 +299,7 @@ impl Buffer {
             Event::Switch(event) => self.switch(event),
             Event::Sale(event) => self.sale(event),
             Event::Contract(event) => self.contract(event),
-            Event::Regime(defined) => self.regime(*defined),
+            Event::Regime(event) => self.regime(event),
             Event::Limits(set) => self.limits(set),
             Event::Receipt(report) => self.receipt(report),
             Event::Correction(correction) => self.correction(correction),

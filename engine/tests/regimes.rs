@@ -6,7 +6,7 @@
 
 use sanjiang_engine::command::*;
 use sanjiang_engine::engine::{Engine, SectionId};
-use sanjiang_engine::event::{Event, Events, RegimeDefined};
+use sanjiang_engine::event::{Event, Events, RegimeDefined, RegimeEvent, VenueMoving};
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::reject::{Basis, Reject, RejectReason};
 use sanjiang_engine::types::*;
@@ -137,10 +137,10 @@ fn a_law_of_tomorrow_binds_tomorrow_and_a_venue_keeps_the_one_it_named() {
     let events = shard.send(Some(8), regime("ECOM_B2B", &[FIXED]));
     let second = Regime::from_code(32).expect("the first that data defines");
     // 10:00 at UTC is 18:00 at UTC+8; the next midnight there is 16:00.
-    let announced = Event::Regime(RegimeDefined {
+    let announced = Event::Regime(RegimeEvent::Defined(RegimeDefined {
         regime: second,
         from: hours(16),
-    });
+    }));
     assert_eq!(events.first(), Some(&announced));
     let again = shard.send(Some(8), regime("ECOM_B2B", &[FIXED]));
     assert_eq!(again.len(), 1, "the same again is that version: {again:?}");
@@ -342,4 +342,154 @@ fn what_is_said_to_be_built_is_what_commands_find() {
             "{model:?}: {found:?}"
         );
     }
+}
+
+fn moves(venue: u32, regimes: &[Regime]) -> Body {
+    Body::MoveVenue(Box::new(MoveVenue {
+        venue: VenueId::new(venue),
+        regimes: regimes.to_vec(),
+    }))
+}
+
+impl Shard {
+    /// The events of the ticks that are due.
+    fn ticks(&mut self) -> Vec<Event> {
+        let mut all = Vec::new();
+        while self.engine.next_deadline() <= Some(self.now) {
+            let mut events = Events::with_capacity(16);
+            let tick = Sequenced {
+                sequence: self.engine.sequence().next(),
+                time: self.now,
+                value: Command {
+                    envelope: Envelope {
+                        principal: PrincipalId::LOCAL,
+                        identity: Identity::Internal,
+                        valid_until: None,
+                        authority: None,
+                    },
+                    body: Body::Tick,
+                },
+            };
+            self.engine.apply(&tick, &mut events);
+            all.extend_from_slice(events.as_slice());
+        }
+        all
+    }
+
+    fn stands(&self, venue: u32) -> Vec<Regime> {
+        let venue = self.engine.venues().venue(VenueId::new(venue));
+        venue.expect("it was founded").regimes.clone()
+    }
+}
+
+#[test]
+fn a_venue_moves_to_a_later_version_at_the_next_midnight() {
+    let mut shard = Shard::new();
+    let city = shard.define("CITY", &[FIXED]);
+    shard.now = hours(16);
+    let shop = venue("SHOP", &[city], &[Model::FixedPrice]);
+    assert_eq!(shard.reject(shop), None);
+    let days = (RuleKey::CoolingOffDays, RuleValue::Number(14));
+    let second = shard.define("CITY", &[FIXED, days]);
+    let events = shard.send(None, moves(0, &[second]));
+    let mut regimes = [None; Regime::PER_VENUE_MAX];
+    regimes[0] = Some(second);
+    let moving = Event::Regime(RegimeEvent::Moving(VenueMoving {
+        venue: VenueId::new(0),
+        regimes,
+        from: hours(40),
+    }));
+    assert_eq!(events.first(), Some(&moving));
+    assert_eq!(shard.send(None, moves(0, &[second])).len(), 1, "told once");
+    assert_eq!(shard.stands(0), [city], "until midnight");
+    // A restart in between forgets nothing.
+    let sections = shard.engine.encode_sections();
+    let read = Engine::decode_sections(*shard.engine.limits(), &sections);
+    let read = read.expect("it reads");
+    assert_eq!(read.state_hash(), shard.engine.state_hash());
+    assert_eq!(read.next_deadline(), Some(hours(40)));
+    shard.engine = read;
+    shard.now = hours(40);
+    let moved = Event::Regime(RegimeEvent::Moved(VenueId::new(0)));
+    assert_eq!(shard.ticks(), [moved]);
+    assert_eq!(shard.stands(0), [second]);
+    assert_eq!(shard.engine.audit(), Ok(()));
+    let back = Some(RejectReason::InvalidField.into());
+    assert_eq!(shard.reject(moves(0, &[city])), back, "never to an older");
+}
+
+#[test]
+fn a_venue_moves_only_where_all_it_has_may_stay() {
+    let mut shard = Shard::new();
+    let city = shard.define("CITY", &[FIXED]);
+    let town = shard.define("TOWN", &[FIXED]);
+    shard.now = hours(16);
+    let shop = venue("SHOP", &[city], &[Model::FixedPrice]);
+    assert_eq!(shard.reject(shop), None);
+    let invalid = Some(RejectReason::InvalidField.into());
+    let unknown = Some(RejectReason::UnknownVenue.into());
+    assert_eq!(shard.reject(moves(1, &[city])), unknown);
+    assert_eq!(shard.reject(moves(0, &[town])), invalid, "another name");
+    assert_eq!(shard.reject(moves(0, &[city, town])), invalid);
+    assert_eq!(shard.reject(moves(0, &[])), invalid);
+    let next = Regime::from_code(34).expect("data may define it");
+    let unknown = Some(RejectReason::UnknownRegime.into());
+    assert_eq!(shard.reject(moves(0, &[next])), unknown);
+    // A version that does not allow what the venue sells by.
+    let quotes = RuleValue::Set(Model::Rfq.bit());
+    let narrow = shard.define("CITY", &[(RuleKey::AllowedModels, quotes)]);
+    let reason = RejectReason::ModelNotAllowed;
+    let forbidden = Some(because(reason, narrow, RuleKey::AllowedModels));
+    assert_eq!(shard.reject(moves(0, &[narrow])), forbidden);
+    assert_eq!(shard.stands(0), [city]);
+    assert_eq!(shard.engine.next_deadline(), None, "nothing waits");
+}
+
+#[test]
+fn a_real_venue_moves_with_an_approver_and_makers_do_not_stay_against_the_law() {
+    let mut shard = Shard::new();
+    let maker = (RuleKey::MarketMaker, RuleValue::Flag(true));
+    let book = (RuleKey::CentralizedBidding, RuleValue::Flag(true));
+    let licence = (RuleKey::RequiresLicence, RuleValue::Word(0));
+    let all = (RuleKey::AllowedModels, ALL_MODELS);
+    let mut rules = vec![all, book, maker, licence];
+    rules.sort_by_key(|rule| rule.0);
+    let first = shard.define("LICENSED_GRAIN", &rules);
+    shard.now = hours(16);
+    let Body::CreateVenue(mut create) = venue("GRAIN", &[first], &[Model::Clob]) else {
+        unreachable!("it is a venue");
+    };
+    create.demonstration = Demonstration::Real;
+    create.licence = Title::new("证监许可〔2020〕1号");
+    assert_eq!(shard.reject(Body::CreateVenue(create)), None);
+    let participant = CreateParticipant { name: name("P") };
+    assert_eq!(shard.reject(Body::CreateParticipant(participant)), None);
+    let makes = |roles| {
+        Body::Standing(StandingCommand::SetRoles(SetRoles {
+            venue: VenueId::new(0),
+            participant: ParticipantId::new(0),
+            roles,
+        }))
+    };
+    shard.send(None, makes(Roles::MARKET_MAKER));
+    rules.retain(|rule| rule.0 != RuleKey::MarketMaker);
+    let second = shard.define("LICENSED_GRAIN", &rules);
+    let alone = Some(RejectReason::ApproverRequired.into());
+    assert_eq!(shard.reject(moves(0, &[second])), alone);
+    let said = |events: Vec<Event>| match events.last() {
+        Some(Event::Operation(report)) => report.reject,
+        other => panic!("no answer: {other:?}"),
+    };
+    let forbidden = because(RejectReason::ModelNotAllowed, second, RuleKey::MarketMaker);
+    let stands = said(shard.send(Some(8), moves(0, &[second])));
+    assert_eq!(stands, Some(forbidden));
+    shard.send(None, makes(Roles::NONE));
+    assert_eq!(said(shard.send(Some(8), moves(0, &[second]))), None);
+    // Meanwhile somebody is made one again: the move was announced, so that is refused now.
+    let again = said(shard.send(None, makes(Roles::MARKET_MAKER)));
+    assert_eq!(again, Some(forbidden));
+    shard.now = hours(40);
+    shard.ticks();
+    assert_eq!(shard.stands(0), [second]);
+    assert_eq!(shard.engine.audit(), Ok(()));
 }

@@ -20,14 +20,14 @@ use engine::command::{
     SetClearing, SwitchCommand,
 };
 use engine::engine::Engine;
-use engine::event::Event;
+use engine::event::{Event, RegimeEvent};
 use engine::parties::Parties;
 use engine::types::{
     AccountId, AssetId, CalendarId, CustodianId, InstrumentId, Name, Nanoseconds, OwnerId,
     ParticipantId, Price, TermsId, Time, Title, VenueId,
 };
 use engine::venue::{
-    Approval, Law, Model, Overridden, Phase, Regime, TradingStatus, Venue, Venues,
+    Approval, Law, Model, Moving, Overridden, Phase, Regime, TradingStatus, Venue, Venues,
 };
 
 /// An account as the directory knows it.
@@ -59,6 +59,8 @@ pub struct VenueEntry {
     pub title: Title,
     /// The law it stands under.
     pub regimes: Vec<Regime>,
+    /// The law it will stand under.
+    pub moving: Option<Moving>,
     /// The models it offers.
     pub models: Vec<Model>,
     /// Whether it is a demonstration.
@@ -348,7 +350,7 @@ impl Tables {
                 Event::Operation(report) if report.reject.is_none() => {
                     self.take_over(&command.body, report.handle);
                 }
-                Event::Regime(defined) => self.define(command, defined.from),
+                Event::Regime(event) => self.change_law(command, event),
                 Event::PhaseChanged(changed) => {
                     if let Some(venue) = self.venues.get_mut(changed.venue.index()) {
                         venue.phase = changed.phase;
@@ -392,6 +394,28 @@ impl Tables {
                 | Event::EpochBegan(_)
                 | Event::Quarantined(_)
                 | Event::Switch(_) => {}
+            }
+        }
+    }
+
+    fn change_law(&mut self, command: &Command, event: &RegimeEvent) {
+        match event {
+            RegimeEvent::Defined(defined) => self.define(command, defined.from),
+            RegimeEvent::Moving(moving) => {
+                if let Some(venue) = self.venues.get_mut(moving.venue.index()) {
+                    venue.moving = Some(Moving {
+                        from: moving.from,
+                        regimes: moving.regimes().collect(),
+                    });
+                }
+            }
+            RegimeEvent::Moved(venue) => {
+                let venue = self.venues.get_mut(venue.index());
+                if let Some((venue, moving)) =
+                    venue.and_then(|venue| venue.moving.take().map(|moving| (venue, moving)))
+                {
+                    venue.regimes = moving.regimes;
+                }
             }
         }
     }
@@ -538,6 +562,7 @@ impl VenueEntry {
             name: venue.name,
             title: venue.title,
             regimes: venue.regimes.clone(),
+            moving: venue.moving.clone(),
             models: venue.models.clone(),
             demonstration: venue.demonstration == Demonstration::Demonstration,
             licence: venue.licence,
@@ -555,6 +580,7 @@ impl VenueEntry {
             name: venue.name,
             title: venue.title,
             regimes: venue.regimes.clone(),
+            moving: None,
             models: venue.models.clone(),
             demonstration: venue.demonstration == Demonstration::Demonstration,
             licence: venue.licence,

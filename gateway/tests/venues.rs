@@ -500,3 +500,56 @@ fn each_venue_that_sells_has_its_day_in_the_scenarios() {
     assert_eq!(opened, expected);
     assert_eq!(opened.len(), 8);
 }
+
+/// A shop under the law of trade between enterprises, in this version.
+fn firms(version: &str, most: u32) -> String {
+    format!(
+        "{HEAD}[regime.ECOM_B2B]\nbasis = \"电子商务法(2018) 46\"\n\
+         allowed_models = [\"FIXED_PRICE\"]\nmax_holders = {most}\n\
+         [[venue]]\nid = \"SHOP\"\nname = \"A venue\"\nregimes = [\"{version}\"]\nmodels = [\"FIXED_PRICE\"]\n\
+         demonstration = true\n"
+    )
+}
+
+#[tokio::test]
+async fn a_venue_moves_to_a_later_version_of_its_law_as_its_file_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = Program::start(&[]);
+    let apply = |text: String| {
+        let path = write(folder.path(), &text);
+        apply(&program, &["--file", path.to_str().expect("a path")])
+    };
+    let has = |ended: &Ended, words: &str| assert!(ended.said.contains(words), "{}", ended.said);
+    let shop = support::venue("SHOP", "ECOM_B2B");
+    let create = v1::CreateVenueRequest {
+        context: context("shop"),
+        models: vec!["FIXED_PRICE".to_owned()],
+        ..shop
+    };
+    let mut operations = operations(&program).await;
+    let report = operations.create_venue(create).await.expect("a report");
+    assert!(report.into_inner().accepted);
+    has(&apply(firms("ECOM_B2B", 9)), "version 2 will be defined");
+    let moved = apply(firms("ECOM_B2B@2", 9));
+    assert_eq!(moved.status, Some(0), "{}", moved.said);
+    has(
+        &moved,
+        "venue SHOP: will move to ECOM_B2B@2 at the next midnight",
+    );
+    let known = venues(&program).await;
+    assert_eq!(known[0].regimes, ["ECOM_B2B"]);
+    assert_eq!(known[0].regimes_next, ["ECOM_B2B@2"]);
+    let east = known[0].regimes_next_from.expect("a midnight").seconds + 8 * 3_600;
+    assert_eq!(east % 86_400, 0);
+    has(
+        &apply(firms("ECOM_B2B@2", 9)),
+        "moves to ECOM_B2B@2 already",
+    );
+    let back = v1::MoveVenueRequest {
+        context: context("back"),
+        venue_id: "SHOP".to_owned(),
+        regimes: vec!["ECOM_B2C".to_owned()],
+    };
+    let report = operations.move_venue(back).await.expect("a report");
+    assert_eq!(report.into_inner().reject_reason, "INVALID_FIELD");
+}

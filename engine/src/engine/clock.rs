@@ -16,7 +16,7 @@ use crate::venue::{Due, DueKind, Fired};
 /// What is due, in the order in which deadlines fire.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Deadline {
-    /// A day roll or a timetable entry (kinds 0 and 3).
+    /// A day roll, a timetable entry or another version of a regime (kinds 0, 3 and 12).
     Venue(Due),
     /// The end of the day for a venue's orders (kind 1).
     DayEnd(Time, VenueId),
@@ -70,6 +70,9 @@ impl Deadline {
                 kind: DueKind::Timetable,
                 ..
             }) => 3,
+            Self::Venue(Due {
+                kind: DueKind::Law, ..
+            }) => 12,
             Self::Settlement(..) => 2,
             Self::Order(..) => 4,
             Self::DeadMan(..) => 5,
@@ -197,6 +200,7 @@ impl Engine {
             }
             Fired::Phase(venue, phase) => self.enter_phase(venue, phase, due.deadline, events),
             Fired::Passed => {}
+            Fired::Moved(venue) => self.end_move(venue, events),
         }
     }
 

@@ -9,7 +9,9 @@ use crate::command::{
     DefineRegime, Envelope, OpenSession, Scope, ServiceGap, SetPhase, SetReferencePrice,
     SetTradingStatus,
 };
-use crate::event::{Event, Events, PhaseChanged, ReferencePrice, RegimeDefined, StatusChanged};
+use crate::event::{
+    Event, Events, PhaseChanged, ReferencePrice, RegimeDefined, RegimeEvent, StatusChanged,
+};
 use crate::reject::Reject;
 use crate::types::{PrincipalId, Time, VenueId};
 use crate::venue::{Approval, Phase, TradingStatus};
@@ -97,7 +99,8 @@ impl Engine {
         // Nothing below can fail.
         let regime = known.unwrap_or_else(|| {
             let (regime, from) = self.venues.define_regime(terms, approval, self.time);
-            events.push(Event::Regime(RegimeDefined { regime, from }));
+            let defined = RegimeDefined { regime, from };
+            events.push(Event::Regime(RegimeEvent::Defined(defined)));
             regime
         });
         operation(events, Ok(Some(u32::from(regime.code()))));

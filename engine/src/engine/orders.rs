@@ -363,6 +363,7 @@ impl Engine {
             | Body::SetCalendar(_)
             | Body::CreateVenue(_)
             | Body::DefineRegime(_)
+            | Body::MoveVenue(_)
             | Body::CreateInstrument(_)
             | Body::SetSchedule(_)
             | Body::SetPhase(_)

@@ -181,6 +181,7 @@ impl Engine {
         let joins = money.demonstration == venue.demonstration;
         fails(!currency || !joins || !are_bounded(terms), R::InvalidField)?;
         law::check_returns(terms, (self.venues.law(), &venue.regimes))?;
+        law::check_returns(terms, (self.venues.law(), venue.last_regimes()))?;
         if self.sales.find_terms(terms).is_some() {
             return Ok(());
         }

@@ -16,7 +16,7 @@ use crate::command::{
 use crate::event::CustodyReport;
 use crate::reject::{Basis, Reject, RejectReason};
 use crate::types::{AccountId, AssetId, InstrumentId, Name, NewOrder, OwnerId};
-use crate::venue::{Holders, Interval};
+use crate::venue::{Holders, Interval, rules};
 
 /// Goods that go from an account, to an account, or both, so many minor units.
 #[derive(Clone, Copy, Debug)]
@@ -124,11 +124,16 @@ impl Engine {
         Ok(())
     }
 
-    /// What the regimes of a known instrument's venue ask for.
+    /// What the regimes of a known instrument's venue ask for, those it moves to too.
     fn demands_of(&self, instrument: InstrumentId) -> (Interval, Holders) {
         let venue = self.venues.venue(self.venues.venue_of(instrument));
         let venue = venue.expect("an instrument has a venue");
-        self.venues.law().demands(&venue.regimes)
+        let law = self.venues.law();
+        let (now, soon) = (
+            law.demands(&venue.regimes),
+            law.demands(venue.last_regimes()),
+        );
+        (rules::longer(now.0, soon.0), rules::fewer(now.1, soon.1))
     }
 
     /// What the law alone makes of an instrument's settlement, if it says anything.

@@ -110,6 +110,7 @@ types! {
     Contract = 40,
     ServiceGap = 41,
     DefineRegime = 42,
+    MoveVenue = 43,
 }
 
 impl Type {
@@ -157,6 +158,7 @@ impl Type {
             Body::Sales(_) => Self::Sales,
             Body::Contract(_) => Self::Contract,
             Body::DefineRegime(_) => Self::DefineRegime,
+            Body::MoveVenue(_) => Self::MoveVenue,
         }
     }
 
@@ -512,6 +514,7 @@ fn get_body(input: &mut Reader<'_>, time: Time, kind: Type) -> Result<Body, Byte
         Type::Sales => sales::get(input),
         Type::Contract => contracts::get(input),
         Type::DefineRegime => regimes::command(input),
+        Type::MoveVenue => regimes::move_venue(input),
     }
 }
 

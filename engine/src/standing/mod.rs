@@ -192,13 +192,22 @@ impl Standings {
         }
         let venue = venues.venue(set.venue);
         let venue = venue.ok_or(RejectReason::UnknownVenue)?;
-        match venues.law().forbids_market_makers(&venue.regimes) {
+        let law = venues.law();
+        let now = law.forbids_market_makers(&venue.regimes);
+        let soon = || law.forbids_market_makers(venue.last_regimes());
+        match now.or_else(soon) {
             Some(basis) if set.roles.has(Roles::MARKET_MAKER) => Err(Reject {
                 reason: RejectReason::ModelNotAllowed,
                 basis: Some(basis),
             }),
             _ => Ok(()),
         }
+    }
+
+    /// Whether somebody makes the market of a venue.
+    pub(crate) fn has_market_makers(&self, venue: VenueId) -> bool {
+        let roles = self.roles.get(venue.place()).into_iter().flatten();
+        roles.copied().any(|roles| roles.has(Roles::MARKET_MAKER))
     }
 
     /// Gives a participant checked roles.

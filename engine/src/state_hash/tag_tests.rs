@@ -260,12 +260,14 @@ fn number(event: &Event) -> u8 {
         Event::Margin(_) => 27,
         Event::Sale(_) => 28,
         Event::Contract(_) => 29,
-        Event::Regime(_) => 30,
+        Event::Regime(RegimeEvent::Defined(_)) => 30,
+        Event::Regime(RegimeEvent::Moving(_)) => 40,
+        Event::Regime(RegimeEvent::Moved(_)) => 41,
     }
 }
 
 /// The rare ones about sales and contracts; steps and offers have marks of their own (`words`).
-fn sales() -> [Event; 3] {
+fn sales() -> [Event; 5] {
     [
         Event::Sale(SaleEvent::Party {
             owner: OwnerId::new(1),
@@ -278,17 +280,23 @@ fn sales() -> [Event; 3] {
             reject: crate::reject::RejectReason::UnknownAccount.into(),
             counters: Counters::NONE,
         })),
-        Event::Regime(crate::event::RegimeDefined {
+        Event::Regime(RegimeEvent::Defined(crate::event::RegimeDefined {
             regime: crate::venue::Regime::EcomB2b,
             from: Time::ZERO,
-        }),
+        })),
+        Event::Regime(RegimeEvent::Moving(crate::event::VenueMoving {
+            venue: crate::types::VenueId::new(1),
+            regimes: [None; 16],
+            from: Time::ZERO,
+        })),
+        Event::Regime(RegimeEvent::Moved(crate::types::VenueId::new(1))),
     ]
 }
 
 #[test]
 fn each_kind_of_event_has_a_number_of_its_own() {
     let all: Vec<_> = [&orders()[..], &operations(), &money(), &sales()].concat();
-    assert_eq!(all.len(), 27, "one of each");
+    assert_eq!(all.len(), 29, "one of each");
     let mut seen = std::collections::BTreeSet::new();
     for event in &all {
         assert_eq!(tag(event), number(event), "{event:?}");

@@ -17,6 +17,8 @@ pub enum DueKind {
     DayRoll = 0,
     /// A timetable entry begins.
     Timetable = 2,
+    /// Other versions of its regimes bind a venue.
+    Law = 3,
 }
 
 /// A deadline, in the order in which deadlines fire.
@@ -39,6 +41,8 @@ pub enum Fired {
     Phase(VenueId, Phase),
     /// An entry passed without effect, since an operator overrides the timetable.
     Passed,
+    /// The venue stands under other versions of its regimes.
+    Moved(VenueId),
 }
 
 impl Venues {
@@ -54,6 +58,10 @@ impl Venues {
         let fired = match due.kind {
             DueKind::DayRoll => Fired::DayRolled(self.roll_day(due.venue)),
             DueKind::Timetable => self.pass_entry(due.venue),
+            DueKind::Law => {
+                self.end_move(due.venue);
+                Fired::Moved(due.venue)
+            }
         };
         self.find_next();
         assert!(self.next > Some(due) || self.next.is_none(), "time goes on");
@@ -107,7 +115,7 @@ impl Venues {
         calendar.roll(venue.days_begun.checked_sub(1)?)
     }
 
-    fn deadlines_of(&self, id: VenueId) -> [Option<Due>; 2] {
+    fn deadlines_of(&self, id: VenueId) -> [Option<Due>; 3] {
         let venue = &self.list[id.place()];
         let calendar = venue.calendar.map(|id| &self.calendars[id.place()]);
         let due = |kind, deadline| Due {
@@ -118,9 +126,11 @@ impl Venues {
         let roll = calendar.and_then(|calendar| calendar.roll(venue.days_begun));
         let current = self.current_roll(venue);
         let entry = current.and_then(|roll| venue.schedule.entry(roll, venue.next_entry));
+        let moving = venue.moving.as_ref();
         [
             roll.map(|deadline| due(DueKind::DayRoll, deadline)),
             entry.map(|(deadline, _)| due(DueKind::Timetable, deadline)),
+            moving.map(|moving| due(DueKind::Law, moving.from)),
         ]
     }
 

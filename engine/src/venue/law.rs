@@ -406,8 +406,22 @@ impl Law {
     /// INVALID_FIELD, REGIME_NOT_IN_FORCE, REGIME_CONFLICT, MODEL_NOT_ALLOWED, LICENCE_REQUIRED,
     /// APPROVER_REQUIRED, in that order; with a basis where a text is behind it.
     pub fn check_venue(&self, venue: &CreateVenue, time: Time) -> Result<(), Reject> {
-        let regimes = &venue.regimes;
-        self.check_lists(regimes, &venue.models)?;
+        let licensed = venue.licence.is_some();
+        let what = (&*venue.models, venue.demonstration, licensed);
+        self.check_stand(&venue.regimes, what, time)
+    }
+
+    /// Whether a venue with these models may stand under these regimes from `time` on.
+    ///
+    /// # Errors
+    /// Those of [`Law::check_venue`].
+    pub(crate) fn check_stand(
+        &self,
+        regimes: &[Regime],
+        (models, demonstration, licensed): (&[Model], Demonstration, bool),
+        time: Time,
+    ) -> Result<(), Reject> {
+        self.check_lists(regimes, models)?;
         for regime in regimes {
             let now = self.in_force(self.name(*regime), time);
             fails(now != Some(*regime), RejectReason::RegimeNotInForce)?;
@@ -415,13 +429,13 @@ impl Law {
         let mut rules = regimes.iter().map(|regime| self.rules(*regime));
         let alone = rules.any(|rules| rules.standing.alone);
         fails(regimes.len() > 1 && alone, RejectReason::RegimeConflict)?;
-        for model in &venue.models {
+        for model in models {
             self.check_model(regimes, *model)?;
         }
-        if venue.demonstration == Demonstration::Demonstration {
+        if demonstration == Demonstration::Demonstration {
             return Ok(());
         }
-        if venue.licence.is_none() {
+        if !licensed {
             self.check_licence(regimes)?;
         }
         let mut versions = regimes.iter().filter_map(|regime| self.version(*regime));

@@ -9,6 +9,7 @@ pub(crate) mod instrument;
 pub mod keys;
 mod law;
 mod law_section;
+mod moves;
 mod phase;
 pub(crate) mod regime;
 pub(crate) mod rules;
@@ -22,6 +23,7 @@ pub use deadlines::{Due, DueKind, Fired};
 pub use instrument::Instrument;
 pub use keys::{RuleKey, RuleKind, RuleValue};
 pub use law::{Approval, Law, Version};
+pub use moves::Moving;
 pub use phase::{Action, Auction, Phase, TradingStatus, permits};
 pub use regime::{Model, Regime};
 pub use rules::{

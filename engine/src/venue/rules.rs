@@ -412,7 +412,7 @@ impl Rules {
 }
 
 /// The stricter of two intervals; of equal ones the first.
-pub(super) const fn longer(one: Interval, other: Interval) -> Interval {
+pub(crate) const fn longer(one: Interval, other: Interval) -> Interval {
     match (one, other) {
         (Interval::Free, _) => other,
         (Interval::Days(days, _), Interval::Days(more, _)) if more > days => other,
@@ -421,7 +421,7 @@ pub(super) const fn longer(one: Interval, other: Interval) -> Interval {
 }
 
 /// The stricter of two bounds of holders; of equal ones the first.
-pub(super) const fn fewer(one: Holders, other: Holders) -> Holders {
+pub(crate) const fn fewer(one: Holders, other: Holders) -> Holders {
     match (one, other) {
         (Holders::Unbounded, _) => other,
         (Holders::AtMost(most, _), Holders::AtMost(least, _)) if least < most => other,

@@ -17,7 +17,8 @@ use crate::parties::Directory;
 use crate::types::{CalendarId, Name};
 
 impl Venues {
-    /// Writes calendars, venues and instruments, each in order of the handles, then the law.
+    /// Writes calendars, venues and instruments, each in order of the handles, then the law and who moves to
+    /// a later one.
     pub fn encode(&self, out: &mut Vec<u8>) {
         bytes::put_varint(out, self.calendars.len() as u64);
         for calendar in &self.calendars {
@@ -32,6 +33,7 @@ impl Venues {
             instrument.encode(out);
         }
         self.law.encode(out);
+        self.encode_moves(out);
     }
 
     /// Reads what [`Venues::encode`] wrote.
@@ -72,6 +74,7 @@ impl Venues {
         if named.any(|regime| !venues.law.is_known(*regime)) {
             return Err(BytesError::range("a venue's regime"));
         }
+        venues.decode_moves(input)?;
         venues.find_next();
         Ok(venues)
     }
@@ -107,6 +110,7 @@ impl Venue {
             name: input.text()?,
             title: input.text()?,
             regimes: regime::regimes(input)?,
+            moving: None,
             models: regime::models(input)?,
             demonstration: demonstration(input)?,
             licence: input.option(Reader::text)?,

@@ -7,6 +7,7 @@
 use super::calendar::Calendar;
 use super::deadlines::Due;
 use super::instrument::{self, Instrument};
+use super::moves::Moving;
 use super::schedule::Schedule;
 use super::{Action, Approval, Law, Model, Phase, Regime, TradingStatus, permits};
 use crate::command::{
@@ -27,6 +28,8 @@ pub struct Venue {
     pub title: Title,
     /// The regimes it stands under.
     pub regimes: Vec<Regime>,
+    /// Those it will stand under.
+    pub moving: Option<Moving>,
     /// The models it offers.
     pub models: Vec<Model>,
     /// Whether it is a demonstration.
@@ -296,6 +299,7 @@ impl Venues {
             name: command.name,
             title: command.title,
             regimes: command.regimes.clone(),
+            moving: None,
             models: command.models.clone(),
             demonstration: command.demonstration,
             licence: command.licence,

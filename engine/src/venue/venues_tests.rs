@@ -87,6 +87,7 @@ fn fire_until(venues: &mut Venues, time: Time) -> Vec<String> {
         let what = match venues.fire(due) {
             Fired::DayRolled(rolled) => format!("rolled {} #{}", rolled.day, rolled.index),
             Fired::Passed => "passed".to_owned(),
+            Fired::Moved(_) => "moved".to_owned(),
             Fired::Phase(id, phase) => {
                 venues.set_phase(id, phase);
                 format!("{phase:?}")

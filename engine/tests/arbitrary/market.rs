@@ -87,8 +87,15 @@ pub(super) fn market_body() -> impl Strategy<Value = Body> {
     );
     let entries = vec((signed().prop_map(Nanoseconds), phase()), 0..40);
     let calendar = (text(), any::<i32>(), signed(), vec(any::<i32>(), 0..80));
+    let moves = (index(), vec(regime(), 0..40));
     prop_oneof![
         new_regime(),
+        moves.prop_map(|(venue, regimes)| {
+            Body::MoveVenue(Box::new(MoveVenue {
+                venue: VenueId::new(venue),
+                regimes,
+            }))
+        }),
         calendar.prop_map(|(name, utc_offset_seconds, roll_time, days)| {
             Body::SetCalendar(Box::new(SetCalendar {
                 name,

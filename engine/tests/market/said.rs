@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use sanjiang_engine::event::{
-    BookAction, Cause, CorrectionEvent, Event, ExecType, Fill, MarginEvent, OrderReport, Trade,
-    TradeTerms,
+    BookAction, Cause, CorrectionEvent, Event, ExecType, Fill, MarginEvent, OrderReport,
+    RegimeEvent, Trade, TradeTerms,
 };
 use sanjiang_engine::types::{OrderId, Price, Quantity, Side};
 
@@ -98,7 +98,13 @@ impl Names {
             Event::Margin(event) => margin(event),
             Event::Sale(event) => self.shop.sale(event),
             Event::Contract(event) => self.shop.contract(event),
-            Event::Regime(defined) => format!("REGIME {}", defined.regime.code()),
+            Event::Regime(RegimeEvent::Defined(defined)) => {
+                format!("REGIME {}", defined.regime.code())
+            }
+            Event::Regime(RegimeEvent::Moving(moving)) => {
+                format!("venue {} will move", moving.venue.index())
+            }
+            Event::Regime(RegimeEvent::Moved(venue)) => format!("venue {} moved", venue.index()),
         }
     }
 

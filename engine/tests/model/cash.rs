@@ -478,6 +478,7 @@ pub fn approve(rng: &mut Rng, command: &mut Command) {
                 | Body::CloseCustodyDate(_)
                 | Body::Settlement(_)
                 | Body::DefineRegime(_)
+                | Body::MoveVenue(_)
         )
         && !lend::needs_approver(&command.body)
     {

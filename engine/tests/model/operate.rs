@@ -5,8 +5,8 @@
 
 use sanjiang_engine::command::{
     AcceptClock, Body, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant,
-    CreateVenue, DefineRegime, Demonstration, OpenSession, Rule, Scope, SetCalendar, SetLimits,
-    SetPhase, SetReferencePrice, SetSchedule, SetTradingStatus,
+    CreateVenue, DefineRegime, Demonstration, MoveVenue, OpenSession, Rule, Scope, SetCalendar,
+    SetLimits, SetPhase, SetReferencePrice, SetSchedule, SetTradingStatus,
 };
 use sanjiang_engine::types::{
     CalendarId, InstrumentId, Nanoseconds, OwnerId, ParticipantId, Time, VenueId,
@@ -155,6 +155,7 @@ pub fn administer(rng: &mut Rng, world: &Reference, time: Time) -> Body {
         16 => Body::AcceptClock(AcceptClock { wall: time }),
         17 => Body::SessionsLost,
         18 => Body::SemanticsVersion(1),
+        19 => Body::MoveVenue(Box::new(moved(rng, world))),
         _ => Body::DefineRegime(Box::new(new_regime(rng))),
     }
 }
@@ -217,6 +218,30 @@ fn some_regime(rng: &mut Rng, world: &Reference) -> Regime {
     }
     let at = rng.below(world.regimes.len() + 1) as u8;
     Regime::from_code(Regime::FIRST_DEFINED + at).expect("there are few")
+}
+
+/// A venue that moves, most often to the newest versions of its regimes.
+pub fn moved(rng: &mut Rng, world: &Reference) -> MoveVenue {
+    let past = usize::from(rng.permille(50));
+    let at = rng.below(world.venues.len() + past);
+    let known = world.venues.get(at).map(|venue| &venue.regimes);
+    let mut regimes = known.cloned().unwrap_or_default();
+    for one in &mut regimes {
+        if let Some(version) = world.newest_version(*one).filter(|_| rng.permille(800)) {
+            *one = version;
+        }
+    }
+    match rng.below(25) {
+        0 => regimes.push(some_regime(rng, world)),
+        1 => regimes.reverse(),
+        2 => drop(regimes.pop()),
+        3 => regimes = vec![some_regime(rng, world)],
+        _ => {}
+    }
+    MoveVenue {
+        venue: VenueId::new(at as u32),
+        regimes,
+    }
 }
 
 /// A regime, most often a lawful one.

@@ -120,6 +120,7 @@ pub fn command(body: &Body) -> Option<&'static str> {
         | Body::SetCalendar(_)
         | Body::CreateVenue(_)
         | Body::DefineRegime(_)
+        | Body::MoveVenue(_)
         | Body::CreateInstrument(_)
         | Body::SetSchedule(_)
         | Body::SetPhase(_)

@@ -128,7 +128,16 @@ pub fn opens(place: usize) -> Time {
 
 /// A regime of fixed and tiered prices that protects consumers in a way of its own, or none.
 fn city(seed: u64) -> DefineRegime {
-    let days = [0, 3, 14][(seed / 4) as usize % 3];
+    law("CITY", [0, 3, 14][(seed / 4) as usize % 3])
+}
+
+/// A later version of a regime of the world.
+pub fn later_law(rng: &mut Rng) -> DefineRegime {
+    let text = rng.pick(&["CITY", "ECOM_B2B", "ECOM_B2C", "CROSS_BORDER_RETAIL"]);
+    law(text, rng.pick(&[0, 3, 9, 14]))
+}
+
+fn law(text: &str, days: u64) -> DefineRegime {
     let rules = [
         (
             RuleKey::AllowedModels,
@@ -144,7 +153,7 @@ fn city(seed: u64) -> DefineRegime {
         basis: None,
     });
     DefineRegime {
-        name: name("CITY"),
+        name: name(text),
         basis: title("某市办法(2021) 4"),
         rules: rules.to_vec(),
     }

@@ -19,9 +19,10 @@ use sanjiang_engine::venue::TradingStatus;
 
 use super::flash::{draw, join, queued};
 use super::generate::Generator;
+use super::operate;
 use super::rng::Rng;
 use super::script::{Step, internal};
-use super::shop::{BANK, GOODS, MONEY, WAREHOUSES};
+use super::shop::{BANK, GOODS, MONEY, WAREHOUSES, later_law};
 use super::wares::{DAY, offer, prices, terms};
 use super::world::{FIRST_DAY, HOUR, SECOND, name};
 use crate::reference::{Deal, Offering, Reference};
@@ -85,6 +86,8 @@ impl Generator {
             8 => join(rng, world, places),
             9 => draw(rng, world, places),
             10 => return gap(rng, world, place),
+            7 if rng.permille(150) => Body::DefineRegime(Box::new(later_law(rng))),
+            7 if rng.permille(250) => Body::MoveVenue(Box::new(operate::moved(rng, world))),
             _ => sales(SalesCommand::SetPartyKind(SetPartyKind {
                 owner: OwnerId::new(rng.pick(&[0, 1, 2, 3, 3, 9])),
                 kind: rng.pick(&[PartyKind::Consumer, PartyKind::Enterprise]),

@@ -142,6 +142,7 @@ fn fold_body(body: &mut Body, shard: &Shard) {
         Body::SetCalendar(_)
         | Body::CreateVenue(_)
         | Body::DefineRegime(_)
+        | Body::MoveVenue(_)
         | Body::CreateInstrument(_)
         | Body::SetSchedule(_)
         | Body::SetPhase(_)
@@ -260,6 +261,11 @@ fn fold_market(body: &mut Body) {
             create.calendar = create.calendar.map(|id| CalendarId::new(id.index() % 2));
         }
         Body::DefineRegime(terms) => law::fold_rules(&mut terms.rules),
+        Body::MoveVenue(moves) => {
+            moves.venue = VenueId::new(moves.venue.index() % 3);
+            moves.regimes.truncate(2);
+            law::fold_regimes(&mut moves.regimes);
+        }
         Body::CreateInstrument(create) => {
             create.name = short(create.name);
             create.venue = VenueId::new(create.venue.index() % 2);

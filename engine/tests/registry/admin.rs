@@ -3,7 +3,7 @@
 use super::*;
 use RejectReason as R;
 
-type Answer = Result<Option<u32>, Reject>;
+pub(super) type Answer = Result<Option<u32>, Reject>;
 
 fn repeated<T: PartialEq>(list: &[T]) -> bool {
     list.iter()
@@ -64,6 +64,7 @@ impl Reference {
             Body::SetCalendar(set) => self.set_calendar(set)?,
             Body::CreateVenue(create) => self.create_venue(create)?,
             Body::DefineRegime(terms) => self.define_regime(envelope, terms)?,
+            Body::MoveVenue(moves) => self.move_venue(envelope, moves)?,
             Body::CreateInstrument(create) => self.create_instrument(create)?,
             Body::SetSchedule(set) => self.set_schedule(set)?,
             Body::SetPhase(set) => {
@@ -226,6 +227,8 @@ impl Reference {
         self.venues.push(Venue {
             name: create.name,
             regimes: regimes.clone(),
+            moving: None,
+            licensed: create.licence.is_some(),
             models: models.clone(),
             demonstration: create.demonstration,
             calendar,

@@ -255,7 +255,15 @@ impl Reference {
         let days = i128::from(terms.return_days);
         let asks = terms.exemption == Some(Exemption::ConfirmedUnsuitable) && !sure;
         match laws.cooling(chosen) {
-            Some((least, ..)) if consumer && asks => Ok(days.max(i128::from(least))),
+            Some((least, exempt, _)) if consumer => {
+                let bit = terms.exemption.map_or(0, |one| 1 << (one as u32 - 1));
+                let binds = asks || exempt & bit == 0;
+                Ok(if binds {
+                    days.max(i128::from(least))
+                } else {
+                    days
+                })
+            }
             _ => Ok(days),
         }
     }

@@ -102,7 +102,11 @@ impl<'a> Laws<'a> {
         regime.code() < 32 || self.made(regime).is_some()
     }
 
-    fn name(self, regime: Regime) -> String {
+    pub fn version(self, regime: Regime) -> u32 {
+        self.made(regime).map_or(1, |made| made.number)
+    }
+
+    pub fn name(self, regime: Regime) -> String {
         match self.made(regime) {
             Some(made) => made.terms.name.as_str().to_owned(),
             None => regime.as_str().to_owned(),
@@ -250,7 +254,7 @@ impl<'a> Laws<'a> {
         let refuse = |reason, basis| Err(Reject { reason, basis });
         let regimes = &create.regimes;
         for regime in regimes {
-            let number = self.made(*regime).map_or(1, |made| made.number);
+            let number = self.version(*regime);
             if self.applies(&self.name(*regime), now) != Some(number) {
                 return refuse(R::RegimeNotInForce, None);
             }
@@ -325,6 +329,14 @@ fn fits(rule: &Rule) -> bool {
 }
 
 impl Reference {
+    /// The last version of the name of a regime, if data defined one.
+    pub fn newest_version(&self, regime: Regime) -> Option<Regime> {
+        let name = self.laws().name(regime);
+        let of_name = |made: &Made| made.terms.name.as_str() == name;
+        let at = self.regimes.iter().rposition(of_name)?;
+        Regime::from_code(at as u8 + 32)
+    }
+
     pub fn laws(&self) -> Laws<'_> {
         Laws(&self.regimes)
     }
@@ -364,7 +376,8 @@ impl Reference {
         let handle = self.regimes.len() as u32 + 31;
         let regime = Regime::from_code(handle as u8).expect("there are at most 200");
         let from = Time::new(from as i64).expect("the worlds are young");
-        self.out.push(Event::Regime(RegimeDefined { regime, from }));
+        let defined = RegimeDefined { regime, from };
+        self.out.push(Event::Regime(RegimeEvent::Defined(defined)));
         Ok(Some(handle))
     }
 }

@@ -65,7 +65,7 @@ impl Reference {
         let settlement = i128::from(set.settlement_price.ticks());
         fails(!settles(settlement, tick_value), R::InvalidField)?;
         let laws = self.laws();
-        if !venue.regimes.iter().all(|regime| laws.margin(*regime)) {
+        if !venue.binding().iter().all(|regime| laws.margin(*regime)) {
             return Err(Reject {
                 reason: R::ModelNotAllowed,
                 basis: Some(Basis::FuturesLaw11),

@@ -13,6 +13,7 @@ mod law;
 mod lottery;
 mod margin;
 mod money;
+mod moves;
 mod nominees;
 mod performance;
 mod phases;
@@ -59,6 +60,9 @@ pub struct Calendar {
 pub struct Venue {
     pub name: Name,
     pub regimes: Vec<Regime>,
+    /// Those it will stand under, and from when on.
+    pub moving: Option<(i128, Vec<Regime>)>,
+    pub licensed: bool,
     pub models: Vec<Model>,
     pub demonstration: Demonstration,
     pub calendar: Option<usize>,

@@ -73,10 +73,10 @@ impl Reference {
 
     /// The interval and the number of holders the law asks for, with its texts.
     fn law(&self, i: usize) -> Asked {
-        let regimes = &self.venues[self.instruments[i].venue].regimes;
+        let regimes = self.venues[self.instruments[i].venue].binding();
         (
-            self.laws().apart(regimes),
-            self.laws().most_holders(regimes),
+            self.laws().apart(&regimes),
+            self.laws().most_holders(&regimes),
         )
     }
 

@@ -240,9 +240,13 @@ impl Reference {
                 || terms.funding == Funding::Prefunded);
         fails(!pays || !spans || !right, R::InvalidField)?;
         let laws = self.laws();
-        let open = |one: &&Regime| laws.allows(**one, model) && !laws.is_of_firms(**one);
-        let for_consumers = venue.regimes.iter().any(|one| open(&one));
-        for regime in venue.regimes.iter().filter(|_| for_consumers) {
+        let open = |one: &Regime| laws.allows(*one, model) && !laws.is_of_firms(*one);
+        let served = |list: &[Regime]| match list.iter().any(open) {
+            true => list.to_vec(),
+            false => Vec::new(),
+        };
+        let soon = venue.moving.as_ref().map_or(&venue.regimes, |one| &one.1);
+        for regime in [served(&venue.regimes), served(soon)].iter().flatten() {
             let Some((days, exempt, basis)) = laws.cooling(*regime) else {
                 continue;
             };

@@ -181,9 +181,9 @@ impl Reference {
         let makes = roles.bits() & Roles::MARKET_MAKER.bits() != 0;
         let laws = self.laws();
         let basis = known
-            .regimes
-            .iter()
-            .find_map(|one| laws.forbids_makers(*one));
+            .binding()
+            .into_iter()
+            .find_map(|one| laws.forbids_makers(one));
         if makes && basis.is_some() {
             let reason = R::ModelNotAllowed;
             return Err(Reject { reason, basis });

@@ -76,6 +76,10 @@ impl Reference {
         for deal in &self.shops.deals {
             list.extend(deal.told.map(|at| (at, 9, deal.id)));
         }
+        for (v, venue) in self.venues.iter().enumerate() {
+            let moving = venue.moving.as_ref();
+            list.extend(moving.map(|moving| (moving.0, 12, v as u64)));
+        }
         let withdrawn = self.shops.withdrawn.first();
         list.extend(withdrawn.map(|&(at, _)| (at, 10, 0)));
         let queues = self.shops.queues.first();
@@ -95,7 +99,7 @@ impl Reference {
         let now = i128::from(self.time.nanoseconds());
         while let Some((at, kind, id)) = self.deadlines().into_iter().min() {
             let spent = match kind {
-                0 | 3 => false,
+                0 | 3 | 12 => false,
                 7 => left.0 == 0 || rows == 0,
                 8 => left.0 == 0 || made,
                 _ => left.0 == 0,
@@ -133,6 +137,7 @@ impl Reference {
                     left.0 -= 1;
                     self.forget_ticket();
                 }
+                12 => self.moved(id as usize),
                 8 => made = self.end_call(id as usize, &mut left.0),
                 _ => {
                     let v = id as usize;

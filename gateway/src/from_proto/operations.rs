@@ -6,11 +6,11 @@
 
 use engine::command::{
     AcceptClock, Authority, Body, Command, CreateAccount, CreateInstrument, CreateOwner,
-    CreateParticipant, CreateVenue, Demonstration, Envelope, Identity, InstrumentTerms, Scope,
-    SetLimits, SetPhase, SetReferencePrice, SetTradingStatus,
+    CreateParticipant, CreateVenue, Demonstration, Envelope, Identity, InstrumentTerms, MoveVenue,
+    Scope, SetLimits, SetPhase, SetReferencePrice, SetTradingStatus,
 };
 use engine::types::{
-    CalendarId, ClientId, OwnerId, ParticipantId, Price, PriceSign, PrincipalId, Quantity,
+    CalendarId, ClientId, OwnerId, ParticipantId, Price, PriceSign, PrincipalId, Quantity, VenueId,
 };
 use engine::venue::Model;
 use proto::v1;
@@ -134,6 +134,7 @@ context!(
     CreateAccountRequest,
     CreateVenueRequest,
     DefineRegimeRequest,
+    MoveVenueRequest,
     CreateInstrumentRequest,
     SetPhaseRequest,
     SetTradingStatusRequest,
@@ -238,6 +239,20 @@ impl Asks for v1::CreateVenueRequest {
             demonstration: demonstration(self.demonstration),
             licence: licence.filter(|licence| !licence.is_empty()),
             calendar: calendar?,
+        })))
+    }
+}
+
+impl Asks for v1::MoveVenueRequest {
+    fn ask(&self, fields: &mut Fields<'_>) -> Option<Body> {
+        let find = |tables: &Tables, name: &str| tables.venues.find(name);
+        let venue = fields.existing("venue_id", &self.venue_id, Kind::Venue, find);
+        let tables = fields.tables;
+        let known = |word: &str| regimes::named(&tables.law, word);
+        let regimes = words(fields, "regimes", &self.regimes, "ECOM_B2B@2", known);
+        Some(Body::MoveVenue(Box::new(MoveVenue {
+            venue: VenueId::new(venue?),
+            regimes: regimes?,
         })))
     }
 }

@@ -273,6 +273,7 @@ fn ask(body: &Body) -> Ask {
         | Body::SetCalendar(_)
         | Body::CreateVenue(_)
         | Body::DefineRegime(_)
+        | Body::MoveVenue(_)
         | Body::CreateInstrument(_)
         | Body::SetSchedule(_)
         | Body::SetPhase(_)

@@ -61,6 +61,10 @@ impl Operations for OperationsService {
         Ok(self.change(request.get_ref()).await?)
     }
 
+    async fn move_venue(&self, request: Request<v1::MoveVenueRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
     async fn get_regime(
         &self,
         request: Request<v1::GetRegimeRequest>,
@@ -385,6 +389,7 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         | Body::CreateAccount(_)
         | Body::SetCalendar(_)
         | Body::DefineRegime(_)
+        | Body::MoveVenue(_)
         | Body::SetLimits(_)
         | Body::SetTier(_)
         | Body::Standing(StandingCommand::SetStanding(_) | StandingCommand::SetRegistration(_))

@@ -4,6 +4,8 @@
 
 use engine::types::Nanoseconds;
 use engine::venue::Model;
+
+use super::timestamp;
 use proto::v1;
 
 use super::{phase, regime_word, trading_status};
@@ -50,6 +52,13 @@ pub fn venue(tables: &Tables, handle: u32, entry: &VenueEntry) -> v1::Venue {
         models_not_available: words(&missing, Model::as_str),
         record_retention_days: kept.map_or(0, |(days, _)| days as u32),
         record_retention_basis: kept.map_or_else(String::new, |(_, text)| text.to_owned()),
+        regimes_next: entry
+            .moving
+            .iter()
+            .flat_map(|moving| &moving.regimes)
+            .map(|regime| regime_word(&tables.law, *regime))
+            .collect(),
+        regimes_next_from: entry.moving.as_ref().map(|moving| timestamp(moving.from)),
     }
 }
 

@@ -20,6 +20,8 @@ pub enum Ask {
     Regime(DefineRegime, u32),
     /// A venue.
     Venue(v1::CreateVenueRequest),
+    /// Move a venue to later versions of its regimes.
+    Move(v1::MoveVenueRequest),
 }
 
 /// What a file would change.
@@ -123,6 +125,20 @@ impl Plan {
             let differs = differs(venue, there);
             if differs.is_empty() {
                 self.lines.push(format!("{what}: already so"));
+            } else if let Some(regimes) = moves(venue, there, law) {
+                let words = regimes.join(", ");
+                if there.regimes_next == regimes {
+                    self.lines.push(format!("{what}: moves to {words} already"));
+                    return;
+                }
+                self.lines.push(format!(
+                    "{what}: will move to {words} at the next midnight (UTC+8)"
+                ));
+                self.asks.push(Ask::Move(v1::MoveVenueRequest {
+                    context: None,
+                    venue_id: venue.id.clone(),
+                    regimes,
+                }));
             } else {
                 let differs = differs.join(", ");
                 self.lines
@@ -290,6 +306,30 @@ fn differs(venue: &VenueOfFile, there: &v1::Venue) -> Vec<String> {
     compare("demonstration", flag(there.demonstration), asked);
     compare("licence", there.licence.clone(), venue.licence.clone());
     found
+}
+
+/// The regimes as the target tells them, if a venue differs by later versions of them alone.
+fn moves(venue: &VenueOfFile, there: &v1::Venue, law: &Law) -> Option<Vec<String>> {
+    let rest = VenueOfFile {
+        regimes: there.regimes.clone(),
+        ..venue.clone()
+    };
+    let known = |word: &String| named(law, word);
+    let before: Option<Vec<_>> = there.regimes.iter().map(known).collect();
+    let after: Option<Vec<_>> = venue.regimes.iter().map(known).collect();
+    let (before, after) = (before?, after?);
+    let follows = |(before, after): (&Regime, &Regime)| {
+        law.name(*before) == law.name(*after) && law.number(*before) <= law.number(*after)
+    };
+    let alone = before.len() == after.len() && is_else_the_same(&rest, there);
+    let words = || after.iter().map(|one| to_proto::regime_word(law, *one));
+    (alone && before.iter().zip(&after).all(follows)).then(|| words().collect())
+}
+
+fn is_else_the_same(rest: &VenueOfFile, there: &v1::Venue) -> bool {
+    differs(rest, there)
+        .iter()
+        .all(|line| line.starts_with("regimes is"))
 }
 
 /// The venue as a command, if the law lets it be.

@@ -85,6 +85,10 @@ pub async fn ask(client: &mut Client, ask: Ask) -> Result<(), String> {
             request.context = Some(context(&content));
             client.define_regime(request).await
         }
+        Ask::Move(mut request) => {
+            request.context = Some(context(&request.encode_to_vec()));
+            client.move_venue(request).await
+        }
         Ask::Venue(mut request) => {
             request.context = Some(context(&request.encode_to_vec()));
             client.create_venue(request).await

@@ -190,7 +190,7 @@ impl Clearing {
         let tick_value = tick_value(terms, money.class)
             .filter(|value| right && is_settlement(command.settlement_price, *value));
         let tick_value = tick_value.ok_or(RejectReason::InvalidField)?;
-        if !law.allows_margin(&venue.regimes) {
+        if !law.allows_margin(&venue.regimes) || !law.allows_margin(venue.last_regimes()) {
             return Err(Reject {
                 reason: RejectReason::ModelNotAllowed,
                 basis: Some(Basis::FuturesLaw11),

@@ -85,6 +85,7 @@ pub(super) fn put(out: &mut Vec<u8>, time: Time, body: &Body) {
         Body::Contract(command) => contracts::put(out, command),
         Body::ServiceGap(gap) => bytes::put_time(out, gap.from),
         Body::DefineRegime(regime) => regimes::put(out, regime),
+        Body::MoveVenue(moves) => regimes::put_move(out, moves),
         Body::Tick | Body::SessionsLost => {}
     }
 }

@@ -1,21 +1,36 @@
-//! The body of the command that defines a regime as bytes.
+//! The bodies of the commands about law as bytes.
 //!
 //! ```text
-//! name | basis | count of rules varint | each: key u8 | value | own basis, if there is one
+//! DefineRegime: name | basis | count of rules varint | each: key u8 | value | own basis, if there is one
 //! value: 0 flag u8 | 1 number varint | 2 word u8 | 3 set u32
+//! MoveVenue: venue varint | regimes as in CreateVenue
 //! ```
 //!
 //! Invariant: as in `codec`: rules out of order, or with values of another kind, have one form too.
 
 use crate::bytes::{self, BytesError, Reader};
-use crate::command::{Body, DefineRegime, Rule};
-use crate::venue::{RuleKey, RuleValue};
+use crate::command::{Body, DefineRegime, MoveVenue, Rule};
+use crate::types::VenueId;
+use crate::venue::{RuleKey, RuleValue, regime};
 
 /// The fewest bytes of a rule.
 const RULE_BYTES_MIN: usize = 4;
 
 pub(super) fn command(input: &mut Reader<'_>) -> Result<Body, BytesError> {
     Ok(Body::DefineRegime(Box::new(regime(input)?)))
+}
+
+pub(super) fn move_venue(input: &mut Reader<'_>) -> Result<Body, BytesError> {
+    Ok(Body::MoveVenue(Box::new(MoveVenue {
+        venue: VenueId::new(input.varint32("venue")?),
+        regimes: regime::regimes(input)?,
+    })))
+}
+
+/// Writes a move.
+pub(super) fn put_move(out: &mut Vec<u8>, moves: &MoveVenue) {
+    bytes::put_varint(out, u64::from(moves.venue.index()));
+    regime::put_regimes(out, &moves.regimes);
 }
 
 /// Writes a regime.

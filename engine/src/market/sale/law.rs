@@ -44,21 +44,32 @@ pub(crate) fn regime_of(
     })
 }
 
-/// The civil days of return of a contract under a regime that says this.
+/// The civil days of return of a contract under a regime that says this: never fewer than a
+/// consumer has by it, for the venue may have moved to it since the terms were defined.
 pub(crate) fn return_days(
     terms: &SaleTerms,
     rules: Rules,
     kind: PartyKind,
     confirmed: Confirmed,
 ) -> u8 {
-    let unconfirmed =
-        terms.exemption == Some(Exemption::ConfirmedUnsuitable) && confirmed == Confirmed::No;
     match rules.cooling_off {
-        CoolingOff::Days { days, .. } if kind == PartyKind::Consumer && unconfirmed => {
-            terms.return_days.max(days)
+        CoolingOff::Days { days, exempt, .. } if kind == PartyKind::Consumer => {
+            let spared = terms.exemption.is_some_and(|one| is_among(one, exempt));
+            let unconfirmed = terms.exemption == Some(Exemption::ConfirmedUnsuitable)
+                && confirmed == Confirmed::No;
+            if spared && !unconfirmed {
+                terms.return_days
+            } else {
+                terms.return_days.max(days)
+            }
         }
         CoolingOff::Days { .. } | CoolingOff::None => terms.return_days,
     }
+}
+
+/// Whether an exemption is among those a rule names, a bit each.
+const fn is_among(one: Exemption, exempt: u32) -> bool {
+    exempt >> (one as u32 - 1) & 1 == 1
 }
 
 /// Whether a venue may sell under these terms: 消费者权益保护法(2013) 25, or what its regimes say. What
@@ -80,8 +91,8 @@ pub(crate) fn check_returns(
             basis,
         } = rules.cooling_off
         {
-            let spared = |one: Exemption| exempt >> (one as u32 - 1) & 1 == 1;
-            if terms.return_days < days && !terms.exemption.is_some_and(spared) {
+            let spared = terms.exemption.is_some_and(|one| is_among(one, exempt));
+            if terms.return_days < days && !spared {
                 return Err(Reject {
                     reason: RejectReason::InvalidField,
                     basis: Some(basis),

@@ -27,13 +27,13 @@ use crate::market::group_buy::{Group, Outcome};
 use crate::market::lottery::Lottery;
 use crate::market::presale::Presale;
 use crate::slab::Slab;
-use crate::types::{OfferId, OwnerId, TermsId, Time};
+use crate::types::{OfferId, OwnerId, TermsId, Time, VenueId};
 use crate::venue::{Law, Regime};
 use buyers::Buyers;
 use campaigns::Campaigns;
 
-/// Terms of sale, where their venue's fees go, and which regime each kind of party buys under: a
-/// venue's regimes never change, so that is asked once.
+/// Terms of sale, where their venue's fees go, and which regime each kind of party buys under: that
+/// is asked when they are defined, and anew when the venue has moved.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Defined {
     /// As they were defined.
@@ -45,12 +45,18 @@ pub struct Defined {
 impl Defined {
     /// Lawful terms of a venue with these regimes.
     fn new(terms: SaleTerms, fees: FeesAt, stands: (&Law, &[Regime])) -> Self {
-        let of = |kind| law::regime_of(stands, terms.model, kind).ok();
-        Self {
+        let mut defined = Self {
             terms,
             fees,
-            regimes: [PartyKind::Consumer, PartyKind::Enterprise].map(of),
-        }
+            regimes: [None; 2],
+        };
+        defined.stand(stands);
+        defined
+    }
+
+    fn stand(&mut self, stands: (&Law, &[Regime])) {
+        let of = |kind| law::regime_of(stands, self.terms.model, kind).ok();
+        self.regimes = [PartyKind::Consumer, PartyKind::Enterprise].map(of);
     }
 
     /// The regime under which this kind of party buys, if one lets it.
@@ -124,6 +130,13 @@ impl Sales {
     /// Whether no other terms can be defined.
     pub(crate) fn are_terms_full(&self) -> bool {
         self.terms.len() >= self.terms_max as usize
+    }
+
+    /// A venue stands under other versions of its regimes.
+    pub(crate) fn moved(&mut self, venue: VenueId, stands: (&Law, &[Regime])) {
+        let terms = self.terms.iter_mut();
+        let own = terms.filter(|defined| defined.terms.venue == venue);
+        own.for_each(|defined| defined.stand(stands));
     }
 
     pub(crate) fn add_terms(

@@ -6,7 +6,6 @@
 
 use super::buyers::{Buyers, NIL};
 use super::campaigns::Campaign;
-use super::law;
 use super::lottery_section;
 use super::offer::Offer;
 use super::{Defined, Sales, price};
@@ -140,8 +139,8 @@ impl Sales {
             .find(Holder::Venue(terms.venue), terms.money);
         let fees = fees.ok_or_else(broken)?;
         let stands = (known.venues.law(), &*venue.regimes);
-        let lawful = law::check_returns(&terms, stands).is_ok() && venue.offers(terms.model);
-        if !lawful || self.find_terms(&terms).is_some() {
+        // Days of return are not asked again: the venue may have moved to another law since.
+        if !venue.offers(terms.model) || self.find_terms(&terms).is_some() {
             return Err(broken());
         }
         self.terms.push(Defined::new(terms, fees, stands));
