@@ -208,7 +208,11 @@ impl Reference {
             Act::Accept => self.accepted(deal, moved),
             Act::AskReturn { pieces } => {
                 deal.back = pieces;
-                deal.state = S::ReturnAsked;
+                deal.state = if deal.state == S::Performed {
+                    S::ReturnProposed
+                } else {
+                    S::ReturnAsked
+                };
                 deal.deadline = Some(midnight(now, 7));
             }
             Act::HandBack { .. } => {
@@ -282,6 +286,9 @@ impl Reference {
     }
 
     pub(super) fn pay_seller(&mut self, deal: &mut Deal, sum: i128, moved: &mut Moved) {
+        if sum == 0 {
+            return;
+        }
         let terms = self.shops.terms[deal.terms];
         let fee = -(-(sum * i128::from(terms.fee_ppm))).div_euclid(1_000_000);
         deal.held -= sum;
@@ -347,8 +354,10 @@ impl Reference {
         let agreed = deal.state == S::ReturnProposed;
         if agreed {
             moved.penalty = money;
-            self.post(Holder::Account(deal.seller.place()), deal.money, -money);
-            self.post(Holder::Account(deal.buyer.place()), deal.money, money);
+            if money > 0 {
+                self.post(Holder::Account(deal.seller.place()), deal.money, -money);
+                self.post(Holder::Account(deal.buyer.place()), deal.money, money);
+            }
         } else {
             moved.refunded = money;
             deal.held -= money;
