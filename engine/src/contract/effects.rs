@@ -9,7 +9,7 @@ use super::row::Contract;
 use crate::clearing::Clearing;
 use crate::clearing::kept::Kept;
 use crate::clearing::ledger::Place;
-use crate::command::{GoodsTo, TaxBasis};
+use crate::command::GoodsTo;
 use crate::event::Disputed;
 use crate::types::{Amount, AssetId, CustodianId};
 
@@ -20,12 +20,10 @@ pub(crate) struct Paid {
     pub(crate) fee_ppm: u32,
     /// Where it gets it.
     pub(crate) fees: Place,
-    /// Whether prices contain the tax.
-    pub(crate) tax_basis: TaxBasis,
 }
 
 impl Paid {
-    fn fee(&self, amount: i64) -> i64 {
+    fn fee(self, amount: i64) -> i64 {
         let millionths = i128::from(amount) * i128::from(self.fee_ppm);
         let fee = (millionths + 999_999).div_euclid(1_000_000);
         i64::try_from(fee).expect("at most a tenth of an amount")
@@ -71,8 +69,16 @@ impl Contract {
 
 impl Clearing {
     /// Holds what is to be paid.
-    pub(crate) fn pay_contract(&mut self, row: &mut Contract, at: Place) {
-        row.money = self.ledger.keep(at, row.to_pay);
+    pub(crate) fn pay_contract(&mut self, row: &mut Contract, at: Option<Place>) {
+        row.money = self.keep_money(at, row.to_pay);
+    }
+
+    /// Holds an amount; of nothing, as of a gift, no position is asked for.
+    pub(crate) fn keep_money(&mut self, at: Option<Place>, amount: i64) -> Kept {
+        match at {
+            Some(at) if amount > 0 => self.ledger.keep(at, amount),
+            Some(_) | None => Kept::nothing(Place::NONE),
+        }
     }
 
     /// The balance joins the deposit.
@@ -124,8 +130,8 @@ impl Clearing {
 
     fn send_back(&mut self, row: &mut Contract, moved: &mut Moved) {
         self.refund(row, row.money_held(), moved);
-        moved.uncounted = row.pieces;
-        if row.goods_held() > 0 {
+        moved.uncounted = row.pieces - row.came_back;
+        if row.keeps_pieces() {
             let kept = row.goods.split(row.goods_held());
             let pieces = row.pieces;
             moved.back = Some(Back { kept, pieces });
@@ -156,7 +162,7 @@ impl Clearing {
     }
 
     /// The seller is paid `amount` of what is held, less the venue's fee.
-    fn pay_seller(&mut self, row: &mut Contract, amount: i64, paid: &Paid, moved: &mut Moved) {
+    fn pay_seller(&mut self, row: &mut Contract, amount: i64, paid: Paid, moved: &mut Moved) {
         if amount == 0 {
             return;
         }
@@ -168,21 +174,25 @@ impl Clearing {
     }
 
     /// The seller is paid all that is held.
-    pub(crate) fn settle_contract(&mut self, row: &mut Contract, paid: &Paid, moved: &mut Moved) {
+    pub(crate) fn settle_contract(&mut self, row: &mut Contract, paid: Paid, moved: &mut Moved) {
         self.pay_seller(row, row.money_held(), paid, moved);
     }
 
-    /// The part of the pieces that came back is refunded, the rest settled.
-    pub(crate) fn take_returned(&mut self, row: &mut Contract, paid: &Paid, moved: &mut Moved) {
-        let pieces = i64::from(row.returned);
-        let tax = part_of(row.tax, row.pieces, row.returned);
-        let money = match paid.tax_basis {
-            TaxBasis::VatIn => pieces * row.price,
-            TaxBasis::VatOut => pieces * row.price + tax,
-        };
+    /// What was paid for the pieces that came back is refunded.
+    pub(crate) fn take_returned(&mut self, row: &mut Contract, moved: &mut Moved) {
+        let (money, _) = row.returned_parts();
         self.refund(row, money, moved);
-        (moved.tax_back, moved.uncounted) = (tax, row.returned);
-        self.settle_contract(row, paid, moved);
+        come_back(row, moved);
+    }
+
+    /// The seller pays for the pieces that came back by agreement; that it can was checked.
+    pub(crate) fn agree(&mut self, row: &mut Contract, moved: &mut Moved) {
+        let (money, _) = row.returned_parts();
+        if money > 0 {
+            self.ledger.give(row.seller_at, money, row.money.at());
+            moved.penalty += money;
+        }
+        come_back(row, moved);
     }
 
     /// They come into the warehouse again.
@@ -201,7 +211,7 @@ impl Clearing {
         &mut self,
         row: &mut Contract,
         decision: &Decision,
-        paid: &Paid,
+        paid: Paid,
         moved: &mut Moved,
     ) {
         thaw(row);
@@ -216,6 +226,13 @@ impl Clearing {
             GoodsTo::Stock => self.send_back(row, moved),
         }
     }
+}
+
+/// The pieces that were to come back have.
+fn come_back(row: &mut Contract, moved: &mut Moved) {
+    let (_, tax) = row.returned_parts();
+    (moved.tax_back, moved.uncounted) = (tax, row.returned);
+    row.came_back += std::mem::take(&mut row.returned);
 }
 
 /// What it holds is frozen.
@@ -236,7 +253,7 @@ pub(crate) fn thaw(row: &mut Contract) {
 
 /// What `some` of all pieces are of a sum, so that the parts of all make the whole: the first ones
 /// get what does not divide.
-fn part_of(sum: i64, all: u32, some: u32) -> i64 {
+pub(crate) fn part_of(sum: i64, all: u32, some: u32) -> i64 {
     let (all, some) = (i64::from(all), i64::from(some));
     some * (sum / all) + some.min(sum % all)
 }
@@ -265,7 +282,6 @@ mod tests {
         let paid = Paid {
             fee_ppm: 6_000,
             fees: Place::NONE,
-            tax_basis: TaxBasis::VatIn,
         };
         let fees = [0, 1, 166, 167, 1_000, 1 << 52].map(|amount| paid.fee(amount));
         assert_eq!(fees, [0, 1, 1, 2, 6, 27_021_597_764_223]);

@@ -34,6 +34,7 @@ fn terms(funding: Funding, exemption: Option<Exemption>) -> SaleTerms {
         hand_over_within: Nanoseconds(172_800_000_000_000),
         inspect_within: Nanoseconds(60_000_000_000),
         return_days: 7,
+        agreed_days: 1_096,
         exemption,
         delivery: Delivery::PickUp,
         document: [0xd0; 32],
@@ -213,5 +214,11 @@ pub fn contracts() -> Vec<(Time, Command)> {
     }
     let mut bodies: Vec<_> = commands.into_iter().map(Body::Contract).collect();
     bodies.push(Body::ServiceGap(ServiceGap { from: at(-1) }));
+    bodies.push(Body::Credit(CreditCommand::Compensate(Transfer {
+        from: AccountId::new(300),
+        to: AccountId::new(301),
+        asset: AssetId::new(1),
+        amount: amount(1_295),
+    })));
     timed(bodies)
 }

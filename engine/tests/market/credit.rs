@@ -9,8 +9,8 @@
 
 use sanjiang_engine::clearing::Holder;
 use sanjiang_engine::command::{
-    Body, CreditCommand, Half, MoveCollateral, Pledging, SetCreditLine, SetHaircut, SetScore,
-    Transfer, TransferHalf,
+    Authority, Body, CreditCommand, Half, MoveCollateral, Pledging, SetCreditLine, SetHaircut,
+    SetScore, Transfer, TransferHalf,
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::CreditEvent;
@@ -45,6 +45,17 @@ fn value(words: &[&str], key: &str) -> Option<i64> {
     found.next().map(|(_, value)| number(value))
 }
 
+/// What an operator says with a compensation, unless it is silent.
+pub fn reason(words: &[&str]) -> Option<Box<Authority>> {
+    let says = words[0] == "compensate" && !words.contains(&"silent");
+    says.then(|| {
+        Box::new(Authority {
+            reason: "goodwill".to_owned(),
+            ..Authority::default()
+        })
+    })
+}
+
 /// The command of a line about credit, if it is one.
 pub fn body(words: &[&str]) -> Option<Body> {
     Some(Body::Credit(match words[0] {
@@ -68,14 +79,19 @@ pub fn body(words: &[&str]) -> Option<Body> {
         "unpledge" => pledge(words, Pledging::Release),
         "out" => half(words, Half::Out),
         "in" => half(words, Half::In),
-        "move" => CreditCommand::Transfer(Transfer {
-            from: account(words[1]),
-            to: account(words[2]),
-            asset: asset(words[3]),
-            amount: amount(words[4]),
-        }),
+        "move" => CreditCommand::Transfer(moved(words)),
+        "compensate" => CreditCommand::Compensate(moved(words)),
         _ => return None,
     }))
+}
+
+fn moved(words: &[&str]) -> Transfer {
+    Transfer {
+        from: account(words[1]),
+        to: account(words[2]),
+        asset: asset(words[3]),
+        amount: amount(words[4]),
+    }
 }
 
 fn pledge(words: &[&str], pledging: Pledging) -> CreditCommand {

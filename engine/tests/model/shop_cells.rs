@@ -12,8 +12,8 @@ use super::coverage::Cell;
 pub fn steps() -> Vec<Cell> {
     use State::{
         Accepted, Cancelled, Defaulted, Delivered, Deposited, Entered, Expired, Forfeited,
-        HandedOver, Joined, Paid, Refunded, Released, Rescinded, Resolved, ReturnAsked, Returning,
-        Settled, Unpaid,
+        HandedOver, Joined, Paid, Released, Rescinded, Resolved, ReturnAsked, Returning, Settled,
+        Unpaid,
     };
     let formed = [Paid, Unpaid, Joined, Entered, Deposited];
     let mut cells = formed
@@ -47,15 +47,10 @@ pub fn steps() -> Vec<Cell> {
         (Delivered, Step::AskReturn, ReturnAsked),
         (Accepted, Step::AskReturn, ReturnAsked),
         (Accepted, Step::Deadline, Settled),
-        (ReturnAsked, Step::HandBack, Returning),
-        (ReturnAsked, Step::TakeBack, Refunded),
-        (ReturnAsked, Step::TakeBack, Settled),
-        (ReturnAsked, Step::Deadline, Settled),
-        (Returning, Step::TakeBack, Refunded),
-        (Returning, Step::TakeBack, Settled),
-        (Returning, Step::Deadline, Refunded),
-        (Returning, Step::Deadline, Settled),
-    ] {
+    ]
+    .into_iter()
+    .chain(returns())
+    {
         cells.push(Cell::Deal(Some((from, Disputed::No)), step, to));
     }
     cells.extend(put_off());
@@ -80,6 +75,44 @@ pub fn steps() -> Vec<Cell> {
     cells
 }
 
+/// Every row of returns, by right and by agreement.
+fn returns() -> [(State, Step, State); 28] {
+    use State::{
+        Accepted, Delivered, HandedOver, Performed, Refunded, ReturnAsked, ReturnProposed,
+        Returning, Settled,
+    };
+    [
+        (ReturnAsked, Step::HandBack, Returning),
+        (ReturnAsked, Step::TakeBack, Refunded),
+        (ReturnAsked, Step::TakeBack, Settled),
+        (ReturnAsked, Step::Deadline, Settled),
+        (Returning, Step::TakeBack, Refunded),
+        (Returning, Step::TakeBack, Settled),
+        (Returning, Step::Deadline, Refunded),
+        (Returning, Step::Deadline, Settled),
+        (ReturnAsked, Step::TakeBack, Accepted),
+        (Returning, Step::TakeBack, Accepted),
+        (Returning, Step::Deadline, Accepted),
+        (HandedOver, Step::Accept, Performed),
+        (Delivered, Step::Accept, Performed),
+        (Delivered, Step::Deadline, Performed),
+        (Accepted, Step::Deadline, Performed),
+        (ReturnAsked, Step::TakeBack, Performed),
+        (ReturnAsked, Step::Deadline, Performed),
+        (Returning, Step::TakeBack, Performed),
+        (Returning, Step::Deadline, Performed),
+        (Performed, Step::AskReturn, ReturnProposed),
+        (Performed, Step::Deadline, Settled),
+        (ReturnProposed, Step::TakeBack, Performed),
+        (ReturnProposed, Step::TakeBack, Refunded),
+        (ReturnProposed, Step::TakeBack, Settled),
+        (ReturnProposed, Step::Cancel, Performed),
+        (ReturnProposed, Step::Cancel, Settled),
+        (ReturnProposed, Step::Deadline, Performed),
+        (ReturnProposed, Step::Deadline, Settled),
+    ]
+}
+
 /// Every kind of deadline is put off by a gap in service.
 fn put_off() -> impl Iterator<Item = Cell> {
     let timed = [
@@ -92,6 +125,8 @@ fn put_off() -> impl Iterator<Item = Cell> {
         State::Joined,
         State::Entered,
         State::Deposited,
+        State::Performed,
+        State::ReturnProposed,
     ];
     let cell = |from| Cell::Deal(Some((from, Disputed::No)), Step::PutOff, from);
     timed.into_iter().map(cell)
@@ -159,6 +194,7 @@ pub fn refused_steps() -> Vec<Cell> {
         (Step::AskReturn, R::Quantity),
         (Step::AskReturn, R::MaxQuantity),
         (Step::TakeBack, R::CustodyDateClosed),
+        (Step::TakeBack, R::SellerFunds),
         (Step::Resolve, R::ApproverRequired),
         (Step::Resolve, R::InvalidField),
         (Step::Resolve, R::CustodyDateClosed),

@@ -15,6 +15,7 @@ mod margin;
 mod money;
 mod moves;
 mod nominees;
+mod payments;
 mod performance;
 mod phases;
 mod queue;

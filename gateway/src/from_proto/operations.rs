@@ -154,6 +154,7 @@ context!(
     SetCreditScoreRequest,
     SetHaircutRequest,
     TransferRequest,
+    CompensateRequest,
     InstructRequest,
     AcknowledgeInstructionRequest,
     CloseCustodyDateRequest,
