@@ -1,7 +1,7 @@
 //! What the seller has on offer now, seen by all clerks, and when something else is due.
 //!
-//! Invariant: of each kind one offer at most is being made or taken from; an offer that was
-//! replaced is withdrawn once. Not here: who reserves (`clerk`), what is true of them (`books`).
+//! Invariant: of each kind one offer at most is being made or taken from; of an offer that was
+//! replaced the end is asked for once. Not here: who reserves (`clerk`), what is true of them (`books`).
 
 use std::time::Duration;
 
@@ -88,9 +88,8 @@ impl Board {
             closes_ns: closes.map_or(0, |closes| ns(&closes)),
             reserves: 0,
         };
-        if let Some(before) = place.replace(offer)
-            && (kind == Kind::Fixed || kind == Kind::Flash)
-        {
+        // One for which entries or balances wait refuses to end, and stays.
+        if let Some(before) = place.replace(offer) {
             self.replaced.push(before.id);
         }
     }

@@ -137,6 +137,10 @@ impl Ledger {
 
     fn offered(&mut self, command: &Command, report: &OfferReport) {
         if !report.reject_reason.is_empty() {
+            let refused = self.ending.get(&command.id);
+            if let Some(made) = refused.and_then(|id| self.offers.get_mut(id)) {
+                made.ending = false;
+            }
             return;
         }
         if let Request::Offer(_, request) = &command.request {

@@ -191,9 +191,9 @@ impl ShopCounts {
         );
     }
 
-    /// Something of everything came.
+    /// Something of everything came, but for deadlines that fired: lives here may be shorter.
     pub fn check(&self) {
-        let all = [self.retried, self.contracts, self.fired, self.put_off];
+        let all = [self.retried, self.contracts, self.put_off];
         assert!(all.iter().all(|count| *count > 0), "{all:?}");
     }
 }
