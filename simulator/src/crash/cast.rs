@@ -35,7 +35,7 @@ use crate::{
     report::Summary,
     setup::Run,
     shops::{
-        board::Board,
+        board::{Board, Season},
         clerk::Clerk,
         found::{BUYERS, Shops},
     },
@@ -128,7 +128,7 @@ pub(super) fn begin_shops(
     connect: impl Fn() -> Result<Connection, ConnectError>,
     lanes: &mut Lanes,
 ) -> Result<(), CrashError> {
-    let board = Arc::<Mutex<Board>>::default();
+    let board = Arc::new(Mutex::new(Board::new(shops, Season::SHORT)));
     let (clerks, own) = CLERKS;
     for index in 0..clerks {
         let buyers = (1 + index * own, own);

@@ -19,7 +19,9 @@ fn shops() -> Shops {
         money: "CNY".to_owned(),
         goods: "tea".to_owned(),
         warehouse: "w".to_owned(),
-        terms: [0, 1, 2, 3],
+        kinds: Kind::OWN.to_vec(),
+        terms: [Some(0), Some(1), Some(2), Some(3), None],
+        buyers: 8,
         handles: vec![0; 9],
     }
 }
@@ -40,7 +42,8 @@ fn offer() -> (Command, Answer) {
     };
     let command = Command {
         id: "offer".to_owned(),
-        request: Request::Offer(Kind::Flash, Box::new(request)),
+        kind: Kind::Flash,
+        request: Request::Offer(Box::new(request)),
     };
     let report = OfferReport {
         engine_sequence: 1,
@@ -133,6 +136,7 @@ fn ledger() -> Ledger {
         }
         let command = Command {
             id: report.client_order_id.clone(),
+            kind: Kind::Flash,
             request: Request::Reserve(Box::default()),
         };
         ledger.asks(&command);

@@ -94,11 +94,11 @@ impl Clerk {
         let mut board = board.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(kind) = board.take_due() {
             let id = self.id();
-            let request = offer_of(&self.shops, kind, id.clone());
-            let request = Request::Offer(kind, Box::new(request));
-            return Some(Command { id, request });
+            let request = offer_of(&self.shops, kind, board.season(), id.clone());
+            let request = Request::Offer(Box::new(request));
+            return Some(Command { id, kind, request });
         }
-        if let Some(offer_id) = board.take_replaced() {
+        if let Some((kind, offer_id)) = board.take_replaced() {
             let id = self.id();
             let request = Request::Withdraw(WithdrawOfferRequest {
                 client_order_id: id.clone(),
@@ -106,7 +106,7 @@ impl Clerk {
                 offer_id,
                 valid_until: None,
             });
-            return Some(Command { id, request });
+            return Some(Command { id, kind, request });
         }
         let now = now_ns();
         let ready = self.deals.iter().filter(|deal| deal.not_before_ns <= now);
@@ -118,8 +118,9 @@ impl Clerk {
             let (place, deal) = place.map(|(place, deal)| (place, deal.clone())).nth(nth)?;
             return self.step(place, &deal);
         }
-        let kind = usize::try_from(self.rng.below(4)).ok()?;
-        let offer = board.take_from(*Kind::ALL.get(kind)?)?;
+        let kinds = &self.shops.kinds;
+        let kind = usize::try_from(self.rng.below(kinds.len() as u64)).ok()?;
+        let offer = board.take_from(*kinds.get(kind)?)?;
         drop(board);
         Some(self.reserve(offer))
     }
@@ -151,9 +152,10 @@ impl Clerk {
             pickup_hash,
             ..ReserveRequest::default()
         };
+        let kind = offer.kind;
         self.about = About::Reserve(offer, buyer, code);
         let request = Request::Reserve(Box::new(request));
-        Command { id, request }
+        Command { id, kind, request }
     }
 
     /// The next step of a contract; none where it is left alone from now on.
@@ -178,8 +180,8 @@ impl Clerk {
             ..TakeStepRequest::default()
         };
         self.about = About::Deal(place);
-        let request = Request::Step(Box::new(request));
-        Some(Command { id, request })
+        let (kind, request) = (deal.kind, Request::Step(Box::new(request)));
+        Some(Command { id, kind, request })
     }
 
     fn choose(&mut self, deal: &Deal) -> Option<(Who, Step)> {
@@ -283,9 +285,9 @@ impl Clerk {
         let about = std::mem::replace(&mut self.about, About::Nothing);
         match (answer, about) {
             (Answer::Offer(report), _) => {
-                if let Request::Offer(kind, request) = &command.request {
+                if let Request::Offer(request) = &command.request {
                     let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
-                    board.made(*kind, request, report);
+                    board.made(command.kind, request, report);
                 }
             }
             (Answer::Contract(report), About::Reserve(offer, buyer, code)) => {
@@ -302,6 +304,27 @@ impl Clerk {
             }
             (Answer::Contract(report), About::Deal(place)) => self.stepped(place, report),
             (Answer::Contract(_), About::Nothing) => {}
+        }
+    }
+
+    /// The last command was not taken, or nobody knows what became of it.
+    pub fn gave_up(&mut self, command: &Command) {
+        match (std::mem::replace(&mut self.about, About::Nothing), command) {
+            (About::Deal(place), _) if place < self.deals.len() => {
+                self.deals.swap_remove(place);
+            }
+            (
+                _,
+                Command {
+                    kind,
+                    request: Request::Offer(_),
+                    ..
+                },
+            ) => {
+                let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
+                board.not_made(*kind);
+            }
+            (About::Nothing | About::Reserve(..) | About::Deal(_), _) => {}
         }
     }
 

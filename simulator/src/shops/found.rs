@@ -45,6 +45,21 @@ pub fn stake() -> Stake {
     }
 }
 
+/// Where and for whom shops are founded.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// A venue that is there.
+    pub venue: String,
+    /// The kinds it has.
+    pub kinds: Vec<Kind>,
+    /// Whether an account's owner is a business, by the account's number modulo two.
+    pub enterprises: [bool; 2],
+    /// How many buyers there are.
+    pub buyers: u32,
+    /// Seconds to pay where it is paid later.
+    pub pay_within_s: i64,
+}
+
 /// The shops of a run.
 #[derive(Clone, Debug)]
 pub struct Shops {
@@ -60,8 +75,12 @@ pub struct Shops {
     pub goods: String,
     /// Where it lies.
     pub warehouse: String,
+    /// The kinds there are.
+    pub kinds: Vec<Kind>,
     /// Handles of the terms, by kind.
-    pub terms: [u32; Kind::ALL.len()],
+    pub terms: [Option<u32>; Kind::ALL.len()],
+    /// How many buyers there are.
+    pub buyers: u32,
     /// Handles of the accounts.
     pub handles: Vec<u32>,
 }
@@ -74,40 +93,70 @@ impl Shops {
 
     /// All accounts, the seller first.
     pub fn accounts(&self) -> impl Iterator<Item = String> {
-        (SELLER..=BUYERS).map(|index| self.account(index))
+        (SELLER..=self.buyers).map(|index| self.account(index))
     }
 
-    /// Founds them; again it changes nothing.
+    /// Founds them at a venue of their own; again it changes nothing.
     ///
     /// # Errors
     /// The gateway refuses, or does not answer.
     pub async fn found(connection: &Connection, run: &Run) -> Result<Self, SetupError> {
         let operator = Operator::new(connection.clone(), run.clone());
         let venue = run.id("shops");
-        let models = ["FIXED_PRICE", "FLASH_SALE", "GROUP_BUY", "PRESALE"];
+        let models = Kind::OWN.map(Kind::model);
         let law = ("ECOM_B2C", &models[..]);
         operator
             .create_venue_under(&venue, "Shops (demonstration)", law)
             .await?;
+        let place = Place {
+            venue,
+            kinds: Kind::OWN.to_vec(),
+            enterprises: [false; 2],
+            buyers: BUYERS,
+            pay_within_s: PAY_WITHIN_S,
+        };
+        Self::found_at(connection, run, place).await
+    }
+
+    /// Founds them at a venue that is there.
+    ///
+    /// # Errors
+    /// The gateway refuses, or does not answer.
+    pub async fn found_at(
+        connection: &Connection,
+        run: &Run,
+        place: Place,
+    ) -> Result<Self, SetupError> {
+        let operator = Operator::new(connection.clone(), run.clone());
         let firm = run.id("firm");
         operator.create_participant(&firm).await?;
-        let handles = operator.create_accounts(&firm, BUYERS + 1).await?;
+        let handles = operator.create_accounts(&firm, place.buyers + 1).await?;
+        for index in 0..=place.buyers {
+            if place.enterprises[usize::from(index % 2 == 1)] {
+                operator.call_enterprise(index).await?;
+            }
+        }
         let treasury = Treasury::open(&operator, 2).await?;
         let goods = treasury.stock("shops", "piece").await?;
         let kinds = [goods.clone()];
-        treasury.fund(BUYERS + 1, &kinds, stake()).await?;
-        let mut terms = [0; Kind::ALL.len()];
-        for (place, kind) in terms.iter_mut().zip(Kind::ALL) {
-            *place = define(&operator, terms_of(kind, &venue, &treasury.money), kind).await?;
+        treasury.fund(place.buyers + 1, &kinds, stake()).await?;
+        let mut terms = [None; Kind::ALL.len()];
+        for kind in &place.kinds {
+            let own = terms_of(*kind, &place, &treasury.money);
+            if let Some(terms) = terms.get_mut(kind.place()) {
+                *terms = Some(define(&operator, own, *kind).await?);
+            }
         }
         Ok(Self {
             run: run.clone(),
-            venue,
+            venue: place.venue,
             firm,
             money: treasury.money.clone(),
             goods,
             warehouse: treasury.warehouse().to_owned(),
+            kinds: place.kinds,
             terms,
+            buyers: place.buyers,
             handles,
         })
     }
@@ -117,7 +166,7 @@ fn span(seconds: i64) -> prost_types::Duration {
     prost_types::Duration { seconds, nanos: 0 }
 }
 
-fn terms_of(kind: Kind, venue: &str, money: &str) -> SaleTerms {
+fn terms_of(kind: Kind, place: &Place, money: &str) -> SaleTerms {
     let (model, delivery) = match kind {
         Kind::Fixed => (
             sale_terms::Model::FixedPrice(sale_terms::FixedPrice {}),
@@ -140,6 +189,10 @@ fn terms_of(kind: Kind, venue: &str, money: &str) -> SaleTerms {
             }),
             DeliveryKind::Ship,
         ),
+        Kind::Tiered => (
+            sale_terms::Model::TieredPrice(sale_terms::TieredPrice {}),
+            DeliveryKind::Ship,
+        ),
     };
     let later = kind == Kind::Flash;
     let funding = if later {
@@ -154,10 +207,10 @@ fn terms_of(kind: Kind, venue: &str, money: &str) -> SaleTerms {
         TaxBasis::VatIn
     };
     SaleTerms {
-        venue_id: venue.to_owned(),
+        venue_id: place.venue.clone(),
         money_asset_id: money.to_owned(),
         funding: funding.into(),
-        pay_within: later.then(|| span(PAY_WITHIN_S)),
+        pay_within: later.then(|| span(place.pay_within_s)),
         tax_basis: tax_basis.into(),
         tax_bp: TAX_BP,
         fee_ppm: FEE_PPM,

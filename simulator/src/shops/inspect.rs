@@ -16,7 +16,7 @@ use tonic::Status;
 use super::{
     audit::{Audit, Found},
     books::Books,
-    found::{BUYERS, SELLER, Shops, stake},
+    found::{SELLER, Shops, stake},
     ledger::Ledger,
     lists, now_ns,
 };
@@ -253,7 +253,7 @@ async fn conserve(
             && position.asset_id == shops.money
     });
     let fees = venue.map_or(Ok(Decimal::ZERO), |position| decimal(&position.available))?;
-    let put_in = stake().money * Decimal::from(BUYERS + 1);
+    let put_in = stake().money * Decimal::from(shops.buyers + 1);
     if fees != books.fees || all + fees != put_in {
         let due = books.fees;
         faults.add(format!(

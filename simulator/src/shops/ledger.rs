@@ -143,7 +143,7 @@ impl Ledger {
             }
             return;
         }
-        if let Request::Offer(_, request) = &command.request {
+        if let Request::Offer(request) = &command.request {
             let prices = request.prices.as_ref();
             let made = Made {
                 report: report.clone(),

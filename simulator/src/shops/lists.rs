@@ -11,7 +11,11 @@ use proto::v1::{
 };
 use tonic::{Code, Status};
 
-use super::{audit::Found, found::Shops, ledger::Made};
+use super::{
+    audit::Found,
+    found::{SELLER, Shops},
+    ledger::Made,
+};
 use crate::{client::connect::Connection, crash::ledger::Faults};
 
 /// Rows of a page.
@@ -47,9 +51,9 @@ pub async fn compare_offers(
     loop {
         let request = ListOffersRequest {
             venue_id: shops.venue.clone(),
+            seller_account_id: shops.account(SELLER),
             page_size: PAGE,
             page_token,
-            ..ListOffersRequest::default()
         };
         let page = connection
             .persist(|| {

@@ -35,11 +35,33 @@ pub enum Kind {
     Group,
     /// A presale whose balance is due soon after its deposit.
     Presale,
+    /// A price that falls with the quantity of a contract.
+    Tiered,
 }
 
 impl Kind {
     /// All of them; each one's place among them is its number.
-    pub const ALL: [Self; 4] = [Self::Fixed, Self::Flash, Self::Group, Self::Presale];
+    pub const ALL: [Self; 5] = [
+        Self::Fixed,
+        Self::Flash,
+        Self::Group,
+        Self::Presale,
+        Self::Tiered,
+    ];
+
+    /// The model's word.
+    pub const fn model(self) -> &'static str {
+        match self {
+            Self::Fixed => "FIXED_PRICE",
+            Self::Flash => "FLASH_SALE",
+            Self::Group => "GROUP_BUY",
+            Self::Presale => "PRESALE",
+            Self::Tiered => "TIERED_PRICE",
+        }
+    }
+
+    /// Those of a crash run, at a venue of its own.
+    pub const OWN: [Self; 4] = [Self::Fixed, Self::Flash, Self::Group, Self::Presale];
 
     /// Its place among all.
     pub const fn place(self) -> usize {
@@ -51,7 +73,7 @@ impl Kind {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Request {
     /// To offer goods.
-    Offer(Kind, Box<MakeOfferRequest>),
+    Offer(Box<MakeOfferRequest>),
     /// To end an offer.
     Withdraw(WithdrawOfferRequest),
     /// To take pieces.
@@ -65,6 +87,8 @@ pub enum Request {
 pub struct Command {
     /// Its `client_order_id`, unique within the run.
     pub id: String,
+    /// The kind of its offer.
+    pub kind: Kind,
     /// It itself.
     pub request: Request,
 }
@@ -118,7 +142,7 @@ impl Answer {
 pub async fn send(connection: &Connection, command: &Command) -> Result<Answer, Status> {
     let (mut sales, mut contracts) = (connection.sales(), connection.contracts());
     match command.request.clone() {
-        Request::Offer(_, request) => {
+        Request::Offer(request) => {
             let answer = sales.make_offer(*request).await?;
             Ok(Answer::Offer(Box::new(answer.into_inner())))
         }

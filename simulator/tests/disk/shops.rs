@@ -13,7 +13,7 @@ use sanjiang_simulator::client::connect::Connection;
 use sanjiang_simulator::crash::audit::When;
 use sanjiang_simulator::crash::ledger::Sent;
 use sanjiang_simulator::setup::{Run, SetupError};
-use sanjiang_simulator::shops::board::Board;
+use sanjiang_simulator::shops::board::{Board, Season};
 use sanjiang_simulator::shops::clerk::Clerk;
 use sanjiang_simulator::shops::found::Shops;
 use sanjiang_simulator::shops::inspect::{Inspected, inspect};
@@ -60,7 +60,7 @@ impl Fair {
         }
         let run = Run::named("fair").unwrap();
         let shops = Arc::new(Shops::found(connection, &run).await?);
-        let board = Arc::<Mutex<Board>>::default();
+        let board = Arc::new(Mutex::new(Board::new(&shops, Season::SHORT)));
         let (clerks, own) = CLERKS;
         for index in 0..clerks {
             let buyers = (1 + index * own, own);
