@@ -191,13 +191,13 @@ impl Rush {
             });
             wire.send(commands.collect()).await?;
             while !self.waiting.is_empty() {
-                match wire.next().await? {
-                    Response::Reports(reports) => self.enter(&reports),
-                    other => {
-                        let what = format!("reserves were answered {other:?}");
-                        return Err(Status::unavailable(what));
-                    }
-                }
+                let answer = wire.next().await?;
+                let Response::Reports(reports) = &answer else {
+                    // Refused for load, perhaps: the next connection sends the same again.
+                    let what = format!("reserves were answered {answer:?}");
+                    return Err(Status::unavailable(what));
+                };
+                self.enter(reports);
             }
         }
     }
@@ -224,7 +224,7 @@ impl Rush {
                 break;
             };
             let number = self.done + self.waiting.len() as u64 + 1;
-            self.floor.shops().asks_for(self.key(number));
+            self.floor.shops().asks_for(&self.key(number));
             self.waiting.push_back(SessionReserve {
                 account: Some(self.account),
                 offer_sequence,

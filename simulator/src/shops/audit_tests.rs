@@ -26,8 +26,8 @@ fn shops() -> Shops {
     }
 }
 
-fn at(seconds: i64) -> Option<prost_types::Timestamp> {
-    Some(prost_types::Timestamp { seconds, nanos: 0 })
+const fn instant(seconds: i64) -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds, nanos: 0 }
 }
 
 /// A flash sale of 5 pieces, 2 a buyer, made at second 1.
@@ -48,7 +48,7 @@ fn offer() -> (Command, Answer) {
     let report = OfferReport {
         engine_sequence: 1,
         offer_id: "1-0".to_owned(),
-        transact_time: at(1),
+        transact_time: Some(instant(1)),
         ..OfferReport::default()
     };
     (command, Answer::Offer(Box::new(report)))
@@ -61,7 +61,7 @@ fn report(
     (step, version, state): (ContractStep, u32, ContractState),
     (second, deadline): (i64, Option<i64>),
 ) -> ContractReport {
-    let account = if role == ContractRole::Buyer { 1 } else { 0 };
+    let account = u32::from(role == ContractRole::Buyer);
     ContractReport {
         contract_id: contract.to_owned(),
         role: role.into(),
@@ -73,8 +73,8 @@ fn report(
         account_id: shops().account(account),
         buyer_account_id: shops().account(1),
         seller_account_id: shops().account(0),
-        transact_time: at(second),
-        deadline: deadline.map(|seconds| prost_types::Timestamp { seconds, nanos: 0 }),
+        transact_time: Some(instant(second)),
+        deadline: deadline.map(instant),
         engine_sequence: second as u64,
         price: "10.00".to_owned(),
         amount: "20.00".to_owned(),
@@ -151,7 +151,9 @@ fn ledger() -> Ledger {
 fn found(stream: &[ContractReport], ledger: &Ledger) -> Found {
     let shops = shops();
     let mut audit = Audit::new(ledger, &shops, ledger.last_told());
-    stream.iter().for_each(|report| audit.take(report));
+    for report in stream {
+        audit.take(report);
+    }
     audit.finish(When::AtEnd)
 }
 
@@ -223,7 +225,7 @@ fn a_deadline_that_fires_twice_or_too_early_is_found() {
     let again = twice[2..4].to_vec();
     twice.splice(4..4, again);
     objects(&numbered(twice), &ledger(), "went on after its end");
-    let early = |report: &mut ContractReport| report.transact_time = at(2);
+    let early = |report: &mut ContractReport| report.transact_time = Some(instant(2));
     objects(&spoiled(2, early), &ledger(), "fired before it was due");
 }
 
@@ -243,7 +245,7 @@ fn a_deadline_put_off_without_a_gap_or_too_far_is_found() {
     let mut calm = ledger();
     calm.lives = Lives::default();
     objects(&stream(), &calm, "without a gap");
-    let far = |report: &mut ContractReport| report.deadline = at(9 + 24 * 3_600);
+    let far = |report: &mut ContractReport| report.deadline = Some(instant(9 + 24 * 3_600));
     objects(&spoiled(6, far), &ledger(), "to a wrong instant");
 }
 
@@ -255,7 +257,7 @@ fn a_deadline_that_had_passed_must_not_be_put_off() {
     for mut report in later {
         report.contract_id = "7-0".to_owned();
         report.client_order_id = String::new();
-        report.transact_time = at(7);
+        report.transact_time = Some(instant(7));
         report.deadline = None;
         passed.insert(6, report);
     }
@@ -277,7 +279,7 @@ fn a_step_after_the_time_had_passed_is_found() {
     let late = |report: &mut ContractReport| {
         report.set_step(ContractStep::Pay);
         report.set_state(ContractState::Paid);
-        report.transact_time = at(4);
+        report.transact_time = Some(instant(4));
     };
     objects(&spoiled(2, late), &ledger(), "whose time had passed");
 }

@@ -226,17 +226,7 @@ impl Clerk {
                 50..90 => (Who::Buyer, Step::Accept(Accept {})),
                 _ => (Who::Seller, Step::Dispute(Dispute {})),
             },
-            ContractState::Delivered | ContractState::Accepted => match draw {
-                0..40 if last.state() == ContractState::Delivered => {
-                    (Who::Buyer, Step::Accept(Accept {}))
-                }
-                0..80 => {
-                    let pieces = 1 + self.rng.below(u64::from(last.pieces)) as u32;
-                    (Who::Buyer, Step::AskReturn(AskReturn { pieces }))
-                }
-                80..90 => (Who::Buyer, Step::Dispute(Dispute {})),
-                _ => return None,
-            },
+            ContractState::Delivered | ContractState::Accepted => self.inspected(last)?,
             ContractState::ReturnAsked => (Who::Buyer, Step::HandBack(HandBack { reference })),
             ContractState::Returning => {
                 let to = if draw < 60 {
@@ -259,6 +249,20 @@ impl Clerk {
             | ContractState::Forfeited
             | ContractState::Entered => return None,
         })
+    }
+
+    /// What a buyer does with what it has.
+    fn inspected(&mut self, last: &ContractReport) -> Option<(Who, Step)> {
+        let step = match self.rng.below(100) {
+            0..40 if last.state() == ContractState::Delivered => Step::Accept(Accept {}),
+            0..80 => {
+                let pieces = 1 + self.rng.below(u64::from(last.pieces)) as u32;
+                Step::AskReturn(AskReturn { pieces })
+            }
+            80..90 => Step::Dispute(Dispute {}),
+            _ => return None,
+        };
+        Some((Who::Buyer, step))
     }
 
     /// The buyer gets a whole number of hundredths of what is held, the seller the rest.

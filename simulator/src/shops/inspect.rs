@@ -82,16 +82,7 @@ pub async fn inspect(
     when: When,
     rng: &mut Rng,
 ) -> Result<Inspected, SetupError> {
-    let mut offers = Vec::new();
-    look(&mut |ledger| {
-        let live = ledger.offers().values().filter(|made| !made.ending);
-        let ids = live.map(|made| (made.report.engine_sequence, made.report.offer_id.clone()));
-        offers = ids.collect();
-    });
-    offers.sort_unstable();
-    if when == When::Between {
-        offers.drain(..offers.len().saturating_sub(OFFERS_ASKED));
-    }
+    let offers = offers_asked(&look, when);
     let called = |status| SetupError::Call {
         what: "inspecting the shops".to_owned(),
         status,
@@ -102,7 +93,11 @@ pub async fn inspect(
         When::AtEnd => now_ns() + LAST_DEADLINES_NS,
     };
     let mut fired = stream(connection, &shops.firm).await.map_err(called)?;
-    while audit(&fired, shops, &look, when).overdue(horizon).len() > 0 && begun.elapsed() < LATE {
+    while !audit(&fired, shops, &look, when)
+        .overdue(horizon)
+        .is_empty()
+        && begun.elapsed() < LATE
+    {
         tokio::time::sleep(LOOK).await;
         fired = stream(connection, &shops.firm).await.map_err(called)?;
     }
@@ -151,6 +146,24 @@ pub async fn inspect(
     Ok(inspected)
 }
 
+/// Live offers, by the place of their making: the last ones between two lives, all at the end.
+fn offers_asked(
+    look: &(impl Fn(&mut dyn FnMut(&Ledger)) + Send + Sync),
+    when: When,
+) -> Vec<(u64, String)> {
+    let mut offers = Vec::new();
+    look(&mut |ledger| {
+        let live = ledger.offers().values().filter(|made| !made.ending);
+        let ids = live.map(|made| (made.report.engine_sequence, made.report.offer_id.clone()));
+        offers = ids.collect();
+    });
+    offers.sort_unstable();
+    if when == When::Between {
+        offers.drain(..offers.len().saturating_sub(OFFERS_ASKED));
+    }
+    offers
+}
+
 fn audit(
     reports: &[ContractReport],
     shops: &Shops,
@@ -161,7 +174,9 @@ fn audit(
     look(&mut |ledger| {
         let due = ledger.last_told();
         let mut audit = Audit::new(ledger, shops, due);
-        reports.iter().for_each(|report| audit.take(report));
+        for report in reports {
+            audit.take(report);
+        }
         found = audit.finish(when);
     });
     found

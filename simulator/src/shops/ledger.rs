@@ -94,11 +94,11 @@ impl Ledger {
             }
             self.ending.insert(command.id.clone(), id);
         }
-        self.asks_for(Key::Request(command.id.clone()));
+        self.asks_for(&Key::Request(command.id.clone()));
     }
 
     /// The same, of a Session's.
-    pub fn asks_for(&mut self, key: Key) {
+    pub fn asks_for(&mut self, key: &Key) {
         if !self.asked.insert(key.clone()) {
             self.faults
                 .add(format!("{key:?} was used for two commands"));
