@@ -241,7 +241,7 @@ impl Street {
             };
             let page = self.sales.list_offers(Request::new(request)).await?;
             for offer in page.into_inner().offers {
-                if self.is_over(&offer) {
+                if Self::is_over(&offer) {
                     self.withdraw(&offer).await?;
                 } else {
                     self.refill(&offer).await?;
@@ -270,7 +270,7 @@ impl Street {
         format!("demo-{:x}-{number:x}", self.started_ms)
     }
 
-    fn is_over(&self, offer: &v1::Offer) -> bool {
+    fn is_over(offer: &v1::Offer) -> bool {
         let closes = offer.prices.as_ref().and_then(|prices| prices.closes);
         let sold_out = offer.venue_id == RETAIL && offer.left_pieces == 0;
         let closed = closes
