@@ -1,7 +1,8 @@
 //! What the seller has on offer now, seen by all clerks, and when something else is due.
 //!
 //! Invariant: of each kind one offer at most is being made or taken from; of an offer that was
-//! replaced the end is asked for once. Not here: who reserves (`clerk`), what is true of them (`books`).
+//! replaced the end is asked for once. Not here: who reserves (`clerk`), what is true of them
+//! (`books`).
 
 use std::time::Duration;
 
