@@ -7,7 +7,6 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use sanjiang_simulator::client::connect::Connection;
 use sanjiang_simulator::crash::audit::When;
@@ -29,8 +28,6 @@ use super::exchange::{Exchange, PATIENCE, Ran, said};
 const CLERKS: (u32, u32) = (2, 3);
 /// Answered commands of each that are sent again after a start.
 const AGAIN: usize = 3;
-/// Pause of a clerk that was refused or has nothing to do.
-const IDLE: Duration = Duration::from_millis(2);
 
 /// A clerk, what it asked without an answer, and what it was answered last.
 pub(super) struct Errands {
@@ -125,7 +122,7 @@ impl Errands {
                 self.waiting = Some(command);
             }
             let Some(command) = self.waiting.clone() else {
-                tokio::time::sleep(IDLE).await;
+                tokio::task::yield_now().await;
                 continue;
             };
             match once(&connection, &command).await {
@@ -138,7 +135,7 @@ impl Errands {
                 }
                 // Not taken; the same again.
                 Err(status) if status.code() == Code::ResourceExhausted => {
-                    tokio::time::sleep(IDLE).await;
+                    tokio::task::yield_now().await;
                 }
                 Err(status) => return (self, Some(status)),
             }
