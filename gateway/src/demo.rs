@@ -1,5 +1,5 @@
 //! `serve --demo`: a SANDBOX venue marked as a demonstration, with instruments, parties and a
-//! timetable, so that a newcomer sees books move.
+//! timetable, so that a newcomer sees books move; and shops (`shops`), so that goods are sold.
 //!
 //! Everything is created through the commands of `Operations`, under request ids that never change,
 //! and only what is not there yet: a restart adds nothing.
@@ -11,6 +11,7 @@
 //! Invariant: nothing here is real, and every reply says so. Not here: order flow (the simulator).
 
 mod money;
+mod shops;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -23,6 +24,8 @@ use crate::exchange::Exchange;
 use crate::from_proto::{self, Operation};
 use crate::services::submit_operation;
 use crate::to_proto;
+
+pub use shops::{RETAIL, WHOLESALE, live};
 
 /// The venue.
 pub const VENUE: &str = "DEMO";
@@ -164,7 +167,8 @@ pub async fn create(exchange: &Exchange) -> Result<(), String> {
     for instrument in &INSTRUMENTS {
         demo.instrument(instrument).await?;
     }
-    demo.money().await
+    demo.money().await?;
+    demo.shops().await
 }
 
 struct Demo<'a> {

@@ -123,6 +123,7 @@ impl Running {
             crate::demo::create(&exchange)
                 .await
                 .map_err(ServeError::Demo)?;
+            crate::demo::live(&exchange, shutdown.clone());
         }
         let listener = socket
             .listen(BACKLOG)

@@ -165,6 +165,9 @@ pub struct LoadArgs {
     /// Seed of the flow
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Trade at this venue, with offers and flow of each model that it has
+    #[arg(long, value_name = "ID")]
+    pub venue: Option<String>,
     /// Spread each second's commands evenly instead of in bursts
     #[arg(long)]
     pub steady: bool,

@@ -15,4 +15,5 @@ pub mod purse;
 pub mod replay;
 pub mod report;
 pub mod setup;
+pub mod shops;
 pub mod workload;

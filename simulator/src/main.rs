@@ -129,12 +129,16 @@ async fn make_load(args: &LoadArgs) -> ExitCode {
         mode: args.mode.into(),
         shape: args.shape(),
         seed: args.seed,
+        venue: args.venue.clone(),
     };
     let stop = match stop_signal() {
         Ok(stop) => stop,
         Err(error) => return fail(&format!("signals: {error}")),
     };
-    let kind = format!("load {:?}", load.mode).to_lowercase();
+    let mut kind = format!("load {:?}", load.mode).to_lowercase();
+    if let Some(venue) = &load.venue {
+        kind = format!("{kind} at {venue}");
+    }
     let (summary, ended) = load::run(&load, Summary::new(&kind, run.name()), stop).await;
     conclude(
         summary,

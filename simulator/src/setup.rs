@@ -10,7 +10,8 @@ pub mod statement;
 use proto::v1::{
     Account, CreateAccountRequest, CreateBeneficialOwnerRequest, CreateInstrumentRequest,
     CreateParticipantRequest, CreateVenueRequest, ListAccountsRequest, OperationContext,
-    OperationReport, Phase, SetPhaseRequest, SetReferencePriceRequest,
+    OperationReport, PartyKind, Phase, SetPartyKindRequest, SetPhaseRequest,
+    SetReferencePriceRequest,
 };
 use tokio::task::JoinSet;
 use tonic::Status;
@@ -221,6 +222,29 @@ impl Operator {
             })
             .await;
         handle(&format!("creating account {account_id}"), answer)
+    }
+
+    /// Says that the owner of an account of the run is a business.
+    pub async fn call_enterprise(&self, index: u32) -> Result<(), SetupError> {
+        let owner_id = self.run.id(&format!("o{index}"));
+        let request = SetPartyKindRequest {
+            context: Some(self.context(&format!("b{index}"))),
+            beneficial_owner_id: owner_id.clone(),
+            kind: PartyKind::Enterprise.into(),
+        };
+        let answer = self
+            .connection
+            .persist(|| {
+                let (mut client, request) = (self.connection.sales(), request.clone());
+                async move { client.set_party_kind(request).await }
+            })
+            .await;
+        let what = format!("calling {owner_id} a business");
+        match answer {
+            Ok(report) if report.accepted => Ok(()),
+            Ok(report) => Err(rejected(what, report)),
+            Err(status) => Err(SetupError::Call { what, status }),
+        }
     }
 
     /// `count` accounts of a participant, many at a time; their handles in order.

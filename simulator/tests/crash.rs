@@ -2,7 +2,8 @@
 //! replayed day and live clients, audited from the clients' side.
 //!
 //! Invariant: counts are the promise, and are printed: kills, kills that found commands in flight,
-//! reports and balances compared, deposits and withdrawals retried, trades, mismatches.
+//! reports and balances compared, deposits and withdrawals retried, trades, contracts of shops,
+//! deadlines fired and put off, mismatches.
 //! `SANJIANG_SOAK=1` runs the long form. Not here: power cuts and failing disks, which use the same
 //! harness.
 
@@ -38,6 +39,14 @@ fn check(summary: &CrashSummary, ended: Result<(), CrashError>, cycles: u32) {
     assert!(summary.audited_balances >= 64 * (summary.cycles + 1));
     assert!(summary.audited_holds > summary.cycles);
     assert!(summary.moves_retried >= 4 * (summary.cycles - 1));
+    // The shops lived through the same kills, and their deadlines fired and were put off.
+    let shops = &summary.shops;
+    assert!(shops.contracts > summary.cycles && shops.offers > summary.cycles);
+    assert!(shops.refused > 0 && shops.resent > 0 && shops.duplicates_answered > 0);
+    assert!(shops.deadlines_fired > 0 && shops.deadlines_put_off > 0);
+    assert!(shops.audited_reports > shops.contracts);
+    // All nine accounts at each audit.
+    assert!(shops.audited_balances >= 9 * (summary.cycles + 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -86,6 +95,8 @@ fn the_command_makes_its_own_day_and_its_last_line_is_the_summary() {
         (&4.into(), &0.into())
     );
     assert!(told["trades"].as_u64().unwrap() > 0);
+    assert!(told["shops"]["contracts"].as_u64().unwrap() > 0);
+    assert!(text.contains("shops: acknowledged "), "{text}");
 }
 
 #[test]

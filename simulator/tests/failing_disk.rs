@@ -16,6 +16,7 @@ use std::path::Path;
 use disk::cut::{self, Cut, kind};
 use disk::exchange::{Exchange, Ran, Strike, submit};
 use disk::log::Log;
+use disk::shops::ShopCounts;
 use proto::v1;
 use sanjiang_simulator::workload::rng::Rng;
 use tonic::Code;
@@ -37,6 +38,7 @@ struct Counts {
     dropped: u64,
     /// Deposits and withdrawals answered again as they were before.
     retried: [u64; 2],
+    shops: ShopCounts,
 }
 
 impl Counts {
@@ -47,12 +49,14 @@ impl Counts {
              syncs tried again: 0",
             self.faults, self.acknowledged, self.retried[0], self.retried[1], self.dropped
         );
+        self.shops.print();
         for ((kind, outcome), count) in &self.outcomes {
             println!("  {kind}: {outcome} {count}");
         }
         println!("  orders without an answer: {:?}", self.unanswered);
         let [deposits, withdrawals] = self.retried;
         assert!(deposits > self.faults && withdrawals > self.faults);
+        self.shops.check();
     }
 }
 
@@ -122,6 +126,7 @@ async fn strike(program: &Path, shim: &Path, fault: &str, turn: u64, counts: &mu
     for (all, own) in counts.retried.iter_mut().zip(exchange.moves.retried) {
         *all += own;
     }
+    counts.shops.add(&exchange);
 }
 
 /// The disk is well: the exchange comes back with all it acknowledged, and trades.

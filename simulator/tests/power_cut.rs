@@ -15,6 +15,7 @@ use std::path::Path;
 
 use disk::cut::{self, CUTS, Cut};
 use disk::exchange::{Exchange, Moment, Ran, Strike};
+use disk::shops::ShopCounts;
 use sanjiang_simulator::workload::rng::Rng;
 
 /// Cuts on one folder, from its making on.
@@ -39,6 +40,7 @@ struct Counts {
     acknowledged: u64,
     /// Deposits and withdrawals answered again as they were before.
     retried: [u64; 2],
+    shops: ShopCounts,
 }
 
 impl Counts {
@@ -76,6 +78,7 @@ impl Counts {
             self.retried[0],
             self.retried[1]
         );
+        self.shops.print();
         println!("  while: {:?}", self.stages);
         println!("  not synced: {:?}", self.unsynced);
         println!("  sync under way: {:?}", self.syncing);
@@ -141,6 +144,7 @@ async fn life(program: &Path, shim: &Path, seed: u64, cuts: u64, counts: &mut Co
     for (all, own) in counts.retried.iter_mut().zip(exchange.moves.retried) {
         *all += own;
     }
+    counts.shops.add(&exchange);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -162,6 +166,7 @@ async fn nothing_acknowledged_is_lost_when_the_power_goes() {
         "{:?}",
         counts.retried
     );
+    counts.shops.check();
 }
 
 /// The names of a new folder and of those in it are synced before anything is acknowledged.

@@ -14,7 +14,7 @@ use crate::admission::Payer;
 use crate::services::look;
 
 const BANK: &str = "DEMO-BANK";
-const WAREHOUSE: &str = "DEMO-WAREHOUSE";
+pub(super) const WAREHOUSE: &str = "DEMO-WAREHOUSE";
 /// Cents and fen.
 const MONEY_DECIMALS: u32 = 2;
 /// What an account begins with, in each currency and of each kind of goods: a week of the
@@ -48,10 +48,12 @@ impl Demo<'_> {
             self.asset(instrument.id, class, 0, instrument.unit).await?;
             self.clear(instrument).await?;
         }
-        self.fund().await
+        let money = ["CNY", "USD"].map(|id| (id, BANK));
+        let goods = INSTRUMENTS.iter().map(|one| (one.id, WAREHOUSE));
+        self.fund(money.into_iter().chain(goods), ACCOUNTS).await
     }
 
-    async fn asset(
+    pub(super) async fn asset(
         &self,
         id: &str,
         class: v1::AssetClass,
@@ -115,7 +117,12 @@ impl Demo<'_> {
         .await
     }
 
-    async fn fund(&self) -> Result<(), String> {
+    /// Gives the first so many accounts what they never had.
+    pub(super) async fn fund(
+        &self,
+        assets: impl Iterator<Item = (&'static str, &'static str)>,
+        accounts: usize,
+    ) -> Result<(), String> {
         let had = look(self.exchange, Payer::Operator, |engine| {
             let positions = engine.clearing().ledger().positions().iter();
             let of_accounts = positions.filter_map(|position| match position.holder() {
@@ -130,10 +137,8 @@ impl Demo<'_> {
             of_accounts.collect::<HashSet<_>>()
         });
         let (_, had) = had.await.map_err(|failure| failure.to_string())?;
-        let money = ["CNY", "USD"].map(|id| (id, BANK));
-        let goods = INSTRUMENTS.iter().map(|one| (one.id, WAREHOUSE));
-        for (asset_id, custodian_id) in money.into_iter().chain(goods) {
-            for number in 0..ACCOUNTS {
+        for (asset_id, custodian_id) in assets {
+            for number in 0..accounts {
                 let account_id = format!("ACCOUNT-{number:02}");
                 let place = {
                     let tables = self.exchange.directory.read();

@@ -7,9 +7,9 @@
 use std::{future::Future, path::Path, time::Duration};
 
 use proto::v1::{
-    accounts_client::AccountsClient, market_data_client::MarketDataClient,
-    operations_client::OperationsClient, order_entry_client::OrderEntryClient,
-    sales_client::SalesClient,
+    accounts_client::AccountsClient, contracts_client::ContractsClient,
+    market_data_client::MarketDataClient, operations_client::OperationsClient,
+    order_entry_client::OrderEntryClient, sales_client::SalesClient,
 };
 use tokio::time::Instant;
 use tonic::{
@@ -155,6 +155,11 @@ impl Connection {
     /// What sellers offer.
     pub fn sales(&self) -> SalesClient<Wire> {
         SalesClient::new(self.wire()).max_decoding_message_size(MESSAGE_BYTES_MAX)
+    }
+
+    /// What buyers and sellers agreed on.
+    pub fn contracts(&self) -> ContractsClient<Wire> {
+        ContractsClient::new(self.wire()).max_decoding_message_size(MESSAGE_BYTES_MAX)
     }
 
     /// Parties.

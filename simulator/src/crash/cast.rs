@@ -12,8 +12,18 @@ use tokio::{
 };
 
 use super::{
-    CrashError, Harness, audit::Words, calls::Calls, day::Day, gap::Gap, lane::Lane,
-    ledger::Ledger, live::Floor, pair::Pair, stream::Stream, teller::Teller,
+    CrashError, Harness,
+    audit::Words,
+    calls::Calls,
+    day::Day,
+    gap::Gap,
+    lane::Lane,
+    ledger::Ledger,
+    live::Floor,
+    pair::Pair,
+    shopping::{Errands, Rush},
+    stream::Stream,
+    teller::Teller,
 };
 use crate::{
     client::{
@@ -24,10 +34,19 @@ use crate::{
     replay::{self, Gate, Pace, Replay, ReplayError},
     report::Summary,
     setup::Run,
+    shops::{
+        board::{Board, Season},
+        clerk::Clerk,
+        found::{BUYERS, Shops},
+    },
 };
 
 /// Name of the live clients' run.
 const LIVE: &str = "live";
+/// Name of the shops' run.
+const SHOPS: &str = "shop";
+/// Clerks that send by calls; each has so many buyers of its own.
+const CLERKS: (u32, u32) = (3, 2);
 /// Lanes that send one command a call, several a call, and by a session.
 const LANES: (u64, u64, u64) = (6, 2, 1);
 /// Commands of a batch, at most.
@@ -100,6 +119,36 @@ pub(super) fn begin_lanes(
         lanes.spawn(Teller::new(lane(next + 3, market)?, Arc::clone(staked)).run());
     }
     Ok(lanes)
+}
+
+/// Starts the live clients of the shops: the last buyer reserves by a Session.
+pub(super) fn begin_shops(
+    (floor, shops): (&Arc<Floor>, &Arc<Shops>),
+    seed: u64,
+    connect: impl Fn() -> Result<Connection, ConnectError>,
+    lanes: &mut Lanes,
+) -> Result<(), CrashError> {
+    let board = Arc::new(Mutex::new(Board::new(shops, Season::SHORT)));
+    let (clerks, own) = CLERKS;
+    for index in 0..clerks {
+        let buyers = (1 + index * own, own);
+        let name = format!("clerk{index}");
+        let (shops, board) = (Arc::clone(shops), Arc::clone(&board));
+        let errands = Errands {
+            floor: Arc::clone(floor),
+            connection: connect()?,
+            clerk: Clerk::new(shops, board, &name, buyers, seed),
+        };
+        lanes.spawn(errands.run());
+    }
+    let rush = Rush::new((Arc::clone(floor), connect()?), board, shops, BUYERS);
+    lanes.spawn(rush.run());
+    Ok(())
+}
+
+/// The run of the shops.
+pub(super) fn shop_run() -> Run {
+    run_named(SHOPS)
 }
 
 /// A run's name that fits: a word of this file.

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tonic::Status;
 
 use super::ledger::Ledger;
-use crate::client::connect::Connection;
+use crate::{client::connect::Connection, shops};
 
 /// What the clients may do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,6 +41,7 @@ pub struct Floor {
     begun: watch::Sender<u64>,
     answers: watch::Sender<u64>,
     ledger: Mutex<Ledger>,
+    shops: Mutex<shops::ledger::Ledger>,
 }
 
 /// A call under way, until it is dropped.
@@ -65,6 +66,7 @@ impl Floor {
             begun: watch::Sender::new(0),
             answers: watch::Sender::new(0),
             ledger: Mutex::default(),
+            shops: Mutex::default(),
         })
     }
 
@@ -72,6 +74,16 @@ impl Floor {
     pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
         // Whoever panicked with it has ended the run; the counts are still worth printing.
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same of the shops.
+    pub fn shops(&self) -> MutexGuard<'_, shops::ledger::Ledger> {
+        self.shops.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether new commands may be sent at this moment.
+    pub fn is_up(&self) -> bool {
+        self.life.borrow().stage == Stage::Up
     }
 
     /// Changes the stage.

@@ -10,7 +10,7 @@
 //!
 //! Invariant: cycles are paced by counts of answers, never by the time they take; everything the
 //! run has started ends with it. Not here: the clients (`calls`, `stream`, `pair`, `gap`,
-//! `teller`), the checks (`ledger`, `audit`, `money`).
+//! `teller`, `shopping`), the checks (`ledger`, `audit`, `money`, and those of `shops`).
 
 pub mod audit;
 pub mod calls;
@@ -25,6 +25,7 @@ mod money;
 pub mod moves;
 pub mod pair;
 mod run;
+mod shopping;
 pub mod stream;
 pub mod summary;
 pub mod teller;
@@ -75,6 +76,9 @@ pub enum CrashError {
     /// A call of the audit was not answered.
     #[error("audit: {:?}: {}", .0.code(), .0.message())]
     Call(#[from] tonic::Status),
+    /// The shops could not be founded or inspected.
+    #[error("shops: {0}")]
+    Shops(SetupError),
     /// A live client could not go on.
     #[error("live client: {0}")]
     Lane(String),

@@ -18,7 +18,10 @@ use tokio::{
 use super::{
     CrashError, CrashSummary, Harness, PATIENCE,
     audit::{Audit, Commands, Found, When, Words},
-    cast::{Lanes, Played, begin_lanes, begin_replay, live_run, words_of, write_down},
+    cast::{
+        Lanes, Played, begin_lanes, begin_replay, begin_shops, live_run, shop_run, words_of,
+        write_down,
+    },
     day::{Day, DayError},
     gateway::Gateway,
     ledger::Ledger,
@@ -30,6 +33,7 @@ use crate::{
     load::market,
     replay::{Gate, Passed},
     setup::Run,
+    shops::{self, found::Shops, inspect::inspect, now_ns},
     workload::rng::Rng,
 };
 
@@ -75,6 +79,7 @@ async fn begin_and_drive(harness: Harness, summary: &mut CrashSummary) -> Result
     summary.moves_retried = ledger.moves.retried;
     summary.absorb(&ledger.faults);
     drop(ledger);
+    summary.count_shops(&stage.floor.shops());
     summary.absorb(&stage.day_ledger().faults);
     ended
 }
@@ -91,6 +96,7 @@ struct Theatre {
     words: Words,
     wallet: Option<Wallet>,
     lanes: Lanes,
+    shops: Arc<Shops>,
     day: Day,
     day_run: Run,
     day_told: Arc<Mutex<Ledger>>,
@@ -129,7 +135,10 @@ impl Theatre {
         let run = live_run();
         let market = market::make(&connection, &run).await?;
         let floor = Floor::new();
-        let lanes = begin_lanes(&harness, &floor, &market, connect)?;
+        let mut lanes = begin_lanes(&harness, &floor, &market, connect)?;
+        let shops = Shops::found(&connection, &shop_run()).await;
+        let shops = Arc::new(shops.map_err(CrashError::Shops)?);
+        begin_shops((&floor, &shops), harness.seed, connect, &mut lanes)?;
         let (gate, allow, passed) = Gate::shut();
         let (replay, day_run) = begin_replay(connect()?, &day, gate);
         let day_told = Arc::default();
@@ -145,6 +154,7 @@ impl Theatre {
             words: words_of(&market),
             wallet: Wallet::live(&run, &market),
             lanes,
+            shops,
             day,
             day_run,
             day_told,
@@ -232,6 +242,7 @@ impl Theatre {
         self.gateway.kill();
         let quiet = tokio::time::timeout(PATIENCE, self.floor.quiet()).await;
         quiet.map_err(|_| self.stalled(cycle, "not every call noticed the kill"))?;
+        self.floor.shops().lives.ended(now_ns());
         self.hook(cycle)
     }
 
@@ -250,6 +261,7 @@ impl Theatre {
             self.gateway.check()?;
             if !self.gateway.listens() {
                 self.gateway.kill();
+                self.floor.shops().lives.ended(now_ns());
                 summary.kills_while_starting += 1;
                 self.hook(cycle)?;
             }
@@ -291,6 +303,7 @@ impl Theatre {
             );
         }
         self.ask_for_orders(&found, summary).await?;
+        self.inspect_shops(when, summary).await?;
         let due = self.day_ledger().last_told();
         if due == 0 {
             return Ok(());
@@ -308,6 +321,20 @@ impl Theatre {
             let has = wallet.read(&self.connection).await?;
             count(summary, &wallet.compare(&has, &reports, (&[], &[])));
         }
+        Ok(())
+    }
+
+    /// Inspects the shops from outside.
+    async fn inspect_shops(
+        &mut self,
+        when: When,
+        summary: &mut CrashSummary,
+    ) -> Result<(), CrashError> {
+        let floor = Arc::clone(&self.floor);
+        let look = |see: &mut dyn FnMut(&shops::ledger::Ledger)| see(&floor.shops());
+        let (connection, shops) = (self.connection.clone(), Arc::clone(&self.shops));
+        let inspected = inspect(&connection, &shops, look, when, &mut self.rng).await;
+        summary.take_shops(&inspected.map_err(CrashError::Shops)?);
         Ok(())
     }
 

@@ -9,7 +9,10 @@ use std::{fmt, io, path::Path};
 use serde::Serialize;
 
 use super::ledger::Faults;
-use crate::report::SHOWN_MAX;
+use crate::{
+    report::SHOWN_MAX,
+    shops::{self, inspect::Inspected},
+};
 
 /// Of a hundred kills, so many must find unacknowledged commands in flight.
 pub const IN_FLIGHT_PERCENT_MIN: u64 = 90;
@@ -51,6 +54,8 @@ pub struct CrashSummary {
     pub audited_holds: u64,
     /// Deposits and withdrawals sent again over a kill, each done once.
     pub moves_retried: u64,
+    /// What became of the shops.
+    pub shops: ShopCounts,
     /// Trades of the replayed day.
     pub trades: u64,
     /// Trades of the live clients.
@@ -65,6 +70,52 @@ pub struct CrashSummary {
     pub first_mismatches: Vec<String>,
     /// Why the run ended early, if it did.
     pub error: Option<String>,
+}
+
+/// What became of the shops of a run.
+#[derive(Clone, Default, Serialize, Debug)]
+pub struct ShopCounts {
+    /// Commands with a durable answer.
+    pub acknowledged: u64,
+    /// Of these, refused by the engine.
+    pub refused: u64,
+    /// Commands sent again because a kill took their answer along.
+    pub resent: u64,
+    /// Answers that were given again.
+    pub duplicates_answered: u64,
+    /// Offers made.
+    pub offers: u64,
+    /// Contracts and entries formed.
+    pub contracts: u64,
+    /// Deadlines that fired, each once.
+    pub deadlines_fired: u64,
+    /// Deadlines that a gap in service put off.
+    pub deadlines_put_off: u64,
+    /// Reports read from the beginning and compared, over all audits.
+    pub audited_reports: u64,
+    /// Balances and offers compared, over all audits.
+    pub audited_balances: u64,
+}
+
+impl fmt::Display for ShopCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "shops: acknowledged {} refused {} resent {} duplicates_answered {} offers {} \
+             contracts {} deadlines_fired {} deadlines_put_off {} audited_reports {} \
+             audited_balances {}",
+            self.acknowledged,
+            self.refused,
+            self.resent,
+            self.duplicates_answered,
+            self.offers,
+            self.contracts,
+            self.deadlines_fired,
+            self.deadlines_put_off,
+            self.audited_reports,
+            self.audited_balances
+        )
+    }
 }
 
 impl CrashSummary {
@@ -82,6 +133,28 @@ impl CrashSummary {
         let room = SHOWN_MAX.saturating_sub(self.first_mismatches.len());
         let shown = faults.first.iter().take(room).cloned();
         self.first_mismatches.extend(shown);
+    }
+
+    /// Takes in an inspection of the shops.
+    pub fn take_shops(&mut self, inspected: &Inspected) {
+        let shops = &mut self.shops;
+        shops.audited_reports += inspected.reports;
+        shops.audited_balances += inspected.compared;
+        shops.contracts = inspected.contracts;
+        shops.deadlines_fired = inspected.fired;
+        shops.deadlines_put_off = inspected.put_off;
+        self.absorb(&inspected.faults);
+    }
+
+    /// Takes in what the clerks of the shops were told.
+    pub fn count_shops(&mut self, ledger: &shops::ledger::Ledger) {
+        let shops = &mut self.shops;
+        shops.acknowledged = ledger.acknowledged;
+        shops.refused = ledger.refused;
+        shops.resent = ledger.resent;
+        shops.duplicates_answered = ledger.duplicates_answered;
+        shops.offers = ledger.offers().len() as u64;
+        self.absorb(&ledger.faults);
     }
 
     /// Whether enough kills found commands in flight.
@@ -123,6 +196,7 @@ impl fmt::Display for CrashSummary {
                 self.kills_in_flight, self.cycles
             )?;
         }
+        writeln!(f, "{}", self.shops)?;
         writeln!(
             f,
             "crash {}: day {} seed {} seconds {:.1} cycles {} kills_in_flight {} \

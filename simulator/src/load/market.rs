@@ -95,10 +95,32 @@ pub async fn make(connection: &Connection, run: &Run) -> Result<Market, SetupErr
     operator
         .create_venue(&venue, "Load on an empty gateway")
         .await?;
+    fill(&operator, run, venue).await
+}
+
+/// What can be traded at a venue, or a market of the run's own there.
+pub async fn find_at(
+    connection: &Connection,
+    run: &Run,
+    venue: &str,
+) -> Result<Market, SetupError> {
+    let accounts = list_accounts(connection, ACCOUNTS_MAX).await?;
+    let found = list_instruments(connection, venue).await?;
+    let market = market_of(&found, accounts);
+    if !market.named.is_empty() && !market.accounts.is_empty() {
+        return Ok(market);
+    }
+    let operator = Operator::new(connection.clone(), run.clone());
+    fill(&operator, run, venue.to_owned()).await
+}
+
+/// Makes what is traded at a venue, and who trades it.
+async fn fill(operator: &Operator, run: &Run, venue: String) -> Result<Market, SetupError> {
+    let connection = operator.connection();
     let participant = run.id("firm");
     operator.create_participant(&participant).await?;
     let handles = operator.create_accounts(&participant, OWN_ACCOUNTS).await?;
-    let treasury = Treasury::open(&operator, MONEY_DECIMALS).await?;
+    let treasury = Treasury::open(operator, MONEY_DECIMALS).await?;
     let mut goods = Vec::with_capacity(OWN.len());
     for (id, name, unit, tick, price_decimals, price) in OWN {
         let request = CreateInstrumentRequest {

@@ -9,6 +9,7 @@ pub mod fills;
 pub mod market;
 pub mod schedule;
 pub mod stream;
+pub mod venue;
 
 use std::{
     sync::{
@@ -76,6 +77,8 @@ pub struct Load {
     pub shape: Shape,
     /// Seed of the flow.
     pub seed: u64,
+    /// The venue that is to be traded at, with what suits it; none takes what there is.
+    pub venue: Option<String>,
 }
 
 /// Why a load could not begin.
@@ -157,7 +160,15 @@ pub async fn run(
     mut summary: Summary,
     stop: watch::Receiver<bool>,
 ) -> (Summary, Result<(), LoadError>) {
-    match begin(load).await {
+    let found = match &load.venue {
+        None => begin(load).await,
+        Some(id) => match at_venue(load, id, &mut summary, &stop).await {
+            Ok(Some(found)) => Ok(found),
+            Ok(None) => return (summary, Ok(())),
+            Err(error) => Err(error),
+        },
+    };
+    match found {
         Ok((connection, market)) => {
             let staked = market.staked.clone();
             drive(load, (connection, market), &mut summary, stop).await;
@@ -166,6 +177,29 @@ pub async fn run(
         }
         Err(error) => (summary, Err(error)),
     }
+}
+
+/// Trades at a venue that has shops; of one that has books, what is traded there.
+async fn at_venue(
+    load: &Load,
+    id: &str,
+    summary: &mut Summary,
+    stop: &watch::Receiver<bool>,
+) -> Result<Option<(Connection, Market)>, LoadError> {
+    let connection = Connection::open(&load.target, load.bearer.clone(), load.patience)?;
+    let found = venue::look(&connection, id).await?;
+    let kinds = venue::kinds_of(&found, summary);
+    if !kinds.is_empty() {
+        let place = (connection, found);
+        venue::run(load, place, kinds, summary, stop.clone()).await?;
+        return Ok(None);
+    }
+    if found.models.iter().any(|model| venue::is_of_books(model)) {
+        let market = market::find_at(&connection, &load.run, id).await?;
+        return Ok(Some((connection, market)));
+    }
+    let what = format!("venue {id} has no model of which there is a flow");
+    Err(SetupError::Aborted(what).into())
 }
 
 async fn begin(load: &Load) -> Result<(Connection, Market), LoadError> {

@@ -42,6 +42,7 @@ impl Exchange {
     pub async fn audit(&mut self) -> Result<(), Found> {
         self.ask_again().await?;
         self.move_again().await?;
+        self.inspect_shops().await?;
         let reports = self.stream().await?;
         self.compare(&reports)?;
         self.weigh().await?;
@@ -54,6 +55,7 @@ impl Exchange {
             sent.audited = false;
         }
         self.moves.forget_audits();
+        self.fair.whole = true;
     }
 
     async fn ask_again(&mut self) -> Result<(), Found> {

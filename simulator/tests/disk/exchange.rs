@@ -26,6 +26,7 @@ use tonic::{Code, Status};
 use super::audit::Found;
 use super::cut::clear;
 use super::moves::Moves;
+use super::shops::Fair;
 
 /// A call that is not answered for so long is a gateway that hangs.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
@@ -108,6 +109,8 @@ pub struct Exchange {
     pub(super) orders: BTreeMap<String, Sent>,
     /// Deposits and withdrawals.
     pub moves: Moves,
+    /// Shops.
+    pub fair: Fair,
     next: Arc<AtomicU64>,
     child: Option<Arc<Mutex<Child>>>,
     connection: Option<Connection>,
@@ -129,6 +132,7 @@ impl Exchange {
             run: Run::named("disk").unwrap(),
             orders: BTreeMap::new(),
             moves: Moves::default(),
+            fair: Fair::default(),
             next: Arc::default(),
             child: None,
             connection: None,
@@ -192,6 +196,7 @@ impl Exchange {
 
     /// Starts the program; its address, once it listens; none if it ended before.
     fn start(&mut self, faults: &[(&str, String)], flags: &[&str]) -> Option<String> {
+        self.fair.starts();
         let log = self.beside("gateway.log");
         let open = || {
             fs::File::options()
@@ -326,8 +331,8 @@ impl Exchange {
         self.trade(strike, ran).await;
     }
 
-    async fn set_up(&self) -> Result<(), String> {
-        let run = &self.run;
+    async fn set_up(&mut self) -> Result<(), String> {
+        let run = self.run.clone();
         let operator = Operator::new(self.connection().clone(), run.clone());
         let (venue, firm) = (run.id("v"), run.id("p"));
         let told = |error: SetupError| match error {
@@ -349,7 +354,8 @@ impl Exchange {
             .set_phase(&venue, Phase::Continuous, 1)
             .await
             .map_err(told)?;
-        Ok(())
+        let connection = self.connection().clone();
+        self.fair.found(&connection).await.map_err(told)
     }
 
     /// Clearing, fees and what the two accounts begin with; each made once, however often asked.
@@ -392,7 +398,8 @@ impl Exchange {
         let acknowledged = Arc::new(AtomicU64::new(0));
         let over = Arc::new(AtomicBool::new(false));
         let (connection, run) = (self.connection().clone(), self.run.clone());
-        let moving = self.moves.start(connection, run, Arc::clone(&over));
+        let moving = self.moves.start(connection.clone(), run, Arc::clone(&over));
+        let shopping = self.fair.start(&connection, &over);
         let mut workers = JoinSet::new();
         for _ in 0..WORKERS {
             let worker = Worker {
@@ -408,6 +415,7 @@ impl Exchange {
         let answers = workers.join_all().await;
         over.store(true, Ordering::Release);
         self.moves.remember(moving.await.unwrap(), ran);
+        self.fair.end(shopping, ran).await;
         for (request, answer) in answers.into_iter().flatten() {
             let report = match answer {
                 Ok(report) => {

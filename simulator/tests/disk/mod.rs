@@ -1,6 +1,6 @@
 //! A disk that fails and loses power, for whole gateways: the preloaded shim (`shim.c`), the undo
 //! log it keeps (`log`), the cut that is played from it (`cut`), and an exchange that runs on such
-//! a disk and is audited from its clients' side (`exchange`, `moves`, `audit`).
+//! a disk and is audited from its clients' side (`exchange`, `moves`, `shops`, `audit`).
 //!
 //! Invariant: nothing here is in the product; the gateway is the program people run. Not here:
 //! which faults are tried (`power_cut`, `failing_disk`).
@@ -12,6 +12,7 @@ pub mod cut;
 pub mod exchange;
 pub mod log;
 pub mod moves;
+pub mod shops;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

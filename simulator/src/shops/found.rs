@@ -1,0 +1,240 @@
+//! Founding the shops: a venue under the law of consumers, terms of four models, a seller with
+//! goods and money, buyers with money.
+//!
+//! Invariant: as in `setup`: ids follow from the run's name, so nothing is made twice. Not here:
+//! offers (`board`), buying (`clerk`).
+
+use proto::v1::{
+    DefineTermsRequest, DeliveryKind, FlashMode, SaleFunding, SaleTerms, TaxBasis, sale_terms,
+};
+use rust_decimal::Decimal;
+
+use super::Kind;
+use crate::{
+    client::connect::Connection,
+    setup::{
+        Operator, Run, SetupError, account_id, handle,
+        money::{Stake, Treasury},
+    },
+};
+
+/// The account that sells; buyers come after it.
+pub const SELLER: u32 = 0;
+/// How many buyers there are.
+pub const BUYERS: u32 = 8;
+/// The shortest time to pay that terms can have.
+const PAY_WITHIN_S: i64 = 1;
+/// A day.
+const DAY_S: i64 = 24 * 3_600;
+/// The law's days of return (消费者权益保护法(2013) 25).
+const RETURN_DAYS: u32 = 7;
+/// What the seller pays the venue, in millionths.
+const FEE_PPM: u32 = 5_000;
+/// Value added tax, in basis points.
+const TAX_BP: u32 = 1_300;
+/// The deposit of a presale: above the fifth that is earnest money, so some is a prepayment.
+pub const DEPOSIT_BP: u32 = 3_000;
+/// Goods of one piece.
+pub const PIECE_UNITS: u32 = 2;
+
+/// What each account begins with.
+pub fn stake() -> Stake {
+    Stake {
+        money: Decimal::from(1_000_000_000),
+        goods: Decimal::from(1_000_000_000),
+    }
+}
+
+/// Where and for whom shops are founded.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// A venue that is there.
+    pub venue: String,
+    /// The kinds it has.
+    pub kinds: Vec<Kind>,
+    /// Whether an account's owner is a business, by the account's number modulo two.
+    pub enterprises: [bool; 2],
+    /// How many buyers there are.
+    pub buyers: u32,
+    /// Seconds to pay where it is paid later.
+    pub pay_within_s: i64,
+}
+
+/// The shops of a run.
+#[derive(Clone, Debug)]
+pub struct Shops {
+    /// Whose they are.
+    pub run: Run,
+    /// The venue.
+    pub venue: String,
+    /// The participant of all accounts.
+    pub firm: String,
+    /// What is paid with.
+    pub money: String,
+    /// What is sold.
+    pub goods: String,
+    /// Where it lies.
+    pub warehouse: String,
+    /// The kinds there are.
+    pub kinds: Vec<Kind>,
+    /// Handles of the terms, by kind.
+    pub terms: [Option<u32>; Kind::ALL.len()],
+    /// How many buyers there are.
+    pub buyers: u32,
+    /// Handles of the accounts.
+    pub handles: Vec<u32>,
+}
+
+impl Shops {
+    /// The public id of an account.
+    pub fn account(&self, index: u32) -> String {
+        account_id(&self.run, index)
+    }
+
+    /// All accounts, the seller first.
+    pub fn accounts(&self) -> impl Iterator<Item = String> {
+        (SELLER..=self.buyers).map(|index| self.account(index))
+    }
+
+    /// Founds them at a venue of their own; again it changes nothing.
+    ///
+    /// # Errors
+    /// The gateway refuses, or does not answer.
+    pub async fn found(connection: &Connection, run: &Run) -> Result<Self, SetupError> {
+        let operator = Operator::new(connection.clone(), run.clone());
+        let venue = run.id("shops");
+        let models = Kind::OWN.map(Kind::model);
+        let law = ("ECOM_B2C", &models[..]);
+        operator
+            .create_venue_under(&venue, "Shops (demonstration)", law)
+            .await?;
+        let place = Place {
+            venue,
+            kinds: Kind::OWN.to_vec(),
+            enterprises: [false; 2],
+            buyers: BUYERS,
+            pay_within_s: PAY_WITHIN_S,
+        };
+        Self::found_at(connection, run, place).await
+    }
+
+    /// Founds them at a venue that is there.
+    ///
+    /// # Errors
+    /// The gateway refuses, or does not answer.
+    pub async fn found_at(
+        connection: &Connection,
+        run: &Run,
+        place: Place,
+    ) -> Result<Self, SetupError> {
+        let operator = Operator::new(connection.clone(), run.clone());
+        let firm = run.id("firm");
+        operator.create_participant(&firm).await?;
+        let handles = operator.create_accounts(&firm, place.buyers + 1).await?;
+        for index in 0..=place.buyers {
+            if place.enterprises[usize::from(index % 2 == 1)] {
+                operator.call_enterprise(index).await?;
+            }
+        }
+        let treasury = Treasury::open(&operator, 2).await?;
+        let goods = treasury.stock("shops", "piece").await?;
+        let kinds = [goods.clone()];
+        treasury.fund(place.buyers + 1, &kinds, stake()).await?;
+        let mut terms = [None; Kind::ALL.len()];
+        for kind in &place.kinds {
+            let own = terms_of(*kind, &place, &treasury.money);
+            if let Some(terms) = terms.get_mut(kind.place()) {
+                *terms = Some(define(&operator, own, *kind).await?);
+            }
+        }
+        Ok(Self {
+            run: run.clone(),
+            venue: place.venue,
+            firm,
+            money: treasury.money.clone(),
+            goods,
+            warehouse: treasury.warehouse().to_owned(),
+            kinds: place.kinds,
+            terms,
+            buyers: place.buyers,
+            handles,
+        })
+    }
+}
+
+fn span(seconds: i64) -> prost_types::Duration {
+    prost_types::Duration { seconds, nanos: 0 }
+}
+
+fn terms_of(kind: Kind, place: &Place, money: &str) -> SaleTerms {
+    let (model, delivery) = match kind {
+        Kind::Fixed => (
+            sale_terms::Model::FixedPrice(sale_terms::FixedPrice {}),
+            DeliveryKind::PickUp,
+        ),
+        Kind::Flash => (
+            sale_terms::Model::FlashSale(sale_terms::FlashSale {
+                mode: FlashMode::Race.into(),
+                ..sale_terms::FlashSale::default()
+            }),
+            DeliveryKind::Ship,
+        ),
+        Kind::Group => (
+            sale_terms::Model::GroupBuy(sale_terms::GroupBuy {}),
+            DeliveryKind::Ship,
+        ),
+        Kind::Presale => (
+            sale_terms::Model::Presale(sale_terms::Presale {
+                deposit_bp: DEPOSIT_BP,
+            }),
+            DeliveryKind::Ship,
+        ),
+        Kind::Tiered => (
+            sale_terms::Model::TieredPrice(sale_terms::TieredPrice {}),
+            DeliveryKind::Ship,
+        ),
+    };
+    let later = kind == Kind::Flash;
+    let funding = if later {
+        SaleFunding::PayLater
+    } else {
+        SaleFunding::Prefunded
+    };
+    // A tax on top is money held as well.
+    let tax_basis = if kind == Kind::Group {
+        TaxBasis::VatOut
+    } else {
+        TaxBasis::VatIn
+    };
+    SaleTerms {
+        venue_id: place.venue.clone(),
+        money_asset_id: money.to_owned(),
+        funding: funding.into(),
+        pay_within: later.then(|| span(place.pay_within_s)),
+        tax_basis: tax_basis.into(),
+        tax_bp: TAX_BP,
+        fee_ppm: FEE_PPM,
+        hand_over_within: Some(span(2 * DAY_S)),
+        inspect_within: Some(span(DAY_S)),
+        return_days: RETURN_DAYS,
+        delivery: delivery.into(),
+        document_hash: vec![0; 32],
+        model: Some(model),
+        ..SaleTerms::default()
+    }
+}
+
+async fn define(operator: &Operator, terms: SaleTerms, kind: Kind) -> Result<u32, SetupError> {
+    let request = DefineTermsRequest {
+        context: Some(operator.context(&format!("terms{}", kind.place()))),
+        terms: Some(terms),
+    };
+    let connection = operator.connection();
+    let answer = connection
+        .persist(|| {
+            let (mut client, request) = (connection.sales(), request.clone());
+            async move { client.define_terms(request).await }
+        })
+        .await;
+    handle(&format!("terms of {kind:?}"), answer)
+}

@@ -1,0 +1,179 @@
+//! What the lists say of offers and contracts, page by page.
+//!
+//! Invariant: a list is compared with what the stream told before it was read; it may know more,
+//! never less or otherwise. Not here: the stream itself (`audit`).
+
+use std::collections::BTreeMap;
+
+use proto::v1::{
+    Contract, ContractReport, GetOfferRequest, ListContractStepsRequest, ListContractsRequest,
+    ListOffersRequest, Offer,
+};
+use tonic::{Code, Status};
+
+use super::{
+    audit::Found,
+    found::{SELLER, Shops},
+    ledger::Made,
+};
+use crate::{client::connect::Connection, crash::ledger::Faults};
+
+/// Rows of a page.
+const PAGE: u32 = 500;
+
+/// An offer as it stands, and at which place of the history; none if it has ended.
+pub async fn offer(connection: &Connection, id: &str) -> Result<Option<(Offer, u64)>, Status> {
+    let request = GetOfferRequest {
+        offer_id: id.to_owned(),
+    };
+    let answer = connection
+        .persist(|| {
+            let (mut client, request) = (connection.sales(), request.clone());
+            async move { client.get_offer(request).await }
+        })
+        .await;
+    match answer {
+        Ok(answer) => Ok(answer.offer.map(|offer| (offer, answer.engine_sequence))),
+        Err(status) if status.code() == Code::NotFound => Ok(None),
+        Err(status) => Err(status),
+    }
+}
+
+/// Exactly the offers that were made and not withdrawn are listed.
+pub async fn compare_offers(
+    connection: &Connection,
+    shops: &Shops,
+    made: &BTreeMap<String, Made>,
+    faults: &mut Faults,
+) -> Result<(), Status> {
+    let mut listed = BTreeMap::new();
+    let mut page_token = String::new();
+    loop {
+        let request = ListOffersRequest {
+            venue_id: shops.venue.clone(),
+            seller_account_id: shops.account(SELLER),
+            page_size: PAGE,
+            page_token,
+        };
+        let page = connection
+            .persist(|| {
+                let (mut client, request) = (connection.sales(), request.clone());
+                async move { client.list_offers(request).await }
+            })
+            .await?;
+        for offer in page.offers {
+            if listed.insert(offer.offer_id.clone(), offer).is_some() {
+                faults.add("an offer is listed twice".to_owned());
+            }
+        }
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    for (id, made) in made {
+        if made.withdrawn.is_none() && !listed.contains_key(id) {
+            faults.add(format!("offer {id} is lost"));
+        } else if made.withdrawn.is_some() && listed.contains_key(id) {
+            faults.add(format!("offer {id} was withdrawn and is listed"));
+        }
+    }
+    let unknown = listed.keys().filter(|id| !made.contains_key(*id));
+    for id in unknown {
+        faults.add(format!("offer {id} is listed, nobody was told of it"));
+    }
+    Ok(())
+}
+
+/// The contracts of the seller are those of the stream, each as it was last reported.
+pub async fn compare_contracts(
+    connection: &Connection,
+    account_id: &str,
+    found: &Found,
+    faults: &mut Faults,
+) -> Result<(), Status> {
+    let mut listed = BTreeMap::new();
+    let mut page_token = String::new();
+    loop {
+        let request = ListContractsRequest {
+            account_id: account_id.to_owned(),
+            page_size: PAGE,
+            page_token,
+            ..ListContractsRequest::default()
+        };
+        let page = connection
+            .persist(|| {
+                let (mut client, request) = (connection.contracts(), request.clone());
+                async move { client.list_contracts(request).await }
+            })
+            .await?;
+        for contract in page.contracts {
+            if listed
+                .insert(contract.contract_id.clone(), contract)
+                .is_some()
+            {
+                faults.add("a contract is listed twice".to_owned());
+            }
+        }
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    for report in found.contracts() {
+        let id = &report.contract_id;
+        match listed.get(id) {
+            None => faults.add(format!("contract {id} is not listed")),
+            Some(contract) if !agrees(contract, report) => {
+                faults.add(format!("contract {id} was {report:?}, it is {contract:?}"));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether a contract stands as its last report says; what happened later is not the report's.
+fn agrees(contract: &Contract, report: &ContractReport) -> bool {
+    if contract.engine_sequence > report.engine_sequence {
+        return contract.version >= report.version;
+    }
+    contract.version == report.version
+        && contract.state == report.state
+        && contract.disputed == report.disputed
+        && contract.pieces == report.pieces
+        && contract.money_held == report.money_held
+        && contract.deadline == report.deadline
+        && contract.buyer_account_id == report.buyer_account_id
+}
+
+/// The steps of a contract, as one party is told them again, begin with those of the stream.
+pub async fn compare_steps(
+    connection: &Connection,
+    chain: &[ContractReport],
+    faults: &mut Faults,
+) -> Result<(), Status> {
+    let Some(first) = chain.first() else {
+        return Ok(());
+    };
+    let request = ListContractStepsRequest {
+        account_id: first.account_id.clone(),
+        contract_id: first.contract_id.clone(),
+        page_size: PAGE,
+        page_token: String::new(),
+    };
+    let page = connection
+        .persist(|| {
+            let (mut client, request) = (connection.contracts(), request.clone());
+            async move { client.list_contract_steps(request).await }
+        })
+        .await?;
+    if !page.reports.starts_with(chain) {
+        let id = &first.contract_id;
+        let listed = page.reports;
+        faults.add(format!(
+            "steps of contract {id} were {chain:?}, listed are {listed:?}"
+        ));
+    }
+    Ok(())
+}
