@@ -87,11 +87,11 @@ impl Engine {
             .audit_settlement(self.joined(), self.parties())
     }
 
-    /// Contracts whose buyers are counted: offer, owner, pieces.
+    /// Contracts whose buyers are counted: offer, owner, pieces that did not come back.
     fn counted(&self) -> impl Iterator<Item = (u64, OwnerId, u32)> {
         let all = self.contracts().all().map(|(_, contract)| contract);
         let counted = all.filter(|contract| contract.counted == CountedFor::Yes);
-        counted.map(|one| (one.offer.sequence, one.owner, one.pieces))
+        counted.map(|one| (one.offer.sequence, one.owner, one.pieces - one.came_back))
     }
 
     /// What offers and contracts keep.

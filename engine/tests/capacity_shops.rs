@@ -116,6 +116,7 @@ impl Filled {
                 hand_over_within: Nanoseconds(24 * HOUR),
                 inspect_within: Nanoseconds(24 * HOUR),
                 return_days: 7,
+                agreed_days: 0,
                 exemption: None,
                 delivery: Delivery::Ship,
                 document: [1; 32],

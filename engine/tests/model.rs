@@ -446,6 +446,7 @@ fn a_fault_of_a_shop_is_seen() {
         Fault::StockForgotten,
         Fault::SilenceLate,
         Fault::LimitLoose,
+        Fault::ReturnsFromZero,
         Fault::TierByOne,
         Fault::EarnestWhole,
         Fault::QueueFast,

@@ -93,6 +93,7 @@ fn founding() -> Vec<Body> {
         hand_over_within: Nanoseconds(HOUR),
         inspect_within: Nanoseconds(HOUR),
         return_days: 7,
+        agreed_days: 0,
         exemption: None,
         delivery: Delivery::Ship,
         document: [1; 32],

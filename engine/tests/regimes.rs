@@ -327,6 +327,7 @@ fn what_is_said_to_be_built_is_what_commands_find() {
             hand_over_within: minute,
             inspect_within: minute,
             return_days: 0,
+            agreed_days: 0,
             exemption: None,
             delivery: Delivery::Ship,
             document: [0; 32],

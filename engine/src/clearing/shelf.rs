@@ -86,7 +86,8 @@ impl Clearing {
         self.ledger.hand_out(kept, units, warehouse);
     }
 
-    /// Goods come into a warehouse again and are set aside for who had them.
+    /// Goods come into a warehouse again, those of a service none, and are set aside for who had
+    /// them.
     pub(crate) fn take_in(
         &mut self,
         warehouse: Place,
@@ -94,7 +95,9 @@ impl Clearing {
         at: Place,
         store: Store,
     ) -> Kept {
-        self.ledger.issue(warehouse, units, at);
+        if units > 0 {
+            self.ledger.issue(warehouse, units, at);
+        }
         self.shelve(at, units, store)
     }
 }

@@ -1,4 +1,5 @@
-//! Transfers: between shards as two halves, and between accounts of one owner.
+//! Transfers: between shards as two halves, between accounts of one owner, and, by an operator, of
+//! two.
 //!
 //! Invariant: a half moves an amount between an account and the other shard's transit position,
 //! once for each id, for ever; the transit positions of all shards sum to zero when both halves of
@@ -108,6 +109,35 @@ impl Clearing {
         if one.amount.is_zero() || one.from == one.to || owners == Owners::Two {
             return Err(RejectReason::InvalidField.into());
         }
+        self.check_received(one)
+    }
+
+    /// Checks what an operator moves between known accounts, of one owner or not, for a reason or
+    /// for none, and changes nothing.
+    ///
+    /// # Errors
+    /// UNKNOWN_ASSET, APPROVER_REQUIRED, INVALID_FIELD, TOO_MANY, INSUFFICIENT_FUNDS.
+    pub(crate) fn check_compensation(
+        &self,
+        one: &Transfer,
+        (owners, reasoned): (Owners, bool),
+        approved: Approved,
+    ) -> Result<(), Reject> {
+        let asset = self.assets.asset(one.asset);
+        let asset = asset.ok_or(RejectReason::UnknownAsset)?;
+        let real = asset.demonstration == Demonstration::Real;
+        if real && approved == Approved::No {
+            return Err(RejectReason::ApproverRequired.into());
+        }
+        let currency = matches!(asset.class, AssetClass::Currency { .. });
+        if one.amount.is_zero() || owners == Owners::One || !reasoned || !currency {
+            return Err(RejectReason::InvalidField.into());
+        }
+        self.check_received(one)
+    }
+
+    /// TOO_MANY, INSUFFICIENT_FUNDS, INSUFFICIENT_GOODS.
+    fn check_received(&self, one: &Transfer) -> Result<(), Reject> {
         let known = self.ledger.find(Holder::Account(one.to), one.asset);
         if known.is_none() && self.ledger.room() == 0 {
             return Err(RejectReason::TooMany.into());

@@ -21,6 +21,8 @@ pub enum CreditCommand {
     Half(TransferHalf),
     /// A transfer inside the shard.
     Transfer(Transfer),
+    /// Move an amount between accounts of two beneficial owners, as an operator, for a reason.
+    Compensate(Transfer),
 }
 
 /// Set how much of a currency is lent to each account of a score band, collateral apart.

@@ -258,6 +258,9 @@ pub struct SaleTerms {
     /// Civil days after that of receipt in which pieces may be given back; at most
     /// [`SaleTerms::RETURN_DAYS_MAX`].
     pub return_days: u8,
+    /// Civil days after that of receipt in which buyer and seller may still agree that pieces come
+    /// back, once the seller is paid; at most [`SaleTerms::AGREED_DAYS_MAX`], none for zero.
+    pub agreed_days: u16,
     /// Why they may be fewer than the law gives.
     pub exemption: Option<Exemption>,
     /// How goods come to the buyer.
@@ -276,6 +279,9 @@ impl SaleTerms {
     pub const FEE_PPM_MAX: u32 = 100_000;
     /// The most days of return.
     pub const RETURN_DAYS_MAX: u8 = 30;
+    /// The most days of returns by agreement: three years, after which claims are barred
+    /// (民法典 188).
+    pub const AGREED_DAYS_MAX: u16 = 1_096;
     /// The days of return the law gives a consumer (消费者权益保护法 25).
     pub const RETURN_DAYS_BY_LAW: u8 = 7;
     /// The longest time to pay: 31 days. The shortest is a second.
@@ -336,7 +342,7 @@ pub struct MakeOffer {
     pub goods: AssetId,
     /// Where they lie.
     pub warehouse: CustodianId,
-    /// Units of the goods in a piece.
+    /// Units of the goods in a piece; of a service none.
     pub piece_units: i64,
     /// What they cost, and who may take how many when.
     pub prices: Prices,

@@ -9,7 +9,7 @@ use super::row::Contract;
 use crate::clearing::Clearing;
 use crate::clearing::kept::Kept;
 use crate::clearing::ledger::Place;
-use crate::command::{GoodsTo, TaxBasis};
+use crate::command::GoodsTo;
 use crate::event::Disputed;
 use crate::types::{Amount, AssetId, CustodianId};
 
@@ -20,8 +20,6 @@ pub(crate) struct Paid {
     pub(crate) fee_ppm: u32,
     /// Where it gets it.
     pub(crate) fees: Place,
-    /// Whether prices contain the tax.
-    pub(crate) tax_basis: TaxBasis,
 }
 
 impl Paid {
@@ -71,8 +69,16 @@ impl Contract {
 
 impl Clearing {
     /// Holds what is to be paid.
-    pub(crate) fn pay_contract(&mut self, row: &mut Contract, at: Place) {
-        row.money = self.ledger.keep(at, row.to_pay);
+    pub(crate) fn pay_contract(&mut self, row: &mut Contract, at: Option<Place>) {
+        row.money = self.keep_money(at, row.to_pay);
+    }
+
+    /// Holds an amount; of nothing, as of a gift, no position is asked for.
+    pub(crate) fn keep_money(&mut self, at: Option<Place>, amount: i64) -> Kept {
+        match at {
+            Some(at) if amount > 0 => self.ledger.keep(at, amount),
+            Some(_) | None => Kept::nothing(Place::NONE),
+        }
     }
 
     /// The balance joins the deposit.
@@ -124,8 +130,8 @@ impl Clearing {
 
     fn send_back(&mut self, row: &mut Contract, moved: &mut Moved) {
         self.refund(row, row.money_held(), moved);
-        moved.uncounted = row.pieces;
-        if row.goods_held() > 0 {
+        moved.uncounted = row.pieces - row.came_back;
+        if row.keeps_pieces() {
             let kept = row.goods.split(row.goods_held());
             let pieces = row.pieces;
             moved.back = Some(Back { kept, pieces });
@@ -172,17 +178,21 @@ impl Clearing {
         self.pay_seller(row, row.money_held(), paid, moved);
     }
 
-    /// The part of the pieces that came back is refunded, the rest settled.
-    pub(crate) fn take_returned(&mut self, row: &mut Contract, paid: &Paid, moved: &mut Moved) {
-        let pieces = i64::from(row.returned);
-        let tax = part_of(row.tax, row.pieces, row.returned);
-        let money = match paid.tax_basis {
-            TaxBasis::VatIn => pieces * row.price,
-            TaxBasis::VatOut => pieces * row.price + tax,
-        };
+    /// What was paid for the pieces that came back is refunded.
+    pub(crate) fn take_returned(&mut self, row: &mut Contract, moved: &mut Moved) {
+        let (money, _) = row.returned_parts();
         self.refund(row, money, moved);
-        (moved.tax_back, moved.uncounted) = (tax, row.returned);
-        self.settle_contract(row, paid, moved);
+        come_back(row, moved);
+    }
+
+    /// The seller pays for the pieces that came back by agreement; that it can was checked.
+    pub(crate) fn agree(&mut self, row: &mut Contract, moved: &mut Moved) {
+        let (money, _) = row.returned_parts();
+        if money > 0 {
+            self.ledger.give(row.seller_at, money, row.money.at());
+            moved.penalty += money;
+        }
+        come_back(row, moved);
     }
 
     /// They come into the warehouse again.
@@ -218,6 +228,13 @@ impl Clearing {
     }
 }
 
+/// The pieces that were to come back have.
+fn come_back(row: &mut Contract, moved: &mut Moved) {
+    let (_, tax) = row.returned_parts();
+    (moved.tax_back, moved.uncounted) = (tax, row.returned);
+    row.came_back += std::mem::take(&mut row.returned);
+}
+
 /// What it holds is frozen.
 pub(crate) fn freeze(row: &mut Contract) {
     row.money.freeze();
@@ -236,7 +253,7 @@ pub(crate) fn thaw(row: &mut Contract) {
 
 /// What `some` of all pieces are of a sum, so that the parts of all make the whole: the first ones
 /// get what does not divide.
-fn part_of(sum: i64, all: u32, some: u32) -> i64 {
+pub(crate) fn part_of(sum: i64, all: u32, some: u32) -> i64 {
     let (all, some) = (i64::from(all), i64::from(some));
     some * (sum / all) + some.min(sum % all)
 }
@@ -265,7 +282,6 @@ mod tests {
         let paid = Paid {
             fee_ppm: 6_000,
             fees: Place::NONE,
-            tax_basis: TaxBasis::VatIn,
         };
         let fees = [0, 1, 166, 167, 1_000, 1 << 52].map(|amount| paid.fee(amount));
         assert_eq!(fees, [0, 1, 1, 2, 6, 27_021_597_764_223]);

@@ -166,7 +166,7 @@ impl Contracts {
         }
         for (slot, row) in self.rows.iter() {
             audit_row(row)?;
-            let asked = row.payment.map(|payment| self.payments.get(&payment));
+            let asked = row.payment.map(|one| self.payments.get(&one.get()));
             if asked.is_some_and(|asked| asked != Some(&row.id(slot))) {
                 return Err("a contract waits for a bank that was not asked");
             }
@@ -182,7 +182,10 @@ fn audit_row(row: &Contract) -> Result<(), &'static str> {
         row.state,
         State::Unpaid | State::Joined | State::Deposited | State::Paid | State::HandedOver
     );
-    let returning = matches!(row.state, State::ReturnAsked | State::Returning);
+    let returning = matches!(
+        row.state,
+        State::ReturnAsked | State::Returning | State::ReturnProposed
+    );
     if !row.state.lives() || row.money_held() != row.paid() {
         return Err("a contract does not hold what was paid");
     }
@@ -190,7 +193,7 @@ fn audit_row(row: &Contract) -> Result<(), &'static str> {
         return Err("a contract does not hold its goods until they leave");
     }
     let with_seller = kept || row.state == State::Entered;
-    if with_seller != row.returnable.is_none() || returning != (row.returned > 0) {
+    if with_seller != row.received.is_none() || returning != (row.returned > 0) {
         return Err("a contract's goods are not where its state says");
     }
     let frozen = row.disputed == Disputed::Yes;
@@ -204,8 +207,11 @@ fn audit_row(row: &Contract) -> Result<(), &'static str> {
     if row.state == State::Deposited && row.deposit == 0 {
         return Err("a contract waits for a balance without a deposit");
     }
-    if row.returned > row.pieces {
-        return Err("a contract is out of its bounds");
+    if row.came_back >= row.pieces || row.returned > row.pieces - row.came_back {
+        return Err("a contract has fewer pieces than come back");
+    }
+    if with_seller && row.came_back > 0 {
+        return Err("pieces came back that never left");
     }
     Ok(())
 }

@@ -3,6 +3,9 @@
 //! Invariant: what it holds is of its buyer's money and of its seller's goods; it keeps what it was
 //! formed under, whatever becomes of its offer. Not here: where rows lie (`contract`).
 
+use std::num::NonZeroU64;
+
+use super::effects::part_of;
 use super::gaps::Gaps;
 use crate::clearing::kept::Kept;
 use crate::clearing::ledger::Place;
@@ -22,6 +25,15 @@ pub enum CountedFor {
     No = 0,
     /// It had one.
     Yes = 1,
+}
+
+/// What ends so many civil days after the buyer had the goods, but for gaps in service.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Ends {
+    /// The days of return.
+    pub(crate) returnable: Time,
+    /// The days of returns by agreement.
+    pub(crate) keep: Time,
 }
 
 /// A live contract.
@@ -45,8 +57,10 @@ pub struct Contract {
     pub warehouse: CustodianId,
     /// How many pieces.
     pub pieces: u32,
-    /// How many of them are to come back.
+    /// How many of them the buyer asks to give back.
     pub returned: u32,
+    /// How many of them came back.
+    pub came_back: u32,
     /// Units of goods in a piece.
     pub piece_units: i64,
     /// The price of a piece.
@@ -77,8 +91,8 @@ pub struct Contract {
     pub(crate) deadline: Option<Time>,
     /// The command that set its instants: later gaps in service put them off.
     pub(crate) set: u64,
-    /// Once the buyer has the goods: the end of the days of return.
-    pub(crate) returnable: Option<Time>,
+    /// Once the buyer has the goods: what ends by the day of that.
+    pub(crate) received: Option<Ends>,
     /// When it was formed.
     pub formed: Time,
     /// Where the platform knows how to deliver.
@@ -86,7 +100,7 @@ pub struct Contract {
     /// What the pickup code hashes to.
     pub pickup: Option<[u8; 16]>,
     /// The instruction by which a bank is asked for the money.
-    pub payment: Option<u64>,
+    pub payment: Option<NonZeroU64>,
     /// The buyer's money it holds.
     pub(crate) money: Kept,
     /// The seller's goods it holds.
@@ -112,7 +126,7 @@ impl Contract {
     }
 
     /// The money it holds until its goods leave, by its state.
-    pub(crate) const fn paid(&self) -> i64 {
+    pub(crate) fn paid(&self) -> i64 {
         match self.state {
             State::Unpaid => 0,
             State::Deposited => self.deposit,
@@ -132,13 +146,34 @@ impl Contract {
             | State::Resolved
             | State::Rescinded
             | State::Released
-            | State::Forfeited => self.to_pay,
+            | State::Forfeited => self.to_pay - self.paid_for(self.came_back),
+            State::Performed | State::ReturnProposed => 0,
         }
+    }
+
+    /// What was paid for the first so many pieces, tax on top included.
+    pub(crate) fn paid_for(&self, pieces: u32) -> i64 {
+        let tax_on_top = self.to_pay - self.amount;
+        part_of(self.amount, self.pieces, pieces) + part_of(tax_on_top, self.pieces, pieces)
+    }
+
+    /// What was paid for the pieces that are to come back, tax on top included, and the tax in it:
+    /// the parts of all pieces make the whole.
+    pub(crate) fn returned_parts(&self) -> (i64, i64) {
+        let (before, after) = (self.came_back, self.came_back + self.returned);
+        let tax = part_of(self.tax, self.pieces, after) - part_of(self.tax, self.pieces, before);
+        (self.paid_for(after) - self.paid_for(before), tax)
+    }
+
+    /// Whether its pieces are with the seller still: they are of its offer's stock again where it
+    /// is undone.
+    pub(crate) const fn keeps_pieces(&self) -> bool {
+        self.received.is_none() && (self.goods_held() > 0 || self.piece_units == 0)
     }
 
     /// The seller's money it holds until its goods leave: the earnest money once more.
     pub const fn bond(&self) -> i64 {
-        if self.returnable.is_some() {
+        if self.received.is_some() {
             return 0;
         }
         presale::earnest_of(self.to_pay, self.deposit)
@@ -176,28 +211,35 @@ impl Contract {
         }
     }
 
-    /// The buyer has the goods: the days of return begin, unless they have.
-    pub(crate) fn receive(&mut self, now: Time) {
-        let end = end_of_day_after(now, self.return_days);
-        self.returnable.get_or_insert(end);
+    /// The buyer has the goods: the days of return begin, unless they have, and those of returns by
+    /// agreement.
+    pub(crate) fn receive(&mut self, now: Time, agreed_days: u16) {
+        self.received.get_or_insert(Ends {
+            returnable: end_of_day_after(now, u16::from(self.return_days)),
+            keep: end_of_day_after(now, agreed_days),
+        });
     }
 
     /// When the right of return ends, if there is one, but for gaps in service.
     pub(crate) fn return_end(&self) -> Option<Time> {
-        self.returnable.filter(|_| self.return_days > 0)
+        let received = self.received.filter(|_| self.return_days > 0);
+        received.map(|ends| ends.returnable)
     }
 
     /// Puts its instants off by the gaps since they were set.
     pub(crate) fn catch_up(&mut self, gaps: &Gaps, venue: VenueId, now: Sequence) {
         let off = |instant: Time| gaps.put_off(instant, self.set, venue);
         self.deadline = self.deadline.map(off);
-        self.returnable = self.returnable.map(off);
+        self.received = self.received.map(|ends| Ends {
+            returnable: off(ends.returnable),
+            keep: off(ends.keep),
+        });
         self.set = now.value();
     }
 }
 
 /// 24:00 at UTC+8 of the n-th civil day after that of an instant.
-pub(crate) fn end_of_day_after(instant: Time, days: u8) -> Time {
+pub(crate) fn end_of_day_after(instant: Time, days: u16) -> Time {
     const DAY: i64 = 24 * 3_600 * 1_000_000_000;
     const EAST: i64 = 8 * 3_600 * 1_000_000_000;
     let day = (instant.nanoseconds() + EAST).div_euclid(DAY);

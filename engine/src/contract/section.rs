@@ -4,7 +4,9 @@
 //! places and what lies on shelves are made anew. Not here: offers.
 
 use super::gaps::Gaps;
-use super::row::{Contract, CountedFor};
+use std::num::NonZeroU64;
+
+use super::row::{Contract, CountedFor, Ends};
 use super::{Contracts, audit_row};
 use crate::bytes::{self, BytesError, Reader};
 use crate::clearing::kept::Kept;
@@ -100,6 +102,7 @@ fn put_row(out: &mut Vec<u8>, row: &Contract) {
         row.warehouse.index(),
         row.pieces,
         row.returned,
+        row.came_back,
         row.version,
     ] {
         bytes::put_varint(out, u64::from(handle));
@@ -126,11 +129,14 @@ fn put_row(out: &mut Vec<u8>, row: &Contract) {
     }
     bytes::put_option(out, row.deadline, bytes::put_time);
     bytes::put_varint(out, row.set);
-    bytes::put_option(out, row.returnable, bytes::put_time);
+    bytes::put_option(out, row.received, |out, ends| {
+        bytes::put_time(out, ends.returnable);
+        bytes::put_time(out, ends.keep);
+    });
     bytes::put_time(out, row.formed);
     out.extend_from_slice(&row.delivery_reference);
     bytes::put_option(out, row.pickup, |out, hash| out.extend_from_slice(&hash));
-    bytes::put_option(out, row.payment, bytes::put_varint);
+    bytes::put_option(out, row.payment.map(NonZeroU64::get), bytes::put_varint);
 }
 
 fn read_row(
@@ -140,9 +146,9 @@ fn read_row(
 ) -> Result<Contract, BytesError> {
     let sequence = input.varint()?;
     let offer = codec::offer(input)?;
-    let [terms, buyer, seller, goods, warehouse, rest @ ..]: [u32; 8] =
+    let [terms, buyer, seller, goods, warehouse, rest @ ..]: [u32; 9] =
         all(|| input.varint32("a handle of a contract"))?;
-    let [pieces, returned, version] = rest;
+    let [pieces, returned, came_back, version] = rest;
     let [piece_units, price, amount, tax, to_pay, deposit] = all(|| input.zigzag())?;
     let (buyer, seller) = (AccountId::new(buyer), AccountId::new(seller));
     let (goods_asset, warehouse) = (AssetId::new(goods), CustodianId::new(warehouse));
@@ -163,6 +169,7 @@ fn read_row(
         warehouse,
         pieces,
         returned,
+        came_back,
         piece_units,
         price,
         amount,
@@ -178,11 +185,11 @@ fn read_row(
         counted: counted(input)?,
         deadline: input.option(|input| input.time("a contract's deadline"))?,
         set: input.varint()?,
-        returnable: input.option(|input| input.time("the end of returns"))?,
+        received: input.option(ends)?,
         formed: input.time("a contract's beginning")?,
         delivery_reference: codec::array(input)?,
         pickup: input.option(codec::array)?,
-        payment: input.option(Reader::varint)?,
+        payment: input.option(payment)?,
         money: Kept::nothing(Place::NONE),
         goods: Kept::nothing(goods_at),
         seller_at: find(Holder::Account(seller), money)?,
@@ -221,11 +228,13 @@ fn restore_holds(
     clearing: &mut Clearing,
     money: AssetId,
 ) -> Result<(), BytesError> {
-    let bounded = row.pieces > 0 && row.piece_units > 0 && row.to_pay > 0 && row.price > 0;
+    let whole = [row.piece_units, row.to_pay, row.price, row.amount, row.tax];
+    let apart = row.came_back < row.pieces && row.amount <= row.to_pay;
+    let bounded = whole.iter().all(|number| *number >= 0) && apart;
     let units = i64::from(row.pieces).checked_mul(row.piece_units);
     let units = units.filter(|_| bounded).ok_or_else(wrong)?;
     let holds = |at, units| units <= clearing.ledger.position(at).held;
-    if row.state != State::Unpaid {
+    if row.state != State::Unpaid && row.to_pay > 0 {
         let holder = Holder::Account(row.buyer);
         let at = clearing.ledger.find(holder, money).ok_or_else(wrong)?;
         if !holds(at, row.paid()) || !holds(row.seller_at, row.bond()) {
@@ -233,7 +242,7 @@ fn restore_holds(
         }
         row.money = Kept::restored(at, row.paid());
     }
-    if row.returnable.is_none() && row.state != State::Entered {
+    if row.received.is_none() && row.state != State::Entered {
         let at = row.goods.at();
         if !holds(at, units) {
             return Err(wrong());
@@ -246,6 +255,17 @@ fn restore_holds(
         row.goods.freeze();
     }
     Ok(())
+}
+
+fn ends(input: &mut Reader<'_>) -> Result<Ends, BytesError> {
+    Ok(Ends {
+        returnable: input.time("the end of returns")?,
+        keep: input.time("the end of returns by agreement")?,
+    })
+}
+
+fn payment(input: &mut Reader<'_>) -> Result<NonZeroU64, BytesError> {
+    NonZeroU64::new(input.varint()?).ok_or_else(wrong)
 }
 
 fn disputed(input: &mut Reader<'_>) -> Result<Disputed, BytesError> {

@@ -47,10 +47,14 @@ pub enum Effect {
     Settle,
     /// So many pieces are to come back.
     AskReturn,
-    /// They came back: their part is refunded, the rest settled.
+    /// They came back: their part is refunded, the rest stays as it was.
     TakeBack,
     /// They did not, or are worth nothing: likewise.
     WriteOff,
+    /// They came back by agreement: the seller pays for them.
+    Agree,
+    /// They do not.
+    Decline,
     /// What it holds is frozen.
     Freeze,
     /// An operator's parts.
@@ -80,7 +84,7 @@ pub enum Next {
     HandOver,
     /// To inspect.
     Inspect,
-    /// The end of the right of return.
+    /// The end of the right of return, or, once the seller is paid, of returns by agreement.
     Return,
     /// The end of the seventh day.
     SevenDays,
@@ -152,10 +156,11 @@ const BANK: By = By::Role(Role::Custodian);
 
 /// Every step there is.
 #[rustfmt::skip]
-pub const TABLE: [Row; 48] = {
+pub const TABLE: [Row; 53] = {
     use State::{
         Accepted, Cancelled, Defaulted, Delivered, Deposited, Entered, Expired, Forfeited,
-        HandedOver, Joined, Paid, Refunded, ReturnAsked, Returning, Settled, Unpaid,
+        HandedOver, Joined, Paid, Performed, Refunded, ReturnAsked, ReturnProposed, Returning,
+        Settled, Unpaid,
     };
     use Step::{
         Accept, AskReturn, Cancel, Deadline, Deliver, HandBack, HandOver, PaidIn, Pay, PayIn,
@@ -183,12 +188,17 @@ pub const TABLE: [Row; 48] = {
         row(Delivered, Deadline, By::Time, Accepted, Effect::Accept, Next::Return),
         row(Delivered, AskReturn, BUYER, ReturnAsked, Effect::AskReturn, Next::SevenDays),
         row(Accepted, AskReturn, BUYER, ReturnAsked, Effect::AskReturn, Next::SevenDays),
-        row(Accepted, Deadline, By::Time, Settled, Effect::Settle, Next::Never),
+        row(Accepted, Deadline, By::Time, Settled, Effect::Settle, Next::Return),
         row(ReturnAsked, HandBack, BUYER, Returning, Effect::Nothing, Next::SevenDays),
-        row(ReturnAsked, TakeBack, SELLER, Refunded, Effect::TakeBack, Next::Never),
-        row(ReturnAsked, Deadline, By::Time, Settled, Effect::Settle, Next::Never),
-        row(Returning, TakeBack, SELLER, Refunded, Effect::TakeBack, Next::Never),
-        row(Returning, Deadline, By::Time, Refunded, Effect::WriteOff, Next::Never),
+        row(ReturnAsked, TakeBack, SELLER, Refunded, Effect::TakeBack, Next::Return),
+        row(ReturnAsked, Deadline, By::Time, Settled, Effect::Settle, Next::Return),
+        row(Returning, TakeBack, SELLER, Refunded, Effect::TakeBack, Next::Return),
+        row(Returning, Deadline, By::Time, Refunded, Effect::WriteOff, Next::Return),
+        row(Performed, AskReturn, BUYER, ReturnProposed, Effect::AskReturn, Next::SevenDays),
+        row(Performed, Deadline, By::Time, Settled, Effect::Nothing, Next::Never),
+        row(ReturnProposed, TakeBack, SELLER, Refunded, Effect::Agree, Next::Return),
+        row(ReturnProposed, Cancel, By::Either, Performed, Effect::Decline, Next::Return),
+        row(ReturnProposed, Deadline, By::Time, Performed, Effect::Decline, Next::Return),
         dispute(Deposited), resolve(Deposited), rescind(Deposited),
         dispute(Paid), dispute(HandedOver), dispute(Delivered),
         dispute(Accepted), dispute(ReturnAsked), dispute(Returning),
@@ -242,6 +252,8 @@ mod tests {
                 // Until it is paid only the buyer acts; its deadline frees the seller.
                 let early = matches!(from, State::Unpaid | State::Joined);
                 // Of a lottery nobody leaves.
+                // Once it is paid and nothing is proposed, only the buyer proposes.
+                let early = early || from == State::Performed;
                 let bound = early && role == Role::Seller || from == State::Entered;
                 assert_eq!(ways.count() == 0, bound, "{from:?}, {role:?}");
             }

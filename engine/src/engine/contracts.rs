@@ -230,8 +230,9 @@ impl Engine {
             Funding::Prefunded => {
                 let ledger = &self.clearing.ledger;
                 let place = ledger.find(Holder::Account(account), terms.money);
-                let place = place.filter(|at| ledger.available(*at) >= due);
-                Ok(Some(place.ok_or(R::InsufficientFunds)?))
+                let available = place.map_or(0, |at| ledger.available(at));
+                fails(available < due, R::InsufficientFunds)?;
+                Ok(place)
             }
             Funding::PayLater { .. } => Ok(None),
         }
@@ -289,7 +290,7 @@ impl Engine {
         } else {
             cost.to_pay
         };
-        let money = checked.money.map(|at| ledger.keep(at, due));
+        let money = self.clearing.keep_money(checked.money, due);
         let (state, until) = self.first_state(ask.offer.slot);
         let offer = self.sales.row_mut(ask.offer.slot);
         let row = Contract {
@@ -303,6 +304,7 @@ impl Engine {
             warehouse: offer.warehouse,
             pieces: ask.pieces,
             returned: 0,
+            came_back: 0,
             piece_units: offer.piece_units,
             price: cost.price,
             amount: cost.amount,
@@ -318,12 +320,12 @@ impl Engine {
             counted,
             deadline: Some(until),
             set: self.sequence.value(),
-            returnable: None,
+            received: None,
             formed: self.time,
             delivery_reference: ask.delivery_reference,
             pickup: ask.pickup,
             payment: None,
-            money: money.unwrap_or(Kept::nothing(Place::NONE)),
+            money,
             goods,
             seller_at: offer.seller_at,
             warehouse_at: offer.warehouse_at,
@@ -379,7 +381,7 @@ impl Engine {
             Act::PayIn { .. } => contract.payment.is_none(),
             Act::Deliver { .. } => delivery == Delivery::Ship,
             Act::PickUp { .. } => delivery == Delivery::PickUp,
-            Act::AskReturn { .. } => contract.return_days > 0,
+            Act::AskReturn { .. } => contract.return_days > 0 || contract.state == State::Performed,
             Act::Rescind => contract.asked != Some(by),
             Act::Pay
             | Act::Cancel
@@ -426,25 +428,37 @@ impl Engine {
             Act::AskReturn { pieces } => {
                 let end = contract.return_end();
                 let over = end.is_none_or(|end| self.has_passed(contract, end, time));
-                fails(over, R::Deadline)?;
+                let agreed = contract.state == State::Performed;
+                fails(over && !agreed, R::Deadline)?;
                 fails(pieces == 0, R::Quantity)?;
-                fails(pieces > contract.pieces, R::MaxQuantity)
+                fails(
+                    pieces > contract.pieces - contract.came_back,
+                    R::MaxQuantity,
+                )
             }
-            Act::TakeBack { to: TakenTo::Stock } => {
-                self.check_day(contract, time)?;
-                let units = i64::from(contract.returned) * contract.piece_units;
-                let free = self.clearing.ledger.free(contract.goods_asset);
-                fails(units > free, R::AmountLimit)
-            }
+            Act::TakeBack { to } => self.check_take_back(contract, to, time),
             Act::Resolve { .. } => self.check_resolve(envelope, contract, (take, time)),
             Act::Accept
             | Act::Cancel
             | Act::HandOver { .. }
             | Act::HandBack { .. }
-            | Act::TakeBack { .. }
             | Act::Dispute
             | Act::Rescind => Ok(()),
         }
+    }
+
+    /// CUSTODY_DATE_CLOSED, AMOUNT_LIMIT, SELLER_FUNDS.
+    fn check_take_back(&self, contract: &Contract, to: TakenTo, time: Time) -> Result<(), R> {
+        let ledger = &self.clearing.ledger;
+        if to == TakenTo::Stock {
+            self.check_day(contract, time)?;
+            let units = i64::from(contract.returned) * contract.piece_units;
+            fails(units > ledger.free(contract.goods_asset), R::AmountLimit)?;
+        }
+        let agreed = contract.state == State::ReturnProposed;
+        let (money, _) = contract.returned_parts();
+        let available = ledger.available(contract.seller_at);
+        fails(agreed && money > available, R::SellerFunds)
     }
 
     /// APPROVER_REQUIRED, INVALID_FIELD, CUSTODY_DATE_CLOSED.
@@ -466,7 +480,7 @@ impl Engine {
         let authority = envelope.authority.as_deref();
         let reasoned = authority.is_some_and(|authority| !authority.reason.is_empty());
         let parts = buyer.units() + seller.units();
-        let gone = goods == GoodsTo::Stock && contract.goods_held() == 0;
+        let gone = goods == GoodsTo::Stock && !contract.keeps_pieces();
         let all = contract.money_held() + contract.bond();
         let wrong = !reasoned || parts != all || gone;
         fails(wrong, R::InvalidField)?;
@@ -486,8 +500,11 @@ impl Engine {
         )
     }
 
-    /// CUSTODY_DATE_CLOSED: the day's goods of the warehouse are reconciled.
+    /// CUSTODY_DATE_CLOSED: the day's goods of the warehouse are reconciled; a service has none.
     fn check_day(&self, contract: &Contract, time: Time) -> Result<(), R> {
+        if contract.piece_units == 0 {
+            return Ok(());
+        }
         let warehouse = self.clearing.assets.custodian(contract.warehouse);
         let warehouse = warehouse.expect("a contract names its warehouse");
         let closed = warehouse.closed_through >= Some(business_date(time));

@@ -64,6 +64,14 @@ impl Engine {
                 self.check_mover(one.to, Direction::Deposit)?;
                 clearing.check_transfer(one, owners)
             }
+            CreditCommand::Compensate(one) => {
+                let owners = self.owners(one)?;
+                self.check_mover(one.from, Direction::Withdrawal)?;
+                self.check_mover(one.to, Direction::Deposit)?;
+                let authority = envelope.authority.as_deref();
+                let reasoned = authority.is_some_and(|authority| !authority.reason.is_empty());
+                clearing.check_compensation(one, (owners, reasoned), approved(envelope))
+            }
         }
     }
 
@@ -94,7 +102,7 @@ impl Engine {
                 self.moved(&moved(one));
                 event
             }
-            CreditCommand::Transfer(one) => clearing.transfer(one),
+            CreditCommand::Transfer(one) | CreditCommand::Compensate(one) => clearing.transfer(one),
         };
         events.push(Event::Credit(event));
     }

@@ -222,7 +222,7 @@ impl Engine {
             && self.clearing.settlement.counts(make.goods).is_none()
             && Clearing::keeps(warehouse, goods)
             && goods.demonstration == venue.demonstration
-            && (1..=Prices::UNITS_MAX).contains(&make.piece_units)
+            && (price::units_min(terms.model)..=Prices::UNITS_MAX).contains(&make.piece_units)
             && make.stock <= Prices::PIECES_MAX
             && campaigns::begun(terms.plan, make.course, &make.prices).is_ok()
             && price::are_valid(&make.prices, terms.kind());
@@ -449,4 +449,5 @@ fn are_bounded(terms: &SaleTerms) -> bool {
         && terms.tax_bp <= 10_000
         && terms.fee_ppm <= SaleTerms::FEE_PPM_MAX
         && terms.return_days <= SaleTerms::RETURN_DAYS_MAX
+        && terms.agreed_days <= SaleTerms::AGREED_DAYS_MAX
 }

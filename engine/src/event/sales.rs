@@ -190,11 +190,15 @@ pub enum State {
     Forfeited = 18,
     /// In a lottery: its money is held, no goods are.
     Entered = 19,
+    /// The seller is paid; the buyer may still propose to give pieces back, and the seller agree.
+    Performed = 20,
+    /// The buyer proposes that; silence declines.
+    ReturnProposed = 21,
 }
 
 impl State {
     /// All of them, in order of their numbers.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Unpaid,
         Self::Paid,
         Self::HandedOver,
@@ -214,6 +218,8 @@ impl State {
         Self::Deposited,
         Self::Forfeited,
         Self::Entered,
+        Self::Performed,
+        Self::ReturnProposed,
     ];
 
     /// Whether a contract in it lives.
@@ -228,7 +234,9 @@ impl State {
             | Self::Returning
             | Self::Joined
             | Self::Deposited
-            | Self::Entered => true,
+            | Self::Entered
+            | Self::Performed
+            | Self::ReturnProposed => true,
             Self::Settled
             | Self::Refunded
             | Self::Cancelled
@@ -440,8 +448,9 @@ pub struct ContractReport {
     pub paid_out: i64,
     /// What the venue got in this step.
     pub fee: i64,
-    /// What the buyer got of the seller's money in this step: earnest money once more. What is held
-    /// for that is the earnest money of the contract, until its goods leave.
+    /// What the buyer got of the seller's money in this step: earnest money once more, held for
+    /// that until its goods leave; or, of a performed contract, what was paid for pieces that came
+    /// back by agreement, out of what the seller had available.
     pub penalty: i64,
     /// Units of goods that left the warehouse in this step; below zero they came back.
     pub goods_out: i64,

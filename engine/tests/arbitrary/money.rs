@@ -256,14 +256,21 @@ pub(super) fn credit_body() -> impl Strategy<Value = Body> {
                 })
             }
         ),
-        (account(), account(), asset(), amount()).prop_map(|(from, to, asset, amount)| {
-            CreditCommand::Transfer(Transfer {
-                from,
-                to,
-                asset,
-                amount,
-            })
-        }),
+        (account(), account(), asset(), amount(), any::<bool>()).prop_map(
+            |(from, to, asset, amount, own)| {
+                let one = Transfer {
+                    from,
+                    to,
+                    asset,
+                    amount,
+                };
+                if own {
+                    CreditCommand::Transfer(one)
+                } else {
+                    CreditCommand::Compensate(one)
+                }
+            }
+        ),
     ];
     command.prop_map(Body::Credit)
 }

@@ -55,7 +55,7 @@ fn terms() -> impl Strategy<Value = SaleTerms> {
         select(vec![TaxBasis::VatIn, TaxBasis::VatOut]),
         any::<u16>(),
     );
-    let spans = (nanoseconds(), nanoseconds(), any::<u8>());
+    let spans = (nanoseconds(), nanoseconds(), any::<u8>(), any::<u16>());
     let delivery = select(vec![Delivery::Ship, Delivery::PickUp]);
     let rest = (option::of(exemption), delivery, any::<[u8; 32]>());
     (what, tax, index(), spans, rest).prop_map(|(what, tax, fee_ppm, spans, rest)| SaleTerms {
@@ -70,6 +70,7 @@ fn terms() -> impl Strategy<Value = SaleTerms> {
         hand_over_within: spans.0,
         inspect_within: spans.1,
         return_days: spans.2,
+        agreed_days: spans.3,
         exemption: rest.0,
         delivery: rest.1,
         document: rest.2,

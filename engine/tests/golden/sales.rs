@@ -34,6 +34,7 @@ fn terms(funding: Funding, exemption: Option<Exemption>) -> SaleTerms {
         hand_over_within: Nanoseconds(172_800_000_000_000),
         inspect_within: Nanoseconds(60_000_000_000),
         return_days: 7,
+        agreed_days: 1_096,
         exemption,
         delivery: Delivery::PickUp,
         document: [0xd0; 32],

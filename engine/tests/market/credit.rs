@@ -68,14 +68,19 @@ pub fn body(words: &[&str]) -> Option<Body> {
         "unpledge" => pledge(words, Pledging::Release),
         "out" => half(words, Half::Out),
         "in" => half(words, Half::In),
-        "move" => CreditCommand::Transfer(Transfer {
-            from: account(words[1]),
-            to: account(words[2]),
-            asset: asset(words[3]),
-            amount: amount(words[4]),
-        }),
+        "move" => CreditCommand::Transfer(moved(words)),
+        "compensate" => CreditCommand::Compensate(moved(words)),
         _ => return None,
     }))
+}
+
+fn moved(words: &[&str]) -> Transfer {
+    Transfer {
+        from: account(words[1]),
+        to: account(words[2]),
+        asset: asset(words[3]),
+        amount: amount(words[4]),
+    }
 }
 
 fn pledge(words: &[&str], pledging: Pledging) -> CreditCommand {

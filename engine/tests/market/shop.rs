@@ -434,6 +434,7 @@ fn terms(words: &[&str]) -> SaleTerms {
         hand_over_within: span("hand", 172_800),
         inspect_within: span("inspect", 86_400),
         return_days: count("days", 7) as u8,
+        agreed_days: count("agreed", 0) as u16,
         exemption: value(words, "exempt").map(|word| match word {
             "CUSTOM_MADE" => Exemption::CustomMade,
             "FRESH" => Exemption::Fresh,

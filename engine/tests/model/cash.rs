@@ -470,6 +470,7 @@ pub fn turn(
 /// receipt, a reason too.
 pub fn approve(rng: &mut Rng, command: &mut Command) {
     let receipts = matches!(command.body, Body::Receipts(_));
+    let compensates = matches!(command.body, Body::Credit(CreditCommand::Compensate(_)));
     correct::approve(rng, command);
     if !receipts
         && !matches!(
@@ -491,7 +492,7 @@ pub fn approve(rng: &mut Rng, command: &mut Command) {
     if approver.is_some() || rng.permille(500) {
         command.envelope.authority = Some(Box::new(Authority {
             approver,
-            reason: if receipts && !rng.permille(50) {
+            reason: if (receipts || compensates) && !rng.permille(50) {
                 "why".to_owned()
             } else {
                 String::new()

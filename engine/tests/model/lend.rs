@@ -24,13 +24,14 @@ const EVENTS: [&str; 7] = [
     "transferred",
 ];
 
-const COMMANDS: [&str; 6] = [
+const COMMANDS: [&str; 7] = [
     "SetLine",
     "SetScore",
     "SetHaircut",
     "MoveCollateral",
     "Half",
     "Transfer",
+    "Compensate",
 ];
 
 /// What the reference says of drawing and repaying.
@@ -202,7 +203,8 @@ fn half(rng: &mut Rng, world: &Reference) -> Option<CreditCommand> {
     }))
 }
 
-fn transfer(rng: &mut Rng, world: &Reference) -> Option<CreditCommand> {
+/// A transfer, or what an operator moves between two owners.
+fn transfer(rng: &mut Rng, world: &Reference, own: bool) -> Option<CreditCommand> {
     let (money, goods, value, units) = worth(rng, world)?;
     let (asset, many) = if rng.permille(500) {
         (money, value)
@@ -215,25 +217,39 @@ fn transfer(rng: &mut Rng, world: &Reference) -> Option<CreditCommand> {
     let mut has = 0;
     if let Some(known) = world.accounts.get(from.place()) {
         has = world.available(from.place(), asset.place());
-        let own = (0..world.accounts.len())
-            .filter(|at| world.accounts[*at].owner == known.owner && *at != from.place());
-        let own: Vec<_> = own.collect();
-        if !own.is_empty() && rng.permille(850) {
-            to = AccountId::new(rng.pick(&own) as u32);
+        let fit = (0..world.accounts.len())
+            .filter(|at| (world.accounts[*at].owner == known.owner) == own && *at != from.place());
+        let fit: Vec<_> = fit.collect();
+        if !fit.is_empty() && rng.permille(850) {
+            to = AccountId::new(rng.pick(&fit) as u32);
         }
     }
-    Some(CreditCommand::Transfer(Transfer {
+    let one = Transfer {
         from,
         to,
         asset,
         amount: amount(rng.pick(&[has, has / 2, has / 3, has + 1, many, 0])),
-    }))
+    };
+    Some(if own {
+        CreditCommand::Transfer(one)
+    } else {
+        CreditCommand::Compensate(one)
+    })
 }
 
 /// Something about credit, collateral or a transfer.
 pub fn turn(rng: &mut Rng, world: &Reference) -> Option<Body> {
     let (money, goods, value, units) = worth(rng, world)?;
-    let command = match rng.weighted(&[(200, 0), (150, 1), (80, 2), (250, 3), (160, 4), (80, 5)]) {
+    let kinds = [
+        (200, 0),
+        (150, 1),
+        (80, 2),
+        (250, 3),
+        (160, 4),
+        (80, 5),
+        (80, 6),
+    ];
+    let command = match rng.weighted(&kinds) {
         0 => {
             let line = value * i128::from(rng.range(1, 4));
             let line = rng.pick(&[line, line, line, value / 2, 0]);
@@ -263,7 +279,8 @@ pub fn turn(rng: &mut Rng, world: &Reference) -> Option<Body> {
         }
         3 => collateral(rng, world)?,
         4 => half(rng, world)?,
-        _ => transfer(rng, world)?,
+        5 => transfer(rng, world, true)?,
+        _ => transfer(rng, world, false)?,
     };
     Some(Body::Credit(command))
 }
@@ -275,9 +292,10 @@ pub fn needs_approver(body: &Body) -> bool {
     };
     match command {
         CreditCommand::Half(one) => one.half == Half::In,
-        CreditCommand::SetLine(_) | CreditCommand::SetScore(_) | CreditCommand::SetHaircut(_) => {
-            true
-        }
+        CreditCommand::SetLine(_)
+        | CreditCommand::SetScore(_)
+        | CreditCommand::SetHaircut(_)
+        | CreditCommand::Compensate(_) => true,
         CreditCommand::MoveCollateral(_) | CreditCommand::Transfer(_) => false,
     }
 }
@@ -291,6 +309,7 @@ pub fn command(command: &CreditCommand) -> &'static str {
         CreditCommand::MoveCollateral(_) => 3,
         CreditCommand::Half(_) => 4,
         CreditCommand::Transfer(_) => 5,
+        CreditCommand::Compensate(_) => 6,
     };
     COMMANDS[at]
 }

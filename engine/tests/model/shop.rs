@@ -248,6 +248,31 @@ fn fund(rng: &mut Rng, list: &mut Vec<Command>, real: bool) {
     }
 }
 
+/// Steps of contracts that are no sale of goods that are kept.
+const UNLIKE: [&str; 5] = [
+    "a gift received",
+    "a gift given back",
+    "a service done",
+    "a service given back",
+    "paid back by agreement",
+];
+
+fn unlike_a_sale(report: &sanjiang_engine::event::ContractReport) -> Option<Cell> {
+    let (received, back) = (
+        matches!(report.step, Step::Deliver | Step::PickUp),
+        report.step == Step::TakeBack,
+    );
+    let at = match (report.amount == 0, report.goods_out) {
+        (true, 1..) if received => 0,
+        (true, ..=-1) if back => 1,
+        (_, 0) if received => 2,
+        (false, 0) if back && report.state == State::Refunded => 3,
+        _ if back && report.penalty > 0 => 4,
+        _ => return None,
+    };
+    Some(Cell::Money(UNLIKE[at]))
+}
+
 /// The contracts that live.
 pub fn deals(world: &Reference) -> Vec<(u64, State, Disputed)> {
     let disputed = |yes| if yes { Disputed::Yes } else { Disputed::No };
@@ -317,6 +342,9 @@ impl Coverage {
             if let Some(by) = by.or(forfeited.then_some(3)) {
                 self.hit(Cell::Money(DEFAULTS[by]));
             }
+            if let Some(cell) = unlike_a_sale(report) {
+                self.hit(cell);
+            }
             let at = known.iter().position(|one| one.0 == report.contract);
             let from = at.map(|at| known.remove(at));
             let from = from.map(|(_, state, disputed)| (state, disputed));
@@ -359,6 +387,10 @@ impl Coverage {
             ("payments by banks", vec![Cell::Money(LATE)]),
             ("queues and lotteries", QUEUES.map(Cell::Money).to_vec()),
             ("defaults", DEFAULTS.map(Cell::Money).to_vec()),
+            (
+                "gifts, services, agreements",
+                UNLIKE.map(Cell::Money).to_vec(),
+            ),
         ])
     }
 }

@@ -12,8 +12,8 @@ use super::coverage::Cell;
 pub fn steps() -> Vec<Cell> {
     use State::{
         Accepted, Cancelled, Defaulted, Delivered, Deposited, Entered, Expired, Forfeited,
-        HandedOver, Joined, Paid, Refunded, Released, Rescinded, Resolved, ReturnAsked, Returning,
-        Settled, Unpaid,
+        HandedOver, Joined, Paid, Performed, Refunded, Released, Rescinded, Resolved, ReturnAsked,
+        ReturnProposed, Returning, Settled, Unpaid,
     };
     let formed = [Paid, Unpaid, Joined, Entered, Deposited];
     let mut cells = formed
@@ -55,6 +55,26 @@ pub fn steps() -> Vec<Cell> {
         (Returning, Step::TakeBack, Settled),
         (Returning, Step::Deadline, Refunded),
         (Returning, Step::Deadline, Settled),
+        (ReturnAsked, Step::TakeBack, Accepted),
+        (Returning, Step::TakeBack, Accepted),
+        (Returning, Step::Deadline, Accepted),
+        (HandedOver, Step::Accept, Performed),
+        (Delivered, Step::Accept, Performed),
+        (Delivered, Step::Deadline, Performed),
+        (Accepted, Step::Deadline, Performed),
+        (ReturnAsked, Step::TakeBack, Performed),
+        (ReturnAsked, Step::Deadline, Performed),
+        (Returning, Step::TakeBack, Performed),
+        (Returning, Step::Deadline, Performed),
+        (Performed, Step::AskReturn, ReturnProposed),
+        (Performed, Step::Deadline, Settled),
+        (ReturnProposed, Step::TakeBack, Performed),
+        (ReturnProposed, Step::TakeBack, Refunded),
+        (ReturnProposed, Step::TakeBack, Settled),
+        (ReturnProposed, Step::Cancel, Performed),
+        (ReturnProposed, Step::Cancel, Settled),
+        (ReturnProposed, Step::Deadline, Performed),
+        (ReturnProposed, Step::Deadline, Settled),
     ] {
         cells.push(Cell::Deal(Some((from, Disputed::No)), step, to));
     }
@@ -92,6 +112,8 @@ fn put_off() -> impl Iterator<Item = Cell> {
         State::Joined,
         State::Entered,
         State::Deposited,
+        State::Performed,
+        State::ReturnProposed,
     ];
     let cell = |from| Cell::Deal(Some((from, Disputed::No)), Step::PutOff, from);
     timed.into_iter().map(cell)
@@ -159,6 +181,7 @@ pub fn refused_steps() -> Vec<Cell> {
         (Step::AskReturn, R::Quantity),
         (Step::AskReturn, R::MaxQuantity),
         (Step::TakeBack, R::CustodyDateClosed),
+        (Step::TakeBack, R::SellerFunds),
         (Step::Resolve, R::ApproverRequired),
         (Step::Resolve, R::InvalidField),
         (Step::Resolve, R::CustodyDateClosed),

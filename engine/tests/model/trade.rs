@@ -254,7 +254,11 @@ fn likely(rng: &mut Rng, world: &Reference, deal: &Deal) -> (Option<AccountId>, 
     if deal.disputed {
         return in_dispute(rng, deal);
     }
-    if !matches!(deal.state, State::Unpaid | State::Joined | State::Entered) {
+    let bound = matches!(
+        deal.state,
+        State::Unpaid | State::Joined | State::Entered | State::Performed | State::ReturnProposed
+    );
+    if !bound {
         let asked = if deal.asked.is_some() { 350 } else { 45 };
         if rng.permille(asked) {
             return (either, Act::Rescind);
@@ -264,7 +268,8 @@ fn likely(rng: &mut Rng, world: &Reference, deal: &Deal) -> (Option<AccountId>, 
         }
     }
     let ships = world.shops.terms[deal.terms].delivery == Delivery::Ship;
-    let pieces = rng.pick(&[1, deal.pieces, deal.pieces, 0, deal.pieces + 1]);
+    let rest = deal.pieces - deal.gone_back;
+    let pieces = rng.pick(&[1, 1, rest, rest, 0, rest + 1]);
     let to = rng.pick(&[TakenTo::Stock, TakenTo::WriteOff]);
     let custodian = rng.weighted(&[(9, BANK), (1, WAREHOUSES[0]), (1, CustodianId::new(77))]);
     let code = rng.weighted(&[(9, CODE), (1, [4; 16])]);
@@ -287,7 +292,11 @@ fn likely(rng: &mut Rng, world: &Reference, deal: &Deal) -> (Option<AccountId>, 
             (2, (buyer, Act::Accept)),
             (2, (buyer, Act::AskReturn { pieces })),
         ]),
-        State::Accepted => (buyer, Act::AskReturn { pieces }),
+        State::Accepted | State::Performed => (buyer, Act::AskReturn { pieces }),
+        State::ReturnProposed => rng.weighted(&[
+            (3, (seller, Act::TakeBack { to })),
+            (1, (either, Act::Cancel)),
+        ]),
         State::ReturnAsked => rng.weighted(&[
             (2, (buyer, Act::HandBack { reference })),
             (2, (seller, Act::TakeBack { to })),

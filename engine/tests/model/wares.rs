@@ -72,6 +72,7 @@ pub fn terms(rng: &mut Rng) -> SaleTerms {
         hand_over_within: rng.pick(&[minute, long]),
         inspect_within: rng.pick(&[minute, long, Nanoseconds(20 * DAY)]),
         return_days: rng.pick(&[0, 1, 7, 7, 7, 30]),
+        agreed_days: rng.pick(&[0, 1, 8, 40, 40, 1_096]),
         exemption: rng.pick(&[
             None,
             None,
@@ -92,7 +93,8 @@ pub fn terms(rng: &mut Rng) -> SaleTerms {
             4 => terms.fee_ppm = 100_001,
             5 => terms.hand_over_within = Nanoseconds(rng.pick(&[0, 367 * DAY])),
             6 => terms.inspect_within = Nanoseconds(60 * SECOND - 1),
-            7 => terms.return_days = 31,
+            7 if rng.permille(500) => terms.return_days = 31,
+            7 => terms.agreed_days = 1_097,
             8 => {
                 let within = Nanoseconds(rng.pick(&[SECOND - 1, 31 * DAY + 1]));
                 terms.funding = Funding::PayLater { within };
@@ -133,6 +135,9 @@ pub fn prices(rng: &mut Rng, model: Option<Model>, time: Time) -> Prices {
         prices.closes = Some(time.after(Nanoseconds(rng.pick(&[70 * SECOND, 3 * HOUR]))));
         (prices.step, prices.min) = (1, 1);
         prices.opens = time.after(Nanoseconds(rng.pick(&[0, 0, SECOND / 2, 20 * SECOND])));
+    }
+    if model == Some(Model::FixedPrice) && rng.permille(150) {
+        prices.tiers[0].price = 0;
     }
     if rng.permille(80) {
         match rng.below(8) {
@@ -206,6 +211,10 @@ pub fn offer(rng: &mut Rng, world: &Reference, time: Time) -> MakeOffer {
             rng.pick(&[0, 5, 12, 60])
         },
     };
+    let serves = matches!(model, Some(Model::FixedPrice | Model::TieredPrice));
+    if serves && rng.permille(150) {
+        make.piece_units = 0;
+    }
     if rng.permille(120) {
         match rng.below(7) {
             0 => make.terms = TermsId::new(99),

@@ -532,7 +532,7 @@ fn fold_credit(command: &mut CreditCommand) {
             one.transfer = TransferId::new(one.transfer.bits() % 8);
             one.amount = some(one.amount);
         }
-        CreditCommand::Transfer(one) => {
+        CreditCommand::Transfer(one) | CreditCommand::Compensate(one) => {
             (one.from, one.to) = (account(one.from), account(one.to));
             one.asset = asset(one.asset);
             one.amount = some(one.amount);

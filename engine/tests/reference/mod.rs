@@ -79,6 +79,8 @@ pub enum Fault {
     SeedUnchecked,
     /// An owner gets one piece of a flash sale too many.
     LimitLoose,
+    /// The second part of a return is computed as if it were the first.
+    ReturnsFromZero,
 }
 
 /// What an order is now. A stop becomes `Market` or `Limit` when it is elected.

@@ -25,6 +25,7 @@ impl Reference {
             CreditCommand::MoveCollateral(one) => self.move_collateral(one),
             CreditCommand::Half(one) => self.half(envelope, one),
             CreditCommand::Transfer(one) => self.transfer_between(one),
+            CreditCommand::Compensate(one) => self.compensate(one, envelope),
         }
     }
 
@@ -244,10 +245,32 @@ impl Reference {
         self.may_move(one.from, false)?;
         self.may_move(one.to, true)?;
         self.class(one.asset)?;
-        let asset = one.asset.place();
         let amount = i128::from(one.amount.units());
         let two = self.accounts[from].owner != self.accounts[to].owner;
         fails(amount == 0 || from == to || two, R::InvalidField)?;
+        self.hand_on(one)
+    }
+
+    /// An operator moves money between two owners.
+    fn compensate(&mut self, one: &Transfer, says: &Envelope) -> Answer {
+        let from = self.is_account(one.from)?;
+        let to = self.is_account(one.to)?;
+        self.may_move(one.from, false)?;
+        self.may_move(one.to, true)?;
+        let class = self.class(one.asset)?;
+        self.two_sign(says, one.asset)?;
+        let owner = |account: usize| self.accounts[account].owner;
+        let authority = says.authority.as_ref();
+        let said = authority.is_some_and(|authority| !authority.reason.is_empty());
+        let money = matches!(class, AssetClass::Currency { .. });
+        let wrong = one.amount.is_zero() || owner(from) == owner(to) || !said || !money;
+        fails(wrong, R::InvalidField)?;
+        self.hand_on(one)
+    }
+
+    fn hand_on(&mut self, one: &Transfer) -> Answer {
+        let (from, to) = (one.from.place(), one.to.place());
+        let (asset, amount) = (one.asset.place(), i128::from(one.amount.units()));
         let target = (Holder::Account(to), asset);
         fails(!self.room_for(&[target]), R::TooMany)?;
         self.lacks(from, one.asset, amount)?;

@@ -23,7 +23,9 @@ pub struct Deal {
     pub goods: usize,
     pub warehouse: usize,
     pub pieces: u32,
+    /// Pieces that are to come back, and that have.
     pub back: u32,
+    pub gone_back: u32,
     pub units: i128,
     pub price: i128,
     pub tax: i128,
@@ -43,6 +45,8 @@ pub struct Deal {
     pub received: bool,
     /// Where the days of return end.
     pub end: Option<i128>,
+    /// Where the days of returns by agreement end, if they are any.
+    pub agreed_until: Option<i128>,
     pub pickup: Option<[u8; 16]>,
     pub payment: Option<Sequence>,
 }
@@ -144,7 +148,8 @@ impl Reference {
             if venue.is_some_and(|venue| venue != terms[deal.terms].venue) {
                 continue;
             }
-            for at in [&mut deal.deadline, &mut deal.end].into_iter().flatten() {
+            let instants = [&mut deal.deadline, &mut deal.end, &mut deal.agreed_until];
+            for at in instants.into_iter().flatten() {
                 if from < until && from < *at && *at < end {
                     *at = end;
                 }
@@ -377,6 +382,7 @@ impl Reference {
             warehouse: offer.warehouse,
             pieces: ask.pieces,
             back: 0,
+            gone_back: 0,
             units: offer.units,
             price,
             tax,
@@ -393,6 +399,7 @@ impl Reference {
             told: Some(deadline),
             received: false,
             end: None,
+            agreed_until: None,
             pickup: ask.pickup,
             payment: None,
         });

@@ -47,7 +47,10 @@ impl Reference {
     fn whose(&self, deal: &Deal, act: &Act, role: Role) -> Option<Vec<Role>> {
         let ships = self.shops.terms[deal.terms].delivery == Delivery::Ship;
         let (buyer, seller) = (vec![Role::Buyer], vec![Role::Seller]);
-        let open = !matches!(deal.state, S::Unpaid | S::Joined | S::Entered);
+        let open = !matches!(
+            deal.state,
+            S::Unpaid | S::Joined | S::Entered | S::Performed | S::ReturnProposed
+        );
         let both = vec![Role::Buyer, Role::Seller];
         match act {
             Act::Rescind => return (open && deal.asked != Some(role)).then_some(both),
@@ -66,9 +69,13 @@ impl Reference {
             | (S::HandedOver | S::Delivered, Act::Accept)
             | (S::ReturnAsked, Act::HandBack { .. }) => Some(buyer),
             (S::Delivered | S::Accepted, Act::AskReturn { .. }) => (deal.days > 0).then_some(buyer),
+            (S::Performed, Act::AskReturn { .. }) => Some(buyer),
+            (S::ReturnProposed, Act::Cancel) => Some(both),
             (S::Deposited, Act::Cancel)
             | (S::Paid, Act::HandOver { .. } | Act::Cancel)
-            | (S::ReturnAsked | S::Returning, Act::TakeBack { .. }) => Some(seller),
+            | (S::ReturnAsked | S::Returning | S::ReturnProposed, Act::TakeBack { .. }) => {
+                Some(seller)
+            }
             (S::HandedOver, Act::Deliver { .. }) => ships.then_some(seller),
             (S::HandedOver, Act::PickUp { .. }) => (!ships).then_some(seller),
             _ => None,
@@ -85,6 +92,9 @@ impl Reference {
     }
 
     fn day_of_goods(&self, deal: &Deal) -> Result<(), R> {
+        if deal.units == 0 {
+            return Ok(());
+        }
         let day = (self.instant() + EAST).div_euclid(DAY) as i32;
         let closed = self.money.custodians[deal.warehouse].closed;
         let closed = closed.is_some_and(|closed| day <= closed);
@@ -98,8 +108,9 @@ impl Reference {
                 let one = self.payment(deal, custodian.place());
                 let bank = &self.money.custodians[one.custodian];
                 let asset = &self.money.assets[one.asset];
-                let mixed =
-                    bank.kind != CustodianKind::Bank || bank.demonstration != asset.demonstration;
+                let mixed = bank.kind != CustodianKind::Bank
+                    || bank.demonstration != asset.demonstration
+                    || one.amount == 0;
                 fails(mixed, R::InvalidField)?;
                 let needed = [
                     Holder::Account(one.account),
@@ -130,15 +141,20 @@ impl Reference {
             Act::AskReturn { pieces } => {
                 let end = deal.return_end();
                 let over = end.is_none_or(|end| self.passed(deal, end));
-                fails(over, R::Deadline)?;
+                fails(over && deal.state != S::Performed, R::Deadline)?;
                 fails(pieces == 0, R::Quantity)?;
-                fails(pieces > deal.pieces, R::MaxQuantity)
+                fails(pieces > deal.pieces - deal.gone_back, R::MaxQuantity)
             }
-            Act::TakeBack { to: TakenTo::Stock } => {
-                self.day_of_goods(deal)?;
-                let units = deal.units * i128::from(deal.back);
-                let above = self.there_is(deal.goods) + units > CIRCULATION_MAX;
-                fails(above, R::AmountLimit)
+            Act::TakeBack { to } => {
+                if to == TakenTo::Stock {
+                    self.day_of_goods(deal)?;
+                    let units = deal.units * i128::from(deal.back);
+                    let above = self.there_is(deal.goods) + units > CIRCULATION_MAX;
+                    fails(above, R::AmountLimit)?;
+                }
+                let has = self.available(deal.seller.place(), deal.money);
+                let lacks = deal.state == S::ReturnProposed && self.worth_back(deal).0 > has;
+                fails(lacks, R::SellerFunds)
             }
             Act::Resolve {
                 buyer,
@@ -149,7 +165,7 @@ impl Reference {
                 let authority = envelope.authority.as_ref();
                 let said = authority.is_some_and(|authority| !authority.reason.is_empty());
                 let parts = i128::from(buyer.units()) + i128::from(seller.units());
-                let gone = goods == GoodsTo::Stock && deal.kept() == 0;
+                let gone = goods == GoodsTo::Stock && deal.received;
                 fails(
                     !said || parts != deal.held + deal.bond || gone,
                     R::InvalidField,
@@ -169,6 +185,7 @@ impl Reference {
         let asked = deal.asked.take();
         match *act {
             Act::Pay => self.paid(deal),
+            Act::Cancel if deal.state == S::ReturnProposed => self.goes_on(deal),
             Act::Cancel => {
                 let bond = deal.bond;
                 self.bond_ends(deal, bond, moved);
@@ -191,7 +208,11 @@ impl Reference {
             Act::Accept => self.accepted(deal, moved),
             Act::AskReturn { pieces } => {
                 deal.back = pieces;
-                deal.state = S::ReturnAsked;
+                deal.state = if deal.state == S::Performed {
+                    S::ReturnProposed
+                } else {
+                    S::ReturnAsked
+                };
                 deal.deadline = Some(midnight(now, 7));
             }
             Act::HandBack { .. } => {
@@ -239,7 +260,7 @@ impl Reference {
 
     pub(super) fn undone(deal: &mut Deal, moved: &mut Moved) {
         moved.refunded = std::mem::take(&mut deal.held);
-        moved.uncounted = deal.pieces;
+        moved.uncounted = deal.pieces - deal.gone_back;
         if !deal.received && deal.state != S::Entered {
             moved.back = deal.pieces;
         }
@@ -252,16 +273,22 @@ impl Reference {
     }
 
     pub(super) fn goods_leave(&mut self, deal: &mut Deal, moved: &mut Moved) {
-        let units = deal.kept();
-        if units > 0 {
+        if !deal.received {
+            let units = deal.kept();
+            let agreed = self.shops.terms[deal.terms].agreed_days;
+            let now = self.instant();
             deal.received = true;
-            deal.end = Some(midnight(self.instant(), deal.days));
+            deal.end = Some(midnight(now, deal.days));
+            deal.agreed_until = (agreed > 0).then(|| midnight(now, agreed.into()));
             deal.bond = 0;
             self.goods_move(deal, units, moved);
         }
     }
 
     pub(super) fn pay_seller(&mut self, deal: &mut Deal, sum: i128, moved: &mut Moved) {
+        if sum == 0 {
+            return;
+        }
         let terms = self.shops.terms[deal.terms];
         let fee = -(-(sum * i128::from(terms.fee_ppm))).div_euclid(1_000_000);
         deal.held -= sum;
@@ -274,7 +301,38 @@ impl Reference {
 
     fn settled_deal(&mut self, deal: &mut Deal, moved: &mut Moved) {
         self.pay_seller(deal, deal.held, moved);
+        self.goes_on(deal);
+    }
+
+    /// The seller is paid: until its days end, they may agree that pieces come back.
+    fn goes_on(&self, deal: &mut Deal) {
+        deal.back = 0;
         deal.state = S::Settled;
+        if let Some(until) = deal.agreed_until.filter(|until| !self.passed(deal, *until)) {
+            deal.state = S::Performed;
+            deal.deadline = Some(until);
+        }
+    }
+
+    /// What was paid for the pieces that are to come back, and the tax in it: what all that came
+    /// back then is worth, less what it was before.
+    fn worth_back(&self, deal: &Deal) -> (i128, i128) {
+        let all = i128::from(deal.pieces);
+        let before = if self.fault == Some(Fault::ReturnsFromZero) {
+            0
+        } else {
+            deal.gone_back
+        };
+        let after = before + deal.back;
+        let part = |sum: i128, some: u32| {
+            let some = i128::from(some);
+            sum / all * some + (sum % all).min(some)
+        };
+        let between = |sum: i128| part(sum, after) - part(sum, before);
+        let tax = between(deal.tax);
+        let on_top = self.shops.terms[deal.terms].tax_basis == TaxBasis::VatOut;
+        let money = between(deal.price * all) + if on_top { tax } else { 0 };
+        (money, tax)
     }
 
     fn accepted(&mut self, deal: &mut Deal, moved: &mut Moved) {
@@ -289,18 +347,27 @@ impl Reference {
     }
 
     fn returned(&mut self, deal: &mut Deal, moved: &mut Moved) {
-        let (some, all) = (i128::from(deal.back), i128::from(deal.pieces));
-        let tax = some * (deal.tax / all) + some.min(deal.tax % all);
-        let mut money = some * deal.price;
-        if self.shops.terms[deal.terms].tax_basis == TaxBasis::VatOut {
-            money += tax;
-        }
-        (moved.refunded, moved.tax_back) = (money, tax);
+        let (money, tax) = self.worth_back(deal);
+        moved.tax_back = tax;
         moved.uncounted = deal.back;
-        deal.held -= money;
-        self.settled_deal(deal, moved);
-        if some == all {
+        deal.gone_back += std::mem::take(&mut deal.back);
+        let agreed = deal.state == S::ReturnProposed;
+        if agreed {
+            moved.penalty = money;
+            if money > 0 {
+                self.post(Holder::Account(deal.seller.place()), deal.money, -money);
+                self.post(Holder::Account(deal.buyer.place()), deal.money, money);
+            }
+        } else {
+            moved.refunded = money;
+            deal.held -= money;
+        }
+        if deal.gone_back == deal.pieces {
             deal.state = S::Refunded;
+        } else if agreed {
+            self.goes_on(deal);
+        } else {
+            self.accepted(deal, moved);
         }
     }
 
@@ -342,6 +409,8 @@ impl Reference {
             S::Delivered => self.accepted(&mut deal, &mut moved),
             S::Accepted | S::ReturnAsked => self.settled_deal(&mut deal, &mut moved),
             S::Returning => self.returned(&mut deal, &mut moved),
+            S::Performed => deal.state = S::Settled,
+            S::ReturnProposed => self.goes_on(&mut deal),
             other => unreachable!("no deadline in {other:?}"),
         }
         self.step_done(deal, ContractStep::Deadline, None, &moved);

@@ -234,6 +234,7 @@ impl Reference {
             && terms.tax_bp <= 10_000
             && terms.fee_ppm <= 100_000
             && terms.return_days <= 30
+            && terms.agreed_days <= 1_096
             && plan_is_of(model, terms.plan)
             && (![Model::GroupBuy, Model::Presale].contains(&model)
                 && terms.plan != Plan::Flash(FlashMode::Lottery)
@@ -283,7 +284,7 @@ impl Reference {
             && self.counting(goods).is_none()
             && keeper.kind == CustodianKind::Warehouse
             && [asset.demonstration, keeper.demonstration] == [kind; 2]
-            && (1..=1 << 40).contains(&make.piece_units)
+            && (i64::from(!plain_model(terms.model))..=1 << 40).contains(&make.piece_units)
             && make.stock <= 1 << 30
             && course_is_of(&terms, make)
             && prices_are_right(&make.prices, terms.model)
@@ -437,6 +438,10 @@ impl Reference {
     }
 }
 
+fn plain_model(model: Model) -> bool {
+    [Model::FixedPrice, Model::TieredPrice].contains(&model)
+}
+
 /// Whether a model has such terms of its own.
 fn plan_is_of(model: Model, plan: Plan) -> bool {
     match plan {
@@ -509,7 +514,10 @@ fn prices_are_right(prices: &Prices, model: Model) -> bool {
         return false;
     }
     let rising = (1..tiers.len()).all(|at| tiers[at - 1].from < tiers[at].from);
-    let priced = tiers.iter().all(|tier| (1..=1 << 40).contains(&tier.price));
+    let gift = model == Model::FixedPrice;
+    let priced = tiers
+        .iter()
+        .all(|tier| tier.price <= 1 << 40 && (tier.price > 0 || gift && tier.price == 0));
     let whole = [prices.min, prices.max]
         .iter()
         .all(|pieces| *pieces > 0 && pieces % prices.step == 0);

@@ -108,6 +108,7 @@ pub fn plain_terms(days: u8) -> SaleTerms {
         hand_over_within: Nanoseconds(24 * HOUR),
         inspect_within: Nanoseconds(24 * HOUR),
         return_days: days,
+        agreed_days: 0,
         exemption: None,
         delivery: Delivery::Ship,
         document: [1; 32],

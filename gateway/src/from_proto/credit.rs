@@ -149,6 +149,21 @@ impl Asks for v1::TransferRequest {
     }
 }
 
+impl Asks for v1::CompensateRequest {
+    fn ask(&self, fields: &mut Fields<'_>) -> Option<Body> {
+        let from = fields.account("from_account_id", &self.from_account_id);
+        let to = fields.account("to_account_id", &self.to_account_id);
+        let asset = fields.asset("asset_id", &self.asset_id);
+        let amount = above_zero(fields, &self.amount, asset);
+        Some(Body::Credit(CreditCommand::Compensate(Transfer {
+            from: from?,
+            to: to?,
+            asset: asset?,
+            amount: amount?,
+        })))
+    }
+}
+
 fn band(fields: &mut Fields<'_>, value: u32) -> Option<u8> {
     let band = u8::try_from(value).ok();
     let band = band.filter(|band| *band < SetScore::BANDS);

@@ -153,6 +153,7 @@ context!(
     SetCreditScoreRequest,
     SetHaircutRequest,
     TransferRequest,
+    CompensateRequest,
     InstructRequest,
     AcknowledgeInstructionRequest,
     CloseCustodyDateRequest,

@@ -180,6 +180,7 @@ fn sale_terms(fields: &mut Fields<'_>, wire: &v1::SaleTerms) -> Option<SaleTerms
     let hand_over = span(fields, "terms.hand_over_within", wire.hand_over_within);
     let inspect = span(fields, "terms.inspect_within", wire.inspect_within);
     let return_days = small(fields, "terms.return_days", wire.return_days);
+    let agreed_days = small(fields, "terms.agreed_days", wire.agreed_days);
     let exemption = exemption(fields, wire.exemption);
     let delivery = match v1::DeliveryKind::try_from(wire.delivery) {
         Ok(v1::DeliveryKind::Ship) => Some(Delivery::Ship),
@@ -203,6 +204,7 @@ fn sale_terms(fields: &mut Fields<'_>, wire: &v1::SaleTerms) -> Option<SaleTerms
         hand_over_within: hand_over?,
         inspect_within: inspect?,
         return_days: return_days?,
+        agreed_days: agreed_days?,
         exemption: exemption?,
         delivery: delivery?,
         document: document?,
@@ -418,7 +420,7 @@ fn prices(
     for (place, tier) in wire.tiers.iter().enumerate() {
         let field = format!("prices.tiers[{place}].price");
         if tier.price.is_empty() {
-            fields.wrong(&field, "is empty; a price above zero is required");
+            fields.wrong(&field, "is empty; a price is required");
         }
         let price = fields.amount(&field, &tier.price, money);
         tiers.extend(price.map(|price| Tier {
@@ -457,7 +459,7 @@ impl Deal for v1::MakeOfferRequest {
         let tables = fields.tables;
         let piece = goods.and_then(|id| tables.asset(id)).and_then(|asset| {
             if self.piece_amount.is_empty() {
-                fields.wrong("piece_amount", "is empty; an amount above zero is required");
+                fields.wrong("piece_amount", "is empty; an amount is required");
             }
             fields.amount("piece_amount", &self.piece_amount, asset)
         });

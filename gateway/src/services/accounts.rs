@@ -380,6 +380,10 @@ impl Accounts for AccountsService {
         Ok(change(&self.exchange, request.get_ref()).await?)
     }
 
+    async fn compensate(&self, request: Request<v1::CompensateRequest>) -> Reported {
+        Ok(change(&self.exchange, request.get_ref()).await?)
+    }
+
     async fn get_credit(
         &self,
         request: Request<v1::GetCreditRequest>,

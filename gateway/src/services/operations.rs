@@ -438,7 +438,7 @@ fn of_credit(tables: &Tables, command: &CreditCommand) -> bool {
         CreditCommand::SetHaircut(set) => set.money,
         CreditCommand::MoveCollateral(one) => one.money,
         CreditCommand::Half(one) => one.asset,
-        CreditCommand::Transfer(one) => one.asset,
+        CreditCommand::Transfer(one) | CreditCommand::Compensate(one) => one.asset,
     };
     tables
         .asset(asset)

@@ -62,6 +62,8 @@ pub const fn contract_state(state: State) -> v1::ContractState {
         State::Deposited => v1::ContractState::Deposited,
         State::Forfeited => v1::ContractState::Forfeited,
         State::Entered => v1::ContractState::Entered,
+        State::Performed => v1::ContractState::Performed,
+        State::ReturnProposed => v1::ContractState::ReturnProposed,
     }
 }
 

@@ -55,6 +55,7 @@ pub fn sale_terms(tables: &Tables, id: TermsId, terms: &SaleTerms) -> v1::SaleTe
         hand_over_within: Some(duration(terms.hand_over_within)),
         inspect_within: Some(duration(terms.inspect_within)),
         return_days: terms.return_days.into(),
+        agreed_days: terms.agreed_days.into(),
         exemption: exemption(terms.exemption).into(),
         delivery: delivery.into(),
         document_hash: terms.document.to_vec(),

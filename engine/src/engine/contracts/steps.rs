@@ -3,6 +3,8 @@
 //! Invariant: a step that ends a contract leaves nothing held, frees its row and gives its goods to
 //! whom they belong, all in its own event. Nothing here can fail. Not here: who may (`super`).
 
+use std::num::NonZeroU64;
+
 use super::Allowed;
 use crate::clearing::custody::Known;
 use crate::command::{Act, Demonstration, Direction, Instruct, TakeStep, TakenTo};
@@ -20,7 +22,7 @@ use crate::event::{
 use crate::types::{ContractId, Sequence, Time};
 
 /// Days in which goods are sent back, and then refunded (消费者权益保护法 25).
-const RETURN_STEP_DAYS: u8 = 7;
+const RETURN_STEP_DAYS: u16 = 7;
 
 /// A step, and who takes it.
 #[derive(Clone, Copy, Debug)]
@@ -131,10 +133,6 @@ impl Engine {
         act: Option<&Act>,
         moved: &mut Moved,
     ) {
-        let paid = self.paid_by(contract);
-        let time = self.time;
-        let end = contract.return_end().unwrap_or(Time::MAX);
-        let over = contract.return_days == 0 || self.has_passed(contract, end, time);
         let clearing = &mut self.clearing;
         match effect {
             Effect::Nothing | Effect::Instruct | Effect::Rescind => {}
@@ -143,49 +141,99 @@ impl Engine {
                 let holder = crate::clearing::Holder::Account(contract.buyer);
                 let at = clearing.ledger.find(holder, money);
                 contract.payment = None;
-                clearing.pay_contract(contract, at.expect("who pays has money"));
+                clearing.pay_contract(contract, at);
             }
             Effect::PayBalance => clearing.pay_balance(contract),
             Effect::Forfeit => clearing.forfeit(contract, moved),
             Effect::SellerDefaults => clearing.seller_defaults(contract, moved),
             Effect::Undo => clearing.undo(contract, moved),
-            Effect::Leave => {
-                clearing.leave(contract, moved);
-                contract.receive(time);
-            }
+            Effect::Leave => self.receive(contract, moved),
             Effect::Accept => {
-                clearing.leave(contract, moved);
-                contract.receive(time);
-                if over {
-                    clearing.settle_contract(contract, &paid, moved);
-                    contract.state = State::Settled;
-                }
+                self.receive(contract, moved);
+                self.accept_rest(contract, moved);
             }
             Effect::Close => self.close_entry(contract, moved),
             Effect::Draw => self.draw_entry(contract, moved),
-            Effect::Settle => clearing.settle_contract(contract, &paid, moved),
+            Effect::Settle => self.settle(contract, moved),
             Effect::AskReturn => {
                 if let Some(Act::AskReturn { pieces }) = act {
                     contract.returned = *pieces;
                 }
             }
-            Effect::TakeBack | Effect::WriteOff => {
+            Effect::TakeBack | Effect::WriteOff | Effect::Agree => {
                 if matches!(act, Some(Act::TakeBack { to: TakenTo::Stock })) {
                     clearing.bring_back(contract, moved);
                 }
-                clearing.take_returned(contract, &paid, moved);
-                if contract.returned < contract.pieces {
-                    contract.state = State::Settled;
-                }
+                self.take_back(effect, contract, moved);
             }
+            Effect::Decline => self.keep_on(contract),
             Effect::Freeze => effects::freeze(contract),
             Effect::Resolve => {
                 if let Some(Act::Resolve { buyer, goods, .. }) = act {
                     let (buyer, goods) = (*buyer, *goods);
                     let decision = Decision { buyer, goods };
+                    let paid = self.paid_by(contract);
+                    let clearing = &mut self.clearing;
                     clearing.resolve(contract, &decision, &paid, moved);
                 }
             }
+        }
+    }
+
+    /// The buyer has the goods.
+    fn receive(&mut self, contract: &mut Contract, moved: &mut Moved) {
+        self.clearing.leave(contract, moved);
+        let agreed_days = self.sales.known(contract.terms).terms.agreed_days;
+        contract.receive(self.time, agreed_days);
+    }
+
+    /// What the buyer has is accepted: its right of return runs, or the seller is paid.
+    fn accept_rest(&mut self, contract: &mut Contract, moved: &mut Moved) {
+        let end = contract.return_end();
+        let over = end.is_none_or(|end| self.has_passed(contract, end, self.time));
+        if over {
+            self.settle(contract, moved);
+        } else {
+            contract.state = State::Accepted;
+        }
+    }
+
+    /// The seller is paid.
+    fn settle(&mut self, contract: &mut Contract, moved: &mut Moved) {
+        let paid = self.paid_by(contract);
+        self.clearing.settle_contract(contract, &paid, moved);
+        self.keep_on(contract);
+    }
+
+    /// Nothing is asked of a contract whose seller is paid: returns by agreement may still be, or
+    /// it ends.
+    fn keep_on(&self, contract: &mut Contract) {
+        contract.returned = 0;
+        let agreed_days = self.sales.known(contract.terms).terms.agreed_days;
+        let ends = contract.received.filter(|_| agreed_days > 0);
+        let over = ends.is_none_or(|ends| self.has_passed(contract, ends.keep, self.time));
+        contract.state = if over {
+            State::Settled
+        } else {
+            State::Performed
+        };
+    }
+
+    /// Pieces came back: of the rest all is as it was.
+    fn take_back(&mut self, effect: Effect, contract: &mut Contract, moved: &mut Moved) {
+        let agreed = effect == Effect::Agree;
+        if agreed {
+            self.clearing.agree(contract, moved);
+        } else {
+            self.clearing.take_returned(contract, moved);
+        }
+        if contract.came_back == contract.pieces {
+            return;
+        }
+        if agreed {
+            self.keep_on(contract);
+        } else {
+            self.accept_rest(contract, moved);
         }
     }
 
@@ -194,7 +242,6 @@ impl Engine {
         Paid {
             fee_ppm: defined.terms.fee_ppm,
             fees: defined.fees,
-            tax_basis: defined.terms.tax_basis,
         }
     }
 
@@ -205,6 +252,9 @@ impl Engine {
             Next::Never => None,
             Next::HandOver => Some(self.time.after(terms.hand_over_within)),
             Next::Inspect => Some(self.time.after(terms.inspect_within)),
+            Next::Return if contract.state == State::Performed => {
+                contract.received.map(|ends| ends.keep)
+            }
             Next::Return => contract.return_end(),
             Next::SevenDays => Some(end_of_day_after(self.time, RETURN_STEP_DAYS)),
         }
@@ -289,7 +339,7 @@ impl Engine {
         if report.status == CustodyStatus::Pending {
             self.contracts.ask_bank(id, take.contract);
             let mut contract = *self.contracts.row(slot);
-            contract.payment = Some(id.value());
+            contract.payment = NonZeroU64::new(id.value());
             self.contracts.put(slot, contract);
         }
         self.step(slot, allowed.row, (Some(allowed.by), None), events);
@@ -336,7 +386,8 @@ impl Engine {
     /// The contract that waits for this instruction.
     fn waiting_for(&self, id: ContractId, instruction: Sequence) -> Option<&Contract> {
         let contract = self.contracts.contract(id)?;
-        (contract.payment == Some(instruction.value())).then_some(contract)
+        let asked = NonZeroU64::new(instruction.value());
+        (asked.is_some() && contract.payment == asked).then_some(contract)
     }
 
     /// Money that came too late is withdrawn again.

@@ -45,13 +45,15 @@ pub(super) fn put(out: &mut Vec<u8>, command: &CreditCommand) {
             put_handles(out, handles);
             put_amount(out, one.amount);
         }
-        CreditCommand::Transfer(one) => {
-            bytes::put_u8(out, 6);
-            let handles = [one.from.index(), one.to.index(), one.asset.index()];
-            put_handles(out, handles);
-            put_amount(out, one.amount);
-        }
+        CreditCommand::Transfer(one) => put_move(out, 6, one),
+        CreditCommand::Compensate(one) => put_move(out, 7, one),
     }
+}
+
+fn put_move(out: &mut Vec<u8>, kind: u8, one: &Transfer) {
+    bytes::put_u8(out, kind);
+    put_handles(out, [one.from.index(), one.to.index(), one.asset.index()]);
+    put_amount(out, one.amount);
 }
 
 pub(super) fn get(input: &mut Reader<'_>) -> Result<CreditCommand, BytesError> {
@@ -92,13 +94,18 @@ pub(super) fn get(input: &mut Reader<'_>) -> Result<CreditCommand, BytesError> {
             shard: ShardId::new(input.varint32("a shard")?),
             amount: amount(input, "a transfer's amount")?,
         }),
-        6 => CreditCommand::Transfer(Transfer {
-            from: account(input)?,
-            to: account(input)?,
-            asset: asset(input)?,
-            amount: amount(input, "a transfer's amount")?,
-        }),
+        6 => CreditCommand::Transfer(moved(input)?),
+        7 => CreditCommand::Compensate(moved(input)?),
         _ => return Err(BytesError::range("the kind of a command about credit")),
+    })
+}
+
+fn moved(input: &mut Reader<'_>) -> Result<Transfer, BytesError> {
+    Ok(Transfer {
+        from: account(input)?,
+        to: account(input)?,
+        asset: asset(input)?,
+        amount: amount(input, "a transfer's amount")?,
     })
 }
 

@@ -107,6 +107,7 @@ pub(crate) fn put_terms(out: &mut Vec<u8>, terms: &SaleTerms) {
     bytes::put_zigzag(out, terms.hand_over_within.0);
     bytes::put_zigzag(out, terms.inspect_within.0);
     bytes::put_u8(out, terms.return_days);
+    put_id(out, u32::from(terms.agreed_days));
     let exemption = terms.exemption.map(|exemption| exemption as u8);
     bytes::put_option(out, exemption, bytes::put_u8);
     bytes::put_u8(out, terms.delivery as u8);
@@ -136,6 +137,8 @@ pub(crate) fn terms(input: &mut Reader<'_>) -> Result<SaleTerms, BytesError> {
         hand_over_within: Nanoseconds(input.zigzag()?),
         inspect_within: Nanoseconds(input.zigzag()?),
         return_days: input.u8()?,
+        agreed_days: u16::try_from(input.varint32("days of agreed returns")?)
+            .map_err(|_| BytesError::range("days of agreed returns"))?,
         exemption: input.option(exemption)?,
         delivery: match input.u8()? {
             1 => Delivery::Ship,

@@ -128,6 +128,7 @@ mod tests {
             hand_over_within: Nanoseconds(1),
             inspect_within: Nanoseconds(1),
             return_days,
+            agreed_days: 0,
             exemption,
             delivery: Delivery::Ship,
             document: [0; 32],

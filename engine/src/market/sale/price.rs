@@ -69,6 +69,11 @@ const fn half_up(above: i128, below: i128) -> i128 {
     (2 * above + below) / (2 * below)
 }
 
+/// The fewest units of goods in a piece: what is sold at a fixed or tiered price may be a service.
+pub(crate) fn units_min(model: Model) -> i64 {
+    i64::from(!matches!(model, Model::FixedPrice | Model::TieredPrice))
+}
+
 /// Whether prices may be those of an offer by this model.
 pub(crate) fn are_valid(prices: &Prices, (model, plan): (Model, Plan)) -> bool {
     let tiers = &prices.tiers;
@@ -80,7 +85,9 @@ pub(crate) fn are_valid(prices: &Prices, (model, plan): (Model, Plan)) -> bool {
         Plan::Plain | Plan::Group => Prices::TIERS_MAX,
     };
     let rising = |pair: &[Tier]| pair[0].from < pair[1].from;
-    let priced = |tier: &Tier| (1..=Prices::PRICE_MAX).contains(&tier.price);
+    // A gift has a price of nothing.
+    let least = i64::from(model != Model::FixedPrice);
+    let priced = |tier: &Tier| (least..=Prices::PRICE_MAX).contains(&tier.price);
     let whole = |pieces: u32| pieces > 0 && pieces.is_multiple_of(prices.step);
     (1..=most).contains(&tiers.len())
         && tiers[0].from == 1

@@ -171,7 +171,8 @@ impl Sales {
         let units = i64::from(left).checked_mul(piece_units);
         let units = units.filter(|units| *units <= clearing.ledger.position(at).held);
         let units = units.ok_or_else(wrong)?;
-        let bounded = (1..=Prices::UNITS_MAX).contains(&piece_units)
+        let least = price::units_min(defined.model);
+        let bounded = (least..=Prices::UNITS_MAX).contains(&piece_units)
             && (1..=known.sequence.value()).contains(&sequence)
             && version > 0
             && price::are_valid(&prices, defined.kind());
