@@ -75,6 +75,8 @@ pub struct Shelf {
     pub product: u32,
     /// Its price.
     pub price_mills: i64,
+    /// Whether any line takes pieces of it or puts some: compensations need no offer.
+    pub on_offer: bool,
     /// The least stock with which its lines run in order.
     pub opening_pieces: i64,
     /// What they add to that.
@@ -207,6 +209,12 @@ impl Plan {
         }
     }
 
+    /// The shelves on offer.
+    pub fn offers(&self) -> impl Iterator<Item = (usize, &Shelf)> {
+        let shelves = self.shelves.iter().enumerate();
+        shelves.filter(|(_, shelf)| shelf.on_offer)
+    }
+
     /// The shelf of a line.
     pub fn shelf(&self, planned: &Planned) -> &Shelf {
         &self.shelves[planned.shelf as usize]
@@ -286,6 +294,7 @@ impl Maker {
             all.push(Shelf {
                 product,
                 price_mills: item.price_mills,
+                on_offer: false,
                 opening_pieces: 0,
                 change_pieces: 0,
                 lowest_pieces: 0,
@@ -419,6 +428,8 @@ impl Maker {
         };
         let shelf = &mut self.plan.shelves[planned.shelf as usize];
         let product = &mut self.plan.products[shelf.product as usize];
+        let sold = matches!(planned.act, Act::Sale | Act::Gift);
+        shelf.on_offer |= sold || (product.goods && change != 0);
         if product.goods {
             product.change_pieces += change;
             shelf.change_pieces += change;
