@@ -6,22 +6,35 @@
 
 mod support;
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use sanjiang_simulator::{
     client::connect::{Bearer, Connection},
     replay::{
-        self, Pace, Replay,
-        retail::plan::{Counts, LINES_MAX, Plan, SELLER, Sums},
+        Pace, Replay,
+        retail::{
+            self,
+            acts::Clerk,
+            lanes,
+            plan::{Counts, LINES_MAX, NAMED, Plan, SELLER, Sums},
+            shop::Shop,
+            tally::Tally,
+        },
     },
     report::Summary,
-    setup::Run,
+    setup::{Operator, Run, account_id},
 };
 use support::Gateway;
 
 const YEAR: &str = "ecommerce/online_retail_II_2009-2010.csv.xz";
-/// Lines sent where the whole year would take too long: a month and a bit.
-const FIRST_LINES: usize = 50_000;
+/// Lines sent where the whole year would take too long: a month.
+const FIRST_LINES: usize = 40_000;
+
+/// Lines sent while the gateway is killed, and how often it is.
+const KILLED_LINES: usize = 12_000;
+const KILLS: u64 = 3;
+/// Commands that found the shop of so many lines, at least.
+const FOUNDING: u64 = 12_000;
 
 /// Each kind of line: a sale, a service, a walk-in, a gift, stock counted down and up, a return of a
 /// part, one over two lines, one of all the rest, goodwill of goods, of a service, of nobody, a
@@ -83,30 +96,50 @@ fn every_line_of_a_year_means_what_was_published() {
     // 4,383 customers, walk-ins of 13 countries, the seller, the named account.
     let sizes = (plan.parties.len(), plan.products.len(), plan.shelves.len());
     assert_eq!(sizes, (4_398, 4_480, 17_592));
+    assert_eq!(plan.offers().count(), 17_219);
+    // Summed by a program that shares nothing with this one.
+    let goods: Vec<_> = plan.products.iter().filter(|one| one.goods).collect();
+    let all: i64 = goods.iter().map(|one| one.change_pieces).sum();
+    assert_eq!((goods.len(), all), (4_427, -5_801_233));
+    for (code, pieces) in [("85123A", -57_923), ("22423", -13_400), ("47503J", -326)] {
+        let product = goods.iter().find(|one| one.code == code).unwrap();
+        assert_eq!(product.change_pieces, pieces, "{code}");
+    }
+}
+
+fn connection(gateway: &Gateway) -> Connection {
+    let patience = Duration::from_secs(60);
+    Connection::open(&gateway.target(), Bearer::default(), patience).unwrap()
+}
+
+fn replay(gateway: &Gateway, input: &Path) -> Replay {
+    Replay {
+        connection: connection(gateway),
+        run: Run::named("year").unwrap(),
+        input: input.to_owned(),
+        expect: None,
+        pace: Pace::Max,
+        gate: None,
+    }
+}
+
+fn check(summary: &Summary, gateway: &Gateway) {
+    println!("{summary}");
+    assert!(summary.held(), "{summary}\n{}", gateway.log());
+    assert_eq!(
+        (summary.acknowledged, summary.rejected),
+        (summary.commands, 0)
+    );
 }
 
 /// Replays a file through a gateway of its own; all must hold.
 async fn replayed(program: &Path, input: &Path, lines: Option<usize>) -> Summary {
     let mut gateway = Gateway::start(program);
     gateway.wait_ready();
-    let patience = Duration::from_secs(60);
-    let replay = Replay {
-        connection: Connection::open(&gateway.target(), Bearer::default(), patience).unwrap(),
-        run: Run::named("year").unwrap(),
-        input: input.to_owned(),
-        expect: None,
-        pace: Pace::Max,
-        gate: None,
-    };
     let summary = Summary::new("replay retail", "year");
-    let (summary, ended) = replay::retail::run(replay, lines, summary).await;
-    println!("{summary}");
+    let (summary, ended) = retail::run(replay(&gateway, input), lines, summary).await;
     ended.unwrap_or_else(|error| panic!("{error}\n{}", gateway.log()));
-    assert!(summary.held(), "{summary}\n{}", gateway.log());
-    assert_eq!(
-        (summary.acknowledged, summary.rejected),
-        (summary.commands, 0)
-    );
+    check(&summary, &gateway);
     gateway.signal("-TERM");
     summary
 }
@@ -114,8 +147,8 @@ async fn replayed(program: &Path, input: &Path, lines: Option<usize>) -> Summary
 fn actual(summary: &Summary, what: &str) -> String {
     let mut rows = summary.checks.iter();
     let row = rows.find(|row| row.what == what);
-    row.map(|row| row.actual.clone())
-        .unwrap_or_else(|| panic!("no row {what}: {summary}"))
+    let row = row.unwrap_or_else(|| panic!("no row {what}: {summary}"));
+    row.actual.clone()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -179,4 +212,116 @@ async fn a_year_gives_its_contracts_pieces_and_pounds() {
     ] {
         assert_eq!(actual(&summary, what), expected, "{what}");
     }
+}
+
+/// A shop on which the made file was played.
+async fn played(gateway: &Gateway, input: &Path) -> Arc<Clerk> {
+    let (connection, run) = (connection(gateway), Run::named("made").unwrap());
+    let plan = Plan::read(input, LINES_MAX).unwrap();
+    let operator = Operator::new(connection.clone(), run.clone());
+    let shop = Shop::found(operator, &run, &plan).await.unwrap();
+    let tally = Tally::new(Summary::default());
+    let clerk = Arc::new(Clerk {
+        connections: vec![connection],
+        plan,
+        shop,
+        tally,
+    });
+    lanes::play(&clerk, Pace::Max).await.unwrap();
+    clerk
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_penny_and_a_piece_that_no_line_moved_are_found() {
+    let Some(program) = support::gateway() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("made.csv");
+    fs::write(&input, MADE).unwrap();
+    let mut gateway = Gateway::start(&program);
+    gateway.wait_ready();
+    let clerk = played(&gateway, &input).await;
+    let mut rows = Summary::default();
+    retail::check::compare(&clerk, &mut rows).await.unwrap();
+    assert!(rows.held() && rows.checks.len() > 20, "{rows}");
+
+    let (shop, connection) = (&clerk.shop, connection(&gateway));
+    let found = clerk.plan.offers().find(|(_, shelf)| shelf.change_pieces > 0);
+    let (full, _) = found.expect("eight were found and five went");
+    let request = proto::v1::CompensateRequest {
+        context: Some(shop.operator.context("penny")),
+        from_account_id: account_id(&shop.run, SELLER),
+        to_account_id: account_id(&shop.run, NAMED),
+        asset_id: shop.treasury.money.clone(),
+        amount: "0.001".to_owned(),
+    };
+    let moved = connection.accounts().compensate(request).await.unwrap();
+    assert!(moved.into_inner().accepted);
+    let request = proto::v1::TakeStockRequest {
+        client_order_id: "piece".to_owned(),
+        account_id: account_id(&shop.run, SELLER),
+        offer_id: shop.offers[full].clone(),
+        pieces: 1,
+        valid_until: None,
+    };
+    let taken = connection.sales().take_stock(request).await.unwrap();
+    assert_eq!(taken.into_inner().reject_reason, "");
+    let mut rows = Summary::default();
+    retail::check::compare(&clerk, &mut rows).await.unwrap();
+    let wrong = rows.checks.iter().filter(|row| row.expected != row.actual);
+    let wrong: Vec<_> = wrong.map(|row| row.what.as_str()).collect();
+    let expected = [
+        "accounts with the right pounds",
+        "pounds: change of the seller",
+        "pounds: change of the named account",
+        "statement: pounds compensated",
+        "statement: pounds at the end",
+        "codes with the right pieces",
+        "offers with the right pieces",
+    ];
+    assert_eq!(wrong, expected, "{rows}");
+    gateway.signal("-TERM");
+}
+
+async fn durable(connection: &Connection) -> u64 {
+    let status = connection.persist(|| {
+        let mut client = connection.operations();
+        async move {
+            let request = proto::v1::GetEngineStatusRequest {};
+            client.get_engine_status(request).await
+        }
+    });
+    status.await.map_or(0, |status| status.durable_sequence)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kills_in_the_middle_change_no_contract_piece_or_pound() {
+    let (Some(year), Some(program)) = (support::shared(YEAR), support::gateway()) else {
+        return;
+    };
+    let mut gateway = Gateway::start(&program);
+    gateway.wait_ready();
+    let (watch, replay) = (connection(&gateway), replay(&gateway, &year));
+    let summary = Summary::new("replay retail", "year");
+    let running = tokio::spawn(retail::run(replay, Some(KILLED_LINES), summary));
+    for kill in 1..=KILLS {
+        let place = FOUNDING + kill * KILLED_LINES as u64 / 2;
+        // A replay that ended early says so below.
+        while durable(&watch).await < place && !running.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        assert!(!running.is_finished(), "kill {kill} met nothing");
+        gateway = tokio::task::spawn_blocking(move || {
+            gateway.signal("-KILL");
+            gateway.again();
+            gateway
+        })
+        .await
+        .unwrap();
+    }
+    let (summary, ended) = running.await.unwrap();
+    assert!(ended.is_ok(), "{ended:?}\n{}", gateway.log());
+    check(&summary, &gateway);
+    gateway.signal("-TERM");
 }

@@ -47,8 +47,8 @@ pub struct Clerk {
     pub tally: Tally,
 }
 
-fn valid_until() -> Option<prost_types::Timestamp> {
-    Some((SystemTime::now() + VALID_FOR).into())
+fn valid_until() -> prost_types::Timestamp {
+    (SystemTime::now() + VALID_FOR).into()
 }
 
 /// The number of a line as 16 bytes: there is nothing else to refer to.
@@ -88,7 +88,7 @@ impl Clerk {
             offer_version: 1,
             pieces: planned.pieces.unsigned_abs(),
             delivery_reference: reference(planned),
-            valid_until: valid_until(),
+            valid_until: Some(valid_until()),
             ..ReserveRequest::default()
         };
         let what = || format!("line {}: reserve", planned.line);
@@ -150,7 +150,7 @@ impl Clerk {
             account_id: self.account(party),
             contract_id: contract.id.clone(),
             contract_version: contract.version,
-            valid_until: valid_until(),
+            valid_until: Some(valid_until()),
             step: Some(step),
             ..TakeStepRequest::default()
         };
@@ -264,7 +264,7 @@ impl Clerk {
             account_id: self.account(SELLER),
             offer_id: self.offer(planned),
             pieces: planned.pieces.unsigned_abs(),
-            valid_until: valid_until(),
+            valid_until: Some(valid_until()),
         };
         let what = || format!("line {}: put stock", planned.line);
         let call = connection.persist(|| {
@@ -282,7 +282,7 @@ impl Clerk {
             account_id: self.account(SELLER),
             offer_id: self.offer(planned),
             pieces: planned.pieces.unsigned_abs(),
-            valid_until: valid_until(),
+            valid_until: Some(valid_until()),
         };
         let what = || format!("line {}: take stock", planned.line);
         let call = connection.persist(|| {

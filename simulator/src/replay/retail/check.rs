@@ -375,3 +375,51 @@ async fn count_offers(clerk: &Clerk, summary: &mut Summary) -> Result<(), SetupE
     summary.check("offers", &offers, &left.len());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::retail::{matching::Part, plan::Planned};
+
+    fn sale(line: u32, pieces: i32) -> Planned {
+        Planned {
+            line,
+            act: Act::Sale,
+            returned: true,
+            shelf: 0,
+            party: 2,
+            pieces,
+            time_s: 0,
+        }
+    }
+
+    #[test]
+    fn a_sale_is_given_back_whole_by_the_last_of_its_parts() {
+        let part = |line, pieces| Part { line, pieces };
+        let plan = Plan {
+            lines: vec![sale(2, 5), sale(3, 5)],
+            parts: [(4, vec![part(3, 3), part(2, 4)]), (5, vec![part(3, 2)])].into(),
+            ..Plan::default()
+        };
+        assert_eq!(refunded(&plan), 1);
+    }
+
+    #[test]
+    fn a_line_that_was_never_done_differs() {
+        let mut plan = Plan::default();
+        plan.counts.sales = 2;
+        plan.sums.sales_mills = 2_000;
+        let mut done = Done {
+            sales: 2,
+            formed_mills: 2_000,
+            paid_mills: 2_000,
+            ..Done::default()
+        };
+        let mut summary = Summary::default();
+        count_answers(&plan, &done, &mut summary);
+        assert_eq!((summary.mismatches, summary.checks.len()), (0, 12));
+        (done.sales, done.paid_mills) = (1, 1_999);
+        count_answers(&plan, &done, &mut summary);
+        assert_eq!(summary.mismatches, 2);
+    }
+}

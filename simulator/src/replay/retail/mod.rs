@@ -59,8 +59,10 @@ pub async fn run(
     let start = Instant::now();
     let played = lanes::play(&clerk, replay.pace).await;
     let seconds = start.elapsed().as_secs_f64();
-    let mut rows = Summary::default();
-    rows.extra = sizes(&clerk, founded);
+    let mut rows = Summary {
+        extra: sizes(&clerk, founded),
+        ..Summary::default()
+    };
     let ended = match played {
         Ok(()) if !clerk.tally.is_stopped() => finish(&clerk, &mut rows).await,
         Ok(()) | Err(_) => played,

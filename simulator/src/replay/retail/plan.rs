@@ -274,20 +274,15 @@ impl Maker {
 
     fn shelf(&mut self, item: &Item) -> u32 {
         let all = &mut self.plan.products;
-        let product = match self.products.get(&item.code) {
-            Some(product) => *product,
-            None => {
-                all.push(Product {
-                    code: item.code.clone(),
-                    goods: is_goods(&item.code),
-                    opening_pieces: 0,
-                    change_pieces: 0,
-                });
-                let product = all.len() as u32 - 1;
-                self.products.insert(item.code.clone(), product);
-                product
-            }
-        };
+        let product = *self.products.entry(item.code.clone()).or_insert_with(|| {
+            all.push(Product {
+                code: item.code.clone(),
+                goods: is_goods(&item.code),
+                opening_pieces: 0,
+                change_pieces: 0,
+            });
+            all.len() as u32 - 1
+        });
         let all = &mut self.plan.shelves;
         let key = (product, item.price_mills);
         *self.shelves.entry(key).or_insert_with(|| {
