@@ -27,7 +27,7 @@ use sanjiang_simulator::{
 use support::Gateway;
 
 const YEAR: &str = "ecommerce/online_retail_II_2009-2010.csv.xz";
-/// Lines sent where the whole year would take too long: a month.
+/// Lines sent where the whole year would take too long: two weeks and a half of 53.
 const FIRST_LINES: usize = 40_000;
 
 /// Lines sent while the gateway is killed, and how often it is.
@@ -36,8 +36,8 @@ const KILLS: u64 = 3;
 /// Commands that found the shop of so many lines, at least.
 const FOUNDING: u64 = 12_000;
 
-/// Each kind of line: a sale, a service, a walk-in, a gift, stock counted down and up, a return of a
-/// part, one over two lines, one of all the rest, goodwill of goods, of a service, of nobody, a
+/// Each kind of line: a sale, a service, a walk-in, a gift, stock counted down and up, a return of
+/// a part, one over two lines, one of all the rest, goodwill of goods, of a service, of nobody, a
 /// charge, an account adjusted both ways, and a sale of what came back.
 const MADE: &str = "\
 Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country
@@ -247,7 +247,10 @@ async fn a_penny_and_a_piece_that_no_line_moved_are_found() {
     assert!(rows.held() && rows.checks.len() > 20, "{rows}");
 
     let (shop, connection) = (&clerk.shop, connection(&gateway));
-    let found = clerk.plan.offers().find(|(_, shelf)| shelf.change_pieces > 0);
+    let found = clerk
+        .plan
+        .offers()
+        .find(|(_, shelf)| shelf.change_pieces > 0);
     let (full, _) = found.expect("eight were found and five went");
     let request = proto::v1::CompensateRequest {
         context: Some(shop.operator.context("penny")),

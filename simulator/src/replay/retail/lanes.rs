@@ -1,12 +1,12 @@
 //! Many lines at once, in every order that does not matter.
 //!
 //! Invariant: what matters is enforced, and nothing else. The lines of one shelf are a lane: what
-//! they do to its stock (reserve, give back, put, take) is done one after the other, as in the file,
-//! so the least opening stock is enough and a return comes after its sale. A contract is a chain: it
-//! is reserved in its lane, handed over and accepted beside it, and a return in the lane waits for
-//! the end of the chain it gives back to. A line waits for earlier ones only, and those were begun
-//! before it: nothing waits in a circle. Money needs no order, for everybody is given all it ever
-//! pays. Not here: what a line asks (`acts`).
+//! they do to its stock (reserve, give back, put, take) is done one after the other, as in the
+//! file, so the least opening stock is enough and a return comes after its sale. A contract is a
+//! chain: it is reserved in its lane, handed over and accepted beside it, and a return in the lane
+//! waits for the end of the chain it gives back to. A line waits for earlier ones only, and those
+//! were begun before it: nothing waits in a circle. Money needs no order, for everybody is given
+//! all it ever pays. Not here: what a line asks (`acts`).
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 

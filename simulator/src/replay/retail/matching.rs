@@ -1,8 +1,9 @@
 //! Which earlier sales a return gives back.
 //!
-//! Invariant: no piece is given back twice. A return meets the youngest sale of the same buyer, code
-//! and price that has enough left; only where no single one has, it is spread over several, the
-//! youngest first; where all together have too few, it meets none. Not here: what becomes of it.
+//! Invariant: no piece is given back twice. A return meets the youngest sale of the same buyer,
+//! code and price that has enough left; only where no single one has, it is spread over several,
+//! the youngest first; where all together have too few, it meets none. Not here: what becomes of
+//! it.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! The first pass over a shop's file: what each line means, and what everybody begins and ends with.
+//! The first pass over a shop's file: what each line means, what everybody begins and ends with.
 //!
 //! Invariant: pure and exact, without an exchange, so that what the exchange says at the end is
 //! compared with a sum made outside of it. An offer's opening stock is the least with which no line
