@@ -199,7 +199,7 @@ fn bytes_of_version_1_still_read_as_the_same_commands() {
         (golden_nominees::nominees(), GOLDEN_NOMINEES, 1),
         (golden::margin(), GOLDEN_MARGIN, 1),
         (golden_sales::sales(), GOLDEN_SALES, 1),
-        (golden_sales::contracts(), GOLDEN_CONTRACTS, 2),
+        (golden_sales::contracts(), GOLDEN_CONTRACTS, 3),
         (golden_regimes::regimes(), GOLDEN_REGIMES, 1),
     ];
     for (commands, bytes, kinds) in all {

@@ -130,8 +130,8 @@ fn offer() -> Body {
     }))
 }
 
-/// One round: a contract that is performed and partly returned, one that is given up, and one that
-/// expires in the tick at its end. `first` is the sequence of its first command.
+/// One round: a contract that is performed and returned in two parts, one that is given up, and
+/// one that expires in the tick at its end. `first` is the sequence of its first command.
 fn round(at: u64, first: u64, offer: OfferId) -> Vec<Body> {
     let buyer = AccountId::new(at as u32 % BUYERS + 1);
     let seller = AccountId::new(0);
@@ -164,11 +164,13 @@ fn round(at: u64, first: u64, offer: OfferId) -> Vec<Body> {
         step(first, one, 2, buyer, Act::Accept),
         step(first, one, 3, buyer, Act::AskReturn { pieces: 1 }),
         step(first, one, 4, seller, Act::TakeBack { to }),
+        step(first, one, 5, buyer, Act::AskReturn { pieces: 2 }),
+        step(first, one, 6, seller, Act::TakeBack { to }),
         reserve(),
-        step(first + 5, one, 1, seller, Act::Cancel),
+        step(first + 7, one, 1, seller, Act::Cancel),
         reserve(),
         // Refused: there is no such contract.
-        step(first + 7, other, 1, buyer, Act::Accept),
+        step(first + 9, other, 1, buyer, Act::Accept),
     ]
 }
 
@@ -236,7 +238,7 @@ fn contracts_allocate_nothing() {
         engine.apply(command, &mut events);
         for event in events.as_slice() {
             if let Event::Contract(ContractEvent::Step(report)) = event {
-                ended[0] += u64::from(report.state == State::Settled);
+                ended[0] += u64::from(report.state == State::Refunded);
                 ended[1] += u64::from(report.state == State::Cancelled);
                 ended[2] += u64::from(report.state == State::Defaulted);
             }
@@ -253,7 +255,7 @@ fn contracts_allocate_nothing() {
     ];
     println!("{} commands, ended {ended:?}, {calls:?}", lives.len());
     assert_eq!(calls, [0; 3], "allocations, reallocations, deallocations");
-    assert_eq!(ended, [ROUNDS; 3], "settled, given up, expired");
+    assert_eq!(ended, [ROUNDS; 3], "refunded, given up, expired");
     assert_eq!(refused, ROUNDS);
     assert_eq!(engine.audit(), Ok(()));
 }

@@ -23,7 +23,7 @@ pub(crate) struct Paid {
 }
 
 impl Paid {
-    fn fee(&self, amount: i64) -> i64 {
+    fn fee(self, amount: i64) -> i64 {
         let millionths = i128::from(amount) * i128::from(self.fee_ppm);
         let fee = (millionths + 999_999).div_euclid(1_000_000);
         i64::try_from(fee).expect("at most a tenth of an amount")
@@ -162,7 +162,7 @@ impl Clearing {
     }
 
     /// The seller is paid `amount` of what is held, less the venue's fee.
-    fn pay_seller(&mut self, row: &mut Contract, amount: i64, paid: &Paid, moved: &mut Moved) {
+    fn pay_seller(&mut self, row: &mut Contract, amount: i64, paid: Paid, moved: &mut Moved) {
         if amount == 0 {
             return;
         }
@@ -174,7 +174,7 @@ impl Clearing {
     }
 
     /// The seller is paid all that is held.
-    pub(crate) fn settle_contract(&mut self, row: &mut Contract, paid: &Paid, moved: &mut Moved) {
+    pub(crate) fn settle_contract(&mut self, row: &mut Contract, paid: Paid, moved: &mut Moved) {
         self.pay_seller(row, row.money_held(), paid, moved);
     }
 
@@ -211,7 +211,7 @@ impl Clearing {
         &mut self,
         row: &mut Contract,
         decision: &Decision,
-        paid: &Paid,
+        paid: Paid,
         moved: &mut Moved,
     ) {
         thaw(row);

@@ -128,7 +128,7 @@ impl Contract {
     /// The money it holds until its goods leave, by its state.
     pub(crate) fn paid(&self) -> i64 {
         match self.state {
-            State::Unpaid => 0,
+            State::Unpaid | State::Performed | State::ReturnProposed => 0,
             State::Deposited => self.deposit,
             State::Joined
             | State::Entered
@@ -147,7 +147,6 @@ impl Contract {
             | State::Rescinded
             | State::Released
             | State::Forfeited => self.to_pay - self.paid_for(self.came_back),
-            State::Performed | State::ReturnProposed => 0,
         }
     }
 

@@ -5,6 +5,7 @@
 //! (`contract::table`).
 
 mod campaigns;
+mod returns;
 mod steps;
 
 use super::Engine;
@@ -17,7 +18,7 @@ use crate::clearing::kept::Kept;
 use crate::clearing::ledger::Place;
 use crate::command::{
     Act, ContractCommand, Delivery, Demonstration, Direction, Envelope, Funding, GoodsTo, Instruct,
-    Reserve, SaleTerms, TakeStep, TakenTo,
+    Reserve, SaleTerms, TakeStep,
 };
 use crate::contract::effects::Moved;
 use crate::contract::table::{self, By};
@@ -285,10 +286,9 @@ impl Engine {
         } else {
             CountedFor::No
         };
-        let due = if checked.deposit > 0 {
-            checked.deposit
-        } else {
-            cost.to_pay
+        let due = match checked.deposit {
+            0 => cost.to_pay,
+            deposit => deposit,
         };
         let money = self.clearing.keep_money(checked.money, due);
         let (state, until) = self.first_state(ask.offer.slot);
@@ -425,17 +425,7 @@ impl Engine {
                 self.check_day(contract, time)
             }
             Act::Accept if contract.goods_held() > 0 => self.check_day(contract, time),
-            Act::AskReturn { pieces } => {
-                let end = contract.return_end();
-                let over = end.is_none_or(|end| self.has_passed(contract, end, time));
-                let agreed = contract.state == State::Performed;
-                fails(over && !agreed, R::Deadline)?;
-                fails(pieces == 0, R::Quantity)?;
-                fails(
-                    pieces > contract.pieces - contract.came_back,
-                    R::MaxQuantity,
-                )
-            }
+            Act::AskReturn { pieces } => self.check_ask_return(contract, pieces, time),
             Act::TakeBack { to } => self.check_take_back(contract, to, time),
             Act::Resolve { .. } => self.check_resolve(envelope, contract, (take, time)),
             Act::Accept
@@ -445,20 +435,6 @@ impl Engine {
             | Act::Dispute
             | Act::Rescind => Ok(()),
         }
-    }
-
-    /// CUSTODY_DATE_CLOSED, AMOUNT_LIMIT, SELLER_FUNDS.
-    fn check_take_back(&self, contract: &Contract, to: TakenTo, time: Time) -> Result<(), R> {
-        let ledger = &self.clearing.ledger;
-        if to == TakenTo::Stock {
-            self.check_day(contract, time)?;
-            let units = i64::from(contract.returned) * contract.piece_units;
-            fails(units > ledger.free(contract.goods_asset), R::AmountLimit)?;
-        }
-        let agreed = contract.state == State::ReturnProposed;
-        let (money, _) = contract.returned_parts();
-        let available = ledger.available(contract.seller_at);
-        fails(agreed && money > available, R::SellerFunds)
     }
 
     /// APPROVER_REQUIRED, INVALID_FIELD, CUSTODY_DATE_CLOSED.

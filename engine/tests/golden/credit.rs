@@ -63,11 +63,5 @@ fn lending() -> Vec<CreditCommand> {
             asset: money,
             amount: amount(1 << 33),
         }),
-        CreditCommand::Compensate(Transfer {
-            from: AccountId::new(1),
-            to: account,
-            asset: money,
-            amount: amount(1),
-        }),
     ]
 }

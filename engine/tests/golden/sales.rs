@@ -214,5 +214,11 @@ pub fn contracts() -> Vec<(Time, Command)> {
     }
     let mut bodies: Vec<_> = commands.into_iter().map(Body::Contract).collect();
     bodies.push(Body::ServiceGap(ServiceGap { from: at(-1) }));
+    bodies.push(Body::Credit(CreditCommand::Compensate(Transfer {
+        from: AccountId::new(300),
+        to: AccountId::new(301),
+        asset: AssetId::new(1),
+        amount: amount(1_295),
+    })));
     timed(bodies)
 }

@@ -9,8 +9,8 @@
 
 use sanjiang_engine::clearing::Holder;
 use sanjiang_engine::command::{
-    Body, CreditCommand, Half, MoveCollateral, Pledging, SetCreditLine, SetHaircut, SetScore,
-    Transfer, TransferHalf,
+    Authority, Body, CreditCommand, Half, MoveCollateral, Pledging, SetCreditLine, SetHaircut,
+    SetScore, Transfer, TransferHalf,
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::CreditEvent;
@@ -43,6 +43,17 @@ fn value(words: &[&str], key: &str) -> Option<i64> {
     let pairs = words.iter().filter_map(|word| word.split_once('='));
     let mut found = pairs.filter(|(found, _)| *found == key);
     found.next().map(|(_, value)| number(value))
+}
+
+/// What an operator says with a compensation, unless it is silent.
+pub fn reason(words: &[&str]) -> Option<Box<Authority>> {
+    let says = words[0] == "compensate" && !words.contains(&"silent");
+    says.then(|| {
+        Box::new(Authority {
+            reason: "goodwill".to_owned(),
+            ..Authority::default()
+        })
+    })
 }
 
 /// The command of a line about credit, if it is one.

@@ -199,7 +199,7 @@ impl Stage {
         papers::body(&self.desk.engine, words)
             .or_else(|| money::correction(words, &self.trades))
             .or_else(|| self.names.shop.body(&self.desk.engine, words))
-            .unwrap_or_else(|| (self.body(words), None))
+            .unwrap_or_else(|| (self.body(words), credit::reason(words)))
     }
 
     /// The command of a line.

@@ -12,8 +12,8 @@ use super::coverage::Cell;
 pub fn steps() -> Vec<Cell> {
     use State::{
         Accepted, Cancelled, Defaulted, Delivered, Deposited, Entered, Expired, Forfeited,
-        HandedOver, Joined, Paid, Performed, Refunded, Released, Rescinded, Resolved, ReturnAsked,
-        ReturnProposed, Returning, Settled, Unpaid,
+        HandedOver, Joined, Paid, Released, Rescinded, Resolved, ReturnAsked, Returning, Settled,
+        Unpaid,
     };
     let formed = [Paid, Unpaid, Joined, Entered, Deposited];
     let mut cells = formed
@@ -47,6 +47,41 @@ pub fn steps() -> Vec<Cell> {
         (Delivered, Step::AskReturn, ReturnAsked),
         (Accepted, Step::AskReturn, ReturnAsked),
         (Accepted, Step::Deadline, Settled),
+    ]
+    .into_iter()
+    .chain(returns())
+    {
+        cells.push(Cell::Deal(Some((from, Disputed::No)), step, to));
+    }
+    cells.extend(put_off());
+    for from in [
+        Deposited,
+        Paid,
+        HandedOver,
+        Delivered,
+        Accepted,
+        ReturnAsked,
+        Returning,
+    ] {
+        let calm = Some((from, Disputed::No));
+        cells.push(Cell::Deal(calm, Step::Dispute, from));
+        let disputed = Some((from, Disputed::Yes));
+        cells.push(Cell::Deal(disputed, Step::Resolve, Resolved));
+        for stands in [calm, disputed] {
+            cells.push(Cell::Deal(stands, Step::Rescind, from));
+            cells.push(Cell::Deal(stands, Step::Rescind, Rescinded));
+        }
+    }
+    cells
+}
+
+/// Every row of returns, by right and by agreement.
+fn returns() -> [(State, Step, State); 28] {
+    use State::{
+        Accepted, Delivered, HandedOver, Performed, Refunded, ReturnAsked, ReturnProposed,
+        Returning, Settled,
+    };
+    [
         (ReturnAsked, Step::HandBack, Returning),
         (ReturnAsked, Step::TakeBack, Refunded),
         (ReturnAsked, Step::TakeBack, Settled),
@@ -75,29 +110,7 @@ pub fn steps() -> Vec<Cell> {
         (ReturnProposed, Step::Cancel, Settled),
         (ReturnProposed, Step::Deadline, Performed),
         (ReturnProposed, Step::Deadline, Settled),
-    ] {
-        cells.push(Cell::Deal(Some((from, Disputed::No)), step, to));
-    }
-    cells.extend(put_off());
-    for from in [
-        Deposited,
-        Paid,
-        HandedOver,
-        Delivered,
-        Accepted,
-        ReturnAsked,
-        Returning,
-    ] {
-        let calm = Some((from, Disputed::No));
-        cells.push(Cell::Deal(calm, Step::Dispute, from));
-        let disputed = Some((from, Disputed::Yes));
-        cells.push(Cell::Deal(disputed, Step::Resolve, Resolved));
-        for stands in [calm, disputed] {
-            cells.push(Cell::Deal(stands, Step::Rescind, from));
-            cells.push(Cell::Deal(stands, Step::Rescind, Rescinded));
-        }
-    }
-    cells
+    ]
 }
 
 /// Every kind of deadline is put off by a gap in service.

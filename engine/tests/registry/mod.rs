@@ -14,6 +14,7 @@ mod lottery;
 mod margin;
 mod money;
 mod nominees;
+mod payments;
 mod performance;
 mod phases;
 mod queue;

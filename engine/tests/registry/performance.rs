@@ -67,9 +67,9 @@ impl Reference {
             | (S::Deposited, Act::Pay)
             | (S::Unpaid, Act::Pay | Act::Cancel)
             | (S::HandedOver | S::Delivered, Act::Accept)
+            | (S::Performed, Act::AskReturn { .. })
             | (S::ReturnAsked, Act::HandBack { .. }) => Some(buyer),
             (S::Delivered | S::Accepted, Act::AskReturn { .. }) => (deal.days > 0).then_some(buyer),
-            (S::Performed, Act::AskReturn { .. }) => Some(buyer),
             (S::ReturnProposed, Act::Cancel) => Some(both),
             (S::Deposited, Act::Cancel)
             | (S::Paid, Act::HandOver { .. } | Act::Cancel)
@@ -145,17 +145,7 @@ impl Reference {
                 fails(pieces == 0, R::Quantity)?;
                 fails(pieces > deal.pieces - deal.gone_back, R::MaxQuantity)
             }
-            Act::TakeBack { to } => {
-                if to == TakenTo::Stock {
-                    self.day_of_goods(deal)?;
-                    let units = deal.units * i128::from(deal.back);
-                    let above = self.there_is(deal.goods) + units > CIRCULATION_MAX;
-                    fails(above, R::AmountLimit)?;
-                }
-                let has = self.available(deal.seller.place(), deal.money);
-                let lacks = deal.state == S::ReturnProposed && self.worth_back(deal).0 > has;
-                fails(lacks, R::SellerFunds)
-            }
+            Act::TakeBack { to } => self.may_take_back(deal, to),
             Act::Resolve {
                 buyer,
                 seller,
@@ -177,6 +167,18 @@ impl Reference {
             }
             _ => Ok(()),
         }
+    }
+
+    fn may_take_back(&self, deal: &Deal, to: TakenTo) -> Result<(), R> {
+        if to == TakenTo::Stock {
+            self.day_of_goods(deal)?;
+            let units = deal.units * i128::from(deal.back);
+            let above = self.there_is(deal.goods) + units > CIRCULATION_MAX;
+            fails(above, R::AmountLimit)?;
+        }
+        let has = self.available(deal.seller.place(), deal.money);
+        let lacks = deal.state == S::ReturnProposed && self.worth_back(deal).0 > has;
+        fails(lacks, R::SellerFunds)
     }
 
     fn perform(&mut self, deal: &mut Deal, act: &Act, role: Role, moved: &mut Moved) {
@@ -250,7 +252,7 @@ impl Reference {
         }
     }
 
-    fn paid(&self, deal: &mut Deal) {
+    pub(super) fn paid(&self, deal: &mut Deal) {
         deal.held = deal.to_pay;
         deal.payment = None;
         deal.state = S::Paid;
@@ -416,7 +418,13 @@ impl Reference {
         self.step_done(deal, ContractStep::Deadline, None, &moved);
     }
 
-    fn step_done(&mut self, mut deal: Deal, step: ContractStep, by: Option<Role>, moved: &Moved) {
+    pub(super) fn step_done(
+        &mut self,
+        mut deal: Deal,
+        step: ContractStep,
+        by: Option<Role>,
+        moved: &Moved,
+    ) {
         deal.version += 1;
         deal.told = deal.deadline;
         let lives = deal.state.lives();
@@ -504,89 +512,5 @@ impl Reference {
                 goods_out: small(moved.out),
                 deadline,
             })));
-    }
-
-    fn payment(&self, deal: &Deal, custodian: usize) -> Instruction {
-        Instruction {
-            id: self.sequence,
-            account: deal.buyer.place(),
-            asset: deal.money,
-            custodian,
-            direction: Direction::Deposit,
-            amount: deal.to_pay,
-        }
-    }
-
-    fn pay_in(&mut self, mut deal: Deal, custodian: CustodianId) {
-        let one = self.payment(&deal, custodian.place());
-        let alone =
-            self.money.custodians[one.custodian].demonstration == Demonstration::Demonstration;
-        self.need(Holder::Account(one.account), one.asset);
-        self.need(Holder::Custodian(one.custodian), one.asset);
-        deal.asked = None;
-        let id = deal.id;
-        if alone {
-            let day = (self.instant() + EAST).div_euclid(DAY) as i32;
-            let text = format!("auto-{}", one.id.value());
-            let reference = Name::new(&text).expect("short");
-            self.execute(&one);
-            self.say_custody(&one, CustodyStatus::Executed, (reference, day));
-        } else {
-            self.say_custody(&one, CustodyStatus::Pending, (Name::EMPTY, 0));
-            deal.payment = Some(one.id);
-            self.shops.payments.push((one.id, id));
-            self.money.pending.push(one);
-        }
-        let by = Some(Role::Buyer);
-        self.step_done(deal, ContractStep::PayIn, by, &Moved::default());
-        if alone {
-            self.money_is_in(id);
-        }
-    }
-
-    fn money_is_in(&mut self, id: u64) {
-        let mut deal = self.deal(id).clone();
-        self.paid(&mut deal);
-        let by = Some(Role::Custodian);
-        self.step_done(deal, ContractStep::PaidIn, by, &Moved::default());
-    }
-
-    /// A bank answered; whether it was for a contract.
-    pub fn bank_answered(
-        &mut self,
-        one: &Instruction,
-        status: CustodyStatus,
-        said: (Name, i32),
-    ) -> bool {
-        let Some(at) = self
-            .shops
-            .payments
-            .iter()
-            .position(|known| known.0 == one.id)
-        else {
-            return false;
-        };
-        let (_, id) = self.shops.payments.remove(at);
-        self.say_custody(one, status, said);
-        let executed = status == CustodyStatus::Executed;
-        let deal = self.shops.deals.iter().find(|deal| deal.id == id);
-        let waits = deal.filter(|deal| deal.payment == Some(one.id));
-        let late = |deal: &Deal| deal.deadline.is_some_and(|end| self.passed(deal, end));
-        let in_time = waits.is_some_and(|deal| !late(deal));
-        if waits.is_some() {
-            self.deal_mut(id).payment = None;
-        }
-        if executed && in_time {
-            self.money_is_in(id);
-        } else if executed {
-            let back = Instruction {
-                id: self.sequence,
-                direction: Direction::Withdrawal,
-                ..one.clone()
-            };
-            self.say_custody(&back, CustodyStatus::Pending, (Name::EMPTY, 0));
-            self.money.pending.push(back);
-        }
-        true
     }
 }

@@ -174,7 +174,7 @@ impl Engine {
                     let decision = Decision { buyer, goods };
                     let paid = self.paid_by(contract);
                     let clearing = &mut self.clearing;
-                    clearing.resolve(contract, &decision, &paid, moved);
+                    clearing.resolve(contract, &decision, paid, moved);
                 }
             }
         }
@@ -187,57 +187,7 @@ impl Engine {
         contract.receive(self.time, agreed_days);
     }
 
-    /// What the buyer has is accepted: its right of return runs, or the seller is paid.
-    fn accept_rest(&mut self, contract: &mut Contract, moved: &mut Moved) {
-        let end = contract.return_end();
-        let over = end.is_none_or(|end| self.has_passed(contract, end, self.time));
-        if over {
-            self.settle(contract, moved);
-        } else {
-            contract.state = State::Accepted;
-        }
-    }
-
-    /// The seller is paid.
-    fn settle(&mut self, contract: &mut Contract, moved: &mut Moved) {
-        let paid = self.paid_by(contract);
-        self.clearing.settle_contract(contract, &paid, moved);
-        self.keep_on(contract);
-    }
-
-    /// Nothing is asked of a contract whose seller is paid: returns by agreement may still be, or
-    /// it ends.
-    fn keep_on(&self, contract: &mut Contract) {
-        contract.returned = 0;
-        let agreed_days = self.sales.known(contract.terms).terms.agreed_days;
-        let ends = contract.received.filter(|_| agreed_days > 0);
-        let over = ends.is_none_or(|ends| self.has_passed(contract, ends.keep, self.time));
-        contract.state = if over {
-            State::Settled
-        } else {
-            State::Performed
-        };
-    }
-
-    /// Pieces came back: of the rest all is as it was.
-    fn take_back(&mut self, effect: Effect, contract: &mut Contract, moved: &mut Moved) {
-        let agreed = effect == Effect::Agree;
-        if agreed {
-            self.clearing.agree(contract, moved);
-        } else {
-            self.clearing.take_returned(contract, moved);
-        }
-        if contract.came_back == contract.pieces {
-            return;
-        }
-        if agreed {
-            self.keep_on(contract);
-        } else {
-            self.accept_rest(contract, moved);
-        }
-    }
-
-    fn paid_by(&self, contract: &Contract) -> Paid {
+    pub(super) fn paid_by(&self, contract: &Contract) -> Paid {
         let defined = self.sales.known(contract.terms);
         Paid {
             fee_ppm: defined.terms.fee_ppm,
