@@ -115,7 +115,7 @@ pub struct ReplayArgs {
     /// Retail only: no more than so many lines of the file
     #[arg(long, value_name = "N")]
     pub lines: Option<usize>,
-    /// Commands a second, in place of --speed
+    /// Commands a second (retail: lines), in place of --speed
     #[arg(long, value_name = "R", value_parser = positive, conflicts_with = "speed")]
     pub rate: Option<f64>,
 }

@@ -24,8 +24,8 @@ use super::{
 };
 use crate::replay::{Pace, ReplayError};
 
-/// Lines under way at a time: a few for each of the connections' batches, far from any bound of the
-/// gateway, and more made nothing faster.
+/// Lines under way at a time: enough that each sync of the journal carries many commands, few
+/// enough for any queue. The answer is the same with any number.
 const UNDER_WAY_MAX: usize = 512;
 /// Lines between two changes of the progress line.
 const PROGRESS_EVERY: usize = 256;
