@@ -74,6 +74,8 @@ pub enum Format {
     Lobster,
     /// CME market by order
     Cme,
+    /// Online Retail II: a shop's invoices as contracts, returns and stock
+    Retail,
 }
 
 /// How a LOBSTER day is replayed.
@@ -110,7 +112,10 @@ pub struct ReplayArgs {
     /// `max`, or how many times the recorded pace
     #[arg(long, value_name = "max|N", default_value = "max", value_parser = speed)]
     pub speed: Pace,
-    /// Commands a second, in place of --speed
+    /// Retail only: no more than so many lines of the file
+    #[arg(long, value_name = "N")]
+    pub lines: Option<usize>,
+    /// Commands a second (retail: lines), in place of --speed
     #[arg(long, value_name = "R", value_parser = positive, conflicts_with = "speed")]
     pub rate: Option<f64>,
 }

@@ -90,6 +90,7 @@ async fn replay_day(args: &ReplayArgs) -> ExitCode {
         Format::Lobster if named => "replay lobster by name",
         Format::Lobster => "replay lobster matched",
         Format::Cme => "replay cme",
+        Format::Retail => "replay retail",
     };
     let summary = Summary::new(kind, run.name());
     let (summary, ended) = match args.format {
@@ -97,6 +98,7 @@ async fn replay_day(args: &ReplayArgs) -> ExitCode {
         Format::Lobster if named => replay::lobster::run_named(&replay, summary),
         Format::Lobster => replay::lobster::run_matched(replay, summary).await,
         Format::Cme => replay::cme::run(replay, summary).await,
+        Format::Retail => replay::retail::run(replay, args.lines, summary).await,
     };
     conclude(
         summary,

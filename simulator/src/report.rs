@@ -61,12 +61,25 @@ pub struct Summary {
     pub reject_reasons: BTreeMap<String, u64>,
     /// More numbers of this kind of run.
     pub extra: BTreeMap<String, u64>,
+    /// What was compared at the end, row by row.
+    pub checks: Vec<Check>,
     /// What else is worth knowing.
     pub notes: Vec<String>,
     /// The first mismatches.
     pub first_mismatches: Vec<String>,
     /// Why the run ended early, if it did.
     pub error: Option<String>,
+}
+
+/// One row of what was compared at the end.
+#[derive(Clone, PartialEq, Eq, Serialize, Debug)]
+pub struct Check {
+    /// What it is.
+    pub what: String,
+    /// What it should be.
+    pub expected: String,
+    /// What the exchange says.
+    pub actual: String,
 }
 
 impl Summary {
@@ -85,6 +98,18 @@ impl Summary {
         if self.first_mismatches.len() < SHOWN_MAX {
             self.first_mismatches.push(what());
         }
+    }
+
+    /// Compares a row; what differs is a mismatch.
+    pub fn check<T: PartialEq + fmt::Display>(&mut self, what: &str, expected: &T, actual: &T) {
+        if expected != actual {
+            self.mismatch(|| format!("{what}: expected {expected}, got {actual}"));
+        }
+        self.checks.push(Check {
+            what: what.to_owned(),
+            expected: expected.to_string(),
+            actual: actual.to_string(),
+        });
     }
 
     /// Counts a reject.
@@ -133,6 +158,7 @@ impl Summary {
         for (what, count) in other.extra {
             *self.extra.entry(what).or_insert(0) += count;
         }
+        self.checks.extend(other.checks);
         self.notes.extend(other.notes);
         self.first_mismatches.extend(other.first_mismatches);
         self.first_mismatches.truncate(SHOWN_MAX);
@@ -187,6 +213,18 @@ impl fmt::Display for Summary {
         }
         for (what, count) in &self.extra {
             writeln!(f, "  {what}: {count}")?;
+        }
+        if !self.checks.is_empty() {
+            writeln!(f, "  {:44} {:>16} {:>16}", "checked", "expected", "actual")?;
+        }
+        for Check {
+            what,
+            expected,
+            actual,
+        } in &self.checks
+        {
+            let mark = if expected == actual { "" } else { "  differs" };
+            writeln!(f, "  {what:44} {expected:>16} {actual:>16}{mark}")?;
         }
         for note in &self.notes {
             writeln!(f, "  {note}")?;
@@ -278,6 +316,21 @@ mod tests {
         assert_eq!(json["rejected"], 1);
         let p99 = json["p99_us"].as_u64().unwrap();
         assert!((99_000..=99_100).contains(&p99), "{p99}");
+    }
+
+    #[test]
+    fn a_row_that_differs_is_a_mismatch_and_marked() {
+        let mut summary = Summary::new("replay retail", "r1");
+        summary.check("gifts", &31, &31);
+        assert!(summary.held());
+        summary.check("money", &"1.000".to_owned(), &"0.999".to_owned());
+        assert_eq!((summary.mismatches, summary.checks.len()), (1, 2));
+        let text = summary.to_string();
+        let rows: Vec<_> = text
+            .lines()
+            .filter(|row| row.ends_with("differs"))
+            .collect();
+        assert!(rows.len() == 1 && rows[0].contains("money"), "{text}");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! instruments a run wants (`replay`, `load`).
 
 pub mod money;
+pub mod sale;
 pub mod statement;
 
 use proto::v1::{
@@ -320,6 +321,31 @@ impl Operator {
         }
         Err(rejected(what, report))
     }
+}
+
+/// Makes many things of a run, some at a time; what came of them in order.
+pub async fn pipelined<T, F>(
+    count: usize,
+    mut make: impl FnMut(usize) -> F,
+) -> Result<Vec<T>, SetupError>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, SetupError>> + Send + 'static,
+{
+    let (mut running, mut made) = (JoinSet::new(), Vec::with_capacity(count));
+    let mut next = 0;
+    while made.len() < count {
+        while next < count && running.len() < PIPELINED_MAX {
+            let (index, one) = (next, make(next));
+            running.spawn(async move { one.await.map(|one| (index, one)) });
+            next += 1;
+        }
+        let ended = running.join_next().await;
+        let ended = ended.ok_or_else(|| SetupError::Aborted("no task is running".to_owned()))?;
+        made.push(ended.map_err(|error| SetupError::Aborted(error.to_string()))??);
+    }
+    made.sort_unstable_by_key(|(index, _)| *index);
+    Ok(made.into_iter().map(|(_, one)| one).collect())
 }
 
 type Created = Result<(u32, Result<u32, SetupError>), tokio::task::JoinError>;

@@ -96,6 +96,7 @@ impl Interceptor for Bearer {
 /// One HTTP/2 connection, made when first used and again after it broke.
 #[derive(Clone, Debug)]
 pub struct Connection {
+    endpoint: Endpoint,
     channel: Channel,
     bearer: Bearer,
     patience: Duration,
@@ -114,18 +115,27 @@ impl Connection {
             target: target.to_owned(),
             what: error.to_string(),
         })?;
-        let channel = endpoint
+        let endpoint = endpoint
             .connect_timeout(CONNECT_TIMEOUT)
             .http2_keep_alive_interval(KEEP_ALIVE)
             .initial_stream_window_size(WINDOW_BYTES)
             .initial_connection_window_size(WINDOW_BYTES)
-            .tcp_nodelay(true)
-            .connect_lazy();
+            .tcp_nodelay(true);
         Ok(Self {
-            channel,
+            channel: endpoint.connect_lazy(),
+            endpoint,
             bearer,
             patience,
         })
+    }
+
+    /// Another connection to the same gateway.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self {
+            channel: self.endpoint.connect_lazy(),
+            ..self.clone()
+        }
     }
 
     /// How long a gateway that does not answer is waited for.
@@ -150,6 +160,11 @@ impl Connection {
     /// What operators do.
     pub fn operations(&self) -> OperationsClient<Wire> {
         OperationsClient::new(self.wire()).max_decoding_message_size(MESSAGE_BYTES_MAX)
+    }
+
+    /// What was agreed.
+    pub fn contracts(&self) -> ContractsClient<Wire> {
+        ContractsClient::new(self.wire()).max_decoding_message_size(MESSAGE_BYTES_MAX)
     }
 
     /// What sellers offer.

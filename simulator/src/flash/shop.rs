@@ -15,7 +15,11 @@ use tonic::Status;
 use super::{Flash, LIMIT};
 use crate::{
     client::connect::Connection,
-    setup::{Operator, SetupError, account_id, handle, money::Treasury},
+    setup::{
+        Operator, SetupError, account_id,
+        money::Treasury,
+        sale::{define_terms, make_offer},
+    },
 };
 
 /// How long a buyer has to pay.
@@ -82,7 +86,7 @@ impl Shop {
             stock_pieces: flash.stock,
             ..MakeOfferRequest::default()
         };
-        let offer_id = offer(connection, request).await?;
+        let offer_id = make_offer(operator, request).await?;
         let offer = find(connection, &offer_id).await?;
         Ok(Self {
             connection: connection.clone(),
@@ -130,37 +134,7 @@ async fn define(operator: &Operator, venue: &str, money: &str) -> Result<u32, Se
         })),
         ..SaleTerms::default()
     };
-    let request = proto::v1::DefineTermsRequest {
-        context: Some(operator.context("terms")),
-        terms: Some(terms),
-    };
-    let connection = operator.connection();
-    let answer = connection
-        .persist(|| {
-            let (mut client, request) = (connection.sales(), request.clone());
-            async move { client.define_terms(request).await }
-        })
-        .await;
-    handle("defining terms", answer)
-}
-
-async fn offer(connection: &Connection, request: MakeOfferRequest) -> Result<String, SetupError> {
-    let report = connection
-        .persist(|| {
-            let (mut client, request) = (connection.sales(), request.clone());
-            async move { client.make_offer(request).await }
-        })
-        .await
-        .map_err(call("offering"))?;
-    if report.reject_reason.is_empty() {
-        return Ok(report.offer_id);
-    }
-    Err(SetupError::Rejected {
-        what: "offering".to_owned(),
-        reason: report.reject_reason,
-        basis: report.legal_basis,
-        text: report.text,
-    })
+    define_terms(operator, terms).await
 }
 
 async fn find(connection: &Connection, offer_id: &str) -> Result<Offer, SetupError> {

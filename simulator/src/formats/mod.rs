@@ -6,6 +6,7 @@
 
 pub mod cme;
 pub mod lobster;
+pub mod retail;
 pub mod sse;
 
 use std::fs::File;

@@ -9,6 +9,7 @@ pub mod desk;
 pub mod lobster;
 pub mod named_book;
 pub mod queue_book;
+pub mod retail;
 pub mod sse;
 
 use std::{path::PathBuf, time::Duration};

@@ -112,6 +112,11 @@ impl Treasury {
         Ok(goods)
     }
 
+    /// The id of the run's bank.
+    pub fn bank(&self) -> &str {
+        &self.bank
+    }
+
     /// The id of the run's warehouse.
     pub fn warehouse(&self) -> &str {
         &self.warehouse
@@ -385,7 +390,7 @@ pub async fn get_balances(
 }
 
 /// All positions of venues and custodians.
-pub(crate) async fn list_positions(connection: &Connection) -> Result<Vec<Position>, SetupError> {
+pub async fn list_positions(connection: &Connection) -> Result<Vec<Position>, SetupError> {
     let (mut positions, mut page_token) = (Vec::new(), String::new());
     loop {
         let request = ListPositionsRequest {
