@@ -9,9 +9,8 @@ mod support;
 use proto::v1;
 use proto::v1::accounts_client::AccountsClient;
 use shop::{Shop, accept, define, hand_over, id, offer, reserve, terms};
-use support::House;
 use support::clearing::balances;
-use support::requests::context;
+use support::{House, context};
 use tonic::transport::Channel;
 use v1::take_step_request::{self as wire, Step};
 
