@@ -52,9 +52,9 @@ impl Timed {
             hour: 9_600,
             longest: Duration::ZERO,
         };
-        founding(ENTRIES)
-            .into_iter()
-            .for_each(|body| timed.send(body));
+        for body in founding(ENTRIES) {
+            timed.send(body);
+        }
         timed
     }
 
@@ -111,7 +111,11 @@ impl Timed {
     fn ticks(&mut self) -> (u32, Duration) {
         self.longest = Duration::ZERO;
         let mut ticks = 0;
-        while self.engine.next_deadline() <= Some(at(self.hour)) {
+        while self
+            .engine
+            .next_deadline()
+            .is_some_and(|due| due <= at(self.hour))
+        {
             self.tick();
             ticks += 1;
         }

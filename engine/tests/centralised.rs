@@ -110,9 +110,11 @@ impl Market {
 }
 
 fn offered(events: &[Event]) -> OfferId {
-    let found = events.iter().find_map(|event| match event {
-        Event::Sale(SaleEvent::Offer(report)) => Some(report.offer),
-        _ => None,
+    let found = events.iter().find_map(|event| {
+        let Event::Sale(SaleEvent::Offer(report)) = event else {
+            return None;
+        };
+        Some(report.offer)
     });
     found.expect("it is offered")
 }
@@ -144,10 +146,10 @@ fn made() -> MakeOffer {
     let Body::Sales(command) = offer(10, None) else {
         unreachable!("an offer is one of sales");
     };
-    match *command {
-        SalesCommand::Offer(make) => make,
-        other => unreachable!("{other:?}"),
-    }
+    let SalesCommand::Offer(make) = *command else {
+        unreachable!("it is an offer");
+    };
+    make
 }
 
 fn prices() -> Prices {
@@ -160,9 +162,11 @@ fn matches(log: &Log) -> Vec<Matched> {
 }
 
 fn formed(log: &Log) -> usize {
-    let steps = log.iter().flatten().filter(|event| match event {
-        Event::Contract(ContractEvent::Step(report)) => report.version == 1,
-        _ => false,
+    let steps = log.iter().flatten().filter(|event| {
+        let Event::Contract(ContractEvent::Step(report)) = event else {
+            return false;
+        };
+        report.version == 1
     });
     steps.count()
 }

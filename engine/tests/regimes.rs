@@ -356,7 +356,11 @@ impl Shard {
     /// The events of the ticks that are due.
     fn ticks(&mut self) -> Vec<Event> {
         let mut all = Vec::new();
-        while self.engine.next_deadline() <= Some(self.now) {
+        while self
+            .engine
+            .next_deadline()
+            .is_some_and(|due| due <= self.now)
+        {
             let mut events = Events::with_capacity(16);
             let tick = Sequenced {
                 sequence: self.engine.sequence().next(),

@@ -242,9 +242,9 @@ impl Reference {
         fails(!pays || !spans || !right, R::InvalidField)?;
         let laws = self.laws();
         let open = |one: &Regime| laws.allows(*one, model) && !laws.is_of_firms(*one);
-        let served = |list: &[Regime]| match list.iter().any(open) {
-            true => list.to_vec(),
-            false => Vec::new(),
+        let served = |list: &[Regime]| {
+            let some = list.iter().filter(|_| list.iter().any(open));
+            some.copied().collect::<Vec<_>>()
         };
         let soon = venue.moving.as_ref().map_or(&venue.regimes, |one| &one.1);
         for regime in [served(&venue.regimes), served(soon)].iter().flatten() {

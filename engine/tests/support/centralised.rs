@@ -108,7 +108,7 @@ impl Watch {
         if others.next().is_some() {
             return Some("the command did something to another offer");
         }
-        let said = events.iter().filter_map(offer_of).next();
+        let said = events.iter().find_map(offer_of);
         match said.map(|said| (said.act, said.version)) {
             Some((OfferAct::Reserved, version)) if version == offer.version => None,
             Some((OfferAct::Reserved, _)) => Some("the offer is not as it was announced"),
@@ -117,12 +117,10 @@ impl Watch {
     }
 
     fn forms(&self, event: &Event) -> bool {
-        match event {
-            Event::Contract(ContractEvent::Step(report)) => {
-                !self.contracts.contains_key(&report.contract)
-            }
-            _ => false,
-        }
+        let Event::Contract(ContractEvent::Step(report)) = event else {
+            return false;
+        };
+        !self.contracts.contains_key(&report.contract)
     }
 
     fn learn(&mut self, event: &Event) {
@@ -158,8 +156,8 @@ fn closed(known: &Known, report: &ContractReport) -> Option<&'static str> {
 }
 
 fn offer_of(event: &Event) -> Option<&OfferReport> {
-    match event {
-        Event::Sale(SaleEvent::Offer(report)) => Some(report),
-        _ => None,
-    }
+    let Event::Sale(SaleEvent::Offer(report)) = event else {
+        return None;
+    };
+    Some(report)
 }

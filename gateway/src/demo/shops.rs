@@ -392,6 +392,8 @@ impl Street {
                     v1::ContractState::Unspecified
                     | v1::ContractState::Unpaid
                     | v1::ContractState::Accepted
+                    | v1::ContractState::Performed
+                    | v1::ContractState::ReturnProposed
                     | v1::ContractState::ReturnAsked
                     | v1::ContractState::Returning
                     | v1::ContractState::Settled

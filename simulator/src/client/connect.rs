@@ -162,11 +162,6 @@ impl Connection {
         OperationsClient::new(self.wire()).max_decoding_message_size(MESSAGE_BYTES_MAX)
     }
 
-    /// What was agreed.
-    pub fn contracts(&self) -> ContractsClient<Wire> {
-        ContractsClient::new(self.wire()).max_decoding_message_size(MESSAGE_BYTES_MAX)
-    }
-
     /// What sellers offer.
     pub fn sales(&self) -> SalesClient<Wire> {
         SalesClient::new(self.wire()).max_decoding_message_size(MESSAGE_BYTES_MAX)

@@ -275,6 +275,8 @@ pub fn bond_of(report: &ContractReport) -> Decimal {
         | ContractState::Unpaid
         | ContractState::Delivered
         | ContractState::Accepted
+        | ContractState::Performed
+        | ContractState::ReturnProposed
         | ContractState::ReturnAsked
         | ContractState::Returning
         | ContractState::Settled

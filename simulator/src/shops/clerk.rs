@@ -237,7 +237,9 @@ impl Clerk {
                 let taken_to = to.into();
                 (Who::Seller, Step::TakeBack(TakeBack { taken_to }))
             }
-            ContractState::Unspecified
+            ContractState::Performed
+            | ContractState::ReturnProposed
+            | ContractState::Unspecified
             | ContractState::Settled
             | ContractState::Refunded
             | ContractState::Cancelled

@@ -197,6 +197,8 @@ pub fn lives(state: ContractState) -> bool {
         | ContractState::HandedOver
         | ContractState::Delivered
         | ContractState::Accepted
+        | ContractState::Performed
+        | ContractState::ReturnProposed
         | ContractState::ReturnAsked
         | ContractState::Returning
         | ContractState::Joined
@@ -216,6 +218,8 @@ pub fn holds_goods(state: ContractState) -> bool {
         ContractState::Unspecified
         | ContractState::Delivered
         | ContractState::Accepted
+        | ContractState::Performed
+        | ContractState::ReturnProposed
         | ContractState::ReturnAsked
         | ContractState::Returning
         | ContractState::Entered

@@ -28,11 +28,7 @@ pub(super) fn put(out: &mut Vec<u8>, time: Time, body: &Body) {
         }
         Body::CreateParticipant(participant) => bytes::put_text(out, &participant.name),
         Body::CreateOwner(owner) => bytes::put_text(out, &owner.name),
-        Body::CreateAccount(account) => {
-            bytes::put_text(out, &account.name);
-            bytes::put_varint(out, u64::from(account.participant.index()));
-            bytes::put_varint(out, u64::from(account.owner.index()));
-        }
+        Body::CreateAccount(account) => put_account(out, account),
         Body::SetCalendar(terms) => calendar::put_terms(out, terms),
         Body::CreateVenue(venue) => put_venue(out, venue),
         Body::CreateInstrument(instrument) => {
@@ -88,6 +84,12 @@ pub(super) fn put(out: &mut Vec<u8>, time: Time, body: &Body) {
         Body::MoveVenue(moves) => regimes::put_move(out, moves),
         Body::Tick | Body::SessionsLost => {}
     }
+}
+
+fn put_account(out: &mut Vec<u8>, account: &CreateAccount) {
+    bytes::put_text(out, &account.name);
+    bytes::put_varint(out, u64::from(account.participant.index()));
+    bytes::put_varint(out, u64::from(account.owner.index()));
 }
 
 fn put_venue(out: &mut Vec<u8>, venue: &CreateVenue) {
