@@ -2,8 +2,8 @@
 //! their longest command is.
 //!
 //! Invariant: every entry has its turn, in as many ticks as the bound says; times are those of the
-//! thread's own CPU, printed and not judged. Not here: what they decide (`market/scenarios`, `shops`), memory
-//! (`capacity_shops`).
+//! thread's own CPU, printed and not judged. Not here: what they decide (`market/scenarios`,
+//! `shops`), memory (`capacity_shops`).
 
 #![allow(clippy::disallowed_methods)] // a test may read clocks
 

@@ -6,6 +6,7 @@
 //! events only. Not here: books, orders, prices of trades (`fanout`, `projector`), balances and
 //! fees (the engine is looked at).
 
+mod law;
 mod sessions;
 
 pub use sessions::SessionTable;
@@ -20,15 +21,13 @@ use engine::command::{
     SetClearing, SwitchCommand,
 };
 use engine::engine::Engine;
-use engine::event::{Event, RegimeEvent};
+use engine::event::Event;
 use engine::parties::Parties;
 use engine::types::{
     AccountId, AssetId, CalendarId, CustodianId, InstrumentId, Name, Nanoseconds, OwnerId,
-    ParticipantId, Price, TermsId, Time, Title, VenueId,
+    ParticipantId, Price, TermsId, Title, VenueId,
 };
-use engine::venue::{
-    Approval, Law, Model, Moving, Overridden, Phase, Regime, TradingStatus, Venue, Venues,
-};
+use engine::venue::{Law, Model, Moving, Overridden, Phase, Regime, TradingStatus, Venue, Venues};
 
 /// An account as the directory knows it.
 #[derive(Clone, Copy, Debug)]
@@ -395,37 +394,6 @@ impl Tables {
                 | Event::Quarantined(_)
                 | Event::Switch(_) => {}
             }
-        }
-    }
-
-    fn change_law(&mut self, command: &Command, event: &RegimeEvent) {
-        match event {
-            RegimeEvent::Defined(defined) => self.define(command, defined.from),
-            RegimeEvent::Moving(moving) => {
-                if let Some(venue) = self.venues.get_mut(moving.venue.index()) {
-                    venue.moving = Some(Moving {
-                        from: moving.from,
-                        regimes: moving.regimes().collect(),
-                    });
-                }
-            }
-            RegimeEvent::Moved(venue) => {
-                let venue = self.venues.get_mut(venue.index());
-                if let Some((venue, moving)) =
-                    venue.and_then(|venue| venue.moving.take().map(|moving| (venue, moving)))
-                {
-                    venue.regimes = moving.regimes;
-                }
-            }
-        }
-    }
-
-    /// The engine took it, so the law here takes it too.
-    fn define(&mut self, command: &Command, from: Time) {
-        if let Body::DefineRegime(terms) = &command.body {
-            let approval = Approval::of(&command.envelope);
-            let restored = self.law.restore(terms.as_ref().clone(), approval, from);
-            assert!(restored.is_ok(), "the engine took it: {restored:?}");
         }
     }
 

@@ -10,7 +10,7 @@ use std::process::Command;
 use engine::venue::{Model, Regime, set_one};
 use proto::v1;
 use proto::v1::regime_rule::Value;
-use sanjiang_gateway::venue_cli::file::{self, FileError, VenueOfFile};
+use sanjiang_gateway::venue_cli::file::{self, FileError};
 use sanjiang_gateway::venue_cli::{SHIPPED, table};
 use support::child::Program;
 use support::{House, context};
@@ -469,44 +469,13 @@ fn every_fault_of_a_file_is_told_with_its_line() {
     }
 }
 
-/// Each venue that sells by a model that is built lives a day in the scenarios of the engine, under
-/// the very regimes and models that come with the gateway.
-#[test]
-fn each_venue_that_sells_has_its_day_in_the_scenarios() {
-    let days = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/tests/scenarios/venues.txt");
-    let days = fs::read_to_string(days).expect("the table is there");
-    let opened = days.lines().filter_map(|line| line.strip_prefix("opens "));
-    let mut opened: Vec<String> = opened.map(str::to_owned).collect();
-    let plan = file::read(SHIPPED).expect("it is right");
-    let built = [
-        Model::FixedPrice,
-        Model::TieredPrice,
-        Model::FlashSale,
-        Model::GroupBuy,
-        Model::Presale,
-    ];
-    let sells = plan.venues.iter().filter(|venue| {
-        let mut models = venue.models.iter();
-        models.any(|model| built.contains(model))
-    });
-    let line = |venue: &VenueOfFile| {
-        let models: Vec<&str> = venue.models.iter().map(|model| model.as_str()).collect();
-        let regimes = venue.regimes.join(" ");
-        format!("{} {regimes} sells {}", venue.id, models.join(" "))
-    };
-    let mut expected: Vec<String> = sells.map(line).collect();
-    opened.sort();
-    expected.sort();
-    assert_eq!(opened, expected);
-    assert_eq!(opened.len(), 8);
-}
-
 /// A shop under the law of trade between enterprises, in this version.
 fn firms(version: &str, most: u32) -> String {
     format!(
         "{HEAD}[regime.ECOM_B2B]\nbasis = \"电子商务法(2018) 46\"\n\
          allowed_models = [\"FIXED_PRICE\"]\nmax_holders = {most}\n\
-         [[venue]]\nid = \"SHOP\"\nname = \"A venue\"\nregimes = [\"{version}\"]\nmodels = [\"FIXED_PRICE\"]\n\
+         [[venue]]\nid = \"SHOP\"\nname = \"A venue\"\nregimes = [\"{version}\"]\n\
+         models = [\"FIXED_PRICE\"]\n\
          demonstration = true\n"
     )
 }

@@ -17,8 +17,8 @@ use crate::parties::Directory;
 use crate::types::{CalendarId, Name};
 
 impl Venues {
-    /// Writes calendars, venues and instruments, each in order of the handles, then the law and who moves to
-    /// a later one.
+    /// Writes calendars, venues and instruments, each in order of the handles, then the law and who
+    /// moves to a later one.
     pub fn encode(&self, out: &mut Vec<u8>) {
         bytes::put_varint(out, self.calendars.len() as u64);
         for calendar in &self.calendars {

@@ -98,7 +98,7 @@ fn some_lots(quantity: Quantity) -> Quantity {
 }
 
 /// A short name, so that names meet.
-fn short(name: Name) -> Name {
+pub fn short(name: Name) -> Name {
     market::name(&"n".repeat(name.as_str().len() % 4))
 }
 
@@ -235,24 +235,9 @@ fn fold_new(new: &mut NewOrder, shard: &Shard) {
     }
 }
 
-fn fold_calendar(set: &mut SetCalendar) {
-    set.name = if set.days.len().is_multiple_of(2) {
-        market::name("calendar")
-    } else {
-        short(set.name)
-    };
-    set.utc_offset_seconds %= 80_000;
-    set.roll_time.0 = set.roll_time.0.rem_euclid(25 * HOUR);
-    set.days
-        .iter_mut()
-        .for_each(|day| *day = day.rem_euclid(40) + 5);
-    set.days.sort_unstable();
-    set.days.dedup();
-}
-
 fn fold_market(body: &mut Body) {
     match body {
-        Body::SetCalendar(set) => fold_calendar(set),
+        Body::SetCalendar(set) => law::fold_calendar(set),
         Body::CreateVenue(create) => {
             create.name = short(create.name);
             create.regimes.truncate(2);

@@ -1,7 +1,9 @@
-//! Regimes folded so that they meet: few that data defined, rules in order.
+//! Regimes and calendars folded so that they meet: few that data defined, rules and days in order.
 
-use sanjiang_engine::command::Rule;
+use sanjiang_engine::command::{Rule, SetCalendar};
 use sanjiang_engine::venue::Regime;
+
+use crate::market::HOUR;
 
 /// Each one of set 1, or one of the first two that data may have defined.
 pub fn fold_regimes(regimes: &mut [Regime]) {
@@ -17,4 +19,20 @@ pub fn fold_regimes(regimes: &mut [Regime]) {
 pub fn fold_rules(rules: &mut Vec<Rule>) {
     rules.sort_unstable_by_key(|rule| rule.key);
     rules.dedup_by_key(|rule| rule.key);
+}
+
+/// Days that come soon, now and then of one name.
+pub fn fold_calendar(set: &mut SetCalendar) {
+    set.name = if set.days.len().is_multiple_of(2) {
+        crate::market::name("calendar")
+    } else {
+        crate::fold::short(set.name)
+    };
+    set.utc_offset_seconds %= 80_000;
+    set.roll_time.0 = set.roll_time.0.rem_euclid(25 * HOUR);
+    set.days
+        .iter_mut()
+        .for_each(|day| *day = day.rem_euclid(40) + 5);
+    set.days.sort_unstable();
+    set.days.dedup();
 }

@@ -1,7 +1,7 @@
 //! The bodies of the commands about law as bytes.
 //!
 //! ```text
-//! DefineRegime: name | basis | count of rules varint | each: key u8 | value | own basis, if there is one
+//! DefineRegime: name | basis | count of rules varint | each: key u8 | value | own basis, or none
 //! value: 0 flag u8 | 1 number varint | 2 word u8 | 3 set u32
 //! MoveVenue: venue varint | regimes as in CreateVenue
 //! ```
