@@ -130,7 +130,7 @@ impl Limits {
     pub const EXPIRIES_PER_TICK_MAX: usize = 1_024;
     /// How many of them the deadline of a contract counts as. It moves money and goods of two
     /// parties and a row of an offer, up to 1.7 us of cold memory where the expiry of an order is
-    /// below 1: 512 of them keep a tick within 1 ms (`benches/runs/2026-11-30-flash-sale.md`).
+    /// below 1: 512 of them keep a tick within 1 ms (`benches/runs/2026-11-30-shops.md`).
     pub const EXPIRIES_PER_CONTRACT: usize = 2;
     /// How many receipts one command splits a receipt into, or merges: it bounds its events, and
     /// the hashes a holder checks for it.
