@@ -472,7 +472,7 @@ fn trouble(rng: &mut Rng, world: &Reference) -> Body {
             standing: rng.weighted(&[
                 (12, Standing::Open),
                 (4, Standing::Suspended),
-                (1, Standing::Closed),
+                (5, Standing::Closed),
             ]),
         })),
         3 => Body::Standing(StandingCommand::SetAccess(SetAccess {
