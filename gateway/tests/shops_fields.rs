@@ -193,7 +193,11 @@ const OFFERS: &[Case<v1::MakeOfferRequest>] = &[
         "warehouse_id",
         "existing custodian",
     ),
-    (|r| r.piece_amount.clear(), "piece_amount", "above zero"),
+    (
+        |r| r.piece_amount.clear(),
+        "piece_amount",
+        "0 for a service",
+    ),
     (
         |r| r.piece_amount = "0.5".to_owned(),
         "piece_amount",

@@ -459,7 +459,10 @@ impl Deal for v1::MakeOfferRequest {
         let tables = fields.tables;
         let piece = goods.and_then(|id| tables.asset(id)).and_then(|asset| {
             if self.piece_amount.is_empty() {
-                fields.wrong("piece_amount", "is empty; an amount is required");
+                fields.wrong(
+                    "piece_amount",
+                    "is empty; the amount of goods in a piece is required, 0 for a service",
+                );
             }
             fields.amount("piece_amount", &self.piece_amount, asset)
         });
