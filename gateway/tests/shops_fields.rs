@@ -213,7 +213,7 @@ const OFFERS: &[Case<v1::MakeOfferRequest>] = &[
     (
         |r| tier(r).price.clear(),
         "prices.tiers[0].price",
-        "above zero",
+        "0 for a gift",
     ),
     (
         |r| tier(r).price = "1.999".to_owned(),

@@ -420,7 +420,7 @@ fn prices(
     for (place, tier) in wire.tiers.iter().enumerate() {
         let field = format!("prices.tiers[{place}].price");
         if tier.price.is_empty() {
-            fields.wrong(&field, "is empty; a price is required");
+            fields.wrong(&field, "is empty; a price is required, 0 for a gift");
         }
         let price = fields.amount(&field, &tier.price, money);
         tiers.extend(price.map(|price| Tier {
