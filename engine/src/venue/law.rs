@@ -2,7 +2,7 @@
 //!
 //! Invariant: a version never changes and is never forgotten; what no data can lift is checked when
 //! it is defined, so every version here keeps to it; a venue names its versions and stands under
-//! them for good. Not here: what set 1 says (`set_one`, `rules`), the bytes (`law_section`).
+//! them until it moves. Not here: what set 1 says (`set_one`, `rules`), the bytes (`law_section`).
 
 use super::rules::{
     Allowed, Audience, Centralised, CoolingOff, Holders, Interval, Investors, Licence, Models,
