@@ -13,6 +13,7 @@ use proto::v1::{Cause, ExecType, ExecutionReport, SessionReport, Side};
 use rust_decimal::Decimal;
 
 use super::ledger::{Asked, Faults, Key, Ledger, Told};
+use super::numbering::{Numbering, Numbers};
 use crate::auditor::has_ended;
 
 /// Whose commands a stream answers.
@@ -67,9 +68,7 @@ pub struct Audit<'a> {
     commands: Commands,
     words: &'a Words,
     due: u64,
-    next: u64,
-    accounts: HashMap<String, u64>,
-    executions: HashSet<String>,
+    numbering: Numbering,
     given: HashMap<Key, u32>,
     accepted: HashSet<String>,
     halves: HashMap<String, Half>,
@@ -85,9 +84,7 @@ impl<'a> Audit<'a> {
             commands,
             words,
             due,
-            next: 1,
-            accounts: HashMap::new(),
-            executions: HashSet::new(),
+            numbering: Numbering::default(),
             given: HashMap::new(),
             accepted: HashSet::new(),
             halves: HashMap::new(),
@@ -118,7 +115,7 @@ impl<'a> Audit<'a> {
 
     /// Ends: what was told and is not there, what was answered never or twice.
     pub fn finish(mut self, when: When) -> Found {
-        let lost = self.ledger.told_between(self.next, self.due);
+        let lost = self.ledger.told_between(self.numbering.next(), self.due);
         for (number, told) in lost {
             let what = format!("report {number} is lost, the client was told {told:?}");
             self.found.faults.add(what);
@@ -136,26 +133,12 @@ impl<'a> Audit<'a> {
 
     /// Whether its numbers and its id are the next ones.
     fn number(&mut self, report: &ExecutionReport) -> Result<(), String> {
-        let number = report.participant_sequence;
-        if number != self.next {
-            let due = self.next;
-            self.next = number + 1;
-            return Err(format!("report {number} came where {due} was due"));
-        }
-        self.next += 1;
-        let last = self.accounts.entry(report.account_id.clone()).or_insert(0);
-        *last += 1;
-        if report.account_sequence != *last {
-            let account = &report.account_id;
-            return Err(format!(
-                "report {} of account {account} came where {last} was due",
-                report.account_sequence
-            ));
-        }
-        if !self.executions.insert(report.exec_id.clone()) {
-            return Err(format!("execution {} came twice", report.exec_id));
-        }
-        Ok(())
+        self.numbering.take(Numbers {
+            participant: report.participant_sequence,
+            account: report.account_sequence,
+            account_id: &report.account_id,
+            execution: &report.exec_id,
+        })
     }
 
     /// Whether it is what the client was told under this number.

@@ -23,6 +23,7 @@ pub mod ledger;
 pub mod live;
 mod money;
 pub mod moves;
+pub mod numbering;
 pub mod pair;
 mod run;
 mod shopping;

@@ -7,7 +7,7 @@
 //! one from 1, it ends once; each deadline fires once, when it may. Not here: money and goods
 //! (`books`), lists (`lists`).
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use proto::v1::{ContractReport, ContractRole, ContractState, ContractStep};
 
@@ -21,6 +21,7 @@ use super::{
 use crate::crash::{
     audit::When,
     ledger::{Faults, Key},
+    numbering::{Numbering, Numbers},
 };
 
 /// What an audit found.
@@ -61,9 +62,7 @@ pub struct Audit<'a> {
     ledger: &'a Ledger,
     shops: &'a Shops,
     due: u64,
-    next: u64,
-    accounts: HashMap<String, u64>,
-    executions: HashSet<String>,
+    numbering: Numbering,
     given: HashMap<Key, u32>,
     latest: Vec<i64>,
     found: Found,
@@ -77,9 +76,7 @@ impl<'a> Audit<'a> {
             ledger,
             shops,
             due,
-            next: 1,
-            accounts: HashMap::new(),
-            executions: HashSet::new(),
+            numbering: Numbering::default(),
             given: HashMap::new(),
             latest: Vec::new(),
             found: Found::default(),
@@ -108,7 +105,7 @@ impl<'a> Audit<'a> {
     /// Ends: what was told and is not there, what was answered and is not, what only one party
     /// knows.
     pub fn finish(mut self, when: When) -> Found {
-        for (number, told) in self.ledger.told_between(self.next, self.due) {
+        for (number, told) in self.ledger.told_between(self.numbering.next(), self.due) {
             let what = format!("report {number} is lost, the client was told {told:?}");
             self.found.faults.add(what);
         }
@@ -153,26 +150,12 @@ impl<'a> Audit<'a> {
 
     /// Whether its numbers and its id are the next ones.
     fn number(&mut self, report: &ContractReport) -> Result<(), String> {
-        let number = report.participant_sequence;
-        if number != self.next {
-            let due = self.next;
-            self.next = number + 1;
-            return Err(format!("report {number} came where {due} was due"));
-        }
-        self.next += 1;
-        let last = self.accounts.entry(report.account_id.clone()).or_insert(0);
-        *last += 1;
-        if report.account_sequence != *last {
-            let account = &report.account_id;
-            return Err(format!(
-                "report {} of account {account} came where {last} was due",
-                report.account_sequence
-            ));
-        }
-        if !self.executions.insert(report.exec_id.clone()) {
-            return Err(format!("execution {} came twice", report.exec_id));
-        }
-        Ok(())
+        self.numbering.take(Numbers {
+            participant: report.participant_sequence,
+            account: report.account_sequence,
+            account_id: &report.account_id,
+            execution: &report.exec_id,
+        })
     }
 
     /// Whether it is what the clerk was told under this number.
