@@ -47,8 +47,8 @@ pub use switch::{
 pub use contracts::{Act, Confirmed, ContractCommand, GoodsTo, Reserve, TakeStep, TakenTo};
 pub use sales::{
     BringValue, ChangeOffer, ChangeStock, Course, Delivery, Exemption, FlashMode, Funding, Join,
-    MakeOffer, PartyKind, Plan, Prices, RevealSeed, SaleTerms, SalesCommand, SetPartyKind,
-    TaxBasis, Tier, WithdrawOffer,
+    MakeOffer, PartyKind, Plan, Prices, RevealSeed, SaleTerms, SalesCommand, SetGrace,
+    SetPartyKind, TaxBasis, Tier, WithdrawOffer,
 };
 
 pub use margin::{MarginCommand, Mark, SetMargin, SetSettlementPrice};

@@ -25,6 +25,7 @@ mod settings;
 mod settlement;
 mod standing;
 mod switch;
+mod terms;
 mod views;
 #[cfg(test)]
 mod work_tests;

@@ -20,8 +20,9 @@ use engine::command::{
     InstrumentTerms, MarginCommand, SaleTerms, SalesCommand, Scope, Sequenced, SetCalendar,
     SetClearing, SwitchCommand,
 };
+use engine::contract::graces::GRACE;
 use engine::engine::Engine;
-use engine::event::Event;
+use engine::event::{Event, SaleEvent};
 use engine::parties::Parties;
 use engine::types::{
     AccountId, AssetId, CalendarId, CustodianId, InstrumentId, Name, Nanoseconds, OwnerId,
@@ -68,6 +69,8 @@ pub struct VenueEntry {
     pub licence: Option<Title>,
     /// Its calendar.
     pub calendar: Option<CalendarId>,
+    /// What it leaves of a deadline after a gap in service.
+    pub grace: Nanoseconds,
     /// Its phase.
     pub phase: Phase,
     /// Its trading status.
@@ -268,6 +271,10 @@ impl Tables {
         let mut tables = Self::default();
         tables.add_parties(engine.parties());
         tables.add_venues(engine.venues());
+        for (id, _) in engine.venues().venues() {
+            let venue = tables.venues.get_mut(id.index()).expect("it was added");
+            venue.grace = engine.contracts().grace(id);
+        }
         tables.add_clearing(engine.clearing());
         let terms = engine.sales().all_terms().iter();
         tables.terms = terms.map(|defined| defined.terms).collect();
@@ -350,6 +357,11 @@ impl Tables {
                     self.take_over(&command.body, report.handle);
                 }
                 Event::Regime(event) => self.change_law(command, event),
+                Event::Sale(SaleEvent::Grace { venue, grace }) => {
+                    if let Some(venue) = self.venues.get_mut(venue.index()) {
+                        venue.grace = *grace;
+                    }
+                }
                 Event::PhaseChanged(changed) => {
                     if let Some(venue) = self.venues.get_mut(changed.venue.index()) {
                         venue.phase = changed.phase;
@@ -531,6 +543,7 @@ impl VenueEntry {
             title: venue.title,
             regimes: venue.regimes.clone(),
             moving: venue.moving.clone(),
+            grace: GRACE,
             models: venue.models.clone(),
             demonstration: venue.demonstration == Demonstration::Demonstration,
             licence: venue.licence,
@@ -549,6 +562,7 @@ impl VenueEntry {
             title: venue.title,
             regimes: venue.regimes.clone(),
             moving: None,
+            grace: GRACE,
             models: venue.models.clone(),
             demonstration: venue.demonstration == Demonstration::Demonstration,
             licence: venue.licence,

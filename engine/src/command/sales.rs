@@ -31,6 +31,8 @@ pub enum SalesCommand {
     BringValue(BringValue),
     /// Reveal the seed of a lottery.
     RevealSeed(RevealSeed),
+    /// Say how much of a deadline is left after a gap in service.
+    SetGrace(SetGrace),
 }
 
 impl SalesCommand {
@@ -46,7 +48,8 @@ impl SalesCommand {
             | Self::DefineTerms(_)
             | Self::Join(_)
             | Self::BringValue(_)
-            | Self::RevealSeed(_) => false,
+            | Self::RevealSeed(_)
+            | Self::SetGrace(_) => false,
         }
     }
 
@@ -56,7 +59,8 @@ impl SalesCommand {
             Self::SetPartyKind(_)
             | Self::DefineTerms(_)
             | Self::BringValue(_)
-            | Self::RevealSeed(_) => None,
+            | Self::RevealSeed(_)
+            | Self::SetGrace(_) => None,
             Self::Offer(make) => Some(make.account),
             Self::ChangeOffer(change) => Some(change.account),
             Self::PutStock(change) | Self::TakeStock(change) => Some(change.account),
@@ -412,4 +416,15 @@ pub struct RevealSeed {
     pub offer: OfferId,
     /// What the offer was committed to.
     pub seed: [u8; 32],
+}
+
+/// Say how much of a deadline of a contract is left at least after a gap in service.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SetGrace {
+    /// The venue.
+    pub venue: VenueId,
+    /// How much, from [`crate::contract::graces::GRACE_MIN`] to
+    /// [`crate::contract::graces::GRACE_MAX`]; a day where a venue has said nothing. It holds for
+    /// gaps that end after this command.
+    pub grace: Nanoseconds,
 }

@@ -7,11 +7,9 @@
 
 use std::collections::VecDeque;
 
+use super::graces::{GRACE_MAX, Graces};
 use crate::bytes::{self, BytesError, Reader};
 use crate::types::{Nanoseconds, Sequence, Time, VenueId};
-
-/// What is left of every deadline at the end of a gap at least: a day.
-pub const GRACE: Nanoseconds = Nanoseconds(24 * 3_600 * 1_000_000_000);
 
 /// How many gaps are remembered: a restart every six minutes for a whole day of grace. One more
 /// makes one of the two oldest, which puts off what either would.
@@ -26,12 +24,8 @@ struct Gap {
     venue: Option<VenueId>,
     from: Time,
     until: Time,
-}
-
-impl Gap {
-    fn end(&self) -> Time {
-        self.until.after(GRACE)
-    }
+    /// What is left after it at least, whatever its venues said: zero but for one made of two.
+    least: Nanoseconds,
 }
 
 /// The gaps that may still put something off.
@@ -40,6 +34,8 @@ pub struct Gaps {
     list: VecDeque<Gap>,
     /// Venues that are halted or suspended, since when.
     halted: Vec<(VenueId, Time)>,
+    /// What venues leave after a gap.
+    graces: Graces,
 }
 
 impl Gaps {
@@ -68,14 +64,50 @@ impl Gaps {
         found.map(|(_, since)| *since)
     }
 
+    /// When what a gap reached at a venue comes at the earliest.
+    fn end_at(&self, gap: &Gap, venue: VenueId) -> Time {
+        let grace = self.graces.of(venue, gap.sequence);
+        gap.until.after(grace.max(gap.least))
+    }
+
+    /// What is left after a gap at most.
+    fn most(&self, gap: &Gap) -> Nanoseconds {
+        let said = match gap.venue {
+            Some(venue) => self.graces.of(venue, gap.sequence),
+            None => self.graces.longest(),
+        };
+        said.max(gap.least)
+    }
+
+    /// What a venue leaves after a gap that ends next.
+    pub(crate) fn grace(&self, venue: VenueId) -> Nanoseconds {
+        self.graces.of(venue, u64::MAX)
+    }
+
+    /// Whether no venue can say another grace.
+    pub(crate) fn are_graces_full(&self, venue: VenueId) -> bool {
+        self.graces
+            .is_full(venue, |from, until| ended(&self.list, from, until))
+    }
+
+    /// A venue leaves so much after gaps that end from now on.
+    pub(crate) fn set_grace(&mut self, venue: VenueId, grace: Nanoseconds, sequence: Sequence) {
+        let Self { list, graces, .. } = self;
+        graces.say(venue, grace, sequence, |from, until| {
+            ended(list, from, until)
+        });
+    }
+
     fn add(&mut self, venue: Option<VenueId>, from: Time, until: Time, sequence: Sequence) {
         if from >= until {
             return;
         }
         if self.list.len() == GAPS_MAX {
             let first = self.list.pop_front().expect("it is full");
+            let left = self.most(&first);
             let second = self.list.front_mut().expect("it was full");
             second.from = second.from.min(first.from);
+            second.least = second.least.max(left);
             if second.venue != first.venue {
                 second.venue = None;
             }
@@ -85,6 +117,7 @@ impl Gaps {
             venue,
             from,
             until,
+            least: Nanoseconds(0),
         });
     }
 
@@ -92,8 +125,9 @@ impl Gaps {
     pub(crate) fn put_off(&self, instant: Time, set: u64, venue: VenueId) -> Time {
         let reached = |gap: &&Gap| gap.sequence > set && gap.venue.is_none_or(|of| of == venue);
         self.list.iter().filter(reached).fold(instant, |at, gap| {
-            let moves = gap.from < at && at < gap.end();
-            if moves { gap.end() } else { at }
+            let end = self.end_at(gap, venue);
+            let moves = gap.from < at && at < end;
+            if moves { end } else { at }
         })
     }
 
@@ -108,7 +142,7 @@ impl Gaps {
     /// later gap or halt began before that. `first` is the first instant that is still to come.
     pub(crate) fn forget(&mut self, first: Option<Time>, now: Time) {
         while let Some(gap) = self.list.front() {
-            let end = gap.end();
+            let end = gap.until.after(self.most(gap));
             let due = first.is_some_and(|first| first <= end);
             let chained = self.list.iter().skip(1).any(|next| next.from < end);
             let halted = self.halted.iter().any(|(_, since)| *since < end);
@@ -132,7 +166,12 @@ impl Gaps {
                 .list
                 .iter()
                 .all(|gap| gap.from < gap.until && gap.until <= now)
-            && self.halted.iter().all(|(_, since)| *since <= now);
+            && self
+                .list
+                .iter()
+                .all(|gap| gap.least.0 >= 0 && gap.least <= GRACE_MAX)
+            && self.halted.iter().all(|(_, since)| *since <= now)
+            && self.graces.is_sound(last);
         if sound {
             Ok(())
         } else {
@@ -148,12 +187,14 @@ impl Gaps {
             bytes::put_option(out, venue, bytes::put_varint);
             bytes::put_time(out, gap.from);
             bytes::put_time(out, gap.until);
+            bytes::put_zigzag(out, gap.least.0);
         }
         bytes::put_varint(out, self.halted.len() as u64);
         for (venue, since) in &self.halted {
             bytes::put_varint(out, u64::from(venue.index()));
             bytes::put_time(out, *since);
         }
+        self.graces.encode(out);
     }
 
     pub(super) fn decode(
@@ -167,7 +208,7 @@ impl Gaps {
             venue.ok_or_else(broken)
         };
         let mut gaps = Self::default();
-        for _ in 0..input.count(GAPS_MAX as u32, 4, "gaps in service")? {
+        for _ in 0..input.count(GAPS_MAX as u32, 5, "gaps in service")? {
             let sequence = input.varint()?;
             let venue = input.option(|input| input.varint32("a gap's venue"))?;
             gaps.list.push_back(Gap {
@@ -175,6 +216,7 @@ impl Gaps {
                 venue: venue.map(known).transpose()?,
                 from: input.time("where a gap begins")?,
                 until: input.time("where a gap ends")?,
+                least: Nanoseconds(input.zigzag()?),
             });
         }
         for _ in 0..input.count(venues, 2, "halted venues")? {
@@ -184,9 +226,16 @@ impl Gaps {
             }
             gaps.halted.push((venue, input.time("a halt")?));
         }
+        gaps.graces = Graces::decode(input, venues)?;
         gaps.audit(now, last).map_err(|_| broken())?;
         Ok(gaps)
     }
+}
+
+/// Whether one of these gaps ended after one command and before another, or with it.
+fn ended(gaps: &VecDeque<Gap>, from: u64, until: u64) -> bool {
+    gaps.iter()
+        .any(|gap| from < gap.sequence && gap.sequence <= until)
 }
 
 #[cfg(test)]
@@ -252,8 +301,32 @@ mod tests {
     }
 
     #[test]
+    fn a_venue_leaves_what_it_said_before_the_gap_ended() {
+        let mut gaps = Gaps::default();
+        let hours = |hours: i64| Nanoseconds(hours * HOUR);
+        gaps.set_grace(HERE, hours(1), Sequence::new(5));
+        gaps.down(at(10), at(20), Sequence::new(7));
+        gaps.set_grace(HERE, hours(100), Sequence::new(8));
+        assert_eq!(
+            [HERE, THERE].map(|venue| gaps.put_off(at(11), 0, venue)),
+            [at(21), at(44)]
+        );
+        assert_eq!(
+            [HERE, THERE].map(|venue| gaps.grace(venue)),
+            [hours(100), hours(24)]
+        );
+        gaps.down(at(30), at(31), Sequence::new(9));
+        assert_eq!(gaps.put_off(at(31), 0, HERE), at(131));
+        gaps.forget(None, at(130));
+        assert_eq!(gaps.list.len(), 2, "one venue leaves a hundred hours");
+        gaps.forget(None, at(131));
+        assert!(gaps.list.is_empty());
+    }
+
+    #[test]
     fn the_oldest_gaps_become_one() {
         let mut gaps = Gaps::default();
+        gaps.set_grace(HERE, Nanoseconds(40 * HOUR), Sequence::new(0));
         for hour in 0..=GAPS_MAX as i64 {
             let venue = if hour % 2 == 0 { HERE } else { THERE };
             let ended = Sequence::new(hour as u64 + 1);
@@ -264,8 +337,9 @@ mod tests {
         assert_eq!(gaps.audit(at(1_000), last), Ok(()));
         let (first, either) = (gaps.list[0], [HERE, THERE]);
         assert_eq!((first.venue, first.from), (None, at(0)));
-        let off = either.map(|venue| first.end() <= gaps.put_off(at(1), 0, venue));
+        let off = either.map(|venue| at(3 + 24) <= gaps.put_off(at(1), 0, venue));
         assert_eq!(off, [true; 2]);
+        assert_eq!(first.least, Nanoseconds(40 * HOUR), "what the first left");
         let mut bytes = Vec::new();
         gaps.encode(&mut bytes);
         let again = Gaps::decode(&mut Reader::new(&bytes), 2, (at(1_000), last));

@@ -8,6 +8,7 @@
 
 pub(crate) mod effects;
 pub mod gaps;
+pub mod graces;
 pub(crate) mod row;
 pub(crate) mod section;
 pub mod table;
@@ -21,7 +22,7 @@ use gaps::Gaps;
 use crate::limits::Limits;
 use crate::requests::expiry::{Entry, Expiry};
 use crate::slab::Slab;
-use crate::types::{AccountId, ContractId, Sequence, Time};
+use crate::types::{AccountId, ContractId, Nanoseconds, Sequence, Time, VenueId};
 
 /// All live contracts.
 #[derive(Clone, Debug)]
@@ -130,6 +131,11 @@ impl Contracts {
     pub(crate) fn first(&self) -> Option<(Time, u32)> {
         let first = self.timers.first()?;
         Some((first.expires, first.row))
+    }
+
+    /// What a venue leaves of a deadline after a gap in service that ends next.
+    pub fn grace(&self, venue: VenueId) -> Nanoseconds {
+        self.gaps.grace(venue)
     }
 
     /// Forgets gaps in service that put nothing off any more.

@@ -210,15 +210,6 @@ impl Contract {
         }
     }
 
-    /// The buyer has the goods: the days of return begin, unless they have, and those of returns by
-    /// agreement.
-    pub(crate) fn receive(&mut self, now: Time, agreed_days: u16) {
-        self.received.get_or_insert(Ends {
-            returnable: end_of_day_after(now, u16::from(self.return_days)),
-            keep: end_of_day_after(now, agreed_days),
-        });
-    }
-
     /// When the right of return ends, if there is one, but for gaps in service.
     pub(crate) fn return_end(&self) -> Option<Time> {
         let received = self.received.filter(|_| self.return_days > 0);

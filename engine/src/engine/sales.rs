@@ -122,6 +122,7 @@ impl Engine {
             SalesCommand::Join(join) => Ok(self.check_join(session, join, time).map(|_| ())?),
             SalesCommand::BringValue(bring) => Ok(self.check_value(bring, time)?),
             SalesCommand::RevealSeed(reveal) => Ok(self.check_seed(reveal, time)?),
+            SalesCommand::SetGrace(set) => Ok(self.check_grace(envelope, set)?),
         }
     }
 
@@ -166,6 +167,7 @@ impl Engine {
             SalesCommand::Join(join) => self.join(join),
             SalesCommand::BringValue(bring) => self.bring_value(bring),
             SalesCommand::RevealSeed(reveal) => self.reveal_seed(reveal),
+            SalesCommand::SetGrace(set) => self.set_grace(set),
         }));
         operation(events, Ok(handle));
     }

@@ -8,7 +8,7 @@ use super::Counters;
 use crate::command::{Act, PartyKind};
 use crate::reject::Reject;
 use crate::types::{AccountId, AssetId, ContractId, CustodianId, OfferId, OwnerId, TermsId};
-use crate::types::{Name, Time, VenueId};
+use crate::types::{Name, Nanoseconds, Time, VenueId};
 
 /// What happened around offers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,6 +33,13 @@ pub enum SaleEvent {
     Ticket(Ticket),
     /// What everybody needs to check the draw of a lottery.
     Lottery(LotteryReport),
+    /// So much of a deadline is left after a gap in service from now on.
+    Grace {
+        /// At which venue.
+        venue: VenueId,
+        /// How much.
+        grace: Nanoseconds,
+    },
 }
 
 /// A part of a lottery that is public from now on.

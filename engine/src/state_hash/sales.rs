@@ -36,6 +36,11 @@ impl Buffer {
                 self.u32(report.offer.slot);
                 self.fact(&report.fact);
             }
+            SaleEvent::Grace { venue, grace } => {
+                self.byte(5);
+                self.u32(venue.index());
+                self.u64(grace.0 as u64);
+            }
             SaleEvent::Offer(_) => unreachable!("it has words of its own"),
         }
     }

@@ -18,6 +18,10 @@ pub struct Calendar {
 }
 
 impl Calendar {
+    /// The most days off in a row that are taken for holidays: a month. The longest of the year
+    /// are about ten; more is the end of one list and the beginning of another.
+    pub const DAYS_OFF_MAX: u16 = 31;
+
     /// The calendar, or `None` when a field is out of its bounds.
     pub fn new(terms: &SetCalendar) -> Option<Self> {
         let rising = terms.days.windows(2).all(|pair| pair[0] < pair[1]);
@@ -50,6 +54,17 @@ impl Calendar {
     /// When the day with this index begins.
     pub fn roll(&self, index: u32) -> Option<Time> {
         begins(&self.terms, self.day(index)?)
+    }
+
+    /// How many days off in a row begin with `day`: none before its first day or past its last, of
+    /// which it says nothing, nor where they would be more than [`Self::DAYS_OFF_MAX`].
+    pub fn days_off(&self, day: i32) -> u16 {
+        let days = &self.terms.days;
+        let at = days.partition_point(|known| *known < day);
+        let next = days.get(at).filter(|_| days.first() <= Some(&day));
+        let off = next.map_or(0, |next| next.abs_diff(day));
+        let off = u16::try_from(off).unwrap_or(u16::MAX);
+        if off > Self::DAYS_OFF_MAX { 0 } else { off }
     }
 
     /// How many days have begun at or before `time`: the index of the next one.
@@ -138,6 +153,14 @@ mod tests {
         assert_eq!(roll(0), Some(DAY - 2 * HOUR));
         assert_eq!(roll(2), Some(5 * DAY - 2 * HOUR));
         assert_eq!(roll(3), None);
+        let off = |day| calendar.days_off(day);
+        assert_eq!([0, 1, 2, 3, 4, 5, 6].map(off), [0, 0, 0, 2, 1, 0, 0]);
+        let long = Calendar::new(&terms(&[1, 34])).expect("valid");
+        assert_eq!(
+            [2, 3].map(|day| long.days_off(day)),
+            [0, 31],
+            "32 are no holiday"
+        );
         let begun = |time| calendar.begun(Time::new(time).expect("in bounds"));
         assert_eq!(begun(0), 0);
         assert_eq!(begun(DAY - 2 * HOUR - 1), 0);

@@ -122,6 +122,11 @@ pub(super) fn sales_body() -> impl Strategy<Value = Body> {
             let owner = OwnerId::new(owner);
             SalesCommand::SetPartyKind(SetPartyKind { owner, kind })
         }),
+        (index(), signed()).prop_map(|(venue, grace)| {
+            let venue = VenueId::new(venue);
+            let grace = Nanoseconds(grace);
+            SalesCommand::SetGrace(SetGrace { venue, grace })
+        }),
         terms().prop_map(SalesCommand::DefineTerms),
         offer.prop_map(|(what, piece_units, prices, stock, course)| {
             SalesCommand::Offer(MakeOffer {

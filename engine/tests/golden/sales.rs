@@ -155,6 +155,10 @@ fn campaigns(account: AccountId) -> Vec<SalesCommand> {
             offer: OFFER,
             account,
         }),
+        SalesCommand::SetGrace(SetGrace {
+            venue: VenueId::new(7),
+            grace: Nanoseconds(600_000_000_000),
+        }),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! The words of scenario tables about shops and contracts.
 //!
-//! After `clear`: `shop REGIME..` opens a venue that offers fixed and, where its law knows them,
+//! After `clear`: `shop REGIME.. [dated]` opens a venue that offers fixed and, where its law knows them,
 //! tiered prices, flash sales, group buys and presales, `opens ID REGIME.. sells MODEL..` one of
 //! the plan; `kind OWNER consumer|enterprise`; `sale
 //! [tiered|flash|queue|lottery|group|presale] [later=SECONDS] [vat=in|out] [bp=N] [ppm=N]
@@ -18,7 +18,8 @@
 //! dispute, resolve=BUYER/SELLER/stock|left, rescind. Who acts is the party whose step it is unless
 //! `by=` says otherwise. Seller is account 0, buyer account 1 unless named.
 //!
-//! `gap` is the start of a service that was down since the command before, without the ticks of
+//! `grace SECONDS [venue=N]` is what the shop leaves of a deadline after a gap; a `dated` shop has the
+//! calendar of `calendar D..`. `gap` is the start of a service that was down since the command before, without the ticks of
 //! that time; `halt`, `suspend` and `resume` are the shop's venue.
 //!
 //! Invariant: as in `words`. Not here: money, parties' standing.
@@ -30,7 +31,7 @@ use sanjiang_engine::command::{
     Act, Authority, Body, BringValue, ChangeOffer, ChangeStock, Confirmed, ContractCommand, Course,
     CreateVenue, Delivery, Demonstration, Exemption, FlashMode, Funding, GoodsTo, Join, MakeOffer,
     PartyKind, Plan, Prices, Reserve, RevealSeed, SaleTerms, SalesCommand, Scope, ServiceGap,
-    SetPartyKind, SetTradingStatus, TakeStep, TakenTo, TaxBasis, Tier, WithdrawOffer,
+    SetGrace, SetPartyKind, SetTradingStatus, TakeStep, TakenTo, TaxBasis, Tier, WithdrawOffer,
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{
@@ -38,8 +39,8 @@ use sanjiang_engine::event::{
 };
 use sanjiang_engine::reject::Basis;
 use sanjiang_engine::types::{
-    AccountId, Amount, ContractId, CustodianId, Nanoseconds, OfferId, OwnerId, TermsId, Time,
-    Title, VenueId,
+    AccountId, Amount, CalendarId, ContractId, CustodianId, Nanoseconds, OfferId, OwnerId, TermsId,
+    Time, Title, VenueId,
 };
 use sanjiang_engine::venue::{Model, Regime, TradingStatus};
 
@@ -82,6 +83,7 @@ impl Shop {
                 let (account, number) = (ticket.account.index(), ticket.number);
                 format!("account {account} has ticket {number}, from {from} until {until}")
             }
+            SaleEvent::Grace { grace, .. } => format!("grace {}", grace.0 / SECOND),
             SaleEvent::Lottery(report) => match report.fact {
                 LotteryFact::Value { source, .. } => format!("value from {}", source.as_str()),
                 LotteryFact::Seed { .. } => "seed revealed".to_owned(),
@@ -179,6 +181,10 @@ impl Shop {
                     "consumer" => PartyKind::Consumer,
                     _ => PartyKind::Enterprise,
                 },
+            })),
+            "grace" => sales(SalesCommand::SetGrace(SetGrace {
+                venue: VenueId::new(value(words, "venue").map_or(1, number) as u32),
+                grace: Nanoseconds(number(words[1]) * SECOND),
             })),
             "sale" => sales(SalesCommand::DefineTerms(terms(words))),
             "change" => {
@@ -375,7 +381,8 @@ fn open(words: &[&str]) -> Body {
         Model::Presale,
     ];
     models.extend(tiered.then_some(Model::TieredPrice));
-    opened("shop", regimes, models)
+    let calendar = words.contains(&"dated").then_some(CalendarId::new(0));
+    opened("shop", (regimes, models), calendar)
 }
 
 fn venue_of_the_plan(words: &[&str]) -> Body {
@@ -385,10 +392,14 @@ fn venue_of_the_plan(words: &[&str]) -> Body {
     let model = |word: &&str| Model::from_name(word).expect("a model");
     let regimes = words[2..middle].iter().map(regime).collect();
     let models = words[middle + 1..].iter().map(model).collect();
-    opened(words[1], regimes, models)
+    opened(words[1], (regimes, models), None)
 }
 
-fn opened(id: &str, regimes: Vec<Regime>, models: Vec<Model>) -> Body {
+fn opened(
+    id: &str,
+    (regimes, models): (Vec<Regime>, Vec<Model>),
+    calendar: Option<CalendarId>,
+) -> Body {
     Body::CreateVenue(Box::new(CreateVenue {
         name: name(id),
         title: Title::EMPTY,
@@ -396,7 +407,7 @@ fn opened(id: &str, regimes: Vec<Regime>, models: Vec<Model>) -> Body {
         models,
         demonstration: Demonstration::Demonstration,
         licence: None,
-        calendar: None,
+        calendar,
     }))
 }
 

@@ -288,7 +288,9 @@ impl Driver {
                 report.offer.slot = self.plain(of_offer(report.offer)).slot;
                 Ok(Event::Sale(SaleEvent::Lottery(report)))
             }
-            SaleEvent::Party { .. } | SaleEvent::Terms { .. } => Ok(Event::Sale(event)),
+            SaleEvent::Party { .. } | SaleEvent::Terms { .. } | SaleEvent::Grace { .. } => {
+                Ok(Event::Sale(event))
+            }
         }
     }
 

@@ -84,9 +84,10 @@ fn rename_offer(sales: &mut SalesCommand, rename: impl Fn(OrderId) -> OrderId) {
         SalesCommand::Join(join) => &mut join.offer,
         SalesCommand::BringValue(bring) => &mut bring.offer,
         SalesCommand::RevealSeed(reveal) => &mut reveal.offer,
-        SalesCommand::SetPartyKind(_) | SalesCommand::DefineTerms(_) | SalesCommand::Offer(_) => {
-            return;
-        }
+        SalesCommand::SetPartyKind(_)
+        | SalesCommand::DefineTerms(_)
+        | SalesCommand::Offer(_)
+        | SalesCommand::SetGrace(_) => return,
     };
     *offer = offer_of(rename(of_offer(*offer)));
 }

@@ -175,12 +175,16 @@ pub fn opening(rng: &mut Rng, seed: u64) -> Vec<Command> {
         3 => &by_data,
         _ => REGIMES[seed as usize % REGIMES.len()],
     };
+    let dated = rng.permille(500);
+    list.push(internal(Body::SetCalendar(Box::new(world::calendar(
+        rng, 0,
+    )))));
     for (text, regimes) in [("V0", regimes), ("V1", &[Regime::EcomB2b, Regime::EcomB2c])] {
         list.push(internal(Body::CreateVenue(Box::new(CreateVenue {
             regimes: regimes.to_vec(),
             demonstration: kind,
             licence: Some(title("a licence")),
-            ..world::venue(text, &models(regimes), None)
+            ..world::venue(text, &models(regimes), dated.then_some(0))
         }))));
     }
     let other = match kind {
@@ -304,6 +308,7 @@ fn command_of(command: &SalesCommand) -> &'static str {
         SalesCommand::Join(_) => "join",
         SalesCommand::BringValue(_) => "value",
         SalesCommand::RevealSeed(_) => "seed",
+        SalesCommand::SetGrace(_) => "grace",
     }
 }
 

@@ -260,6 +260,8 @@ const SEED: [R; 4] = [
     R::AlreadyExists,
     R::SeedMismatch,
 ];
+/// TOO_MANY takes a thousand words of one venue: `contract::graces` tests it.
+const GRACE: [R; 3] = [R::UnknownVenue, R::InvalidField, R::ApproverRequired];
 const JOINING: [R; 10] = [
     R::UnknownAccount,
     R::NotPermitted,
@@ -325,6 +327,7 @@ pub fn refused_sales() -> Vec<Cell> {
         ("join", &JOINING),
         ("value", &VALUE),
         ("seed", &SEED),
+        ("grace", &GRACE),
         (
             "withdraw",
             &[R::UnknownAccount, R::UnknownOffer, R::OfferFixed],

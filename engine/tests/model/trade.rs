@@ -7,8 +7,8 @@ use sanjiang_engine::command::{
     Access, Acknowledge, Act, Authority, Body, ChangeOffer, ChangeStock, CloseCustodyDate, Command,
     Confirmed, ContractCommand, CustodianKind, Delivery, Direction, FlashMode, GoodsTo, Instruct,
     KillScope, Outcome, Party, PartyKind, Plan, Position, Reserve, Roles, SalesCommand, Scope,
-    ServiceGap, SetAccess, SetKillSwitch, SetPartyKind, SetRoles, SetStanding, SetTradingStatus,
-    Standing, StandingCommand, SwitchCommand, TakeStep, TakenTo, WithdrawOffer,
+    ServiceGap, SetAccess, SetGrace, SetKillSwitch, SetPartyKind, SetRoles, SetStanding,
+    SetTradingStatus, Standing, StandingCommand, SwitchCommand, TakeStep, TakenTo, WithdrawOffer,
 };
 use sanjiang_engine::event::State;
 use sanjiang_engine::types::{
@@ -88,6 +88,10 @@ impl Generator {
             10 => return gap(rng, world, place),
             7 if rng.permille(150) => Body::DefineRegime(Box::new(later_law(rng))),
             7 if rng.permille(250) => Body::MoveVenue(Box::new(operate::moved(rng, world))),
+            7 if rng.permille(250) => sales(SalesCommand::SetGrace(SetGrace {
+                venue: VenueId::new(rng.pick(&[0, 0, 1, 9])),
+                grace: Nanoseconds(rng.pick(&[HOUR, 2 * DAY, 60 * SECOND, 0, 32 * DAY])),
+            })),
             _ => sales(SalesCommand::SetPartyKind(SetPartyKind {
                 owner: OwnerId::new(rng.pick(&[0, 1, 2, 3, 3, 9])),
                 kind: rng.pick(&[PartyKind::Consumer, PartyKind::Enterprise]),

@@ -100,7 +100,7 @@ impl Reference {
             Body::Limits(LimitsCommand::SetRiskLimits(set)) => self.set_risk_limits(set)?,
             Body::Credit(credit) => self.credit(envelope, credit)?,
             Body::Margin(command) => self.change_margin(command)?,
-            Body::Sales(command) => self.sell(command)?,
+            Body::Sales(command) => self.sell(envelope, command)?,
             Body::Contract(command) => return self.act_on_contract(envelope, command),
             _ => self.clear(envelope, body)?,
         };

@@ -140,14 +140,25 @@ impl Reference {
             })));
     }
 
-    /// There was no service: what would pass in it or within a day after is put off.
+    /// What a venue leaves after a gap that a command ended.
+    fn grace(&self, venue: VenueId, ended: u64) -> i128 {
+        let said = self.shops.graces.iter().rev();
+        let mut said = said.filter(|said| said.0 == venue && said.1 < ended);
+        said.next().map_or(DAY, |said| said.2)
+    }
+
+    /// There was no service: what would pass in it or within the venue's grace after is put off.
     pub fn gap(&mut self, venue: Option<VenueId>, from: i128, until: i128) {
-        let end = until + DAY;
+        let now = self.sequence.value();
+        let venues = (0..self.venues.len() as u32).map(VenueId::new);
+        let ends: Vec<_> = venues.map(|venue| until + self.grace(venue, now)).collect();
         let terms = &self.shops.terms;
         for deal in &mut self.shops.deals {
-            if venue.is_some_and(|venue| venue != terms[deal.terms].venue) {
+            let at = terms[deal.terms].venue;
+            if venue.is_some_and(|venue| venue != at) {
                 continue;
             }
+            let end = ends[at.place()];
             let instants = [&mut deal.deadline, &mut deal.end, &mut deal.agreed_until];
             for at in instants.into_iter().flatten() {
                 if from < until && from < *at && *at < end {
@@ -176,8 +187,9 @@ impl Reference {
         let terms = &self.shops.terms[offer.terms];
         for &(sequence, venue, from, until) in &self.shops.gaps {
             let reached = sequence > offer.id && venue.is_none_or(|venue| venue == terms.venue);
-            if reached && from < until && from < ends && ends < until + DAY {
-                ends = until + DAY;
+            let end = until + self.grace(terms.venue, sequence);
+            if reached && from < until && from < ends && ends < end {
+                ends = end;
             }
         }
         ends
@@ -186,7 +198,8 @@ impl Reference {
     /// It comes later, at an instant nobody knows while the venue is halted.
     pub(super) fn put_off(&mut self, mut deal: Deal, due: i128) {
         let now = self.instant();
-        deal.deadline = Some(if due > now { due } else { now + DAY });
+        let grace = self.grace(self.shops.terms[deal.terms].venue, u64::MAX);
+        deal.deadline = Some(if due > now { due } else { now + grace });
         deal.told = deal.deadline;
         *self.deal_mut(deal.id) = deal.clone();
         self.tell_step(&deal, ContractStep::PutOff, None, &Moved::default());

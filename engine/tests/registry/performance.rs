@@ -215,11 +215,11 @@ impl Reference {
                 } else {
                     S::ReturnAsked
                 };
-                deal.deadline = Some(midnight(now, 7));
+                deal.deadline = Some(self.civil_end(deal, 7));
             }
             Act::HandBack { .. } => {
                 deal.state = S::Returning;
-                deal.deadline = Some(midnight(now, 7));
+                deal.deadline = Some(self.civil_end(deal, 7));
             }
             Act::TakeBack { to } => {
                 if to == TakenTo::Stock {
@@ -274,14 +274,31 @@ impl Reference {
         moved.out += units;
     }
 
+    /// 24:00 of the n-th day after today, or of the first after that on which people work.
+    fn civil_end(&self, deal: &Deal, days: i128) -> i128 {
+        let now = self.instant();
+        let today = (now + EAST).div_euclid(DAY);
+        let venue = &self.venues[self.shops.terms[deal.terms].venue.place()];
+        let Some(calendar) = venue.calendar.filter(|_| days > 0) else {
+            return midnight(now, days);
+        };
+        let works = |day: i128| {
+            let mut listed = self.calendars[calendar].days.iter();
+            listed.any(|listed| i128::from(*listed) == day)
+        };
+        let began = self.calendars[calendar].days.first();
+        let told = began.is_some_and(|first| i128::from(*first) <= today + days);
+        let mut later = (0..=31).filter(|off| told && works(today + days + off));
+        midnight(now, days + later.next().unwrap_or(0))
+    }
+
     pub(super) fn goods_leave(&mut self, deal: &mut Deal, moved: &mut Moved) {
         if !deal.received {
             let units = deal.kept();
             let agreed = self.shops.terms[deal.terms].agreed_days;
-            let now = self.instant();
             deal.received = true;
-            deal.end = Some(midnight(now, deal.days));
-            deal.agreed_until = (agreed > 0).then(|| midnight(now, agreed.into()));
+            deal.end = Some(self.civil_end(deal, deal.days));
+            deal.agreed_until = (agreed > 0).then(|| self.civil_end(deal, agreed.into()));
             deal.bond = 0;
             self.goods_move(deal, units, moved);
         }

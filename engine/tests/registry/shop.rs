@@ -45,6 +45,8 @@ pub struct Shops {
     pub withdrawn: Vec<(i128, u64)>,
     /// Venues that are halted, since when.
     pub halted: Vec<(VenueId, i128)>,
+    /// What venues leave after a gap: venue, command, how much.
+    pub graces: Vec<(VenueId, u64, i128)>,
     /// Gaps in service: the command that ended it, the venue if it was one's, from, until.
     pub gaps: Vec<(u64, Option<VenueId>, i128, i128)>,
     /// Instructions, and contracts they are for.
@@ -130,8 +132,25 @@ impl Reference {
         fails(status == TradingStatus::CancelOnly, R::CancelOnly)
     }
 
-    pub(super) fn sell(&mut self, command: &SalesCommand) -> Answer {
+    /// A venue says how much of a deadline is left after a gap.
+    fn say_grace(&mut self, envelope: &Envelope, set: &SetGrace) -> Result<SaleEvent, R> {
+        let venue = self.venues.get(set.venue.place()).ok_or(R::UnknownVenue)?;
+        let minute = 60_000_000_000;
+        let bounded = (minute..=31 * 24 * 60 * minute).contains(&set.grace.0);
+        fails(!bounded, R::InvalidField)?;
+        let approver = envelope.authority.as_ref().and_then(|one| one.approver);
+        let alone = approver.is_none_or(|one| one == envelope.principal);
+        let real = venue.demonstration == Demonstration::Real;
+        fails(real && alone, R::ApproverRequired)?;
+        let said = (set.venue, self.sequence.value(), set.grace.0.into());
+        self.shops.graces.push(said);
+        let (venue, grace) = (set.venue, set.grace);
+        Ok(SaleEvent::Grace { venue, grace })
+    }
+
+    pub(super) fn sell(&mut self, envelope: &Envelope, command: &SalesCommand) -> Answer {
         let event = match command {
+            SalesCommand::SetGrace(set) => self.say_grace(envelope, set)?,
             SalesCommand::SetPartyKind(set) => {
                 fails(set.owner.place() >= self.owners.len(), R::UnknownOwner)?;
                 let (owner, kind) = (set.owner, set.kind);

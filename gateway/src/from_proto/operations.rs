@@ -7,8 +7,9 @@
 use engine::command::{
     AcceptClock, Authority, Body, Command, CreateAccount, CreateInstrument, CreateOwner,
     CreateParticipant, CreateVenue, Demonstration, Envelope, Identity, InstrumentTerms, MoveVenue,
-    Scope, SetLimits, SetPhase, SetReferencePrice, SetTradingStatus,
+    SalesCommand, Scope, SetGrace, SetLimits, SetPhase, SetReferencePrice, SetTradingStatus,
 };
+use engine::contract::graces::{GRACE_MAX, GRACE_MIN};
 use engine::types::{
     CalendarId, ClientId, OwnerId, ParticipantId, Price, PriceSign, PrincipalId, Quantity, VenueId,
 };
@@ -16,7 +17,7 @@ use engine::venue::Model;
 use proto::v1;
 
 use super::fields::{Fields, Prefix, at, shorten};
-use super::regimes;
+use super::{regimes, sales};
 use crate::directory::Tables;
 use crate::errors::{Failure, Kind};
 
@@ -135,6 +136,7 @@ context!(
     CreateVenueRequest,
     DefineRegimeRequest,
     MoveVenueRequest,
+    SetGraceRequest,
     CreateInstrumentRequest,
     SetPhaseRequest,
     SetTradingStatusRequest,
@@ -255,6 +257,24 @@ impl Asks for v1::MoveVenueRequest {
             venue: VenueId::new(venue?),
             regimes: regimes?,
         })))
+    }
+}
+
+impl Asks for v1::SetGraceRequest {
+    fn ask(&self, fields: &mut Fields<'_>) -> Option<Body> {
+        let find = |tables: &Tables, name: &str| tables.venues.find(name);
+        let venue = fields.existing("venue_id", &self.venue_id, Kind::Venue, find);
+        let grace = sales::span(fields, "grace", self.grace);
+        let bounded = grace.filter(|grace| (GRACE_MIN..=GRACE_MAX).contains(grace));
+        if grace.is_some() && bounded.is_none() {
+            fields.wrong("grace", "must lie between 60 seconds and 31 days");
+        }
+        let venue = VenueId::new(venue?);
+        let set = SetGrace {
+            venue,
+            grace: bounded?,
+        };
+        Some(Body::Sales(Box::new(SalesCommand::SetGrace(set))))
     }
 }
 

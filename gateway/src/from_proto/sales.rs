@@ -380,7 +380,7 @@ fn small<T: TryFrom<u32>>(fields: &mut Fields<'_>, field: &str, value: u32) -> O
 }
 
 /// A required span of time.
-fn span(
+pub(super) fn span(
     fields: &mut Fields<'_>,
     field: &str,
     wire: Option<prost_types::Duration>,

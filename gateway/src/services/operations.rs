@@ -65,6 +65,10 @@ impl Operations for OperationsService {
         Ok(self.change(request.get_ref()).await?)
     }
 
+    async fn set_grace(&self, request: Request<v1::SetGraceRequest>) -> Reported {
+        Ok(self.change(request.get_ref()).await?)
+    }
+
     async fn get_regime(
         &self,
         request: Request<v1::GetRegimeRequest>,

@@ -139,7 +139,7 @@ const fn exemption(exemption: Option<Exemption>) -> v1::ReturnExemption {
     }
 }
 
-fn duration(span: Nanoseconds) -> prost_types::Duration {
+pub(super) fn duration(span: Nanoseconds) -> prost_types::Duration {
     prost_types::Duration {
         seconds: span.0.div_euclid(1_000_000_000),
         nanos: span.0.rem_euclid(1_000_000_000) as i32,

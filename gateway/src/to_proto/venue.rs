@@ -59,6 +59,7 @@ pub fn venue(tables: &Tables, handle: u32, entry: &VenueEntry) -> v1::Venue {
             .map(|regime| regime_word(&tables.law, *regime))
             .collect(),
         regimes_next_from: entry.moving.as_ref().map(|moving| timestamp(moving.from)),
+        grace: Some(super::sales::duration(entry.grace)),
     }
 }
 

@@ -9,8 +9,7 @@ use super::Allowed;
 use crate::clearing::custody::Known;
 use crate::command::{Act, Demonstration, Direction, Instruct, TakeStep, TakenTo};
 use crate::contract::effects::{self, Back, Decision, Moved, Paid};
-use crate::contract::gaps::GRACE;
-use crate::contract::row::end_of_day_after;
+use crate::contract::row::Ends;
 use crate::contract::table::{self, Effect, Next};
 use crate::contract::{Contract, CountedFor};
 use crate::engine::Engine;
@@ -76,8 +75,10 @@ impl Engine {
     /// the venue is halted nobody knows; it is at least a grace away.
     fn put_off(&mut self, slot: u32, events: &mut Events) {
         let mut contract = self.caught_up(slot);
+        let venue = self.sales.known(contract.terms).terms.venue;
+        let grace = self.contracts.gaps.grace(venue);
         let later = contract.deadline.filter(|end| *end > self.time);
-        contract.deadline = Some(later.unwrap_or(self.time.after(GRACE)));
+        contract.deadline = Some(later.unwrap_or(self.time.after(grace)));
         self.contracts.put(slot, contract);
         let step = Step {
             step: ContractStep::PutOff,
@@ -183,8 +184,13 @@ impl Engine {
     /// The buyer has the goods.
     fn receive(&mut self, contract: &mut Contract, moved: &mut Moved) {
         self.clearing.leave(contract, moved);
-        let agreed_days = self.sales.known(contract.terms).terms.agreed_days;
-        contract.receive(self.time, agreed_days);
+        let terms = &self.sales.known(contract.terms).terms;
+        let (venue, agreed_days) = (terms.venue, terms.agreed_days);
+        let ends = Ends {
+            returnable: self.end_of_civil_day(venue, contract.return_days.into()),
+            keep: self.end_of_civil_day(venue, agreed_days),
+        };
+        contract.received.get_or_insert(ends);
     }
 
     pub(super) fn paid_by(&self, contract: &Contract) -> Paid {
@@ -206,7 +212,7 @@ impl Engine {
                 contract.received.map(|ends| ends.keep)
             }
             Next::Return => contract.return_end(),
-            Next::SevenDays => Some(end_of_day_after(self.time, RETURN_STEP_DAYS)),
+            Next::SevenDays => Some(self.end_of_civil_day(terms.venue, RETURN_STEP_DAYS)),
         }
     }
 

@@ -6,8 +6,8 @@ use super::clearing::put_id;
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{
     Body, BringValue, ChangeOffer, ChangeStock, Course, Delivery, Exemption, FlashMode, Funding,
-    Join, MakeOffer, PartyKind, Plan, Prices, RevealSeed, SaleTerms, SalesCommand, SetPartyKind,
-    TaxBasis, Tier, WithdrawOffer,
+    Join, MakeOffer, PartyKind, Plan, Prices, RevealSeed, SaleTerms, SalesCommand, SetGrace,
+    SetPartyKind, TaxBasis, Tier, WithdrawOffer,
 };
 use crate::types::{
     AccountId, AssetId, CustodianId, Nanoseconds, OfferId, OwnerId, TermsId, VenueId,
@@ -60,6 +60,11 @@ pub(super) fn put(out: &mut Vec<u8>, command: &SalesCommand) {
             bytes::put_u8(out, 10);
             put_offer(out, reveal.offer);
             out.extend_from_slice(&reveal.seed);
+        }
+        SalesCommand::SetGrace(set) => {
+            bytes::put_u8(out, 14);
+            bytes::put_varint(out, u64::from(set.venue.index()));
+            bytes::put_zigzag(out, set.grace.0);
         }
         SalesCommand::Join(join) => {
             bytes::put_u8(out, 8);
@@ -336,6 +341,10 @@ pub(super) fn get(input: &mut Reader<'_>) -> Result<Body, BytesError> {
         8 => SalesCommand::Join(Join {
             offer: offer(input)?,
             account: account(input)?,
+        }),
+        14 => SalesCommand::SetGrace(SetGrace {
+            venue: VenueId::new(input.varint32("venue")?),
+            grace: Nanoseconds(input.zigzag()?),
         }),
         _ => return Err(BytesError::range("the kind of a command about sales")),
     };
