@@ -39,6 +39,59 @@ async fn an_automatic_book_under_e_commerce_law_is_refused_with_its_article() {
     assert!(report.accepted, "{report:?}");
 }
 
+/// A day until a venue says another; what it said is kept.
+#[tokio::test]
+async fn a_venue_says_how_much_time_is_left_after_a_gap() {
+    let mut house = House::open().await;
+    let mut operations = house.operations().await;
+    let made = operations.create_venue(venue("V", "SANDBOX")).await;
+    assert!(made.expect("a report").into_inner().accepted);
+    let set = |id: &str, venue: &str, seconds: i64| v1::SetGraceRequest {
+        context: context(id),
+        venue_id: venue.to_owned(),
+        grace: Some(prost_types::Duration { seconds, nanos: 0 }),
+    };
+    for (wrong, field, right) in [
+        (set("w1", "NONE", 60), "venue_id", "existing venue"),
+        (set("w2", "V", 59), "grace", "60 seconds and 31 days"),
+        (
+            set("w3", "V", 31 * 86_400 + 1),
+            "grace",
+            "60 seconds and 31 days",
+        ),
+        (
+            v1::SetGraceRequest {
+                grace: None,
+                ..set("w4", "V", 0)
+            },
+            "grace",
+            "required",
+        ),
+    ] {
+        let refused = operations
+            .set_grace(wrong)
+            .await
+            .expect_err("a wrong field");
+        assert_eq!(refused.code(), tonic::Code::InvalidArgument);
+        let text = refused.message();
+        assert!(text.contains(field) && text.contains(right), "{text}");
+    }
+    let seconds = async |house: &House| {
+        let named = v1::GetVenueRequest {
+            venue_id: "V".to_owned(),
+        };
+        let known = house.operations().await.get_venue(named).await;
+        let grace = known.expect("a venue").into_inner().grace;
+        grace.expect("always given").seconds
+    };
+    assert_eq!(seconds(&house).await, 86_400);
+    let report = operations.set_grace(set("g", "V", 900)).await;
+    assert!(report.expect("a report").into_inner().accepted);
+    assert_eq!(seconds(&house).await, 900);
+    house.restart().await;
+    assert_eq!(seconds(&house).await, 900);
+}
+
 #[tokio::test]
 async fn a_halt_stops_orders_and_a_resume_lets_them_in() {
     let house = House::open().await;

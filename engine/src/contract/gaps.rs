@@ -315,11 +315,11 @@ mod tests {
             [HERE, THERE].map(|venue| gaps.grace(venue)),
             [hours(100), hours(24)]
         );
-        gaps.down(at(30), at(31), Sequence::new(9));
-        assert_eq!(gaps.put_off(at(31), 0, HERE), at(131));
-        gaps.forget(None, at(130));
-        assert_eq!(gaps.list.len(), 2, "one venue leaves a hundred hours");
-        gaps.forget(None, at(131));
+        gaps.down(at(200), at(201), Sequence::new(9));
+        assert_eq!(gaps.put_off(at(201), 0, HERE), at(301));
+        gaps.forget(None, at(300));
+        assert_eq!(gaps.list.len(), 1, "one venue leaves a hundred hours");
+        gaps.forget(None, at(301));
         assert!(gaps.list.is_empty());
     }
 
