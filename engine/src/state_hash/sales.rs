@@ -36,6 +36,14 @@ impl Buffer {
                 self.u32(report.offer.slot);
                 self.fact(&report.fact);
             }
+            SaleEvent::Use(report) => {
+                self.byte(5);
+                self.u32(report.owner.index());
+                self.u32(u32::from(report.year));
+                self.byte(report.demonstration as u8);
+                self.i64(report.here);
+                self.i64(report.elsewhere);
+            }
             SaleEvent::Offer(_) => unreachable!("it has words of its own"),
         }
     }
