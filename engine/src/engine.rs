@@ -29,7 +29,7 @@ mod views;
 #[cfg(test)]
 mod work_tests;
 
-pub use crate::market::sale::{Campaign, Defined, Offer, Sales};
+pub use crate::market::sale::{AnnualUse, Campaign, Defined, Offer, Sales};
 pub(crate) use clearing::approved;
 pub use holds::{Held, HeldFor};
 pub use sections::{SectionId, SectionsError};

@@ -91,7 +91,7 @@ pub struct Contract {
     /// Whether its buyer's owner is counted.
     pub counted: CountedFor,
     /// In which year's use it counts, if its regime limits imports.
-    pub import_year: Option<Year>,
+    pub(crate) import_year: Option<Year>,
     /// What passes next, but for gaps in service since it was set.
     pub(crate) deadline: Option<Time>,
     /// The command that set its instants: later gaps in service put them off.

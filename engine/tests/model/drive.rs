@@ -288,7 +288,9 @@ impl Driver {
                 report.offer.slot = self.plain(of_offer(report.offer)).slot;
                 Ok(Event::Sale(SaleEvent::Lottery(report)))
             }
-            SaleEvent::Party { .. } | SaleEvent::Terms { .. } => Ok(Event::Sale(event)),
+            SaleEvent::Party { .. } | SaleEvent::Terms { .. } | SaleEvent::Use(_) => {
+                Ok(Event::Sale(event))
+            }
         }
     }
 
@@ -427,6 +429,7 @@ impl Driver {
                 ));
             }
         }
+        super::border::same_uses(&self.reference, self.subject.engine())?;
         self.subject.restore()?;
         self.coverage.restored += 1;
         Ok(())

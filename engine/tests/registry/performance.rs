@@ -280,6 +280,7 @@ impl Reference {
             let agreed = self.shops.terms[deal.terms].agreed_days;
             let now = self.instant();
             deal.received = true;
+            deal.got = Some(now);
             deal.end = Some(midnight(now, deal.days));
             deal.agreed_until = (agreed > 0).then(|| midnight(now, agreed.into()));
             deal.bond = 0;
@@ -438,6 +439,8 @@ impl Reference {
         let id = deal.id;
         let at = self.shops.deals.iter().position(|one| one.id == id);
         let at = at.expect("it lives");
+        let before = self.shops.deals[at].clone();
+        self.restored(&before, &deal, moved);
         if lives {
             self.shops.deals[at] = deal.clone();
         } else {
@@ -486,6 +489,7 @@ impl Reference {
                 by,
                 state: deal.state,
                 disputed,
+                full_tax: self.taxed_in_full(deal),
                 version: deal.version,
                 contract: deal.id,
                 offer: deal.offer,

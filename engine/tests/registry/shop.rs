@@ -2,6 +2,7 @@
 //!
 //! Invariant: what an offer holds is what is left of it. Not here: contracts (`registry::deals`).
 
+use super::border::{Used, Whose};
 use super::deals::Deal;
 use super::lottery::Lot;
 use super::*;
@@ -53,6 +54,9 @@ pub struct Shops {
     pub tickets: Vec<(u64, OwnerId, i128)>,
     /// Withdrawn offers with tickets, since when.
     pub queues: Vec<(i128, u64)>,
+    /// Uses of annual limits of imports, and what was counted in each.
+    pub uses: Vec<Used>,
+    pub spent: Vec<(Whose, i128)>,
 }
 
 /// Who deals: the account, the venue and the seller where they are known.
@@ -259,6 +263,18 @@ impl Reference {
                     reason: R::InvalidField,
                     basis: Some(basis),
                 });
+            }
+        }
+        for regimes in [&venue.regimes, soon] {
+            for kind in [PartyKind::Consumer, PartyKind::Enterprise] {
+                let regime = self.regime_for(regimes, model, kind);
+                let barred = regime.and_then(|regime| self.bars_import(terms, regime));
+                if barred.is_some() {
+                    return Err(Reject {
+                        reason: R::InvalidField,
+                        basis: barred,
+                    });
+                }
             }
         }
         if let Some(at) = self.shops.terms.iter().position(|known| known == terms) {

@@ -58,20 +58,22 @@ impl Importing {
 }
 
 impl Engine {
-    /// What an owner used of its annual limit of imports in a year, in fen; nothing of what is not
-    /// remembered.
-    pub fn annual_use(
-        &self,
-        owner: OwnerId,
-        year: Year,
-        demonstration: Demonstration,
-    ) -> AnnualUse {
-        let whose = Whose {
-            year,
-            owner,
-            demonstration,
-        };
-        self.sales.annual.known(whose).unwrap_or_default()
+    /// What an owner used of its annual limit of imports in a calendar year at UTC+8, in fen;
+    /// nothing of what is not remembered.
+    pub fn annual_use(&self, owner: OwnerId, year: u16, demonstration: Demonstration) -> AnnualUse {
+        let known = Year::new(year).and_then(|year| {
+            self.sales.annual.known(Whose {
+                year,
+                owner,
+                demonstration,
+            })
+        });
+        known.unwrap_or_default()
+    }
+
+    /// The calendar year at UTC+8 of the newest command.
+    pub fn running_year(&self) -> u16 {
+        year_of(self.time).number()
     }
 
     /// INVALID_FIELD: nothing can be imported under such terms.
