@@ -71,6 +71,11 @@ impl Engine {
         known.unwrap_or_default()
     }
 
+    /// How many uses are remembered, one of an owner and a year.
+    pub fn annual_uses(&self) -> u32 {
+        self.sales.annual.remembered()
+    }
+
     /// The calendar year at UTC+8 of the newest command.
     pub fn running_year(&self) -> u16 {
         year_of(self.time).number()

@@ -144,6 +144,11 @@ impl Annual {
         self.remembered >= self.max
     }
 
+    /// How many are remembered.
+    pub(crate) const fn remembered(&self) -> u32 {
+        self.remembered
+    }
+
     fn row(&self, at: u32) -> &Row {
         &self.rows[at as usize]
     }
