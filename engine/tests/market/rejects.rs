@@ -8,8 +8,8 @@
 //! adds a check adds its row. A reason may have several rows.
 //!
 //! Besides the words of scenarios: `bounds KEY=N..` first (orders, levels, stops, positions,
-//! requests, unsettled, investors, contracts, buyers, uses), `session NAME` opens a session, `elsewhere`
-//! makes a real venue in continuous trading with instrument 1, and an order line takes
+//! requests, unsettled, investors, contracts, buyers, uses), `session NAME` opens a session,
+//! `elsewhere` makes a real venue in continuous trading with instrument 1, and an order line takes
 //! `in=INSTRUMENT id=TEXT valid=TIME session=HANDLE/NUMBER`.
 //!
 //! Invariant: nothing the dry run does changes the engine. Not here: precedence of checks (the

@@ -3,7 +3,8 @@
 //! A row is an owner's use of a calendar year at UTC+8, found from its owner, whose rows are a
 //! chain: one of the year that runs, and one of each year a live contract of its is of. Rows stand
 //! in a queue in the order in which they began, so that those of a year that is over are forgotten
-//! part by part; a row that live contracts count in leaves the queue and goes with the last of them.
+//! part by part; a row that live contracts count in leaves the queue, and goes with the last of
+//! them.
 //!
 //! Invariant: rows begin in the year that runs only, so the queue is one of years too; nothing is
 //! allocated after `new`. Rejected: a map by owner and year (an allocation a row, on the path of
