@@ -51,6 +51,8 @@ pub(super) struct Reserved {
     cost: Cost,
     /// What is paid at once, where that is a part.
     deposit: i64,
+    /// What is paid at once.
+    due: i64,
     regime: Regime,
     /// In which year's use it counts, if its regime limits imports.
     import_year: Option<Year>,
@@ -204,6 +206,7 @@ impl Engine {
             owner,
             cost,
             deposit,
+            due,
             regime,
             import_year: importing.map(|import| import.whose.year),
             return_days: law::return_days(
@@ -288,7 +291,9 @@ impl Engine {
 
     /// Forms the contract that was checked.
     fn reserve(&mut self, ask: &Reserve, checked: &Reserved, events: &mut Events) {
-        let Reserved { owner, cost, .. } = *checked;
+        let Reserved {
+            owner, cost, due, ..
+        } = *checked;
         let drawn = self.sales.lottery(ask.offer.slot).is_some();
         let offer = self.sales.row_mut(ask.offer.slot);
         let taken = if drawn { 0 } else { ask.pieces };
@@ -301,10 +306,6 @@ impl Engine {
             CountedFor::Yes
         } else {
             CountedFor::No
-        };
-        let due = match checked.deposit {
-            0 => cost.to_pay,
-            deposit => deposit,
         };
         let money = self.clearing.keep_money(checked.money, due);
         let (state, until) = self.first_state(ask.offer.slot);

@@ -396,6 +396,7 @@ pub fn in_numbers(
         reject_code: if refused { told.reject_code.max(1) } else { 0 },
         reject_reason: report.reject_reason.clone(),
         legal_basis: report.legal_basis.clone(),
+        full_tax: report.full_tax,
         demonstration: if refused {
             told.demonstration
         } else {
