@@ -100,6 +100,9 @@ pub struct Limits {
     /// Tickets of queues, one of an offer and a beneficial owner. Default 2^18: a flash sale that a
     /// quarter of a million wait for; a row is 32 bytes, forgotten with the offer.
     pub tickets_max: u32,
+    /// Uses of the annual limit of imports, one of a beneficial owner and a year. Default 2^20: as
+    /// many as owners; a row is 40 bytes, forgotten after the year with the last contract of it.
+    pub annual_uses_max: u32,
     /// Sessions ever opened. Default 65,536.
     pub sessions_max: u32,
     /// Room for remembered requests. Default 2^20, about 17,000 unary requests a second that are
@@ -186,6 +189,7 @@ impl Default for Limits {
             campaigns_max: 1 << 12,
             entries_max: 1 << 16,
             tickets_max: 1 << 18,
+            annual_uses_max: 1 << 20,
             sessions_max: 1 << 16,
             requests_capacity: 1 << 20,
             switches_max: 4_096,

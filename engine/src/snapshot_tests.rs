@@ -41,6 +41,7 @@ fn small() -> Limits {
         campaigns_max: 16,
         entries_max: 16,
         tickets_max: 16,
+        annual_uses_max: 16,
         sessions_max: 2,
         requests_capacity: 8,
         switches_max: 2,

@@ -38,6 +38,8 @@ pub(super) enum Deadline {
     Forget(Time),
     /// A withdrawn offer forgets its tickets (kind 11).
     ForgetTickets(Time),
+    /// The uses of a year that is over are forgotten (kind 13).
+    ForgetUses(Time),
 }
 
 impl Deadline {
@@ -53,6 +55,7 @@ impl Deadline {
             | Self::Contract(deadline, _)
             | Self::Forget(deadline)
             | Self::ForgetTickets(deadline)
+            | Self::ForgetUses(deadline)
             | Self::Mark(deadline, _)
             | Self::Call(deadline, _) => *deadline,
         }
@@ -82,6 +85,7 @@ impl Deadline {
             Self::Contract(..) => 9,
             Self::Forget(_) => 10,
             Self::ForgetTickets(_) => 11,
+            Self::ForgetUses(_) => 13,
         }
     }
 }
@@ -131,7 +135,9 @@ impl Engine {
         let contract = contract.map(|(deadline, slot)| Deadline::Contract(deadline, slot));
         let forget = self.sales.buyers.first().map(Deadline::Forget);
         let tickets = self.sales.tickets.first().map(Deadline::ForgetTickets);
-        let all = [first, contract, forget, tickets].into_iter().flatten();
+        let uses = self.sales.annual.first().map(Deadline::ForgetUses);
+        let all = [first, contract, forget, tickets, uses];
+        let all = all.into_iter().flatten();
         all.min_by_key(|due| (due.deadline(), due.kind()))
     }
 
@@ -163,6 +169,10 @@ impl Engine {
                 Deadline::ForgetTickets(_) => {
                     left.orders -= 1;
                     self.sales.tickets.forget_one();
+                }
+                Deadline::ForgetUses(_) => {
+                    left.orders -= 1;
+                    self.sales.annual.forget_one();
                 }
                 Deadline::DeadMan(_, session) => {
                     left.orders -= 1;

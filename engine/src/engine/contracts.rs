@@ -4,6 +4,7 @@
 //! to both parties. Not here: what a step then does (`engine::contracts::steps`), the table
 //! (`contract::table`).
 
+mod border;
 mod campaigns;
 mod returns;
 mod steps;
@@ -29,10 +30,11 @@ use crate::event::{
 };
 use crate::market::presale;
 use crate::market::sale::price::{self, Cost};
-use crate::market::sale::{Offer, law};
+use crate::market::sale::{Offer, Year, law};
 use crate::reject::{Basis, Reject, RejectReason as R};
 use crate::types::{AccountId, Amount, OwnerId, Side, Time};
 use crate::venue::Regime;
+use border::Importing;
 use steps::Step;
 
 /// Whether a refusal is counted in its account's stream.
@@ -49,7 +51,11 @@ pub(super) struct Reserved {
     cost: Cost,
     /// What is paid at once, where that is a part.
     deposit: i64,
+    /// What is paid at once.
+    due: i64,
     regime: Regime,
+    /// In which year's use it counts, if its regime limits imports.
+    import_year: Option<Year>,
     return_days: u8,
     /// Where the buyer has the money, if it pays at once.
     money: Option<Place>,
@@ -187,9 +193,11 @@ impl Engine {
         self.check_admitted((offer, owner), terms, time)?;
         let hashed = ask.pickup.is_some() == (terms.delivery == Delivery::PickUp);
         fails(!hashed, R::InvalidCombination)?;
+        let importing = self.importing(regime, terms, (owner, time))?;
         check_pieces(offer, ask.pieces)?;
         let cost = price::cost_of(offer, terms, ask.pieces)?;
-        self.check_room_for(ask, (offer, owner))?;
+        let import = importing.map(|import| (import, cost.to_pay - cost.tax));
+        self.check_room_for(ask, (offer, owner), import)?;
         let deposit = price::deposit_of(cost.to_pay, terms);
         self.check_bond(offer, presale::earnest_of(cost.to_pay, deposit))?;
         let due = if deposit > 0 { deposit } else { cost.to_pay };
@@ -198,7 +206,9 @@ impl Engine {
             owner,
             cost,
             deposit,
+            due,
             regime,
+            import_year: importing.map(|import| import.whose.year),
             return_days: law::return_days(
                 terms,
                 self.venues.law().rules(regime),
@@ -252,8 +262,13 @@ impl Engine {
         fails(own, R::SelfTrade)
     }
 
-    /// BUYER_LIMIT, OUT_OF_STOCK, OPEN_CONTRACTS.
-    fn check_room_for(&self, ask: &Reserve, (offer, owner): (&Offer, OwnerId)) -> Result<(), R> {
+    /// BUYER_LIMIT, ANNUAL_LIMIT, OUT_OF_STOCK, OPEN_CONTRACTS.
+    fn check_room_for(
+        &self,
+        ask: &Reserve,
+        (offer, owner): (&Offer, OwnerId),
+        import: Option<(Importing, i64)>,
+    ) -> Result<(), Reject> {
         let buyers = &self.sales.buyers;
         let entries = self.sales.waiting(ask.offer.slot);
         let closes = self.sales.presale(ask.offer.slot).is_none();
@@ -265,14 +280,20 @@ impl Engine {
             fails(after > u64::from(limit), R::BuyerLimit)?;
             room &= !buyers.are_full() || buyers.find(offer.sequence, owner).is_some();
         }
+        if let Some((importing, value)) = import {
+            importing.check(ask.pieces, value)?;
+            room &= importing.room;
+        }
         let drawn = self.sales.lottery(ask.offer.slot).is_some();
         fails(!drawn && ask.pieces > offer.left, R::OutOfStock)?;
-        fails(!room, R::OpenContracts)
+        Ok(fails(!room, R::OpenContracts)?)
     }
 
     /// Forms the contract that was checked.
     fn reserve(&mut self, ask: &Reserve, checked: &Reserved, events: &mut Events) {
-        let Reserved { owner, cost, .. } = *checked;
+        let Reserved {
+            owner, cost, due, ..
+        } = *checked;
         let drawn = self.sales.lottery(ask.offer.slot).is_some();
         let offer = self.sales.row_mut(ask.offer.slot);
         let taken = if drawn { 0 } else { ask.pieces };
@@ -285,10 +306,6 @@ impl Engine {
             CountedFor::Yes
         } else {
             CountedFor::No
-        };
-        let due = match checked.deposit {
-            0 => cost.to_pay,
-            deposit => deposit,
         };
         let money = self.clearing.keep_money(checked.money, due);
         let (state, until) = self.first_state(ask.offer.slot);
@@ -318,6 +335,7 @@ impl Engine {
             regime: checked.regime,
             return_days: checked.return_days,
             counted,
+            import_year: checked.import_year,
             deadline: Some(until),
             set: self.sequence.value(),
             received: None,
@@ -331,6 +349,7 @@ impl Engine {
             warehouse_at: offer.warehouse_at,
         };
         self.enter(ask.offer.slot, &row);
+        self.count_import(&row);
         let report = self.sales.report(ask.offer.slot, OfferAct::Reserved);
         if counted == CountedFor::Yes {
             self.sales.count_buyer(ask.offer.slot, owner, ask.pieces);

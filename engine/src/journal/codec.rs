@@ -14,6 +14,7 @@
 //! journal takes whatever the engine was given, also what the engine then rejects. Not here:
 //! batches and checksums (`record`), whether a command makes sense (`engine`).
 
+pub(crate) mod border;
 mod clearing;
 mod contracts;
 mod correction;
@@ -111,6 +112,7 @@ types! {
     ServiceGap = 41,
     DefineRegime = 42,
     MoveVenue = 43,
+    SetAnnualUse = 44,
 }
 
 impl Type {
@@ -159,6 +161,7 @@ impl Type {
             Body::Contract(_) => Self::Contract,
             Body::DefineRegime(_) => Self::DefineRegime,
             Body::MoveVenue(_) => Self::MoveVenue,
+            Body::SetAnnualUse(_) => Self::SetAnnualUse,
         }
     }
 
@@ -515,6 +518,7 @@ fn get_body(input: &mut Reader<'_>, time: Time, kind: Type) -> Result<Body, Byte
         Type::Contract => contracts::get(input),
         Type::DefineRegime => regimes::command(input),
         Type::MoveVenue => regimes::move_venue(input),
+        Type::SetAnnualUse => border::get(input),
     }
 }
 

@@ -36,8 +36,16 @@ impl Buffer {
                 self.u32(report.offer.slot);
                 self.fact(&report.fact);
             }
-            SaleEvent::Grace { venue, grace } => {
+            SaleEvent::Use(report) => {
                 self.byte(5);
+                self.u32(report.owner.index());
+                self.u32(u32::from(report.year));
+                self.byte(report.demonstration as u8);
+                self.i64(report.here);
+                self.i64(report.elsewhere);
+            }
+            SaleEvent::Grace { venue, grace } => {
+                self.byte(6);
                 self.u32(venue.index());
                 self.u64(grace.0 as u64);
             }

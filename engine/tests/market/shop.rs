@@ -35,7 +35,7 @@ use sanjiang_engine::command::{
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{
-    ContractEvent, ContractReport, ContractStep, Event, LotteryFact, OfferAct, SaleEvent,
+    ContractEvent, ContractReport, ContractStep, Event, FullTax, LotteryFact, OfferAct, SaleEvent,
 };
 use sanjiang_engine::reject::Basis;
 use sanjiang_engine::types::{
@@ -46,6 +46,7 @@ use sanjiang_engine::venue::{Model, Regime, TradingStatus};
 
 use sha2::{Digest, Sha256};
 
+use crate::border;
 use crate::desk::{DAY, name};
 use crate::money::{GOODS, MONEY};
 use crate::words::{at, number, value};
@@ -76,6 +77,11 @@ impl Shop {
     pub fn sale(&self, event: &SaleEvent) -> String {
         match event {
             SaleEvent::Party { owner, kind } => format!("owner {} is {kind:?}", owner.index()),
+            SaleEvent::Use(report) => {
+                let (owner, year) = (report.owner.index(), report.year);
+                let (here, elsewhere) = (report.here, report.elsewhere);
+                format!("owner {owner} used of {year}: {here} here, {elsewhere} elsewhere")
+            }
             SaleEvent::Terms { terms, .. } => format!("terms {}", terms.index()),
             SaleEvent::Ticket(ticket) => {
                 let after = |at: Time| (at.nanoseconds() - DAY.nanoseconds()) / SECOND;
@@ -154,6 +160,9 @@ impl Shop {
                 let _ = write!(line, ", {word} {sum}");
             }
         }
+        if report.full_tax == FullTax::Yes {
+            line += ", FULL_TAX";
+        }
         if let Some(deadline) = report.deadline {
             let after = (deadline.nanoseconds() - DAY.nanoseconds()) / SECOND;
             let _ = write!(line, ", until {after}");
@@ -186,6 +195,7 @@ impl Shop {
                 venue: VenueId::new(value(words, "venue").map_or(1, number) as u32),
                 grace: Nanoseconds(number(words[1]) * SECOND),
             })),
+            "customs" => Some(border::customs(words)),
             "sale" => sales(SalesCommand::DefineTerms(terms(words))),
             "change" => {
                 let offer = self.offer(words[1]);

@@ -288,9 +288,10 @@ impl Driver {
                 report.offer.slot = self.plain(of_offer(report.offer)).slot;
                 Ok(Event::Sale(SaleEvent::Lottery(report)))
             }
-            SaleEvent::Party { .. } | SaleEvent::Terms { .. } | SaleEvent::Grace { .. } => {
-                Ok(Event::Sale(event))
-            }
+            SaleEvent::Party { .. }
+            | SaleEvent::Terms { .. }
+            | SaleEvent::Grace { .. }
+            | SaleEvent::Use(_) => Ok(Event::Sale(event)),
         }
     }
 
@@ -429,6 +430,7 @@ impl Driver {
                 ));
             }
         }
+        super::border::same_uses(&self.reference, self.subject.engine())?;
         self.subject.restore()?;
         self.coverage.restored += 1;
         Ok(())

@@ -3,6 +3,7 @@
 //! Invariant: a contract holds its goods until they leave. Not here: its steps
 //! (`registry::performance`), offers (`registry::shop`), sums (`reference::ledger`).
 
+use super::border::Whose;
 use super::shop::{Dealing, Offering};
 use super::*;
 use RejectReason as R;
@@ -49,6 +50,11 @@ pub struct Deal {
     pub agreed_until: Option<i128>,
     pub pickup: Option<[u8; 16]>,
     pub payment: Option<Sequence>,
+    pub regime: Regime,
+    /// Whose use of which year it counts in.
+    pub imports: Option<Whose>,
+    /// When the buyer had the goods.
+    pub got: Option<i128>,
 }
 
 impl Deal {
@@ -249,19 +255,18 @@ impl Reference {
         found.expect("it lives")
     }
 
-    /// The regime that applies, and the days of return.
-    fn law_of(&self, terms: &SaleTerms, kind: PartyKind, sure: bool) -> Result<i128, Reject> {
-        let regimes = &self.venues[terms.venue.place()].regimes;
+    /// The regime under which this kind of party buys by a model, if it may.
+    pub(super) fn regime_for(
+        &self,
+        regimes: &[Regime],
+        model: Model,
+        kind: PartyKind,
+    ) -> Option<Regime> {
         let (laws, consumer) = (self.laws(), kind == PartyKind::Consumer);
-        let mut fit = regimes.clone();
-        fit.retain(|one| laws.allows(*one, terms.model));
+        let mut fit = regimes.to_vec();
+        fit.retain(|one| laws.allows(*one, model));
         fit.retain(|one| !(consumer && laws.is_of_firms(*one)));
-        let Some(mut chosen) = fit.first().copied() else {
-            return Err(Reject {
-                reason: R::PartyKind,
-                basis: laws.text(regimes[0]),
-            });
-        };
+        let first = fit.first().copied();
         let protects = |one: &&Regime| laws.cooling(**one).is_some();
         let better = if consumer {
             let imports = fit.iter().find(|one| laws.is_of_importers(**one));
@@ -269,21 +274,38 @@ impl Reference {
         } else {
             fit.iter().find(|one| !protects(one))
         };
-        chosen = better.copied().unwrap_or(chosen);
+        better.copied().or(first)
+    }
+
+    /// The regime that applies, and the days of return.
+    fn law_of(
+        &self,
+        terms: &SaleTerms,
+        kind: PartyKind,
+        sure: bool,
+    ) -> Result<(Regime, i128), Reject> {
+        let regimes = &self.venues[terms.venue.place()].regimes;
+        let (laws, consumer) = (self.laws(), kind == PartyKind::Consumer);
+        let chosen = self.regime_for(regimes, terms.model, kind);
+        let chosen = chosen.ok_or_else(|| Reject {
+            reason: R::PartyKind,
+            basis: laws.text(regimes[0]),
+        })?;
         let days = i128::from(terms.return_days);
         let asks = terms.exemption == Some(Exemption::ConfirmedUnsuitable) && !sure;
-        match laws.cooling(chosen) {
+        let days = match laws.cooling(chosen) {
             Some((least, exempt, _)) if consumer => {
                 let bit = terms.exemption.map_or(0, |one| 1 << (one as u32 - 1));
                 let binds = asks || exempt & bit == 0;
-                Ok(if binds {
+                if binds {
                     days.max(i128::from(least))
                 } else {
                     days
-                })
+                }
             }
-            _ => Ok(days),
-        }
+            _ => days,
+        };
+        Ok((chosen, days))
     }
 
     pub(super) fn seller_stands(&self, seller: AccountId) -> bool {
@@ -309,7 +331,7 @@ impl Reference {
         self.qualifies(ask.account, terms.venue)?;
         let owner = self.accounts[ask.account.place()].owner;
         let sure = ask.confirmed == Confirmed::Yes;
-        let days = self.law_of(&terms, self.kind_of(owner), sure)?;
+        let (regime, days) = self.law_of(&terms, self.kind_of(owner), sure)?;
         let prices = &offer.prices;
         fails(ask.version != offer.version, R::StaleVersion)?;
         let closed = self
@@ -321,13 +343,19 @@ impl Reference {
         self.may_take_now(&offer, owner)?;
         let hashed = ask.pickup.is_some() != (terms.delivery == Delivery::PickUp);
         fails(hashed, R::InvalidCombination)?;
+        if let Some(basis) = self.bars_import(&terms, regime) {
+            return Err(Reject {
+                reason: R::InvalidCombination,
+                basis: Some(basis),
+            });
+        }
         fails(ask.pieces == 0, R::Quantity)?;
         fails(ask.pieces > prices.max, R::MaxQuantity)?;
         fails(ask.pieces < prices.min, R::MinQuantity)?;
         fails(!ask.pieces.is_multiple_of(prices.step), R::QuantityStep)?;
         let cost = cost_of(prices, &terms, ask.pieces);
         fails(cost.2 > 1 << 52, R::OrderValue)?;
-        self.room_to_take(ask, &offer, owner)?;
+        self.room_to_take(ask, &offer, owner, (regime, cost.2 - cost.1))?;
         let (deposit, bond) = Self::deposit_of(&terms, cost.2);
         if bond
             > self
@@ -343,7 +371,8 @@ impl Reference {
         let at_once = terms.funding == Funding::Prefunded;
         let lacks = due > self.available(ask.account.place(), terms.money.place());
         fails(at_once && lacks, R::InsufficientFunds)?;
-        self.form(ask, &offer, &terms, (cost, days));
+        self.form(ask, &offer, &terms, (cost, days, regime));
+        self.count_import(self.sequence.value(), owner);
         if prices.limit.is_some() {
             self.take_of(offer.id, owner, ask.pieces);
         }
@@ -372,7 +401,7 @@ impl Reference {
         ask: &Reserve,
         offer: &Offering,
         terms: &SaleTerms,
-        ((price, tax, to_pay), days): ((i128, i128, i128), i128),
+        ((price, tax, to_pay), days, regime): ((i128, i128, i128), i128, Regime),
     ) {
         let (at_once, within) = match terms.funding {
             Funding::Prefunded => (true, terms.hand_over_within),
@@ -423,6 +452,9 @@ impl Reference {
             agreed_until: None,
             pickup: ask.pickup,
             payment: None,
+            regime,
+            imports: None,
+            got: None,
         });
         let (at, owner) = (
             self.sequence.value(),
@@ -446,7 +478,13 @@ impl Reference {
         }
     }
 
-    fn room_to_take(&self, ask: &Reserve, offer: &Offering, owner: OwnerId) -> Result<(), R> {
+    fn room_to_take(
+        &self,
+        ask: &Reserve,
+        offer: &Offering,
+        owner: OwnerId,
+        (regime, value): (Regime, i128),
+    ) -> Result<(), Reject> {
         let taken = &self.shops.taken;
         let known = taken
             .iter()
@@ -459,9 +497,11 @@ impl Reference {
             fails(after > u64::from(limit) + loose, R::BuyerLimit)?;
             full |= known.is_none() && taken.len() >= self.limits.buyers_max as usize;
         }
+        let terms = &self.shops.terms[offer.terms];
+        full |= !self.may_import(regime, (owner, terms), (ask.pieces, value))?;
         full |= self.entries(offer.id) >= self.limits.entries_max as usize;
         let drawn = offer.lottery.is_some();
         fails(!drawn && ask.pieces > offer.left, R::OutOfStock)?;
-        fails(full, R::OpenContracts)
+        Ok(fails(full, R::OpenContracts)?)
     }
 }

@@ -5,6 +5,7 @@
 //! looking at all there is. Not here: orders (`reference`).
 
 mod admin;
+mod border;
 mod campaigns;
 mod correction;
 mod credit;
@@ -30,6 +31,8 @@ mod switch;
 mod time;
 
 use super::*;
+use border::ImportLaw;
+pub use border::year_at;
 pub use correction::{Kept, Trades};
 pub use credit::Pledge;
 pub use deals::Deal;

@@ -297,6 +297,7 @@ impl Reference {
             let units = deal.kept();
             let agreed = self.shops.terms[deal.terms].agreed_days;
             deal.received = true;
+            deal.got = Some(self.instant());
             deal.end = Some(self.civil_end(deal, deal.days));
             deal.agreed_until = (agreed > 0).then(|| self.civil_end(deal, agreed.into()));
             deal.bond = 0;
@@ -455,6 +456,8 @@ impl Reference {
         let id = deal.id;
         let at = self.shops.deals.iter().position(|one| one.id == id);
         let at = at.expect("it lives");
+        let before = self.shops.deals[at].clone();
+        self.restored(&before, &deal, moved);
         if lives {
             self.shops.deals[at] = deal.clone();
         } else {
@@ -503,6 +506,7 @@ impl Reference {
                 by,
                 state: deal.state,
                 disputed,
+                full_tax: self.taxed_in_full(deal),
                 version: deal.version,
                 contract: deal.id,
                 offer: deal.offer,

@@ -2,6 +2,7 @@
 //!
 //! Invariant: what an offer holds is what is left of it. Not here: contracts (`registry::deals`).
 
+use super::border::{Used, Whose};
 use super::deals::Deal;
 use super::lottery::Lot;
 use super::*;
@@ -55,6 +56,9 @@ pub struct Shops {
     pub tickets: Vec<(u64, OwnerId, i128)>,
     /// Withdrawn offers with tickets, since when.
     pub queues: Vec<(i128, u64)>,
+    /// Uses of annual limits of imports, and what was counted in each.
+    pub uses: Vec<Used>,
+    pub spent: Vec<(Whose, i128)>,
 }
 
 /// Who deals: the account, the venue and the seller where they are known.
@@ -280,6 +284,7 @@ impl Reference {
                 });
             }
         }
+        self.may_import_by(terms, [&venue.regimes, soon])?;
         if let Some(at) = self.shops.terms.iter().position(|known| known == terms) {
             return Ok(at as u32);
         }

@@ -95,6 +95,7 @@ impl Engine {
         events: &mut Events,
     ) {
         let mut contract = self.caught_up(slot);
+        let before = contract;
         let mut moved = Moved::default();
         contract.version += 1;
         let asked = contract.asked.take();
@@ -124,6 +125,7 @@ impl Engine {
             let report = self.sales.report(contract.offer.slot, OfferAct::Reserved);
             events.push(Event::Sale(SaleEvent::Offer(report)));
         }
+        self.restore_import(&before, &contract, &moved);
         self.give_back(&contract, &moved, events);
     }
 
@@ -189,6 +191,7 @@ impl Engine {
         let ends = Ends {
             returnable: self.end_of_civil_day(venue, contract.return_days.into()),
             keep: self.end_of_civil_day(venue, agreed_days),
+            day: day_of(self.time),
         };
         contract.received.get_or_insert(ends);
     }
@@ -236,6 +239,7 @@ impl Engine {
             by,
             state: contract.state,
             disputed: contract.disputed,
+            full_tax: self.full_tax(contract),
             version: contract.version,
             contract: contract.sequence,
             offer: contract.offer.sequence,

@@ -5,6 +5,7 @@
 //! that a contract was formed under are the contract's own. Not here: what becomes of a contract
 //! (`contract`), whose reserve is taken (`engine::contracts`).
 
+pub(crate) mod annual;
 pub(crate) mod buyers;
 pub(crate) mod campaigns;
 pub(crate) mod law;
@@ -13,6 +14,7 @@ pub(crate) mod offer;
 pub(crate) mod price;
 pub(crate) mod section;
 
+pub use annual::{AnnualUse, Year};
 pub use campaigns::Campaign;
 pub use offer::Offer;
 
@@ -29,6 +31,7 @@ use crate::market::presale::Presale;
 use crate::slab::Slab;
 use crate::types::{OfferId, OwnerId, TermsId, Time, VenueId};
 use crate::venue::{Law, Regime};
+use annual::Annual;
 use buyers::Buyers;
 use campaigns::Campaigns;
 
@@ -77,6 +80,7 @@ pub struct Sales {
     campaigns: Campaigns,
     /// The seconds of tickets, kept as pieces of buyers are.
     pub(crate) tickets: Buyers,
+    pub(crate) annual: Annual,
 }
 
 impl Sales {
@@ -90,6 +94,7 @@ impl Sales {
             buyers: Buyers::new(limits.buyers_max, limits.owners_max),
             tickets: Buyers::new(limits.tickets_max, limits.owners_max),
             campaigns: Campaigns::new(limits.campaigns_max),
+            annual: Annual::new(limits.annual_uses_max, limits.owners_max),
         }
     }
 
@@ -280,10 +285,11 @@ impl Sales {
         self.campaign_at(slot).map_or(0, Campaign::waiting)
     }
 
-    /// Whether withdrawn offers remember somebody.
+    /// Whether withdrawn offers, or years, remember somebody.
     #[inline]
     pub(crate) fn is_anything_to_forget(&self) -> bool {
-        self.buyers.first().is_some() || self.tickets.first().is_some()
+        let offers = self.buyers.first().is_some() || self.tickets.first().is_some();
+        offers || self.annual.first().is_some()
     }
 
     /// Whether no other offer with a campaign can be made.
