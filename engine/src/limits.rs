@@ -100,6 +100,12 @@ pub struct Limits {
     /// Tickets of queues, one of an offer and a beneficial owner. Default 2^18: a flash sale that a
     /// quarter of a million wait for; a row is 32 bytes, forgotten with the offer.
     pub tickets_max: u32,
+    /// Live discounts. Default 16,384: three each of the 5,000 shops of a district; a row is 128
+    /// bytes.
+    pub discounts_max: u32,
+    /// Pairs of a discount and a beneficial owner that used it. Default 2^20: as many as contracts
+    /// may live; a row is 32 bytes, forgotten when the discount has ended.
+    pub discount_uses_max: u32,
     /// Sessions ever opened. Default 65,536.
     pub sessions_max: u32,
     /// Room for remembered requests. Default 2^20, about 17,000 unary requests a second that are
@@ -186,6 +192,8 @@ impl Default for Limits {
             campaigns_max: 1 << 12,
             entries_max: 1 << 16,
             tickets_max: 1 << 18,
+            discounts_max: 1 << 14,
+            discount_uses_max: 1 << 20,
             sessions_max: 1 << 16,
             requests_capacity: 1 << 20,
             switches_max: 4_096,

@@ -3,6 +3,7 @@
 //! Invariant: as in `command`. Not here: what takes an offer (`command::contracts`), the rules
 //! (`market::sale`, SEMANTICS section 21).
 
+use super::discounts::DefineDiscount;
 use crate::types::{
     AccountId, AssetId, CustodianId, Name, Nanoseconds, OfferId, OwnerId, TermsId, Time, VenueId,
 };
@@ -31,6 +32,8 @@ pub enum SalesCommand {
     BringValue(BringValue),
     /// Reveal the seed of a lottery.
     RevealSeed(RevealSeed),
+    /// Define a discount.
+    DefineDiscount(DefineDiscount),
 }
 
 impl SalesCommand {
@@ -46,7 +49,8 @@ impl SalesCommand {
             | Self::DefineTerms(_)
             | Self::Join(_)
             | Self::BringValue(_)
-            | Self::RevealSeed(_) => false,
+            | Self::RevealSeed(_)
+            | Self::DefineDiscount(_) => false,
         }
     }
 
@@ -62,6 +66,7 @@ impl SalesCommand {
             Self::PutStock(change) | Self::TakeStock(change) => Some(change.account),
             Self::WithdrawOffer(withdraw) => Some(withdraw.account),
             Self::Join(join) => Some(join.account),
+            Self::DefineDiscount(define) => Some(define.account),
         }
     }
 }

@@ -51,9 +51,9 @@ impl Contracts {
         self.rows.live()
     }
 
-    /// Whether no more may live.
-    pub(crate) const fn is_full(&self) -> bool {
-        self.rows.is_full()
+    /// How many more may live.
+    pub(crate) const fn room(&self) -> u32 {
+        self.rows.room()
     }
 
     /// A live contract.
@@ -76,11 +76,15 @@ impl Contracts {
         self.all().filter(own)
     }
 
-    /// A contract is formed.
-    pub(crate) fn form(&mut self, row: Contract) -> u32 {
-        let slot = self.rows.insert(row);
+    /// Takes the rows of contracts that are formed at once, in order of their ids.
+    pub(crate) fn take_rows(&mut self, slots: &mut [u32]) {
+        self.rows.take_all(slots);
+    }
+
+    /// A contract is formed in a row that was taken for it.
+    pub(crate) fn form(&mut self, slot: u32, row: Contract) {
+        self.rows.fill(slot, row);
         self.time(slot, row.deadline);
-        slot
     }
 
     /// A contract stands so from now on.

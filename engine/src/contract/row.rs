@@ -150,6 +150,11 @@ impl Contract {
         }
     }
 
+    /// What a discount took off.
+    pub const fn discount(&self) -> i64 {
+        self.pieces as i64 * self.price - self.amount
+    }
+
     /// What was paid for the first so many pieces, tax on top included.
     pub(crate) fn paid_for(&self, pieces: u32) -> i64 {
         let tax_on_top = self.to_pay - self.amount;

@@ -7,7 +7,7 @@
 use super::Engine;
 use super::margin::Reduction;
 use super::switch::Ended;
-use crate::event::{Cause, Event, Events, ExecType};
+use crate::event::{Cause, Event, Events, ExecType, SaleEvent};
 use crate::limits::Limits;
 use crate::switch::sweeps::Budget;
 use crate::types::{InstrumentId, OrderId, SessionId, Time, VenueId};
@@ -38,6 +38,10 @@ pub(super) enum Deadline {
     Forget(Time),
     /// A withdrawn offer forgets its tickets (kind 11).
     ForgetTickets(Time),
+    /// The end of a discount, by its row (kind 13).
+    Discount(Time, u32),
+    /// An ended discount forgets who used it (kind 14).
+    ForgetUses(Time),
 }
 
 impl Deadline {
@@ -53,6 +57,8 @@ impl Deadline {
             | Self::Contract(deadline, _)
             | Self::Forget(deadline)
             | Self::ForgetTickets(deadline)
+            | Self::Discount(deadline, _)
+            | Self::ForgetUses(deadline)
             | Self::Mark(deadline, _)
             | Self::Call(deadline, _) => *deadline,
         }
@@ -82,6 +88,8 @@ impl Deadline {
             Self::Contract(..) => 9,
             Self::Forget(_) => 10,
             Self::ForgetTickets(_) => 11,
+            Self::Discount(..) => 13,
+            Self::ForgetUses(_) => 14,
         }
     }
 }
@@ -105,7 +113,7 @@ impl Engine {
         let all = [venue, day_end, settlement, order, mark, call];
         let all = all.into_iter().flatten();
         let mut first = all.min_by_key(|due| (due.deadline(), due.kind()));
-        if self.contracts.is_anything_due() || self.sales.is_anything_to_forget() {
+        if self.contracts.is_anything_due() || self.sales.is_anything_due() {
             first = self.next_sale_due(first);
         }
         if self.switches.is_anything_due() {
@@ -131,7 +139,12 @@ impl Engine {
         let contract = contract.map(|(deadline, slot)| Deadline::Contract(deadline, slot));
         let forget = self.sales.buyers.first().map(Deadline::Forget);
         let tickets = self.sales.tickets.first().map(Deadline::ForgetTickets);
-        let all = [first, contract, forget, tickets].into_iter().flatten();
+        let discounts = &self.sales.discounts;
+        let ends = discounts.first();
+        let ends = ends.map(|(deadline, slot)| Deadline::Discount(deadline, slot));
+        let uses = discounts.users.first().map(Deadline::ForgetUses);
+        let all = [first, contract, forget, tickets, ends, uses];
+        let all = all.into_iter().flatten();
         all.min_by_key(|due| (due.deadline(), due.kind()))
     }
 
@@ -163,6 +176,15 @@ impl Engine {
                 Deadline::ForgetTickets(_) => {
                     left.orders -= 1;
                     self.sales.tickets.forget_one();
+                }
+                Deadline::Discount(_, slot) => {
+                    left.orders -= 1;
+                    let report = self.sales.discounts.end(slot);
+                    events.push(Event::Sale(SaleEvent::Discount(report)));
+                }
+                Deadline::ForgetUses(_) => {
+                    left.orders -= 1;
+                    self.sales.discounts.users.forget_one();
                 }
                 Deadline::DeadMan(_, session) => {
                     left.orders -= 1;

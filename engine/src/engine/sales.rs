@@ -122,6 +122,7 @@ impl Engine {
             SalesCommand::Join(join) => Ok(self.check_join(session, join, time).map(|_| ())?),
             SalesCommand::BringValue(bring) => Ok(self.check_value(bring, time)?),
             SalesCommand::RevealSeed(reveal) => Ok(self.check_seed(reveal, time)?),
+            SalesCommand::DefineDiscount(terms) => self.check_define_discount(session, terms, time),
         }
     }
 
@@ -166,6 +167,7 @@ impl Engine {
             SalesCommand::Join(join) => self.join(join),
             SalesCommand::BringValue(bring) => self.bring_value(bring),
             SalesCommand::RevealSeed(reveal) => self.reveal_seed(reveal),
+            SalesCommand::DefineDiscount(terms) => self.define_discount(terms),
         }));
         operation(events, Ok(handle));
     }

@@ -4,7 +4,7 @@
 //! engine. Offers are public; of a contract only its two parties are told. Not here: names and
 //! addresses, which never come into the engine.
 
-use super::Counters;
+use super::{Counters, DiscountReport};
 use crate::command::{Act, PartyKind};
 use crate::reject::Reject;
 use crate::types::{AccountId, AssetId, ContractId, CustodianId, OfferId, OwnerId, TermsId};
@@ -33,6 +33,8 @@ pub enum SaleEvent {
     Ticket(Ticket),
     /// What everybody needs to check the draw of a lottery.
     Lottery(LotteryReport),
+    /// Something about a discount.
+    Discount(DiscountReport),
 }
 
 /// A part of a lottery that is public from now on.
@@ -384,6 +386,8 @@ pub struct ContractRefused {
     pub account: Option<AccountId>,
     /// The contract as the command named it; none of a reserve.
     pub contract: Option<ContractId>,
+    /// Of a basket, the line at fault, from 0, if one is.
+    pub line: Option<u8>,
     /// Why.
     pub reject: Reject,
     /// The private counters of the account.
@@ -468,6 +472,11 @@ pub struct ContractSlots {
 }
 
 impl ContractReport {
+    /// What a discount took off: `amount` is what is left of pieces times price.
+    pub const fn discount(&self) -> i64 {
+        self.pieces as i64 * self.price - self.amount
+    }
+
     /// The contract.
     pub const fn contract(&self) -> ContractId {
         ContractId {

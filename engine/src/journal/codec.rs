@@ -18,6 +18,7 @@ mod clearing;
 mod contracts;
 mod correction;
 mod credit;
+pub(crate) mod discounts;
 mod limits;
 pub(crate) mod margin;
 mod operations;
@@ -37,7 +38,9 @@ use std::fmt;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::bytes::{self, BytesError, Reader};
-use crate::command::{Authority, Body, Command, Envelope, Identity, Sequenced};
+use crate::command::{
+    Authority, Body, Command, ContractCommand, Envelope, Identity, SalesCommand, Sequenced,
+};
 use crate::types::{PrincipalId, Sequence, SessionId, Time};
 
 /// The version of every type of command this build writes.
@@ -111,6 +114,8 @@ types! {
     ServiceGap = 41,
     DefineRegime = 42,
     MoveVenue = 43,
+    DefineDiscount = 45,
+    Basket = 46,
 }
 
 impl Type {
@@ -155,7 +160,11 @@ impl Type {
             Body::Credit(_) => Self::Credit,
             Body::Settlement(_) => Self::Settlement,
             Body::Margin(_) => Self::Margin,
+            Body::Sales(command) if matches!(**command, SalesCommand::DefineDiscount(_)) => {
+                Self::DefineDiscount
+            }
             Body::Sales(_) => Self::Sales,
+            Body::Contract(ContractCommand::Basket(_)) => Self::Basket,
             Body::Contract(_) => Self::Contract,
             Body::DefineRegime(_) => Self::DefineRegime,
             Body::MoveVenue(_) => Self::MoveVenue,
@@ -515,6 +524,8 @@ fn get_body(input: &mut Reader<'_>, time: Time, kind: Type) -> Result<Body, Byte
         Type::Contract => contracts::get(input),
         Type::DefineRegime => regimes::command(input),
         Type::MoveVenue => regimes::move_venue(input),
+        Type::DefineDiscount => discounts::define(input),
+        Type::Basket => discounts::basket(input),
     }
 }
 

@@ -36,6 +36,15 @@ impl Buffer {
                 self.u32(report.offer.slot);
                 self.fact(&report.fact);
             }
+            SaleEvent::Discount(report) => {
+                self.byte(5);
+                self.byte(report.act as u8);
+                self.u64(report.discount.sequence);
+                self.u32(report.discount.slot);
+                self.u32(report.seller.index());
+                self.u32(report.venue.index());
+                self.u32(report.left);
+            }
             SaleEvent::Offer(_) => unreachable!("it has words of its own"),
         }
     }
@@ -94,6 +103,7 @@ impl Buffer {
         let contract = refused.contract.unwrap_or(none);
         self.u64(contract.sequence);
         self.u32(contract.slot);
+        self.byte(refused.line.map_or(0, |line| line + 1));
         self.reject(Some(refused.reject));
         self.u64(refused.counters.account);
         self.u64(refused.counters.participant);

@@ -11,6 +11,7 @@
 //! [max=N] [limit=N] [opens=SECONDS] [closes=SECONDS] [quorum=N] [balance=FROM/UNTIL]
 //! [draw=SECONDS]`, `change NAME @PRICE..` likewise, `put NAME PIECES`, `take NAME PIECES`,
 //! `unoffer NAME`, `join NAME [on=ACCOUNT]`, `value NAME [SOURCE] [is=N]`, `seed NAME [is=N]`;
+//! Discounts and baskets: `baskets`.
 //! `NAME: reserve OFFER PIECES [on=ACCOUNT] [version=N] [code=N] [confirms]`.
 //!
 //! `step NAME VERB [by=buyer|seller|operator|ACCOUNT] [version=N]`, VERB being pay, payin, cancel,
@@ -34,17 +35,19 @@ use sanjiang_engine::command::{
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{
-    ContractEvent, ContractReport, ContractStep, Event, LotteryFact, OfferAct, SaleEvent,
+    ContractEvent, ContractReport, ContractStep, DiscountAct, Event, LotteryFact, OfferAct,
+    SaleEvent,
 };
 use sanjiang_engine::reject::Basis;
 use sanjiang_engine::types::{
-    AccountId, Amount, ContractId, CustodianId, Nanoseconds, OfferId, OwnerId, TermsId, Time,
-    Title, VenueId,
+    AccountId, Amount, ContractId, CustodianId, DiscountId, Nanoseconds, OfferId, OwnerId, TermsId,
+    Time, Title, VenueId,
 };
 use sanjiang_engine::venue::{Model, Regime, TradingStatus};
 
 use sha2::{Digest, Sha256};
 
+use crate::baskets;
 use crate::desk::{DAY, name};
 use crate::money::{GOODS, MONEY};
 use crate::words::{at, number, value};
@@ -56,8 +59,9 @@ const SECOND: i64 = 1_000_000_000;
 /// The names a scenario gave to offers and contracts.
 #[derive(Default)]
 pub struct Shop {
-    offers: BTreeMap<String, OfferId>,
-    contracts: BTreeMap<String, ContractId>,
+    pub offers: BTreeMap<String, OfferId>,
+    pub contracts: BTreeMap<String, ContractId>,
+    pub discounts: BTreeMap<String, DiscountId>,
 }
 
 impl Shop {
@@ -66,8 +70,19 @@ impl Shop {
         if let Event::Sale(SaleEvent::Offer(report)) = event {
             self.offers.insert(name.to_owned(), report.offer);
         }
+        if let Event::Sale(SaleEvent::Discount(report)) = event
+            && report.act == DiscountAct::Defined
+        {
+            self.discounts.insert(name.to_owned(), report.discount);
+        }
         if let Event::Contract(ContractEvent::Step(report)) = event {
-            self.contracts.insert(name.to_owned(), report.contract());
+            let mut name = name.to_owned();
+            let of = |id: &ContractId| id.sequence == report.contract;
+            let lines = self.contracts.values().filter(|id| of(id)).count();
+            if lines > 0 {
+                name = format!("{name}.{lines}");
+            }
+            self.contracts.insert(name, report.contract());
         }
     }
 
@@ -90,6 +105,7 @@ impl Shop {
                     format!("drawn {front:08x}.., {winners} win")
                 }
             },
+            SaleEvent::Discount(report) => baskets::discount(self, report),
             SaleEvent::Offer(report) => {
                 let mut names = self.offers.iter();
                 let name = names.find(|(_, id)| **id == report.offer);
@@ -119,7 +135,10 @@ impl Shop {
                 let basis = reject.basis.map_or("", Basis::as_str);
                 let reason = reject.reason.as_str();
                 let line = format!("{:?} refused {reason} {basis}", refused.step);
-                line.trim_end().to_owned()
+                let at = refused
+                    .line
+                    .map_or(String::new(), |at| format!(", line {at}"));
+                line.trim_end().to_owned() + &at
             }
             ContractEvent::Step(report) => self.step(report),
         }
@@ -138,6 +157,9 @@ impl Shop {
                 ", {} pieces, amount {amount} tax {tax}",
                 report.pieces
             );
+            if report.discount() > 0 {
+                let _ = write!(line, ", {} off", report.discount());
+            }
         }
         for (word, sum) in [
             ("holds", report.money_held),
@@ -169,6 +191,9 @@ impl Shop {
         if words.get(1) == Some(&"reserve") {
             let reserve = self.reserve(engine, words);
             return plain(Body::Contract(ContractCommand::Reserve(reserve)));
+        }
+        if let Some(body) = baskets::body(self, engine, words) {
+            return plain(body);
         }
         match words[0] {
             "shop" => plain(open(words)),
@@ -232,7 +257,7 @@ impl Shop {
         }
     }
 
-    fn offer(&self, name: &str) -> OfferId {
+    pub fn offer(&self, name: &str) -> OfferId {
         let never = OfferId {
             sequence: 1 << 40,
             slot: 0,
@@ -310,7 +335,7 @@ impl Shop {
     }
 }
 
-fn code(word: &str) -> [u8; 16] {
+pub fn code(word: &str) -> [u8; 16] {
     (number(word) as u128).to_le_bytes()
 }
 
@@ -358,7 +383,7 @@ fn act(verb: &str, what: &str) -> Act {
     }
 }
 
-fn account(words: &[&str], key: &str) -> Option<AccountId> {
+pub fn account(words: &[&str], key: &str) -> Option<AccountId> {
     value(words, key).map(|word| AccountId::new(number(word) as u32))
 }
 
