@@ -12,9 +12,9 @@ use crate::command::{
     AssetClass, Basket, Body, Command, ContractCommand, DefineDiscount, Envelope, Funding, Plan,
     Reserve,
 };
-use crate::event::{Event, Events, SaleEvent};
+use crate::event::{DiscountReport, Event, Events, SaleEvent};
 use crate::market::sale::discounts::{self, Discount};
-use crate::market::sale::price::{self, Cost};
+use crate::market::sale::price;
 use crate::reject::{Reject, RejectReason as R};
 use crate::types::{DiscountId, SessionId, Side, Time};
 use crate::venue::{Allowed, Model, Regime};
@@ -98,9 +98,9 @@ impl Engine {
         Ok(fails(self.sales.discounts.are_full(), R::TooMany)?)
     }
 
-    pub(super) fn define_discount(&mut self, terms: &DefineDiscount) -> SaleEvent {
+    pub(super) fn define_discount(&mut self, terms: &DefineDiscount) -> DiscountReport {
         let sequence = self.sequence.value();
-        SaleEvent::Discount(self.sales.discounts.define(sequence, *terms))
+        self.sales.discounts.define(sequence, *terms)
     }
 
     /// A discount is an attribute of a sale, lawful where FIXED_PRICE is.
@@ -147,22 +147,21 @@ impl Engine {
             wanted[at] = Some(one);
         }
         let discount = self.check_discount(basket, &wanted, time)?;
+        if let Some((_, discount)) = discount {
+            take_off(discount, &mut wanted);
+        }
         self.check_rooms(basket, &wanted)?;
-        let mut costs = costs(&wanted, discount.map(|(_, discount)| discount));
         let first = wanted[0].as_ref().expect("it has a line");
         if let Some((_, discount)) = discount {
             let room = self.sales.discounts.has_room_for(discount, first.owner);
             fails(!room, R::OpenContracts)?;
         }
-        let due = costs.iter().flatten().map(|cost| cost.to_pay).sum();
+        let due = wanted.iter().flatten().map(|one| one.cost.to_pay).sum();
         let money = self.check_money(basket.account, first.terms, due)?;
-        let mut lines = [None; Basket::LINES_MAX];
-        for (line, one) in wanted.iter().enumerate() {
-            let cost = costs[line].take();
-            lines[line] = one.zip(cost).map(|(one, cost)| one.reserved(cost, money));
-        }
-        let discount = discount.map(|(id, _)| id);
-        Ok(CheckedBasket { lines, discount })
+        Ok(CheckedBasket {
+            lines: wanted.map(|one| one.map(|one| one.reserved(money))),
+            discount: discount.map(|(id, _)| id),
+        })
     }
 
     /// UNKNOWN_DISCOUNT, MODEL_NOT_ALLOWED, DEADLINE, COUPON_CODE, BELOW_THRESHOLD, DISCOUNT_USED.
@@ -249,8 +248,8 @@ fn joins(one: &Wanted<'_>, first: Option<&Wanted<'_>>) -> bool {
     plain && same
 }
 
-/// What each line costs once its part of the discount is taken off.
-fn costs(wanted: &Lines<Wanted<'_>>, discount: Option<&Discount>) -> Lines<Cost> {
+/// Takes a discount off the lines, each its part; a share is of their list amounts.
+fn take_off(discount: &Discount, wanted: &mut Lines<Wanted<'_>>) {
     let mut list = [0; Basket::LINES_MAX];
     let mut count = 0;
     for one in wanted.iter().flatten() {
@@ -258,18 +257,11 @@ fn costs(wanted: &Lines<Wanted<'_>>, discount: Option<&Discount>) -> Lines<Cost>
         count += 1;
     }
     let list = &list[..count];
-    let parts = match discount {
-        Some(discount) => {
-            let off = discounts::off_of(discount.terms.off, list.iter().sum());
-            discounts::divide(off, list)
-        }
-        None => [0; Basket::LINES_MAX],
-    };
-    let mut costs = [None; Basket::LINES_MAX];
-    for (line, one) in wanted.iter().flatten().enumerate() {
-        let amount = i128::from(one.cost.amount - parts[line]);
+    let off = discounts::off_of(discount.terms.off, list.iter().sum());
+    let parts = discounts::divide(off, list);
+    for (one, part) in wanted.iter_mut().flatten().zip(parts) {
+        let amount = i128::from(one.cost.amount - part);
         let cost = price::cost_for(one.cost.price, amount, one.terms);
-        costs[line] = Some(cost.expect("no more than the list amount is worth"));
+        one.cost = cost.expect("no more than the list amount is worth");
     }
-    costs
 }

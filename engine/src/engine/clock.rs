@@ -38,9 +38,9 @@ pub(super) enum Deadline {
     Forget(Time),
     /// A withdrawn offer forgets its tickets (kind 11).
     ForgetTickets(Time),
-    /// The end of a discount, by its row (kind 13).
+    /// The end of a discount, by its row (kind 14).
     Discount(Time, u32),
-    /// An ended discount forgets who used it (kind 14).
+    /// An ended discount forgets who used it (kind 15).
     ForgetUses(Time),
 }
 
@@ -88,8 +88,8 @@ impl Deadline {
             Self::Contract(..) => 9,
             Self::Forget(_) => 10,
             Self::ForgetTickets(_) => 11,
-            Self::Discount(..) => 13,
-            Self::ForgetUses(_) => 14,
+            Self::Discount(..) => 14,
+            Self::ForgetUses(_) => 15,
         }
     }
 }

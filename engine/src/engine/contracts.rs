@@ -62,7 +62,7 @@ pub(super) struct Wanted<'a> {
     pub(super) offer: &'a Offer,
     pub(super) terms: &'a SaleTerms,
     pub(super) owner: OwnerId,
-    /// At the list price.
+    /// At the list price, until a discount is taken off.
     pub(super) cost: Cost,
     pub(super) regime: Regime,
     return_days: u8,
@@ -70,10 +70,10 @@ pub(super) struct Wanted<'a> {
 
 impl Wanted<'_> {
     /// It passed the others, and is paid so.
-    pub(super) const fn reserved(&self, cost: Cost, money: Option<Place>) -> Reserved {
+    pub(super) const fn reserved(&self, money: Option<Place>) -> Reserved {
         Reserved {
             owner: self.owner,
-            cost,
+            cost: self.cost,
             deposit: 0,
             regime: self.regime,
             return_days: self.return_days,
@@ -232,7 +232,7 @@ impl Engine {
         let money = self.check_money(ask.account, terms, due)?;
         Ok(Reserved {
             deposit,
-            ..wanted.reserved(cost, money)
+            ..wanted.reserved(money)
         })
     }
 

@@ -167,7 +167,11 @@ impl Engine {
             SalesCommand::Join(join) => self.join(join),
             SalesCommand::BringValue(bring) => self.bring_value(bring),
             SalesCommand::RevealSeed(reveal) => self.reveal_seed(reveal),
-            SalesCommand::DefineDiscount(terms) => self.define_discount(terms),
+            SalesCommand::DefineDiscount(terms) => {
+                let report = self.define_discount(terms);
+                handle = Some(report.discount.slot);
+                SaleEvent::Discount(report)
+            }
         }));
         operation(events, Ok(handle));
     }

@@ -8,7 +8,7 @@
 //! adds a check adds its row. A reason may have several rows.
 //!
 //! Besides the words of scenarios: `bounds KEY=N..` first (orders, levels, stops, positions,
-//! requests, unsettled, investors, contracts, buyers), `session NAME` opens a session, `elsewhere`
+//! requests, unsettled, investors, contracts, buyers, discounts, uses), `session NAME` opens a session, `elsewhere`
 //! makes a real venue in continuous trading with instrument 1, and an order line takes
 //! `in=INSTRUMENT id=TEXT valid=TIME session=HANDLE/NUMBER`.
 //!
@@ -100,6 +100,8 @@ fn bounds(line: &str) -> Limits {
             "investors" => limits.investors_max = count,
             "contracts" => limits.contracts_max = count,
             "buyers" => limits.buyers_max = count,
+            "discounts" => limits.discounts_max = count,
+            "uses" => limits.discount_uses_max = count,
             other => panic!("no such bound: {other}"),
         }
     }

@@ -260,6 +260,20 @@ const SEED: [R; 4] = [
     R::AlreadyExists,
     R::SeedMismatch,
 ];
+const DISCOUNT: [R; 12] = [
+    R::UnknownAccount,
+    R::ParticipantSuspended,
+    R::AccountSuspended,
+    R::AccountClosed,
+    R::NotPermitted,
+    R::KillSwitch,
+    R::UnknownVenue,
+    R::UnknownAsset,
+    R::Halted,
+    R::CancelOnly,
+    R::InvalidField,
+    R::TooMany,
+];
 const JOINING: [R; 10] = [
     R::UnknownAccount,
     R::NotPermitted,
@@ -325,6 +339,7 @@ pub fn refused_sales() -> Vec<Cell> {
         ("join", &JOINING),
         ("value", &VALUE),
         ("seed", &SEED),
+        ("discount", &DISCOUNT),
         (
             "withdraw",
             &[R::UnknownAccount, R::UnknownOffer, R::OfferFixed],

@@ -17,6 +17,7 @@ use sanjiang_engine::types::{
 };
 use sanjiang_engine::venue::TradingStatus;
 
+use super::baskets::{basket, discount};
 use super::flash::{draw, join, queued};
 use super::generate::Generator;
 use super::operate;
@@ -51,6 +52,7 @@ impl Generator {
         };
         let waiting = world.shops.offers.iter().any(waits);
         let has_queue = world.shops.offers.iter().any(queues);
+        let promised = world.shops.discounts.len();
         let action = rng.weighted(&[
             (if few { 400 } else { 10 }, 0),
             (if offers == 0 { 300 } else { 40 }, 1),
@@ -70,6 +72,8 @@ impl Generator {
             (if has_queue { 80 } else { 4 }, 8),
             (if waiting { 90 } else { 4 }, 9),
             (7, 10),
+            (if promised < 2 { 40 } else { 6 }, 11),
+            (if offers == 0 { 5 } else { 90 }, 12),
         ]);
         let body = match action {
             0 => sales(SalesCommand::DefineTerms(terms(rng))),
@@ -86,6 +90,8 @@ impl Generator {
             8 => join(rng, world, places),
             9 => draw(rng, world, places),
             10 => return gap(rng, world, place),
+            11 => sales(SalesCommand::DefineDiscount(discount(rng, world, time))),
+            12 => basket(rng, world, places),
             7 if rng.permille(150) => Body::DefineRegime(Box::new(later_law(rng))),
             7 if rng.permille(250) => Body::MoveVenue(Box::new(operate::moved(rng, world))),
             _ => sales(SalesCommand::SetPartyKind(SetPartyKind {
@@ -197,10 +203,10 @@ fn change(rng: &mut Rng, world: &Reference, places: Places<'_>, time: Time) -> B
     })
 }
 
-/// The code of every pickup, and what it hashes to.
-const CODE: [u8; 16] = [3; 16];
+/// The code of every pickup and coupon, and what it hashes to.
+pub const CODE: [u8; 16] = [3; 16];
 
-fn hash() -> [u8; 16] {
+pub fn hash() -> [u8; 16] {
     let hash = *blake3::hash(&CODE).as_bytes();
     hash[..16].try_into().expect("half of it")
 }
@@ -396,8 +402,9 @@ fn step(rng: &mut Rng, world: &Reference, places: Places<'_>) -> Body {
     } else {
         likely(rng, world, deal)
     };
-    let sequence = places(deal.id) as u64 + u64::from(rng.permille(15));
-    let slot = u32::from(rng.permille(5));
+    let (sequence, line) = deal.named();
+    let sequence = places(sequence) as u64 + u64::from(rng.permille(15));
+    let slot = line + u32::from(rng.permille(5));
     Body::Contract(ContractCommand::Step(TakeStep {
         contract: ContractId { sequence, slot },
         version: deal.version + u32::from(rng.permille(30)),

@@ -18,7 +18,8 @@ impl Reference {
             let unknown = custodian.place() >= self.money.custodians.len();
             fails(unknown, R::UnknownCustodian)?;
         }
-        let named = |one: &&Deal| one.id == take.contract.sequence && take.contract.slot == 0;
+        let ContractId { sequence, slot } = take.contract;
+        let named = |one: &&Deal| one.named() == (sequence, slot);
         let deal = self.shops.deals.iter().find(named).cloned();
         let mut deal = deal.ok_or(R::UnknownContract)?;
         let role = match take.account {
@@ -333,7 +334,7 @@ impl Reference {
         let between = |sum: i128| part(sum, after) - part(sum, before);
         let tax = between(deal.tax);
         let on_top = self.shops.terms[deal.terms].tax_basis == TaxBasis::VatOut;
-        let money = between(deal.price * all) + if on_top { tax } else { 0 };
+        let money = between(deal.amount()) + if on_top { tax } else { 0 };
         (money, tax)
     }
 
@@ -487,10 +488,10 @@ impl Reference {
                 state: deal.state,
                 disputed,
                 version: deal.version,
-                contract: deal.id,
+                contract: deal.named().0,
                 offer: deal.offer,
                 slots: ContractSlots {
-                    contract: 0,
+                    contract: deal.named().1,
                     offer: 0,
                 },
                 venue: self.shops.terms[deal.terms].venue,
@@ -501,7 +502,7 @@ impl Reference {
                 buyer,
                 seller,
                 price: small(deal.price),
-                amount: small(deal.price * i128::from(deal.pieces)),
+                amount: small(deal.amount()),
                 tax: small(deal.tax),
                 money_held: small(deal.held),
                 refunded: small(moved.refunded),

@@ -53,6 +53,14 @@ pub struct Shops {
     pub tickets: Vec<(u64, OwnerId, i128)>,
     /// Withdrawn offers with tickets, since when.
     pub queues: Vec<(i128, u64)>,
+    /// Live discounts: the sequences of their commands, what they are.
+    pub discounts: Vec<(u64, DefineDiscount)>,
+    /// Who used which discount, once for each use.
+    pub uses: Vec<(u64, OwnerId)>,
+    /// Ended discounts whose users are to be forgotten, since when.
+    pub ended: Vec<(i128, u64)>,
+    /// The line of a basket that is refused, if one is at fault.
+    pub at_fault: Option<u8>,
 }
 
 /// Who deals: the account, the venue and the seller where they are known.
@@ -179,6 +187,11 @@ impl Reference {
             SalesCommand::Join(join) => self.queue_up(join)?,
             SalesCommand::BringValue(bring) => self.bring_value(bring)?,
             SalesCommand::RevealSeed(reveal) => self.reveal_seed(reveal)?,
+            SalesCommand::DefineDiscount(terms) => {
+                let event = self.define_discount(terms)?;
+                self.out.push(Event::Sale(event));
+                return Ok(Some(0));
+            }
         };
         self.out.push(Event::Sale(event));
         Ok(None)

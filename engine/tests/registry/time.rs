@@ -84,6 +84,11 @@ impl Reference {
         list.extend(withdrawn.map(|&(at, _)| (at, 10, 0)));
         let queues = self.shops.queues.first();
         list.extend(queues.map(|&(at, _)| (at, 11, 0)));
+        for (id, terms) in &self.shops.discounts {
+            list.push((i128::from(terms.closes.nanoseconds()), 14, *id));
+        }
+        let ended = self.shops.ended.first();
+        list.extend(ended.map(|&(at, _)| (at, 15, 0)));
         list
     }
 
@@ -138,6 +143,14 @@ impl Reference {
                     self.forget_ticket();
                 }
                 12 => self.moved(id as usize),
+                14 => {
+                    left.0 -= 1;
+                    self.end_discount(id);
+                }
+                15 => {
+                    left.0 -= 1;
+                    self.forget_use();
+                }
                 8 => made = self.end_call(id as usize, &mut left.0),
                 _ => {
                     let v = id as usize;
