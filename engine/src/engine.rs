@@ -31,6 +31,7 @@ mod views;
 mod work_tests;
 
 pub use crate::market::sale::{Campaign, Defined, Discount, Offer, Sales};
+pub use baskets::RefusedLine;
 pub(crate) use clearing::approved;
 pub use holds::{Held, HeldFor};
 pub use sections::{SectionId, SectionsError};

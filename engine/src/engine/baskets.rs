@@ -29,11 +29,13 @@ pub(super) struct CheckedBasket {
     discount: Option<DiscountId>,
 }
 
-/// Why a basket is refused, and which of its lines is at fault, if one is.
+/// Why a command is refused, and of a basket which of its lines is at fault, if one is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct RefusedLine {
-    pub(super) reject: Reject,
-    pub(super) line: Option<u8>,
+pub struct RefusedLine {
+    /// Why.
+    pub reject: Reject,
+    /// The line, from 0.
+    pub line: Option<u8>,
 }
 
 impl RefusedLine {
@@ -56,14 +58,21 @@ impl From<R> for RefusedLine {
 }
 
 impl Engine {
-    /// Of a basket that would be refused at `time`, the line at fault, from 0, if one is. A dry run
-    /// asks it beside [`Engine::validate`].
-    pub fn refused_line(&self, command: &Command, time: Time) -> Option<u8> {
+    /// As [`Engine::validate`], and of a basket which of its lines is at fault.
+    ///
+    /// # Errors
+    /// The reject the command would get.
+    pub fn dry_run(&self, command: &Command, time: Time) -> Result<(), RefusedLine> {
+        let reject = match self.validate(command, time) {
+            Ok(()) => return Ok(()),
+            Err(reject) => reject,
+        };
         let Body::Contract(ContractCommand::Basket(basket)) = &command.body else {
-            return None;
+            return Err(RefusedLine::none(reject));
         };
         let checked = self.check_basket(&command.envelope, basket, time);
-        checked.err().and_then(|refused| refused.line)
+        let same = checked.err().filter(|refused| refused.reject == reject);
+        Err(same.unwrap_or(RefusedLine::none(reject)))
     }
 
     /// The reasons of SEMANTICS section 27 in their order.

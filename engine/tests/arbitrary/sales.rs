@@ -7,7 +7,7 @@ fn nanoseconds() -> impl Strategy<Value = Nanoseconds> {
     signed().prop_map(Nanoseconds)
 }
 
-fn offer_id() -> impl Strategy<Value = OfferId> {
+pub(super) fn offer_id() -> impl Strategy<Value = OfferId> {
     (number(), index()).prop_map(|(sequence, slot)| OfferId { sequence, slot })
 }
 

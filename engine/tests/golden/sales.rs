@@ -6,7 +6,7 @@ use sanjiang_engine::venue::Model;
 
 use crate::golden::{at, envelope};
 
-fn timed(bodies: Vec<Body>) -> Vec<(Time, Command)> {
+pub fn timed(bodies: Vec<Body>) -> Vec<(Time, Command)> {
     let mut commands = Vec::new();
     for (place, body) in bodies.into_iter().enumerate() {
         let time = at(place as i64 * 8_765_432);

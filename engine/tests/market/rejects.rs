@@ -170,7 +170,10 @@ fn order(stage: &Stage, line: &str) -> Command {
 fn is_of_shop(line: &str) -> bool {
     let words: Vec<&str> = line.split_whitespace().collect();
     matches!(words[0], "step" | "change" | "unoffer" | "join" | "seed")
-        || matches!(words.get(1), Some(&("offer" | "reserve")))
+        || matches!(
+            words.get(1),
+            Some(&("offer" | "reserve" | "discount" | "basket"))
+        )
 }
 
 fn is_order(line: &str) -> bool {

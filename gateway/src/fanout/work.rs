@@ -197,7 +197,12 @@ fn item(body: &Body, index: u32, event: &Event) -> Option<Item> {
         | Event::Credit(_)
         | Event::Settlement(_)
         | Event::Margin(_)
-        | Event::Sale(SaleEvent::Party { .. } | SaleEvent::Ticket(_) | SaleEvent::Lottery(_))
+        | Event::Sale(
+            SaleEvent::Party { .. }
+            | SaleEvent::Ticket(_)
+            | SaleEvent::Lottery(_)
+            | SaleEvent::Discount(_),
+        )
         | Event::Contract(_)
         | Event::EpochBegan(_)
         | Event::Quarantined(_)

@@ -269,6 +269,7 @@ fn put_refused(out: &mut Vec<u8>, refused: &ContractRefused) {
         bytes::put_varint(out, contract.sequence);
         put_handle(out, contract.slot);
     });
+    bytes::put_option(out, refused.line, bytes::put_u8);
     put_reject(out, Some(refused.reject));
     bytes::put_varint(out, refused.counters.account);
     bytes::put_varint(out, refused.counters.participant);
@@ -284,6 +285,7 @@ fn get_refused(input: &mut Reader<'_>) -> Result<ContractRefused, BytesError> {
                 slot: input.varint32("slot")?,
             })
         })?,
+        line: input.option(Reader::u8)?,
         reject: get_reject(input)?.ok_or(BytesError::range("reject reason"))?,
         counters: Counters {
             account: input.varint()?,

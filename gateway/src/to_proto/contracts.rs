@@ -111,6 +111,7 @@ pub fn contract_report(tables: &Tables, row: &ContractRow) -> v1::ContractReport
             v1::ContractReport {
                 step: contract_step(refused.step).into(),
                 contract_id: refused.contract.map_or_else(String::new, contract_id_text),
+                refused_line: refused.line.map(u32::from),
                 reject_reason: words.reason,
                 legal_basis: words.basis,
                 text: words.text,
@@ -151,6 +152,7 @@ fn stepped(
         paid_out: money(report.paid_out),
         fee: money(report.fee),
         penalty: money(report.penalty),
+        discount: money(report.discount()),
         goods_out: units_text(tables, report.goods, report.goods_out),
         deadline: report.deadline.map(timestamp),
         demonstration: tables.venue_is_demonstration(report.venue),
@@ -226,6 +228,7 @@ pub fn contract(tables: &Tables, ends: &ContractEnds, account: AccountId) -> v1:
         money_asset_id: wire.money_asset_id,
         price: wire.price,
         amount: wire.amount,
+        discount: wire.discount,
         tax: wire.tax,
         money_held: wire.money_held,
         state: wire.state,

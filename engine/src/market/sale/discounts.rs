@@ -94,10 +94,14 @@ impl Discounts {
         self.rows.find(id.sequence, id.slot)
     }
 
-    /// All live ones with their ids, in order of their rows.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (DiscountId, &Discount)> {
+    /// The live ones among `count` rows from row `from` on with their ids, in order of their rows.
+    pub(super) fn all_in(
+        &self,
+        from: u32,
+        count: u32,
+    ) -> impl Iterator<Item = (DiscountId, &Discount)> {
         let id = |slot, sequence| DiscountId { sequence, slot };
-        let rows = self.rows.iter();
+        let rows = self.rows.iter_in(from, count);
         rows.map(move |(slot, row)| (id(slot, row.sequence), row))
     }
 

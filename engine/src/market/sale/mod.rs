@@ -291,9 +291,18 @@ impl Sales {
         self.discounts.get(id)
     }
 
-    /// All live discounts with their ids, in order of their rows.
-    pub fn all_discounts(&self) -> impl Iterator<Item = (DiscountId, &Discount)> {
-        self.discounts.all()
+    /// The live discounts among `count` rows from row `from` on, in order of their rows.
+    pub fn discounts_in(
+        &self,
+        from: u32,
+        count: u32,
+    ) -> impl Iterator<Item = (DiscountId, &Discount)> {
+        self.discounts.all_in(from, count)
+    }
+
+    /// How many rows discounts ever used: a walk in parts ends there.
+    pub fn discount_rows(&self) -> u32 {
+        self.discounts.rows.slots()
     }
 
     /// Whether withdrawn offers remember somebody, or discounts end.
