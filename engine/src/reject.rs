@@ -215,7 +215,7 @@ reasons! {
     MarkRunning = 120, "MARK_RUNNING";
     /// The instrument is no margin forward.
     NotMargin = 121, "NOT_MARGIN";
-    // -- contracts: their order of checks is in SEMANTICS sections 20 to 24 -------------------
+    // -- contracts: their order of checks is in SEMANTICS sections 20 to 27 -------------------
     /// No regime of the venue lets this kind of party buy by this model.
     PartyKind = 130, "PARTY_KIND";
     /// No such live offer of this account.

@@ -10,7 +10,6 @@ use engine::types::{DiscountId, Side};
 use proto::v1;
 
 use super::answers::{Answered, OTHER_KIND, Question, first, is_id_reused, operation_answer};
-use super::executions::read;
 use crate::admission::Payer;
 use crate::errors::Failure;
 use crate::exchange::Exchange;
@@ -114,10 +113,7 @@ impl Answered {
             return Ok(vec![one]);
         };
         let (from, owner) = (one.account_sequence, Owner::Account(account));
-        let rows = read(&exchange.history, move |history| {
-            history.executions(owner, from, Basket::LINES_MAX)
-        })
-        .await?;
+        let rows = exchange.history.executions(owner, from, Basket::LINES_MAX)?;
         let tables = exchange.directory.read();
         let same = |row: &PrivateRow| match row {
             PrivateRow::Contract(row) => {
@@ -137,7 +133,8 @@ impl Answered {
         Ok(lines.collect())
     }
 
-    /// What became of a discount that was defined.
+    /// What became of a discount that was defined; whether its venue is a demonstration is left to
+    /// the caller.
     ///
     /// # Errors
     /// As [`Answered::offer`].

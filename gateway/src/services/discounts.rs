@@ -32,12 +32,20 @@ pub(super) async fn define(
     exchange: &Exchange,
     request: &v1::DefineDiscountRequest,
 ) -> Result<Response<v1::DefineDiscountResponse>, Failure> {
-    let command = {
+    let (command, demonstration) = {
         let tables = exchange.directory.read();
-        from_proto::deal(request, &tables, PrincipalId::LOCAL)?
+        let command = from_proto::deal(request, &tables, PrincipalId::LOCAL)?;
+        let named = request.discount.as_ref().map(|one| &*one.venue_id);
+        let found = named.and_then(|name| tables.venues.find(name));
+        let venue = found.map(VenueId::new);
+        (command, venue.is_some_and(|id| tables.venue_is_demonstration(id)))
     };
     let answered = deals::submit(exchange, command).await?;
-    Ok(Response::new(answered.discount(exchange).await?))
+    let mut made = answered.discount(exchange).await?;
+    if let Some(report) = &mut made.report {
+        report.demonstration = demonstration;
+    }
+    Ok(Response::new(made))
 }
 
 /// A live discount.
