@@ -83,6 +83,7 @@ impl Engine {
         let waiting = contracts.filter(|one| waits(one.state));
         let waiting = waiting.map(|one| (one.offer, one.state, one.pieces));
         self.sales().audit_campaigns(waiting)?;
+        self.audit_imports()?;
         self.clearing()
             .audit_settlement(self.joined(), self.parties())
     }
@@ -92,6 +93,16 @@ impl Engine {
         let all = self.contracts().all().map(|(_, contract)| contract);
         let counted = all.filter(|contract| contract.counted == CountedFor::Yes);
         counted.map(|one| (one.offer.sequence, one.owner, one.pieces - one.came_back))
+    }
+
+    /// What live contracts count at least in uses of annual limits: what did not come back.
+    fn audit_imports(&self) -> Result<(), &'static str> {
+        let contracts = self.contracts().all().map(|(_, contract)| contract);
+        let counted = contracts.filter_map(|one| {
+            let left = one.import_value() - one.import_value_of(one.came_back);
+            Some((self.counts_in(one)?, left))
+        });
+        self.sales().annual.audit(counted)
     }
 
     /// What offers and contracts keep.

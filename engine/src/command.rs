@@ -5,6 +5,7 @@
 //! connection or the order in which a map is walked. Not here: bytes (`journal::codec`), the
 //! rules (`engine`, `market`, `venue`).
 
+mod border;
 mod clearing;
 mod contracts;
 mod correction;
@@ -19,6 +20,7 @@ mod settlement;
 mod standing;
 mod switch;
 
+pub use border::SetAnnualUse;
 pub use clearing::{
     Acknowledge, AssetClass, CloseCustodyDate, CreateAsset, CreateCustodian, CustodianKind,
     Direction, FeeRates, Instruct, Outcome, SetClearing, SetFees, SetTier,
@@ -202,6 +204,8 @@ pub enum Body {
     DefineRegime(Box<DefineRegime>),
     /// A venue moves to later versions of its regimes.
     MoveVenue(Box<MoveVenue>),
+    /// Say what a person imported elsewhere this year.
+    SetAnnualUse(SetAnnualUse),
     /// Time passes: the sequencer puts one before any command at or past the next deadline.
     Tick,
     /// Start-up: connections of the time before are gone.
@@ -238,6 +242,7 @@ impl Body {
             | Self::CreateVenue(_)
             | Self::DefineRegime(_)
             | Self::MoveVenue(_)
+            | Self::SetAnnualUse(_)
             | Self::CreateInstrument(_)
             | Self::SetSchedule(_)
             | Self::SetPhase(_)
@@ -381,7 +386,7 @@ pub struct CreateVenue {
 }
 
 /// Whether a venue is a demonstration.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub enum Demonstration {
     /// All rules hold, no real money, and every reply says so.
     Demonstration,

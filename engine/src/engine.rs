@@ -30,7 +30,7 @@ mod views;
 #[cfg(test)]
 mod work_tests;
 
-pub use crate::market::sale::{Campaign, Defined, Discount, Offer, Sales};
+pub use crate::market::sale::{AnnualUse, Campaign, Defined, Discount, Offer, Sales};
 pub use baskets::RefusedLine;
 pub(crate) use clearing::approved;
 pub use holds::{Held, HeldFor};
@@ -306,6 +306,7 @@ impl Engine {
             }
             Body::DefineRegime(terms) => self.define_regime(&command.envelope, terms, events),
             Body::MoveVenue(moves) => self.move_venue(&command.envelope, moves, events),
+            Body::SetAnnualUse(set) => self.set_annual_use(&command.envelope, set, events),
             Body::CreateInstrument(create) => {
                 operation(events, self.venues.create_instrument(create).map(Some));
             }
@@ -378,6 +379,7 @@ impl Engine {
             Body::CreateVenue(create) => self.venues.check_venue(create, time),
             Body::DefineRegime(terms) => self.check_regime(&command.envelope, terms),
             Body::MoveVenue(moves) => self.check_move(&command.envelope, moves, time),
+            Body::SetAnnualUse(set) => Ok(self.check_annual_use(&command.envelope, set, time)?),
             Body::CreateInstrument(create) => self.venues.check_instrument(create),
             Body::SetSchedule(set) => self.venues.check_schedule(set),
             Body::SetPhase(set) => self.venues.check_phase(set.venue, set.phase),

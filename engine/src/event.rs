@@ -24,7 +24,8 @@ mod sales;
 
 pub use sales::{
     ContractEvent, ContractRefused, ContractReport, ContractSide, ContractSlots, ContractStep,
-    Disputed, LotteryFact, LotteryReport, OfferAct, OfferReport, Role, SaleEvent, State, Ticket,
+    Disputed, FullTax, LotteryFact, LotteryReport, OfferAct, OfferReport, Role, SaleEvent, State,
+    Ticket, UseReport,
 };
 
 mod regimes;

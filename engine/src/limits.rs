@@ -106,6 +106,9 @@ pub struct Limits {
     /// Pairs of a discount and a beneficial owner that used it. Default 2^20: as many as contracts
     /// may live; a row is 32 bytes, forgotten when the discount has ended.
     pub discount_uses_max: u32,
+    /// Uses of the annual limit of imports, one of a beneficial owner and a year. Default 2^20: as
+    /// many as owners; a row is 40 bytes, forgotten after the year with the last contract of it.
+    pub annual_uses_max: u32,
     /// Sessions ever opened. Default 65,536.
     pub sessions_max: u32,
     /// Room for remembered requests. Default 2^20, about 17,000 unary requests a second that are
@@ -194,6 +197,7 @@ impl Default for Limits {
             tickets_max: 1 << 18,
             discounts_max: 1 << 14,
             discount_uses_max: 1 << 20,
+            annual_uses_max: 1 << 20,
             sessions_max: 1 << 16,
             requests_capacity: 1 << 20,
             switches_max: 4_096,

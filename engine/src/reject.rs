@@ -269,6 +269,8 @@ reasons! {
     UnknownRegime = 160, "UNKNOWN_REGIME";
     /// The version of a regime does not apply yet, or a later one does.
     RegimeNotInForce = 161, "REGIME_NOT_IN_FORCE";
+    /// More than one person may import by one order, or a year.
+    AnnualLimit = 170, "ANNUAL_LIMIT";
 }
 
 impl RejectReason {

@@ -43,6 +43,7 @@ fn small() -> Limits {
         tickets_max: 16,
         discounts_max: 4,
         discount_uses_max: 8,
+        annual_uses_max: 16,
         sessions_max: 2,
         requests_capacity: 8,
         switches_max: 2,

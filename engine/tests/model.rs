@@ -8,6 +8,7 @@ mod centralised;
 mod reference;
 mod model {
     pub mod baskets;
+    pub mod border;
     pub mod cash;
     pub mod correct;
     pub mod coverage;
@@ -457,6 +458,7 @@ fn a_fault_of_a_shop_is_seen() {
         Fault::SeedUnchecked,
         Fault::RemainderLast,
         Fault::UseUncounted,
+        Fault::YearKept,
     ] {
         let mut seen = (0..20).filter_map(|at| run_shops(SEED + at, STEPS, Some(fault)).err());
         let short = seen.find_map(|script| {

@@ -1,5 +1,5 @@
 //! Contracts allocate nothing: rows, timers and buyers lie in tables that were reserved when the
-//! engine was built.
+//! engine was built; so do the uses of annual limits that imports are held against.
 //!
 //! Invariant: the commands are made before, and 24,000 of them applied without a call to the
 //! allocator: formed (also by baskets with a discount), performed, given up, returned, expired. The harness runs one test here, so
@@ -22,6 +22,8 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const BUYERS: u32 = 16;
 const ROUNDS: u64 = 2_000;
 const HOUR: i64 = 3_600_000_000_000;
+/// The rounds begin on this hour of 1970: its end, by which imports are counted, lies among them.
+const BEGIN: i64 = 24 * 285;
 
 fn name(text: &str) -> Name {
     Name::new(text).expect("short")
@@ -53,7 +55,7 @@ fn founding() -> Vec<Body> {
     bodies.push(Body::CreateVenue(Box::new(CreateVenue {
         name: name("shop"),
         title: Title::EMPTY,
-        regimes: vec![Regime::EcomB2c],
+        regimes: vec![Regime::CrossBorderRetail],
         models: vec![Model::FixedPrice],
         demonstration,
         licence: None,
@@ -238,7 +240,7 @@ fn all_commands() -> (Vec<Sequenced<Command>>, usize) {
     let mut timed: Vec<(i64, Body)> = bodies.into_iter().map(|body| (0, body)).collect();
     let mut warm = 0;
     for at in 0..=ROUNDS + u64::from(BUYERS) {
-        let hours = at as i64 * 2;
+        let hours = BEGIN + at as i64 * 2;
         let first = timed.len() as u64 + 1;
         timed.extend(
             round(at, first, promised)
@@ -310,5 +312,12 @@ fn contracts_allocate_nothing() {
     let ends = [ROUNDS, 3 * ROUNDS, ROUNDS];
     assert_eq!(ended, ends, "refunded, given up, expired");
     assert_eq!(refused, ROUNDS);
+    let used = |year| engine.annual_use(OwnerId::new(1), year, Demonstration::Demonstration);
+    assert_eq!(
+        [1_970, 1_971].map(|year| used(year).here),
+        [0, 0],
+        "all came back"
+    );
+    assert_eq!(engine.annual_uses(), BUYERS, "one year is forgotten");
     assert_eq!(engine.audit(), Ok(()));
 }

@@ -440,6 +440,9 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::SelfTrade => "buyer and seller have one beneficial owner",
         R::QuantityStep => "the pieces are no multiple of the offer's step",
         R::BuyerLimit => "the owner would have taken more of the offer than each may",
+        R::AnnualLimit => {
+            "this is more than one person may import by one order, or in what is left of the year"
+        }
         R::OutOfStock => "fewer pieces are left",
         R::OpenContracts => "the exchange has as many open contracts or buyers as it may",
         R::PickupCode => "that is not the pickup code",

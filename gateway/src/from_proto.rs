@@ -5,6 +5,7 @@
 //! what was wrong and what would be right. Decoding the same message twice gives the same command,
 //! so a retry is recognised. Not here: rules about what a command means (the engine), rights.
 
+mod border;
 mod clearing;
 mod contracts;
 mod correction;
@@ -24,13 +25,14 @@ mod standing;
 mod switch;
 mod timetable;
 
+pub use border::annual_use;
 pub use clearing::posting_place;
 pub use contracts::{contract_named, take_step};
 pub use correction::{trade, trade_id};
 pub use credit::{Collateral, HalfOf};
 pub use discounts::discount_named;
 pub use fields::{Fields, Prefix, at};
-pub use operations::{Operation, operation};
+pub use operations::{Operation, demonstration, operation};
 pub use orders::{OrderName, cancel, mass_cancel, order_id, order_name, replace, submit};
 pub use receipts::receipt;
 pub use sales::{ChangeUnder, Deal, deal, offer_named, owner_named, terms_handle};

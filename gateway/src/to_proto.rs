@@ -43,7 +43,7 @@ pub use limits::{risk_limits, risk_usage};
 pub use margin::{margin_position, margin_terms};
 pub use receipts::{receipt, receipt_act};
 pub use regimes::{regime, regime_word, rule};
-pub use sales::{offer, offer_done, offer_refused, party_kind, sale_terms};
+pub use sales::{annual_use, offer, offer_done, offer_refused, party_kind, sale_terms};
 pub use session::session_reports;
 pub use settlement::{owners, settlement, unsettled};
 pub use standing::{standing, venue_roles};

@@ -172,6 +172,57 @@ fn terms_name_their_faults() {
     check(&kind, cases, read);
 }
 
+#[test]
+fn reports_of_customs_name_their_faults() {
+    let request = v1::SetAnnualUseRequest {
+        context: support::context("c"),
+        beneficial_owner_id: id("OA"),
+        year: 2_026,
+        used: id("12000.50"),
+        demonstration: false,
+    };
+    let read = |request: &v1::SetAnnualUseRequest| {
+        from_proto::operation(request, &tables(), PrincipalId::LOCAL)
+    };
+    let cases: &[Case<v1::SetAnnualUseRequest>] = &[
+        (
+            |r| r.beneficial_owner_id.clear(),
+            "beneficial_owner_id",
+            "existing beneficial owner",
+        ),
+        (|r| r.year = 0, "year", "from 1970 to 2200"),
+        (|r| r.year = 67_506, "year", "67506 is none"),
+        (|r| r.used.clear(), "used", "0 for nothing"),
+        (|r| r.used = id("1.005"), "used", "digits after the point"),
+        (
+            |r| r.used = id("-1"),
+            "used",
+            "between 0 and 45035996273704.96",
+        ),
+        (
+            |r| r.used = id("45035996273704.97"),
+            "used",
+            "between 0 and 45035996273704.96",
+        ),
+    ];
+    check(&request, cases, read);
+    let asked = v1::GetAnnualUseRequest {
+        beneficial_owner_id: id("OA"),
+        year: 0,
+        demonstration: true,
+    };
+    let read = |request: &v1::GetAnnualUseRequest| from_proto::annual_use(&tables(), request);
+    let cases: &[Case<v1::GetAnnualUseRequest>] = &[
+        (
+            |r| r.beneficial_owner_id.clear(),
+            "beneficial_owner_id",
+            "existing beneficial owner",
+        ),
+        (|r| r.year = 1_969, "year", "1969 is none"),
+    ];
+    check(&asked, cases, read);
+}
+
 fn tier(request: &mut v1::MakeOfferRequest) -> &mut v1::PriceTier {
     &mut request.prices.as_mut().expect("prices").tiers[0]
 }

@@ -3,7 +3,7 @@
 //! Invariant: what it holds is of its buyer's money and of its seller's goods; it keeps what it was
 //! formed under, whatever becomes of its offer. Not here: where rows lie (`contract`).
 
-use std::num::NonZeroU64;
+use std::num::{NonZeroU32, NonZeroU64};
 
 use super::effects::part_of;
 use super::gaps::Gaps;
@@ -11,6 +11,7 @@ use crate::clearing::kept::Kept;
 use crate::clearing::ledger::Place;
 use crate::event::{ContractSlots, Disputed, Role, State};
 use crate::market::presale;
+use crate::market::sale::Year;
 use crate::slab::Made;
 use crate::types::{
     AccountId, AssetId, ContractId, CustodianId, OfferId, OwnerId, Sequence, TermsId, Time, VenueId,
@@ -34,6 +35,8 @@ pub(crate) struct Ends {
     pub(crate) returnable: Time,
     /// The days of returns by agreement.
     pub(crate) keep: Time,
+    /// Not an end: the civil day at UTC+8 of that, 1970-01-01 being the first.
+    pub(crate) day: NonZeroU32,
 }
 
 /// A live contract.
@@ -87,6 +90,8 @@ pub struct Contract {
     pub return_days: u8,
     /// Whether its buyer's owner is counted.
     pub counted: CountedFor,
+    /// In which year's use it counts, if its regime limits imports.
+    pub(crate) import_year: Option<Year>,
     /// What passes next, but for gaps in service since it was set.
     pub(crate) deadline: Option<Time>,
     /// The command that set its instants: later gaps in service put them off.
@@ -120,6 +125,17 @@ impl Made for Contract {
 }
 
 impl Contract {
+    /// What it is worth where limits of imports count: what is to be paid without the tax, in minor
+    /// units, which are fen there.
+    pub(crate) const fn import_value(&self) -> i64 {
+        self.to_pay - self.tax
+    }
+
+    /// The part of that of the first so many pieces.
+    pub(crate) fn import_value_of(&self, pieces: u32) -> i64 {
+        part_of(self.import_value(), self.pieces, pieces)
+    }
+
     /// The money it holds, in minor units.
     pub const fn money_held(&self) -> i64 {
         self.money.amount()
@@ -221,6 +237,7 @@ impl Contract {
         self.received.get_or_insert(Ends {
             returnable: end_of_day_after(now, u16::from(self.return_days)),
             keep: end_of_day_after(now, agreed_days),
+            day: day_of(now),
         });
     }
 
@@ -237,16 +254,25 @@ impl Contract {
         self.received = self.received.map(|ends| Ends {
             returnable: off(ends.returnable),
             keep: off(ends.keep),
+            day: ends.day,
         });
         self.set = now.value();
     }
 }
 
+const DAY: i64 = 24 * 3_600 * 1_000_000_000;
+const EAST: i64 = 8 * 3_600 * 1_000_000_000;
+
+/// The civil day at UTC+8 of an instant, 1970-01-01 being the first.
+pub(crate) fn day_of(instant: Time) -> NonZeroU32 {
+    let day = (instant.nanoseconds() + EAST).div_euclid(DAY) + 1;
+    let day = u32::try_from(day).ok().and_then(NonZeroU32::new);
+    day.expect("an instant lies between 1970 and 2200")
+}
+
 /// 24:00 at UTC+8 of the n-th civil day after that of an instant.
 pub(crate) fn end_of_day_after(instant: Time, days: u16) -> Time {
-    const DAY: i64 = 24 * 3_600 * 1_000_000_000;
-    const EAST: i64 = 8 * 3_600 * 1_000_000_000;
-    let day = (instant.nanoseconds() + EAST).div_euclid(DAY);
+    let day = i64::from(day_of(instant).get()) - 1;
     let end = (day + i64::from(days) + 1) * DAY - EAST;
     Time::new(end.clamp(0, Time::MAX.nanoseconds())).expect("clamped into the bounds")
 }

@@ -4,7 +4,7 @@
 //! places and what lies on shelves are made anew. Not here: offers.
 
 use super::gaps::Gaps;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU32, NonZeroU64};
 
 use super::row::{Contract, CountedFor, Ends};
 use super::{Contracts, audit_row};
@@ -14,9 +14,9 @@ use crate::clearing::ledger::Place;
 use crate::clearing::{Clearing, Holder};
 use crate::command::{Funding, Plan, SaleTerms};
 use crate::event::{Disputed, Role, State};
-use crate::journal::codec::sales as codec;
+use crate::journal::codec::{border, sales as codec};
 use crate::limits::Limits;
-use crate::market::sale::{Sales, price};
+use crate::market::sale::{Sales, Year, price};
 use crate::parties::Parties;
 use crate::slab::Slab;
 use crate::types::{AccountId, AssetId, ContractId, CustodianId, Sequence, TermsId, Time};
@@ -133,11 +133,16 @@ fn put_row(out: &mut Vec<u8>, row: &Contract) {
     bytes::put_option(out, row.received, |out, ends| {
         bytes::put_time(out, ends.returnable);
         bytes::put_time(out, ends.keep);
+        bytes::put_varint(out, u64::from(ends.day.get()));
     });
     bytes::put_time(out, row.formed);
     out.extend_from_slice(&row.delivery_reference);
     bytes::put_option(out, row.pickup, |out, hash| out.extend_from_slice(&hash));
     bytes::put_option(out, row.payment.map(NonZeroU64::get), bytes::put_varint);
+    bytes::put_varint(
+        out,
+        row.import_year.map_or(0, |year| u64::from(year.number())),
+    );
 }
 
 fn read_row(
@@ -191,6 +196,7 @@ fn read_row(
         delivery_reference: codec::array(input)?,
         pickup: input.option(codec::array)?,
         payment: input.option(payment)?,
+        import_year: import_year(input)?,
         money: Kept::nothing(Place::NONE),
         goods: Kept::nothing(goods_at),
         seller_at: find(Holder::Account(seller), money)?,
@@ -272,11 +278,19 @@ fn ends(input: &mut Reader<'_>) -> Result<Ends, BytesError> {
     Ok(Ends {
         returnable: input.time("the end of returns")?,
         keep: input.time("the end of returns by agreement")?,
+        day: NonZeroU32::new(input.varint32("the day of receipt")?).ok_or_else(wrong)?,
     })
 }
 
 fn payment(input: &mut Reader<'_>) -> Result<NonZeroU64, BytesError> {
     NonZeroU64::new(input.varint()?).ok_or_else(wrong)
+}
+
+fn import_year(input: &mut Reader<'_>) -> Result<Option<Year>, BytesError> {
+    match border::year(input)? {
+        0 => Ok(None),
+        year => Year::new(year).map(Some).ok_or_else(wrong),
+    }
 }
 
 fn disputed(input: &mut Reader<'_>) -> Result<Disputed, BytesError> {

@@ -5,7 +5,7 @@
 //! divided (`market::sale::discounts`), what one line alone is asked (`engine::contracts`).
 
 use super::Engine;
-use super::contracts::{Before, Remembers, Reserved, Wanted, hash_of};
+use super::contracts::{Before, Reserved, Wanted, hash_of};
 use super::sales::{Dealer, fails};
 use super::switch::session_of;
 use crate::command::{
@@ -209,15 +209,13 @@ impl Engine {
         Ok(Some((id, discount)))
     }
 
-    /// BUYER_LIMIT, OUT_OF_STOCK, OPEN_CONTRACTS of each line, those before it counted in.
+    /// BUYER_LIMIT, ANNUAL_LIMIT, OUT_OF_STOCK, OPEN_CONTRACTS of each line, those before it counted in.
     fn check_rooms(&self, basket: &Basket, wanted: &Lines<Wanted<'_>>) -> Result<(), RefusedLine> {
         let mut before = Before::default();
         for (at, (line, one)) in basket.lines.iter().zip(wanted.iter().flatten()).enumerate() {
             let ask = basket.reserve(line);
-            let remembers = self.check_room_for(&ask, one, before);
-            let remembers = remembers.map_err(|reason| RefusedLine::of(at, reason))?;
-            before.contracts += 1;
-            before.buyers += u32::from(remembers == Remembers::Owner);
+            let after = self.check_room_for(&ask, one, before);
+            before = after.map_err(|reject| RefusedLine::of(at, reject))?;
         }
         Ok(())
     }

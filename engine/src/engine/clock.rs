@@ -38,10 +38,12 @@ pub(super) enum Deadline {
     Forget(Time),
     /// A withdrawn offer forgets its tickets (kind 11).
     ForgetTickets(Time),
+    /// The uses of a year that is over are forgotten (kind 13).
+    ForgetUses(Time),
     /// The end of a discount, by its row (kind 14).
     Discount(Time, u32),
     /// An ended discount forgets who used it (kind 15).
-    ForgetUses(Time),
+    ForgetUsers(Time),
 }
 
 impl Deadline {
@@ -57,8 +59,9 @@ impl Deadline {
             | Self::Contract(deadline, _)
             | Self::Forget(deadline)
             | Self::ForgetTickets(deadline)
-            | Self::Discount(deadline, _)
             | Self::ForgetUses(deadline)
+            | Self::Discount(deadline, _)
+            | Self::ForgetUsers(deadline)
             | Self::Mark(deadline, _)
             | Self::Call(deadline, _) => *deadline,
         }
@@ -88,8 +91,9 @@ impl Deadline {
             Self::Contract(..) => 9,
             Self::Forget(_) => 10,
             Self::ForgetTickets(_) => 11,
+            Self::ForgetUses(_) => 13,
             Self::Discount(..) => 14,
-            Self::ForgetUses(_) => 15,
+            Self::ForgetUsers(_) => 15,
         }
     }
 }
@@ -139,11 +143,12 @@ impl Engine {
         let contract = contract.map(|(deadline, slot)| Deadline::Contract(deadline, slot));
         let forget = self.sales.buyers.first().map(Deadline::Forget);
         let tickets = self.sales.tickets.first().map(Deadline::ForgetTickets);
+        let years = self.sales.annual.first().map(Deadline::ForgetUses);
         let discounts = &self.sales.discounts;
         let ends = discounts.first();
         let ends = ends.map(|(deadline, slot)| Deadline::Discount(deadline, slot));
-        let uses = discounts.users.first().map(Deadline::ForgetUses);
-        let all = [first, contract, forget, tickets, ends, uses];
+        let users = discounts.users.first().map(Deadline::ForgetUsers);
+        let all = [first, contract, forget, tickets, years, ends, users];
         let all = all.into_iter().flatten();
         all.min_by_key(|due| (due.deadline(), due.kind()))
     }
@@ -177,12 +182,16 @@ impl Engine {
                     left.orders -= 1;
                     self.sales.tickets.forget_one();
                 }
+                Deadline::ForgetUses(_) => {
+                    left.orders -= 1;
+                    self.sales.annual.forget_one();
+                }
                 Deadline::Discount(_, slot) => {
                     left.orders -= 1;
                     let report = self.sales.discounts.end(slot);
                     events.push(Event::Sale(SaleEvent::Discount(report)));
                 }
-                Deadline::ForgetUses(_) => {
+                Deadline::ForgetUsers(_) => {
                     left.orders -= 1;
                     self.sales.discounts.users.forget_one();
                 }

@@ -4,6 +4,7 @@
 //! to both parties. Not here: what a step then does (`engine::contracts::steps`), the table
 //! (`contract::table`).
 
+mod border;
 mod campaigns;
 mod returns;
 mod steps;
@@ -30,10 +31,11 @@ use crate::event::{
 };
 use crate::market::presale;
 use crate::market::sale::price::{self, Cost};
-use crate::market::sale::{Offer, law};
+use crate::market::sale::{Offer, Year, law};
 use crate::reject::{Basis, Reject, RejectReason as R};
 use crate::types::{AccountId, Amount, OwnerId, SessionId, Side, Time};
 use crate::venue::Regime;
+use border::Importing;
 use steps::Step;
 
 /// Whether a refusal is counted in its account's stream.
@@ -50,7 +52,11 @@ pub(super) struct Reserved {
     cost: Cost,
     /// What is paid at once, where that is a part.
     deposit: i64,
+    /// What is paid at once.
+    due: i64,
     regime: Regime,
+    /// In which year's use it counts, if its regime limits imports.
+    import_year: Option<Year>,
     return_days: u8,
     /// Where the buyer has the money, if it pays at once.
     money: Option<Place>,
@@ -66,34 +72,34 @@ pub(super) struct Wanted<'a> {
     pub(super) cost: Cost,
     pub(super) regime: Regime,
     return_days: u8,
+    /// What it is held against, if its regime limits imports.
+    importing: Option<Importing>,
 }
 
 impl Wanted<'_> {
     /// It passed the others, and is paid so.
-    pub(super) const fn reserved(&self, money: Option<Place>) -> Reserved {
+    pub(super) fn reserved(&self, money: Option<Place>) -> Reserved {
         Reserved {
             owner: self.owner,
             cost: self.cost,
             deposit: 0,
+            due: self.cost.to_pay,
             regime: self.regime,
+            import_year: self.importing.map(|import| import.whose.year),
             return_days: self.return_days,
             money,
         }
     }
 }
 
-/// What lines of one basket before this take of bounds.
+/// What the lines of one basket up to some place take: of bounds, and of limits of imports, as a
+/// basket is one order.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Before {
-    pub(super) contracts: u32,
-    pub(super) buyers: u32,
-}
-
-/// Whether somebody is remembered with an offer for the first time.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Remembers {
-    Nobody,
-    Owner,
+    contracts: u32,
+    buyers: u32,
+    pieces: u32,
+    value: i64,
 }
 
 /// A step that passed its checks.
@@ -232,6 +238,7 @@ impl Engine {
         let money = self.check_money(ask.account, terms, due)?;
         Ok(Reserved {
             deposit,
+            due,
             ..wanted.reserved(money)
         })
     }
@@ -273,6 +280,7 @@ impl Engine {
         self.check_admitted((offer, owner), terms, time)?;
         let hashed = ask.pickup.is_some() == (terms.delivery == Delivery::PickUp);
         fails(!hashed, R::InvalidCombination)?;
+        let importing = self.importing(regime, terms, (owner, time))?;
         check_pieces(offer, ask.pieces)?;
         let rules = self.venues.law().rules(regime);
         Ok(Wanted {
@@ -282,6 +290,7 @@ impl Engine {
             cost: price::cost_of(offer, terms, ask.pieces)?,
             regime,
             return_days: law::return_days(terms, rules, kind, ask.confirmed),
+            importing,
         })
     }
 
@@ -328,34 +337,44 @@ impl Engine {
         fails(own, R::SelfTrade)
     }
 
-    /// BUYER_LIMIT, OUT_OF_STOCK, OPEN_CONTRACTS. Whether the buyer's owner is one more to remember.
+    /// BUYER_LIMIT, ANNUAL_LIMIT, OUT_OF_STOCK, OPEN_CONTRACTS. What lines before this one took, and
+    /// then with it.
     pub(super) fn check_room_for(
         &self,
         ask: &Reserve,
         wanted: &Wanted<'_>,
         before: Before,
-    ) -> Result<Remembers, R> {
+    ) -> Result<Before, Reject> {
         let (offer, owner) = (wanted.offer, wanted.owner);
         let buyers = &self.sales.buyers;
         let entries = self.sales.waiting(ask.offer.slot);
         let closes = self.sales.presale(ask.offer.slot).is_none();
         let crowded = closes && entries >= self.limits.entries_max;
         let mut room = self.contracts.room() > before.contracts && !crowded;
-        let mut remembers = Remembers::Nobody;
+        let mut after = Before {
+            contracts: before.contracts + 1,
+            pieces: before.pieces.saturating_add(ask.pieces),
+            value: before.value + wanted.cost.to_pay - wanted.cost.tax,
+            ..before
+        };
         if let Some(limit) = offer.limit {
             let known = buyers.find(offer.sequence, owner);
             let taken = known.map_or(0, |at| buyers.row(at).pieces);
-            let after = u64::from(taken) + u64::from(ask.pieces);
-            fails(after > u64::from(limit), R::BuyerLimit)?;
+            let taken = u64::from(taken) + u64::from(ask.pieces);
+            fails(taken > u64::from(limit), R::BuyerLimit)?;
             if known.is_none() {
                 room &= buyers.room() > before.buyers;
-                remembers = Remembers::Owner;
+                after.buyers += 1;
             }
+        }
+        if let Some(importing) = &wanted.importing {
+            importing.check(after.pieces, after.value)?;
+            room &= importing.room;
         }
         let drawn = self.sales.lottery(ask.offer.slot).is_some();
         fails(!drawn && ask.pieces > offer.left, R::OutOfStock)?;
         fails(!room, R::OpenContracts)?;
-        Ok(remembers)
+        Ok(after)
     }
 
     /// Forms the contract that was checked.
@@ -385,6 +404,7 @@ impl Engine {
         let limited = offer.limit.is_some();
         let row = self.row_of(ask, checked, goods);
         self.enter(ask.offer.slot, &row);
+        self.count_import(&row);
         let report = self.sales.report(ask.offer.slot, OfferAct::Reserved);
         if limited {
             self.sales.count_buyer(ask.offer.slot, owner, ask.pieces);
@@ -400,11 +420,9 @@ impl Engine {
 
     /// The row of a new contract, which holds these goods and its money.
     fn row_of(&mut self, ask: &Reserve, checked: &Reserved, goods: Kept) -> Contract {
-        let Reserved { owner, cost, .. } = *checked;
-        let due = match checked.deposit {
-            0 => cost.to_pay,
-            deposit => deposit,
-        };
+        let Reserved {
+            owner, cost, due, ..
+        } = *checked;
         let money = self.clearing.keep_money(checked.money, due);
         let (state, until) = self.first_state(ask.offer.slot);
         let offer = self.sales.row(ask.offer.slot);
@@ -436,6 +454,7 @@ impl Engine {
                 Some(_) => CountedFor::Yes,
                 None => CountedFor::No,
             },
+            import_year: checked.import_year,
             deadline: Some(until),
             set: self.sequence.value(),
             received: None,

@@ -364,6 +364,7 @@ impl Engine {
             | Body::CreateVenue(_)
             | Body::DefineRegime(_)
             | Body::MoveVenue(_)
+            | Body::SetAnnualUse(_)
             | Body::CreateInstrument(_)
             | Body::SetSchedule(_)
             | Body::SetPhase(_)

@@ -188,6 +188,7 @@ impl Engine {
         fails(!currency || !joins || !are_bounded(terms), R::InvalidField)?;
         law::check_returns(terms, (self.venues.law(), &venue.regimes))?;
         law::check_returns(terms, (self.venues.law(), venue.last_regimes()))?;
+        self.check_import_terms(terms, money.class.decimals(), venue)?;
         if self.sales.find_terms(terms).is_some() {
             return Ok(());
         }

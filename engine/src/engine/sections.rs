@@ -28,7 +28,7 @@ use crate::state_hash::{EventHasher, StateHash};
 use crate::switch::Switches;
 use crate::switch::section::Known;
 use crate::types::{AccountId, InstrumentId, Sequence, Time, VenueId};
-use crate::venue::Venues;
+use crate::venue::{Imports, Venues};
 
 /// The sections, in the order in which they are written.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -70,11 +70,13 @@ pub enum SectionId {
     Sales = 17,
     /// Contracts, and banks asked for their money. Since semantics version 4.
     Contracts = 18,
+    /// Uses of annual limits of imports. Since semantics version 4.
+    Annual = 19,
 }
 
 impl SectionId {
     /// All sections in their order.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Clock,
         Self::Parties,
         Self::Venues,
@@ -93,6 +95,7 @@ impl SectionId {
         Self::Margin,
         Self::Sales,
         Self::Contracts,
+        Self::Annual,
     ];
 
     /// The rules version whose snapshots have the section for the first time. One written before
@@ -114,7 +117,7 @@ impl SectionId {
             | Self::Corrections
             | Self::Receipts
             | Self::Margin => 3,
-            Self::Sales | Self::Contracts => 4,
+            Self::Sales | Self::Contracts | Self::Annual => 4,
         }
     }
 
@@ -220,6 +223,7 @@ impl Engine {
                 SectionId::Margin => self.clearing.encode_margin(&mut out),
                 SectionId::Sales => self.sales.encode(&mut out),
                 SectionId::Contracts => self.contracts.encode(&mut out),
+                SectionId::Annual => self.sales.annual.encode(&mut out),
             }
             (*section, out)
         });
@@ -314,6 +318,7 @@ impl Engine {
             SectionId::Margin => self.decode_margin(input)?,
             SectionId::Sales => self.decode_sales(input)?,
             SectionId::Contracts => self.decode_contracts(input)?,
+            SectionId::Annual => self.decode_annual(input)?,
         }
         Ok(())
     }
@@ -372,6 +377,20 @@ impl Engine {
         };
         self.contracts = Contracts::decode(input, &self.limits, &mut self.clearing, &known)?;
         Ok(())
+    }
+
+    /// Live contracts are known before: what they count in is counted anew.
+    fn decode_annual(&mut self, input: &mut Reader<'_>) -> Result<(), BytesError> {
+        let mut counted = Vec::new();
+        for (_, contract) in self.contracts.all() {
+            let imports = self.venues.law().rules(contract.regime).imports;
+            if contract.import_year.is_some() != (imports != Imports::Free) {
+                return Err(BytesError::range("the year a contract counts in"));
+            }
+            counted.extend(self.counts_in(contract));
+        }
+        let known = (self.parties.owners().len() as u32, self.time);
+        self.sales.annual.decode(input, known, counted.into_iter())
     }
 
     fn decode_margin(&mut self, input: &mut Reader<'_>) -> Result<(), BytesError> {
@@ -499,7 +518,7 @@ mod tests {
     #[test]
     fn sections_rise_in_number_and_in_the_rules_that_brought_them() {
         let numbers: Vec<_> = SectionId::ALL.iter().map(|one| *one as u8).collect();
-        assert_eq!(numbers, (1..=18).collect::<Vec<u8>>());
+        assert_eq!(numbers, (1..=19).collect::<Vec<u8>>());
         let since = SectionId::ALL.map(SectionId::since);
         assert!(
             since.is_sorted(),
@@ -509,7 +528,7 @@ mod tests {
             assert_eq!(SectionId::from_code(section as u8), Some(section));
         }
         assert_eq!(
-            (SectionId::from_code(0), SectionId::from_code(19)),
+            (SectionId::from_code(0), SectionId::from_code(20)),
             (None, None)
         );
     }

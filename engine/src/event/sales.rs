@@ -5,7 +5,7 @@
 //! addresses, which never come into the engine.
 
 use super::{Counters, DiscountReport};
-use crate::command::{Act, PartyKind};
+use crate::command::{Act, Demonstration, PartyKind};
 use crate::reject::Reject;
 use crate::types::{AccountId, AssetId, ContractId, CustodianId, OfferId, OwnerId, TermsId};
 use crate::types::{Name, Time, VenueId};
@@ -35,6 +35,23 @@ pub enum SaleEvent {
     Lottery(LotteryReport),
     /// Something about a discount.
     Discount(DiscountReport),
+    /// What somebody used of its annual limit of imports; for operators.
+    Use(UseReport),
+}
+
+/// What a beneficial owner used of its annual limit of imports, in fen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UseReport {
+    /// Whose.
+    pub owner: OwnerId,
+    /// The calendar year at UTC+8.
+    pub year: u16,
+    /// Whether that is of demonstrations only.
+    pub demonstration: Demonstration,
+    /// By contracts and entries of this shard.
+    pub here: i64,
+    /// As customs report it.
+    pub elsewhere: i64,
 }
 
 /// A part of a lottery that is public from now on.
@@ -368,6 +385,16 @@ pub enum Disputed {
     Yes = 1,
 }
 
+/// Whether the law taxes an import in full.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+#[repr(u8)]
+pub enum FullTax {
+    /// It is no import, or within the limit of one order.
+    No = 0,
+    /// One indivisible piece above that limit (财关税〔2018〕49号).
+    Yes = 1,
+}
+
 /// The answer to a command about a contract, or what a deadline did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ContractEvent {
@@ -414,6 +441,8 @@ pub struct ContractReport {
     pub state: State,
     /// Whether it is in dispute now.
     pub disputed: Disputed,
+    /// Whether it is taxed in full as an import.
+    pub full_tax: FullTax,
     /// Its version now.
     pub version: u32,
     /// The contract: the sequence of its command.

@@ -14,6 +14,7 @@
 //! journal takes whatever the engine was given, also what the engine then rejects. Not here:
 //! batches and checksums (`record`), whether a command makes sense (`engine`).
 
+pub(crate) mod border;
 mod clearing;
 mod contracts;
 mod correction;
@@ -114,6 +115,7 @@ types! {
     ServiceGap = 41,
     DefineRegime = 42,
     MoveVenue = 43,
+    SetAnnualUse = 44,
     DefineDiscount = 45,
     Basket = 46,
 }
@@ -168,6 +170,7 @@ impl Type {
             Body::Contract(_) => Self::Contract,
             Body::DefineRegime(_) => Self::DefineRegime,
             Body::MoveVenue(_) => Self::MoveVenue,
+            Body::SetAnnualUse(_) => Self::SetAnnualUse,
         }
     }
 
@@ -526,6 +529,7 @@ fn get_body(input: &mut Reader<'_>, time: Time, kind: Type) -> Result<Body, Byte
         Type::MoveVenue => regimes::move_venue(input),
         Type::DefineDiscount => discounts::define(input),
         Type::Basket => discounts::basket(input),
+        Type::SetAnnualUse => border::get(input),
     }
 }
 

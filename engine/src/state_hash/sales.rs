@@ -36,8 +36,16 @@ impl Buffer {
                 self.u32(report.offer.slot);
                 self.fact(&report.fact);
             }
-            SaleEvent::Discount(report) => {
+            SaleEvent::Use(report) => {
                 self.byte(5);
+                self.u32(report.owner.index());
+                self.u32(u32::from(report.year));
+                self.byte(report.demonstration as u8);
+                self.i64(report.here);
+                self.i64(report.elsewhere);
+            }
+            SaleEvent::Discount(report) => {
+                self.byte(6);
                 self.byte(report.act as u8);
                 self.u64(report.discount.sequence);
                 self.u32(report.discount.slot);

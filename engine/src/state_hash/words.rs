@@ -186,7 +186,8 @@ pub(super) fn step(report: &ContractReport, out: &mut impl Words) {
         | (report.step as u32) << 4
         | report.by.map_or(0, |by| by as u32) << 12
         | (report.state as u32) << 16
-        | (report.disputed as u32) << 24;
+        | (report.disputed as u32) << 24
+        | (report.full_tax as u32) << 25;
     let (buyer, seller) = (&report.buyer, &report.seller);
     out.words([
         both(kinds, report.version),

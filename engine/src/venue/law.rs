@@ -5,8 +5,8 @@
 //! them until it moves. Not here: what set 1 says (`set_one`, `rules`), the bytes (`law_section`).
 
 use super::rules::{
-    Allowed, Audience, Centralised, CoolingOff, Holders, Interval, Investors, Licence, Models,
-    Rules, Standing, fewer, longer,
+    Allowed, Audience, Centralised, CoolingOff, Holders, ImportLimit, Imports, Interval, Investors,
+    Licence, Models, Rules, Standing, fewer, longer,
 };
 use super::{Model, Regime, RuleKey, RuleValue, keys, set_one};
 use crate::clearing::custody::Approved;
@@ -71,6 +71,7 @@ const NOTHING: Rules = Rules {
     market_makers: Centralised::Forbidden(Basis::StateCouncil38),
     cooling_off: CoolingOff::None,
     audience: Audience::All,
+    imports: Imports::Free,
     investors: Investors::All,
     standing: Standing {
         alone: false,
@@ -548,6 +549,7 @@ fn derive(terms: &DefineRegime, regime: Regime) -> Rules {
             },
         },
         audience: audience(terms),
+        imports: imports(terms, regime),
         investors: if flag(K::QualifiedInvestorOnly) {
             Investors::Qualified(by(K::QualifiedInvestorOnly))
         } else {
@@ -557,6 +559,24 @@ fn derive(terms: &DefineRegime, regime: Regime) -> Rules {
             alone: commission || is_apart(terms.name.as_str()),
             margin: flag(K::StandardizedContracts),
         },
+    }
+}
+
+/// How much a definition lets one person import.
+fn imports(terms: &DefineRegime, regime: Regime) -> Imports {
+    let limit = |key| match value(terms, key) {
+        Some(RuleValue::Number(fen)) => Some(ImportLimit {
+            fen: i64::try_from(fen).expect("numbers of rules are bounded"),
+            basis: Basis::Defined { regime, key },
+        }),
+        _ => None,
+    };
+    match limit(RuleKey::AnnualLimitFen) {
+        Some(annual) => Imports::Limited {
+            annual,
+            single: limit(RuleKey::SingleOrderLimitFen),
+        },
+        None => Imports::Free,
     }
 }
 

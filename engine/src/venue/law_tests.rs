@@ -169,7 +169,8 @@ fn rules_that_have_an_effect_come_from_the_data_with_their_texts() {
             (RuleKey::CoolingOffDays, RuleValue::Number(14)),
             (RuleKey::CoolingOffExempt, RuleValue::Set(0b10)),
             (RuleKey::QualifiedInvestorOnly, YES),
-            (RuleKey::AnnualLimitFen, RuleValue::Number(1)),
+            (RuleKey::SingleOrderLimitFen, RuleValue::Number(300)),
+            (RuleKey::AnnualLimitFen, RuleValue::Number(700)),
         ],
     );
     terms.rules[2].basis = Title::new("甬政发〔2020〕3号");
@@ -186,6 +187,15 @@ fn rules_that_have_an_effect_come_from_the_data_with_their_texts() {
     assert_eq!(stricter.1, holders);
     let rules = law.rules(regime);
     assert_eq!(rules.audience, Audience::Importers);
+    let limit = |fen, key| ImportLimit {
+        fen,
+        basis: by(key),
+    };
+    let imports = Imports::Limited {
+        annual: limit(700, RuleKey::AnnualLimitFen),
+        single: Some(limit(300, RuleKey::SingleOrderLimitFen)),
+    };
+    assert_eq!(rules.imports, imports);
     let cooling = CoolingOff::Days {
         days: 14,
         exempt: 0b10,

@@ -27,8 +27,8 @@ pub use moves::Moving;
 pub use phase::{Action, Auction, Phase, TradingStatus, permits};
 pub use regime::{Model, Regime};
 pub use rules::{
-    Allowed, Audience, Centralised, CoolingOff, Holders, Interval, Investors, Licence, Models,
-    Rules,
+    Allowed, Audience, Centralised, CoolingOff, Holders, ImportLimit, Imports, Interval, Investors,
+    Licence, Models, Rules,
 };
 pub use schedule::Schedule;
 pub use venues::{Overridden, Venue, Venues};

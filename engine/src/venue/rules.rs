@@ -110,6 +110,29 @@ pub enum Audience {
     Importers,
 }
 
+/// What one person may import at most, in fen, by this text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ImportLimit {
+    /// How much.
+    pub fen: i64,
+    /// The text.
+    pub basis: Basis,
+}
+
+/// How much a regime lets one person import.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Imports {
+    /// It says nothing.
+    Free,
+    /// So much.
+    Limited {
+        /// In a calendar year.
+        annual: ImportLimit,
+        /// By an order of more than one piece, if it says that.
+        single: Option<ImportLimit>,
+    },
+}
+
 /// Whom a regime lets invest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Investors {
@@ -148,6 +171,8 @@ pub struct Rules {
     pub cooling_off: CoolingOff,
     /// Whom it is made for.
     pub audience: Audience,
+    /// How much one person may import.
+    pub imports: Imports,
     /// Whom it lets invest.
     pub investors: Investors,
     /// Its standing.
@@ -191,6 +216,7 @@ const ECOM_B2B: Rules = Rules {
     market_makers: Centralised::Forbidden(Basis::ECommerceLaw46),
     cooling_off: CoolingOff::None,
     audience: Audience::Enterprises,
+    imports: Imports::Free,
     investors: Investors::All,
     standing: COMMON,
 };
@@ -215,6 +241,16 @@ const ECOM_B2C: Rules = Rules {
 const CROSS_BORDER_RETAIL: Rules = Rules {
     allowed: Allowed::Only(CONSUMER_MODELS, Basis::CrossBorderRetail49),
     audience: Audience::Importers,
+    imports: Imports::Limited {
+        annual: ImportLimit {
+            fen: 2_600_000,
+            basis: Basis::CrossBorderRetail49,
+        },
+        single: Some(ImportLimit {
+            fen: 500_000,
+            basis: Basis::CrossBorderRetail49,
+        }),
+    },
     ..ECOM_B2C
 };
 
@@ -235,6 +271,7 @@ const LOCAL_RIGHTS_VENUE: Rules = Rules {
     market_makers: Centralised::Forbidden(Basis::StateCouncil38),
     cooling_off: CoolingOff::None,
     audience: Audience::All,
+    imports: Imports::Free,
     investors: Investors::All,
     standing: COMMON,
 };
@@ -267,6 +304,7 @@ const LICENSED_FUTURES: Rules = Rules {
     market_makers: Centralised::Allowed,
     cooling_off: CoolingOff::None,
     audience: Audience::All,
+    imports: Imports::Free,
     investors: Investors::All,
     standing: LICENSED,
 };
@@ -288,6 +326,7 @@ const LICENSED_SECURITIES: Rules = Rules {
     market_makers: Centralised::Allowed,
     cooling_off: CoolingOff::None,
     audience: Audience::All,
+    imports: Imports::Free,
     investors: Investors::All,
     standing: LICENSED,
 };
@@ -311,6 +350,7 @@ const LOCAL_COMMODITY_SPOT: Rules = Rules {
     market_makers: Centralised::Forbidden(Basis::StateCouncil38),
     cooling_off: CoolingOff::None,
     audience: Audience::All,
+    imports: Imports::Free,
     investors: Investors::All,
     standing: COMMON,
 };
@@ -324,6 +364,7 @@ const TENDER_LAW: Rules = Rules {
     market_makers: Centralised::Forbidden(Basis::StateCouncil38),
     cooling_off: CoolingOff::None,
     audience: Audience::All,
+    imports: Imports::Free,
     investors: Investors::All,
     standing: COMMON,
 };
@@ -340,6 +381,7 @@ const AUCTION_LAW: Rules = Rules {
     market_makers: Centralised::Forbidden(Basis::StateCouncil38),
     cooling_off: CoolingOff::None,
     audience: Audience::All,
+    imports: Imports::Free,
     investors: Investors::All,
     standing: COMMON,
 };
@@ -360,6 +402,7 @@ const CARBON_NATIONAL: Rules = Rules {
     market_makers: Centralised::Forbidden(Basis::CarbonRegulation15),
     cooling_off: CoolingOff::None,
     audience: Audience::All,
+    imports: Imports::Free,
     investors: Investors::All,
     standing: COMMON,
 };
@@ -373,6 +416,7 @@ const SANDBOX: Rules = Rules {
     market_makers: Centralised::Allowed,
     cooling_off: CoolingOff::None,
     audience: Audience::All,
+    imports: Imports::Free,
     investors: Investors::All,
     standing: LICENSED,
 };

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::rules::{Centralised, Holders, Interval, Licence, Rules};
+use super::rules::{Centralised, Holders, ImportLimit, Imports, Interval, Licence, Rules};
 use super::*;
 use crate::command::{CreateVenue, Demonstration};
 use crate::reject::{Basis, Reject, RejectReason};
@@ -77,6 +77,25 @@ fn every_regime_and_model_has_its_answer_and_its_basis() {
             let asked = venue(&[*regime], &[*model]);
             assert_eq!(answer(&asked), expected, "{regime:?} {model:?}");
         }
+    }
+}
+
+#[test]
+fn what_limits_imports_is_what_the_rules_of_set_one_say() {
+    let law = Law::new();
+    for regime in Regime::ALL.iter().copied() {
+        let said = |key| {
+            let rules = law.rules_of(regime);
+            let found = rules.into_iter().find(|(known, ..)| *known == key);
+            found.map(|(_, value, _)| value)
+        };
+        let number = |limit: ImportLimit| RuleValue::Number(limit.fen.unsigned_abs());
+        let (annual, single) = match rules_of(regime).imports {
+            Imports::Free => (None, None),
+            Imports::Limited { annual, single } => (Some(number(annual)), single.map(number)),
+        };
+        assert_eq!(said(RuleKey::AnnualLimitFen), annual, "{regime:?}");
+        assert_eq!(said(RuleKey::SingleOrderLimitFen), single, "{regime:?}");
     }
 }
 

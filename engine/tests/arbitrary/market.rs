@@ -81,15 +81,24 @@ pub(super) fn market_body() -> impl Strategy<Value = Body> {
         text(),
         text(),
         lists,
-        demonstration,
+        demonstration.clone(),
         option::of(text()),
         calendar_id,
     );
     let entries = vec((signed().prop_map(Nanoseconds), phase()), 0..40);
     let calendar = (text(), any::<i32>(), signed(), vec(any::<i32>(), 0..80));
     let moves = (index(), vec(regime(), 0..40));
+    let uses = (index(), any::<u16>(), signed(), demonstration);
     prop_oneof![
         new_regime(),
+        uses.prop_map(|(owner, year, used, demonstration)| {
+            Body::SetAnnualUse(SetAnnualUse {
+                owner: OwnerId::new(owner),
+                year,
+                used,
+                demonstration,
+            })
+        }),
         moves.prop_map(|(venue, regimes)| {
             Body::MoveVenue(Box::new(MoveVenue {
                 venue: VenueId::new(venue),

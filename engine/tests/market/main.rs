@@ -8,6 +8,7 @@
 
 mod auction_vectors;
 mod baskets;
+mod border;
 #[path = "../support/centralised.rs"]
 mod centralised;
 mod credit;

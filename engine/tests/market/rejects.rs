@@ -8,8 +8,9 @@
 //! adds a check adds its row. A reason may have several rows.
 //!
 //! Besides the words of scenarios: `bounds KEY=N..` first (orders, levels, stops, positions,
-//! requests, unsettled, investors, contracts, buyers, discounts, uses), `session NAME` opens a session, `elsewhere`
-//! makes a real venue in continuous trading with instrument 1, and an order line takes
+//! requests, unsettled, investors, contracts, buyers, uses, discounts, users), `session NAME` opens a
+//! session, `elsewhere` makes a real venue in continuous trading with instrument 1, and an order
+//! line takes
 //! `in=INSTRUMENT id=TEXT valid=TIME session=HANDLE/NUMBER`.
 //!
 //! Invariant: nothing the dry run does changes the engine. Not here: precedence of checks (the
@@ -100,8 +101,9 @@ fn bounds(line: &str) -> Limits {
             "investors" => limits.investors_max = count,
             "contracts" => limits.contracts_max = count,
             "buyers" => limits.buyers_max = count,
+            "uses" => limits.annual_uses_max = count,
             "discounts" => limits.discounts_max = count,
-            "uses" => limits.discount_uses_max = count,
+            "users" => limits.discount_uses_max = count,
             other => panic!("no such bound: {other}"),
         }
     }
@@ -169,7 +171,11 @@ fn order(stage: &Stage, line: &str) -> Command {
 /// Whether a line is a command about offers or contracts.
 fn is_of_shop(line: &str) -> bool {
     let words: Vec<&str> = line.split_whitespace().collect();
-    matches!(words[0], "step" | "change" | "unoffer" | "join" | "seed")
+    let first = matches!(
+        words[0],
+        "step" | "change" | "unoffer" | "join" | "seed" | "customs"
+    );
+    first
         || matches!(
             words.get(1),
             Some(&("offer" | "reserve" | "discount" | "basket"))

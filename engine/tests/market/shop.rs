@@ -35,8 +35,8 @@ use sanjiang_engine::command::{
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{
-    ContractEvent, ContractReport, ContractStep, DiscountAct, Event, LotteryFact, OfferAct,
-    SaleEvent,
+    ContractEvent, ContractReport, ContractStep, DiscountAct, Event, FullTax, LotteryFact,
+    OfferAct, SaleEvent,
 };
 use sanjiang_engine::reject::Basis;
 use sanjiang_engine::types::{
@@ -48,6 +48,7 @@ use sanjiang_engine::venue::{Model, Regime, TradingStatus};
 use sha2::{Digest, Sha256};
 
 use crate::baskets;
+use crate::border;
 use crate::desk::{DAY, name};
 use crate::money::{GOODS, MONEY};
 use crate::words::{at, number, value};
@@ -90,6 +91,11 @@ impl Shop {
     pub fn sale(&self, event: &SaleEvent) -> String {
         match event {
             SaleEvent::Party { owner, kind } => format!("owner {} is {kind:?}", owner.index()),
+            SaleEvent::Use(report) => {
+                let (owner, year) = (report.owner.index(), report.year);
+                let (here, elsewhere) = (report.here, report.elsewhere);
+                format!("owner {owner} used of {year}: {here} here, {elsewhere} elsewhere")
+            }
             SaleEvent::Terms { terms, .. } => format!("terms {}", terms.index()),
             SaleEvent::Ticket(ticket) => {
                 let after = |at: Time| (at.nanoseconds() - DAY.nanoseconds()) / SECOND;
@@ -174,6 +180,9 @@ impl Shop {
                 let _ = write!(line, ", {word} {sum}");
             }
         }
+        if report.full_tax == FullTax::Yes {
+            line += ", FULL_TAX";
+        }
         if let Some(deadline) = report.deadline {
             let after = (deadline.nanoseconds() - DAY.nanoseconds()) / SECOND;
             let _ = write!(line, ", until {after}");
@@ -205,6 +214,7 @@ impl Shop {
                     _ => PartyKind::Enterprise,
                 },
             })),
+            "customs" => Some(border::customs(words)),
             "sale" => sales(SalesCommand::DefineTerms(terms(words))),
             "change" => {
                 let offer = self.offer(words[1]);

@@ -7,7 +7,7 @@
 //! `schedule OFFSET=PHASE..`, `time NANOSECONDS`, `ticks`; those about money are in `money`, those
 //! about parties and limits in `duties`, about warehouse receipts in `papers`, about credit in
 //! `credit`, about settlement and days in `settle`, about switches in `switches`, about shops and
-//! contracts in `shop`.
+//! contracts in `shop`, about imports in `border`.
 //! Account 0 trades unless `on=` says otherwise. Times are counted from the begin of day 1.
 //!
 //! Invariant: a line that is not understood stops the test. Not here: comparing.
@@ -27,6 +27,7 @@ use sanjiang_engine::types::{
 };
 use sanjiang_engine::venue::{Phase, TradingStatus};
 
+use crate::border;
 use crate::centralised::{Matched, Watch};
 use crate::credit;
 use crate::desk::{self, DAY, Desk, INSTRUMENT, VENUE, small_limits};
@@ -111,6 +112,7 @@ impl Stage {
             "has" | "owes" | "venue" => {
                 return money::tell(&self.desk.engine, &words).into_iter().collect();
             }
+            "imports" => return vec![border::tell(&self.desk.engine, &words)],
             "receipt" => {
                 return papers::tell(&self.desk.engine, &words)
                     .into_iter()

@@ -480,6 +480,7 @@ pub fn approve(rng: &mut Rng, command: &mut Command) {
                 | Body::Settlement(_)
                 | Body::DefineRegime(_)
                 | Body::MoveVenue(_)
+                | Body::SetAnnualUse(_)
         )
         && !lend::needs_approver(&command.body)
     {

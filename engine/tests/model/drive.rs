@@ -340,7 +340,9 @@ impl Driver {
                 report.discount.slot = self.plain(id).slot;
                 Ok(Event::Sale(SaleEvent::Discount(report)))
             }
-            SaleEvent::Party { .. } | SaleEvent::Terms { .. } => Ok(Event::Sale(event)),
+            SaleEvent::Party { .. } | SaleEvent::Terms { .. } | SaleEvent::Use(_) => {
+                Ok(Event::Sale(event))
+            }
         }
     }
 
@@ -482,6 +484,7 @@ impl Driver {
                 ));
             }
         }
+        super::border::same_uses(&self.reference, self.subject.engine())?;
         self.subject.restore()?;
         self.coverage.restored += 1;
         Ok(())

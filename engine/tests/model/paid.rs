@@ -121,6 +121,7 @@ pub fn command(body: &Body) -> Option<&'static str> {
         | Body::CreateVenue(_)
         | Body::DefineRegime(_)
         | Body::MoveVenue(_)
+        | Body::SetAnnualUse(_)
         | Body::CreateInstrument(_)
         | Body::SetSchedule(_)
         | Body::SetPhase(_)

@@ -19,11 +19,13 @@ use sanjiang_engine::types::{
 use sanjiang_engine::venue::{Model, Regime, RuleKey, RuleValue};
 
 use super::baskets::named;
+use super::border;
 use super::coverage::{Cell, Coverage};
 use super::rng::Rng;
 use super::said::reject_of;
 use super::script::internal;
 use super::shop_cells::{offers_by_model, refused_sales, refused_steps, steps};
+use super::wares::DAY;
 use super::world::{self, name, title};
 use crate::reference::Reference;
 
@@ -85,6 +87,7 @@ pub fn limits(rng: &mut Rng) -> Limits {
         instructions_max: rng.pick(&[2, 8, 40]),
         references_max: 400,
         terms_max: rng.pick(&[5, 12, 12]),
+        annual_uses_max: rng.pick(&[1, 4, 30]),
         offers_max: rng.pick(&[2, 5, 9]),
         contracts_max: rng.pick(&[3, 8, 40]),
         campaigns_max: rng.pick(&[1, 4]),
@@ -125,22 +128,26 @@ fn models(regimes: &[Regime]) -> Vec<Model> {
 
 /// When a step of the opening is made: the first one the day before the rest.
 pub fn opens(place: usize) -> Time {
-    let later = if place == 0 { 0 } else { 16 * world::HOUR };
+    // Two weeks before the end of a year, which imports are counted by.
+    let later = 350 * DAY + if place == 0 { 0 } else { 16 * world::HOUR };
     world::begin(false).after(Nanoseconds(later))
 }
 
 /// A regime of fixed and tiered prices that protects consumers in a way of its own, or none.
 fn city(seed: u64) -> DefineRegime {
-    law("CITY", [0, 3, 14][(seed / 4) as usize % 3])
+    let imports = [None, Some((300, 1_200)), Some((150, 2_500))];
+    let at = (seed / 4) as usize;
+    law("CITY", [0, 3, 14][at % 3], imports[at / 3 % 3])
 }
 
 /// A later version of a regime of the world.
 pub fn later_law(rng: &mut Rng) -> DefineRegime {
     let text = rng.pick(&["CITY", "ECOM_B2B", "ECOM_B2C", "CROSS_BORDER_RETAIL"]);
-    law(text, rng.pick(&[0, 3, 9, 14]))
+    let imports = rng.pick(&[None, Some((150, 900)), Some((400, 4_000))]);
+    law(text, rng.pick(&[0, 3, 9, 14]), imports)
 }
 
-fn law(text: &str, days: u64) -> DefineRegime {
+fn law(text: &str, days: u64, imports: Option<(u64, u64)>) -> DefineRegime {
     let rules = [
         (
             RuleKey::AllowedModels,
@@ -150,6 +157,8 @@ fn law(text: &str, days: u64) -> DefineRegime {
         (RuleKey::CoolingOffExempt, RuleValue::Set(0b1_0010)),
         (RuleKey::QualifiedInvestorOnly, RuleValue::Flag(true)),
     ];
+    let imports = imports.map(|(single, annual)| border::rules(single, annual));
+    let rules = rules.into_iter().chain(imports.into_iter().flatten());
     let rules = rules.map(|(key, value)| Rule {
         key,
         value,
@@ -158,7 +167,7 @@ fn law(text: &str, days: u64) -> DefineRegime {
     DefineRegime {
         name: name(text),
         basis: title("某市办法(2021) 4"),
-        rules: rules.to_vec(),
+        rules: rules.collect(),
     }
 }
 
@@ -346,6 +355,9 @@ impl Coverage {
             }
             if let Event::Contract(ContractEvent::Refused(refused)) = event {
                 self.hit(Cell::DealRefused(refused.step, refused.reject.reason));
+                border::above_order(refused)
+                    .into_iter()
+                    .for_each(|cell| self.hit(cell));
             }
             let Event::Contract(ContractEvent::Step(report)) = event else {
                 continue;
@@ -356,9 +368,8 @@ impl Coverage {
             if let Some(by) = by.or(forfeited.then_some(3)) {
                 self.hit(Cell::Money(DEFAULTS[by]));
             }
-            if let Some(cell) = unlike_a_sale(report) {
-                self.hit(cell);
-            }
+            let cells = [unlike_a_sale(report), border::full_tax(report)];
+            cells.into_iter().flatten().for_each(|cell| self.hit(cell));
             let at = known.iter().position(|one| one.0 == named(report));
             let from = at.map(|at| known.remove(at));
             let from = from.map(|(_, state, disputed)| (state, disputed));
@@ -368,10 +379,13 @@ impl Coverage {
         if let Body::Acknowledge(_) = &command.body {
             self.count_payment(events);
         }
-        if let Body::Sales(sales) = &command.body
-            && let Some(reason) = events.iter().find_map(reject_of)
-        {
-            self.hit(Cell::SaleRefused(command_of(sales), reason));
+        let name = match &command.body {
+            Body::Sales(sales) => Some(command_of(sales)),
+            Body::SetAnnualUse(_) => Some("use"),
+            _ => None,
+        };
+        if let Some((name, reason)) = name.zip(events.iter().find_map(reject_of)) {
+            self.hit(Cell::SaleRefused(name, reason));
         }
     }
 
@@ -400,6 +414,7 @@ impl Coverage {
             ("commands about sales, refused", refused_sales()),
             ("payments by banks", vec![Cell::Money(LATE)]),
             ("queues and lotteries", QUEUES.map(Cell::Money).to_vec()),
+            ("imports", border::IMPORTS.map(Cell::Money).to_vec()),
             ("defaults", DEFAULTS.map(Cell::Money).to_vec()),
             ("discounts and baskets", super::baskets::cells()),
             (

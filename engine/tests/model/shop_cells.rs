@@ -6,6 +6,7 @@ use sanjiang_engine::event::{ContractStep as Step, Disputed, OfferAct, State};
 use sanjiang_engine::reject::RejectReason as R;
 use sanjiang_engine::venue::Model;
 
+use super::border;
 use super::coverage::Cell;
 
 /// Every row of the table of section 20.
@@ -155,6 +156,7 @@ pub fn refused_steps() -> Vec<Cell> {
         R::QuantityStep,
         R::OrderValue,
         R::BuyerLimit,
+        R::AnnualLimit,
         R::OutOfStock,
         R::OpenContracts,
         R::NotAdmitted,
@@ -340,6 +342,7 @@ pub fn refused_sales() -> Vec<Cell> {
         ("value", &VALUE),
         ("seed", &SEED),
         ("discount", &DISCOUNT),
+        ("use", &border::REPORTING),
         (
             "withdraw",
             &[R::UnknownAccount, R::UnknownOffer, R::OfferFixed],

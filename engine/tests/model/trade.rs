@@ -18,6 +18,7 @@ use sanjiang_engine::types::{
 use sanjiang_engine::venue::TradingStatus;
 
 use super::baskets::{basket, discount};
+use super::border;
 use super::flash::{draw, join, queued};
 use super::generate::Generator;
 use super::operate;
@@ -72,8 +73,9 @@ impl Generator {
             (if has_queue { 80 } else { 4 }, 8),
             (if waiting { 90 } else { 4 }, 9),
             (7, 10),
-            (if promised < 2 { 40 } else { 6 }, 11),
-            (if offers == 0 { 5 } else { 90 }, 12),
+            (20, 11),
+            (if promised < 2 { 40 } else { 6 }, 12),
+            (if offers == 0 { 5 } else { 90 }, 13),
         ]);
         let body = match action {
             0 => sales(SalesCommand::DefineTerms(terms(rng))),
@@ -90,8 +92,9 @@ impl Generator {
             8 => join(rng, world, places),
             9 => draw(rng, world, places),
             10 => return gap(rng, world, place),
-            11 => sales(SalesCommand::DefineDiscount(discount(rng, world, time))),
-            12 => basket(rng, world, places),
+            11 => border::report(rng, world, time.nanoseconds()),
+            12 => sales(SalesCommand::DefineDiscount(discount(rng, world, time))),
+            13 => basket(rng, world, places),
             7 if rng.permille(150) => Body::DefineRegime(Box::new(later_law(rng))),
             7 if rng.permille(250) => Body::MoveVenue(Box::new(operate::moved(rng, world))),
             _ => sales(SalesCommand::SetPartyKind(SetPartyKind {
@@ -141,7 +144,7 @@ pub fn sales(command: SalesCommand) -> Body {
 
 /// Decisions, deliveries and banks' answers are two people's; mostly they are there.
 fn authorise(rng: &mut Rng, command: &mut Command) {
-    let mut asks = matches!(command.body, Body::Acknowledge(_));
+    let mut asks = matches!(command.body, Body::Acknowledge(_) | Body::SetAnnualUse(_));
     if let Body::Contract(ContractCommand::Step(take)) = &command.body {
         asks = matches!(take.act, Act::Deliver { .. } | Act::Resolve { .. });
     }

@@ -139,6 +139,11 @@ fn fold_body(body: &mut Body, shard: &Shard) {
             set.instrument = instrument();
             set.price = near(set.price);
         }
+        Body::SetAnnualUse(set) => {
+            set.owner = OwnerId::new(set.owner.index() % 3);
+            set.year = 1_970 + set.year % 2;
+            set.used = set.used.rem_euclid(2 * SetAnnualUse::USED_MAX);
+        }
         Body::SetCalendar(_)
         | Body::CreateVenue(_)
         | Body::DefineRegime(_)
@@ -279,6 +284,7 @@ fn fold_market(body: &mut Body) {
         | Body::CreateOwner(_)
         | Body::CreateAccount(_)
         | Body::SetReferencePrice(_)
+        | Body::SetAnnualUse(_)
         | Body::SetLimits(_)
         | Body::AcceptClock(_)
         | Body::CreateAsset(_)

@@ -49,6 +49,7 @@ pub const LIMITS: Limits = Limits {
     tickets_max: 4,
     discounts_max: 4,
     discount_uses_max: 4,
+    annual_uses_max: 4,
     investors_max: 8,
     nominees_max: 2,
     sessions_max: 8,

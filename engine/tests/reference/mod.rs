@@ -28,9 +28,9 @@ use sanjiang_engine::venue::*;
 
 pub use ledger::Holder;
 pub use margin::Called;
-pub use registry::code_is_right;
 use registry::{Account, Calendar, Instrument, Made, Request, Session, Trades, Venue};
 pub use registry::{Deal, Kept, Limited, Money, Offering, Pledge, Settling, Shops, Stands, Sweep};
+pub use registry::{code_is_right, year_at};
 
 /// A fault put in on purpose, to prove that the comparison sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,6 +85,8 @@ pub enum Fault {
     RemainderLast,
     /// A coupon is used once more than its owner may.
     UseUncounted,
+    /// What a cancelled contract used of a year stays used.
+    YearKept,
 }
 
 /// What an order is now. A stop becomes `Market` or `Limit` when it is elected.

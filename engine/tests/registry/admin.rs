@@ -65,6 +65,7 @@ impl Reference {
             Body::CreateVenue(create) => self.create_venue(create)?,
             Body::DefineRegime(terms) => self.define_regime(envelope, terms)?,
             Body::MoveVenue(moves) => self.move_venue(envelope, moves)?,
+            Body::SetAnnualUse(set) => self.set_annual_use(envelope, set)?,
             Body::CreateInstrument(create) => self.create_instrument(create)?,
             Body::SetSchedule(set) => self.set_schedule(set)?,
             Body::SetPhase(set) => {

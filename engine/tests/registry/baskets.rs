@@ -3,7 +3,7 @@
 //! Invariant: how often anything was used is counted anew each time. Not here: what one line alone
 //! is asked (`registry::deals`).
 
-use super::deals::{Wanted, taxed};
+use super::deals::{Taken, Wanted, taxed};
 use super::shop::Dealing;
 use super::*;
 use RejectReason as R;
@@ -74,7 +74,7 @@ impl Reference {
     }
 
     fn uses_of(&self, id: u64, owner: Option<OwnerId>) -> u32 {
-        let uses = self.shops.uses.iter().filter(|one| one.0 == id);
+        let uses = self.shops.discounted.iter().filter(|one| one.0 == id);
         uses.filter(|one| owner.is_none_or(|owner| owner == one.1))
             .count() as u32
     }
@@ -109,9 +109,9 @@ impl Reference {
     /// One owner's uses of an ended discount are forgotten.
     pub(super) fn forget_use(&mut self) {
         let (_, id) = self.shops.ended[0];
-        let mut uses = self.shops.uses.iter();
+        let mut uses = self.shops.discounted.iter();
         let owner = uses.find(|one| one.0 == id).expect("it has one").1;
-        self.shops.uses.retain(|one| *one != (id, owner));
+        self.shops.discounted.retain(|one| *one != (id, owner));
         if self.uses_of(id, None) == 0 {
             self.shops.ended.remove(0);
         }
@@ -147,16 +147,21 @@ impl Reference {
         if let Some((_, terms)) = promise {
             self.take_off(&terms, &mut wanted);
         }
-        let (mut formed, mut fresh) = (0, 0);
+        let mut taken = Taken::default();
         for (at, one) in wanted.iter().enumerate() {
             self.shops.at_fault = Some(at as u8);
-            fresh += usize::from(self.room_to_take(&asks[at], one, (formed, fresh))?);
-            formed += 1;
+            let fresh = self.room_to_take(&asks[at], one, &taken)?;
+            taken = Taken {
+                contracts: taken.contracts + 1,
+                buyers: taken.buyers + usize::from(fresh),
+                pieces: taken.pieces.saturating_add(asks[at].pieces),
+                value: taken.value + one.value(),
+            };
         }
         self.shops.at_fault = None;
         let (owner, money) = (wanted[0].owner, wanted[0].terms.money.place());
         if let Some((id, _)) = promise {
-            let mut pairs = self.shops.uses.clone();
+            let mut pairs = self.shops.discounted.clone();
             pairs.sort_unstable();
             pairs.dedup();
             let full = pairs.len() >= self.limits.discount_uses_max as usize;
@@ -169,7 +174,7 @@ impl Reference {
             self.formed(&asks[line as usize], one, line);
         }
         if let Some((id, _)) = promise {
-            self.shops.uses.push((id, owner));
+            self.shops.discounted.push((id, owner));
             let said = self.promised(id, DiscountAct::Used);
             self.out.push(Event::Sale(said));
         }

@@ -3,6 +3,7 @@
 //! Invariant: a contract holds its goods until they leave. Not here: its steps
 //! (`registry::performance`), offers (`registry::shop`), sums (`reference::ledger`).
 
+use super::border::Whose;
 use super::shop::{Dealing, Offering};
 use super::*;
 use RejectReason as R;
@@ -52,6 +53,11 @@ pub struct Deal {
     pub agreed_until: Option<i128>,
     pub pickup: Option<[u8; 16]>,
     pub payment: Option<Sequence>,
+    pub regime: Regime,
+    /// Whose use of which year it counts in.
+    pub imports: Option<Whose>,
+    /// When the buyer had the goods.
+    pub got: Option<i128>,
 }
 
 impl Deal {
@@ -121,6 +127,22 @@ pub(super) struct Wanted {
     pub off: i128,
     pub tax: i128,
     pub to_pay: i128,
+}
+
+impl Wanted {
+    /// What counts of it as an import, without the tax.
+    pub fn value(&self) -> i128 {
+        self.to_pay - self.tax
+    }
+}
+
+/// What lines of a basket take.
+#[derive(Default)]
+pub(super) struct Taken {
+    pub contracts: usize,
+    pub buyers: usize,
+    pub pieces: u32,
+    pub value: i128,
 }
 
 /// What a step moved.
@@ -271,6 +293,28 @@ impl Reference {
         found.expect("it lives")
     }
 
+    /// The regime under which this kind of party buys by a model, if it may.
+    pub(super) fn regime_for(
+        &self,
+        regimes: &[Regime],
+        model: Model,
+        kind: PartyKind,
+    ) -> Option<Regime> {
+        let (laws, consumer) = (self.laws(), kind == PartyKind::Consumer);
+        let mut fit = regimes.to_vec();
+        fit.retain(|one| laws.allows(*one, model));
+        fit.retain(|one| !(consumer && laws.is_of_firms(*one)));
+        let first = fit.first().copied();
+        let protects = |one: &&Regime| laws.cooling(**one).is_some();
+        let better = if consumer {
+            let imports = fit.iter().find(|one| laws.is_of_importers(**one));
+            imports.or_else(|| fit.iter().find(protects))
+        } else {
+            fit.iter().find(|one| !protects(one))
+        };
+        better.copied().or(first)
+    }
+
     /// The regime that applies, and the days of return.
     fn law_of(
         &self,
@@ -280,34 +324,26 @@ impl Reference {
     ) -> Result<(Regime, i128), Reject> {
         let regimes = &self.venues[terms.venue.place()].regimes;
         let (laws, consumer) = (self.laws(), kind == PartyKind::Consumer);
-        let mut fit = regimes.clone();
-        fit.retain(|one| laws.allows(*one, terms.model));
-        fit.retain(|one| !(consumer && laws.is_of_firms(*one)));
-        let Some(mut chosen) = fit.first().copied() else {
-            return Err(Reject {
-                reason: R::PartyKind,
-                basis: laws.text(regimes[0]),
-            });
-        };
-        let protects = |one: &&Regime| laws.cooling(**one).is_some();
-        let better = if consumer {
-            let imports = fit.iter().find(|one| laws.is_of_importers(**one));
-            imports.or_else(|| fit.iter().find(protects))
-        } else {
-            fit.iter().find(|one| !protects(one))
-        };
-        chosen = better.copied().unwrap_or(chosen);
+        let chosen = self.regime_for(regimes, terms.model, kind);
+        let chosen = chosen.ok_or_else(|| Reject {
+            reason: R::PartyKind,
+            basis: laws.text(regimes[0]),
+        })?;
         let days = i128::from(terms.return_days);
         let asks = terms.exemption == Some(Exemption::ConfirmedUnsuitable) && !sure;
-        Ok(match laws.cooling(chosen) {
+        let days = match laws.cooling(chosen) {
             Some((least, exempt, _)) if consumer => {
                 let bit = terms.exemption.map_or(0, |one| 1 << (one as u32 - 1));
                 let binds = asks || exempt & bit == 0;
-                let least = if binds { i128::from(least) } else { 0 };
-                (chosen, days.max(least))
+                if binds {
+                    days.max(i128::from(least))
+                } else {
+                    days
+                }
             }
-            _ => (chosen, days),
-        })
+            _ => days,
+        };
+        Ok((chosen, days))
     }
 
     pub(super) fn seller_stands(&self, seller: AccountId) -> bool {
@@ -346,6 +382,12 @@ impl Reference {
         self.may_take_now(&offer, owner)?;
         let hashed = ask.pickup.is_some() != (terms.delivery == Delivery::PickUp);
         fails(hashed, R::InvalidCombination)?;
+        if let Some(basis) = self.bars_import(&terms, regime) {
+            return Err(Reject {
+                reason: R::InvalidCombination,
+                basis: Some(basis),
+            });
+        }
         fails(ask.pieces == 0, R::Quantity)?;
         fails(ask.pieces > prices.max, R::MaxQuantity)?;
         fails(ask.pieces < prices.min, R::MinQuantity)?;
@@ -367,7 +409,7 @@ impl Reference {
 
     fn reserve(&mut self, ask: &Reserve) -> Result<(), Reject> {
         let wanted = self.wanted(ask)?;
-        self.room_to_take(ask, &wanted, (0, 0))?;
+        self.room_to_take(ask, &wanted, &Taken::default())?;
         let (offer, terms) = (&wanted.offer, &wanted.terms);
         let (deposit, bond) = Self::deposit_of(terms, wanted.to_pay);
         if bond
@@ -392,6 +434,7 @@ impl Reference {
     pub(super) fn formed(&mut self, ask: &Reserve, wanted: &Wanted, line: u64) {
         let offer = &wanted.offer;
         self.form(ask, wanted, line);
+        self.count_import(8 * self.sequence.value() + line, wanted.owner);
         if offer.prices.limit.is_some() {
             self.take_of(offer.id, wanted.owner, ask.pieces);
         }
@@ -422,6 +465,7 @@ impl Reference {
             tax,
             to_pay,
             days,
+            regime,
             ..
         } = *wanted;
         let (at_once, within) = match terms.funding {
@@ -474,6 +518,9 @@ impl Reference {
             agreed_until: None,
             pickup: ask.pickup,
             payment: None,
+            regime,
+            imports: None,
+            got: None,
         });
         let (at, owner) = (self.sequence.value(), wanted.owner);
         let known = self.offering_mut(offer.id).expect("known");
@@ -494,26 +541,33 @@ impl Reference {
         }
     }
 
-    /// Lines before this one take so many contracts and buyers to remember.
+    /// Lines before this one took so much. Whether one more buyer is remembered.
     pub(super) fn room_to_take(
         &self,
         ask: &Reserve,
         wanted: &Wanted,
-        before: (usize, usize),
-    ) -> Result<bool, R> {
+        before: &Taken,
+    ) -> Result<bool, Reject> {
         let (offer, taken) = (&wanted.offer, &self.shops.taken);
         let known = taken
             .iter()
             .find(|known| (known.0, known.1) == (offer.id, wanted.owner));
-        let mut full = self.shops.deals.len() + before.0 >= self.limits.contracts_max as usize;
+        let mut full =
+            self.shops.deals.len() + before.contracts >= self.limits.contracts_max as usize;
         let fresh = offer.prices.limit.is_some() && known.is_none();
         if let Some(limit) = offer.prices.limit {
             let after = u64::from(known.map_or(0, |known| known.2)) + u64::from(ask.pieces);
             let flash = self.shops.terms[offer.terms].model == Model::FlashSale;
             let loose = u64::from(flash && self.fault == Some(Fault::LimitLoose));
             fails(after > u64::from(limit) + loose, R::BuyerLimit)?;
-            full |= fresh && taken.len() + before.1 >= self.limits.buyers_max as usize;
+            full |= fresh && taken.len() + before.buyers >= self.limits.buyers_max as usize;
         }
+        let terms = &self.shops.terms[offer.terms];
+        let order = (
+            before.pieces.saturating_add(ask.pieces),
+            before.value + wanted.value(),
+        );
+        full |= !self.may_import(wanted.regime, (wanted.owner, terms), order)?;
         full |= self.entries(offer.id) >= self.limits.entries_max as usize;
         let drawn = offer.lottery.is_some();
         fails(!drawn && ask.pieces > offer.left, R::OutOfStock)?;

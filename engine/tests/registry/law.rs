@@ -227,6 +227,25 @@ impl<'a> Laws<'a> {
         }
     }
 
+    /// What one person may import under a regime.
+    pub fn imports(self, regime: Regime) -> Option<ImportLaw> {
+        let Some(made) = self.made(regime) else {
+            let text = Basis::CrossBorderRetail49;
+            return (regime == Regime::CrossBorderRetail).then_some(ImportLaw {
+                annual: (2_600_000, text),
+                single: Some((500_000, text)),
+            });
+        };
+        let said = |key| {
+            made.rule(key)?;
+            Some((i128::from(made.number_of(key)), by(regime, key)))
+        };
+        Some(ImportLaw {
+            annual: said(RuleKey::AnnualLimitFen)?,
+            single: said(RuleKey::SingleOrderLimitFen),
+        })
+    }
+
     pub fn is_of_firms(self, regime: Regime) -> bool {
         self.name(regime) == "ECOM_B2B" && self.cooling(regime).is_none()
     }

@@ -6,6 +6,7 @@
 
 mod admin;
 mod baskets;
+mod border;
 mod campaigns;
 mod correction;
 mod credit;
@@ -31,6 +32,8 @@ mod switch;
 mod time;
 
 use super::*;
+use border::ImportLaw;
+pub use border::year_at;
 pub use correction::{Kept, Trades};
 pub use credit::Pledge;
 pub use deals::Deal;

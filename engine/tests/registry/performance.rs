@@ -281,6 +281,7 @@ impl Reference {
             let agreed = self.shops.terms[deal.terms].agreed_days;
             let now = self.instant();
             deal.received = true;
+            deal.got = Some(now);
             deal.end = Some(midnight(now, deal.days));
             deal.agreed_until = (agreed > 0).then(|| midnight(now, agreed.into()));
             deal.bond = 0;
@@ -439,6 +440,8 @@ impl Reference {
         let id = deal.id;
         let at = self.shops.deals.iter().position(|one| one.id == id);
         let at = at.expect("it lives");
+        let before = self.shops.deals[at].clone();
+        self.restored(&before, &deal, moved);
         if lives {
             self.shops.deals[at] = deal.clone();
         } else {
@@ -487,6 +490,7 @@ impl Reference {
                 by,
                 state: deal.state,
                 disputed,
+                full_tax: self.taxed_in_full(deal),
                 version: deal.version,
                 contract: deal.named().0,
                 offer: deal.offer,

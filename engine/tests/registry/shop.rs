@@ -2,6 +2,7 @@
 //!
 //! Invariant: what an offer holds is what is left of it. Not here: contracts (`registry::deals`).
 
+use super::border::{Used, Whose};
 use super::deals::Deal;
 use super::lottery::Lot;
 use super::*;
@@ -56,11 +57,14 @@ pub struct Shops {
     /// Live discounts: the sequences of their commands, what they are.
     pub discounts: Vec<(u64, DefineDiscount)>,
     /// Who used which discount, once for each use.
-    pub uses: Vec<(u64, OwnerId)>,
+    pub discounted: Vec<(u64, OwnerId)>,
     /// Ended discounts whose users are to be forgotten, since when.
     pub ended: Vec<(i128, u64)>,
     /// The line of a basket that is refused, if one is at fault.
     pub at_fault: Option<u8>,
+    /// Uses of annual limits of imports, and what was counted in each.
+    pub uses: Vec<Used>,
+    pub spent: Vec<(Whose, i128)>,
 }
 
 /// Who deals: the account, the venue and the seller where they are known.
@@ -272,6 +276,18 @@ impl Reference {
                     reason: R::InvalidField,
                     basis: Some(basis),
                 });
+            }
+        }
+        for regimes in [&venue.regimes, soon] {
+            for kind in [PartyKind::Consumer, PartyKind::Enterprise] {
+                let regime = self.regime_for(regimes, model, kind);
+                let barred = regime.and_then(|regime| self.bars_import(terms, regime));
+                if barred.is_some() {
+                    return Err(Reject {
+                        reason: R::InvalidField,
+                        basis: barred,
+                    });
+                }
             }
         }
         if let Some(at) = self.shops.terms.iter().position(|known| known == terms) {

@@ -82,6 +82,7 @@ impl Reference {
         }
         let withdrawn = self.shops.withdrawn.first();
         list.extend(withdrawn.map(|&(at, _)| (at, 10, 0)));
+        list.extend(self.year_ends().map(|at| (at, 13, 0)));
         let queues = self.shops.queues.first();
         list.extend(queues.map(|&(at, _)| (at, 11, 0)));
         for (id, terms) in &self.shops.discounts {
@@ -141,6 +142,10 @@ impl Reference {
                 11 => {
                     left.0 -= 1;
                     self.forget_ticket();
+                }
+                13 => {
+                    left.0 -= 1;
+                    self.forget_use();
                 }
                 12 => self.moved(id as usize),
                 14 => {

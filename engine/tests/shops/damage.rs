@@ -16,11 +16,12 @@ pub fn tiny() -> Limits {
         contracts_max: 16,
         buyers_max: 16,
         tickets_max: 16,
+        annual_uses_max: 16,
         ..small()
     }
 }
 
-/// Every byte of both sections changed, one after the other: refused, or what a sound engine could
+/// Every byte of these sections changed, one after the other: refused, or what a sound engine could
 /// have written in that very form.
 #[test]
 fn a_changed_snapshot_is_refused_or_sound() {
@@ -47,7 +48,10 @@ pub fn flip_every_byte(shop: &Shop) {
     let sections = shop.engine.encode_sections();
     let (mut refused, mut taken) = (0, 0);
     for (place, (id, bytes)) in sections.iter().enumerate() {
-        if !matches!(id, SectionId::Sales | SectionId::Contracts) {
+        if !matches!(
+            id,
+            SectionId::Sales | SectionId::Contracts | SectionId::Annual
+        ) {
             continue;
         }
         for at in 1..bytes.len() {

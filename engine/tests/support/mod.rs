@@ -197,6 +197,7 @@ pub fn limits() -> Limits {
         tickets_max: 64,
         discounts_max: 16,
         discount_uses_max: 64,
+        annual_uses_max: 64,
         sessions_max: 16,
         requests_capacity: 1_024,
         switches_max: 16,

@@ -201,7 +201,8 @@ fn item(body: &Body, index: u32, event: &Event) -> Option<Item> {
             SaleEvent::Party { .. }
             | SaleEvent::Ticket(_)
             | SaleEvent::Lottery(_)
-            | SaleEvent::Discount(_),
+            | SaleEvent::Discount(_)
+            | SaleEvent::Use(_),
         )
         | Event::Contract(_)
         | Event::EpochBegan(_)

@@ -123,6 +123,7 @@ pub(super) trait Asks {
 
 context!(
     SetPartyKindRequest,
+    SetAnnualUseRequest,
     DefineTermsRequest,
     JoinQueueRequest,
     BringLotteryValueRequest,
@@ -259,7 +260,7 @@ impl Asks for v1::MoveVenueRequest {
 }
 
 /// The flag of a venue, an asset or a custodian.
-pub(super) const fn demonstration(flag: bool) -> Demonstration {
+pub const fn demonstration(flag: bool) -> Demonstration {
     if flag {
         Demonstration::Demonstration
     } else {

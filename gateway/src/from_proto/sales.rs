@@ -105,7 +105,7 @@ pub fn terms_handle(fields: &mut Fields<'_>, handle: Option<u32>) -> Option<Term
     Some(id)
 }
 
-fn owner(fields: &mut Fields<'_>, name: &str) -> Option<OwnerId> {
+pub(super) fn owner(fields: &mut Fields<'_>, name: &str) -> Option<OwnerId> {
     let find = |tables: &Tables, name: &str| tables.owners.find(name);
     let kind = Kind::BeneficialOwner;
     let found = fields.existing("beneficial_owner_id", name, kind, find);

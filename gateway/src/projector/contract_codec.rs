@@ -8,7 +8,7 @@ use engine::bytes::{self, BytesError, Reader};
 use engine::command::{GoodsTo, TakenTo};
 use engine::event::{
     ContractEvent, ContractRefused, ContractReport, ContractSide, ContractSlots, ContractStep,
-    Counters, Disputed, OfferAct, OfferReport, Role, State,
+    Counters, Disputed, FullTax, OfferAct, OfferReport, Role, State,
 };
 use engine::types::{AccountId, AssetId, ContractId, CustodianId, OfferId, TermsId, VenueId};
 
@@ -169,7 +169,7 @@ fn put_report(out: &mut Vec<u8>, report: &ContractReport) {
     let by = report.by.map_or(0, |role| role as u8);
     let codes = [report.step as u8, by, report.state as u8];
     out.extend_from_slice(&codes);
-    out.push(report.disputed as u8);
+    out.push(report.disputed as u8 | (report.full_tax as u8) << 1);
     put_handle(out, report.version);
     bytes::put_varint(out, report.contract);
     bytes::put_varint(out, report.offer);
@@ -218,20 +218,27 @@ fn get_role(input: &mut Reader<'_>) -> Result<Option<Role>, BytesError> {
     Ok(Some(*role))
 }
 
-fn get_disputed(input: &mut Reader<'_>) -> Result<Disputed, BytesError> {
+/// Whether it is disputed, and taxed in full as an import.
+fn get_flags(input: &mut Reader<'_>) -> Result<(Disputed, FullTax), BytesError> {
     match input.u8()? {
-        0 => Ok(Disputed::No),
-        1 => Ok(Disputed::Yes),
-        _ => Err(BytesError::range("whether it is disputed")),
+        0 => Ok((Disputed::No, FullTax::No)),
+        1 => Ok((Disputed::Yes, FullTax::No)),
+        2 => Ok((Disputed::No, FullTax::Yes)),
+        3 => Ok((Disputed::Yes, FullTax::Yes)),
+        _ => Err(BytesError::range("whether it is disputed or taxed in full")),
     }
 }
 
 fn get_report(input: &mut Reader<'_>) -> Result<ContractReport, BytesError> {
+    let (step, by) = (get_step(input)?, get_role(input)?);
+    let state = State::from_code(input.u8()?).ok_or(BytesError::range("state"))?;
+    let (disputed, full_tax) = get_flags(input)?;
     Ok(ContractReport {
-        step: get_step(input)?,
-        by: get_role(input)?,
-        state: State::from_code(input.u8()?).ok_or(BytesError::range("state"))?,
-        disputed: get_disputed(input)?,
+        step,
+        by,
+        state,
+        disputed,
+        full_tax,
         version: input.varint32("version")?,
         contract: input.varint()?,
         offer: input.varint()?,

@@ -3,7 +3,7 @@
 use engine::command::{GoodsTo, Identity, TakenTo};
 use engine::event::{
     ContractEvent, ContractRefused, ContractReport, ContractSide, ContractSlots, ContractStep,
-    Counters, Disputed, OfferAct, OfferReport, Role, State,
+    Counters, Disputed, FullTax, OfferAct, OfferReport, Role, State,
 };
 use engine::reject::{Reject, RejectReason};
 use engine::types::{
@@ -30,6 +30,7 @@ fn report(step: ContractStep, by: Option<Role>, state: State) -> ContractReport 
         by,
         state,
         disputed: Disputed::Yes,
+        full_tax: FullTax::Yes,
         version: 7,
         contract: 1_001,
         offer: 900,

@@ -276,6 +276,7 @@ fn ask(body: &Body) -> Ask {
         | Body::CreateVenue(_)
         | Body::DefineRegime(_)
         | Body::MoveVenue(_)
+        | Body::SetAnnualUse(_)
         | Body::CreateInstrument(_)
         | Body::SetSchedule(_)
         | Body::SetPhase(_)

@@ -113,7 +113,9 @@ impl Answered {
             return Ok(vec![one]);
         };
         let (from, owner) = (one.account_sequence, Owner::Account(account));
-        let rows = exchange.history.executions(owner, from, Basket::LINES_MAX)?;
+        let rows = exchange
+            .history
+            .executions(owner, from, Basket::LINES_MAX)?;
         let tables = exchange.directory.read();
         let same = |row: &PrivateRow| match row {
             PrivateRow::Contract(row) => {

@@ -38,7 +38,10 @@ pub(super) async fn define(
         let named = request.discount.as_ref().map(|one| &*one.venue_id);
         let found = named.and_then(|name| tables.venues.find(name));
         let venue = found.map(VenueId::new);
-        (command, venue.is_some_and(|id| tables.venue_is_demonstration(id)))
+        (
+            command,
+            venue.is_some_and(|id| tables.venue_is_demonstration(id)),
+        )
     };
     let answered = deals::submit(exchange, command).await?;
     let mut made = answered.discount(exchange).await?;

@@ -371,6 +371,7 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
             None => tables.all_demonstration(),
         },
         Body::Sales(sales) => of_sales(&tables, sales),
+        Body::SetAnnualUse(set) => set.demonstration == Demonstration::Demonstration,
         Body::Credit(credit) => of_credit(&tables, credit),
         Body::Settlement(command) => of_settlement(&tables, command),
         Body::Switch(SwitchCommand::SetKillSwitch(SetKillSwitch {

@@ -65,6 +65,28 @@ impl Sales for SalesService {
         }))
     }
 
+    async fn set_annual_use(
+        &self,
+        request: Request<v1::SetAnnualUseRequest>,
+    ) -> operations::Reported {
+        Ok(operations::change(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn get_annual_use(
+        &self,
+        request: Request<v1::GetAnnualUseRequest>,
+    ) -> Result<Response<v1::GetAnnualUseResponse>, Status> {
+        let request = request.get_ref();
+        let (owner, asked) = from_proto::annual_use(&self.exchange.directory.read(), request)?;
+        let kind = from_proto::demonstration(request.demonstration);
+        let see = move |engine: &Engine| {
+            let year = asked.unwrap_or_else(|| engine.running_year());
+            (year, engine.annual_use(owner, year, kind))
+        };
+        let (sequence, (year, used)) = look(&self.exchange, Payer::Reader, see).await?;
+        Ok(Response::new(to_proto::annual_use(sequence, year, used)))
+    }
+
     async fn define_terms(&self, request: Request<v1::DefineTermsRequest>) -> operations::Reported {
         Ok(operations::change(&self.exchange, request.get_ref()).await?)
     }

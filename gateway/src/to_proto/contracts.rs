@@ -4,7 +4,7 @@
 //! years later; a party is told its own counters and its own ids. Not here: the rows.
 
 use engine::command::{GoodsTo, TakenTo};
-use engine::event::{ContractReport, ContractStep, Disputed, Role, State};
+use engine::event::{ContractReport, ContractStep, Disputed, FullTax, Role, State};
 use engine::types::{AccountId, Side, VenueId};
 use proto::v1;
 
@@ -134,6 +134,7 @@ fn stepped(
         by: role(report.by).into(),
         state: contract_state(report.state).into(),
         disputed: report.disputed == Disputed::Yes,
+        full_tax: report.full_tax == FullTax::Yes,
         version: report.version,
         offer_id: offer_id_text(report.offer()),
         venue_id: venue_name(tables, report.venue),
@@ -247,5 +248,6 @@ pub fn contract(tables: &Tables, ends: &ContractEnds, account: AccountId) -> v1:
             String::new()
         },
         demonstration: wire.demonstration,
+        full_tax: wire.full_tax,
     }
 }

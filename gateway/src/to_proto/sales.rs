@@ -6,16 +6,16 @@
 use engine::command::{
     Delivery, Exemption, FlashMode, Funding, PartyKind, Plan, SaleTerms, TaxBasis,
 };
-use engine::engine::{Campaign, Offer};
+use engine::engine::{AnnualUse, Campaign, Offer};
 use engine::event::{OfferAct, OfferReport};
 use engine::reject::Reject;
-use engine::types::{AccountId, AssetId, Nanoseconds, OfferId, TermsId, Time};
+use engine::types::{AccountId, AssetId, Nanoseconds, OfferId, Sequence, TermsId, Time};
 use engine::venue::Model;
 use proto::v1;
 
 use super::{
-    account_name, amount_text, asset_name, client_order_id, custodian_name, offer_id_text,
-    reject_words, timestamp,
+    account_name, amount_text, asset_name, client_order_id, custodian_name, decimal_text,
+    offer_id_text, reject_words, timestamp,
 };
 use crate::directory::Tables;
 use crate::projector::rows::FirstRow;
@@ -25,6 +25,17 @@ pub const fn party_kind(kind: PartyKind) -> v1::PartyKind {
     match kind {
         PartyKind::Consumer => v1::PartyKind::Consumer,
         PartyKind::Enterprise => v1::PartyKind::Enterprise,
+    }
+}
+
+/// What somebody used of its annual limit of imports, in yuan.
+pub fn annual_use(sequence: Sequence, year: u16, used: AnnualUse) -> v1::GetAnnualUseResponse {
+    let yuan = |fen: i64| decimal_text(fen.into(), 2);
+    v1::GetAnnualUseResponse {
+        year: year.into(),
+        here: yuan(used.here),
+        elsewhere: yuan(used.elsewhere),
+        engine_sequence: sequence.value(),
     }
 }
 

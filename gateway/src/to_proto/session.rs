@@ -6,8 +6,8 @@
 
 use engine::command::{Body, Command, Sequenced};
 use engine::event::{
-    ContractEvent, ContractRefused, ContractReport, ContractStep, Counters, Event, OrderReport,
-    Trade,
+    ContractEvent, ContractRefused, ContractReport, ContractStep, Counters, Event, FullTax,
+    OrderReport, Trade,
 };
 use engine::types::{AccountId, InstrumentId, OrderId, Price, Side, Time};
 use proto::v1;
@@ -203,6 +203,7 @@ impl Writer<'_> {
         }
         let wire = v1::SessionContractReport {
             state: contract_state(report.state).into(),
+            full_tax: report.full_tax == FullTax::Yes,
             contract_sequence: report.contract,
             contract_slot: report.slots.contract,
             version: report.version,

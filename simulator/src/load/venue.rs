@@ -102,6 +102,12 @@ fn enterprises(venue: &Venue) -> [bool; 2] {
     [businesses, businesses && !others]
 }
 
+/// Whether its regimes limit imports, which are sent and never picked up.
+fn has_imports(venue: &Venue) -> bool {
+    let mut names = venue.regimes.iter();
+    names.any(|regime| regime.starts_with("CROSS_BORDER_RETAIL"))
+}
+
 /// What all connections share.
 struct Trade {
     connection: Connection,
@@ -127,6 +133,7 @@ pub async fn run(
         venue: venue.venue_id.clone(),
         kinds,
         enterprises: enterprises(&venue),
+        picked_up: !has_imports(&venue),
         buyers: BUYERS,
         pay_within_s: PAY_WITHIN_S,
     };

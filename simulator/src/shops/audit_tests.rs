@@ -19,6 +19,7 @@ fn shops() -> Shops {
         money: "CNY".to_owned(),
         goods: "tea".to_owned(),
         warehouse: "w".to_owned(),
+        picked_up: true,
         kinds: Kind::OWN.to_vec(),
         terms: [Some(0), Some(1), Some(2), Some(3), None],
         buyers: 8,

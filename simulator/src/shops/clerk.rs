@@ -136,7 +136,7 @@ impl Clerk {
         let pieces = 1 + self.rng.below(u64::from(TAKEN_MAX)) as u32;
         let mut code = [0; 16];
         code[..8].copy_from_slice(&self.rng.next().to_le_bytes());
-        let pickup_hash = if offer.kind == Kind::Fixed {
+        let pickup_hash = if self.shops.is_picked_up(offer.kind) {
             let hash = blake3::hash(&code);
             hash.as_bytes().iter().copied().take(16).collect()
         } else {
@@ -217,7 +217,7 @@ impl Clerk {
                 80..90 => (Who::Buyer, Step::Rescind(Rescind {})),
                 _ => (Who::Buyer, Step::Dispute(Dispute {})),
             },
-            ContractState::HandedOver if deal.kind == Kind::Fixed => {
+            ContractState::HandedOver if self.shops.is_picked_up(deal.kind) => {
                 let code = deal.code.to_vec();
                 (Who::Seller, Step::PickUp(PickUp { code }))
             }
@@ -396,6 +396,7 @@ pub fn in_numbers(
         reject_code: if refused { told.reject_code.max(1) } else { 0 },
         reject_reason: report.reject_reason.clone(),
         legal_basis: report.legal_basis.clone(),
+        full_tax: report.full_tax,
         demonstration: if refused {
             told.demonstration
         } else {

@@ -54,6 +54,8 @@ pub struct Place {
     pub kinds: Vec<Kind>,
     /// Whether an account's owner is a business, by the account's number modulo two.
     pub enterprises: [bool; 2],
+    /// Whether what is sold at fixed prices is picked up; imports are sent.
+    pub picked_up: bool,
     /// How many buyers there are.
     pub buyers: u32,
     /// Seconds to pay where it is paid later.
@@ -77,6 +79,8 @@ pub struct Shops {
     pub warehouse: String,
     /// The kinds there are.
     pub kinds: Vec<Kind>,
+    /// Whether what is sold at fixed prices is picked up.
+    pub picked_up: bool,
     /// Handles of the terms, by kind.
     pub terms: [Option<u32>; Kind::ALL.len()],
     /// How many buyers there are.
@@ -89,6 +93,11 @@ impl Shops {
     /// The public id of an account.
     pub fn account(&self, index: u32) -> String {
         account_id(&self.run, index)
+    }
+
+    /// Whether a buyer comes for what it took of this kind, with a code.
+    pub fn is_picked_up(&self, kind: Kind) -> bool {
+        self.picked_up && kind == Kind::Fixed
     }
 
     /// All accounts, the seller first.
@@ -112,6 +121,7 @@ impl Shops {
             venue,
             kinds: Kind::OWN.to_vec(),
             enterprises: [false; 2],
+            picked_up: true,
             buyers: BUYERS,
             pay_within_s: PAY_WITHIN_S,
         };
@@ -155,6 +165,7 @@ impl Shops {
             goods,
             warehouse: treasury.warehouse().to_owned(),
             kinds: place.kinds,
+            picked_up: place.picked_up,
             terms,
             buyers: place.buyers,
             handles,
@@ -170,7 +181,11 @@ fn terms_of(kind: Kind, place: &Place, money: &str) -> SaleTerms {
     let (model, delivery) = match kind {
         Kind::Fixed => (
             sale_terms::Model::FixedPrice(sale_terms::FixedPrice {}),
-            DeliveryKind::PickUp,
+            if place.picked_up {
+                DeliveryKind::PickUp
+            } else {
+                DeliveryKind::Ship
+            },
         ),
         Kind::Flash => (
             sale_terms::Model::FlashSale(sale_terms::FlashSale {

@@ -94,6 +94,7 @@ impl Engine {
         events: &mut Events,
     ) {
         let mut contract = self.caught_up(slot);
+        let before = contract;
         let mut moved = Moved::default();
         contract.version += 1;
         let asked = contract.asked.take();
@@ -123,6 +124,7 @@ impl Engine {
             let report = self.sales.report(contract.offer.slot, OfferAct::Reserved);
             events.push(Event::Sale(SaleEvent::Offer(report)));
         }
+        self.restore_import(&before, &contract, &moved);
         self.give_back(&contract, &moved, events);
     }
 
@@ -230,6 +232,7 @@ impl Engine {
             by,
             state: contract.state,
             disputed: contract.disputed,
+            full_tax: self.full_tax(contract),
             version: contract.version,
             contract: contract.sequence,
             offer: contract.offer.sequence,

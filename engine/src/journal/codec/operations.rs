@@ -4,8 +4,8 @@
 //! written by the modules that hold them.
 
 use super::{
-    clearing, contracts, correction, credit, limits, margin, orders, receipts, regimes, sales,
-    settlement, standing, switch,
+    border, clearing, contracts, correction, credit, limits, margin, orders, receipts, regimes,
+    sales, settlement, standing, switch,
 };
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{
@@ -82,6 +82,7 @@ pub(super) fn put(out: &mut Vec<u8>, time: Time, body: &Body) {
         Body::ServiceGap(gap) => bytes::put_time(out, gap.from),
         Body::DefineRegime(regime) => regimes::put(out, regime),
         Body::MoveVenue(moves) => regimes::put_move(out, moves),
+        Body::SetAnnualUse(set) => border::put(out, *set),
         Body::Tick | Body::SessionsLost => {}
     }
 }

@@ -5,9 +5,9 @@
 //! is not known is a consumer. Not here: which models a venue may offer, what a regime says
 //! (`venue`).
 
-use crate::command::{Confirmed, Exemption, PartyKind, SaleTerms};
-use crate::reject::{Reject, RejectReason};
-use crate::venue::{Allowed, Audience, CoolingOff, Law, Model, Regime, Rules};
+use crate::command::{Confirmed, Delivery, Exemption, PartyKind, SaleTerms};
+use crate::reject::{Basis, Reject, RejectReason};
+use crate::venue::{Allowed, Audience, CoolingOff, Imports, Law, Model, Regime, Rules};
 
 /// The regime under which this kind of party buys by this model.
 ///
@@ -103,11 +103,44 @@ pub(crate) fn check_returns(
     Ok(())
 }
 
+/// Whether a venue may sell under these terms where what is bought is imported: 财关税〔2018〕49号, or
+/// what its regimes say. Imports are sent to the buyer, and limits are in fen.
+///
+/// # Errors
+/// INVALID_FIELD, with the text.
+pub(crate) fn check_imports(
+    terms: &SaleTerms,
+    decimals: u8,
+    (law, regimes): (&Law, &[Regime]),
+) -> Result<(), Reject> {
+    for kind in [PartyKind::Consumer, PartyKind::Enterprise] {
+        if let Ok(regime) = regime_of((law, regimes), terms.model, kind)
+            && let Some(basis) = forbids_import(terms, decimals, law.rules(regime).imports)
+        {
+            return Err(Reject {
+                reason: RejectReason::InvalidField,
+                basis: Some(basis),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The text by which nothing can be imported under these terms, if there is one.
+pub(crate) fn forbids_import(terms: &SaleTerms, decimals: u8, imports: Imports) -> Option<Basis> {
+    match imports {
+        Imports::Limited { annual, .. } => {
+            let sent = terms.delivery == Delivery::Ship;
+            (!sent || decimals != 2).then_some(annual.basis)
+        }
+        Imports::Free => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::{DefineRegime, Delivery, Funding, Plan, Rule, TaxBasis};
-    use crate::reject::Basis;
+    use crate::command::{DefineRegime, Funding, Plan, Rule, TaxBasis};
     use crate::types::{AssetId, Name, Nanoseconds, Time, Title, VenueId};
     use crate::venue::{Approval, RuleKey, RuleValue};
 

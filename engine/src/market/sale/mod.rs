@@ -5,6 +5,7 @@
 //! that a contract was formed under are the contract's own. Not here: what becomes of a contract
 //! (`contract`), whose reserve is taken (`engine::contracts`).
 
+pub(crate) mod annual;
 pub(crate) mod buyers;
 pub(crate) mod campaigns;
 pub(crate) mod discounts;
@@ -15,6 +16,7 @@ pub(crate) mod offer;
 pub(crate) mod price;
 pub(crate) mod section;
 
+pub use annual::{AnnualUse, Year};
 pub use campaigns::Campaign;
 pub use discounts::Discount;
 pub use offer::Offer;
@@ -32,6 +34,7 @@ use crate::market::presale::Presale;
 use crate::slab::Slab;
 use crate::types::{DiscountId, OfferId, OwnerId, TermsId, Time, VenueId};
 use crate::venue::{Law, Regime};
+use annual::Annual;
 use buyers::Buyers;
 use campaigns::Campaigns;
 use discounts::Discounts;
@@ -82,6 +85,7 @@ pub struct Sales {
     /// The seconds of tickets, kept as pieces of buyers are.
     pub(crate) tickets: Buyers,
     pub(crate) discounts: Discounts,
+    pub(crate) annual: Annual,
 }
 
 impl Sales {
@@ -96,6 +100,7 @@ impl Sales {
             tickets: Buyers::new(limits.tickets_max, limits.owners_max),
             campaigns: Campaigns::new(limits.campaigns_max),
             discounts: Discounts::new(limits),
+            annual: Annual::new(limits.annual_uses_max, limits.owners_max),
         }
     }
 
@@ -305,11 +310,11 @@ impl Sales {
         self.discounts.rows.slots()
     }
 
-    /// Whether withdrawn offers remember somebody, or discounts end.
+    /// Whether withdrawn offers, or years, remember somebody, or discounts end.
     #[inline]
     pub(crate) fn is_anything_due(&self) -> bool {
         let remembers = self.buyers.first().is_some() || self.tickets.first().is_some();
-        remembers || self.discounts.is_anything_due()
+        remembers || self.annual.first().is_some() || self.discounts.is_anything_due()
     }
 
     /// Whether no other offer with a campaign can be made.

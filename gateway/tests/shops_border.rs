@@ -1,0 +1,160 @@
+//! Cross-border retail through the API: what one order and a year are held against, what customs
+//! report, and what anybody reads of it.
+//!
+//! Invariant: a refusal is a report with its reason and its law, and the dry run says the same. Not
+//! here: the rules (`engine/tests/scenarios/cross_border.txt`), malformed fields (`shops_fields`).
+
+#[path = "support/shop.rs"]
+mod shop;
+mod support;
+
+use proto::v1;
+use shop::{Shop, define, hand_over, id, offer, prices, reserve, step, terms};
+use support::{House, context, venue};
+use v1::take_step_request as wire;
+
+const LAW: &str = "财关税〔2018〕49号";
+
+/// Without tax, so that what is paid is what counts.
+fn import_terms() -> v1::SaleTerms {
+    v1::SaleTerms {
+        tax_bp: 0,
+        ..terms("X")
+    }
+}
+
+fn at(name: &str, terms: u32, price: &str) -> v1::MakeOfferRequest {
+    v1::MakeOfferRequest {
+        prices: prices(&[(1, price)]),
+        ..offer(name, terms, 10)
+    }
+}
+
+impl Shop {
+    /// What the owner of A used of a year; 0 is the one that runs.
+    async fn used(&mut self, year: u32) -> (u32, String, String) {
+        let request = v1::GetAnnualUseRequest {
+            beneficial_owner_id: id("OA"),
+            year,
+            demonstration: true,
+        };
+        let used = self.sales.get_annual_use(request).await;
+        let used = used.expect("a use").into_inner();
+        assert!(used.engine_sequence > 0);
+        (used.year, used.here, used.elsewhere)
+    }
+
+    async fn report(&mut self, name: &str, year: u32, used: &str) -> v1::OperationReport {
+        let request = customs(name, year, used);
+        let done = self.sales.set_annual_use(request).await;
+        done.expect("a report").into_inner()
+    }
+
+    /// A reserve that is refused, as the dry run said before.
+    async fn refused(&mut self, request: v1::ReserveRequest) -> (String, String) {
+        let dry = self.contracts.validate_reserve(request.clone()).await;
+        let dry = dry.expect("a dry run").into_inner();
+        let report = self.reserved(request).await;
+        let said = (report.reject_reason, report.legal_basis);
+        assert_eq!((dry.reject_reason, dry.legal_basis), said);
+        said
+    }
+}
+
+fn customs(name: &str, year: u32, used: &str) -> v1::SetAnnualUseRequest {
+    v1::SetAnnualUseRequest {
+        context: context(name),
+        beneficial_owner_id: id("OA"),
+        year,
+        used: id(used),
+        demonstration: true,
+    }
+}
+
+/// A shop of imports beside the others, and the handle of its terms.
+async fn imports(house: &House) -> (Shop, u32) {
+    let mut shop = Shop::open(&house.channel().await).await;
+    let request = v1::CreateVenueRequest {
+        models: vec![id("FIXED_PRICE")],
+        ..venue("X", "CROSS_BORDER_RETAIL")
+    };
+    let made = shop.operations.create_venue(request).await;
+    assert!(made.expect("a report").into_inner().accepted);
+    let made = shop.sales.define_terms(define("imports", import_terms()));
+    let made = made.await.expect("a report").into_inner();
+    (shop, made.handle.expect("a handle"))
+}
+
+#[tokio::test]
+async fn an_order_and_a_year_are_limited_and_the_use_is_read() {
+    let house = House::open().await;
+    let (mut shop, terms) = imports(&house).await;
+    let limit = (id("ANNUAL_LIMIT"), id(LAW));
+    let (year, here, elsewhere) = shop.used(0).await;
+    assert_eq!((here.as_str(), elsewhere.as_str()), ("0.00", "0.00"));
+
+    let coats = shop.offered(at("coats", terms, "3000.00")).await;
+    let two = reserve("a-1", &coats.offer_id, 2);
+    assert_eq!(shop.refused(two).await, limit);
+    let one = shop.reserved(reserve("a-2", &coats.offer_id, 1)).await;
+    assert_eq!((one.reject_reason.as_str(), one.full_tax), ("", false));
+
+    let watch = shop.offered(at("watch", terms, "6000.00")).await;
+    let whole = shop.reserved(reserve("a-3", &watch.offer_id, 1)).await;
+    assert_eq!((whole.reject_reason.as_str(), whole.full_tax), ("", true));
+    let known = v1::GetContractRequest {
+        account_id: id("A"),
+        contract_id: whole.contract_id.clone(),
+    };
+    let known = shop.contracts.get_contract(known).await;
+    assert!(known.expect("a contract").into_inner().full_tax);
+    let handed = shop.takes("s-1", "B", &whole, hand_over()).await;
+    assert!(handed.full_tax, "as long as it lives");
+    assert_eq!(shop.used(0).await, (year, id("9000.00"), id("0.00")));
+
+    let said = shop.report("c-1", year, "17000").await;
+    assert!(said.accepted && said.demonstration, "{said:?}");
+    let again = shop.report("c-1", year, "17000").await;
+    assert!(again.accepted && again.poss_dup, "{again:?}");
+    let crumb = shop.offered(at("crumb", terms, "0.01")).await;
+    let more = reserve("a-4", &crumb.offer_id, 1);
+    assert_eq!(shop.refused(more).await, limit);
+    let used = (year, id("9000.00"), id("17000.00"));
+    assert_eq!(shop.used(year).await, used);
+    assert_eq!(shop.used(year - 1).await.1, "0.00");
+
+    let cancel = wire::Step::Cancel(wire::Cancel {});
+    let ended = shop.takes("s-2", "B", &one, cancel).await;
+    assert_eq!(ended.state(), v1::ContractState::Cancelled);
+    assert_eq!(shop.used(0).await.1, "6000.00");
+    let more = shop.reserved(reserve("a-5", &crumb.offer_id, 1)).await;
+    assert_eq!(more.reject_reason, "");
+    // Steps of contracts are not refused by it.
+    let late = shop.took(step("s-3", "A", &handed, hand_over())).await;
+    assert_eq!(late.reject_reason, "WRONG_STEP");
+}
+
+#[tokio::test]
+async fn what_customs_say_and_what_is_sold_is_checked() {
+    let house = House::open().await;
+    let (mut shop, _) = imports(&house).await;
+    let (year, ..) = shop.used(0).await;
+    let early = shop.report("c-1", year + 1, "1.00").await;
+    let found = (early.accepted, early.reject_reason.as_str());
+    assert_eq!(found, (false, "INVALID_FIELD"));
+    let real = v1::SetAnnualUseRequest {
+        demonstration: false,
+        ..customs("c-2", year, "1.00")
+    };
+    let real = shop.sales.set_annual_use(real).await.expect("a report");
+    assert_eq!(real.into_inner().reject_reason, "APPROVER_REQUIRED");
+
+    let shops = v1::SaleTerms {
+        delivery: v1::DeliveryKind::PickUp.into(),
+        ..import_terms()
+    };
+    let refused = shop.sales.define_terms(define("shops", shops)).await;
+    let refused = refused.expect("a report").into_inner();
+    let found = (refused.reject_reason.as_str(), refused.legal_basis.as_str());
+    assert_eq!(found, ("INVALID_FIELD", LAW));
+}
