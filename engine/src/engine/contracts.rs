@@ -22,7 +22,7 @@ use crate::command::{
 };
 use crate::contract::effects::Moved;
 use crate::contract::table::{self, By};
-use crate::contract::{Contract, Contracts, CountedFor};
+use crate::contract::{Contract, Contracts, CountedFor, INVOICES_MAX};
 use crate::event::{
     ContractEvent, ContractRefused, ContractStep, Counters, Disputed, Event, Events, OfferAct,
     Role, SaleEvent, State,
@@ -318,6 +318,7 @@ impl Engine {
             regime: checked.regime,
             return_days: checked.return_days,
             counted,
+            invoices: 0,
             deadline: Some(until),
             set: self.sequence.value(),
             received: None,
@@ -390,7 +391,8 @@ impl Engine {
             | Act::HandBack { .. }
             | Act::TakeBack { .. }
             | Act::Dispute
-            | Act::Resolve { .. } => true,
+            | Act::Resolve { .. }
+            | Act::Invoice { .. } => true,
         }
     }
 
@@ -427,6 +429,7 @@ impl Engine {
             Act::Accept if contract.goods_held() > 0 => self.check_day(contract, time),
             Act::AskReturn { pieces } => self.check_ask_return(contract, pieces, time),
             Act::TakeBack { to } => self.check_take_back(contract, to, time),
+            Act::Invoice { .. } => fails(contract.invoices >= INVOICES_MAX, R::TooMany),
             Act::Resolve { .. } => self.check_resolve(envelope, contract, (take, time)),
             Act::Accept
             | Act::Cancel

@@ -196,6 +196,7 @@ pub fn contracts() -> Vec<(Time, Command)> {
             goods: GoodsTo::Stock,
         },
         Act::Rescind,
+        Act::Invoice { reference },
     ];
     let mut commands = vec![
         reserve(None, Confirmed::No),
