@@ -196,7 +196,6 @@ pub fn contracts() -> Vec<(Time, Command)> {
             goods: GoodsTo::Stock,
         },
         Act::Rescind,
-        Act::Invoice { reference },
     ];
     let mut commands = vec![
         reserve(None, Confirmed::No),
@@ -220,6 +219,15 @@ pub fn contracts() -> Vec<(Time, Command)> {
         to: AccountId::new(301),
         asset: AssetId::new(1),
         amount: amount(1_295),
+    })));
+    bodies.push(Body::Contract(ContractCommand::Step(TakeStep {
+        contract: ContractId {
+            sequence: 70_001,
+            slot: 9,
+        },
+        version: 15,
+        account: Some(AccountId::new(300)),
+        act: Act::Invoice { reference },
     })));
     timed(bodies)
 }
