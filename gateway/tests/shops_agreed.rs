@@ -87,9 +87,15 @@ async fn invoice(
     let step = Step::Invoice(wire::Invoice { reference });
     let told = shop.takes(name, "B", last, step).await;
     assert_eq!((told.step(), told.by()), INVOICED);
-    assert_eq!((told.state(), told.version), (last.state(), last.version + 1));
+    assert_eq!(
+        (told.state(), told.version),
+        (last.state(), last.version + 1)
+    );
     assert_eq!(told.deadline, last.deadline);
-    assert_eq!((&told.reference[..], told.came_back), (&[byte; 16][..], last.came_back));
+    assert_eq!(
+        (&told.reference[..], told.came_back),
+        (&[byte; 16][..], last.came_back)
+    );
     told
 }
 
