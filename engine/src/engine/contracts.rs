@@ -49,6 +49,8 @@ pub(super) struct Reserved {
     cost: Cost,
     /// What is paid at once, where that is a part.
     deposit: i64,
+    /// What is held of who pays at once.
+    due: i64,
     regime: Regime,
     return_days: u8,
     /// Where the buyer has the money, if it pays at once.
@@ -198,6 +200,7 @@ impl Engine {
             owner,
             cost,
             deposit,
+            due,
             regime,
             return_days: law::return_days(
                 terms,
@@ -286,11 +289,7 @@ impl Engine {
         } else {
             CountedFor::No
         };
-        let due = match checked.deposit {
-            0 => cost.to_pay,
-            deposit => deposit,
-        };
-        let money = self.clearing.keep_money(checked.money, due);
+        let money = self.clearing.keep_money(checked.money, checked.due);
         let (state, until) = self.first_state(ask.offer.slot);
         let offer = self.sales.row_mut(ask.offer.slot);
         let row = Contract {
