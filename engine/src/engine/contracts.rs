@@ -24,7 +24,7 @@ use crate::command::{
 };
 use crate::contract::effects::Moved;
 use crate::contract::table::{self, By};
-use crate::contract::{Contract, Contracts, CountedFor};
+use crate::contract::{Contract, Contracts, CountedFor, INVOICES_MAX};
 use crate::event::{
     ContractEvent, ContractRefused, ContractStep, Counters, Disputed, Event, Events, OfferAct,
     Role, SaleEvent, State,
@@ -52,7 +52,7 @@ pub(super) struct Reserved {
     cost: Cost,
     /// What is paid at once, where that is a part.
     deposit: i64,
-    /// What is paid at once.
+    /// What is held of who pays at once.
     due: i64,
     regime: Regime,
     /// In which year's use it counts, if its regime limits imports.
@@ -455,6 +455,7 @@ impl Engine {
                 None => CountedFor::No,
             },
             import_year: checked.import_year,
+            invoices: 0,
             deadline: Some(until),
             set: self.sequence.value(),
             received: None,
@@ -515,7 +516,8 @@ impl Engine {
             | Act::HandBack { .. }
             | Act::TakeBack { .. }
             | Act::Dispute
-            | Act::Resolve { .. } => true,
+            | Act::Resolve { .. }
+            | Act::Invoice { .. } => true,
         }
     }
 
@@ -552,6 +554,7 @@ impl Engine {
             Act::Accept if contract.goods_held() > 0 => self.check_day(contract, time),
             Act::AskReturn { pieces } => self.check_ask_return(contract, pieces, time),
             Act::TakeBack { to } => self.check_take_back(contract, to, time),
+            Act::Invoice { .. } => fails(contract.invoices >= INVOICES_MAX, R::TooMany),
             Act::Resolve { .. } => self.check_resolve(envelope, contract, (take, time)),
             Act::Accept
             | Act::Cancel

@@ -16,7 +16,7 @@
 //!
 //! `step NAME VERB [by=buyer|seller|operator|ACCOUNT] [version=N]`, VERB being pay, payin, cancel,
 //! handover, deliver, pickup=CODE, accept, return=PIECES, handback, takeback=stock|writeoff,
-//! dispute, resolve=BUYER/SELLER/stock|left, rescind. Who acts is the party whose step it is unless
+//! dispute, resolve=BUYER/SELLER/stock|left, rescind, invoice. Who acts is the party whose step it is unless
 //! `by=` says otherwise. Seller is account 0, buyer account 1 unless named.
 //!
 //! `gap` is the start of a service that was down since the command before, without the ticks of
@@ -183,6 +183,9 @@ impl Shop {
         if report.full_tax == FullTax::Yes {
             line += ", FULL_TAX";
         }
+        if report.step == ContractStep::TakeBack {
+            let _ = write!(line, ", {} came back", report.came_back);
+        }
         if let Some(deadline) = report.deadline {
             let after = (deadline.nanoseconds() - DAY.nanoseconds()) / SECOND;
             let _ = write!(line, ", until {after}");
@@ -316,7 +319,7 @@ impl Shop {
         let act = act(verb, what);
         let buyer = known.map_or(AccountId::new(1), |known| known.buyer);
         let seller = known.map_or(AccountId::new(0), |known| known.seller);
-        let sellers = ["handover", "deliver", "pickup", "takeback"].contains(&verb);
+        let sellers = ["handover", "deliver", "pickup", "takeback", "invoice"].contains(&verb);
         let own = if sellers { seller } else { buyer };
         let account = match value(words, "by") {
             Some("buyer") => Some(buyer),
@@ -389,6 +392,7 @@ fn act(verb: &str, what: &str) -> Act {
             }
         }
         "rescind" => Act::Rescind,
+        "invoice" => Act::Invoice { reference },
         other => panic!("no step: {other}"),
     }
 }

@@ -43,6 +43,7 @@ pub struct Deal {
     pub asked: Option<Role>,
     pub days: i128,
     pub counted: bool,
+    pub invoices: u32,
     pub deadline: Option<i128>,
     /// When its parties expect that to pass: earlier, if it was put off since.
     pub told: Option<i128>,
@@ -331,19 +332,15 @@ impl Reference {
         })?;
         let days = i128::from(terms.return_days);
         let asks = terms.exemption == Some(Exemption::ConfirmedUnsuitable) && !sure;
-        let days = match laws.cooling(chosen) {
+        let least = match laws.cooling(chosen) {
             Some((least, exempt, _)) if consumer => {
                 let bit = terms.exemption.map_or(0, |one| 1 << (one as u32 - 1));
                 let binds = asks || exempt & bit == 0;
-                if binds {
-                    days.max(i128::from(least))
-                } else {
-                    days
-                }
+                if binds { i128::from(least) } else { 0 }
             }
-            _ => days,
+            _ => 0,
         };
-        Ok((chosen, days))
+        Ok((chosen, days.max(least)))
     }
 
     pub(super) fn seller_stands(&self, seller: AccountId) -> bool {
@@ -511,6 +508,7 @@ impl Reference {
             asked: None,
             days,
             counted: offer.prices.limit.is_some(),
+            invoices: 0,
             deadline: Some(deadline),
             told: Some(deadline),
             received: false,

@@ -58,6 +58,10 @@ impl Reference {
             Act::Resolve { .. } => {
                 return (open && deal.disputed).then_some(vec![Role::Operator]);
             }
+            Act::Invoice { .. } => {
+                let unpaid = [S::Unpaid, S::Joined, S::Entered, S::Deposited];
+                return (!unpaid.contains(&deal.state)).then_some(seller);
+            }
             _ if deal.disputed => return None,
             Act::Dispute => return open.then_some(both),
             _ => {}
@@ -147,6 +151,7 @@ impl Reference {
                 fails(pieces > deal.pieces - deal.gone_back, R::MaxQuantity)
             }
             Act::TakeBack { to } => self.may_take_back(deal, to),
+            Act::Invoice { .. } => fails(deal.invoices == 16, R::TooMany),
             Act::Resolve {
                 buyer,
                 seller,
@@ -248,6 +253,10 @@ impl Reference {
                 Self::undone(deal, moved);
                 deal.disputed = false;
                 deal.state = S::Rescinded;
+            }
+            Act::Invoice { .. } => {
+                deal.invoices += 1;
+                deal.asked = asked;
             }
             Act::PayIn { .. } => {}
         }
@@ -503,6 +512,8 @@ impl Reference {
                 goods: AssetId::new(deal.goods as u32),
                 warehouse: CustodianId::new(deal.warehouse as u32),
                 pieces: deal.pieces,
+                came_back: deal.gone_back,
+                regime: deal.regime,
                 buyer,
                 seller,
                 price: small(deal.price),
