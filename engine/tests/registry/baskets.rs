@@ -107,7 +107,7 @@ impl Reference {
     }
 
     /// One owner's uses of an ended discount are forgotten.
-    pub(super) fn forget_use(&mut self) {
+    pub(super) fn forget_user(&mut self) {
         let (_, id) = self.shops.ended[0];
         let mut uses = self.shops.discounted.iter();
         let owner = uses.find(|one| one.0 == id).expect("it has one").1;

@@ -154,7 +154,7 @@ impl Reference {
                 }
                 15 => {
                     left.0 -= 1;
-                    self.forget_use();
+                    self.forget_user();
                 }
                 8 => made = self.end_call(id as usize, &mut left.0),
                 _ => {
