@@ -355,9 +355,9 @@ impl Coverage {
             }
             if let Event::Contract(ContractEvent::Refused(refused)) = event {
                 self.hit(Cell::DealRefused(refused.step, refused.reject.reason));
-                border::above_order(refused)
-                    .into_iter()
-                    .for_each(|cell| self.hit(cell));
+                if let Some(cell) = border::above_order(refused) {
+                    self.hit(cell);
+                }
             }
             let Event::Contract(ContractEvent::Step(report)) = event else {
                 continue;
@@ -379,11 +379,10 @@ impl Coverage {
         if let Body::Acknowledge(_) = &command.body {
             self.count_payment(events);
         }
-        let name = match &command.body {
-            Body::Sales(sales) => Some(command_of(sales)),
-            Body::SetAnnualUse(_) => Some("use"),
-            _ => None,
-        };
+        let mut name = matches!(command.body, Body::SetAnnualUse(_)).then_some("use");
+        if let Body::Sales(sales) = &command.body {
+            name = Some(command_of(sales));
+        }
         if let Some((name, reason)) = name.zip(events.iter().find_map(reject_of)) {
             self.hit(Cell::SaleRefused(name, reason));
         }

@@ -139,11 +139,6 @@ fn fold_body(body: &mut Body, shard: &Shard) {
             set.instrument = instrument();
             set.price = near(set.price);
         }
-        Body::SetAnnualUse(set) => {
-            set.owner = OwnerId::new(set.owner.index() % 3);
-            set.year = 1_970 + set.year % 2;
-            set.used = set.used.rem_euclid(2 * SetAnnualUse::USED_MAX);
-        }
         Body::SetCalendar(_)
         | Body::CreateVenue(_)
         | Body::DefineRegime(_)
@@ -161,7 +156,7 @@ fn fold_body(body: &mut Body, shard: &Shard) {
         | Body::Acknowledge(_)
         | Body::CloseCustodyDate(_)
         | Body::Settlement(_) => fold_money(body, shard),
-        Body::Standing(_) | Body::Limits(_) => fold_duty(body),
+        Body::Standing(_) | Body::Limits(_) | Body::SetAnnualUse(_) => fold_duty(body),
         Body::Receipts(act) => fold_receipts(act),
         Body::Correction(correction) => fold_correction(correction, shard),
         Body::Credit(credit) => fold_credit(credit),
@@ -269,12 +264,10 @@ fn fold_market(body: &mut Body) {
             set.entries.dedup_by_key(|entry| entry.0);
         }
         Body::SetPhase(set) => set.venue = VenueId::new(set.venue.index() % 2),
-        Body::SetTradingStatus(set) => {
-            set.scope = match set.scope {
-                Scope::Venue(_) => Scope::Venue(VenueId::new(0)),
-                Scope::Instrument(_) => Scope::Instrument(instrument()),
-            };
-        }
+        Body::SetTradingStatus(set) => match &mut set.scope {
+            Scope::Venue(venue) => *venue = VenueId::new(0),
+            Scope::Instrument(one) => *one = instrument(),
+        },
         Body::NewOrder(_)
         | Body::CancelOrder(_)
         | Body::ReplaceOrder(_)
@@ -337,6 +330,11 @@ fn fold_duty(body: &mut Body) {
     let participant = |id: ParticipantId| ParticipantId::new(id.index() % 2);
     let venue = |id: VenueId| VenueId::new(id.index() % 2);
     match body {
+        Body::SetAnnualUse(set) => {
+            set.owner = OwnerId::new(set.owner.index() % 3);
+            set.year = 1_970 + set.year % 2;
+            set.used = set.used.rem_euclid(2 * SetAnnualUse::USED_MAX);
+        }
         Body::Standing(StandingCommand::SetStanding(set)) => match &mut set.party {
             Party::Participant(id) => *id = participant(*id),
             Party::Account(id) => *id = account(*id),

@@ -103,6 +103,27 @@ impl Reference {
         barred.then_some(law.annual.1)
     }
 
+    /// Terms by which nobody could import where somebody would.
+    pub(super) fn may_import_by(
+        &self,
+        terms: &SaleTerms,
+        stands: [&Vec<Regime>; 2],
+    ) -> Result<(), Reject> {
+        for regimes in stands {
+            for kind in [PartyKind::Consumer, PartyKind::Enterprise] {
+                let regime = self.regime_for(regimes, terms.model, kind);
+                let barred = regime.and_then(|regime| self.bars_import(terms, regime));
+                if barred.is_some() {
+                    return Err(Reject {
+                        reason: R::InvalidField,
+                        basis: barred,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Above the limit of an order, or of a year; room for its use comes later.
     pub(super) fn may_import(
         &self,

@@ -278,18 +278,7 @@ impl Reference {
                 });
             }
         }
-        for regimes in [&venue.regimes, soon] {
-            for kind in [PartyKind::Consumer, PartyKind::Enterprise] {
-                let regime = self.regime_for(regimes, model, kind);
-                let barred = regime.and_then(|regime| self.bars_import(terms, regime));
-                if barred.is_some() {
-                    return Err(Reject {
-                        reason: R::InvalidField,
-                        basis: barred,
-                    });
-                }
-            }
-        }
+        self.may_import_by(terms, [&venue.regimes, soon])?;
         if let Some(at) = self.shops.terms.iter().position(|known| known == terms) {
             return Ok(at as u32);
         }
