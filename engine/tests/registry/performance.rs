@@ -248,18 +248,21 @@ impl Reference {
                 self.decided(deal, parts, goods, moved);
             }
             Act::Rescind if asked.is_none() => deal.asked = Some(role),
-            Act::Rescind => {
-                self.bond_ends(deal, 0, moved);
-                Self::undone(deal, moved);
-                deal.disputed = false;
-                deal.state = S::Rescinded;
-            }
+            Act::Rescind => self.rescinded(deal, moved),
             Act::Invoice { .. } => {
                 deal.invoices += 1;
                 deal.asked = asked;
             }
             Act::PayIn { .. } => {}
         }
+    }
+
+    /// Both agreed to undo it.
+    fn rescinded(&mut self, deal: &mut Deal, moved: &mut Moved) {
+        self.bond_ends(deal, 0, moved);
+        Self::undone(deal, moved);
+        deal.disputed = false;
+        deal.state = S::Rescinded;
     }
 
     pub(super) fn paid(&self, deal: &mut Deal) {
