@@ -85,6 +85,7 @@ fn refused() -> ContractEvent {
             sequence: 8,
             slot: 9,
         }),
+        line: Some(7),
         reject: Reject::from(RejectReason::OutOfStock),
         counters: Counters {
             account: 1,
