@@ -10,6 +10,7 @@ mod clearing;
 mod contracts;
 mod correction;
 mod credit;
+mod discounts;
 mod limits;
 mod margin;
 mod receipts;
@@ -47,6 +48,7 @@ pub use switch::{
 };
 
 pub use contracts::{Act, Confirmed, ContractCommand, GoodsTo, Reserve, TakeStep, TakenTo};
+pub use discounts::{Basket, DefineDiscount, Line, Off};
 pub use sales::{
     BringValue, ChangeOffer, ChangeStock, Course, Delivery, Exemption, FlashMode, Funding, Join,
     MakeOffer, PartyKind, Plan, Prices, RevealSeed, SaleTerms, SalesCommand, SetGrace,

@@ -4,6 +4,7 @@
 //! order, no threads. Between commands each live order is in exactly one place and nothing rests
 //! crossed in continuous trading. Not here: durability (`journal`), who may send (`gateway`).
 
+mod baskets;
 mod clearing;
 mod clock;
 mod contracts;
@@ -30,7 +31,8 @@ mod views;
 #[cfg(test)]
 mod work_tests;
 
-pub use crate::market::sale::{AnnualUse, Campaign, Defined, Offer, Sales};
+pub use crate::market::sale::{AnnualUse, Campaign, Defined, Discount, Offer, Sales};
+pub use baskets::RefusedLine;
 pub(crate) use clearing::approved;
 pub use holds::{Held, HeldFor};
 pub use sections::{SectionId, SectionsError};

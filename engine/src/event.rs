@@ -16,6 +16,10 @@ mod credit;
 
 pub use credit::{CollateralReport, CreditEvent, CreditMoved, TransferReport, Transferred};
 
+mod discounts;
+
+pub use discounts::{DiscountAct, DiscountReport};
+
 mod sales;
 
 pub use sales::{

@@ -100,6 +100,12 @@ pub struct Limits {
     /// Tickets of queues, one of an offer and a beneficial owner. Default 2^18: a flash sale that a
     /// quarter of a million wait for; a row is 32 bytes, forgotten with the offer.
     pub tickets_max: u32,
+    /// Live discounts. Default 16,384: three each of the 5,000 shops of a district; a row is 128
+    /// bytes.
+    pub discounts_max: u32,
+    /// Pairs of a discount and a beneficial owner that used it. Default 2^20: as many as contracts
+    /// may live; a row is 32 bytes, forgotten when the discount has ended.
+    pub discount_uses_max: u32,
     /// Uses of the annual limit of imports, one of a beneficial owner and a year. Default 2^20: as
     /// many as owners; a row is 40 bytes, forgotten after the year with the last contract of it.
     pub annual_uses_max: u32,
@@ -189,6 +195,8 @@ impl Default for Limits {
             campaigns_max: 1 << 12,
             entries_max: 1 << 16,
             tickets_max: 1 << 18,
+            discounts_max: 1 << 14,
+            discount_uses_max: 1 << 20,
             annual_uses_max: 1 << 20,
             sessions_max: 1 << 16,
             requests_capacity: 1 << 20,

@@ -215,7 +215,7 @@ reasons! {
     MarkRunning = 120, "MARK_RUNNING";
     /// The instrument is no margin forward.
     NotMargin = 121, "NOT_MARGIN";
-    // -- contracts: their order of checks is in SEMANTICS sections 20 to 24 -------------------
+    // -- contracts: their order of checks is in SEMANTICS sections 20 to 27 -------------------
     /// No regime of the venue lets this kind of party buy by this model.
     PartyKind = 130, "PARTY_KIND";
     /// No such live offer of this account.
@@ -254,6 +254,16 @@ reasons! {
     TicketHeld = 147, "TICKET_HELD";
     /// The seed is not the one the lottery was committed to.
     SeedMismatch = 148, "SEED_MISMATCH";
+    /// No such live discount of the seller, at the venue and in the money of the lines.
+    UnknownDiscount = 149, "UNKNOWN_DISCOUNT";
+    /// The coupon's code is wrong or missing, or one is given where none is asked for.
+    CouponCode = 150, "COUPON_CODE";
+    /// The lines cost less together than the discount asks for.
+    BelowThreshold = 151, "BELOW_THRESHOLD";
+    /// The discount, or the buyer's owner's part of it, is used up.
+    DiscountUsed = 152, "DISCOUNT_USED";
+    /// A line's offer is not one that can be taken together with the lines before it.
+    BasketLines = 153, "BASKET_LINES";
     // -- law ---------------------------------------------------------------------------------
     /// No such version of a regime.
     UnknownRegime = 160, "UNKNOWN_REGIME";

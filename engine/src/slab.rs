@@ -55,13 +55,30 @@ impl<T: Made> Slab<T> {
         self.live >= self.max
     }
 
+    /// How many more rows may live.
+    pub(crate) const fn room(&self) -> u32 {
+        self.max - self.live
+    }
+
     /// Adds a row; the caller checked the room.
     pub(crate) fn insert(&mut self, row: T) -> u32 {
-        assert!(!self.is_full(), "the bound is checked before");
-        assert!(row.sequence() != 0, "a live row has a sequence");
-        self.live += 1;
+        let slot = self.take();
+        self.fill(slot, row);
+        slot
+    }
+
+    /// Takes the slots that as many inserts would, the lowest first. Each is to be filled before
+    /// anything else is done.
+    pub(crate) fn take_all(&mut self, slots: &mut [u32]) {
+        for slot in slots.iter_mut() {
+            *slot = self.take();
+        }
+        slots.sort_unstable();
+    }
+
+    fn take(&mut self) -> u32 {
         if self.free == NIL {
-            self.slots.push(Slot::Live(row));
+            self.slots.push(Slot::Free(NIL));
             return self.slots.len() as u32 - 1;
         }
         let slot = self.free;
@@ -69,8 +86,17 @@ impl<T: Made> Slab<T> {
             unreachable!("the free list holds free slots");
         };
         self.free = *next;
-        self.slots[slot as usize] = Slot::Live(row);
         slot
+    }
+
+    /// Adds a row in a slot that was taken; the caller checked the room.
+    pub(crate) fn fill(&mut self, slot: u32, row: T) {
+        assert!(!self.is_full(), "the bound is checked before");
+        assert!(row.sequence() != 0, "a live row has a sequence");
+        let place = &mut self.slots[slot as usize];
+        assert!(matches!(place, Slot::Free(_)), "the slot was taken");
+        *place = Slot::Live(row);
+        self.live += 1;
     }
 
     /// Frees a live row and returns it.
@@ -236,6 +262,25 @@ mod tests {
         let get = |input: &mut Reader<'_>, _| Ok(One(input.varint()?));
         let read = Slab::decode(3, 2, &mut Reader::new(&out), get);
         assert_eq!(read, Ok(slab));
+    }
+
+    #[test]
+    fn slots_taken_at_once_are_those_of_as_many_inserts_in_order() {
+        let mut slab = Slab::new(8);
+        for sequence in 1..=5 {
+            slab.insert(One(sequence));
+        }
+        for slot in [1, 4, 0] {
+            slab.remove(slot);
+        }
+        let mut slots = [9; 5];
+        slab.take_all(&mut slots);
+        assert_eq!(slots, [0, 1, 4, 5, 6]);
+        for slot in slots {
+            slab.fill(slot, One(6));
+        }
+        assert_eq!((slab.live(), slab.room()), (7, 1));
+        assert_eq!(slab.insert(One(7)), 7, "the free list was used up");
     }
 
     #[test]

@@ -41,6 +41,8 @@ fn small() -> Limits {
         campaigns_max: 16,
         entries_max: 16,
         tickets_max: 16,
+        discounts_max: 4,
+        discount_uses_max: 8,
         annual_uses_max: 16,
         sessions_max: 2,
         requests_capacity: 8,

@@ -19,7 +19,10 @@ use sanjiang_engine::event::{
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::types::*;
 use sanjiang_engine::venue::Model;
-use shop::{HOUR, founding, offer, reserve, sales, terms};
+use shop::{GOODS, HOUR, SELLER, WAREHOUSE, founding, fund, offer, reserve, sales, terms};
+
+/// The second seller.
+const OTHER: AccountId = AccountId::new(3);
 
 /// The log of an engine: the events of each command.
 type Log = Vec<Vec<Event>>;
@@ -31,8 +34,12 @@ enum Matching {
     None,
     /// It fills the wishes it knows of when an offer comes.
     Offers,
-    /// It fills what one offer has not from the next one.
+    /// It fills what one offer has not from the next one, of another seller.
     Sweeps,
+    /// It gives what is left of a buyer's wish to somebody else, out of the next offer.
+    Shares,
+    /// It takes one offer again for what its buyer did not get at once.
+    Repeats,
 }
 
 /// An engine with a broker in it.
@@ -55,7 +62,8 @@ impl Market {
             ..shop::plain_terms(7)
         };
         let defined = [terms(7), sales(SalesCommand::DefineTerms(group))];
-        for body in founding(2).into_iter().chain(defined) {
+        let stock = fund(OTHER, GOODS, WAREHOUSE, 100);
+        for body in founding(3).into_iter().chain([stock]).chain(defined) {
             market.send(0, body);
         }
         market
@@ -86,8 +94,13 @@ impl Market {
     }
 
     /// An offer; a broker gives it at once to buyer 1, who never named it.
-    fn offer(&mut self, hour: i64, pieces: u32) -> OfferId {
-        let mut events = self.apply(hour, offer(pieces, None));
+    fn offer(&mut self, hour: i64, account: AccountId, pieces: u32) -> OfferId {
+        let made = MakeOffer {
+            account,
+            stock: pieces,
+            ..made()
+        };
+        let mut events = self.apply(hour, sales(SalesCommand::Offer(made)));
         let id = offered(&events);
         if self.matching == Matching::Offers {
             events.extend(self.apply(hour, reserve(id, 1, 1)));
@@ -99,13 +112,39 @@ impl Market {
     /// A reserve; a broker takes the rest from the next offer.
     fn take(&mut self, hour: i64, (first, pieces): (OfferId, u32), next: OfferId, rest: u32) {
         let mut events = self.apply(hour, reserve(first, 1, pieces));
-        let more = self.apply(hour, reserve(next, 1, rest));
-        if self.matching == Matching::Sweeps {
-            events.extend(more);
-            self.log.push(events);
-        } else {
-            self.log.extend([events, more]);
+        let (more, buyer) = match self.matching {
+            Matching::Repeats => (first, 1),
+            Matching::Shares => (next, 2),
+            Matching::None | Matching::Offers | Matching::Sweeps => (next, 1),
+        };
+        let more = self.apply(hour, reserve(more, buyer, rest));
+        match self.matching {
+            Matching::None | Matching::Offers => self.log.extend([events, more]),
+            Matching::Sweeps | Matching::Shares | Matching::Repeats => {
+                events.extend(more);
+                self.log.push(events);
+            }
         }
+    }
+
+    /// A basket of these offers, by buyer 1.
+    fn basket(&mut self, hour: i64, offers: &[OfferId]) {
+        let line = |offer: &OfferId| Line {
+            offer: *offer,
+            version: 1,
+            pieces: 1,
+            pickup: None,
+            confirmed: Confirmed::No,
+        };
+        let basket = Basket {
+            account: AccountId::new(1),
+            lines: offers.iter().map(line).collect(),
+            discount: None,
+            code: None,
+            delivery_reference: [1; 16],
+        };
+        let basket = ContractCommand::Basket(Box::new(basket));
+        self.send(hour, Body::Contract(basket));
     }
 }
 
@@ -122,8 +161,8 @@ fn offered(events: &[Event]) -> OfferId {
 /// A day of two offers and a group that closes.
 fn day(matching: Matching) -> Log {
     let mut market = Market::open(matching);
-    let first = market.offer(1, 5);
-    let next = market.offer(1, 5);
+    let first = market.offer(1, SELLER, 5);
+    let next = market.offer(1, OTHER, 5);
     market.take(2, (first, 3), next, 2);
     let entry = sales(SalesCommand::Offer(MakeOffer {
         terms: TermsId::new(1),
@@ -207,10 +246,71 @@ fn an_engine_that_fills_waiting_wishes_is_seen() {
 
 #[test]
 fn an_engine_that_sweeps_is_seen() {
-    let log = day(Matching::Sweeps);
-    assert_eq!(formed(&log), 3);
-    let swept = "one command took several offers";
-    assert_eq!(why(&matches(&log)), [swept, swept]);
+    for (matching, swept) in [
+        (
+            Matching::Sweeps,
+            "one command took offers of several parties",
+        ),
+        (
+            Matching::Shares,
+            "one command took offers of several parties",
+        ),
+        (Matching::Repeats, "one command took an offer twice"),
+    ] {
+        let log = day(matching);
+        assert_eq!(formed(&log), 3);
+        assert_eq!(why(&matches(&log)), [swept, swept], "{matching:?}");
+    }
+}
+
+/// A day of one basket.
+fn shopping(offers: usize) -> Log {
+    let mut market = Market::open(Matching::None);
+    let offers: Vec<_> = (0..offers).map(|_| market.offer(1, SELLER, 5)).collect();
+    market.basket(2, &offers);
+    market.log
+}
+
+#[test]
+fn a_basket_of_one_seller_by_name_is_no_match() {
+    for lines in [1, 2, 8] {
+        let log = shopping(lines);
+        assert_eq!(formed(&log), lines);
+        assert_eq!(matches(&log), []);
+    }
+}
+
+#[test]
+fn a_basket_of_two_sellers_is_refused_and_would_be_seen() {
+    let mut market = Market::open(Matching::None);
+    let offers = [market.offer(1, SELLER, 5), market.offer(1, OTHER, 5)];
+    market.basket(2, &offers);
+    assert_eq!(formed(&market.log), 0);
+    let mut log = shopping(2);
+    let other = log.iter_mut().flatten().rev().find_map(|event| {
+        let Event::Contract(ContractEvent::Step(report)) = event else {
+            return None;
+        };
+        Some(report)
+    });
+    other.expect("two were formed").seller.account = OTHER;
+    let found = matches(&log);
+    let several = "one command took offers of several parties";
+    let whose = "its seller is not who announced the offer";
+    assert_eq!(why(&found), [several, whose]);
+}
+
+#[test]
+fn a_basket_that_took_an_offer_nobody_named_is_seen() {
+    let mut log = shopping(3);
+    let basket = log.last_mut().expect("the basket came last");
+    let last = basket
+        .iter()
+        .rposition(|event| matches!(event, Event::Contract(_)));
+    basket.remove(last.expect("three were formed"));
+    let found = matches(&log);
+    let another = "the command did something to another offer";
+    assert_eq!(why(&found), [another, another]);
 }
 
 #[test]

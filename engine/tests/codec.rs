@@ -12,6 +12,8 @@ mod arbitrary;
 mod duties;
 #[path = "golden/commands.rs"]
 mod golden;
+#[path = "golden/baskets.rs"]
+mod golden_baskets;
 #[path = "golden/border.rs"]
 mod golden_border;
 #[path = "golden/nominees.rs"]
@@ -183,6 +185,7 @@ const GOLDEN_NOMINEES: &[u8] = include_bytes!("golden/nominees_v1.bin");
 const GOLDEN_MARGIN: &[u8] = include_bytes!("golden/margin_v1.bin");
 const GOLDEN_REGIMES: &[u8] = include_bytes!("golden/regimes_v1.bin");
 const GOLDEN_SALES: &[u8] = include_bytes!("golden/sales_v1.bin");
+const GOLDEN_BASKETS: &[u8] = include_bytes!("golden/baskets_v1.bin");
 const GOLDEN_CONTRACTS: &[u8] = include_bytes!("golden/contracts_v1.bin");
 const GOLDEN_BORDER: &[u8] = include_bytes!("golden/border_v1.bin");
 
@@ -204,6 +207,7 @@ fn bytes_of_version_1_still_read_as_the_same_commands() {
         (golden_sales::sales(), GOLDEN_SALES, 1),
         (golden_sales::contracts(), GOLDEN_CONTRACTS, 3),
         (golden_regimes::regimes(), GOLDEN_REGIMES, 1),
+        (golden_baskets::baskets(), GOLDEN_BASKETS, 2),
         (golden_border::uses(), GOLDEN_BORDER, 1),
     ];
     for (commands, bytes, kinds) in all {

@@ -7,6 +7,7 @@
 mod centralised;
 mod reference;
 mod model {
+    pub mod baskets;
     pub mod border;
     pub mod cash;
     pub mod correct;
@@ -455,6 +456,8 @@ fn a_fault_of_a_shop_is_seen() {
         Fault::EarnestWhole,
         Fault::QueueFast,
         Fault::SeedUnchecked,
+        Fault::RemainderLast,
+        Fault::UseUncounted,
         Fault::YearKept,
     ] {
         let mut seen = (0..20).filter_map(|at| run_shops(SEED + at, STEPS, Some(fault)).err());

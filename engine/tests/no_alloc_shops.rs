@@ -1,8 +1,8 @@
 //! Contracts allocate nothing: rows, timers and buyers lie in tables that were reserved when the
 //! engine was built; so do the uses of annual limits that imports are held against.
 //!
-//! Invariant: the commands are made before, and 18,000 of them applied without a call to the
-//! allocator: formed, performed, given up, returned, expired. The harness runs one test here, so
+//! Invariant: the commands are made before, and 24,000 of them applied without a call to the
+//! allocator: formed (also by baskets with a discount), performed, given up, returned, expired. The harness runs one test here, so
 //! nothing else allocates beside it. Not here: making and withdrawing offers with several tiers,
 //! instructions to banks, which are not the path of reserves.
 
@@ -73,14 +73,51 @@ fn offer() -> Body {
             opens: Time::ZERO,
             closes: None,
         },
-        stock: 500_000,
+        stock: 400_000,
         course: Course::Plain,
     }))
 }
 
-/// One round: a contract that is performed and returned in two parts, one that is given up, and
-/// one that expires in the tick at its end. `first` is the sequence of its first command.
-fn round(at: u64, first: u64, offer: OfferId) -> Vec<Body> {
+/// 30 % off two lines, as often as one likes.
+fn discount() -> Body {
+    sales(SalesCommand::DefineDiscount(DefineDiscount {
+        account: AccountId::new(0),
+        venue: VenueId::new(0),
+        money: AssetId::new(0),
+        threshold: 100,
+        off: Off::Share {
+            bp: 3_000,
+            at_most: 1_000,
+        },
+        opens: Time::ZERO,
+        closes: Time::new(366 * 24 * HOUR).expect("in bounds"),
+        uses: 1 << 30,
+        per_owner: 1 << 30,
+        code: None,
+    }))
+}
+
+fn basket(account: AccountId, offers: (OfferId, OfferId), discount: DiscountId) -> Body {
+    let line = |offer| Line {
+        offer,
+        version: 1,
+        pieces: 1,
+        pickup: None,
+        confirmed: Confirmed::No,
+    };
+    Body::Contract(ContractCommand::Basket(Box::new(Basket {
+        account,
+        lines: vec![line(offers.0), line(offers.1)],
+        discount: Some(discount),
+        code: None,
+        delivery_reference: [1; 16],
+    })))
+}
+
+/// One round: a contract that is performed and returned in two parts, one that is given up, one
+/// that expires in the tick at its end, and a basket of two with a discount that are given up.
+/// `first` is the sequence of its first command.
+fn round(at: u64, first: u64, (offer, beside, discount): Promised) -> Vec<Body> {
     let buyer = AccountId::new(at as u32 % BUYERS + 1);
     let seller = AccountId::new(0);
     let reserve = || {
@@ -119,17 +156,32 @@ fn round(at: u64, first: u64, offer: OfferId) -> Vec<Body> {
         reserve(),
         // Refused: there is no such contract.
         step(first + 9, other, 1, buyer, Act::Accept),
+        basket(buyer, (offer, beside), discount),
+        step(first + 11, other, 1, seller, Act::Cancel),
+        step(first + 11, other + 1, 1, seller, Act::Cancel),
     ]
 }
+
+/// Two offers and a discount.
+type Promised = (OfferId, OfferId, DiscountId);
 
 /// All commands, and how many of them open what is opened once.
 fn all_commands() -> (Vec<Sequenced<Command>>, usize) {
     let mut bodies = opening();
-    let offer_id = OfferId {
-        sequence: bodies.len() as u64 + 1,
-        slot: 0,
+    let sequence = bodies.len() as u64 + 1;
+    let offered = |slot| OfferId {
+        sequence: sequence + u64::from(slot),
+        slot,
     };
-    bodies.push(offer());
+    let promised = (
+        offered(0),
+        offered(1),
+        DiscountId {
+            sequence: sequence + 2,
+            slot: 0,
+        },
+    );
+    bodies.extend([offer(), offer(), discount()]);
     // A first round, and a tick, have opened what is opened once.
     let mut timed: Vec<(i64, Body)> = bodies.into_iter().map(|body| (0, body)).collect();
     let mut warm = 0;
@@ -137,7 +189,7 @@ fn all_commands() -> (Vec<Sequenced<Command>>, usize) {
         let hours = BEGIN + at as i64 * 2;
         let first = timed.len() as u64 + 1;
         timed.extend(
-            round(at, first, offer_id)
+            round(at, first, promised)
                 .into_iter()
                 .map(|body| (hours, body)),
         );
@@ -203,7 +255,8 @@ fn contracts_allocate_nothing() {
     ];
     println!("{} commands, ended {ended:?}, {calls:?}", lives.len());
     assert_eq!(calls, [0; 3], "allocations, reallocations, deallocations");
-    assert_eq!(ended, [ROUNDS; 3], "refunded, given up, expired");
+    let ends = [ROUNDS, 3 * ROUNDS, ROUNDS];
+    assert_eq!(ended, ends, "refunded, given up, expired");
     assert_eq!(refused, ROUNDS);
     let used = |year| engine.annual_use(OwnerId::new(1), year, Demonstration::Demonstration);
     assert_eq!(

@@ -18,6 +18,8 @@ use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::*;
 use shop::{GOODS, HOUR, SELLER, WAREHOUSE, founding, offer, reserve, sales, terms};
 
+#[path = "shops/baskets.rs"]
+mod baskets;
 #[path = "shops/border.rs"]
 mod border;
 #[path = "shops/campaigns.rs"]

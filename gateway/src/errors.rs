@@ -64,6 +64,8 @@ pub enum Kind {
     Offer,
     /// A contract.
     Contract,
+    /// A discount.
+    Discount,
     /// A regime.
     Regime,
 }
@@ -87,6 +89,7 @@ impl Kind {
             Self::Terms => "terms",
             Self::Offer => "offer",
             Self::Contract => "contract",
+            Self::Discount => "discount",
             Self::Regime => "regime",
         }
     }
@@ -109,6 +112,7 @@ impl Kind {
             Self::Terms => RejectReason::UnknownTerms,
             Self::Offer => RejectReason::UnknownOffer,
             Self::Contract => RejectReason::UnknownContract,
+            Self::Discount => RejectReason::UnknownDiscount,
             Self::Regime => RejectReason::UnknownRegime,
         }
     }
@@ -447,6 +451,16 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::SeedMismatch => "that is not the seed the lottery was committed to",
         R::NotAdmitted => "it is not the turn of a ticket of yours",
         R::TicketHeld => "you have a ticket that has not run out",
+        R::UnknownDiscount => "the seller has no such live discount at this venue in this currency",
+        R::CouponCode => {
+            "that is not the coupon's code, or it is missing, or none is asked for; see code_hash"
+        }
+        R::BelowThreshold => "the lines cost less together than the discount asks for",
+        R::DiscountUsed => "the discount is used up, or as often as each owner may use it",
+        R::BasketLines => {
+            "a line must be of another offer than those before it, of the first one's seller, venue \
+             and currency, under PREFUNDED terms of FIXED_PRICE or TIERED_PRICE"
+        }
         R::SellerFunds => "the seller has not the money for the double return of the earnest money",
         R::UnknownRegime => "there is no such version of a regime",
         R::RegimeNotInForce => {

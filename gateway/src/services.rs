@@ -10,6 +10,7 @@ mod contracts;
 mod corrections;
 mod credit;
 mod deals;
+mod discounts;
 mod events;
 mod executions;
 mod follow;

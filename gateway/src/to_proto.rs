@@ -6,6 +6,7 @@
 
 mod clearing;
 mod contracts;
+mod discounts;
 mod history;
 mod limits;
 mod margin;
@@ -32,10 +33,11 @@ use crate::directory::Tables;
 
 pub use clearing::{
     amount_text, asset, asset_is_demonstration, asset_name, contract_id_text, custodian,
-    custodian_name, date_text, fee_rates, instruction, money_name, money_text, offer_id_text,
-    posted_units, posting, posting_place_text, transfer_text, units_of,
+    custodian_name, date_text, discount_id_text, fee_rates, instruction, money_name, money_text,
+    offer_id_text, posted_units, posting, posting_place_text, transfer_text, units_of,
 };
 pub use contracts::{contract, contract_report};
+pub use discounts::discount;
 pub use history::{client_order_id, execution_report, order};
 pub use limits::{risk_limits, risk_usage};
 pub use margin::{margin_position, margin_terms};

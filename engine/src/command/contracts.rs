@@ -3,15 +3,18 @@
 //! Invariant: as in `command`. Not here: offers and terms (`command::sales`), the rules
 //! (`contract::table`, SEMANTICS sections 20 and 21).
 
+use super::discounts::Basket;
 use crate::types::{AccountId, Amount, ContractId, CustodianId, OfferId};
 
 /// What somebody does to a contract.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ContractCommand {
     /// Form one, by taking an offer.
     Reserve(Reserve),
     /// Perform one, or end it.
     Step(TakeStep),
+    /// Form one for each of several offers of one seller.
+    Basket(Box<Basket>),
 }
 
 impl ContractCommand {
@@ -20,6 +23,7 @@ impl ContractCommand {
         match self {
             Self::Reserve(reserve) => Some(reserve.account),
             Self::Step(take) => take.account,
+            Self::Basket(basket) => Some(basket.account),
         }
     }
 }
@@ -123,6 +127,11 @@ pub enum Act {
     },
     /// Buyer or seller asks to undo the contract, or agrees to it.
     Rescind,
+    /// The seller issued an invoice, or one that takes back a part of another.
+    Invoice {
+        /// Where the platform knows the invoice.
+        reference: [u8; 16],
+    },
 }
 
 /// What becomes of goods that a buyer gave back.

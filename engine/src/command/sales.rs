@@ -3,6 +3,7 @@
 //! Invariant: as in `command`. Not here: what takes an offer (`command::contracts`), the rules
 //! (`market::sale`, SEMANTICS section 21).
 
+use super::discounts::DefineDiscount;
 use crate::types::{
     AccountId, AssetId, CustodianId, Name, Nanoseconds, OfferId, OwnerId, TermsId, Time, VenueId,
 };
@@ -33,6 +34,8 @@ pub enum SalesCommand {
     RevealSeed(RevealSeed),
     /// Say how much of a deadline is left after a gap in service.
     SetGrace(SetGrace),
+    /// Define a discount.
+    DefineDiscount(DefineDiscount),
 }
 
 impl SalesCommand {
@@ -49,6 +52,7 @@ impl SalesCommand {
             | Self::Join(_)
             | Self::BringValue(_)
             | Self::RevealSeed(_)
+            | Self::DefineDiscount(_)
             | Self::SetGrace(_) => false,
         }
     }
@@ -66,6 +70,7 @@ impl SalesCommand {
             Self::PutStock(change) | Self::TakeStock(change) => Some(change.account),
             Self::WithdrawOffer(withdraw) => Some(withdraw.account),
             Self::Join(join) => Some(join.account),
+            Self::DefineDiscount(define) => Some(define.account),
         }
     }
 }

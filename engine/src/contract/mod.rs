@@ -13,7 +13,7 @@ pub(crate) mod row;
 pub(crate) mod section;
 pub mod table;
 
-pub use row::{Contract, CountedFor};
+pub use row::{Contract, CountedFor, INVOICES_MAX};
 
 use std::collections::BTreeMap;
 
@@ -52,9 +52,9 @@ impl Contracts {
         self.rows.live()
     }
 
-    /// Whether no more may live.
-    pub(crate) const fn is_full(&self) -> bool {
-        self.rows.is_full()
+    /// How many more may live.
+    pub(crate) const fn room(&self) -> u32 {
+        self.rows.room()
     }
 
     /// A live contract.
@@ -77,11 +77,15 @@ impl Contracts {
         self.all().filter(own)
     }
 
-    /// A contract is formed.
-    pub(crate) fn form(&mut self, row: Contract) -> u32 {
-        let slot = self.rows.insert(row);
+    /// Takes the rows of contracts that are formed at once, in order of their ids.
+    pub(crate) fn take_rows(&mut self, slots: &mut [u32]) {
+        self.rows.take_all(slots);
+    }
+
+    /// A contract is formed in a row that was taken for it.
+    pub(crate) fn form(&mut self, slot: u32, row: Contract) {
+        self.rows.fill(slot, row);
         self.time(slot, row.deadline);
-        slot
     }
 
     /// A contract stands so from now on.
@@ -215,6 +219,13 @@ fn audit_row(row: &Contract) -> Result<(), &'static str> {
     }
     if row.came_back >= row.pieces || row.returned > row.pieces - row.came_back {
         return Err("a contract has fewer pieces than come back");
+    }
+    let unpaid = matches!(
+        row.state,
+        State::Unpaid | State::Joined | State::Entered | State::Deposited
+    );
+    if row.invoices > INVOICES_MAX || unpaid && row.invoices > 0 {
+        return Err("a contract has too many invoices, or one before it is paid");
     }
     if with_seller && row.came_back > 0 {
         return Err("pieces came back that never left");

@@ -28,6 +28,11 @@ pub enum CountedFor {
     Yes = 1,
 }
 
+/// How many invoices of a contract are recorded at most: one of all of it and one of each of many
+/// returns. Each raises the version, so without a bound a seller could keep its buyer from every
+/// step.
+pub const INVOICES_MAX: u8 = 16;
+
 /// What ends so many civil days after the buyer had the goods, but for gaps in service.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Ends {
@@ -92,6 +97,8 @@ pub struct Contract {
     pub counted: CountedFor,
     /// In which year's use it counts, if its regime limits imports.
     pub(crate) import_year: Option<Year>,
+    /// How many invoices were recorded.
+    pub invoices: u8,
     /// What passes next, but for gaps in service since it was set.
     pub(crate) deadline: Option<Time>,
     /// The command that set its instants: later gaps in service put them off.
@@ -164,6 +171,11 @@ impl Contract {
             | State::Released
             | State::Forfeited => self.to_pay - self.paid_for(self.came_back),
         }
+    }
+
+    /// What a discount took off.
+    pub const fn discount(&self) -> i64 {
+        self.pieces as i64 * self.price - self.amount
     }
 
     /// What was paid for the first so many pieces, tax on top included.

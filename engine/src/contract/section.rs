@@ -12,6 +12,7 @@ use crate::bytes::{self, BytesError, Reader};
 use crate::clearing::kept::Kept;
 use crate::clearing::ledger::Place;
 use crate::clearing::{Clearing, Holder};
+use crate::command::{Funding, Plan, SaleTerms};
 use crate::event::{Disputed, Role, State};
 use crate::journal::codec::{border, sales as codec};
 use crate::limits::Limits;
@@ -124,6 +125,7 @@ fn put_row(out: &mut Vec<u8>, row: &Contract) {
         row.regime.code(),
         row.return_days,
         row.counted as u8,
+        row.invoices,
     ] {
         bytes::put_u8(out, code);
     }
@@ -188,6 +190,7 @@ fn read_row(
         regime: Regime::from_code(input.u8()?).ok_or_else(wrong)?,
         return_days: input.u8()?,
         counted: counted(input)?,
+        invoices: input.u8()?,
         deadline: input.option(|input| input.time("a contract's deadline"))?,
         set: input.varint()?,
         received: input.option(ends)?,
@@ -202,7 +205,12 @@ fn read_row(
         warehouse_at: find(Holder::Custodian(warehouse), goods_asset)?,
     };
     let defined = &known.sales.known(terms).terms;
-    let agreed = price::cost_at(row.price, defined, row.pieces);
+    let agreed = price::cost_for(row.price, i128::from(row.amount), defined);
+    let list = i128::from(row.price) * i128::from(row.pieces);
+    let off = list - i128::from(row.amount);
+    if row.amount < 0 || off < 0 || off > 0 && !takes_discounts(defined) {
+        return Err(wrong());
+    }
     if row.deposit != price::deposit_of(row.to_pay, defined) {
         return Err(wrong());
     }
@@ -215,6 +223,11 @@ fn read_row(
         return Err(wrong());
     }
     Ok(row)
+}
+
+/// Whether what is sold so may be in a basket.
+fn takes_discounts(terms: &SaleTerms) -> bool {
+    terms.plan == Plan::Plain && terms.funding == Funding::Prefunded
 }
 
 /// So many values, one after the other.

@@ -7,7 +7,7 @@
 use super::Engine;
 use super::margin::Reduction;
 use super::switch::Ended;
-use crate::event::{Cause, Event, Events, ExecType};
+use crate::event::{Cause, Event, Events, ExecType, SaleEvent};
 use crate::limits::Limits;
 use crate::switch::sweeps::Budget;
 use crate::types::{InstrumentId, OrderId, SessionId, Time, VenueId};
@@ -40,6 +40,10 @@ pub(super) enum Deadline {
     ForgetTickets(Time),
     /// The uses of a year that is over are forgotten (kind 13).
     ForgetUses(Time),
+    /// The end of a discount, by its row (kind 14).
+    Discount(Time, u32),
+    /// An ended discount forgets who used it (kind 15).
+    ForgetUsers(Time),
 }
 
 impl Deadline {
@@ -56,6 +60,8 @@ impl Deadline {
             | Self::Forget(deadline)
             | Self::ForgetTickets(deadline)
             | Self::ForgetUses(deadline)
+            | Self::Discount(deadline, _)
+            | Self::ForgetUsers(deadline)
             | Self::Mark(deadline, _)
             | Self::Call(deadline, _) => *deadline,
         }
@@ -86,6 +92,8 @@ impl Deadline {
             Self::Forget(_) => 10,
             Self::ForgetTickets(_) => 11,
             Self::ForgetUses(_) => 13,
+            Self::Discount(..) => 14,
+            Self::ForgetUsers(_) => 15,
         }
     }
 }
@@ -109,7 +117,7 @@ impl Engine {
         let all = [venue, day_end, settlement, order, mark, call];
         let all = all.into_iter().flatten();
         let mut first = all.min_by_key(|due| (due.deadline(), due.kind()));
-        if self.contracts.is_anything_due() || self.sales.is_anything_to_forget() {
+        if self.contracts.is_anything_due() || self.sales.is_anything_due() {
             first = self.next_sale_due(first);
         }
         if self.switches.is_anything_due() {
@@ -135,8 +143,12 @@ impl Engine {
         let contract = contract.map(|(deadline, slot)| Deadline::Contract(deadline, slot));
         let forget = self.sales.buyers.first().map(Deadline::Forget);
         let tickets = self.sales.tickets.first().map(Deadline::ForgetTickets);
-        let uses = self.sales.annual.first().map(Deadline::ForgetUses);
-        let all = [first, contract, forget, tickets, uses];
+        let years = self.sales.annual.first().map(Deadline::ForgetUses);
+        let discounts = &self.sales.discounts;
+        let ends = discounts.first();
+        let ends = ends.map(|(deadline, slot)| Deadline::Discount(deadline, slot));
+        let users = discounts.users.first().map(Deadline::ForgetUsers);
+        let all = [first, contract, forget, tickets, years, ends, users];
         let all = all.into_iter().flatten();
         all.min_by_key(|due| (due.deadline(), due.kind()))
     }
@@ -173,6 +185,15 @@ impl Engine {
                 Deadline::ForgetUses(_) => {
                     left.orders -= 1;
                     self.sales.annual.forget_one();
+                }
+                Deadline::Discount(_, slot) => {
+                    left.orders -= 1;
+                    let report = self.sales.discounts.end(slot);
+                    events.push(Event::Sale(SaleEvent::Discount(report)));
+                }
+                Deadline::ForgetUsers(_) => {
+                    left.orders -= 1;
+                    self.sales.discounts.users.forget_one();
                 }
                 Deadline::DeadMan(_, session) => {
                     left.orders -= 1;

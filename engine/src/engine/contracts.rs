@@ -10,6 +10,7 @@ mod returns;
 mod steps;
 
 use super::Engine;
+use super::baskets::RefusedLine;
 use super::clearing::approved;
 use super::sales::Dealer;
 use super::switch::session_of;
@@ -23,7 +24,7 @@ use crate::command::{
 };
 use crate::contract::effects::Moved;
 use crate::contract::table::{self, By};
-use crate::contract::{Contract, Contracts, CountedFor};
+use crate::contract::{Contract, Contracts, CountedFor, INVOICES_MAX};
 use crate::event::{
     ContractEvent, ContractRefused, ContractStep, Counters, Disputed, Event, Events, OfferAct,
     Role, SaleEvent, State,
@@ -32,7 +33,7 @@ use crate::market::presale;
 use crate::market::sale::price::{self, Cost};
 use crate::market::sale::{Offer, Year, law};
 use crate::reject::{Basis, Reject, RejectReason as R};
-use crate::types::{AccountId, Amount, OwnerId, Side, Time};
+use crate::types::{AccountId, Amount, OwnerId, SessionId, Side, Time};
 use crate::venue::Regime;
 use border::Importing;
 use steps::Step;
@@ -47,11 +48,11 @@ pub(super) enum Told {
 /// A reserve that passed its checks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reserved {
-    owner: OwnerId,
+    pub(super) owner: OwnerId,
     cost: Cost,
     /// What is paid at once, where that is a part.
     deposit: i64,
-    /// What is paid at once.
+    /// What is held of who pays at once.
     due: i64,
     regime: Regime,
     /// In which year's use it counts, if its regime limits imports.
@@ -59,6 +60,46 @@ pub(super) struct Reserved {
     return_days: u8,
     /// Where the buyer has the money, if it pays at once.
     money: Option<Place>,
+}
+
+/// A reserve that passed those up to ORDER_VALUE.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'a> {
+    pub(super) offer: &'a Offer,
+    pub(super) terms: &'a SaleTerms,
+    pub(super) owner: OwnerId,
+    /// At the list price, until a discount is taken off.
+    pub(super) cost: Cost,
+    pub(super) regime: Regime,
+    return_days: u8,
+    /// What it is held against, if its regime limits imports.
+    importing: Option<Importing>,
+}
+
+impl Wanted<'_> {
+    /// It passed the others, and is paid so.
+    pub(super) fn reserved(&self, money: Option<Place>) -> Reserved {
+        Reserved {
+            owner: self.owner,
+            cost: self.cost,
+            deposit: 0,
+            due: self.cost.to_pay,
+            regime: self.regime,
+            import_year: self.importing.map(|import| import.whose.year),
+            return_days: self.return_days,
+            money,
+        }
+    }
+}
+
+/// What the lines of one basket up to some place take: of bounds, and of limits of imports, as a
+/// basket is one order.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Before {
+    contracts: u32,
+    buyers: u32,
+    pieces: u32,
+    value: i64,
 }
 
 /// A step that passed its checks.
@@ -105,6 +146,10 @@ impl Engine {
                 self.check_reserve(envelope, reserve, time).map(|_| ())
             }
             ContractCommand::Step(take) => Ok(self.check_step(envelope, take, time).map(|_| ())?),
+            ContractCommand::Basket(basket) => {
+                let checked = self.check_basket(envelope, basket, time);
+                checked.map(|_| ()).map_err(|refused| refused.reject)
+            }
         }
     }
 
@@ -116,6 +161,14 @@ impl Engine {
         events: &mut Events,
     ) {
         let refused = match command {
+            ContractCommand::Basket(basket) => {
+                let checked = self.check_basket(envelope, basket, self.time);
+                match checked {
+                    Ok(checked) => self.form_basket(basket, &checked, events),
+                    Err(refused) => self.refuse_line(command, refused, Told::Counted, events),
+                }
+                return;
+            }
             ContractCommand::Reserve(reserve) => {
                 let checked = self.check_reserve(envelope, reserve, self.time);
                 checked.map(|checked| self.reserve(reserve, &checked, events))
@@ -138,8 +191,20 @@ impl Engine {
         told: Told,
         events: &mut Events,
     ) {
+        self.refuse_line(command, RefusedLine::none(reject), told, events);
+    }
+
+    fn refuse_line(
+        &mut self,
+        command: &ContractCommand,
+        RefusedLine { reject, line }: RefusedLine,
+        told: Told,
+        events: &mut Events,
+    ) {
         let (step, contract) = match command {
-            ContractCommand::Reserve(_) => (ContractStep::Reserve, None),
+            ContractCommand::Reserve(_) | ContractCommand::Basket(_) => {
+                (ContractStep::Reserve, None)
+            }
             ContractCommand::Step(take) => (ContractStep::of(&take.act), Some(take.contract)),
         };
         let account = command.account();
@@ -151,6 +216,7 @@ impl Engine {
             step,
             account,
             contract,
+            line,
             reject,
             counters,
         })));
@@ -163,10 +229,31 @@ impl Engine {
         ask: &Reserve,
         time: Time,
     ) -> Result<Reserved, Reject> {
+        let wanted = self.check_wanted(session_of(envelope), ask, time)?;
+        self.check_room_for(ask, &wanted, Before::default())?;
+        let (offer, terms, cost) = (wanted.offer, wanted.terms, wanted.cost);
+        let deposit = price::deposit_of(cost.to_pay, terms);
+        self.check_bond(offer, presale::earnest_of(cost.to_pay, deposit))?;
+        let due = if deposit > 0 { deposit } else { cost.to_pay };
+        let money = self.check_money(ask.account, terms, due)?;
+        Ok(Reserved {
+            deposit,
+            due,
+            ..wanted.reserved(money)
+        })
+    }
+
+    /// The reasons up to ORDER_VALUE: whether the offer can be taken so, stock and money aside.
+    pub(super) fn check_wanted(
+        &self,
+        session: Option<SessionId>,
+        ask: &Reserve,
+        time: Time,
+    ) -> Result<Wanted<'_>, Reject> {
         let known = self.sales.offer(ask.offer);
         let known = known.map(|offer| (offer, self.sales.known(offer.terms)));
         let (participant, owner) = self.check_dealer(&Dealer {
-            session: session_of(envelope),
+            session,
             account: ask.account,
             side: Side::Buy,
             venue: known.map(|(_, defined)| defined.terms.venue),
@@ -195,27 +282,15 @@ impl Engine {
         fails(!hashed, R::InvalidCombination)?;
         let importing = self.importing(regime, terms, (owner, time))?;
         check_pieces(offer, ask.pieces)?;
-        let cost = price::cost_of(offer, terms, ask.pieces)?;
-        let import = importing.map(|import| (import, cost.to_pay - cost.tax));
-        self.check_room_for(ask, (offer, owner), import)?;
-        let deposit = price::deposit_of(cost.to_pay, terms);
-        self.check_bond(offer, presale::earnest_of(cost.to_pay, deposit))?;
-        let due = if deposit > 0 { deposit } else { cost.to_pay };
-        let money = self.check_money(ask.account, terms, due)?;
-        Ok(Reserved {
+        let rules = self.venues.law().rules(regime);
+        Ok(Wanted {
+            offer,
+            terms,
             owner,
-            cost,
-            deposit,
-            due,
+            cost: price::cost_of(offer, terms, ask.pieces)?,
             regime,
-            import_year: importing.map(|import| import.whose.year),
-            return_days: law::return_days(
-                terms,
-                self.venues.law().rules(regime),
-                kind,
-                ask.confirmed,
-            ),
-            money,
+            return_days: law::return_days(terms, rules, kind, ask.confirmed),
+            importing,
         })
     }
 
@@ -231,7 +306,7 @@ impl Engine {
     }
 
     /// INSUFFICIENT_FUNDS; where the money is of who pays at once.
-    fn check_money(
+    pub(super) fn check_money(
         &self,
         account: AccountId,
         terms: &SaleTerms,
@@ -262,38 +337,62 @@ impl Engine {
         fails(own, R::SelfTrade)
     }
 
-    /// BUYER_LIMIT, ANNUAL_LIMIT, OUT_OF_STOCK, OPEN_CONTRACTS.
-    fn check_room_for(
+    /// BUYER_LIMIT, ANNUAL_LIMIT, OUT_OF_STOCK, OPEN_CONTRACTS. What lines before this one took, and
+    /// then with it.
+    pub(super) fn check_room_for(
         &self,
         ask: &Reserve,
-        (offer, owner): (&Offer, OwnerId),
-        import: Option<(Importing, i64)>,
-    ) -> Result<(), Reject> {
+        wanted: &Wanted<'_>,
+        before: Before,
+    ) -> Result<Before, Reject> {
+        let (offer, owner) = (wanted.offer, wanted.owner);
         let buyers = &self.sales.buyers;
         let entries = self.sales.waiting(ask.offer.slot);
         let closes = self.sales.presale(ask.offer.slot).is_none();
         let crowded = closes && entries >= self.limits.entries_max;
-        let mut room = !self.contracts.is_full() && !crowded;
+        let mut room = self.contracts.room() > before.contracts && !crowded;
+        let mut after = Before {
+            contracts: before.contracts + 1,
+            pieces: before.pieces.saturating_add(ask.pieces),
+            value: before.value + wanted.cost.to_pay - wanted.cost.tax,
+            ..before
+        };
         if let Some(limit) = offer.limit {
-            let taken = buyers.pieces(offer.sequence, owner);
-            let after = u64::from(taken) + u64::from(ask.pieces);
-            fails(after > u64::from(limit), R::BuyerLimit)?;
-            room &= !buyers.are_full() || buyers.find(offer.sequence, owner).is_some();
+            let known = buyers.find(offer.sequence, owner);
+            let taken = known.map_or(0, |at| buyers.row(at).pieces);
+            let taken = u64::from(taken) + u64::from(ask.pieces);
+            fails(taken > u64::from(limit), R::BuyerLimit)?;
+            if known.is_none() {
+                room &= buyers.room() > before.buyers;
+                after.buyers += 1;
+            }
         }
-        if let Some((importing, value)) = import {
-            importing.check(ask.pieces, value)?;
+        if let Some(importing) = &wanted.importing {
+            importing.check(after.pieces, after.value)?;
             room &= importing.room;
         }
         let drawn = self.sales.lottery(ask.offer.slot).is_some();
         fails(!drawn && ask.pieces > offer.left, R::OutOfStock)?;
-        Ok(fails(!room, R::OpenContracts)?)
+        fails(!room, R::OpenContracts)?;
+        Ok(after)
     }
 
     /// Forms the contract that was checked.
     fn reserve(&mut self, ask: &Reserve, checked: &Reserved, events: &mut Events) {
-        let Reserved {
-            owner, cost, due, ..
-        } = *checked;
+        let mut slot = [0];
+        self.contracts.take_rows(&mut slot);
+        self.reserve_in(slot[0], ask, checked, events);
+    }
+
+    /// Forms the contract that was checked in a row that was taken for it.
+    pub(super) fn reserve_in(
+        &mut self,
+        slot: u32,
+        ask: &Reserve,
+        checked: &Reserved,
+        events: &mut Events,
+    ) {
+        let owner = checked.owner;
         let drawn = self.sales.lottery(ask.offer.slot).is_some();
         let offer = self.sales.row_mut(ask.offer.slot);
         let taken = if drawn { 0 } else { ask.pieces };
@@ -302,15 +401,32 @@ impl Engine {
         let ledger = &mut self.clearing.ledger;
         ledger.pass(&mut offer.stock, units, &mut goods);
         offer.left -= taken;
-        let counted = if offer.limit.is_some() {
-            CountedFor::Yes
-        } else {
-            CountedFor::No
+        let limited = offer.limit.is_some();
+        let row = self.row_of(ask, checked, goods);
+        self.enter(ask.offer.slot, &row);
+        self.count_import(&row);
+        let report = self.sales.report(ask.offer.slot, OfferAct::Reserved);
+        if limited {
+            self.sales.count_buyer(ask.offer.slot, owner, ask.pieces);
+        }
+        self.contracts.form(slot, row);
+        let step = Step {
+            step: ContractStep::Reserve,
+            by: Some(Role::Buyer),
         };
+        self.tell(slot, &row, step, &Moved::default(), events);
+        events.push(Event::Sale(SaleEvent::Offer(report)));
+    }
+
+    /// The row of a new contract, which holds these goods and its money.
+    fn row_of(&mut self, ask: &Reserve, checked: &Reserved, goods: Kept) -> Contract {
+        let Reserved {
+            owner, cost, due, ..
+        } = *checked;
         let money = self.clearing.keep_money(checked.money, due);
         let (state, until) = self.first_state(ask.offer.slot);
-        let offer = self.sales.row_mut(ask.offer.slot);
-        let row = Contract {
+        let offer = self.sales.row(ask.offer.slot);
+        Contract {
             sequence: self.sequence.value(),
             offer: ask.offer,
             terms: offer.terms,
@@ -334,8 +450,12 @@ impl Engine {
             asked: None,
             regime: checked.regime,
             return_days: checked.return_days,
-            counted,
+            counted: match offer.limit {
+                Some(_) => CountedFor::Yes,
+                None => CountedFor::No,
+            },
             import_year: checked.import_year,
+            invoices: 0,
             deadline: Some(until),
             set: self.sequence.value(),
             received: None,
@@ -347,20 +467,7 @@ impl Engine {
             goods,
             seller_at: offer.seller_at,
             warehouse_at: offer.warehouse_at,
-        };
-        self.enter(ask.offer.slot, &row);
-        self.count_import(&row);
-        let report = self.sales.report(ask.offer.slot, OfferAct::Reserved);
-        if counted == CountedFor::Yes {
-            self.sales.count_buyer(ask.offer.slot, owner, ask.pieces);
         }
-        let slot = self.contracts.form(row);
-        let step = Step {
-            step: ContractStep::Reserve,
-            by: Some(Role::Buyer),
-        };
-        self.tell(slot, &row, step, &Moved::default(), events);
-        events.push(Event::Sale(SaleEvent::Offer(report)));
     }
 
     /// The reasons of SEMANTICS section 20 in their order.
@@ -409,7 +516,8 @@ impl Engine {
             | Act::HandBack { .. }
             | Act::TakeBack { .. }
             | Act::Dispute
-            | Act::Resolve { .. } => true,
+            | Act::Resolve { .. }
+            | Act::Invoice { .. } => true,
         }
     }
 
@@ -446,6 +554,7 @@ impl Engine {
             Act::Accept if contract.goods_held() > 0 => self.check_day(contract, time),
             Act::AskReturn { pieces } => self.check_ask_return(contract, pieces, time),
             Act::TakeBack { to } => self.check_take_back(contract, to, time),
+            Act::Invoice { .. } => fails(contract.invoices >= INVOICES_MAX, R::TooMany),
             Act::Resolve { .. } => self.check_resolve(envelope, contract, (take, time)),
             Act::Accept
             | Act::Cancel
@@ -554,8 +663,8 @@ fn check_pieces(offer: &Offer, pieces: u32) -> Result<(), R> {
     fails(!pieces.is_multiple_of(offer.step), R::QuantityStep)
 }
 
-/// What a pickup code hashes to.
-fn hash_of(code: [u8; 16]) -> [u8; 16] {
+/// What a code of 16 bytes hashes to: of a pickup, of a coupon.
+pub(super) fn hash_of(code: [u8; 16]) -> [u8; 16] {
     let hash = blake3::hash(&code);
     let (front, _) = hash.as_bytes().split_first_chunk().expect("32 bytes");
     *front

@@ -123,6 +123,7 @@ impl Engine {
             SalesCommand::BringValue(bring) => Ok(self.check_value(bring, time)?),
             SalesCommand::RevealSeed(reveal) => Ok(self.check_seed(reveal, time)?),
             SalesCommand::SetGrace(set) => Ok(self.check_grace(envelope, set)?),
+            SalesCommand::DefineDiscount(terms) => self.check_define_discount(session, terms, time),
         }
     }
 
@@ -168,6 +169,11 @@ impl Engine {
             SalesCommand::BringValue(bring) => self.bring_value(bring),
             SalesCommand::RevealSeed(reveal) => self.reveal_seed(reveal),
             SalesCommand::SetGrace(set) => self.set_grace(set),
+            SalesCommand::DefineDiscount(terms) => {
+                let report = self.define_discount(terms);
+                handle = Some(report.discount.slot);
+                SaleEvent::Discount(report)
+            }
         }));
         operation(events, Ok(handle));
     }

@@ -4,11 +4,12 @@
 //! engine. Offers are public; of a contract only its two parties are told. Not here: names and
 //! addresses, which never come into the engine.
 
-use super::Counters;
+use super::{Counters, DiscountReport};
 use crate::command::{Act, Demonstration, PartyKind};
 use crate::reject::Reject;
 use crate::types::{AccountId, AssetId, ContractId, CustodianId, OfferId, OwnerId, TermsId};
 use crate::types::{Name, Nanoseconds, Time, VenueId};
+use crate::venue::Regime;
 
 /// What happened around offers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,6 +34,8 @@ pub enum SaleEvent {
     Ticket(Ticket),
     /// What everybody needs to check the draw of a lottery.
     Lottery(LotteryReport),
+    /// Something about a discount.
+    Discount(DiscountReport),
     /// What somebody used of its annual limit of imports; for operators.
     Use(UseReport),
     /// So much of a deadline is left after a gap in service from now on.
@@ -317,11 +320,13 @@ pub enum ContractStep {
     Deadline = 16,
     /// A deadline fell due in a gap in service, or soon after one, and comes later.
     PutOff = 17,
+    /// An invoice was issued.
+    Invoice = 18,
 }
 
 impl ContractStep {
     /// All of them, in order of their numbers.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Reserve,
         Self::Pay,
         Self::PayIn,
@@ -339,6 +344,7 @@ impl ContractStep {
         Self::Rescind,
         Self::Deadline,
         Self::PutOff,
+        Self::Invoice,
     ];
 
     /// The step a command asks for.
@@ -357,6 +363,7 @@ impl ContractStep {
             Act::Dispute => Self::Dispute,
             Act::Resolve { .. } => Self::Resolve,
             Act::Rescind => Self::Rescind,
+            Act::Invoice { .. } => Self::Invoice,
         }
     }
 }
@@ -418,6 +425,8 @@ pub struct ContractRefused {
     pub account: Option<AccountId>,
     /// The contract as the command named it; none of a reserve.
     pub contract: Option<ContractId>,
+    /// Of a basket, the line at fault, from 0, if one is.
+    pub line: Option<u8>,
     /// Why.
     pub reject: Reject,
     /// The private counters of the account.
@@ -464,6 +473,10 @@ pub struct ContractReport {
     pub warehouse: CustodianId,
     /// How many pieces.
     pub pieces: u32,
+    /// How many of them have come back.
+    pub came_back: u32,
+    /// The regime it was formed under.
+    pub regime: Regime,
     /// The buyer.
     pub buyer: ContractSide,
     /// The seller.
@@ -504,6 +517,11 @@ pub struct ContractSlots {
 }
 
 impl ContractReport {
+    /// What a discount took off: `amount` is what is left of pieces times price.
+    pub const fn discount(&self) -> i64 {
+        self.pieces as i64 * self.price - self.amount
+    }
+
     /// The contract.
     pub const fn contract(&self) -> ContractId {
         ContractId {

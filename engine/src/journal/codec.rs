@@ -19,6 +19,7 @@ mod clearing;
 mod contracts;
 mod correction;
 mod credit;
+pub(crate) mod discounts;
 mod limits;
 pub(crate) mod margin;
 mod operations;
@@ -38,7 +39,9 @@ use std::fmt;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::bytes::{self, BytesError, Reader};
-use crate::command::{Authority, Body, Command, Envelope, Identity, Sequenced};
+use crate::command::{
+    Authority, Body, Command, ContractCommand, Envelope, Identity, SalesCommand, Sequenced,
+};
 use crate::types::{PrincipalId, Sequence, SessionId, Time};
 
 /// The version of every type of command this build writes.
@@ -113,6 +116,8 @@ types! {
     DefineRegime = 42,
     MoveVenue = 43,
     SetAnnualUse = 44,
+    DefineDiscount = 45,
+    Basket = 46,
 }
 
 impl Type {
@@ -157,7 +162,11 @@ impl Type {
             Body::Credit(_) => Self::Credit,
             Body::Settlement(_) => Self::Settlement,
             Body::Margin(_) => Self::Margin,
+            Body::Sales(command) if matches!(**command, SalesCommand::DefineDiscount(_)) => {
+                Self::DefineDiscount
+            }
             Body::Sales(_) => Self::Sales,
+            Body::Contract(ContractCommand::Basket(_)) => Self::Basket,
             Body::Contract(_) => Self::Contract,
             Body::DefineRegime(_) => Self::DefineRegime,
             Body::MoveVenue(_) => Self::MoveVenue,
@@ -518,6 +527,8 @@ fn get_body(input: &mut Reader<'_>, time: Time, kind: Type) -> Result<Body, Byte
         Type::Contract => contracts::get(input),
         Type::DefineRegime => regimes::command(input),
         Type::MoveVenue => regimes::move_venue(input),
+        Type::DefineDiscount => discounts::define(input),
+        Type::Basket => discounts::basket(input),
         Type::SetAnnualUse => border::get(input),
     }
 }

@@ -13,8 +13,8 @@ use crossbeam::channel::{Sender, TrySendError};
 use super::free_space::DiskStatus;
 use super::shared::Shared;
 use crate::command::{Body, Command};
+use crate::engine::RefusedLine;
 use crate::engine::{Engine, Usage};
-use crate::reject::Reject;
 use crate::types::{Nanoseconds, Sequence};
 
 /// What a caller calls a submission; it comes back with each of its commands.
@@ -64,7 +64,7 @@ impl fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 /// The answer of a dry run.
-pub type Validated = Box<dyn FnOnce(Result<(), Reject>) + Send>;
+pub type Validated = Box<dyn FnOnce(Result<(), RefusedLine>) + Send>;
 
 /// What looks at the engine as it stands.
 pub type Look = Box<dyn FnOnce(&Engine) + Send>;

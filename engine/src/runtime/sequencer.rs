@@ -160,7 +160,7 @@ impl Sequencer {
                 Going::On
             }
             Message::Validate(command, reply) => {
-                reply(self.engine.validate(&command, now));
+                reply(self.engine.dry_run(&command, now));
                 self.shared.give_room(1);
                 Going::On
             }

@@ -44,8 +44,17 @@ impl Buffer {
                 self.i64(report.here);
                 self.i64(report.elsewhere);
             }
-            SaleEvent::Grace { venue, grace } => {
+            SaleEvent::Discount(report) => {
                 self.byte(6);
+                self.byte(report.act as u8);
+                self.u64(report.discount.sequence);
+                self.u32(report.discount.slot);
+                self.u32(report.seller.index());
+                self.u32(report.venue.index());
+                self.u32(report.left);
+            }
+            SaleEvent::Grace { venue, grace } => {
+                self.byte(7);
                 self.u32(venue.index());
                 self.u64(grace.0 as u64);
             }
@@ -107,6 +116,7 @@ impl Buffer {
         let contract = refused.contract.unwrap_or(none);
         self.u64(contract.sequence);
         self.u32(contract.slot);
+        self.byte(refused.line.map_or(0, |line| line + 1));
         self.reject(Some(refused.reject));
         self.u64(refused.counters.account);
         self.u64(refused.counters.participant);

@@ -277,6 +277,7 @@ fn sales() -> [Event; 5] {
             step: ContractStep::Reserve,
             account: None,
             contract: None,
+            line: None,
             reject: crate::reject::RejectReason::UnknownAccount.into(),
             counters: Counters::NONE,
         })),

@@ -129,6 +129,8 @@ made! {
     OfferId,
     /// A contract's id: the sequence of the command that formed it and the row it lives in.
     ContractId,
+    /// A discount's id: the sequence of the command that defined it and the row it lives in.
+    DiscountId,
 }
 
 /// A transfer's id: 128 bits its client chose, the same in both halves.

@@ -13,9 +13,9 @@ mod time;
 
 pub use amount::Amount;
 pub use ids::{
-    AccountId, AssetId, CalendarId, ContractId, CustodianId, ExecId, InstrumentId, OfferId,
-    OrderId, OwnerId, ParticipantId, PrincipalId, ReceiptId, Sequence, SessionId, ShardId, TermsId,
-    TradeId, TransferId, VenueId,
+    AccountId, AssetId, CalendarId, ContractId, CustodianId, DiscountId, ExecId, InstrumentId,
+    OfferId, OrderId, OwnerId, ParticipantId, PrincipalId, ReceiptId, Sequence, SessionId, ShardId,
+    TermsId, TradeId, TransferId, VenueId,
 };
 pub use order::{
     LimitTerms, NewOrder, OrderStatus, OrderType, Posting, SelfTradePrevention, Side, TimeInForce,

@@ -3,6 +3,7 @@
 //! Invariant: each kind of body can come out, and each optional part both present and absent. Not
 //! here: commands that make sense together.
 
+mod baskets;
 mod market;
 mod money;
 mod sales;
@@ -237,5 +238,7 @@ pub fn body() -> impl Strategy<Value = Body> {
         1 => money::margin_body(),
         1 => sales::sales_body(),
         1 => sales::contract_body(),
+        1 => baskets::discount_body(),
+        1 => baskets::basket_body(),
     ]
 }

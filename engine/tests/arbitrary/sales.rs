@@ -7,7 +7,7 @@ fn nanoseconds() -> impl Strategy<Value = Nanoseconds> {
     signed().prop_map(Nanoseconds)
 }
 
-fn offer_id() -> impl Strategy<Value = OfferId> {
+pub(super) fn offer_id() -> impl Strategy<Value = OfferId> {
     (number(), index()).prop_map(|(sequence, slot)| OfferId { sequence, slot })
 }
 
@@ -191,6 +191,7 @@ fn act() -> impl Strategy<Value = Act> {
         words().prop_map(|code| Act::PickUp { code }),
         index().prop_map(|pieces| Act::AskReturn { pieces }),
         words().prop_map(|reference| Act::HandBack { reference }),
+        words().prop_map(|reference| Act::Invoice { reference }),
         (amount(), amount(), goods).prop_map(|(buyer, seller, goods)| Act::Resolve {
             buyer,
             seller,

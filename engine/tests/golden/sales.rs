@@ -6,7 +6,7 @@ use sanjiang_engine::venue::Model;
 
 use crate::golden::{at, envelope};
 
-fn timed(bodies: Vec<Body>) -> Vec<(Time, Command)> {
+pub fn timed(bodies: Vec<Body>) -> Vec<(Time, Command)> {
     let mut commands = Vec::new();
     for (place, body) in bodies.into_iter().enumerate() {
         let time = at(place as i64 * 8_765_432);
@@ -223,6 +223,15 @@ pub fn contracts() -> Vec<(Time, Command)> {
         to: AccountId::new(301),
         asset: AssetId::new(1),
         amount: amount(1_295),
+    })));
+    bodies.push(Body::Contract(ContractCommand::Step(TakeStep {
+        contract: ContractId {
+            sequence: 70_001,
+            slot: 9,
+        },
+        version: 15,
+        account: Some(AccountId::new(300)),
+        act: Act::Invoice { reference },
     })));
     timed(bodies)
 }

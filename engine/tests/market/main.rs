@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)] // a test may read files
 
 mod auction_vectors;
+mod baskets;
 mod border;
 #[path = "../support/centralised.rs"]
 mod centralised;

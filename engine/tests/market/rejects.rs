@@ -8,8 +8,9 @@
 //! adds a check adds its row. A reason may have several rows.
 //!
 //! Besides the words of scenarios: `bounds KEY=N..` first (orders, levels, stops, positions,
-//! requests, unsettled, investors, contracts, buyers, uses), `session NAME` opens a session,
-//! `elsewhere` makes a real venue in continuous trading with instrument 1, and an order line takes
+//! requests, unsettled, investors, contracts, buyers, uses, discounts, users), `session NAME` opens a
+//! session, `elsewhere` makes a real venue in continuous trading with instrument 1, and an order
+//! line takes
 //! `in=INSTRUMENT id=TEXT valid=TIME session=HANDLE/NUMBER`.
 //!
 //! Invariant: nothing the dry run does changes the engine. Not here: precedence of checks (the
@@ -101,6 +102,8 @@ fn bounds(line: &str) -> Limits {
             "contracts" => limits.contracts_max = count,
             "buyers" => limits.buyers_max = count,
             "uses" => limits.annual_uses_max = count,
+            "discounts" => limits.discounts_max = count,
+            "users" => limits.discount_uses_max = count,
             other => panic!("no such bound: {other}"),
         }
     }
@@ -168,10 +171,15 @@ fn order(stage: &Stage, line: &str) -> Command {
 /// Whether a line is a command about offers or contracts.
 fn is_of_shop(line: &str) -> bool {
     let words: Vec<&str> = line.split_whitespace().collect();
-    matches!(
+    let first = matches!(
         words[0],
         "step" | "change" | "unoffer" | "join" | "seed" | "customs"
-    ) || matches!(words.get(1), Some(&("offer" | "reserve")))
+    );
+    first
+        || matches!(
+            words.get(1),
+            Some(&("offer" | "reserve" | "discount" | "basket"))
+        )
 }
 
 fn is_order(line: &str) -> bool {

@@ -11,16 +11,17 @@
 //! [max=N] [limit=N] [opens=SECONDS] [closes=SECONDS] [quorum=N] [balance=FROM/UNTIL]
 //! [draw=SECONDS]`, `change NAME @PRICE..` likewise, `put NAME PIECES`, `take NAME PIECES`,
 //! `unoffer NAME`, `join NAME [on=ACCOUNT]`, `value NAME [SOURCE] [is=N]`, `seed NAME [is=N]`;
+//! Discounts and baskets: `baskets`.
 //! `NAME: reserve OFFER PIECES [on=ACCOUNT] [version=N] [code=N] [confirms]`.
 //!
 //! `step NAME VERB [by=buyer|seller|operator|ACCOUNT] [version=N]`, VERB being pay, payin, cancel,
 //! handover, deliver, pickup=CODE, accept, return=PIECES, handback, takeback=stock|writeoff,
-//! dispute, resolve=BUYER/SELLER/stock|left, rescind. Who acts is the party whose step it is unless
+//! dispute, resolve=BUYER/SELLER/stock|left, rescind, invoice. Who acts is the party whose step it is unless
 //! `by=` says otherwise. Seller is account 0, buyer account 1 unless named.
 //!
-//! `grace SECONDS [venue=N]` is what the shop leaves of a deadline after a gap; a `dated` shop has the
-//! calendar of `calendar D..`. `gap` is the start of a service that was down since the command before, without the ticks of
-//! that time; `halt`, `suspend` and `resume` are the shop's venue.
+//! `grace SECONDS [venue=N]` is what the shop leaves of a deadline after a gap; a `dated` shop has
+//! the calendar of `calendar D..`. `gap` is the start of a service that was down since the command
+//! before, without the ticks of that time; `halt`, `suspend` and `resume` are the shop's venue.
 //!
 //! Invariant: as in `words`. Not here: money, parties' standing.
 
@@ -35,17 +36,19 @@ use sanjiang_engine::command::{
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{
-    ContractEvent, ContractReport, ContractStep, Event, FullTax, LotteryFact, OfferAct, SaleEvent,
+    ContractEvent, ContractReport, ContractStep, DiscountAct, Event, FullTax, LotteryFact,
+    OfferAct, SaleEvent,
 };
 use sanjiang_engine::reject::Basis;
 use sanjiang_engine::types::{
-    AccountId, Amount, CalendarId, ContractId, CustodianId, Nanoseconds, OfferId, OwnerId, TermsId,
-    Time, Title, VenueId,
+    AccountId, Amount, CalendarId, ContractId, CustodianId, DiscountId, Nanoseconds, OfferId,
+    OwnerId, TermsId, Time, Title, VenueId,
 };
 use sanjiang_engine::venue::{Model, Regime, TradingStatus};
 
 use sha2::{Digest, Sha256};
 
+use crate::baskets;
 use crate::border;
 use crate::desk::{DAY, name};
 use crate::money::{GOODS, MONEY};
@@ -58,8 +61,9 @@ const SECOND: i64 = 1_000_000_000;
 /// The names a scenario gave to offers and contracts.
 #[derive(Default)]
 pub struct Shop {
-    offers: BTreeMap<String, OfferId>,
-    contracts: BTreeMap<String, ContractId>,
+    pub offers: BTreeMap<String, OfferId>,
+    pub contracts: BTreeMap<String, ContractId>,
+    pub discounts: BTreeMap<String, DiscountId>,
 }
 
 impl Shop {
@@ -68,8 +72,19 @@ impl Shop {
         if let Event::Sale(SaleEvent::Offer(report)) = event {
             self.offers.insert(name.to_owned(), report.offer);
         }
+        if let Event::Sale(SaleEvent::Discount(report)) = event
+            && report.act == DiscountAct::Defined
+        {
+            self.discounts.insert(name.to_owned(), report.discount);
+        }
         if let Event::Contract(ContractEvent::Step(report)) = event {
-            self.contracts.insert(name.to_owned(), report.contract());
+            let mut name = name.to_owned();
+            let of = |id: &ContractId| id.sequence == report.contract;
+            let lines = self.contracts.values().filter(|id| of(id)).count();
+            if lines > 0 {
+                name = format!("{name}.{lines}");
+            }
+            self.contracts.insert(name, report.contract());
         }
     }
 
@@ -98,6 +113,7 @@ impl Shop {
                     format!("drawn {front:08x}.., {winners} win")
                 }
             },
+            SaleEvent::Discount(report) => baskets::discount(self, report),
             SaleEvent::Offer(report) => {
                 let mut names = self.offers.iter();
                 let name = names.find(|(_, id)| **id == report.offer);
@@ -127,7 +143,10 @@ impl Shop {
                 let basis = reject.basis.map_or("", Basis::as_str);
                 let reason = reject.reason.as_str();
                 let line = format!("{:?} refused {reason} {basis}", refused.step);
-                line.trim_end().to_owned()
+                let at = refused
+                    .line
+                    .map_or(String::new(), |at| format!(", line {at}"));
+                line.trim_end().to_owned() + &at
             }
             ContractEvent::Step(report) => self.step(report),
         }
@@ -146,6 +165,9 @@ impl Shop {
                 ", {} pieces, amount {amount} tax {tax}",
                 report.pieces
             );
+            if report.discount() > 0 {
+                let _ = write!(line, ", {} off", report.discount());
+            }
         }
         for (word, sum) in [
             ("holds", report.money_held),
@@ -162,6 +184,9 @@ impl Shop {
         }
         if report.full_tax == FullTax::Yes {
             line += ", FULL_TAX";
+        }
+        if report.step == ContractStep::TakeBack {
+            let _ = write!(line, ", {} came back", report.came_back);
         }
         if let Some(deadline) = report.deadline {
             let after = (deadline.nanoseconds() - DAY.nanoseconds()) / SECOND;
@@ -180,6 +205,9 @@ impl Shop {
         if words.get(1) == Some(&"reserve") {
             let reserve = self.reserve(engine, words);
             return plain(Body::Contract(ContractCommand::Reserve(reserve)));
+        }
+        if let Some(body) = baskets::body(self, engine, words) {
+            return plain(body);
         }
         match words[0] {
             "shop" => plain(open(words)),
@@ -248,7 +276,7 @@ impl Shop {
         }
     }
 
-    fn offer(&self, name: &str) -> OfferId {
+    pub fn offer(&self, name: &str) -> OfferId {
         let never = OfferId {
             sequence: 1 << 40,
             slot: 0,
@@ -297,7 +325,7 @@ impl Shop {
         let act = act(verb, what);
         let buyer = known.map_or(AccountId::new(1), |known| known.buyer);
         let seller = known.map_or(AccountId::new(0), |known| known.seller);
-        let sellers = ["handover", "deliver", "pickup", "takeback"].contains(&verb);
+        let sellers = ["handover", "deliver", "pickup", "takeback", "invoice"].contains(&verb);
         let own = if sellers { seller } else { buyer };
         let account = match value(words, "by") {
             Some("buyer") => Some(buyer),
@@ -326,7 +354,7 @@ impl Shop {
     }
 }
 
-fn code(word: &str) -> [u8; 16] {
+pub fn code(word: &str) -> [u8; 16] {
     (number(word) as u128).to_le_bytes()
 }
 
@@ -370,11 +398,12 @@ fn act(verb: &str, what: &str) -> Act {
             }
         }
         "rescind" => Act::Rescind,
+        "invoice" => Act::Invoice { reference },
         other => panic!("no step: {other}"),
     }
 }
 
-fn account(words: &[&str], key: &str) -> Option<AccountId> {
+pub fn account(words: &[&str], key: &str) -> Option<AccountId> {
     value(words, key).map(|word| AccountId::new(number(word) as u32))
 }
 

@@ -184,10 +184,14 @@ impl Stage {
     }
 
     fn name(&mut self, name: &str, events: &[Event]) {
-        events
-            .first()
-            .into_iter()
-            .for_each(|event| self.names.shop.name(name, event));
+        let (first, rest) = events.split_at(events.len().min(1));
+        // A basket forms more than one contract.
+        let contracts = rest
+            .iter()
+            .filter(|event| matches!(event, Event::Contract(_)));
+        for event in first.iter().chain(contracts) {
+            self.names.shop.name(name, event);
+        }
         if let Some(Event::Report(report)) = events.first() {
             self.names.give(report.order, name);
             let known = (report.account, report.order);

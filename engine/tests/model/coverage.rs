@@ -65,6 +65,8 @@ pub enum Cell {
     OfferOf(Model, OfferAct),
     /// A command about sales, refused.
     SaleRefused(&'static str, RejectReason),
+    /// A basket, refused: whether a line was at fault.
+    BasketRefused(bool, RejectReason),
 }
 
 /// How orders meet.
@@ -82,7 +84,7 @@ pub struct Before {
     dated: Option<Vec<u64>>,
     receipt: Option<Cell>,
     /// The contracts that live.
-    deals: Vec<(u64, State, Disputed)>,
+    deals: Vec<(super::baskets::Named, State, Disputed)>,
     /// The terms of sale.
     terms: Vec<SaleTerms>,
 }

@@ -11,10 +11,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use sanjiang_engine::command::{Body, Command, CorrectionCommand, Sequenced, TradeRef};
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{
-    ContractEvent, ContractSlots, ContractStep, CustodyStatus, Event, Events, ExecType, OfferAct,
-    OfferReport, SaleEvent,
+    ContractEvent, ContractSlots, ContractStep, CustodyStatus, DiscountAct, Event, Events,
+    ExecType, OfferAct, OfferReport, SaleEvent,
 };
-use sanjiang_engine::types::{AccountId, ContractId, OrderId, Sequence, Side, Time};
+use sanjiang_engine::types::{AccountId, ContractId, DiscountId, OrderId, Sequence, Side, Time};
 
 use super::coverage::Coverage;
 use super::said::reject_of;
@@ -52,6 +52,10 @@ pub struct Driver {
     /// The same of offers, and of contracts.
     offers: (Vec<u32>, u32),
     contracts: (Vec<u32>, u32),
+    /// The same of discounts.
+    discounts: (Vec<u32>, u32),
+    /// The rows of the contracts that one basket formed, by its sequence, in order of its lines.
+    baskets: BTreeMap<u64, Vec<u32>>,
     /// Sees that no contract is a match.
     watch: Watch,
 }
@@ -72,6 +76,8 @@ impl Driver {
             unused: 0,
             offers: (Vec::new(), 0),
             contracts: (Vec::new(), 0),
+            discounts: (Vec::new(), 0),
+            baskets: BTreeMap::new(),
             watch: Watch::default(),
         }
     }
@@ -140,12 +146,21 @@ impl Driver {
             .get(&(id.sequence as usize))
             .copied()
             .unwrap_or(never);
-        real.slot += id.slot;
+        let lines = self.baskets.get(&real.sequence);
+        let line = lines.and_then(|slots| slots.get(id.slot as usize));
+        real.slot = line.copied().unwrap_or(real.slot + id.slot);
         real
     }
 
     /// The reference's name for an id of the engine.
     fn plain(&self, id: OrderId) -> OrderId {
+        if let Some(slots) = self.baskets.get(&id.sequence) {
+            let line = slots.iter().position(|slot| *slot == id.slot);
+            return OrderId {
+                sequence: id.sequence,
+                slot: line.map_or(WRONG_SLOT, |line| line as u32),
+            };
+        }
         let own = self.issued.get(&id.sequence).map(|issued| issued.0);
         let slot = match id.slot {
             OrderId::NO_SLOT => OrderId::NO_SLOT,
@@ -212,6 +227,7 @@ impl Driver {
     fn follow(&mut self, place: usize) -> Result<Vec<Event>, String> {
         let events = self.events.as_slice().to_vec();
         let mut plain = Vec::with_capacity(events.len());
+        self.take_rows(&events);
         for (index, event) in (0..).zip(events) {
             match event {
                 Event::Report(mut report) => {
@@ -251,10 +267,20 @@ impl Driver {
                     }
                     plain.push(event);
                 }
+                Event::Operation(mut report) => {
+                    // The row of a discount is its handle.
+                    if let Some(Event::Sale(SaleEvent::Discount(made))) = plain.last() {
+                        let id = OrderId {
+                            sequence: made.discount.sequence,
+                            slot: report.handle.unwrap_or(WRONG_SLOT),
+                        };
+                        report.handle = Some(self.plain(id).slot);
+                    }
+                    plain.push(Event::Operation(report));
+                }
                 Event::Indicative(_)
                 | Event::Uncrossed(_)
                 | Event::MassCancel(_)
-                | Event::Operation(_)
                 | Event::Duplicate(_)
                 | Event::SessionOpened(_)
                 | Event::PhaseChanged(_)
@@ -277,6 +303,19 @@ impl Driver {
         Ok(plain)
     }
 
+    /// The rows that the contracts of a command take: the next ones, the lowest for the first.
+    fn take_rows(&mut self, events: &[Event]) {
+        let formed = events.iter().filter(|event| {
+            matches!(event, Event::Contract(ContractEvent::Step(report))
+                if report.step == ContractStep::Reserve)
+        });
+        let mut slots: Vec<u32> = formed.map(|_| next_slot(&mut self.contracts)).collect();
+        if !slots.is_empty() {
+            slots.sort_unstable();
+            self.baskets.insert(self.sequence.value(), slots);
+        }
+    }
+
     fn follow_sale(&mut self, event: SaleEvent, place: usize) -> Result<Event, String> {
         match event {
             SaleEvent::Offer(report) => self.follow_offer(report, place),
@@ -287,6 +326,19 @@ impl Driver {
             SaleEvent::Lottery(mut report) => {
                 report.offer.slot = self.plain(of_offer(report.offer)).slot;
                 Ok(Event::Sale(SaleEvent::Lottery(report)))
+            }
+            SaleEvent::Discount(mut report) => {
+                let DiscountId { sequence, slot } = report.discount;
+                let id = OrderId { sequence, slot };
+                if report.act == DiscountAct::Defined {
+                    let slot = next_slot(&mut self.discounts);
+                    self.named(id, slot, place)?;
+                }
+                if report.act == DiscountAct::Ended {
+                    self.discounts.0.push(slot);
+                }
+                report.discount.slot = self.plain(id).slot;
+                Ok(Event::Sale(SaleEvent::Discount(report)))
             }
             SaleEvent::Party { .. }
             | SaleEvent::Terms { .. }
@@ -314,8 +366,11 @@ impl Driver {
             ContractEvent::Step(mut report) => {
                 let id = of_contract(report.contract());
                 if report.step == ContractStep::Reserve {
-                    let slot = next_slot(&mut self.contracts);
-                    self.named(id, slot, place)?;
+                    let slots = &self.baskets[&self.sequence.value()];
+                    let line = slots.iter().position(|slot| *slot == id.slot);
+                    if line.is_none_or(|line| line == 0) {
+                        self.named(id, slots[0], place)?;
+                    }
                 }
                 if !report.state.lives() {
                     self.contracts.0.push(id.slot);

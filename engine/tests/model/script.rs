@@ -6,7 +6,9 @@
 
 use sanjiang_engine::command::{Body, Command, ContractCommand, Envelope, Identity, SalesCommand};
 use sanjiang_engine::limits::Limits;
-use sanjiang_engine::types::{ContractId, OfferId, OrderId, PrincipalId, Sequence, Time};
+use sanjiang_engine::types::{
+    ContractId, DiscountId, OfferId, OrderId, PrincipalId, Sequence, Time,
+};
 
 /// One command and when it arrives.
 #[derive(Clone, Debug)]
@@ -87,6 +89,7 @@ fn rename_offer(sales: &mut SalesCommand, rename: impl Fn(OrderId) -> OrderId) {
         SalesCommand::SetPartyKind(_)
         | SalesCommand::DefineTerms(_)
         | SalesCommand::Offer(_)
+        | SalesCommand::DefineDiscount(_)
         | SalesCommand::SetGrace(_) => return,
     };
     *offer = offer_of(rename(of_offer(*offer)));
@@ -98,6 +101,18 @@ fn rename_contract(contract: &mut ContractCommand, rename: impl Fn(OrderId) -> O
         ContractCommand::Step(take) => {
             let OrderId { sequence, slot } = rename(of_contract(take.contract));
             take.contract = ContractId { sequence, slot };
+        }
+        ContractCommand::Basket(basket) => {
+            for line in &mut basket.lines {
+                line.offer = offer_of(rename(of_offer(line.offer)));
+            }
+            if let Some(DiscountId { sequence, slot }) = &mut basket.discount {
+                let named = rename(OrderId {
+                    sequence: *sequence,
+                    slot: *slot,
+                });
+                (*sequence, *slot) = (named.sequence, named.slot);
+            }
         }
     }
 }

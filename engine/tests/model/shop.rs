@@ -18,6 +18,7 @@ use sanjiang_engine::types::{
 };
 use sanjiang_engine::venue::{Model, Regime, RuleKey, RuleValue};
 
+use super::baskets::named;
 use super::border;
 use super::coverage::{Cell, Coverage};
 use super::rng::Rng;
@@ -93,6 +94,8 @@ pub fn limits(rng: &mut Rng) -> Limits {
         tickets_max: rng.pick(&[1, 3, 30]),
         entries_max: rng.pick(&[2, 5]),
         buyers_max: rng.pick(&[1, 4, 30]),
+        discounts_max: rng.pick(&[1, 3]),
+        discount_uses_max: rng.pick(&[1, 2, 30]),
         ..Limits::default()
     }
 }
@@ -296,11 +299,11 @@ fn unlike_a_sale(report: &sanjiang_engine::event::ContractReport) -> Option<Cell
 }
 
 /// The contracts that live.
-pub fn deals(world: &Reference) -> Vec<(u64, State, Disputed)> {
+pub fn deals(world: &Reference) -> Vec<(super::baskets::Named, State, Disputed)> {
     let disputed = |yes| if yes { Disputed::Yes } else { Disputed::No };
     let deals = world.shops.deals.iter();
     deals
-        .map(|deal| (deal.id, deal.state, disputed(deal.disputed)))
+        .map(|deal| (deal.named(), deal.state, disputed(deal.disputed)))
         .collect()
 }
 
@@ -318,6 +321,7 @@ fn command_of(command: &SalesCommand) -> &'static str {
         SalesCommand::BringValue(_) => "value",
         SalesCommand::RevealSeed(_) => "seed",
         SalesCommand::SetGrace(_) => "grace",
+        SalesCommand::DefineDiscount(_) => "discount",
     }
 }
 
@@ -325,11 +329,12 @@ impl Coverage {
     /// What a command and its events reached of sales.
     pub fn count_shop(
         &mut self,
-        (before, terms): (Vec<(u64, State, Disputed)>, &[SaleTerms]),
+        (before, terms): (Vec<(super::baskets::Named, State, Disputed)>, &[SaleTerms]),
         command: &Command,
         events: &[Event],
     ) {
         let mut known = before;
+        self.count_baskets(command, events);
         for event in events {
             if let Event::Sale(SaleEvent::Offer(report)) = event {
                 self.hit(Cell::Offer(report.act));
@@ -370,11 +375,11 @@ impl Coverage {
             }
             let cells = [unlike_a_sale(report), border::full_tax(report)];
             cells.into_iter().flatten().for_each(|cell| self.hit(cell));
-            let at = known.iter().position(|one| one.0 == report.contract);
+            let at = known.iter().position(|one| one.0 == named(report));
             let from = at.map(|at| known.remove(at));
             let from = from.map(|(_, state, disputed)| (state, disputed));
             self.hit(Cell::Deal(from, report.step, report.state));
-            known.push((report.contract, report.state, report.disputed));
+            known.push((named(report), report.state, report.disputed));
         }
         if let Body::Acknowledge(_) = &command.body {
             self.count_payment(events);
@@ -415,6 +420,7 @@ impl Coverage {
             ("queues and lotteries", QUEUES.map(Cell::Money).to_vec()),
             ("imports", border::IMPORTS.map(Cell::Money).to_vec()),
             ("defaults", DEFAULTS.map(Cell::Money).to_vec()),
+            ("discounts and baskets", super::baskets::cells()),
             (
                 "gifts, services, agreements",
                 UNLIKE.map(Cell::Money).to_vec(),

@@ -55,6 +55,7 @@ pub fn steps() -> Vec<Cell> {
         cells.push(Cell::Deal(Some((from, Disputed::No)), step, to));
     }
     cells.extend(put_off());
+    cells.extend(invoices());
     for from in [
         Deposited,
         Paid,
@@ -112,6 +113,25 @@ fn returns() -> [(State, Step, State); 28] {
         (ReturnProposed, Step::Deadline, Performed),
         (ReturnProposed, Step::Deadline, Settled),
     ]
+}
+
+/// An invoice of every contract that is paid, in dispute or not.
+fn invoices() -> impl Iterator<Item = Cell> {
+    let (of_all, paid) = (
+        [State::Performed, State::ReturnProposed],
+        [
+            State::Paid,
+            State::HandedOver,
+            State::Delivered,
+            State::Accepted,
+            State::ReturnAsked,
+            State::Returning,
+        ],
+    );
+    let cell = |from, disputed| Cell::Deal(Some((from, disputed)), Step::Invoice, from);
+    let calm = of_all.into_iter().chain(paid);
+    let calm = calm.map(move |from| cell(from, Disputed::No));
+    calm.chain(paid.map(move |from| cell(from, Disputed::Yes)))
 }
 
 /// Every kind of deadline is put off by a gap in service.
@@ -264,6 +284,20 @@ const SEED: [R; 4] = [
 ];
 /// TOO_MANY takes a thousand words of one venue: `contract::graces` tests it.
 const GRACE: [R; 3] = [R::UnknownVenue, R::InvalidField, R::ApproverRequired];
+const DISCOUNT: [R; 12] = [
+    R::UnknownAccount,
+    R::ParticipantSuspended,
+    R::AccountSuspended,
+    R::AccountClosed,
+    R::NotPermitted,
+    R::KillSwitch,
+    R::UnknownVenue,
+    R::UnknownAsset,
+    R::Halted,
+    R::CancelOnly,
+    R::InvalidField,
+    R::TooMany,
+];
 const JOINING: [R; 10] = [
     R::UnknownAccount,
     R::NotPermitted,
@@ -330,6 +364,7 @@ pub fn refused_sales() -> Vec<Cell> {
         ("value", &VALUE),
         ("seed", &SEED),
         ("grace", &GRACE),
+        ("discount", &DISCOUNT),
         ("use", &border::REPORTING),
         (
             "withdraw",

@@ -17,6 +17,7 @@ use sanjiang_engine::types::{
 };
 use sanjiang_engine::venue::TradingStatus;
 
+use super::baskets::{basket, discount};
 use super::border;
 use super::flash::{draw, join, queued};
 use super::generate::Generator;
@@ -52,6 +53,7 @@ impl Generator {
         };
         let waiting = world.shops.offers.iter().any(waits);
         let has_queue = world.shops.offers.iter().any(queues);
+        let promised = world.shops.discounts.len();
         let action = rng.weighted(&[
             (if few { 400 } else { 10 }, 0),
             (if offers == 0 { 300 } else { 40 }, 1),
@@ -72,6 +74,8 @@ impl Generator {
             (if waiting { 90 } else { 4 }, 9),
             (7, 10),
             (20, 11),
+            (if promised < 2 { 40 } else { 6 }, 12),
+            (if offers == 0 { 5 } else { 90 }, 13),
         ]);
         let body = match action {
             0 => sales(SalesCommand::DefineTerms(terms(rng))),
@@ -89,6 +93,8 @@ impl Generator {
             9 => draw(rng, world, places),
             10 => return gap(rng, world, place),
             11 => border::report(rng, world, time.nanoseconds()),
+            12 => sales(SalesCommand::DefineDiscount(discount(rng, world, time))),
+            13 => basket(rng, world, places),
             7 if rng.permille(150) => Body::DefineRegime(Box::new(later_law(rng))),
             7 if rng.permille(250) => Body::MoveVenue(Box::new(operate::moved(rng, world))),
             7 if rng.permille(250) => sales(SalesCommand::SetGrace(SetGrace {
@@ -204,10 +210,10 @@ fn change(rng: &mut Rng, world: &Reference, places: Places<'_>, time: Time) -> B
     })
 }
 
-/// The code of every pickup, and what it hashes to.
-const CODE: [u8; 16] = [3; 16];
+/// The code of every pickup and coupon, and what it hashes to.
+pub const CODE: [u8; 16] = [3; 16];
 
-fn hash() -> [u8; 16] {
+pub fn hash() -> [u8; 16] {
     let hash = *blake3::hash(&CODE).as_bytes();
     hash[..16].try_into().expect("half of it")
 }
@@ -261,6 +267,9 @@ fn likely(rng: &mut Rng, world: &Reference, deal: &Deal) -> (Option<AccountId>, 
     let (buyer, seller) = (Some(deal.buyer), Some(deal.seller));
     let either = rng.pick(&[buyer, seller]);
     let reference = [5; 16];
+    if rng.permille(60) {
+        return (seller, Act::Invoice { reference });
+    }
     if deal.disputed {
         return in_dispute(rng, deal);
     }
@@ -373,6 +382,7 @@ fn any(rng: &mut Rng, deal: &Deal) -> (Option<AccountId>, Act) {
             goods: GoodsTo::Buyer,
         },
         Act::Rescind,
+        Act::Invoice { reference },
     ]);
     let stranger = AccountId::new(rng.pick(&[7, 6, 99]));
     let who = rng.pick(&[Some(deal.buyer), Some(deal.seller), None, Some(stranger)]);
@@ -403,8 +413,9 @@ fn step(rng: &mut Rng, world: &Reference, places: Places<'_>) -> Body {
     } else {
         likely(rng, world, deal)
     };
-    let sequence = places(deal.id) as u64 + u64::from(rng.permille(15));
-    let slot = u32::from(rng.permille(5));
+    let (sequence, line) = deal.named();
+    let sequence = places(sequence) as u64 + u64::from(rng.permille(15));
+    let slot = line + u32::from(rng.permille(5));
     Body::Contract(ContractCommand::Step(TakeStep {
         contract: ContractId { sequence, slot },
         version: deal.version + u32::from(rng.permille(30)),

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use super::rng::Rng;
 use super::shop::{GOODS, MONEY, WAREHOUSES};
 use super::world::{HOUR, SECOND};
-use crate::reference::Reference;
+use crate::reference::{Offering, Reference};
 
 /// The seed of every lottery.
 pub const SEED: [u8; 32] = [7; 32];
@@ -82,6 +82,10 @@ pub fn terms(rng: &mut Rng) -> SaleTerms {
         delivery: rng.pick(&[Delivery::Ship, Delivery::PickUp]),
         document: [7; 32],
     };
+    let plain = matches!(terms.model, Model::FixedPrice | Model::TieredPrice);
+    if plain && rng.permille(400) {
+        terms.funding = Funding::Prefunded;
+    }
     own_terms(rng, &mut terms);
     if rng.permille(200) {
         match rng.below(11) {
@@ -175,7 +179,15 @@ fn course(rng: &mut Rng, model: Option<Model>, prices: &Prices) -> Course {
 
 pub fn offer(rng: &mut Rng, world: &Reference, time: Time) -> MakeOffer {
     let known = world.shops.terms.len().max(1);
-    let terms = rng.below(known);
+    let mut terms = rng.below(known);
+    let mut seller = AccountId::new(rng.below(4) as u32);
+    // Beside an offer that may be in a basket another one stands often.
+    let plain = |offer: &&Offering| world.joins_baskets(offer);
+    if let Some(beside) = world.shops.offers.iter().find(plain)
+        && rng.permille(400)
+    {
+        (terms, seller) = (beside.terms, beside.seller);
+    }
     let at = rng.below(2);
     let model = world.shops.terms.get(terms).map(|terms| terms.model);
     let mut prices = prices(rng, model, time);
@@ -199,7 +211,7 @@ pub fn offer(rng: &mut Rng, world: &Reference, time: Time) -> MakeOffer {
     }
     let mut make = MakeOffer {
         terms: TermsId::new(terms as u32),
-        account: AccountId::new(rng.below(4) as u32),
+        account: seller,
         goods: GOODS[at],
         warehouse: WAREHOUSES[rng.weighted(&[(9, at), (1, 1 - at)])],
         piece_units: rng.pick(&[1, 1, 3]),

@@ -47,6 +47,8 @@ pub const LIMITS: Limits = Limits {
     campaigns_max: 4,
     entries_max: 4,
     tickets_max: 4,
+    discounts_max: 4,
+    discount_uses_max: 4,
     annual_uses_max: 4,
     investors_max: 8,
     nominees_max: 2,

@@ -81,6 +81,10 @@ pub enum Fault {
     LimitLoose,
     /// The second part of a return is computed as if it were the first.
     ReturnsFromZero,
+    /// What does not divide of a discount is taken off the last lines.
+    RemainderLast,
+    /// A coupon is used once more than its owner may.
+    UseUncounted,
     /// What a cancelled contract used of a year stays used.
     YearKept,
 }

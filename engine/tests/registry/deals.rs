@@ -15,6 +15,7 @@ pub(super) const EAST: i128 = 8 * 3_600_000_000_000;
 /// A live contract.
 #[derive(Clone, Debug)]
 pub struct Deal {
+    /// Eight times the sequence of its command, and its line of a basket.
     pub id: u64,
     pub offer: u64,
     pub terms: usize,
@@ -29,6 +30,8 @@ pub struct Deal {
     pub gone_back: u32,
     pub units: i128,
     pub price: i128,
+    /// What a discount took off.
+    pub off: i128,
     pub tax: i128,
     pub to_pay: i128,
     /// The money it holds, of the buyer and of the seller.
@@ -40,6 +43,7 @@ pub struct Deal {
     pub asked: Option<Role>,
     pub days: i128,
     pub counted: bool,
+    pub invoices: u32,
     pub deadline: Option<i128>,
     /// When its parties expect that to pass: earlier, if it was put off since.
     pub told: Option<i128>,
@@ -58,6 +62,16 @@ pub struct Deal {
 }
 
 impl Deal {
+    /// The sequence of its command, and its line of a basket.
+    pub fn named(&self) -> (u64, u32) {
+        (self.id / 8, (self.id % 8) as u32)
+    }
+
+    /// What was paid for all pieces, tax on top apart.
+    pub fn amount(&self) -> i128 {
+        self.price * i128::from(self.pieces) - self.off
+    }
+
     /// Units of goods that have not left.
     pub fn kept(&self) -> i128 {
         if self.received || !self.state.lives() || self.state == S::Entered {
@@ -78,7 +92,7 @@ pub(super) fn midnight(at: i128, days: i128) -> i128 {
 }
 
 /// The price of a piece, the tax, and what is to be paid; who joins a group is asked for the most.
-fn cost_of(prices: &Prices, terms: &SaleTerms, pieces: u32) -> (i128, i128, i128) {
+pub(super) fn cost_of(prices: &Prices, terms: &SaleTerms, pieces: u32) -> (i128, i128, i128) {
     let mut tiers = prices.tiers.iter().rev();
     let group = terms.model == Model::GroupBuy;
     let tier = tiers.find(|tier| tier.from <= if group { 1 } else { pieces });
@@ -87,14 +101,49 @@ fn cost_of(prices: &Prices, terms: &SaleTerms, pieces: u32) -> (i128, i128, i128
 }
 
 pub(super) fn cost_at(price: i128, terms: &SaleTerms, pieces: u32) -> (i128, i128, i128) {
-    let amount = price * i128::from(pieces);
+    let (tax, to_pay) = taxed(price * i128::from(pieces), terms);
+    (price, tax, to_pay)
+}
+
+/// The tax on or in an amount, and what is to be paid.
+pub(super) fn taxed(amount: i128, terms: &SaleTerms) -> (i128, i128) {
     let bp = i128::from(terms.tax_bp);
     let contained = terms.tax_basis == TaxBasis::VatIn;
     let below = if contained { 10_000 + bp } else { 10_000 };
     let above = amount * bp;
     let tax = above.div_euclid(below) + i128::from(2 * above.rem_euclid(below) >= below);
     let to_pay = if contained { amount } else { amount + tax };
-    (price, tax, to_pay)
+    (tax, to_pay)
+}
+
+/// A reserve that could be, stock and money aside.
+pub(super) struct Wanted {
+    pub offer: Offering,
+    pub terms: SaleTerms,
+    pub owner: OwnerId,
+    pub regime: Regime,
+    pub days: i128,
+    /// The price of a piece, what a discount takes off, the tax, what is to be paid.
+    pub price: i128,
+    pub off: i128,
+    pub tax: i128,
+    pub to_pay: i128,
+}
+
+impl Wanted {
+    /// What counts of it as an import, without the tax.
+    pub fn value(&self) -> i128 {
+        self.to_pay - self.tax
+    }
+}
+
+/// What lines of a basket take.
+#[derive(Default)]
+pub(super) struct Taken {
+    pub contracts: usize,
+    pub buyers: usize,
+    pub pieces: u32,
+    pub value: i128,
 }
 
 /// What a step moved.
@@ -120,12 +169,14 @@ impl Reference {
         match command {
             ContractCommand::Reserve(ask) => self.reserve(ask),
             ContractCommand::Step(take) => Ok(self.take_step(envelope, take)?),
+            ContractCommand::Basket(basket) => self.basket(basket),
         }
     }
 
     pub fn refuse_contract(&mut self, command: &ContractCommand, reject: Reject, counted: bool) {
         let (step, account, contract) = match command {
             ContractCommand::Reserve(ask) => (ContractStep::Reserve, Some(ask.account), None),
+            ContractCommand::Basket(basket) => (ContractStep::Reserve, Some(basket.account), None),
             ContractCommand::Step(take) => (
                 ContractStep::of(&take.act),
                 take.account,
@@ -141,6 +192,7 @@ impl Reference {
                 step,
                 account,
                 contract,
+                line: self.shops.at_fault.take(),
                 reject,
                 counters,
             })));
@@ -293,19 +345,15 @@ impl Reference {
         })?;
         let days = i128::from(terms.return_days);
         let asks = terms.exemption == Some(Exemption::ConfirmedUnsuitable) && !sure;
-        let days = match laws.cooling(chosen) {
+        let least = match laws.cooling(chosen) {
             Some((least, exempt, _)) if consumer => {
                 let bit = terms.exemption.map_or(0, |one| 1 << (one as u32 - 1));
                 let binds = asks || exempt & bit == 0;
-                if binds {
-                    days.max(i128::from(least))
-                } else {
-                    days
-                }
+                if binds { i128::from(least) } else { 0 }
             }
-            _ => days,
+            _ => 0,
         };
-        Ok((chosen, days))
+        Ok((chosen, days.max(least)))
     }
 
     pub(super) fn seller_stands(&self, seller: AccountId) -> bool {
@@ -316,7 +364,8 @@ impl Reference {
             .all(|party| self.standing(*party) == Standing::Open)
     }
 
-    fn reserve(&mut self, ask: &Reserve) -> Result<(), Reject> {
+    /// Whether an offer can be taken so, stock and money aside.
+    pub(super) fn wanted(&self, ask: &Reserve) -> Result<Wanted, Reject> {
         let known = self.offering(ask.offer).cloned();
         let terms = known.as_ref().map(|known| self.shops.terms[known.terms]);
         self.may_deal(&Dealing {
@@ -353,10 +402,26 @@ impl Reference {
         fails(ask.pieces > prices.max, R::MaxQuantity)?;
         fails(ask.pieces < prices.min, R::MinQuantity)?;
         fails(!ask.pieces.is_multiple_of(prices.step), R::QuantityStep)?;
-        let cost = cost_of(prices, &terms, ask.pieces);
-        fails(cost.2 > 1 << 52, R::OrderValue)?;
-        self.room_to_take(ask, &offer, owner, (regime, cost.2 - cost.1))?;
-        let (deposit, bond) = Self::deposit_of(&terms, cost.2);
+        let (price, tax, to_pay) = cost_of(prices, &terms, ask.pieces);
+        fails(to_pay > 1 << 52, R::OrderValue)?;
+        Ok(Wanted {
+            offer,
+            terms,
+            owner,
+            regime,
+            days,
+            price,
+            off: 0,
+            tax,
+            to_pay,
+        })
+    }
+
+    fn reserve(&mut self, ask: &Reserve) -> Result<(), Reject> {
+        let wanted = self.wanted(ask)?;
+        self.room_to_take(ask, &wanted, &Taken::default())?;
+        let (offer, terms) = (&wanted.offer, &wanted.terms);
+        let (deposit, bond) = Self::deposit_of(terms, wanted.to_pay);
         if bond
             > self
                 .available(offer.seller.place(), terms.money.place())
@@ -367,21 +432,27 @@ impl Reference {
                 basis: Some(Basis::CivilCode587),
             });
         }
-        let due = if deposit > 0 { deposit } else { cost.2 };
+        let due = if deposit > 0 { deposit } else { wanted.to_pay };
         let at_once = terms.funding == Funding::Prefunded;
         let lacks = due > self.available(ask.account.place(), terms.money.place());
         fails(at_once && lacks, R::InsufficientFunds)?;
-        self.form(ask, &offer, &terms, (cost, days, regime));
-        self.count_import(self.sequence.value(), owner);
-        if prices.limit.is_some() {
-            self.take_of(offer.id, owner, ask.pieces);
+        self.formed(ask, &wanted, 0);
+        Ok(())
+    }
+
+    /// The contract of a line, from 0, is formed and told.
+    pub(super) fn formed(&mut self, ask: &Reserve, wanted: &Wanted, line: u64) {
+        let offer = &wanted.offer;
+        self.form(ask, wanted, line);
+        self.count_import(8 * self.sequence.value() + line, wanted.owner);
+        if offer.prices.limit.is_some() {
+            self.take_of(offer.id, wanted.owner, ask.pieces);
         }
-        let deal = self.deal(self.sequence.value()).clone();
+        let deal = self.deal(8 * self.sequence.value() + line).clone();
         let by = Some(Role::Buyer);
         self.tell_step(&deal, ContractStep::Reserve, by, &Moved::default());
         let said = self.said(offer.id, OfferAct::Reserved);
         self.out.push(Event::Sale(said));
-        Ok(())
     }
 
     fn qualifies(&self, account: AccountId, venue: VenueId) -> Result<(), Reject> {
@@ -396,13 +467,17 @@ impl Reference {
         })
     }
 
-    fn form(
-        &mut self,
-        ask: &Reserve,
-        offer: &Offering,
-        terms: &SaleTerms,
-        ((price, tax, to_pay), days, regime): ((i128, i128, i128), i128, Regime),
-    ) {
+    fn form(&mut self, ask: &Reserve, wanted: &Wanted, line: u64) {
+        let (offer, terms) = (&wanted.offer, &wanted.terms);
+        let Wanted {
+            price,
+            off,
+            tax,
+            to_pay,
+            days,
+            regime,
+            ..
+        } = *wanted;
         let (at_once, within) = match terms.funding {
             Funding::Prefunded => (true, terms.hand_over_within),
             Funding::PayLater { within } => (false, within),
@@ -422,7 +497,7 @@ impl Reference {
             deadline = self.really_closes(offer).expect("it closes");
         }
         self.shops.deals.push(Deal {
-            id: self.sequence.value(),
+            id: 8 * self.sequence.value() + line,
             offer: offer.id,
             terms: offer.terms,
             buyer: ask.account,
@@ -435,6 +510,7 @@ impl Reference {
             gone_back: 0,
             units: offer.units,
             price,
+            off,
             tax,
             to_pay,
             held,
@@ -445,6 +521,7 @@ impl Reference {
             asked: None,
             days,
             counted: offer.prices.limit.is_some(),
+            invoices: 0,
             deadline: Some(deadline),
             told: Some(deadline),
             received: false,
@@ -456,10 +533,7 @@ impl Reference {
             imports: None,
             got: None,
         });
-        let (at, owner) = (
-            self.sequence.value(),
-            self.accounts[ask.account.place()].owner,
-        );
+        let (at, owner) = (self.sequence.value(), wanted.owner);
         let known = self.offering_mut(offer.id).expect("known");
         match &mut known.lottery {
             Some(lot) => lot.all.push((at, owner, ask.pieces)),
@@ -478,30 +552,37 @@ impl Reference {
         }
     }
 
-    fn room_to_take(
+    /// Lines before this one took so much. Whether one more buyer is remembered.
+    pub(super) fn room_to_take(
         &self,
         ask: &Reserve,
-        offer: &Offering,
-        owner: OwnerId,
-        (regime, value): (Regime, i128),
-    ) -> Result<(), Reject> {
-        let taken = &self.shops.taken;
+        wanted: &Wanted,
+        before: &Taken,
+    ) -> Result<bool, Reject> {
+        let (offer, taken) = (&wanted.offer, &self.shops.taken);
         let known = taken
             .iter()
-            .find(|known| (known.0, known.1) == (offer.id, owner));
-        let mut full = self.shops.deals.len() >= self.limits.contracts_max as usize;
+            .find(|known| (known.0, known.1) == (offer.id, wanted.owner));
+        let mut full =
+            self.shops.deals.len() + before.contracts >= self.limits.contracts_max as usize;
+        let fresh = offer.prices.limit.is_some() && known.is_none();
         if let Some(limit) = offer.prices.limit {
             let after = u64::from(known.map_or(0, |known| known.2)) + u64::from(ask.pieces);
             let flash = self.shops.terms[offer.terms].model == Model::FlashSale;
             let loose = u64::from(flash && self.fault == Some(Fault::LimitLoose));
             fails(after > u64::from(limit) + loose, R::BuyerLimit)?;
-            full |= known.is_none() && taken.len() >= self.limits.buyers_max as usize;
+            full |= fresh && taken.len() + before.buyers >= self.limits.buyers_max as usize;
         }
         let terms = &self.shops.terms[offer.terms];
-        full |= !self.may_import(regime, (owner, terms), (ask.pieces, value))?;
+        let order = (
+            before.pieces.saturating_add(ask.pieces),
+            before.value + wanted.value(),
+        );
+        full |= !self.may_import(wanted.regime, (wanted.owner, terms), order)?;
         full |= self.entries(offer.id) >= self.limits.entries_max as usize;
         let drawn = offer.lottery.is_some();
         fails(!drawn && ask.pieces > offer.left, R::OutOfStock)?;
-        Ok(fails(full, R::OpenContracts)?)
+        fails(full, R::OpenContracts)?;
+        Ok(fresh)
     }
 }

@@ -5,6 +5,7 @@
 //! looking at all there is. Not here: orders (`reference`).
 
 mod admin;
+mod baskets;
 mod border;
 mod campaigns;
 mod correction;

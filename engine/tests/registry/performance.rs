@@ -18,7 +18,8 @@ impl Reference {
             let unknown = custodian.place() >= self.money.custodians.len();
             fails(unknown, R::UnknownCustodian)?;
         }
-        let named = |one: &&Deal| one.id == take.contract.sequence && take.contract.slot == 0;
+        let ContractId { sequence, slot } = take.contract;
+        let named = |one: &&Deal| one.named() == (sequence, slot);
         let deal = self.shops.deals.iter().find(named).cloned();
         let mut deal = deal.ok_or(R::UnknownContract)?;
         let role = match take.account {
@@ -56,6 +57,10 @@ impl Reference {
             Act::Rescind => return (open && deal.asked != Some(role)).then_some(both),
             Act::Resolve { .. } => {
                 return (open && deal.disputed).then_some(vec![Role::Operator]);
+            }
+            Act::Invoice { .. } => {
+                let unpaid = [S::Unpaid, S::Joined, S::Entered, S::Deposited];
+                return (!unpaid.contains(&deal.state)).then_some(seller);
             }
             _ if deal.disputed => return None,
             Act::Dispute => return open.then_some(both),
@@ -146,6 +151,7 @@ impl Reference {
                 fails(pieces > deal.pieces - deal.gone_back, R::MaxQuantity)
             }
             Act::TakeBack { to } => self.may_take_back(deal, to),
+            Act::Invoice { .. } => fails(deal.invoices == 16, R::TooMany),
             Act::Resolve {
                 buyer,
                 seller,
@@ -242,14 +248,21 @@ impl Reference {
                 self.decided(deal, parts, goods, moved);
             }
             Act::Rescind if asked.is_none() => deal.asked = Some(role),
-            Act::Rescind => {
-                self.bond_ends(deal, 0, moved);
-                Self::undone(deal, moved);
-                deal.disputed = false;
-                deal.state = S::Rescinded;
+            Act::Rescind => self.rescinded(deal, moved),
+            Act::Invoice { .. } => {
+                deal.invoices += 1;
+                deal.asked = asked;
             }
             Act::PayIn { .. } => {}
         }
+    }
+
+    /// Both agreed to undo it.
+    fn rescinded(&mut self, deal: &mut Deal, moved: &mut Moved) {
+        self.bond_ends(deal, 0, moved);
+        Self::undone(deal, moved);
+        deal.disputed = false;
+        deal.state = S::Rescinded;
     }
 
     pub(super) fn paid(&self, deal: &mut Deal) {
@@ -351,7 +364,7 @@ impl Reference {
         let between = |sum: i128| part(sum, after) - part(sum, before);
         let tax = between(deal.tax);
         let on_top = self.shops.terms[deal.terms].tax_basis == TaxBasis::VatOut;
-        let money = between(deal.price * all) + if on_top { tax } else { 0 };
+        let money = between(deal.amount()) + if on_top { tax } else { 0 };
         (money, tax)
     }
 
@@ -508,10 +521,10 @@ impl Reference {
                 disputed,
                 full_tax: self.taxed_in_full(deal),
                 version: deal.version,
-                contract: deal.id,
+                contract: deal.named().0,
                 offer: deal.offer,
                 slots: ContractSlots {
-                    contract: 0,
+                    contract: deal.named().1,
                     offer: 0,
                 },
                 venue: self.shops.terms[deal.terms].venue,
@@ -519,10 +532,12 @@ impl Reference {
                 goods: AssetId::new(deal.goods as u32),
                 warehouse: CustodianId::new(deal.warehouse as u32),
                 pieces: deal.pieces,
+                came_back: deal.gone_back,
+                regime: deal.regime,
                 buyer,
                 seller,
                 price: small(deal.price),
-                amount: small(deal.price * i128::from(deal.pieces)),
+                amount: small(deal.amount()),
                 tax: small(deal.tax),
                 money_held: small(deal.held),
                 refunded: small(moved.refunded),

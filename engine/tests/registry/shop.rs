@@ -56,6 +56,14 @@ pub struct Shops {
     pub tickets: Vec<(u64, OwnerId, i128)>,
     /// Withdrawn offers with tickets, since when.
     pub queues: Vec<(i128, u64)>,
+    /// Live discounts: the sequences of their commands, what they are.
+    pub discounts: Vec<(u64, DefineDiscount)>,
+    /// Who used which discount, once for each use.
+    pub discounted: Vec<(u64, OwnerId)>,
+    /// Ended discounts whose users are to be forgotten, since when.
+    pub ended: Vec<(i128, u64)>,
+    /// The line of a basket that is refused, if one is at fault.
+    pub at_fault: Option<u8>,
     /// Uses of annual limits of imports, and what was counted in each.
     pub uses: Vec<Used>,
     pub spent: Vec<(Whose, i128)>,
@@ -202,6 +210,11 @@ impl Reference {
             SalesCommand::Join(join) => self.queue_up(join)?,
             SalesCommand::BringValue(bring) => self.bring_value(bring)?,
             SalesCommand::RevealSeed(reveal) => self.reveal_seed(reveal)?,
+            SalesCommand::DefineDiscount(terms) => {
+                let event = self.define_discount(terms)?;
+                self.out.push(Event::Sale(event));
+                return Ok(Some(0));
+            }
         };
         self.out.push(Event::Sale(event));
         Ok(None)

@@ -85,6 +85,11 @@ impl Reference {
         list.extend(self.year_ends().map(|at| (at, 13, 0)));
         let queues = self.shops.queues.first();
         list.extend(queues.map(|&(at, _)| (at, 11, 0)));
+        for (id, terms) in &self.shops.discounts {
+            list.push((i128::from(terms.closes.nanoseconds()), 14, *id));
+        }
+        let ended = self.shops.ended.first();
+        list.extend(ended.map(|&(at, _)| (at, 15, 0)));
         list
     }
 
@@ -143,6 +148,14 @@ impl Reference {
                     self.forget_use();
                 }
                 12 => self.moved(id as usize),
+                14 => {
+                    left.0 -= 1;
+                    self.end_discount(id);
+                }
+                15 => {
+                    left.0 -= 1;
+                    self.forget_user();
+                }
                 8 => made = self.end_call(id as usize, &mut left.0),
                 _ => {
                     let v = id as usize;

@@ -2,15 +2,17 @@
 //! 国发〔2011〕38号: no 集中竞价, no 电子撮合).
 //!
 //! Invariant: a contract is lawful only if it was formed (a) by one command of its buyer that took
-//! one standing offer of one other party, as announced, and did nothing else for anybody, or (b) by
-//! the close of an event with one offering side, out of an entry that its buyer had made in it. All
-//! else, and every trade of an order book, is a match. Not here: who may match (`Matched::Trade`
+//! one standing offer of one other party, as announced, and did nothing else for anybody but take
+//! other offers of that same party by name (a basket: 1 to 8 lines, each an offer of its own), or
+//! (b) by the close of an event with one offering side, out of an entry that its buyer had made in
+//! it. All else, and every trade of an order book, is a match. Not here: who may match (`Matched::Trade`
 //! names the instrument; its venue's licence decides), commands: nothing but events is looked at.
 
 #![allow(dead_code, reason = "each test uses its part")]
 
 use std::collections::BTreeMap;
 
+use sanjiang_engine::command::Basket;
 use sanjiang_engine::event::{
     ContractEvent, ContractReport, ContractStep, Event, OfferAct, OfferReport, Role, SaleEvent,
     State,
@@ -48,7 +50,8 @@ struct Known {
 #[derive(Default)]
 pub struct Watch {
     offers: BTreeMap<u64, Announced>,
-    contracts: BTreeMap<u64, Known>,
+    /// By sequence and row.
+    contracts: BTreeMap<(u64, u32), Known>,
 }
 
 fn binds(state: State) -> bool {
@@ -75,7 +78,7 @@ impl Watch {
     }
 
     fn judge(&self, report: &ContractReport, events: &[Event]) -> Option<Matched> {
-        match self.contracts.get(&report.contract) {
+        match self.contracts.get(&key(report)) {
             None => {
                 let wrong = self.taken(report, events);
                 wrong.map(|why| Matched::Taken(*report, why))
@@ -99,16 +102,20 @@ impl Watch {
         if offer.seller != report.seller.account || report.buyer.account == offer.seller {
             return Some("its seller is not who announced the offer");
         }
-        let formed = events.iter().filter(|event| self.forms(event)).count();
-        if formed > 1 {
-            return Some("one command took several offers");
+        let formed: Vec<_> = events
+            .iter()
+            .filter_map(|event| self.formed(event))
+            .collect();
+        if let Some(why) = swept(report, &formed) {
+            return Some(why);
         }
-        let touched = events.iter().filter_map(offer_of);
-        let mut others = touched.filter(|said| said.offer.sequence != report.offer);
-        if others.next().is_some() {
+        let mut touched = events.iter().filter_map(offer_of);
+        let named = |offer: u64| formed.iter().any(|one| one.offer == offer);
+        if touched.any(|said| !named(said.offer.sequence)) {
             return Some("the command did something to another offer");
         }
-        let said = events.iter().find_map(offer_of);
+        let mut own = events.iter().filter_map(offer_of);
+        let said = own.find(|said| said.offer.sequence == report.offer);
         match said.map(|said| (said.act, said.version)) {
             Some((OfferAct::Reserved, version)) if version == offer.version => None,
             Some((OfferAct::Reserved, _)) => Some("the offer is not as it was announced"),
@@ -116,11 +123,12 @@ impl Watch {
         }
     }
 
-    fn forms(&self, event: &Event) -> bool {
+    /// A contract that was not there before.
+    fn formed<'a>(&self, event: &'a Event) -> Option<&'a ContractReport> {
         let Event::Contract(ContractEvent::Step(report)) = event else {
-            return false;
+            return None;
         };
-        !self.contracts.contains_key(&report.contract)
+        (!self.contracts.contains_key(&key(report))).then_some(report)
     }
 
     fn learn(&mut self, event: &Event) {
@@ -138,9 +146,26 @@ impl Watch {
                 offer: report.offer,
                 binds: binds(report.state),
             };
-            self.contracts.insert(report.contract, known);
+            self.contracts.insert(key(report), known);
         }
     }
+}
+
+fn key(report: &ContractReport) -> (u64, u32) {
+    (report.contract, report.slots.contract)
+}
+
+/// Why what one command took beside a contract is no basket of its buyer with its seller.
+fn swept(report: &ContractReport, formed: &[&ContractReport]) -> Option<&'static str> {
+    let parties = |one: &ContractReport| (one.buyer.account, one.seller.account);
+    if formed.iter().any(|one| parties(one) != parties(report)) {
+        return Some("one command took offers of several parties");
+    }
+    if formed.len() > Basket::LINES_MAX {
+        return Some("one command took more than a basket holds");
+    }
+    let same = formed.iter().filter(|one| one.offer == report.offer);
+    (same.count() > 1).then_some("one command took an offer twice")
 }
 
 /// Why an entry may not become this contract.

@@ -195,6 +195,8 @@ pub fn limits() -> Limits {
         campaigns_max: 64,
         entries_max: 64,
         tickets_max: 64,
+        discounts_max: 16,
+        discount_uses_max: 64,
         annual_uses_max: 64,
         sessions_max: 16,
         requests_capacity: 1_024,

@@ -202,6 +202,7 @@ fn item(body: &Body, index: u32, event: &Event) -> Option<Item> {
             | SaleEvent::Ticket(_)
             | SaleEvent::Lottery(_)
             | SaleEvent::Grace { .. }
+            | SaleEvent::Discount(_)
             | SaleEvent::Use(_),
         )
         | Event::Contract(_)

@@ -371,7 +371,11 @@ fn exemption(fields: &mut Fields<'_>, value: i32) -> Option<Option<Exemption>> {
 }
 
 /// A number that the engine keeps in fewer bits.
-fn small<T: TryFrom<u32>>(fields: &mut Fields<'_>, field: &str, value: u32) -> Option<T> {
+pub(super) fn small<T: TryFrom<u32>>(
+    fields: &mut Fields<'_>,
+    field: &str,
+    value: u32,
+) -> Option<T> {
     let read = T::try_from(value).ok();
     if read.is_none() {
         fields.wrong(field, format!("{value} is too large"));

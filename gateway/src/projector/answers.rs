@@ -53,7 +53,7 @@ impl FirstAnswerDue {
                 Self::Operation
             }
             (Identity::Request(_), Ask::Offer) => Self::Offer,
-            (Identity::Request(_), Ask::Contract(_)) => Self::Contract,
+            (Identity::Request(_), Ask::Reserve(_) | Ask::Contract(_)) => Self::Contract,
         }
     }
 

@@ -11,6 +11,7 @@ use engine::event::{
     Counters, Disputed, FullTax, OfferAct, OfferReport, Role, State,
 };
 use engine::types::{AccountId, AssetId, ContractId, CustodianId, OfferId, TermsId, VenueId};
+use engine::venue::Regime;
 
 use super::contracts::{ContractRow, PrivateRow, Said};
 use super::row_codec::{get_exec, get_identity, get_reject, put_exec, put_identity, put_reject};
@@ -181,6 +182,8 @@ fn put_report(out: &mut Vec<u8>, report: &ContractReport) {
         report.goods.index(),
         report.warehouse.index(),
         report.pieces,
+        report.came_back,
+        u32::from(report.regime.code()),
     ] {
         put_handle(out, handle);
     }
@@ -251,6 +254,8 @@ fn get_report(input: &mut Reader<'_>) -> Result<ContractReport, BytesError> {
         goods: AssetId::new(input.varint32("goods")?),
         warehouse: CustodianId::new(input.varint32("warehouse")?),
         pieces: input.varint32("pieces")?,
+        came_back: input.varint32("pieces that came back")?,
+        regime: get_regime(input)?,
         buyer: get_side(input)?,
         seller: get_side(input)?,
         price: input.zigzag()?,
@@ -267,6 +272,12 @@ fn get_report(input: &mut Reader<'_>) -> Result<ContractReport, BytesError> {
     })
 }
 
+fn get_regime(input: &mut Reader<'_>) -> Result<Regime, BytesError> {
+    let wrong = BytesError::range("regime");
+    let code = u8::try_from(input.varint32("regime")?).map_err(|_| wrong)?;
+    Regime::from_code(code).ok_or(wrong)
+}
+
 fn put_refused(out: &mut Vec<u8>, refused: &ContractRefused) {
     out.push(refused.step as u8);
     bytes::put_option(out, refused.account, |out, account| {
@@ -276,6 +287,7 @@ fn put_refused(out: &mut Vec<u8>, refused: &ContractRefused) {
         bytes::put_varint(out, contract.sequence);
         put_handle(out, contract.slot);
     });
+    bytes::put_option(out, refused.line, bytes::put_u8);
     put_reject(out, Some(refused.reject));
     bytes::put_varint(out, refused.counters.account);
     bytes::put_varint(out, refused.counters.participant);
@@ -291,6 +303,7 @@ fn get_refused(input: &mut Reader<'_>) -> Result<ContractRefused, BytesError> {
                 slot: input.varint32("slot")?,
             })
         })?,
+        line: input.option(Reader::u8)?,
         reject: get_reject(input)?.ok_or(BytesError::range("reject reason"))?,
         counters: Counters {
             account: input.varint()?,

@@ -23,22 +23,20 @@ impl History {
     pub fn contracts(&self, query: &ContractsQuery) -> Result<ContractsPage, HistoryError> {
         let store = self.store();
         let family = store.family(Family::ContractsByAccount)?;
-        let account = query.account.index();
         let mut page = ContractsPage::default();
-        let newest = match query.before {
-            None => u64::MAX,
-            Some(before) if before == Sequence::ZERO => return Ok(page),
-            Some(before) => before.value() - 1,
+        let newest = ContractId {
+            sequence: u64::MAX,
+            slot: u32::MAX,
         };
-        let start = store::key_32_64(account, newest);
+        let start = store::contract_of_key(query.account, query.from.unwrap_or(newest));
         let mode = IteratorMode::From(&start, Direction::Reverse);
         for (seen, entry) in store.db().iterator_cf(&family, mode).enumerate() {
             let (key, _) = entry.map_err(StoreError::from)?;
-            let Some(contract) = store::split_32_64(&key, account) else {
+            let Some(contract) = store::split_contract_of(&key, query.account) else {
                 return Ok(page);
             };
             if page.contracts.len() >= query.limit || seen >= CONTRACTS_SCANNED_MAX {
-                page.next = Some(Sequence::new(contract + 1));
+                page.next = Some(contract);
                 return Ok(page);
             }
             let ends = self.ends(contract)?;
@@ -60,7 +58,7 @@ impl History {
         account: AccountId,
         contract: ContractId,
     ) -> Result<Option<ContractEnds>, HistoryError> {
-        let ends = self.ends(contract.sequence)?;
+        let ends = self.ends(contract)?;
         Ok(ends.filter(|ends| {
             ends.formed.step().is_some_and(|formed| {
                 let party = [formed.buyer.account, formed.seller.account].contains(&account);
@@ -74,14 +72,14 @@ impl History {
     /// # Errors
     /// [`HistoryError::Store`].
     pub fn money_of_contract(&self, contract: ContractId) -> Result<Option<AssetId>, HistoryError> {
-        let ends = self.ends(contract.sequence)?;
+        let ends = self.ends(contract)?;
         let formed = ends.as_ref().and_then(|ends| ends.formed.step());
         let formed = formed.filter(|formed| formed.contract() == contract);
         Ok(formed.map(|formed| formed.money))
     }
 
     /// The first and the last step of a contract.
-    fn ends(&self, contract: u64) -> Result<Option<ContractEnds>, StoreError> {
+    fn ends(&self, contract: ContractId) -> Result<Option<ContractEnds>, StoreError> {
         let store = self.store();
         let family = store.family(Family::Contracts)?;
         let first = store::contract_key(contract, (0, 0));
@@ -96,7 +94,7 @@ impl History {
                 return Ok(None);
             };
             let (key, value) = entry?;
-            if !key.starts_with(&contract.to_be_bytes()) {
+            if !is_of(&key, contract) {
                 return Ok(None);
             }
             *place = Some(decode(&value)?);
@@ -119,12 +117,12 @@ impl History {
     ) -> Result<StepsPage, HistoryError> {
         let store = self.store();
         let family = store.family(Family::Contracts)?;
-        let start = store::contract_key(contract.sequence, (from.0.value(), from.1));
+        let start = store::contract_key(contract, (from.0.value(), from.1));
         let mode = IteratorMode::From(&start, Direction::Forward);
         let mut page = StepsPage::default();
         for entry in store.db().iterator_cf(&family, mode) {
             let (key, value) = entry.map_err(StoreError::from)?;
-            if !key.starts_with(&contract.sequence.to_be_bytes()) {
+            if !is_of(&key, contract) {
                 break;
             }
             let row = decode(&value)?;
@@ -153,6 +151,11 @@ impl History {
         let terms = store::be32(&found).ok_or(StoreError::Missing(Family::Offers))?;
         Ok(Some(TermsId::new(terms)))
     }
+}
+
+/// Whether a key is of a step of this contract.
+fn is_of(key: &[u8], contract: ContractId) -> bool {
+    key.starts_with(&store::key_64_32(contract.sequence, contract.slot))
 }
 
 fn decode(value: &[u8]) -> Result<ContractRow, StoreError> {

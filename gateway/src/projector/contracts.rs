@@ -9,13 +9,15 @@
 use engine::bytes::{self, BytesError, Reader};
 use engine::clearing::Holder;
 use engine::clearing::postings::PostingKind;
-use engine::command::{Act, ContractCommand, GoodsTo, Identity, TakenTo};
+use engine::command::{Act, GoodsTo, Identity, TakenTo};
 use engine::event::{
     ContractEvent, ContractRefused, ContractReport, ContractSide, ContractStep, Counters, Event,
     OfferAct, OfferReport, Role, SaleEvent,
 };
 use engine::reject::Reject;
-use engine::types::{AccountId, ContractId, CustodianId, ExecId, Sequence, Side, TermsId, Time};
+use engine::types::{
+    AccountId, ContractId, CustodianId, ExecId, OfferId, Sequence, Side, TermsId, Time,
+};
 
 use super::answers::FirstAnswerDue;
 use super::orders::{At, LiveOrders};
@@ -55,7 +57,7 @@ pub enum Said {
         /// Where the platform knows how to deliver.
         delivery_reference: [u8; 16],
     },
-    /// A carrier's reference.
+    /// A carrier's reference, or an invoice's.
     Reference([u8; 16]),
     /// Pieces to give back.
     Pieces(u32),
@@ -71,16 +73,13 @@ impl Said {
     /// What a command said, if the step it asks for is this one.
     fn of(ask: &Ask, step: ContractStep, terms: Option<TermsId>) -> Self {
         match ask {
-            Ask::Contract(ContractCommand::Reserve(reserve)) if step == ContractStep::Reserve => {
-                Self::Reserve {
-                    terms,
-                    delivery_reference: reserve.delivery_reference,
-                }
-            }
-            Ask::Contract(ContractCommand::Step(take)) if step == ContractStep::of(&take.act) => {
-                Self::of_act(&take.act)
-            }
-            Ask::Contract(_)
+            Ask::Reserve(delivery_reference) if step == ContractStep::Reserve => Self::Reserve {
+                terms,
+                delivery_reference: *delivery_reference,
+            },
+            Ask::Contract(act) if step == ContractStep::of(act) => Self::of_act(act),
+            Ask::Reserve(_)
+            | Ask::Contract(_)
             | Ask::NewOrder(_)
             | Ask::Order
             | Ask::MassCancel
@@ -96,7 +95,8 @@ impl Said {
         match act {
             Act::HandOver { reference }
             | Act::Deliver { reference }
-            | Act::HandBack { reference } => Self::Reference(*reference),
+            | Act::HandBack { reference }
+            | Act::Invoice { reference } => Self::Reference(*reference),
             Act::AskReturn { pieces } => Self::Pieces(*pieces),
             Act::TakeBack { to } => Self::Taken(*to),
             Act::PayIn { custodian } => Self::Custodian(*custodian),
@@ -211,14 +211,11 @@ const fn side_of(report: &ContractReport, side: Side) -> ContractSide {
     }
 }
 
-/// The terms of the offer that a command took: its event follows the contract's.
-fn terms_in(events: &[(u32, Event)]) -> Option<TermsId> {
-    events.iter().find_map(|(_, event)| {
-        if let Event::Sale(SaleEvent::Offer(report)) = event {
-            Some(report.terms)
-        } else {
-            None
-        }
+/// The terms of an offer that a command took: its event follows the contract's.
+fn terms_in(events: &[(u32, Event)], offer: OfferId) -> Option<TermsId> {
+    events.iter().find_map(|(_, event)| match event {
+        Event::Sale(SaleEvent::Offer(report)) if report.offer == offer => Some(report.terms),
+        _ => None,
     })
 }
 
@@ -253,7 +250,11 @@ impl LiveOrders {
             exec: at.exec_id(Side::Buy),
             time: at.step.time,
             event: ContractEvent::Step(*report),
-            said: Said::of(&at.step.ask, report.step, terms_in(at.beside)),
+            said: Said::of(
+                &at.step.ask,
+                report.step,
+                terms_in(at.beside, report.offer()),
+            ),
             asked: at.step.identity,
         };
         rows.put_contract_step(&row)?;
@@ -324,8 +325,8 @@ pub struct ContractsQuery {
     pub account: AccountId,
     /// Which of them.
     pub which: Which,
-    /// Only those formed before this place; none begins with the newest.
-    pub before: Option<Sequence>,
+    /// From this one on, and those formed before it; none begins with the newest.
+    pub from: Option<ContractId>,
     /// At most so many.
     pub limit: usize,
 }
@@ -353,8 +354,8 @@ pub struct ContractEnds {
 pub struct ContractsPage {
     /// The contracts.
     pub contracts: Vec<ContractEnds>,
-    /// Ask for those formed before this for more; none at the end.
-    pub next: Option<Sequence>,
+    /// Go on from this one; none at the end.
+    pub next: Option<ContractId>,
 }
 
 /// Some steps of a contract, the oldest first.

@@ -23,8 +23,8 @@ use super::postings::{ClearedAssets, Settles};
 use super::rows::{OrderRow, RowError, TradeRow};
 pub use batch::Counted;
 pub(super) use keys::{
-    be32, be64, client_id_key, contract_key, key_32_64, key_64_32, posting_key, receipt_key,
-    split_32_64, trade_execution_key, trade_key,
+    be32, be64, client_id_key, contract_key, contract_of_key, key_32_64, key_64_32, posting_key,
+    receipt_key, split_32_64, split_contract_of, trade_execution_key, trade_key,
 };
 
 /// The version of the layout; another one is refused and rebuilt by hand.

@@ -7,7 +7,7 @@
 
 use crossbeam::channel::Sender;
 use engine::command::{
-    Body, Command, ContractCommand, Identity, MarginCommand, Sequenced, SwitchCommand,
+    Act, Body, Command, ContractCommand, Identity, MarginCommand, Sequenced, SwitchCommand,
 };
 use engine::event::{
     ContractEvent, CorrectionEvent, CreditEvent, CustodyStatus, Event, MarginEvent, SaleEvent,
@@ -36,8 +36,10 @@ pub enum Ask {
     Settles(InstrumentId, Settles),
     /// A seller's command about an offer.
     Offer,
-    /// A reserve or a step of a contract.
-    Contract(ContractCommand),
+    /// A reserve, or a basket of them; where to deliver.
+    Reserve([u8; 16]),
+    /// A step of a contract.
+    Contract(Act),
     /// Any other operation.
     Operation,
     /// Nothing that is answered by id: a session, a tick, what the runtime itself writes.
@@ -299,7 +301,9 @@ fn ask(body: &Body) -> Ask {
         | Body::Switch(SwitchCommand::SetKillSwitch(_)) => Ask::Operation,
         Body::Sales(sales) if !sales.is_of_offers() => Ask::Operation,
         Body::Sales(_) => Ask::Offer,
-        Body::Contract(command) => Ask::Contract(*command),
+        Body::Contract(ContractCommand::Reserve(ask)) => Ask::Reserve(ask.delivery_reference),
+        Body::Contract(ContractCommand::Basket(ask)) => Ask::Reserve(ask.delivery_reference),
+        Body::Contract(ContractCommand::Step(take)) => Ask::Contract(take.act),
         Body::OpenSession(_)
         | Body::Tick
         | Body::SessionsLost

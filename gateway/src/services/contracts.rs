@@ -12,7 +12,7 @@ use proto::v1;
 use proto::v1::contracts_server::Contracts;
 use tonic::{Request, Response, Status};
 
-use super::balances::{number, token, wrong_token};
+use super::balances::wrong_token;
 use super::deals;
 use super::executions::{account, read};
 use super::pages::page;
@@ -38,7 +38,7 @@ impl Contracts for ContractsService {
         &self,
         request: Request<v1::ReserveRequest>,
     ) -> Result<Response<v1::ContractReport>, Status> {
-        let command = self.decode_reserve(request.get_ref())?;
+        let command = self.decode(request.get_ref())?;
         let answered = deals::submit(&self.exchange, command).await?;
         Ok(Response::new(answered.contract(&self.exchange).await?))
     }
@@ -56,7 +56,25 @@ impl Contracts for ContractsService {
         &self,
         request: Request<v1::ReserveRequest>,
     ) -> Result<Response<v1::ValidateContractResponse>, Status> {
-        let command = self.decode_reserve(request.get_ref())?;
+        let command = self.decode(request.get_ref())?;
+        Ok(Response::new(self.validate(command).await?))
+    }
+
+    async fn reserve_basket(
+        &self,
+        request: Request<v1::ReserveBasketRequest>,
+    ) -> Result<Response<v1::ReserveBasketResponse>, Status> {
+        let command = self.decode(request.get_ref())?;
+        let answered = deals::submit(&self.exchange, command).await?;
+        let reports = answered.basket(&self.exchange).await?;
+        Ok(Response::new(v1::ReserveBasketResponse { reports }))
+    }
+
+    async fn validate_basket(
+        &self,
+        request: Request<v1::ReserveBasketRequest>,
+    ) -> Result<Response<v1::ValidateContractResponse>, Status> {
+        let command = self.decode(request.get_ref())?;
         Ok(Response::new(self.validate(command).await?))
     }
 
@@ -95,7 +113,7 @@ impl Contracts for ContractsService {
             } else {
                 Which::All
             },
-            before: number(&request.page_token)?.map(Sequence::new),
+            from: contract_of(&request.page_token)?,
             limit: page(request.page_size, "")?.size,
         };
         let history = &self.exchange.history;
@@ -106,7 +124,9 @@ impl Contracts for ContractsService {
         let contracts = contracts.map(|ends| to_proto::contract(&tables, ends, account));
         Ok(Response::new(v1::ListContractsResponse {
             contracts: contracts.collect(),
-            next_page_token: token(found.next.map(Sequence::value)),
+            next_page_token: found
+                .next
+                .map_or_else(String::new, to_proto::contract_id_text),
         }))
     }
 
@@ -146,7 +166,7 @@ impl ContractsService {
         Self { exchange }
     }
 
-    fn decode_reserve(&self, request: &v1::ReserveRequest) -> Result<Command, Failure> {
+    fn decode(&self, request: &impl from_proto::Deal) -> Result<Command, Failure> {
         from_proto::deal(request, &self.exchange.directory.read(), PRINCIPAL)
     }
 
@@ -172,7 +192,9 @@ impl ContractsService {
     async fn validate(&self, command: Command) -> Result<v1::ValidateContractResponse, Failure> {
         let said = self.exchange.admission.validate(command).await?;
         let tables = self.exchange.directory.read();
-        let words = said.err().map(|reject| reject_words(&tables.law, reject));
+        let words = said
+            .err()
+            .map(|said| reject_words(&tables.law, said.reject));
         let words = words.unwrap_or_default();
         Ok(v1::ValidateContractResponse {
             valid: said.is_ok(),
@@ -180,6 +202,7 @@ impl ContractsService {
             legal_basis: words.basis,
             text: words.text,
             engine_sequence: self.exchange.handle.status().sequence.value(),
+            refused_line: said.err().and_then(|said| said.line).map(u32::from),
         })
     }
 
@@ -205,6 +228,18 @@ impl ContractsService {
 
 fn not_found(contract: &str) -> Failure {
     Failure::NotFound(Kind::Contract, contract.to_owned())
+}
+
+/// With which contract a page begins, if not with the newest.
+fn contract_of(token: &str) -> Result<Option<ContractId>, Failure> {
+    if token.is_empty() {
+        return Ok(None);
+    }
+    let (sequence, slot) = place(token)?;
+    Ok(Some(ContractId {
+        sequence: sequence.value(),
+        slot,
+    }))
 }
 
 /// Where a page of steps begins.

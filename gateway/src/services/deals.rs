@@ -4,18 +4,21 @@
 //! gets the first one. A contract's report tells what only the history puts together, so it is read
 //! there. Not here: wire forms.
 
-use engine::command::Command;
-use engine::event::{ContractEvent, ContractRefused, Event, SaleEvent};
-use engine::types::Side;
+use engine::command::{Basket, Command};
+use engine::event::{ContractEvent, ContractRefused, ContractStep, Event, SaleEvent};
+use engine::types::{DiscountId, Side};
 use proto::v1;
 
 use super::answers::{Answered, OTHER_KIND, Question, first, is_id_reused, operation_answer};
 use crate::admission::Payer;
 use crate::errors::Failure;
 use crate::exchange::Exchange;
+use crate::projector::Owner;
 use crate::projector::contracts::{ContractRow, PrivateRow, Said};
 use crate::projector::rows::FirstAnswer;
-use crate::to_proto::{client_order_id, contract_report, exec_id, offer_done, offer_refused};
+use crate::to_proto::{
+    client_order_id, contract_report, discount_id_text, exec_id, offer_done, offer_refused,
+};
 
 /// Whose share of the queue a command takes: that of who acts; an operator has no account.
 pub fn payer(exchange: &Exchange, command: &Command) -> Payer {
@@ -95,6 +98,62 @@ impl Answered {
             // Whoever asks sent it: of an operator's step no party is told the id.
             client_order_id: client_order_id(found.row.identity),
             ..report
+        })
+    }
+
+    /// The reports of a basket: of each line, or the one of its refusal. They stand one after the
+    /// other in the buyer's stream, from the first answer on.
+    ///
+    /// # Errors
+    /// As [`Answered::offer`].
+    pub async fn basket(&self, exchange: &Exchange) -> Result<Vec<v1::ContractReport>, Failure> {
+        let one = self.contract(exchange).await?;
+        let account = self.question.account();
+        let Some(account) = account.filter(|_| one.reject_reason.is_empty()) else {
+            return Ok(vec![one]);
+        };
+        let (from, owner) = (one.account_sequence, Owner::Account(account));
+        let rows = exchange
+            .history
+            .executions(owner, from, Basket::LINES_MAX)?;
+        let tables = exchange.directory.read();
+        let same = |row: &PrivateRow| match row {
+            PrivateRow::Contract(row) => {
+                let formed = row
+                    .step()
+                    .is_some_and(|step| step.step == ContractStep::Reserve);
+                (formed && row.exec.sequence == one.engine_sequence).then_some(*row)
+            }
+            PrivateRow::Execution(_) => None,
+        };
+        let lines = rows.iter().map_while(same);
+        let lines = lines.map(|row| v1::ContractReport {
+            poss_dup: one.poss_dup,
+            client_order_id: one.client_order_id.clone(),
+            ..contract_report(&tables, &row)
+        });
+        Ok(lines.collect())
+    }
+
+    /// What became of a discount that was defined; whether its venue is a demonstration is left to
+    /// the caller.
+    ///
+    /// # Errors
+    /// As [`Answered::offer`].
+    pub async fn discount(
+        &self,
+        exchange: &Exchange,
+    ) -> Result<v1::DefineDiscountResponse, Failure> {
+        let report = self.operation(exchange).await?;
+        let discount_id = report.handle.filter(|_| report.accepted).map(|slot| {
+            discount_id_text(DiscountId {
+                sequence: report.engine_sequence,
+                slot,
+            })
+        });
+        Ok(v1::DefineDiscountResponse {
+            report: Some(report),
+            discount_id: discount_id.unwrap_or_default(),
         })
     }
 

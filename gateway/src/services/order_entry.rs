@@ -90,6 +90,7 @@ impl OrderEntry for OrderEntryService {
     ) -> Result<Response<v1::ValidateOrderResponse>, Status> {
         let command = self.decode_submit(request.get_ref(), Prefix::None)?;
         let said = self.exchange.admission.validate(command.clone()).await?;
+        let said = said.map_err(|refused| refused.reject);
         Ok(Response::new(self.encode_validated(&command, said)))
     }
 

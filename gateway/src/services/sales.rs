@@ -18,7 +18,7 @@ use super::executions::account;
 use super::looks::look;
 use super::market_data::venue;
 use super::pages::{SIZE_MAX, page};
-use super::{deals, operations};
+use super::{deals, discounts, operations};
 use crate::admission::Payer;
 use crate::errors::{Failure, Kind};
 use crate::exchange::Exchange;
@@ -179,6 +179,27 @@ impl Sales for SalesService {
         request: Request<v1::RevealLotterySeedRequest>,
     ) -> operations::Reported {
         Ok(operations::change(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn define_discount(
+        &self,
+        request: Request<v1::DefineDiscountRequest>,
+    ) -> Result<Response<v1::DefineDiscountResponse>, Status> {
+        Ok(discounts::define(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn get_discount(
+        &self,
+        request: Request<v1::GetDiscountRequest>,
+    ) -> Result<Response<v1::GetDiscountResponse>, Status> {
+        Ok(discounts::get(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn list_discounts(
+        &self,
+        request: Request<v1::ListDiscountsRequest>,
+    ) -> Result<Response<v1::ListDiscountsResponse>, Status> {
+        Ok(discounts::list(&self.exchange, request.get_ref()).await?)
     }
 
     async fn get_offer(

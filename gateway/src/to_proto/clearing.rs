@@ -5,7 +5,8 @@
 use engine::clearing::{Asset, Custodian, Instruction};
 use engine::command::{AssetClass, CustodianKind, Demonstration, Direction, FeeRates};
 use engine::types::{
-    AssetId, ContractId, CustodianId, InstrumentId, OfferId, OrderId, Sequence, TradeId, TransferId,
+    AssetId, ContractId, CustodianId, DiscountId, InstrumentId, OfferId, OrderId, Sequence,
+    TradeId, TransferId,
 };
 use proto::v1;
 
@@ -234,6 +235,11 @@ const fn contract_kind(part: ContractPart) -> v1::PostingKind {
 /// A contract's id, as opaque text.
 pub fn contract_id_text(contract: ContractId) -> String {
     format!("{}-{}", contract.sequence, contract.slot)
+}
+
+/// A discount's id.
+pub fn discount_id_text(discount: DiscountId) -> String {
+    format!("{}-{}", discount.sequence, discount.slot)
 }
 
 /// An offer's id, as opaque text.

@@ -9,7 +9,7 @@ use super::Allowed;
 use crate::clearing::custody::Known;
 use crate::command::{Act, Demonstration, Direction, Instruct, TakeStep, TakenTo};
 use crate::contract::effects::{self, Back, Decision, Moved, Paid};
-use crate::contract::row::Ends;
+use crate::contract::row::{Ends, day_of};
 use crate::contract::table::{self, Effect, Next};
 use crate::contract::{Contract, CountedFor};
 use crate::engine::Engine;
@@ -98,7 +98,10 @@ impl Engine {
         let before = contract;
         let mut moved = Moved::default();
         contract.version += 1;
-        let asked = contract.asked.take();
+        let asked = contract.asked;
+        if row.effect != Effect::Record {
+            contract.asked = None;
+        }
         contract.state = row.to;
         if row.effect == Effect::Rescind && asked.is_some() {
             effects::thaw(&mut contract);
@@ -139,6 +142,7 @@ impl Engine {
         let clearing = &mut self.clearing;
         match effect {
             Effect::Nothing | Effect::Instruct | Effect::Rescind => {}
+            Effect::Record => contract.invoices += 1,
             Effect::Pay => {
                 let money = self.sales.known(contract.terms).terms.money;
                 let holder = crate::clearing::Holder::Account(contract.buyer);
@@ -249,6 +253,8 @@ impl Engine {
             goods: contract.goods_asset,
             warehouse: contract.warehouse,
             pieces: contract.pieces,
+            came_back: contract.came_back,
+            regime: contract.regime,
             buyer,
             seller,
             price: contract.price,

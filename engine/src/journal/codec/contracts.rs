@@ -3,6 +3,7 @@
 //! Invariant: as in `codec`.
 
 use super::clearing::put_id;
+use super::discounts;
 use super::sales::{account, array, offer, put_offer};
 use crate::bytes::{self, BytesError, Reader};
 use crate::clearing::section::amount;
@@ -18,11 +19,10 @@ pub(super) fn put(out: &mut Vec<u8>, command: &ContractCommand) {
             put_id(out, reserve.account.index());
             put_id(out, reserve.pieces);
             out.extend_from_slice(&reserve.delivery_reference);
-            bytes::put_option(out, reserve.pickup, |out, hash| {
-                out.extend_from_slice(&hash);
-            });
+            bytes::put_option(out, reserve.pickup, put_hash);
             bytes::put_u8(out, reserve.confirmed as u8);
         }
+        ContractCommand::Basket(basket) => discounts::put_basket(out, basket),
         ContractCommand::Step(take) => {
             put_act(out, &take.act);
             bytes::put_varint(out, take.contract.sequence);
@@ -67,6 +67,21 @@ fn put_act(out: &mut Vec<u8>, act: &Act) {
             bytes::put_u8(out, *goods as u8);
         }
         Act::Rescind => bytes::put_u8(out, 14),
+        Act::Invoice { reference } => put_words(out, 15, reference),
+    }
+}
+
+/// Writes 16 bytes.
+pub(super) fn put_hash(out: &mut Vec<u8>, hash: [u8; 16]) {
+    out.extend_from_slice(&hash);
+}
+
+/// Reads whether a buyer confirmed.
+pub(super) fn confirmed(input: &mut Reader<'_>) -> Result<Confirmed, BytesError> {
+    match input.u8()? {
+        0 => Ok(Confirmed::No),
+        1 => Ok(Confirmed::Yes),
+        _ => Err(BytesError::range("confirmed")),
     }
 }
 
@@ -86,11 +101,7 @@ pub(super) fn get(input: &mut Reader<'_>) -> Result<Body, BytesError> {
             pieces: input.varint32("pieces")?,
             delivery_reference: array(input)?,
             pickup: input.option(array)?,
-            confirmed: match input.u8()? {
-                0 => Confirmed::No,
-                1 => Confirmed::Yes,
-                _ => return Err(BytesError::range("confirmed")),
-            },
+            confirmed: confirmed(input)?,
         })
     } else {
         let act = act(input, tag)?;
@@ -148,6 +159,9 @@ fn act(input: &mut Reader<'_>, tag: u8) -> Result<Act, BytesError> {
             },
         },
         14 => Act::Rescind,
+        15 => Act::Invoice {
+            reference: array(input)?,
+        },
         _ => return Err(BytesError::range("the kind of a command about contracts")),
     })
 }

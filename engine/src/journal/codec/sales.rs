@@ -3,6 +3,7 @@
 //! Invariant: as in `codec`. Terms and prices, which are also state, are written here for both.
 
 use super::clearing::put_id;
+use super::discounts;
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::{
     Body, BringValue, ChangeOffer, ChangeStock, Course, Delivery, Exemption, FlashMode, Funding,
@@ -66,6 +67,7 @@ pub(super) fn put(out: &mut Vec<u8>, command: &SalesCommand) {
             bytes::put_varint(out, u64::from(set.venue.index()));
             bytes::put_zigzag(out, set.grace.0);
         }
+        SalesCommand::DefineDiscount(terms) => discounts::put_terms(out, terms),
         SalesCommand::Join(join) => {
             bytes::put_u8(out, 8);
             put_offer(out, join.offer);

@@ -8,6 +8,8 @@
 pub(crate) mod annual;
 pub(crate) mod buyers;
 pub(crate) mod campaigns;
+pub(crate) mod discounts;
+mod discounts_section;
 pub(crate) mod law;
 mod lottery_section;
 pub(crate) mod offer;
@@ -16,6 +18,7 @@ pub(crate) mod section;
 
 pub use annual::{AnnualUse, Year};
 pub use campaigns::Campaign;
+pub use discounts::Discount;
 pub use offer::Offer;
 
 use std::collections::BTreeMap;
@@ -29,11 +32,12 @@ use crate::market::group_buy::{Group, Outcome};
 use crate::market::lottery::Lottery;
 use crate::market::presale::Presale;
 use crate::slab::Slab;
-use crate::types::{OfferId, OwnerId, TermsId, Time, VenueId};
+use crate::types::{DiscountId, OfferId, OwnerId, TermsId, Time, VenueId};
 use crate::venue::{Law, Regime};
 use annual::Annual;
 use buyers::Buyers;
 use campaigns::Campaigns;
+use discounts::Discounts;
 
 /// Terms of sale, where their venue's fees go, and which regime each kind of party buys under: that
 /// is asked when they are defined, and anew when the venue has moved.
@@ -80,6 +84,7 @@ pub struct Sales {
     campaigns: Campaigns,
     /// The seconds of tickets, kept as pieces of buyers are.
     pub(crate) tickets: Buyers,
+    pub(crate) discounts: Discounts,
     pub(crate) annual: Annual,
 }
 
@@ -94,6 +99,7 @@ impl Sales {
             buyers: Buyers::new(limits.buyers_max, limits.owners_max),
             tickets: Buyers::new(limits.tickets_max, limits.owners_max),
             campaigns: Campaigns::new(limits.campaigns_max),
+            discounts: Discounts::new(limits),
             annual: Annual::new(limits.annual_uses_max, limits.owners_max),
         }
     }
@@ -285,11 +291,30 @@ impl Sales {
         self.campaign_at(slot).map_or(0, Campaign::waiting)
     }
 
-    /// Whether withdrawn offers, or years, remember somebody.
+    /// A live discount.
+    pub fn discount(&self, id: DiscountId) -> Option<&Discount> {
+        self.discounts.get(id)
+    }
+
+    /// The live discounts among `count` rows from row `from` on, in order of their rows.
+    pub fn discounts_in(
+        &self,
+        from: u32,
+        count: u32,
+    ) -> impl Iterator<Item = (DiscountId, &Discount)> {
+        self.discounts.all_in(from, count)
+    }
+
+    /// How many rows discounts ever used: a walk in parts ends there.
+    pub fn discount_rows(&self) -> u32 {
+        self.discounts.rows.slots()
+    }
+
+    /// Whether withdrawn offers, or years, remember somebody, or discounts end.
     #[inline]
-    pub(crate) fn is_anything_to_forget(&self) -> bool {
-        let offers = self.buyers.first().is_some() || self.tickets.first().is_some();
-        offers || self.annual.first().is_some()
+    pub(crate) fn is_anything_due(&self) -> bool {
+        let remembers = self.buyers.first().is_some() || self.tickets.first().is_some();
+        remembers || self.annual.first().is_some() || self.discounts.is_anything_due()
     }
 
     /// Whether no other offer with a campaign can be made.
@@ -341,6 +366,7 @@ impl Sales {
         taken: impl Iterator<Item = (u64, OwnerId, u32)>,
     ) -> Result<(), &'static str> {
         self.audit_tickets()?;
+        self.discounts.audit()?;
         let mut rows = 0;
         for (_, offer) in self.offers() {
             if offer.stock.amount() != offer.units(offer.left) || offer.stock.is_frozen() {

@@ -37,6 +37,14 @@ pub(crate) fn cost_of(offer: &Offer, terms: &SaleTerms, pieces: u32) -> Result<C
 /// ORDER_VALUE.
 pub(crate) fn cost_at(price: i64, terms: &SaleTerms, pieces: u32) -> Result<Cost, RejectReason> {
     let amount = i128::from(pieces) * i128::from(price);
+    cost_for(price, amount, terms)
+}
+
+/// What is paid where this is the amount, of which a discount may have taken its part.
+///
+/// # Errors
+/// ORDER_VALUE.
+pub(crate) fn cost_for(price: i64, amount: i128, terms: &SaleTerms) -> Result<Cost, RejectReason> {
     let bp = i128::from(terms.tax_bp);
     let (tax, to_pay) = match terms.tax_basis {
         TaxBasis::VatIn => (half_up(amount * bp, 10_000 + bp), amount),

@@ -6,6 +6,7 @@
 
 use super::buyers::{Buyers, NIL};
 use super::campaigns::Campaign;
+use super::discounts_section;
 use super::lottery_section;
 use super::offer::Offer;
 use super::{Defined, Sales, price};
@@ -63,6 +64,7 @@ impl Sales {
         }
         put_forgetting(out, &self.buyers);
         put_forgetting(out, &self.tickets);
+        discounts_section::put(out, &self.discounts);
     }
 
     /// Reads what [`Sales::encode`] wrote.
@@ -96,6 +98,13 @@ impl Sales {
         read_forgetting(input, &mut buyers, owners, known.time)?;
         read_forgetting(input, &mut sales.tickets, owners, known.time)?;
         sales.buyers = buyers;
+        let parties = (
+            owners,
+            known.parties.accounts().len() as u32,
+            known.venues.venues().len() as u32,
+        );
+        let now = (known.sequence, known.time);
+        sales.discounts = discounts_section::get(input, limits, parties, now)?;
         Ok(sales)
     }
 
@@ -206,7 +215,7 @@ impl Sales {
     }
 }
 
-fn put_chain(out: &mut Vec<u8>, rows: &Buyers, first: u32) {
+pub(super) fn put_chain(out: &mut Vec<u8>, rows: &Buyers, first: u32) {
     bytes::put_varint(out, rows.chain(first).count() as u64);
     for buyer in rows.chain(first) {
         bytes::put_varint(out, u64::from(buyer.owner.index()));
@@ -214,7 +223,7 @@ fn put_chain(out: &mut Vec<u8>, rows: &Buyers, first: u32) {
     }
 }
 
-fn put_forgetting(out: &mut Vec<u8>, rows: &Buyers) {
+pub(super) fn put_forgetting(out: &mut Vec<u8>, rows: &Buyers) {
     let forgetting = rows.forgetting();
     bytes::put_varint(out, forgetting.len() as u64);
     for (at, chain) in forgetting {
@@ -224,7 +233,7 @@ fn put_forgetting(out: &mut Vec<u8>, rows: &Buyers) {
     }
 }
 
-fn read_forgetting(
+pub(super) fn read_forgetting(
     input: &mut Reader<'_>,
     rows: &mut Buyers,
     owners: u32,
@@ -246,7 +255,7 @@ fn read_forgetting(
 }
 
 /// Reads the buyers of an offer, the newest first, and remembers them in their order.
-fn read_chain(
+pub(super) fn read_chain(
     input: &mut Reader<'_>,
     buyers: &mut Buyers,
     owners: u32,

@@ -16,7 +16,7 @@ use super::super::receipts::ReceiptRow;
 use super::super::rows::{ExecutionRow, FirstRow, OrderRow, TradeRow};
 use super::super::tallies::Tallies;
 use super::keys::{
-    client_id_key, contract_key, key_32_64, key_64_32, posting_key, receipt_key,
+    client_id_key, contract_key, contract_of_key, key_32_64, key_64_32, posting_key, receipt_key,
     trade_execution_key, trade_key,
 };
 use super::{Family, NO_GOODS, Store, StoreError};
@@ -207,7 +207,7 @@ impl Rows for Batch<'_> {
         };
         self.encoded(|out| row.encode(out));
         let place = (row.exec.sequence, row.exec.index);
-        let key = contract_key(report.contract, place);
+        let key = contract_key(report.contract(), place);
         self.writes.put_cf(&self.contracts, key, &self.bytes);
         Ok(())
     }
@@ -217,9 +217,8 @@ impl Rows for Batch<'_> {
         account: AccountId,
         contract: ContractId,
     ) -> Result<(), StoreError> {
-        let key = key_32_64(account.index(), contract.sequence);
-        let slot = contract.slot.to_be_bytes();
-        self.writes.put_cf(&self.contracts_by_account, key, slot);
+        let key = contract_of_key(account, contract);
+        self.writes.put_cf(&self.contracts_by_account, key, []);
         Ok(())
     }
 

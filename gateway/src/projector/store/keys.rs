@@ -2,7 +2,7 @@
 //!
 //! Invariant: keys sort as what they are made of. Not here: which family has which (`store`).
 
-use engine::types::{AccountId, ClientId, InstrumentId, ReceiptId, Sequence};
+use engine::types::{AccountId, ClientId, ContractId, InstrumentId, ReceiptId, Sequence};
 
 use super::super::postings::PostingPlace;
 
@@ -62,12 +62,31 @@ pub(in crate::projector) fn receipt_key(
 }
 
 /// A step of a contract, as a key: the contract, then the step.
-pub(in crate::projector) fn contract_key(contract: u64, step: (u64, u32)) -> [u8; 20] {
-    let mut key = [0; 20];
-    let (front, back) = key.split_at_mut(8);
-    front.copy_from_slice(&contract.to_be_bytes());
-    back.copy_from_slice(&key_64_32(step.0, step.1));
+pub(in crate::projector) fn contract_key(contract: ContractId, step: (u64, u32)) -> [u8; 24] {
+    trade_execution_key((contract.sequence, contract.slot), step)
+}
+
+/// A contract of an account, as a key.
+pub(in crate::projector) fn contract_of_key(account: AccountId, contract: ContractId) -> [u8; 16] {
+    let mut key = [0; 16];
+    let (front, back) = key.split_at_mut(4);
+    front.copy_from_slice(&account.index().to_be_bytes());
+    back.copy_from_slice(&key_64_32(contract.sequence, contract.slot));
     key
+}
+
+/// The contract of a key of [`contract_of_key`]; none of another account's.
+pub(in crate::projector) fn split_contract_of(
+    key: &[u8],
+    account: AccountId,
+) -> Option<ContractId> {
+    let (front, back) = key.split_at_checked(4)?;
+    (be32(front) == Some(account.index())).then_some(())?;
+    let (sequence, slot) = back.split_at_checked(8)?;
+    Some(ContractId {
+        sequence: be64(sequence)?,
+        slot: be32(slot)?,
+    })
 }
 
 /// A posting of an account, as a key. Time never falls from one command to the next, so by time or
