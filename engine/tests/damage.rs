@@ -17,9 +17,13 @@ mod damage {
     pub mod hurt;
     pub mod image;
     pub mod judge;
+    pub mod later;
     pub mod marks;
     pub mod money;
     pub mod random;
+    pub mod shop_cases;
+    pub mod shop_cover;
+    pub mod shops;
     pub mod table;
     pub mod whole_files;
 }
@@ -28,10 +32,10 @@ use std::path::Path;
 
 use damage::hurt::Damage;
 use damage::image::{End, Image};
-use damage::judge::judge;
+use damage::judge::{judge, judge_later};
 use damage::random::Random;
 use damage::table::{self, Case};
-use damage::{cuts, fields, money, whole_files};
+use damage::{cuts, fields, money, shop_cases, whole_files};
 
 /// Whether the long form was asked for.
 fn soak() -> bool {
@@ -145,9 +149,21 @@ fn money_with_another_amount_gives_the_exact_state_or_a_refusal() {
 }
 
 #[test]
+fn a_shop_with_another_word_gives_the_exact_state_or_a_refusal() {
+    let count = if soak() { 400 } else { 10 };
+    let images = images();
+    let mut cases = Vec::new();
+    for image in &images {
+        cases.extend(shop_cases::of_records(image));
+        cases.extend(shop_cases::of_snapshots(image, count));
+    }
+    table::run("shops", &cases);
+}
+
+#[test]
 fn an_image_comes_back_and_its_log_was_used_before() {
     for image in images() {
-        let outcome = judge(&image, &Damage::default(), image.acknowledged);
+        let outcome = judge_later(&image, &Damage::default(), image.acknowledged);
         assert_eq!(outcome, Ok(damage::judge::Outcome::Exact));
         println!(
             "{:?}: {} files, {} records, {} commands, head mark {}",

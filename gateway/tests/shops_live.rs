@@ -364,6 +364,7 @@ async fn a_flood_of_reserves_in_a_session_never_oversells() {
             .iter()
             .all(|one| one.reject_reason == "OUT_OF_STOCK")
     );
+    check_same(&mut shop, &contracts).await;
     assert_eq!(shop.left(&made).await, 0);
     session.batch(first);
     check_refusals(&mut session, &one).await;
@@ -378,6 +379,32 @@ async fn a_flood_of_reserves_in_a_session_never_oversells() {
     let (_, contracts) = answers(&mut session, 102).await;
     assert_eq!(contracts[0].reject_reason, "OUT_OF_STOCK");
     assert_eq!(contracts[0].account_sequence, 105);
+}
+
+/// The private stream says of each what the session said, refusals too.
+async fn check_same(shop: &mut Shop, told: &[v1::SessionContractReport]) {
+    let request = v1::StreamContractsRequest {
+        owner: Some(v1::stream_contracts_request::Owner::AccountId(id("A"))),
+        from_sequence: 1,
+    };
+    let stream = shop.contracts.stream_contracts(request).await;
+    let mut stream = stream.expect("a stream").into_inner();
+    let mut streamed = Vec::new();
+    while streamed.len() < told.len() {
+        let message = stream.message().await.expect("no error");
+        streamed.extend(message.expect("it goes on").reports);
+    }
+    for (one, other) in told.iter().zip(&streamed) {
+        assert_eq!(one.account_sequence, other.account_sequence);
+        assert_eq!(one.reject_reason, other.reject_reason);
+        assert_eq!(one.legal_basis, other.legal_basis);
+        assert_eq!(
+            (one.demonstration, one.client_sequence),
+            (other.demonstration, other.client_sequence),
+            "{one:?} {other:?}"
+        );
+        assert!(one.demonstration, "all venues are: {one:?}");
+    }
 }
 
 /// A batch sent twice, one that leaves a gap, one that is malformed.

@@ -11,8 +11,7 @@ pub mod statement;
 use proto::v1::{
     Account, CreateAccountRequest, CreateBeneficialOwnerRequest, CreateInstrumentRequest,
     CreateParticipantRequest, CreateVenueRequest, ListAccountsRequest, OperationContext,
-    OperationReport, PartyKind, Phase, SetPartyKindRequest, SetPhaseRequest,
-    SetReferencePriceRequest,
+    OperationReport, Phase, SetPhaseRequest, SetReferencePriceRequest,
 };
 use tokio::task::JoinSet;
 use tonic::Status;
@@ -130,23 +129,23 @@ impl Operator {
 
     /// A venue of the SANDBOX regime, a demonstration, with a book and call auctions.
     pub async fn create_venue(&self, venue_id: &str, name: &str) -> Result<u32, SetupError> {
-        let law = ("SANDBOX", &["CLOB", "CALL_AUCTION"][..]);
+        let law = (&["SANDBOX"][..], &["CLOB", "CALL_AUCTION"][..]);
         self.create_venue_under(venue_id, name, law).await
     }
 
-    /// A venue under a regime, a demonstration, with these models.
+    /// A venue under regimes, a demonstration, with these models.
     pub async fn create_venue_under(
         &self,
         venue_id: &str,
         name: &str,
-        (regime, models): (&str, &[&str]),
+        (regimes, models): (&[&str], &[&str]),
     ) -> Result<u32, SetupError> {
         let request = CreateVenueRequest {
             context: Some(self.context("venue")),
             venue_id: venue_id.to_owned(),
             name: name.to_owned(),
-            regimes: vec![regime.to_owned()],
-            models: models.iter().map(|model| (*model).to_owned()).collect(),
+            regimes: words(regimes),
+            models: words(models),
             demonstration: true,
             ..CreateVenueRequest::default()
         };
@@ -193,8 +192,12 @@ impl Operator {
         handle(&format!("creating participant {participant_id}"), answer)
     }
 
-    /// An account with an owner of its own; its handle.
-    async fn create_account(&self, participant: String, index: u32) -> Result<u32, SetupError> {
+    /// An account with an owner of its own; its handle and the owner's.
+    async fn create_account(
+        &self,
+        participant: String,
+        index: u32,
+    ) -> Result<(u32, u32), SetupError> {
         let owner_id = self.run.id(&format!("o{index}"));
         let owner = CreateBeneficialOwnerRequest {
             context: Some(self.context(&format!("o{index}"))),
@@ -207,7 +210,7 @@ impl Operator {
                 async move { client.create_beneficial_owner(request).await }
             })
             .await;
-        handle(&format!("creating owner {owner_id}"), answer)?;
+        let owner = handle(&format!("creating owner {owner_id}"), answer)?;
         let account_id = account_id(&self.run, index);
         let account = CreateAccountRequest {
             context: Some(self.context(&format!("a{index}"))),
@@ -222,30 +225,8 @@ impl Operator {
                 async move { client.create_account(request).await }
             })
             .await;
-        handle(&format!("creating account {account_id}"), answer)
-    }
-
-    /// Says that the owner of an account of the run is a business.
-    pub async fn call_enterprise(&self, index: u32) -> Result<(), SetupError> {
-        let owner_id = self.run.id(&format!("o{index}"));
-        let request = SetPartyKindRequest {
-            context: Some(self.context(&format!("b{index}"))),
-            beneficial_owner_id: owner_id.clone(),
-            kind: PartyKind::Enterprise.into(),
-        };
-        let answer = self
-            .connection
-            .persist(|| {
-                let (mut client, request) = (self.connection.sales(), request.clone());
-                async move { client.set_party_kind(request).await }
-            })
-            .await;
-        let what = format!("calling {owner_id} a business");
-        match answer {
-            Ok(report) if report.accepted => Ok(()),
-            Ok(report) => Err(rejected(what, report)),
-            Err(status) => Err(SetupError::Call { what, status }),
-        }
+        let account = handle(&format!("creating account {account_id}"), answer)?;
+        Ok((account, owner))
     }
 
     /// `count` accounts of a participant, many at a time; their handles in order.
@@ -254,7 +235,17 @@ impl Operator {
         participant: &str,
         count: u32,
     ) -> Result<Vec<u32>, SetupError> {
-        let mut handles = vec![0; count as usize];
+        let parties = self.create_parties(participant, count).await?;
+        Ok(parties.into_iter().map(|(account, _)| account).collect())
+    }
+
+    /// The same; the handles of the accounts and of their owners.
+    pub async fn create_parties(
+        &self,
+        participant: &str,
+        count: u32,
+    ) -> Result<Vec<(u32, u32)>, SetupError> {
+        let mut handles = vec![(0, 0); count as usize];
         let mut running = JoinSet::new();
         for index in 0..count {
             if running.len() == PIPELINED_MAX {
@@ -348,9 +339,9 @@ where
     Ok(made.into_iter().map(|(_, one)| one).collect())
 }
 
-type Created = Result<(u32, Result<u32, SetupError>), tokio::task::JoinError>;
+type Created = Result<(u32, Result<(u32, u32), SetupError>), tokio::task::JoinError>;
 
-fn keep(handles: &mut [u32], ended: Option<Created>) -> Result<(), SetupError> {
+fn keep(handles: &mut [(u32, u32)], ended: Option<Created>) -> Result<(), SetupError> {
     let Some(ended) = ended else {
         return Ok(());
     };
@@ -360,6 +351,10 @@ fn keep(handles: &mut [u32], ended: Option<Created>) -> Result<(), SetupError> {
         *handle = created;
     }
     Ok(())
+}
+
+fn words(list: &[&str]) -> Vec<String> {
+    list.iter().map(|word| (*word).to_owned()).collect()
 }
 
 /// The public id of an account of a run.

@@ -14,7 +14,7 @@ use sanjiang_engine::types::Sequence;
 
 use super::hurt::Damage;
 use super::image::Image;
-use super::judge::{Outcome, judge};
+use super::judge::{Outcome, judge, judge_later};
 use super::marks::{self, Copies};
 use super::random::Random;
 use super::table::Case;
@@ -37,6 +37,14 @@ struct Placed {
     last: Sequence,
 }
 
+impl Placed {
+    /// Where its last byte is that zeros would not leave as it was.
+    fn last_byte(&self, log: &[u8]) -> usize {
+        let from_end = log[self.bytes.clone()].iter().rev();
+        self.bytes.end - 1 - from_end.take_while(|byte| **byte == 0).count()
+    }
+}
+
 /// `count` places, spread over the records whose marks are known.
 pub fn cases(image: &Image, count: usize, seed: u64) -> Vec<Case<'_>> {
     let (log, _) = image.logical_end().expect("the last record is in a log");
@@ -48,16 +56,17 @@ pub fn cases(image: &Image, count: usize, seed: u64) -> Vec<Case<'_>> {
         // The very ends of records first, then anywhere.
         let at = match placed.get(index / 2) {
             Some(record) if index % 2 == 0 => record.bytes.end,
-            Some(record) => record.bytes.end - 1,
+            Some(record) => record.last_byte(&image.files[&log]),
             None => begin + random.below(end - begin),
         };
         let rest = [Rest::Nothing, Rest::Zeros, Rest::Older][index % 3];
-        let whole = placed
-            .iter()
-            .take_while(|record| record.bytes.end <= at)
-            .last();
+        let before = &image.files[&log];
+        let after = cut(before, at, rest);
+        let is_whole =
+            |record: &&Placed| after.get(record.bytes.clone()) == before.get(record.bytes.clone());
+        let whole = placed.iter().take_while(is_whole).last();
         let kept = whole.map_or(Sequence::new(placed[0].first.value() - 1), |one| one.last);
-        let next = placed.iter().find(|record| record.bytes.end > at);
+        let next = placed.iter().find(|record| record.first > kept);
         for mark_at_end in [true, false] {
             cases.push(case(
                 image,
@@ -118,7 +127,7 @@ fn case<'a>(
                 };
             }
             let damage = damage.and_put(Path::new(marks::NAME), head.clone());
-            let outcome = judge(image, &damage, kept)?;
+            let outcome = judge_later(image, &damage, kept)?;
             match (&outcome, lost) {
                 (Outcome::Exact, None) | (Outcome::Trimmed, Some(_)) => Ok(outcome),
                 _ => Err(format!("{outcome:?}")),
@@ -144,7 +153,7 @@ pub fn below_a_hurt_mark(image: &Image) -> Vec<Case<'_>> {
         };
         let range = format!("{}..={}", lost.first.value(), told.last.value());
         for (way, head) in marks::newest_hurt(image, copies) {
-            for at in [kept.bytes.end, lost.bytes.end - 1] {
+            for at in [kept.bytes.end, lost.last_byte(&image.files[&log])] {
                 for rest in [Rest::Nothing, Rest::Zeros, Rest::Older] {
                     let (log, head, range) = (log.clone(), head.clone(), range.clone());
                     cases.push(Case {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sanjiang_engine::command::{Authority, Command, Sequenced};
 use sanjiang_engine::engine::Engine;
@@ -15,12 +16,16 @@ use sanjiang_engine::event::Events;
 use sanjiang_engine::journal::head::{self, Mark};
 use sanjiang_engine::journal::record;
 use sanjiang_engine::recovery::open_folder;
-use sanjiang_engine::runtime::Runtime;
+use sanjiang_engine::runtime::{ManualTimeSource, Runtime, TimeSource as _};
 use sanjiang_engine::state_hash::StateHash;
 use sanjiang_engine::types::{Nanoseconds, Sequence};
+use sanjiang_engine::venue::TradingStatus;
 
 use super::database;
+use super::later::settle;
 use super::money;
+use super::shop_cover;
+use super::shops::{self, Pace, Shops};
 use crate::support::books::Books;
 use crate::support::{Seen, Watcher, config, keeper, limits, market, submit};
 
@@ -30,7 +35,15 @@ const SMALL_ROUNDS: u64 = 5;
 const LARGE_ROUNDS: u64 = 2;
 const LARGE_BATCHES: u64 = 25;
 const SMALL_BATCHES: u64 = 4;
-const BATCH_COMMANDS: u64 = 100;
+/// Orders, and money and goods, of a batch; a quarter as many commands of shops follow them.
+const BATCH_COMMANDS: u64 = 80;
+/// After this round the shops are halted, until the next one has begun: what falls due meanwhile is
+/// put off.
+const HALTED_ROUND: u64 = 5;
+/// The record after the newest snapshot before which some minutes pass, and how many: deadlines
+/// fire, but no snapshot is due.
+const MINUTES_BEFORE: u64 = 8;
+const MINUTES: Nanoseconds = Nanoseconds(6 * 60_000_000_000);
 /// Records after the newest snapshot of the folder that was killed.
 const TAIL_RECORDS: u64 = 24;
 
@@ -72,24 +85,38 @@ pub struct Image {
 struct Growing {
     runtime: Runtime,
     watcher: Watcher,
+    source: Arc<ManualTimeSource>,
     last: u64,
     batches: u64,
     /// What the real bank was told to hand out and has not answered.
     asked: Option<Sequence>,
+    shops: Shops,
+    /// How much of what was released the shops know.
+    known: usize,
 }
 
 impl Growing {
     fn batch(&mut self, commands: &[Command]) {
         self.batches += 1;
         submit(&self.runtime.handle(), self.batches, commands);
-        self.last += commands.len() as u64;
-        self.watcher.wait(self.last);
+        self.settle();
     }
 
-    fn flow(&mut self, count: u64, reason: &str) {
+    /// Waits until all that was asked, and all ticks that are due, were released.
+    fn settle(&mut self) {
+        let last = settle(&self.runtime.handle(), &self.source, &self.watcher);
+        self.last = last.value();
+        let record = self.watcher.record.lock().expect("whole");
+        self.shops.learn(&record.released[self.known..]);
+        self.known = record.released.len();
+    }
+
+    fn flow(&mut self, count: u64, reason: &str, pace: Pace) {
         let index = self.batches * 1_000;
         let first = Sequence::new(self.last + 1);
-        let commands = money::batch((self.batches, index, count), first, &mut self.asked);
+        let mut commands = money::batch((self.batches, index, count), first, &mut self.asked);
+        let now = self.source.wall();
+        commands.extend(self.shops.commands(now, 1 + count / 4, pace));
         let commands: Vec<_> = commands.into_iter().map(|one| told(one, reason)).collect();
         self.batch(&commands);
     }
@@ -166,25 +193,40 @@ impl Image {
         let mut growing = Growing {
             runtime,
             watcher,
+            source: Arc::clone(&source),
             last: 1,
             batches: 0,
             asked: None,
+            shops: Shops::new(6_000),
+            known: 0,
         };
         growing.batch(&market());
         growing.batch(&money::founding(Sequence::new(growing.last + 1)));
+        growing.batch(&shops::founding(Sequence::new(growing.last + 1)));
         let reason = "r".repeat(Authority::REASON_BYTES_MAX);
         let mut early = BTreeMap::new();
         for round in 0..LARGE_ROUNDS + SMALL_ROUNDS {
             let large = round >= SMALL_ROUNDS;
             let batches = if large { LARGE_BATCHES } else { SMALL_BATCHES };
+            if round == HALTED_ROUND + 1 {
+                growing.batch(&[Shops::halt(TradingStatus::Trading)]);
+            }
             for _ in 0..batches {
-                growing.flow(BATCH_COMMANDS, if large { &reason } else { "" });
+                growing.flow(
+                    BATCH_COMMANDS,
+                    if large { &reason } else { "" },
+                    Pace::Lively,
+                );
+            }
+            if round == HALTED_ROUND {
+                growing.batch(&[Shops::halt(TradingStatus::Halted)]);
             }
             growing.caught_up();
             source.run(Nanoseconds(every.as_nanos() as i64));
             while growing.runtime.handle().status().snapshots <= round {
                 std::thread::yield_now();
             }
+            growing.settle();
             if round + 1 == SMALL_ROUNDS {
                 early = files(live.path());
             }
@@ -193,14 +235,18 @@ impl Image {
         for index in 0..TAIL_RECORDS {
             let head = fs::read(live.path().join("head")).expect("readable");
             heads.push((Sequence::new(growing.last), head));
-            source.run(Nanoseconds(1_000));
-            growing.flow(1 + index % 7, if index % 5 == 0 { "a reason" } else { "" });
+            let minutes = index == MINUTES_BEFORE;
+            source.run(if minutes { MINUTES } else { Nanoseconds(1_000) });
+            let reason = if index % 5 == 0 { "a reason" } else { "" };
+            growing.flow(1 + index % 7, reason, Pace::Calm);
         }
-        Self {
+        let image = Self {
             heads,
             early,
             ..Self::left(end, live, growing)
-        }
+        };
+        shop_cover::covers(&image);
+        image
     }
 
     fn left(end: End, live: tempfile::TempDir, growing: Growing) -> Self {

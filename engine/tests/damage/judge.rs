@@ -2,11 +2,13 @@
 //! names what is missing and leaves every byte as it was. Nothing between.
 //!
 //! Invariant: a start that comes up has every acknowledged command, the state those commands give,
-//! and the records they were in. Not here: the damage itself.
+//! and the records they were in; where that is watched, what it does until all deadlines have passed
+//! is what those commands lead to. Not here: the damage itself.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use sanjiang_engine::journal::head;
 use sanjiang_engine::recovery::{open_folder, verify};
@@ -15,10 +17,13 @@ use sanjiang_engine::types::Sequence;
 
 use super::hurt::{Damage, Hurt};
 use super::image::Image;
+use super::later::{LATER, START, follows, given, settle};
 use crate::support::{Watcher, config, keeper};
 
 /// The epoch of every image.
 const EPOCH: u32 = 1;
+/// Longer than a judged start runs.
+const LATER_THAN_ALL: Duration = Duration::from_secs(1_000 * 24 * 3_600);
 
 /// What came of a start.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,12 +39,37 @@ pub enum Outcome {
 /// Starts on a copy of `image` with `damage`, where everything up to `least` was acknowledged, and
 /// judges. The error says what is wrong with the outcome.
 pub fn judge(image: &Image, damage: &Damage<'_>, least: Sequence) -> Result<Outcome, String> {
+    judge_for(image, damage, least, Watch::Start)
+}
+
+/// The same, and lets what comes up run on until everything has fallen due: nothing of it may come
+/// twice, be missed, or come otherwise than from the commands that are there.
+pub fn judge_later(image: &Image, damage: &Damage<'_>, least: Sequence) -> Result<Outcome, String> {
+    judge_for(image, damage, least, Watch::Deadlines)
+}
+
+/// How long what comes up is watched.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Watch {
+    /// Until it has begun.
+    Start,
+    /// Until all deadlines have passed.
+    Deadlines,
+}
+
+fn judge_for(
+    image: &Image,
+    damage: &Damage<'_>,
+    least: Sequence,
+    watch: Watch,
+) -> Result<Outcome, String> {
     let hurt = Hurt::new(image, damage);
     let place = Place {
         image,
         hurt: &hurt,
         least,
         archive_hurt: damage.hurts_archive(),
+        watch,
     };
     catch_unwind(AssertUnwindSafe(|| judged(&place)))
         .unwrap_or_else(|panic| Err(format!("panicked: {}", said(&*panic))))
@@ -59,12 +89,16 @@ struct Place<'a> {
     least: Sequence,
     /// The archive is damaged, which a start does not need: `verify` tells.
     archive_hurt: bool,
+    watch: Watch,
 }
 
 fn judged(place: &Place<'_>) -> Result<Outcome, String> {
     let folder = place.hurt.folder.path();
     let verified = verify(folder, None);
-    let (mut config, _) = config(folder);
+    let (mut config, source) = config(folder);
+    source.run(START);
+    // What is told of the folder is told before another one is due.
+    config.snapshot_every = LATER_THAN_ALL;
     let fatal = Arc::<Mutex<Option<String>>>::default();
     let tell = Arc::clone(&fatal);
     config.on_fatal = Arc::new(move |what| {
@@ -84,6 +118,13 @@ fn judged(place: &Place<'_>) -> Result<Outcome, String> {
         }
     };
     watcher.wait(recovered.last.value() + 1);
+    if place.watch == Watch::Deadlines {
+        settle(&runtime.handle(), &source, &watcher);
+        for span in LATER {
+            source.run(span);
+            settle(&runtime.handle(), &source, &watcher);
+        }
+    }
     drop(runtime);
     if let Some(fatal) = fatal.lock().expect("whole").take() {
         return Err(format!("a fault after the start: {fatal}"));
@@ -110,6 +151,13 @@ fn exact(
     }
     let (at, _, state) = watcher.record.lock().expect("whole").recovered[0];
     same_money(place, last, watcher)?;
+    if place.watch == Watch::Deadlines {
+        let known = image.commands.partition_point(|one| one.sequence <= last);
+        let (must, _) = follows(&image.commands[..known]);
+        if given(&watcher.released()) != must {
+            return Err(format!("what follows on {} differs", last.value()));
+        }
+    }
     if at != last || image.states.get(&last) != Some(&state) {
         return Err(format!("the state at {} differs", last.value()));
     }

@@ -13,7 +13,7 @@ use sanjiang_engine::command::{
     Demonstration, Direction, FeeRates, Instruct, Outcome, SetClearing, SetFees,
 };
 use sanjiang_engine::engine::SectionId;
-use sanjiang_engine::event::{CustodyStatus, Event};
+use sanjiang_engine::event::{ContractEvent, CustodyStatus, Event};
 use sanjiang_engine::snapshot;
 use sanjiang_engine::types::{
     AccountId, Amount, AssetId, CustodianId, InstrumentId, PrincipalId, Sequence, VenueId,
@@ -30,9 +30,9 @@ use crate::support::{flow, internal, limits, name};
 
 /// The currency and the goods the instrument is cleared in, and a real currency beside them, whose
 /// withdrawals wait for their bank.
-const MONEY: AssetId = AssetId::new(0);
+pub const MONEY: AssetId = AssetId::new(0);
 const GOODS: AssetId = AssetId::new(1);
-const REAL: AssetId = AssetId::new(2);
+pub const REAL: AssetId = AssetId::new(2);
 /// What an account begins with of each: its orders never run out of it.
 const STAKE: i64 = 900_000_000_000;
 /// Amounts that are moved later, from here on.
@@ -108,7 +108,8 @@ pub fn founding(first: Sequence) -> Vec<Command> {
     all
 }
 
-fn moved(account: u32, asset: AssetId, direction: Direction, units: i64) -> Body {
+/// An instruction to the custodian with the asset's handle.
+pub fn moved(account: u32, asset: AssetId, direction: Direction, units: i64) -> Body {
     Body::Instruct(Instruct {
         account: AccountId::new(account),
         asset,
@@ -119,7 +120,7 @@ fn moved(account: u32, asset: AssetId, direction: Direction, units: i64) -> Body
 }
 
 /// The real bank's answer, with the second signature.
-fn answer(instruction: Sequence, outcome: Outcome) -> Command {
+pub fn answer(instruction: Sequence, outcome: Outcome) -> Command {
     let mut command = internal(Body::Acknowledge(Acknowledge {
         instruction,
         outcome,
@@ -178,6 +179,8 @@ pub fn covers(image: &Image) {
     for event in events {
         if let Event::Trade(trade) = event {
             fees += trade.buy.fee + trade.sell.fee;
+        } else if let Event::Contract(ContractEvent::Step(report)) = event {
+            fees += report.fee;
         } else if let Event::Custody(report) = event {
             moves[match report.status {
                 CustodyStatus::Pending => 0,
@@ -199,7 +202,7 @@ pub fn covers(image: &Image) {
     let last = image.books.values().next_back().expect("not empty");
     let venue = |one: &&Position| matches!(one.holder(), Holder::Venue(_));
     let taken = last.positions.iter().filter(venue).map(Position::balance);
-    assert_eq!(taken.sum::<i64>(), fees, "the venue has its fees");
+    assert_eq!(taken.sum::<i64>(), fees, "the venues have their fees");
 }
 
 /// Records of the journal that move money or goods: the amount changed with a checksum that fits,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::hurt::Damage;
 use super::image::Image;
-use super::judge::{Outcome, judge};
+use super::judge::{Outcome, judge, judge_later};
 use super::table::{Case, kind};
 
 /// Each file gone in turn.
@@ -84,7 +84,7 @@ pub fn older_parts(image: &Image) -> Vec<Case<'_>> {
             for part in parts {
                 damage = damage.and_folder(image, part, &image.early);
             }
-            let outcome = judge(image, &damage, image.acknowledged)?;
+            let outcome = judge_later(image, &damage, image.acknowledged)?;
             match (&outcome, loses) {
                 (Outcome::Refused(_), true) | (Outcome::Exact, false) => Ok(outcome),
                 _ => Err(format!("{outcome:?}")),

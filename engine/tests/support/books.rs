@@ -14,7 +14,8 @@ pub struct Books {
     pub positions: Vec<Position>,
     /// Instructions without an answer.
     pub pending: Vec<(Sequence, Instruction)>,
-    /// The sections of the ledger, of what orders hold, and of trades that can be busted.
+    /// The sections of the ledger, of what orders hold, of trades that can be busted, of offers and
+    /// of contracts.
     sections: Vec<(SectionId, Vec<u8>)>,
     /// What the engine's own audit says.
     pub audit: Result<(), String>,
@@ -30,6 +31,8 @@ impl Books {
                 SectionId::Clearing,
                 SectionId::Holds,
                 SectionId::Corrections,
+                SectionId::Sales,
+                SectionId::Contracts,
             ]
             .contains(section)
         });

@@ -78,6 +78,12 @@ const fn role(role: Option<Role>) -> v1::ContractRole {
     }
 }
 
+/// Whether a refused command is one of a demonstration: what it named may be nowhere, so that is
+/// said where every venue is one. The same to whoever is told, by a call, a stream or a Session.
+pub fn refused_of_demonstration(tables: &Tables) -> bool {
+    tables.all_demonstration()
+}
+
 /// The full report.
 pub fn contract_report(tables: &Tables, row: &ContractRow) -> v1::ContractReport {
     let (session_id, client_sequence) = session(tables, row.answers());
@@ -116,7 +122,7 @@ pub fn contract_report(tables: &Tables, row: &ContractRow) -> v1::ContractReport
                 reject_reason: words.reason,
                 legal_basis: words.basis,
                 text: words.text,
-                demonstration: tables.all_demonstration(),
+                demonstration: refused_of_demonstration(tables),
                 ..wire
             }
         }

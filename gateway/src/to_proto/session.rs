@@ -12,7 +12,7 @@ use engine::event::{
 use engine::types::{AccountId, InstrumentId, OrderId, Price, Side, Time};
 use proto::v1;
 
-use super::contracts::{contract_state, contract_step};
+use super::contracts::{contract_state, contract_step, refused_of_demonstration};
 use super::switch::armed;
 use super::{
     Place, cause, exec_id, exec_type, fill_status, liquidity, reject_words, reported_status, side,
@@ -229,6 +229,7 @@ impl Writer<'_> {
             reject_code: u32::from(refused.reject.reason.code()),
             reject_reason: words.reason,
             legal_basis: words.basis,
+            demonstration: refused_of_demonstration(self.tables),
             ..self.contract(refused.step, refused.counters)
         };
         self.out.contracts.push(wire);

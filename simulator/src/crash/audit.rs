@@ -115,7 +115,10 @@ impl<'a> Audit<'a> {
 
     /// Ends: what was told and is not there, what was answered never or twice.
     pub fn finish(mut self, when: When) -> Found {
-        let lost = self.ledger.told_between(self.numbering.next(), self.due);
+        let lost = self
+            .ledger
+            .memory
+            .told_between(self.numbering.next(), self.due);
         for (number, told) in lost {
             let what = format!("report {number} is lost, the client was told {told:?}");
             self.found.faults.add(what);
@@ -143,7 +146,7 @@ impl<'a> Audit<'a> {
 
     /// Whether it is what the client was told under this number.
     fn compare(&mut self, report: &ExecutionReport) -> Result<(), String> {
-        let same = match self.ledger.told(report.participant_sequence) {
+        let same = match self.ledger.memory.told(report.participant_sequence) {
             None => true,
             Some(Told::Report(told)) => **told == *report,
             Some(Told::Session(told)) => self
@@ -153,7 +156,7 @@ impl<'a> Audit<'a> {
         if same {
             return Ok(());
         }
-        let told = self.ledger.told(report.participant_sequence);
+        let told = self.ledger.memory.told(report.participant_sequence);
         Err(format!(
             "the client was told {told:?}, now it is {report:?}"
         ))
@@ -213,7 +216,7 @@ impl<'a> Audit<'a> {
             ExecType::New | ExecType::Rejected => Asked::New,
             ExecType::Replaced | ExecType::ReplaceRejected => Asked::Replace,
             ExecType::CancelRejected => Asked::Cancel,
-            ExecType::Canceled => match self.ledger.asked(&key) {
+            ExecType::Canceled => match self.ledger.memory.asked(&key).copied() {
                 Some(kind @ (Asked::Cancel | Asked::Replace)) if was_asked_for(report) => kind,
                 _ => return Ok(()),
             },
@@ -225,7 +228,7 @@ impl<'a> Audit<'a> {
             | ExecType::TradeCorrect
             | ExecType::Triggered => return Ok(()),
         };
-        if self.commands == Commands::OfLedger && self.ledger.asked(&key) != Some(kind) {
+        if self.commands == Commands::OfLedger && self.ledger.memory.asked(&key) != Some(&kind) {
             return Err(format!("{key:?} was answered as {kind:?}, never asked so"));
         }
         let times = self.given.entry(key.clone()).or_insert(0);
@@ -305,7 +308,11 @@ impl<'a> Audit<'a> {
             .filter(|(key, number)| (1..=self.due).contains(number) && given(key) == 0)
             .map(|(key, number)| format!("{key:?} was answered by report {number}, now by none"))
             .collect();
-        let unanswered = self.ledger.settled_ones().filter(|key| given(key) == 0);
+        let unanswered = self
+            .ledger
+            .memory
+            .settled_ones()
+            .filter(|key| given(key) == 0);
         missing.extend(unanswered.map(|key| format!("{key:?} was done, now nothing answers it")));
         if when == When::AtEnd {
             let open = self.ledger.open();

@@ -71,7 +71,7 @@ fn ledger() -> Ledger {
         ("sell", Asked::New, 1),
         ("late", Asked::Cancel, 4),
     ] {
-        ledger.asks(&key(id), asked);
+        ledger.memory.asks(&key(id), asked);
         ledger.answered(&key(id), Sent::Once, &stream[place]);
     }
     ledger
@@ -79,7 +79,12 @@ fn ledger() -> Ledger {
 
 fn audit(stream: &[ExecutionReport], ledger: &Ledger) -> Found {
     let words = Words::default();
-    let mut audit = Audit::new(ledger, Commands::OfLedger, &words, ledger.last_told());
+    let mut audit = Audit::new(
+        ledger,
+        Commands::OfLedger,
+        &words,
+        ledger.memory.last_told(),
+    );
     for report in stream {
         audit.take(report);
     }
@@ -173,11 +178,13 @@ fn what_nobody_asked_for_and_what_nobody_answered_is_found() {
     let foreign = |report: &mut ExecutionReport| report.client_order_id = "x".to_owned();
     objects(&spoiled(4, foreign), &ledger(), "never asked so");
     let mut waiting = ledger();
-    waiting.asks(&key("open"), Asked::New);
+    waiting.memory.asks(&key("open"), Asked::New);
     objects(&stream(), &waiting, "was never answered");
     let mut settled = ledger();
-    settled.asks(&Key::Session("s".to_owned(), 1), Asked::New);
-    settled.settled(Key::Session("s".to_owned(), 1));
+    settled
+        .memory
+        .asks(&Key::Session("s".to_owned(), 1), Asked::New);
+    settled.memory.settled(Key::Session("s".to_owned(), 1));
     objects(&stream(), &settled, "was done, now nothing answers it");
 }
 

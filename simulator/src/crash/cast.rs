@@ -198,7 +198,7 @@ pub(super) async fn write_down(
     // A gap is a loss; a gateway that is gone is found by the run itself.
     if let Ok(Err(error @ executions::FollowError::Gap { .. })) = following.await {
         let mut ledger = told.lock().unwrap_or_else(PoisonError::into_inner);
-        ledger.faults.add(error.to_string());
+        ledger.memory.faults.add(error.to_string());
     }
 }
 

@@ -75,10 +75,10 @@ impl Gap {
                 "session {}: watermark {watermark}, {} were answered of {} sent",
                 self.session_id, self.done, self.sent
             );
-            self.lane.floor.ledger().faults.add(what);
+            self.lane.floor.ledger().memory.faults.add(what);
         }
         for number in self.done + 1..=watermark {
-            self.lane.floor.ledger().settled(self.key(number));
+            self.lane.floor.ledger().memory.settled(self.key(number));
             self.lane.floor.answered(1);
             self.done = number;
         }
@@ -92,7 +92,11 @@ impl Gap {
         let (a, b) = (self.done + 2, self.done + 1);
         self.sent = a;
         for number in [b, a] {
-            self.lane.floor.ledger().asks(&self.key(number), Asked::New);
+            self.lane
+                .floor
+                .ledger()
+                .memory
+                .asks(&self.key(number), Asked::New);
         }
         wire.send(vec![self.command(a)]).await?;
         let answer = wire.next().await?;
@@ -117,7 +121,7 @@ impl Gap {
             let answer = wire.next().await?;
             if matches!(&answer, Response::Duplicate(duplicate) if duplicate.watermark == b) {
                 let mut ledger = self.lane.floor.ledger();
-                ledger.duplicates_answered += 1;
+                ledger.memory.duplicates_answered += 1;
                 ledger.pairs_retried += 1;
             } else {
                 self.fault(&format!("B, number {b}, sent again: {answer:?}"));
@@ -152,7 +156,10 @@ impl Gap {
         }
         let first = reports.reports.first();
         if first.is_none_or(|report| report.client_sequence != number) {
-            ledger.faults.add(format!("number {number}: {reports:?}"));
+            ledger
+                .memory
+                .faults
+                .add(format!("number {number}: {reports:?}"));
         }
         drop(ledger);
         self.lane.floor.answered(1);
@@ -161,7 +168,7 @@ impl Gap {
 
     fn fault(&self, what: &str) {
         let what = format!("session {}: {what}", self.session_id);
-        self.lane.floor.ledger().faults.add(what);
+        self.lane.floor.ledger().memory.faults.add(what);
     }
 
     fn key(&self, number: u64) -> Key {

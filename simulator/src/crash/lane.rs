@@ -68,7 +68,7 @@ impl Lane {
 
     /// Enters a command that is about to be sent for the first time.
     pub fn asks(&self, command: &Command) {
-        self.floor.ledger().asks(&command.key, command.asked);
+        self.floor.ledger().memory.asks(&command.key, command.asked);
     }
 
     /// Sends commands with the same ids until they are answered, and enters the answers.
@@ -110,14 +110,17 @@ impl Lane {
         let mut ledger = self.floor.ledger();
         if group.len() != became.len() {
             let what = format!("{} answers to {} commands", became.len(), group.len());
-            ledger.faults.add(what);
+            ledger.memory.faults.add(what);
         }
         for (command, became) in group.iter().zip(became) {
             match became {
                 Became::Report(report) => ledger.answered(&command.key, sent, report),
                 Became::NotTaken(why) => {
-                    ledger.faults.add(format!("{:?}: {why}", command.key));
-                    ledger.withdraw(&command.key);
+                    ledger
+                        .memory
+                        .faults
+                        .add(format!("{:?}: {why}", command.key));
+                    ledger.memory.withdraw(&command.key);
                 }
             }
         }

@@ -21,6 +21,7 @@ pub mod gateway;
 pub mod lane;
 pub mod ledger;
 pub mod live;
+pub mod memory;
 mod money;
 pub mod moves;
 pub mod numbering;

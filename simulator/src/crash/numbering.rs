@@ -19,7 +19,7 @@ pub struct Numbers<'a> {
 }
 
 /// See the file's head.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Numbering {
     next: u64,
     accounts: HashMap<String, u64>,

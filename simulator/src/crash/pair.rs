@@ -46,7 +46,7 @@ impl Pair {
             let report = self.first(&refused).await?;
             if report != ExecType::Rejected {
                 let what = format!("{:?}: nothing rests, so it must be rejected", refused.key);
-                floor.ledger().faults.add(what);
+                floor.ledger().memory.faults.add(what);
             }
             let resting = self.order(&format!("b{round}"), &self.buyer, Side::Buy);
             let name = resting.client_order_id.clone();
@@ -67,7 +67,7 @@ impl Pair {
             let ended = self.first(&cancel).await?;
             if ended != ExecType::Canceled {
                 let what = format!("{:?}: B was not there whole: {ended:?}", cancel.key);
-                floor.ledger().faults.add(what);
+                floor.ledger().memory.faults.add(what);
             }
         }
         Ok(())

@@ -33,7 +33,7 @@ use crate::{
     load::market,
     replay::{Gate, Passed},
     setup::Run,
-    shops::{self, found::Shops, inspect::inspect, now_ns},
+    shops::{self, found::Shops, inspect::Inspector, now_ns},
     workload::rng::Rng,
 };
 
@@ -71,16 +71,16 @@ async fn begin_and_drive(harness: Harness, summary: &mut CrashSummary) -> Result
     let ended = stage.drive(summary).await;
     let ledger = stage.floor.ledger();
     summary.kills_in_flight = ledger.kills_in_flight();
-    summary.acknowledged += ledger.acknowledged;
+    summary.acknowledged += ledger.memory.acknowledged;
     summary.rejected = ledger.rejected;
-    summary.resent = ledger.resent;
-    summary.duplicates_answered = ledger.duplicates_answered;
+    summary.resent = ledger.memory.resent;
+    summary.duplicates_answered = ledger.memory.duplicates_answered;
     summary.pairs_retried = ledger.pairs_retried;
     summary.moves_retried = ledger.moves.retried;
-    summary.absorb(&ledger.faults);
+    summary.absorb(&ledger.memory.faults);
     drop(ledger);
     summary.count_shops(&stage.floor.shops());
-    summary.absorb(&stage.day_ledger().faults);
+    summary.absorb(&stage.day_ledger().memory.faults);
     ended
 }
 
@@ -97,6 +97,7 @@ struct Theatre {
     wallet: Option<Wallet>,
     lanes: Lanes,
     shops: Arc<Shops>,
+    inspector: Inspector,
     day: Day,
     day_run: Run,
     day_told: Arc<Mutex<Ledger>>,
@@ -155,6 +156,7 @@ impl Theatre {
             wallet: Wallet::live(&run, &market),
             lanes,
             shops,
+            inspector: Inspector::default(),
             day,
             day_run,
             day_told,
@@ -283,7 +285,7 @@ impl Theatre {
             Some(wallet) => Some(wallet.read(&self.connection).await?),
             None => None,
         };
-        let due = self.floor.ledger().last_told();
+        let due = self.floor.ledger().memory.last_told();
         let reports = read_all(&self.connection, &self.participant, due).await?;
         let found = {
             let ledger = self.floor.ledger();
@@ -304,7 +306,7 @@ impl Theatre {
         }
         self.ask_for_orders(&found, summary).await?;
         self.inspect_shops(when, summary).await?;
-        let due = self.day_ledger().last_told();
+        let due = self.day_ledger().memory.last_told();
         if due == 0 {
             return Ok(());
         }
@@ -333,8 +335,9 @@ impl Theatre {
         let floor = Arc::clone(&self.floor);
         let look = |see: &mut dyn FnMut(&shops::ledger::Ledger)| see(&floor.shops());
         let (connection, shops) = (self.connection.clone(), Arc::clone(&self.shops));
-        let inspected = inspect(&connection, &shops, look, when, &mut self.rng).await;
-        summary.take_shops(&inspected.map_err(CrashError::Shops)?);
+        let inspector = &mut self.inspector;
+        let inspected = inspector.inspect(&connection, &shops, look, when, &mut self.rng);
+        summary.take_shops(&inspected.await.map_err(CrashError::Shops)?);
         Ok(())
     }
 

@@ -65,6 +65,9 @@ impl Errands {
             floor.shops().asks(&command);
             let answer = self.until_answered(&command, Sent::Once).await?;
             self.clerk.answered(&command, &answer);
+            if command.is_question() {
+                continue;
+            }
             if recent.len() == AGAIN {
                 recent.pop_front();
             }
@@ -88,7 +91,7 @@ impl Errands {
                 Err(status) => {
                     let killed = floor.kills() > kills;
                     if killed {
-                        floor.shops().resent += 1;
+                        floor.shops().memory.resent += 1;
                     }
                     if (killed || !is_refusal(&status)) && sent == Sent::Once {
                         sent = Sent::Again;
@@ -128,7 +131,7 @@ impl Rush {
             connection,
             board,
             session_id: shops.run.id("rush"),
-            account: shops.handles.get(place).copied().unwrap_or_default(),
+            account: shops.handles.get(place).copied().unwrap_or_default().0,
             waiting: VecDeque::new(),
             done: 0,
         }
@@ -149,7 +152,7 @@ impl Rush {
                 Ok(()) => {}
                 Err(status) if is_worth_a_retry(&status) => {
                     if floor.kills() > kills {
-                        floor.shops().resent += self.waiting.len() as u64;
+                        floor.shops().memory.resent += self.waiting.len() as u64;
                     }
                     let _killed = tokio::time::timeout(PAUSE, floor.outlive(kills)).await;
                 }
@@ -168,12 +171,12 @@ impl Rush {
                 "session {}: watermark {watermark}, {} were answered of {sent} sent",
                 self.session_id, self.done
             );
-            self.floor.shops().faults.add(what);
+            self.floor.shops().memory.faults.add(what);
         }
         while self.done < watermark && self.waiting.pop_front().is_some() {
             self.done += 1;
             let key = self.key(self.done);
-            self.floor.shops().settled(key);
+            self.floor.shops().memory.settled(key);
         }
         loop {
             if self.waiting.is_empty() {
@@ -243,7 +246,7 @@ impl Rush {
             let due = self.done + 1;
             if report.client_sequence != due || self.waiting.pop_front().is_none() {
                 let what = format!("number {due} was answered {report:?}");
-                self.floor.shops().faults.add(what);
+                self.floor.shops().memory.faults.add(what);
                 continue;
             }
             self.done = due;

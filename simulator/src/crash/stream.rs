@@ -126,7 +126,11 @@ impl Stream {
             valid_until_ns: 0,
         };
         // The key must be known before the answer can come.
-        self.lane.floor.ledger().asks(&self.key(number), asked);
+        self.lane
+            .floor
+            .ledger()
+            .memory
+            .asks(&self.key(number), asked);
         match self.session.commands.try_send(outgoing) {
             Ok(()) => {
                 self.numbers = number;
@@ -134,7 +138,7 @@ impl Stream {
             }
             // Full or closed: whoever closed it says so by the end of the events.
             Err(TrySendError::Full(_) | TrySendError::Closed(_)) => {
-                self.lane.floor.ledger().withdraw(&self.key(number));
+                self.lane.floor.ledger().memory.withdraw(&self.key(number));
                 self.flow.ended(token);
             }
         }
@@ -216,7 +220,7 @@ impl Stream {
                 for number in numbers {
                     let key = self.key(number);
                     if let Some((token, _)) = self.asked.remove(&number) {
-                        self.lane.floor.ledger().settled(key);
+                        self.lane.floor.ledger().memory.settled(key);
                         self.lane.floor.answered(1);
                         self.gone(token);
                     }
@@ -224,7 +228,7 @@ impl Stream {
             }
             SessionEvent::Refused(numbers) => {
                 let what = format!("{} commands were given up", numbers.len());
-                self.lane.floor.ledger().faults.add(what);
+                self.lane.floor.ledger().memory.faults.add(what);
             }
         }
     }

@@ -8,7 +8,7 @@ use std::{fmt, io, path::Path};
 
 use serde::Serialize;
 
-use super::ledger::Faults;
+use super::memory::Faults;
 use crate::{
     report::SHOWN_MAX,
     shops::{self, inspect::Inspected},
@@ -91,7 +91,17 @@ pub struct ShopCounts {
     pub deadlines_fired: u64,
     /// Deadlines that a gap in service put off.
     pub deadlines_put_off: u64,
-    /// Reports read from the beginning and compared, over all audits.
+    /// Payments that a bank brought, each once.
+    pub paid_in: u64,
+    /// Entries of lotteries that won, each as its draw says.
+    pub won: u64,
+    /// Entries that were released, by a draw or for want of one.
+    pub released: u64,
+    /// Tickets of queues, each as the order of those who joined says.
+    pub tickets: u64,
+    /// Contracts of queues, each formed in its buyer's turn.
+    pub turns: u64,
+    /// Reports read and compared, over all audits.
     pub audited_reports: u64,
     /// Balances and offers compared, over all audits.
     pub audited_balances: u64,
@@ -102,8 +112,8 @@ impl fmt::Display for ShopCounts {
         write!(
             f,
             "shops: acknowledged {} refused {} resent {} duplicates_answered {} offers {} \
-             contracts {} deadlines_fired {} deadlines_put_off {} audited_reports {} \
-             audited_balances {}",
+             contracts {} deadlines_fired {} deadlines_put_off {} paid_in {} won {} released {} \
+             tickets {} turns {} audited_reports {} audited_balances {}",
             self.acknowledged,
             self.refused,
             self.resent,
@@ -112,6 +122,11 @@ impl fmt::Display for ShopCounts {
             self.contracts,
             self.deadlines_fired,
             self.deadlines_put_off,
+            self.paid_in,
+            self.won,
+            self.released,
+            self.tickets,
+            self.turns,
             self.audited_reports,
             self.audited_balances
         )
@@ -143,18 +158,22 @@ impl CrashSummary {
         shops.contracts = inspected.contracts;
         shops.deadlines_fired = inspected.fired;
         shops.deadlines_put_off = inspected.put_off;
+        shops.paid_in = inspected.paid_in;
+        let checked = inspected.campaigns;
+        (shops.won, shops.released) = (checked.won, checked.released);
+        (shops.tickets, shops.turns) = (checked.tickets, checked.turns);
         self.absorb(&inspected.faults);
     }
 
     /// Takes in what the clerks of the shops were told.
     pub fn count_shops(&mut self, ledger: &shops::ledger::Ledger) {
         let shops = &mut self.shops;
-        shops.acknowledged = ledger.acknowledged;
+        shops.acknowledged = ledger.memory.acknowledged;
         shops.refused = ledger.refused;
-        shops.resent = ledger.resent;
-        shops.duplicates_answered = ledger.duplicates_answered;
+        shops.resent = ledger.memory.resent;
+        shops.duplicates_answered = ledger.memory.duplicates_answered;
         shops.offers = ledger.offers().len() as u64;
-        self.absorb(&ledger.faults);
+        self.absorb(&ledger.memory.faults);
     }
 
     /// Whether enough kills found commands in flight.

@@ -115,7 +115,7 @@ impl Teller {
                 Ok(report) => {
                     let mut ledger = floor.ledger();
                     if let Err(what) = ledger.moves.answered(id, sent, report.get_ref()) {
-                        ledger.faults.add(what);
+                        ledger.memory.faults.add(what);
                     }
                     return Ok(());
                 }

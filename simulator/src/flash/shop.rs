@@ -60,7 +60,7 @@ impl Shop {
         let run = &flash.run;
         let operator = Operator::new(connection.clone(), run.clone());
         let venue = run.id("flash");
-        let law = ("ECOM_B2C", &["FLASH_SALE"][..]);
+        let law = (&["ECOM_B2C"][..], &["FLASH_SALE"][..]);
         operator
             .create_venue_under(&venue, "Flash sale (demonstration)", law)
             .await?;
@@ -134,7 +134,7 @@ async fn define(operator: &Operator, venue: &str, money: &str) -> Result<u32, Se
         })),
         ..SaleTerms::default()
     };
-    define_terms(operator, terms).await
+    define_terms(operator, "terms", terms).await
 }
 
 async fn find(connection: &Connection, offer_id: &str) -> Result<Offer, SetupError> {

@@ -25,7 +25,7 @@ use crate::{
         Backoff,
         connect::{Connection, is_refusal, is_worth_a_retry},
     },
-    crash::{audit::When, ledger::Sent},
+    crash::{audit::When, memory::Sent},
     report::{Latencies, Summary},
     setup::SetupError,
     shops::{
@@ -33,7 +33,7 @@ use crate::{
         board::{Board, Season},
         clerk::Clerk,
         found::{Place, Shops},
-        inspect::inspect,
+        inspect::Inspector,
         ledger::Ledger,
         send,
     },
@@ -74,11 +74,14 @@ pub async fn look(connection: &Connection, venue_id: &str) -> Result<Venue, Setu
 pub fn kinds_of(venue: &Venue, summary: &mut Summary) -> Vec<Kind> {
     let mut kinds = Vec::new();
     for model in &venue.models {
-        let kind = Kind::ALL.into_iter().find(|kind| kind.model() == model);
+        let own: Vec<_> = Kind::ALL
+            .into_iter()
+            .filter(|kind| kind.model() == model)
+            .collect();
         let note = if venue.models_not_available.contains(model) {
             format!("{model}: NOT AVAILABLE in this release")
-        } else if let Some(kind) = kind {
-            kinds.push(kind);
+        } else if !own.is_empty() {
+            kinds.extend(own);
             continue;
         } else if is_of_books(model) {
             continue;
@@ -191,8 +194,11 @@ async fn conclude(trade: &Trade, seed: u64, summary: &mut Summary) -> Result<(),
         When::AtEnd
     };
     let (connection, shops) = (&trade.connection, &trade.shops);
-    let found = inspect(connection, shops, look, when, &mut Rng::new(seed)).await?;
-    for faults in [&found.faults, &lock(&trade.ledger).faults] {
+    let mut inspector = Inspector::default();
+    let mut rng = Rng::new(seed);
+    let found = inspector.inspect(connection, shops, look, when, &mut rng);
+    let found = found.await?;
+    for faults in [&found.faults, &lock(&trade.ledger).memory.faults] {
         summary.mismatches += faults.count - faults.first.len() as u64;
         for what in &faults.first {
             summary.mismatch(|| what.clone());
@@ -336,6 +342,10 @@ fn enter(summary: &mut Summary, command: &Command, answer: &Answer) {
     let (sequence, id) = match answer {
         Answer::Offer(report) => (report.engine_sequence, &report.client_order_id),
         Answer::Contract(report) => (report.engine_sequence, &report.client_order_id),
+        Answer::Operation(report) => (report.engine_sequence, &report.request_id),
+        Answer::Ticket(Some(ticket)) => (ticket.engine_sequence, &command.id),
+        // The offer has ended: so has the queue.
+        Answer::Ticket(None) => return,
     };
     summary.durable(sequence);
     let mut wrong = (*id != command.id).then(|| format!("the id is {id}"));

@@ -1,16 +1,20 @@
 //! Terms, offers and kinds of parties, made through the public API.
 //!
 //! Invariant: as in `setup`: the same again is taken as it is. Not here: what is sold (`flash`,
-//! `replay::retail`).
+//! `shops`, `replay::retail`).
 
 use proto::v1::{DefineTermsRequest, MakeOfferRequest, PartyKind, SaleTerms, SetPartyKindRequest};
 
 use super::{Operator, SetupError, handle, rejected};
 
-/// Defines the terms of a run; their handle.
-pub async fn define_terms(operator: &Operator, terms: SaleTerms) -> Result<u32, SetupError> {
+/// Defines terms of a run, which `name` tells apart; their handle.
+pub async fn define_terms(
+    operator: &Operator,
+    name: &str,
+    terms: SaleTerms,
+) -> Result<u32, SetupError> {
     let request = DefineTermsRequest {
-        context: Some(operator.context("terms")),
+        context: Some(operator.context(name)),
         terms: Some(terms),
     };
     let connection = operator.connection();
@@ -20,7 +24,7 @@ pub async fn define_terms(operator: &Operator, terms: SaleTerms) -> Result<u32, 
             async move { client.define_terms(request).await }
         })
         .await;
-    handle("defining terms", answer)
+    handle(&format!("defining {name}"), answer)
 }
 
 /// Says that the owner of an account of the run is an enterprise.

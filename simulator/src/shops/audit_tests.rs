@@ -1,17 +1,21 @@
 //! Faults seeded into a right stream: the audit, the books and the deadlines see each.
 
-use proto::v1::{MakeOfferRequest, OfferPrices, OfferReport};
+use proto::v1::{MakeOfferRequest, OfferPrices, OfferReport, PriceTier};
 
 use super::*;
 use crate::{
-    crash::ledger::Sent,
+    crash::memory::Sent,
     setup::Run,
-    shops::{Answer, Command, Kind, Request, books::Books, ledger::Lives},
+    shops::{
+        Answer, Command, Kind, Request,
+        books::Books,
+        ledger::{Lives, Made},
+    },
 };
 
 const SECOND: i64 = 1_000_000_000;
 
-fn shops() -> Shops {
+pub fn shops() -> Shops {
     Shops {
         run: Run::named("s").unwrap(),
         venue: "v".to_owned(),
@@ -20,10 +24,11 @@ fn shops() -> Shops {
         goods: "tea".to_owned(),
         warehouse: "w".to_owned(),
         picked_up: true,
-        kinds: Kind::OWN.to_vec(),
-        terms: [Some(0), Some(1), Some(2), Some(3), None],
+        bank: "b".to_owned(),
+        kinds: Kind::ALL.to_vec(),
+        terms: [None; Kind::ALL.len()],
         buyers: 8,
-        handles: vec![0; 9],
+        handles: (0..9).map(|place| (place, 100 + place)).collect(),
     }
 }
 
@@ -35,6 +40,10 @@ const fn instant(seconds: i64) -> prost_types::Timestamp {
 fn offer() -> (Command, Answer) {
     let request = MakeOfferRequest {
         prices: Some(OfferPrices {
+            tiers: vec![PriceTier {
+                from_pieces: 1,
+                price: "10.00".to_owned(),
+            }],
             buyer_limit_pieces: Some(2),
             ..OfferPrices::default()
         }),
@@ -53,6 +62,16 @@ fn offer() -> (Command, Answer) {
         ..OfferReport::default()
     };
     (command, Answer::Offer(Box::new(report)))
+}
+
+/// An offer of a kind as the ledger keeps it.
+pub fn made(kind: Kind) -> Made {
+    let ledger = ledger();
+    let made = ledger.offers().values().next().expect("one was made");
+    Made {
+        kind,
+        ..made.clone()
+    }
 }
 
 /// One party's report of a step at a second, which is also its place in the history.
@@ -79,6 +98,7 @@ fn report(
         engine_sequence: second as u64,
         price: "10.00".to_owned(),
         amount: "20.00".to_owned(),
+        tax: "2.30".to_owned(),
         ..ContractReport::default()
     }
 }
@@ -145,22 +165,24 @@ fn ledger() -> Ledger {
         ledger.answered(&command, Sent::Once, &answer);
     }
     ledger.lives.ended(6 * SECOND);
-    assert_eq!(ledger.faults.count, 0, "{:?}", ledger.faults);
+    let faults = &ledger.memory.faults;
+    assert_eq!(faults.count, 0, "{faults:?}");
     ledger
 }
 
-fn found(stream: &[ContractReport], ledger: &Ledger) -> Found {
-    let shops = shops();
-    let mut audit = Audit::new(ledger, &shops, ledger.last_told());
+fn found(stream: &[ContractReport], ledger: &Ledger) -> (Found, Faults) {
+    let (mut audit, mut faults) = (Audit::default(), Faults::default());
     for report in stream {
-        audit.take(report);
+        audit.take(ledger, report, &mut faults);
     }
-    audit.finish(When::AtEnd)
+    let due = ledger.memory.last_told();
+    audit.compare((ledger, &shops()), due, When::AtEnd, &mut faults);
+    (audit.found, faults)
 }
 
 fn objects(stream: &[ContractReport], ledger: &Ledger, what: &str) {
-    let found = found(stream, ledger);
-    let first = &found.faults.first;
+    let (_, faults) = found(stream, ledger);
+    let first = &faults.first;
     assert!(first.iter().any(|fault| fault.contains(what)), "{first:#?}");
 }
 
@@ -173,8 +195,8 @@ fn spoiled(first: usize, spoil: impl Fn(&mut ContractReport)) -> Vec<ContractRep
 
 #[test]
 fn a_right_stream_is_right_and_its_deadlines_are_counted() {
-    let found = found(&stream(), &ledger());
-    assert_eq!(found.faults.count, 0, "{:#?}", found.faults.first);
+    let (found, faults) = found(&stream(), &ledger());
+    assert_eq!(faults.count, 0, "{:#?}", faults.first);
     assert_eq!((found.reports, found.fired, found.put_off), (8, 1, 1));
     assert!(found.overdue(9 * SECOND).is_empty());
     assert_eq!(found.contracts().count(), 2);
@@ -186,7 +208,7 @@ fn a_report_that_is_gone_is_found() {
     let mut middle = stream();
     middle.remove(2);
     objects(&middle, &ledger(), "report 4 came where 3 was due");
-    objects(&numbered(middle), &ledger(), "was told otherwise");
+    objects(&numbered(middle), &ledger(), "were told otherwise");
 }
 
 #[test]
@@ -270,7 +292,7 @@ fn a_deadline_that_had_passed_must_not_be_put_off() {
 
 #[test]
 fn a_deadline_of_which_nothing_came_is_overdue() {
-    let found = found(&stream()[..6], &ledger());
+    let (found, _) = found(&stream()[..6], &ledger());
     assert_eq!(found.overdue(9 * SECOND).len(), 1);
     assert!(found.overdue(6 * SECOND).is_empty());
 }
@@ -289,20 +311,24 @@ fn a_step_after_the_time_had_passed_is_found() {
 fn more_pieces_than_there_were_and_more_than_a_buyer_may_have_are_found() {
     let (shops, ledger) = (shops(), ledger());
     let own = |report: &&ContractReport| report.role() == ContractRole::Buyer;
-    let mut books = Books::new(&shops, ledger.offers());
+    let mut books = Books::new(&shops);
     let right = stream();
     right
         .iter()
         .filter(own)
-        .for_each(|report| books.take(report));
+        .for_each(|report| books.take(report, ledger.offers()));
     assert_eq!(books.faults.count, 0, "{:?}", books.faults);
-    assert_eq!(books.left("1-0"), Some(3), "one lives, one gave back");
+    assert_eq!(
+        books.left("1-0", ledger.offers()),
+        Some(3),
+        "one lives, one gave back"
+    );
     let mut more = right[4].clone();
     more.contract_id = "9-0".to_owned();
-    books.take(&more);
+    books.take(&more, ledger.offers());
     assert!(books.faults.first[0].contains("its limit is 2"));
     more.contract_id = "9-1".to_owned();
-    books.take(&more);
+    books.take(&more, ledger.offers());
     let first = &books.faults.first;
     assert!(first.iter().any(|what| what.contains("gave 6 pieces")));
 }
@@ -310,14 +336,97 @@ fn more_pieces_than_there_were_and_more_than_a_buyer_may_have_are_found() {
 #[test]
 fn money_that_vanishes_in_a_step_is_found() {
     let (shops, ledger) = (shops(), ledger());
-    let mut books = Books::new(&shops, ledger.offers());
+    let mut books = Books::new(&shops);
     let mut paid = stream()[0].clone();
     paid.money_held = "20.00".to_owned();
-    books.take(&paid);
+    books.take(&paid, ledger.offers());
     let mut less = paid.clone();
     less.set_step(ContractStep::Accept);
     less.money_held = "0.00".to_owned();
     less.paid_out = "19.99".to_owned();
-    books.take(&less);
+    books.take(&less, ledger.offers());
     assert!(books.faults.first[0].contains("20.00 is not 0.00 held"));
+}
+
+#[test]
+fn a_price_of_another_tier_and_a_wrong_tax_are_found() {
+    let dearer = |report: &mut ContractReport| {
+        report.price = "11.00".to_owned();
+        report.amount = "22.00".to_owned();
+    };
+    objects(&spoiled(0, dearer), &ledger(), "price 10.00, amount 20.00");
+    let taxed = |report: &mut ContractReport| report.tax = "2.31".to_owned();
+    objects(&spoiled(0, taxed), &ledger(), "tax 2.30 are right");
+}
+
+/// What is taken in part by part is compared as if it came at once, and what a client is told
+/// later of a report that was taken in before is compared, too.
+#[test]
+fn an_audit_goes_on_from_where_it_was() {
+    let (stream, whole) = (stream(), ledger());
+    let (mut audit, mut faults) = (Audit::default(), Faults::default());
+    for part in stream.chunks(2) {
+        for report in part {
+            audit.take(&whole, report, &mut faults);
+        }
+        let due = audit.next() - 1;
+        audit.compare((&whole, &shops()), due, When::Between, &mut faults);
+    }
+    assert_eq!(faults.count, 0, "{:#?}", faults.first);
+    assert_eq!(audit.next(), 9);
+    let mut other = stream[3].clone();
+    other.pieces = 9;
+    let mut later = whole;
+    let key = Key::Session("s".to_owned(), 1);
+    later.asks_for(&key);
+    let told = Told::Report(Box::new(other));
+    later.memory.tell(4, told);
+    audit.compare((&later, &shops()), 8, When::Between, &mut faults);
+    let first = &faults.first;
+    assert!(
+        first
+            .iter()
+            .any(|what| what.contains("the client was told"))
+    );
+}
+
+#[test]
+fn money_that_a_bank_brought_counts_once() {
+    let (shops, ledger) = (shops(), ledger());
+    let mut books = Books::new(&shops);
+    let mut report = stream()[0].clone();
+    report.money_held = "0.00".to_owned();
+    books.take(&report, ledger.offers());
+    report.set_step(ContractStep::PayIn);
+    report.version = 2;
+    books.take(&report, ledger.offers());
+    report.set_step(ContractStep::PaidIn);
+    report.set_state(ContractState::Paid);
+    report.version = 3;
+    report.money_held = "20.00".to_owned();
+    books.take(&report, ledger.offers());
+    assert_eq!(books.faults.count, 0, "{:?}", books.faults);
+    assert_eq!(books.paid_in.to_string(), "20.00");
+    let buyer = shops.account(1);
+    let has = |balance: &str, available: &str| proto::v1::Balance {
+        asset_id: shops.money.clone(),
+        balance: balance.to_owned(),
+        held: "20.00".to_owned(),
+        available: available.to_owned(),
+        ..proto::v1::Balance::default()
+    };
+    let goods = proto::v1::Balance {
+        asset_id: shops.goods.clone(),
+        balance: "1000000000".to_owned(),
+        held: "0".to_owned(),
+        available: "1000000000".to_owned(),
+        ..proto::v1::Balance::default()
+    };
+    let differs = |money: proto::v1::Balance| {
+        let all = [money, goods.clone()];
+        books.differs((&shops, ledger.offers()), (&buyer, &all), (9, true))
+    };
+    assert_eq!(differs(has("1000000020.00", "1000000000.00")), None);
+    assert!(differs(has("1000000000.00", "999999980.00")).is_some());
+    assert!(differs(has("1000000040.00", "1000000020.00")).is_some());
 }

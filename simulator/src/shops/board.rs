@@ -7,12 +7,13 @@
 use std::time::Duration;
 
 use proto::v1::{
-    GroupCourse, MakeOfferRequest, OfferPrices, OfferReport, PresaleCourse, PriceTier,
-    make_offer_request::Course,
+    GroupCourse, LotteryCourse, MakeOfferRequest, OfferPrices, OfferReport, PresaleCourse,
+    PriceTier, make_offer_request::Course,
 };
 
 use super::{
     Kind,
+    campaigns::{commitment, seed_of},
     found::{PIECE_UNITS, SELLER, Shops},
     from_now, now_ns, ns,
 };
@@ -26,7 +27,8 @@ pub struct Season {
     pub stock: u32,
     /// Pieces that one buyer may take of an offer.
     pub limit: u32,
-    /// How long a group or a presale is open; a balance can be paid for as long again.
+    /// How long a group, a presale or a lottery is open; a balance can be paid for as long again,
+    /// and a lottery is drawn after three times as long.
     pub open: Duration,
 }
 
@@ -54,6 +56,22 @@ const QUORUM: u32 = 4;
 /// How long a flash sale is open.
 const FLASH_OPEN: Duration = Duration::from_secs(3_600);
 
+/// Pieces of an entry of a lottery.
+pub const DRAWN_PIECES: u32 = 2;
+/// Pieces of a lottery: so many of what a season has, so that some win and some do not.
+const DRAWN_ONE_IN: u32 = 6;
+
+/// A lottery that closed and is not drawn yet.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Draw {
+    /// The offer.
+    pub offer_id: String,
+    /// What its operator committed to.
+    pub seed: [u8; 32],
+    closes_ns: i64,
+    due_ns: i64,
+}
+
 /// An offer that can be taken from.
 #[derive(Clone, Debug)]
 pub struct OnOffer {
@@ -63,6 +81,8 @@ pub struct OnOffer {
     pub kind: Kind,
     /// When it closes, or its balances are due from; 0 is never.
     pub closes_ns: i64,
+    /// When its buyers can go on: it closed, or it was drawn.
+    pub decided_ns: i64,
     reserves: u32,
 }
 
@@ -74,6 +94,7 @@ pub struct Board {
     offers: [Option<OnOffer>; Kind::ALL.len()],
     making: [bool; Kind::ALL.len()],
     replaced: Vec<(Kind, String)>,
+    draws: Vec<Draw>,
 }
 
 impl Board {
@@ -85,6 +106,7 @@ impl Board {
             offers: Default::default(),
             making: Default::default(),
             replaced: Vec::new(),
+            draws: Vec::new(),
         }
     }
 
@@ -128,10 +150,22 @@ impl Board {
             return;
         }
         let closes = request.prices.as_ref().and_then(|prices| prices.closes);
+        let closes_ns = closes.map_or(0, |closes| ns(&closes));
+        let mut decided_ns = closes_ns;
+        if let Some(Course::Lottery(lottery)) = &request.course {
+            decided_ns = lottery.draw_by.as_ref().map_or(closes_ns, ns);
+            self.draws.push(Draw {
+                offer_id: report.offer_id.clone(),
+                seed: seed_of(&request.client_order_id),
+                closes_ns,
+                due_ns: decided_ns,
+            });
+        }
         let offer = OnOffer {
             id: report.offer_id.clone(),
             kind,
-            closes_ns: closes.map_or(0, |closes| ns(&closes)),
+            closes_ns,
+            decided_ns,
             reserves: 0,
         };
         // One for which entries or balances wait refuses to end, and stays.
@@ -143,6 +177,14 @@ impl Board {
     /// One that was replaced and not withdrawn yet, which the caller does.
     pub fn take_replaced(&mut self) -> Option<(Kind, String)> {
         self.replaced.pop()
+    }
+
+    /// A lottery whose value and seed are to be brought now, which the caller does.
+    pub fn take_draw(&mut self) -> Option<Draw> {
+        let now = now_ns();
+        self.draws.retain(|draw| draw.due_ns > now);
+        let closed = self.draws.iter().position(|draw| draw.closes_ns < now)?;
+        Some(self.draws.swap_remove(closed))
     }
 
     /// The offer of a kind, of which something is about to be taken.
@@ -167,7 +209,18 @@ pub fn offer_of(
     let (tiers, open, course) = match kind {
         Kind::Fixed => (vec![tier(1, "12.37")], None, None),
         Kind::Tiered => (vec![tier(1, "8.88"), tier(3, "7.77")], None, None),
+        Kind::Bank => (vec![tier(1, "7.31")], None, None),
         Kind::Flash => (vec![tier(1, "9.90")], Some(FLASH_OPEN), None),
+        Kind::Queue => (vec![tier(1, "6.66")], Some(FLASH_OPEN), None),
+        Kind::Lottery => {
+            let lottery = LotteryCourse {
+                commitment: commitment(&seed_of(&client_order_id)).to_vec(),
+                draw_by: Some(from_now(season.open * 4)),
+                ..LotteryCourse::default()
+            };
+            let tiers = vec![tier(1, "5.55")];
+            (tiers, Some(season.open), Some(Course::Lottery(lottery)))
+        }
         Kind::Group => {
             let group = GroupCourse {
                 quorum_pieces: QUORUM,
@@ -189,6 +242,13 @@ pub fn offer_of(
         Some(Course::Presale(presale)) => presale.pay_from,
         Some(Course::Group(_) | Course::Lottery(_)) | None => open.map(from_now),
     };
+    let drawn = kind == Kind::Lottery;
+    let (min, max, limit, stock) = if drawn {
+        let stock = season.stock / DRAWN_ONE_IN;
+        (DRAWN_PIECES, DRAWN_PIECES, DRAWN_PIECES, stock)
+    } else {
+        (1, TAKEN_MAX, season.limit, season.stock)
+    };
     MakeOfferRequest {
         client_order_id,
         account_id: shops.account(SELLER),
@@ -198,12 +258,15 @@ pub fn offer_of(
         piece_amount: PIECE_UNITS.to_string(),
         prices: Some(OfferPrices {
             tiers,
-            max_pieces: TAKEN_MAX,
-            buyer_limit_pieces: Some(season.limit),
+            min_pieces: min,
+            max_pieces: max,
+            buyer_limit_pieces: Some(limit),
+            // Tickets are counted from here.
+            opens: (kind == Kind::Queue).then(|| from_now(Duration::ZERO)),
             closes,
             ..OfferPrices::default()
         }),
-        stock_pieces: season.stock,
+        stock_pieces: stock,
         course,
         ..MakeOfferRequest::default()
     }

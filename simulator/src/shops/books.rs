@@ -15,7 +15,7 @@ use super::{
     ledger::Made,
     lives,
 };
-use crate::{crash::ledger::Faults, purse::Amounts};
+use crate::{crash::memory::Faults, purse::Amounts};
 
 /// The share of what is to be paid that can be earnest money, one in so many (民法典(2020) 586).
 const EARNEST_ONE_IN: i64 = 5;
@@ -56,16 +56,20 @@ impl Deal {
     }
 }
 
+/// The offers that were made, by id.
+type Offers = BTreeMap<String, Made>;
+
 /// See the file's head.
-pub struct Books<'a> {
-    shops: &'a Shops,
-    offers: &'a BTreeMap<String, Made>,
+#[derive(Clone, Debug)]
+pub struct Books {
     deals: BTreeMap<String, Deal>,
     taken: BTreeMap<String, i64>,
     counted: BTreeMap<(String, String), i64>,
     money: BTreeMap<String, Amounts>,
     /// What the venue got.
     pub fees: Decimal,
+    /// What banks brought for contracts.
+    pub paid_in: Decimal,
     /// Pieces whose goods left.
     pub gone: i64,
     held: i64,
@@ -73,21 +77,20 @@ pub struct Books<'a> {
     pub faults: Faults,
 }
 
-impl<'a> Books<'a> {
+impl Books {
     /// Of shops where nothing was reserved yet.
-    pub fn new(shops: &'a Shops, offers: &'a BTreeMap<String, Made>) -> Self {
+    pub fn new(shops: &Shops) -> Self {
         let begin = Amounts {
             balance: stake().money,
             held: Decimal::ZERO,
         };
         Self {
-            shops,
-            offers,
             deals: BTreeMap::new(),
             taken: BTreeMap::new(),
             counted: BTreeMap::new(),
             money: shops.accounts().map(|account| (account, begin)).collect(),
             fees: Decimal::ZERO,
+            paid_in: Decimal::ZERO,
             gone: 0,
             held: 0,
             faults: Faults::default(),
@@ -95,7 +98,7 @@ impl<'a> Books<'a> {
     }
 
     /// Takes in the buyer's next report.
-    pub fn take(&mut self, report: &ContractReport) {
+    pub fn take(&mut self, report: &ContractReport, offers: &Offers) {
         if !report.reject_reason.is_empty() {
             return;
         }
@@ -147,7 +150,7 @@ impl<'a> Books<'a> {
         let own = self.counted.entry(owner).or_default();
         *own += deal.counted() - counted;
         let (taken, own) = (*taken, *own);
-        self.bound(report, taken, own);
+        self.bound(report, offers, (taken, own));
         self.deals.insert(report.contract_id.clone(), deal);
     }
 
@@ -188,8 +191,15 @@ impl<'a> Books<'a> {
             ));
         }
         let bond = bond_of(report);
+        // What a bank brings comes from outside; all else was the buyer's before.
+        let brought = if report.step() == ContractStep::PaidIn {
+            after - deal.money
+        } else {
+            Decimal::ZERO
+        };
+        self.paid_in += brought;
         if let Some(buyer) = self.money.get_mut(&report.buyer_account_id) {
-            buyer.balance += penalty - paid_out - fee;
+            buyer.balance += brought + penalty - paid_out - fee;
             buyer.held += after - deal.money;
         }
         if let Some(seller) = self.money.get_mut(&report.seller_account_id) {
@@ -200,17 +210,17 @@ impl<'a> Books<'a> {
         (deal.money, deal.bond) = (after, bond);
     }
 
-    fn bound(&mut self, report: &ContractReport, taken: i64, own: i64) {
+    fn bound(&mut self, report: &ContractReport, offers: &Offers, (taken, own): (i64, i64)) {
         let id = &report.offer_id;
-        let Some(made) = self.offers.get(id) else {
+        let Some(made) = offers.get(id) else {
             return;
         };
-        let stock = i64::from(made.stock);
+        let stock = i64::from(made.stock());
         if taken < 0 || taken > stock {
             self.faults
                 .add(format!("offer {id} gave {taken} pieces, it had {stock}"));
         }
-        if let Some(limit) = made.limit.filter(|limit| own > i64::from(*limit)) {
+        if let Some(limit) = made.limit().filter(|limit| own > i64::from(*limit)) {
             let buyer = &report.buyer_account_id;
             self.faults.add(format!(
                 "{buyer} has {own} pieces of offer {id}, its limit is {limit}"
@@ -219,18 +229,18 @@ impl<'a> Books<'a> {
     }
 
     /// How many pieces of an offer must be left; none of one that nobody was told of.
-    pub fn left(&self, offer_id: &str) -> Option<i64> {
-        let made = self.offers.get(offer_id)?;
+    pub fn left(&self, offer_id: &str, offers: &Offers) -> Option<i64> {
+        let made = offers.get(offer_id)?;
         let taken = self.taken.get(offer_id).copied().unwrap_or_default();
-        Some(i64::from(made.stock) - taken)
+        Some(i64::from(made.stock()) - taken)
     }
 
     /// How an account's balances at a place of the history differ from what it must have. Goods on
     /// offer are known only where every answer to the seller came: `whole`.
     pub fn differs(
         &self,
-        account_id: &str,
-        balances: &[Balance],
+        (shops, offers): (&Shops, &Offers),
+        (account_id, balances): (&str, &[Balance]),
         (at, whole): (u64, bool),
     ) -> Option<String> {
         let money = self.money.get(account_id).copied().unwrap_or_default();
@@ -238,26 +248,26 @@ impl<'a> Books<'a> {
             balance: stake().goods,
             held: Decimal::ZERO,
         };
-        let seller = account_id == self.shops.account(SELLER);
+        let seller = account_id == shops.account(SELLER);
         if seller {
             goods.balance -= Decimal::from(self.gone * i64::from(PIECE_UNITS));
             let live = |made: &&Made| {
                 let ended = made.withdrawn.is_some_and(|end| end <= at);
                 made.report.engine_sequence <= at && !ended
             };
-            let offers = self.offers.values().filter(live);
-            let left: i64 = offers
-                .filter_map(|made| self.left(&made.report.offer_id))
+            let live = offers.values().filter(live);
+            let left: i64 = live
+                .filter_map(|made| self.left(&made.report.offer_id, offers))
                 .sum();
             goods.held = Decimal::from((left + self.held) * i64::from(PIECE_UNITS));
         }
-        for (asset, must) in [(&self.shops.money, money), (&self.shops.goods, goods)] {
+        for (asset, must) in [(&shops.money, money), (&shops.goods, goods)] {
             let told = balances.iter().find(|balance| balance.asset_id == *asset);
             let (has, holds) = told.map_or((Decimal::ZERO, Decimal::ZERO), |told| {
                 (amount(&told.balance), amount(&told.held))
             });
             let free = told.map_or(Decimal::ZERO, |told| amount(&told.available));
-            let unsure = seller && !whole && *asset == self.shops.goods;
+            let unsure = seller && !whole && *asset == shops.goods;
             let held = unsure || holds == must.held;
             if has != must.balance || !held || free + holds != has || free.is_sign_negative() {
                 return Some(format!(

@@ -7,21 +7,23 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use proto::v1::{
-    ContractReport, ContractState, GoodsTo, ReserveRequest, SessionContractReport, TakeStepRequest,
-    TakenTo, WithdrawOfferRequest,
+    BringLotteryValueRequest, ContractReport, ContractState, ContractStep, GetTicketRequest,
+    GoodsTo, JoinQueueRequest, OperationContext, ReserveRequest, RevealLotterySeedRequest,
+    TakeStepRequest, TakenTo, WithdrawOfferRequest,
     take_step_request::{
-        Accept, AskReturn, Cancel, Deliver, Dispute, HandBack, HandOver, Pay, PickUp, Rescind,
-        Resolve, Step, TakeBack,
+        Accept, AskReturn, Cancel, Deliver, Dispute, HandBack, HandOver, Pay, PayIn, PickUp,
+        Rescind, Resolve, Step, TakeBack,
     },
 };
 use rust_decimal::Decimal;
 
 use super::{
     Answer, Command, Kind, Request,
-    board::{Board, OnOffer, TAKEN_MAX, offer_of},
+    board::{Board, DRAWN_PIECES, Draw, OnOffer, TAKEN_MAX, offer_of},
     books::bond_of,
+    campaigns::{SOURCE, value_of},
     found::{SELLER, Shops},
-    holds_goods, lives, now_ns,
+    holds_goods, lives, now_ns, ns,
 };
 use crate::workload::rng::{Rng, hash};
 
@@ -44,6 +46,14 @@ struct Deal {
     not_before_ns: i64,
 }
 
+/// A ticket of one of its buyers.
+#[derive(Clone, Debug)]
+struct Turn {
+    offer_id: String,
+    buyer: u32,
+    until_ns: i64,
+}
+
 /// See the file's head.
 pub struct Clerk {
     shops: Arc<Shops>,
@@ -54,6 +64,10 @@ pub struct Clerk {
     rng: Rng,
     next: u64,
     deals: Vec<Deal>,
+    turns: Vec<Turn>,
+    /// What comes before all else: who drew a ticket looks at it, who brought a value reveals its
+    /// seed.
+    due: Option<Due>,
     /// What was asked last: the kind and closing of its offer, or the contract's place.
     about: About,
 }
@@ -63,6 +77,15 @@ enum About {
     Nothing,
     Reserve(OnOffer, u32, [u8; 16]),
     Deal(usize),
+    Join(OnOffer, u32),
+    Ticket(OnOffer, u32),
+    Value(Draw),
+}
+
+#[derive(Clone, Debug)]
+enum Due {
+    Ticket(OnOffer, u32),
+    Seed(Draw),
 }
 
 impl Clerk {
@@ -82,6 +105,8 @@ impl Clerk {
             rng: Rng::new(seed ^ hash(u64::from(buyers.0))),
             next: 0,
             deals: Vec::new(),
+            turns: Vec::new(),
+            due: None,
             about: About::Nothing,
         }
     }
@@ -90,8 +115,15 @@ impl Clerk {
     /// another one is asked for.
     pub fn command(&mut self) -> Option<Command> {
         self.about = About::Nothing;
+        if let Some(due) = self.due.take() {
+            return Some(self.go_on(due));
+        }
         let board = Arc::clone(&self.board);
         let mut board = board.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(draw) = board.take_draw() {
+            drop(board);
+            return Some(self.bring(draw));
+        }
         if let Some(kind) = board.take_due() {
             let id = self.id();
             let request = offer_of(&self.shops, kind, board.season(), id.clone());
@@ -130,10 +162,86 @@ impl Clerk {
         format!("{}-{}", self.name, self.next)
     }
 
-    fn reserve(&mut self, offer: OnOffer) -> Command {
+    fn context(&self, id: &str) -> OperationContext {
+        OperationContext {
+            request_id: id.to_owned(),
+            reason: self.name.clone(),
+            approver: String::new(),
+        }
+    }
+
+    /// The public value of a lottery; one in four is left without its seed afterwards.
+    fn bring(&mut self, draw: Draw) -> Command {
         let id = self.id();
+        let value = BringLotteryValueRequest {
+            context: Some(self.context(&id)),
+            offer_id: draw.offer_id.clone(),
+            value: value_of(&draw.offer_id).to_vec(),
+            source: SOURCE.to_owned(),
+        };
+        self.about = About::Value(draw);
+        Command {
+            id,
+            kind: Kind::Lottery,
+            request: Request::Value(value),
+        }
+    }
+
+    fn go_on(&mut self, due: Due) -> Command {
+        let id = self.id();
+        let (kind, request) = match due {
+            Due::Ticket(offer, buyer) => {
+                let look = GetTicketRequest {
+                    account_id: self.shops.account(buyer),
+                    offer_id: offer.id.clone(),
+                };
+                self.about = About::Ticket(offer, buyer);
+                (Kind::Queue, Request::Ticket(look))
+            }
+            Due::Seed(draw) => {
+                let reveal = RevealLotterySeedRequest {
+                    context: Some(self.context(&id)),
+                    offer_id: draw.offer_id,
+                    seed: draw.seed.to_vec(),
+                };
+                (Kind::Lottery, Request::Seed(reveal))
+            }
+        };
+        Command { id, kind, request }
+    }
+
+    /// A buyer without a ticket draws one first.
+    fn join(&mut self, offer: OnOffer, buyer: u32) -> Command {
+        let id = self.id();
+        let join = JoinQueueRequest {
+            context: Some(self.context(&id)),
+            account_id: self.shops.account(buyer),
+            offer_id: offer.id.clone(),
+        };
+        self.about = About::Join(offer, buyer);
+        Command {
+            id,
+            kind: Kind::Queue,
+            request: Request::Join(join),
+        }
+    }
+
+    fn reserve(&mut self, offer: OnOffer) -> Command {
         let buyer = self.buyers.0 + (self.rng.below(u64::from(self.buyers.1)) as u32);
-        let pieces = 1 + self.rng.below(u64::from(TAKEN_MAX)) as u32;
+        if offer.kind == Kind::Queue {
+            let now = now_ns();
+            self.turns.retain(|turn| turn.until_ns > now);
+            let own = |turn: &Turn| turn.buyer == buyer && turn.offer_id == offer.id;
+            if !self.turns.iter().any(own) {
+                return self.join(offer, buyer);
+            }
+        }
+        let id = self.id();
+        let pieces = if offer.kind == Kind::Lottery {
+            DRAWN_PIECES
+        } else {
+            1 + self.rng.below(u64::from(TAKEN_MAX)) as u32
+        };
         let mut code = [0; 16];
         code[..8].copy_from_slice(&self.rng.next().to_le_bytes());
         let pickup_hash = if self.shops.is_picked_up(offer.kind) {
@@ -195,14 +303,10 @@ impl Clerk {
             reference: reference.clone(),
         });
         Some(match last.state() {
-            ContractState::Unpaid => match draw {
-                0..45 => (Who::Buyer, Step::Pay(Pay {})),
-                45..60 => (Who::Buyer, Step::Cancel(Cancel {})),
-                _ => return None,
-            },
-            ContractState::Deposited => match draw {
-                0..50 => (Who::Buyer, Step::Pay(Pay {})),
-                50..60 => (Who::Seller, Step::Cancel(Cancel {})),
+            ContractState::Unpaid | ContractState::Deposited => return self.paid(deal, draw),
+            // It was drawn by now, or a gap put that off.
+            ContractState::Entered => match draw {
+                0..60 => (Who::Seller, hand_over),
                 _ => return None,
             },
             // Its group has closed by now, or a gap put that off.
@@ -248,8 +352,23 @@ impl Clerk {
             | ContractState::Resolved
             | ContractState::Rescinded
             | ContractState::Released
-            | ContractState::Forfeited
-            | ContractState::Entered => return None,
+            | ContractState::Forfeited => return None,
+        })
+    }
+
+    /// What is done before it is paid, or paid in whole.
+    fn paid(&self, deal: &Deal, draw: u64) -> Option<(Who, Step)> {
+        let later = deal.last.state() == ContractState::Unpaid;
+        Some(match draw {
+            0..75 if later && deal.kind == Kind::Bank => {
+                let custodian_id = self.shops.bank.clone();
+                (Who::Buyer, Step::PayIn(PayIn { custodian_id }))
+            }
+            _ if deal.kind == Kind::Bank => return None,
+            45..60 if later => (Who::Buyer, Step::Cancel(Cancel {})),
+            0..50 => (Who::Buyer, Step::Pay(Pay {})),
+            50..60 => (Who::Seller, Step::Cancel(Cancel {})),
+            _ => return None,
         })
     }
 
@@ -298,18 +417,37 @@ impl Clerk {
             }
             (Answer::Contract(report), About::Reserve(offer, buyer, code)) => {
                 if report.reject_reason.is_empty() && self.deals.len() < DEALS_MAX {
-                    let sleeps = offer.kind == Kind::Group || offer.kind == Kind::Presale;
+                    let sleeps = matches!(offer.kind, Kind::Group | Kind::Presale | Kind::Lottery);
                     self.deals.push(Deal {
                         kind: offer.kind,
                         buyer,
                         last: (**report).clone(),
                         code,
-                        not_before_ns: if sleeps { offer.closes_ns } else { 0 },
+                        not_before_ns: if sleeps { offer.decided_ns } else { 0 },
                     });
                 }
             }
             (Answer::Contract(report), About::Deal(place)) => self.stepped(place, report),
-            (Answer::Contract(_), About::Nothing) => {}
+            (Answer::Operation(report), About::Join(offer, buyer)) => {
+                if report.accepted || report.reject_reason == "TICKET_HELD" {
+                    self.due = Some(Due::Ticket(offer, buyer));
+                }
+            }
+            (Answer::Operation(report), About::Value(draw)) => {
+                if report.accepted && self.rng.below(4) > 0 {
+                    self.due = Some(Due::Seed(draw));
+                }
+            }
+            (Answer::Ticket(Some(ticket)), About::Ticket(offer, buyer)) => {
+                let until_ns = ticket.until.as_ref().map_or(0, ns);
+                let offer_id = offer.id;
+                self.turns.push(Turn {
+                    offer_id,
+                    buyer,
+                    until_ns,
+                });
+            }
+            (Answer::Contract(_) | Answer::Operation(_) | Answer::Ticket(_), _) => {}
         }
     }
 
@@ -330,7 +468,7 @@ impl Clerk {
                 let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
                 board.not_made(*kind);
             }
-            (About::Nothing | About::Reserve(..) | About::Deal(_), _) => {}
+            (_, _) => {}
         }
     }
 
@@ -347,6 +485,11 @@ impl Clerk {
             self.deals.swap_remove(place);
         } else {
             deal.last = report.clone();
+            if report.step() == ContractStep::PayIn {
+                // The bank of a demonstration has it in the same instant: the next version.
+                deal.last.version += 1;
+                deal.last.set_state(ContractState::Paid);
+            }
         }
     }
 }
@@ -357,66 +500,4 @@ enum Who {
     Buyer,
     Seller,
     Operator,
-}
-
-/// A report as a Session tells it. What a Session says of its own in a refusal, the code and
-/// whether the venue is a demonstration, is taken over where both refuse.
-pub fn in_numbers(
-    shops: &Shops,
-    report: &ContractReport,
-    told: &SessionContractReport,
-) -> Option<SessionContractReport> {
-    let refused = !report.reject_reason.is_empty();
-    let (contract_sequence, contract_slot) = halves(&report.contract_id)?;
-    let (offer_sequence, offer_slot) = halves(&report.offer_id)?;
-    let mut accounts = shops.accounts().zip(&shops.handles);
-    let (_, account) = accounts.find(|(id, _)| *id == report.account_id)?;
-    let time = report.transact_time.as_ref()?;
-    Some(SessionContractReport {
-        engine_sequence: report.engine_sequence,
-        client_sequence: report.client_sequence,
-        account: *account,
-        step: report.step,
-        state: report.state,
-        contract_sequence,
-        contract_slot,
-        version: report.version,
-        offer_sequence,
-        offer_slot,
-        pieces: report.pieces,
-        price_units: fen(&report.price)?,
-        amount_units: fen(&report.amount)?,
-        tax_units: fen(&report.tax)?,
-        money_held_units: fen(&report.money_held)?,
-        deadline_ns: report.deadline.as_ref().map_or(0, super::ns),
-        account_sequence: report.account_sequence,
-        participant_sequence: report.participant_sequence,
-        transact_time_ns: super::ns(time),
-        index: report.exec_id.rsplit('-').next()?.parse().ok()?,
-        reject_code: if refused { told.reject_code.max(1) } else { 0 },
-        reject_reason: report.reject_reason.clone(),
-        legal_basis: report.legal_basis.clone(),
-        full_tax: report.full_tax,
-        demonstration: if refused {
-            told.demonstration
-        } else {
-            report.demonstration
-        },
-    })
-}
-
-/// The two numbers of an id; none has zeros.
-fn halves(id: &str) -> Option<(u64, u32)> {
-    if id.is_empty() {
-        return Some((0, 0));
-    }
-    let (sequence, slot) = id.split_once('-')?;
-    Some((sequence.parse().ok()?, slot.parse().ok()?))
-}
-
-fn fen(text: &str) -> Option<i64> {
-    if text.is_empty() {
-        return Some(0);
-    }
-    text.replace('.', "").parse().ok()
 }

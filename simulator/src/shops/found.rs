@@ -1,11 +1,12 @@
-//! Founding the shops: a venue under the law of consumers, terms of four models, a seller with
-//! goods and money, buyers with money.
+//! Founding the shops: a venue under the law of consumers and that of businesses, terms of each
+//! kind, a seller with goods and money, buyers with money.
 //!
 //! Invariant: as in `setup`: ids follow from the run's name, so nothing is made twice. Not here:
 //! offers (`board`), buying (`clerk`).
 
 use proto::v1::{
-    DefineTermsRequest, DeliveryKind, FlashMode, SaleFunding, SaleTerms, TaxBasis, sale_terms,
+    DeliveryKind, FlashMode, SaleFunding, SaleTerms, TaxBasis,
+    sale_terms::{FixedPrice, FlashSale, GroupBuy, Model, Presale, TieredPrice},
 };
 use rust_decimal::Decimal;
 
@@ -13,8 +14,9 @@ use super::Kind;
 use crate::{
     client::connect::Connection,
     setup::{
-        Operator, Run, SetupError, account_id, handle,
+        Operator, Run, SetupError, account_id,
         money::{Stake, Treasury},
+        sale::{define_terms, name_enterprise},
     },
 };
 
@@ -31,7 +33,9 @@ const RETURN_DAYS: u32 = 7;
 /// What the seller pays the venue, in millionths.
 const FEE_PPM: u32 = 5_000;
 /// Value added tax, in basis points.
-const TAX_BP: u32 = 1_300;
+pub const TAX_BP: u32 = 1_300;
+/// Tickets of a queue that admit in one second, and seconds for which each does.
+pub const QUEUE: (u32, i64) = (3, 2);
 /// The deposit of a presale: above the fifth that is earnest money, so some is a prepayment.
 pub const DEPOSIT_BP: u32 = 3_000;
 /// Goods of one piece.
@@ -77,6 +81,8 @@ pub struct Shops {
     pub goods: String,
     /// Where it lies.
     pub warehouse: String,
+    /// Who pays in what is paid by a bank.
+    pub bank: String,
     /// The kinds there are.
     pub kinds: Vec<Kind>,
     /// Whether what is sold at fixed prices is picked up.
@@ -85,8 +91,8 @@ pub struct Shops {
     pub terms: [Option<u32>; Kind::ALL.len()],
     /// How many buyers there are.
     pub buyers: u32,
-    /// Handles of the accounts.
-    pub handles: Vec<u32>,
+    /// Handles of the accounts, and of their owners.
+    pub handles: Vec<(u32, u32)>,
 }
 
 impl Shops {
@@ -105,6 +111,13 @@ impl Shops {
         (SELLER..=self.buyers).map(|index| self.account(index))
     }
 
+    /// The owner of an account, by its public id.
+    pub fn owner(&self, account_id: &str) -> Option<u32> {
+        let mut accounts = self.accounts().zip(&self.handles);
+        let (_, (_, owner)) = accounts.find(|(id, _)| id == account_id)?;
+        Some(*owner)
+    }
+
     /// Founds them at a venue of their own; again it changes nothing.
     ///
     /// # Errors
@@ -112,15 +125,18 @@ impl Shops {
     pub async fn found(connection: &Connection, run: &Run) -> Result<Self, SetupError> {
         let operator = Operator::new(connection.clone(), run.clone());
         let venue = run.id("shops");
-        let models = Kind::OWN.map(Kind::model);
-        let law = ("ECOM_B2C", &models[..]);
+        let mut models = Kind::ALL.map(Kind::model).to_vec();
+        models.sort_unstable();
+        models.dedup();
+        let law = (&["ECOM_B2B", "ECOM_B2C"][..], &models[..]);
         operator
             .create_venue_under(&venue, "Shops (demonstration)", law)
             .await?;
         let place = Place {
             venue,
-            kinds: Kind::OWN.to_vec(),
-            enterprises: [false; 2],
+            kinds: Kind::ALL.to_vec(),
+            // Whoever is none is refused what is sold to businesses.
+            enterprises: [true, false],
             picked_up: true,
             buyers: BUYERS,
             pay_within_s: PAY_WITHIN_S,
@@ -140,10 +156,10 @@ impl Shops {
         let operator = Operator::new(connection.clone(), run.clone());
         let firm = run.id("firm");
         operator.create_participant(&firm).await?;
-        let handles = operator.create_accounts(&firm, place.buyers + 1).await?;
+        let handles = operator.create_parties(&firm, place.buyers + 1).await?;
         for index in 0..=place.buyers {
             if place.enterprises[usize::from(index % 2 == 1)] {
-                operator.call_enterprise(index).await?;
+                name_enterprise(operator.clone(), index).await?;
             }
         }
         let treasury = Treasury::open(&operator, 2).await?;
@@ -154,7 +170,8 @@ impl Shops {
         for kind in &place.kinds {
             let own = terms_of(*kind, &place, &treasury.money);
             if let Some(terms) = terms.get_mut(kind.place()) {
-                *terms = Some(define(&operator, own, *kind).await?);
+                let name = format!("terms{}", kind.place());
+                *terms = Some(define_terms(&operator, &name, own).await?);
             }
         }
         Ok(Self {
@@ -164,6 +181,7 @@ impl Shops {
             money: treasury.money.clone(),
             goods,
             warehouse: treasury.warehouse().to_owned(),
+            bank: treasury.bank().to_owned(),
             kinds: place.kinds,
             picked_up: place.picked_up,
             terms,
@@ -177,46 +195,46 @@ fn span(seconds: i64) -> prost_types::Duration {
     prost_types::Duration { seconds, nanos: 0 }
 }
 
-fn terms_of(kind: Kind, place: &Place, money: &str) -> SaleTerms {
-    let (model, delivery) = match kind {
-        Kind::Fixed => (
-            sale_terms::Model::FixedPrice(sale_terms::FixedPrice {}),
-            if place.picked_up {
-                DeliveryKind::PickUp
-            } else {
-                DeliveryKind::Ship
-            },
-        ),
-        Kind::Flash => (
-            sale_terms::Model::FlashSale(sale_terms::FlashSale {
-                mode: FlashMode::Race.into(),
-                ..sale_terms::FlashSale::default()
-            }),
-            DeliveryKind::Ship,
-        ),
-        Kind::Group => (
-            sale_terms::Model::GroupBuy(sale_terms::GroupBuy {}),
-            DeliveryKind::Ship,
-        ),
-        Kind::Presale => (
-            sale_terms::Model::Presale(sale_terms::Presale {
-                deposit_bp: DEPOSIT_BP,
-            }),
-            DeliveryKind::Ship,
-        ),
-        Kind::Tiered => (
-            sale_terms::Model::TieredPrice(sale_terms::TieredPrice {}),
-            DeliveryKind::Ship,
-        ),
+fn model_of(kind: Kind) -> Model {
+    let flash = |mode: FlashMode| FlashSale {
+        mode: mode.into(),
+        ..FlashSale::default()
     };
-    let later = kind == Kind::Flash;
+    match kind {
+        Kind::Fixed | Kind::Bank => Model::FixedPrice(FixedPrice {}),
+        Kind::Flash => Model::FlashSale(flash(FlashMode::Race)),
+        Kind::Queue => Model::FlashSale(FlashSale {
+            admitted_per_second: QUEUE.0,
+            ticket_valid_for: Some(span(QUEUE.1)),
+            ..flash(FlashMode::Queue)
+        }),
+        Kind::Lottery => Model::FlashSale(flash(FlashMode::Lottery)),
+        Kind::Group => Model::GroupBuy(GroupBuy {}),
+        Kind::Presale => Model::Presale(Presale {
+            deposit_bp: DEPOSIT_BP,
+        }),
+        Kind::Tiered => Model::TieredPrice(TieredPrice {}),
+    }
+}
+
+/// Whether the tax is on top of a kind's price: then it is money held as well.
+pub fn has_tax_on_top(kind: Kind) -> bool {
+    kind == Kind::Group
+}
+
+fn terms_of(kind: Kind, place: &Place, money: &str) -> SaleTerms {
+    let delivery = if place.picked_up && kind == Kind::Fixed {
+        DeliveryKind::PickUp
+    } else {
+        DeliveryKind::Ship
+    };
+    let later = kind == Kind::Flash || kind == Kind::Bank;
     let funding = if later {
         SaleFunding::PayLater
     } else {
         SaleFunding::Prefunded
     };
-    // A tax on top is money held as well.
-    let tax_basis = if kind == Kind::Group {
+    let tax_basis = if has_tax_on_top(kind) {
         TaxBasis::VatOut
     } else {
         TaxBasis::VatIn
@@ -234,22 +252,7 @@ fn terms_of(kind: Kind, place: &Place, money: &str) -> SaleTerms {
         return_days: RETURN_DAYS,
         delivery: delivery.into(),
         document_hash: vec![0; 32],
-        model: Some(model),
+        model: Some(model_of(kind)),
         ..SaleTerms::default()
     }
-}
-
-async fn define(operator: &Operator, terms: SaleTerms, kind: Kind) -> Result<u32, SetupError> {
-    let request = DefineTermsRequest {
-        context: Some(operator.context(&format!("terms{}", kind.place()))),
-        terms: Some(terms),
-    };
-    let connection = operator.connection();
-    let answer = connection
-        .persist(|| {
-            let (mut client, request) = (connection.sales(), request.clone());
-            async move { client.define_terms(request).await }
-        })
-        .await;
-    handle(&format!("terms of {kind:?}"), answer)
 }

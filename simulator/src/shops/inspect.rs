@@ -1,28 +1,34 @@
-//! The whole inspection of the shops from outside: stream, balances, offers, lists, fees.
+//! The inspection of the shops from outside: stream, balances, offers, lists, fees.
 //!
 //! Invariant: what was read at a place of the history is compared with what the reports up to that
-//! place leave. Deadlines that are due are waited for, since a tick may be late on a busy machine,
-//! but not for ever. Not here: each check (`audit`, `books`, `lists`).
+//! place leave. The stream is read on from where it was; every [`WHOLE_EVERY`] times, and at the
+//! end, it is read again from its first report, must be what it was, and all is checked anew.
+//! Deadlines that are due are waited for, since a tick may be late on a busy machine, but not for
+//! ever. Not here: each check (`audit`, `books`, `campaigns`, `lists`).
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use proto::v1::{
-    ContractReport, ContractRole, GetBalancesResponse, HolderKind, Offer, StreamExecutionsRequest,
-    stream_executions_request::Owner,
+    ContractReport, ContractRole, ContractState, GetBalancesResponse, HolderKind, Offer,
+    StreamExecutionsRequest, offer::Course, stream_executions_request::Owner,
 };
 use rust_decimal::Decimal;
 use tonic::Status;
 
 use super::{
-    audit::{Audit, Found},
+    audit::Audit,
     books::Books,
+    campaigns::{self, Checked},
     found::{SELLER, Shops, stake},
-    ledger::Ledger,
+    ledger::{Ledger, Made},
     lists, now_ns,
 };
 use crate::{
     client::connect::Connection,
-    crash::{audit::When, ledger::Faults},
+    crash::{audit::When, memory::Faults},
     setup::{
         SetupError,
         money::{decimal, list_balances, list_positions},
@@ -30,6 +36,8 @@ use crate::{
     workload::rng::Rng,
 };
 
+/// Every so many inspections everything is read again.
+const WHOLE_EVERY: u64 = 8;
 /// Offers compared one by one between two lives: the last ones made.
 const OFFERS_ASKED: usize = 6;
 /// Contracts whose steps are listed again.
@@ -44,7 +52,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// What inspections found.
 #[derive(Clone, Default, Debug)]
 pub struct Inspected {
-    /// Reports read and compared.
+    /// Reports read and compared in this one.
     pub reports: u64,
     /// Contracts there are.
     pub contracts: u64,
@@ -52,6 +60,10 @@ pub struct Inspected {
     pub fired: u64,
     /// Deadlines that were put off.
     pub put_off: u64,
+    /// Payments that a bank brought.
+    pub paid_in: u64,
+    /// What was checked of queues and lotteries.
+    pub campaigns: Checked,
     /// Balances and offers compared.
     pub compared: u64,
     /// What must not be.
@@ -71,79 +83,235 @@ enum Had {
     Offer(Box<Offer>),
 }
 
-/// Reads everything again and compares it. `look` gives what the clerks were told by then.
-///
-/// # Errors
-/// A question was not answered.
-pub async fn inspect(
-    connection: &Connection,
-    shops: &Shops,
-    look: impl Fn(&mut dyn FnMut(&Ledger)) + Send + Sync,
-    when: When,
-    rng: &mut Rng,
-) -> Result<Inspected, SetupError> {
-    let offers = offers_asked(&look, when);
-    let called = |status| SetupError::Call {
+/// Whoever inspects the same shops again and again; what it read stays.
+#[derive(Debug, Default)]
+pub struct Inspector {
+    audit: Audit,
+    books: Option<Books>,
+    /// Reports that are in the books.
+    booked: usize,
+    inspections: u64,
+    /// Found by an inspection that did not come to its end, too.
+    faults: Faults,
+}
+
+fn called(status: Status) -> SetupError {
+    SetupError::Call {
         what: "inspecting the shops".to_owned(),
         status,
-    };
-    let begun = Instant::now();
-    let horizon = match when {
-        When::Between => now_ns(),
-        When::AtEnd => now_ns() + LAST_DEADLINES_NS,
-    };
-    let mut fired = stream(connection, &shops.firm).await.map_err(called)?;
-    while !audit(&fired, shops, &look, when)
-        .overdue(horizon)
-        .is_empty()
-        && begun.elapsed() < LATE
-    {
-        tokio::time::sleep(LOOK).await;
-        fired = stream(connection, &shops.firm).await.map_err(called)?;
     }
-    let read = read(connection, shops, &offers).await?;
-    let reports = stream(connection, &shops.firm).await.map_err(called)?;
-    let mut found = audit(&reports, shops, &look, when);
-    let mut faults = std::mem::take(&mut found.faults);
-    for late in found.overdue(horizon) {
-        faults.add(format!(
-            "a deadline neither fired nor was put off: {late:?}"
-        ));
+}
+
+impl Inspector {
+    /// Reads what is new, or everything again, and compares it. `look` gives what the clerks were
+    /// told by then.
+    ///
+    /// # Errors
+    /// A question was not answered.
+    pub async fn inspect(
+        &mut self,
+        connection: &Connection,
+        shops: &Shops,
+        look: impl Fn(&mut dyn FnMut(&Ledger)) + Send + Sync,
+        when: When,
+        rng: &mut Rng,
+    ) -> Result<Inspected, SetupError> {
+        let whole = when == When::AtEnd || self.inspections % WHOLE_EVERY == WHOLE_EVERY - 1;
+        self.inspections += 1;
+        let mut inspected = Inspected::default();
+        let mut due = 0;
+        look(&mut |ledger| due = ledger.memory.last_told());
+        if whole {
+            let again = stream(connection, &shops.firm, 1).await.map_err(called)?;
+            if !again.starts_with(&self.audit.stream) {
+                let what = "the stream is not what it was when it was read before";
+                self.faults.add(what.to_owned());
+            }
+            *self = Self {
+                inspections: self.inspections,
+                faults: std::mem::take(&mut self.faults),
+                ..Self::default()
+            };
+            self.take(&again, &look, &mut inspected);
+        }
+        let offers = offers_asked(&look, when);
+        let horizon = match when {
+            When::Between => now_ns(),
+            When::AtEnd => now_ns() + LAST_DEADLINES_NS,
+        };
+        let begun = Instant::now();
+        self.read_on(connection, shops, &look, &mut inspected)
+            .await?;
+        while !self.audit.found.overdue(horizon).is_empty() && begun.elapsed() < LATE {
+            tokio::time::sleep(LOOK).await;
+            self.read_on(connection, shops, &look, &mut inspected)
+                .await?;
+        }
+        let read = read(connection, shops, &offers).await?;
+        self.read_on(connection, shops, &look, &mut inspected)
+            .await?;
+        self.compare(shops, &look, (when, due, horizon), &read, &mut inspected);
+        self.ask(connection, shops, &look, (when, whole)).await?;
+        for _ in 0..CONTRACTS_ASKED {
+            let chains = &self.audit.found.chains;
+            let nth = rng.below(chains.len() as u64);
+            let chain = chains.values().nth(nth.try_into().unwrap_or(0));
+            let chain = chain.map_or(&[][..], |chain| &chain[..]);
+            lists::compare_steps(connection, chain, &mut self.faults)
+                .await
+                .map_err(called)?;
+        }
+        inspected.faults = std::mem::take(&mut self.faults);
+        Ok(inspected)
     }
-    let mut inspected = Inspected {
-        reports: found.reports,
-        contracts: found.contracts().count() as u64,
-        fired: found.fired,
-        put_off: found.put_off,
-        compared: read.had.len() as u64,
-        faults,
-    };
-    for gone in &read.gone {
-        inspected.faults.add(format!("offer {gone} is lost"));
-    }
-    let mut made = std::collections::BTreeMap::new();
-    look(&mut |ledger| made.clone_from(ledger.offers()));
-    let mut books = Books::new(shops, &made);
-    balance(&mut books, &read, &reports, when, &mut inspected.faults);
-    if when == When::AtEnd {
-        conserve(connection, shops, &books, &mut inspected.faults).await?;
-        lists::compare_offers(connection, shops, &made, &mut inspected.faults)
+
+    /// Takes in what the stream has beyond what is known.
+    async fn read_on(
+        &mut self,
+        connection: &Connection,
+        shops: &Shops,
+        look: &(impl Fn(&mut dyn FnMut(&Ledger)) + Send + Sync),
+        inspected: &mut Inspected,
+    ) -> Result<(), SetupError> {
+        let next = self.audit.next();
+        let new = stream(connection, &shops.firm, next)
             .await
             .map_err(called)?;
+        self.take(&new, look, inspected);
+        Ok(())
     }
-    let seller = shops.account(SELLER);
-    lists::compare_contracts(connection, &seller, &found, &mut inspected.faults)
-        .await
-        .map_err(called)?;
-    for _ in 0..CONTRACTS_ASKED {
-        let nth = rng.below(found.chains.len() as u64);
-        let chain = found.chains.values().nth(nth.try_into().unwrap_or(0));
-        let chain = chain.map_or(&[][..], |chain| &chain[..]);
-        lists::compare_steps(connection, chain, &mut inspected.faults)
+
+    fn take(
+        &mut self,
+        reports: &[ContractReport],
+        look: &(impl Fn(&mut dyn FnMut(&Ledger)) + Send + Sync),
+        inspected: &mut Inspected,
+    ) {
+        look(&mut |ledger| {
+            for report in reports {
+                self.audit.take(ledger, report, &mut self.faults);
+            }
+        });
+        inspected.reports += reports.len() as u64;
+    }
+
+    /// Compares what was read with what the clerks were told.
+    fn compare(
+        &mut self,
+        shops: &Shops,
+        look: &(impl Fn(&mut dyn FnMut(&Ledger)) + Send + Sync),
+        (when, due, horizon): (When, u64, i64),
+        read: &Read,
+        inspected: &mut Inspected,
+    ) {
+        let faults = &mut self.faults;
+        let mut made = BTreeMap::new();
+        look(&mut |ledger| {
+            // What was told while the stream was read may not be in it.
+            self.audit.compare((ledger, shops), due, when, faults);
+            let found = &self.audit.found;
+            inspected.campaigns = campaigns::check(ledger, shops, found, when, faults);
+            made.clone_from(ledger.offers());
+        });
+        let found = &self.audit.found;
+        for late in found.overdue(horizon) {
+            faults.add(format!(
+                "a deadline neither fired nor was put off: {late:?}"
+            ));
+        }
+        inspected.contracts = found.contracts().count() as u64;
+        (inspected.fired, inspected.put_off) = (found.fired, found.put_off);
+        inspected.paid_in = found.paid_in;
+        inspected.compared = read.had.len() as u64;
+        for gone in &read.gone {
+            faults.add(format!("offer {gone} is lost"));
+        }
+        self.balance((shops, &made), read, when);
+    }
+
+    /// Compares what was had with what the reports up to there leave.
+    fn balance(
+        &mut self,
+        (shops, offers): (&Shops, &BTreeMap<String, Made>),
+        read: &Read,
+        when: When,
+    ) {
+        let faults = &mut self.faults;
+        let books = self.books.get_or_insert_with(|| Books::new(shops));
+        let new = self.audit.stream.iter().skip(self.booked);
+        self.booked = self.audit.stream.len();
+        let own = |report: &&ContractReport| report.role() == ContractRole::Buyer;
+        let mut reports = new.filter(own).peekable();
+        for (at, had) in &read.had {
+            while let Some(report) = reports.next_if(|one| one.engine_sequence <= *at) {
+                books.take(report, offers);
+            }
+            let differs = match had {
+                Had::Account(account, has) => books.differs(
+                    (shops, offers),
+                    (account, &has.balances),
+                    (*at, when == When::AtEnd),
+                ),
+                Had::Offer(offer) => {
+                    let (left, id) = (i64::from(offer.left_pieces), &offer.offer_id);
+                    let must = books.left(id, offers);
+                    let wrong = (must != Some(left)).then(|| {
+                        format!("offer {id} has {left} pieces left, it must have {must:?}")
+                    });
+                    wrong.or_else(|| self.audit.entries_differ((offer, *at), shops))
+                }
+            };
+            if let Some(what) = differs {
+                faults.add(format!("at {at}: {what}"));
+            }
+        }
+        for report in reports {
+            books.take(report, offers);
+        }
+        faults.absorb(std::mem::take(&mut books.faults));
+    }
+
+    /// Asks for what stands outside the stream: at the end for all of it.
+    async fn ask(
+        &mut self,
+        connection: &Connection,
+        shops: &Shops,
+        look: &(impl Fn(&mut dyn FnMut(&Ledger)) + Send + Sync),
+        (when, whole): (When, bool),
+    ) -> Result<(), SetupError> {
+        let faults = &mut self.faults;
+        if let Some(books) = self.books.as_ref().filter(|_| when == When::AtEnd) {
+            conserve(connection, shops, books, faults).await?;
+            let mut made = BTreeMap::new();
+            look(&mut |ledger| made.clone_from(ledger.offers()));
+            lists::compare_offers(connection, shops, &made, faults)
+                .await
+                .map_err(called)?;
+        }
+        let seller = shops.account(SELLER);
+        lists::compare_contracts(connection, &seller, &self.audit.found, whole, faults)
             .await
-            .map_err(called)?;
+            .map_err(called)
     }
-    Ok(inspected)
+}
+
+impl Audit {
+    /// Whether an offer's hash of entries, read at a place of the history, is another than theirs.
+    fn entries_differ(&self, (offer, at): (&Offer, u64), shops: &Shops) -> Option<String> {
+        let Some(Course::Lottery(lottery)) = &offer.course else {
+            return None;
+        };
+        let entered = self.stream.iter().filter(|one| {
+            one.role() == ContractRole::Buyer
+                && one.version == 1
+                && one.state() == ContractState::Entered
+                && one.offer_id == offer.offer_id
+                && one.engine_sequence <= at
+        });
+        let must = campaigns::entries_hash(entered, shops);
+        let told = &lottery.entries_hash;
+        (*told != must).then(|| format!("{offer:?} must have the entries' hash {must:?}"))
+    }
 }
 
 /// Live offers, by the place of their making: the last ones between two lives, all at the end.
@@ -162,24 +330,6 @@ fn offers_asked(
         offers.drain(..offers.len().saturating_sub(OFFERS_ASKED));
     }
     offers
-}
-
-fn audit(
-    reports: &[ContractReport],
-    shops: &Shops,
-    look: &(impl Fn(&mut dyn FnMut(&Ledger)) + Send + Sync),
-    when: When,
-) -> Found {
-    let mut found = Found::default();
-    look(&mut |ledger| {
-        let due = ledger.last_told();
-        let mut audit = Audit::new(ledger, shops, due);
-        for report in reports {
-            audit.take(report);
-        }
-        found = audit.finish(when);
-    });
-    found
 }
 
 async fn read(
@@ -210,48 +360,11 @@ async fn read(
     Ok(read)
 }
 
-/// Compares what was had with what the reports up to there leave.
-fn balance(
-    books: &mut Books<'_>,
-    read: &Read,
-    reports: &[ContractReport],
-    when: When,
-    faults: &mut Faults,
-) {
-    let own = |report: &&ContractReport| report.role() == ContractRole::Buyer;
-    let mut reports = reports.iter().filter(own).peekable();
-    for (at, had) in &read.had {
-        while let Some(report) = reports.next_if(|one| one.engine_sequence <= *at) {
-            books.take(report);
-        }
-        let differs = match had {
-            Had::Account(account, has) => {
-                books.differs(account, &has.balances, (*at, when == When::AtEnd))
-            }
-            Had::Offer(offer) => {
-                let (left, id) = (i64::from(offer.left_pieces), &offer.offer_id);
-                let must = books.left(id);
-                (must != Some(left))
-                    .then(|| format!("offer {id} has {left} pieces left, it must have {must:?}"))
-            }
-        };
-        if let Some(what) = differs {
-            faults.add(format!("at {at}: {what}"));
-        }
-    }
-    for report in reports {
-        books.take(report);
-    }
-    for what in std::mem::take(&mut books.faults).first {
-        faults.add(what);
-    }
-}
-
 /// All money that was put in is with the accounts or was taken as fees.
 async fn conserve(
     connection: &Connection,
     shops: &Shops,
-    books: &Books<'_>,
+    books: &Books,
     faults: &mut Faults,
 ) -> Result<(), SetupError> {
     let mut all = Decimal::ZERO;
@@ -268,7 +381,7 @@ async fn conserve(
             && position.asset_id == shops.money
     });
     let fees = venue.map_or(Ok(Decimal::ZERO), |position| decimal(&position.available))?;
-    let put_in = stake().money * Decimal::from(shops.buyers + 1);
+    let put_in = stake().money * Decimal::from(shops.buyers + 1) + books.paid_in;
     if fees != books.fees || all + fees != put_in {
         let due = books.fees;
         faults.add(format!(
@@ -278,14 +391,18 @@ async fn conserve(
     Ok(())
 }
 
-/// Reads the shops' private stream from the first report until it is level with the exchange.
+/// Reads the shops' private stream from a number on until it is level with the exchange.
 ///
 /// # Errors
 /// It could not be opened, or ended.
-pub async fn stream(connection: &Connection, firm: &str) -> Result<Vec<ContractReport>, Status> {
+pub async fn stream(
+    connection: &Connection,
+    firm: &str,
+    from_sequence: u64,
+) -> Result<Vec<ContractReport>, Status> {
     let request = StreamExecutionsRequest {
         owner: Some(Owner::ParticipantId(firm.to_owned())),
-        from_sequence: 1,
+        from_sequence,
     };
     let mut stream = connection
         .persist(|| {

@@ -2,14 +2,18 @@
 //! every check.
 //!
 //! Invariant: nothing is ever taken back; a second answer must be the first one again, marked as
-//! such. Not here: what the streams say (`audit`), what must follow from it (`books`).
+//! such. Not here: what the streams say (`audit`), what must follow from it (`books`,
+//! `campaigns`).
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
-use proto::v1::{ContractReport, OfferReport, SessionContractReport};
+use proto::v1::{
+    ContractReport, MakeOfferRequest, OfferReport, OperationReport, QueueTicket,
+    SessionContractReport,
+};
 
-use super::{Answer, Command, Request, ns};
-use crate::crash::ledger::{Faults, Key, Sent};
+use super::{Answer, Command, Kind, Request, ns};
+use crate::crash::memory::{Key, Memory, Sent};
 
 /// What a clerk was told of a contract.
 #[derive(Clone, PartialEq, Debug)]
@@ -50,38 +54,72 @@ impl Lives {
 pub struct Made {
     /// The answer.
     pub report: OfferReport,
-    /// Pieces put on offer.
-    pub stock: u32,
-    /// Pieces one owner may have.
-    pub limit: Option<u32>,
+    /// What was asked.
+    pub asked: MakeOfferRequest,
+    /// Its kind.
+    pub kind: Kind,
+    /// The public value that was brought in, of a lottery.
+    pub value: Option<Vec<u8>>,
+    /// The seed that was revealed.
+    pub seed: Option<Vec<u8>>,
+    /// Who queued for it, by the place of the history.
+    pub joined: BTreeMap<u64, Joined>,
     /// Its end was answered, at this place of the history; none while it lives.
     pub withdrawn: Option<u64>,
     /// Its end was asked for.
     pub ending: bool,
 }
 
+impl Made {
+    /// Pieces put on offer.
+    pub const fn stock(&self) -> u32 {
+        self.asked.stock_pieces
+    }
+
+    /// Pieces one owner may have.
+    pub fn limit(&self) -> Option<u32> {
+        let prices = self.asked.prices.as_ref();
+        prices.and_then(|prices| prices.buyer_limit_pieces)
+    }
+}
+
+/// Somebody who queued.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Joined {
+    /// When, in nanoseconds.
+    pub at_ns: i64,
+    /// For which account.
+    pub account: String,
+}
+
+/// A ticket as a clerk was told of it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Shown {
+    /// Of which offer.
+    pub offer: String,
+    /// Of which account.
+    pub account: String,
+    /// The ticket.
+    pub ticket: QueueTicket,
+}
+
 /// See the file's head.
 #[derive(Default, Debug)]
 pub struct Ledger {
-    asked: HashSet<Key>,
+    /// What was asked and told.
+    pub memory: Memory<(), Told>,
     answers: HashMap<Key, Answer>,
     by_session: HashMap<Key, u64>,
-    settled: HashSet<Key>,
-    told: BTreeMap<u64, Told>,
+    /// The commands whose answers have a number, by it; not an operator's, which no party is told.
+    numbered: HashMap<u64, Key>,
     offers: BTreeMap<String, Made>,
     ending: HashMap<String, String>,
+    /// Tickets that clerks looked at.
+    pub shown: Vec<Shown>,
     /// When the gateway died.
     pub lives: Lives,
-    /// Commands answered, each once.
-    pub acknowledged: u64,
-    /// Of these, refused by the engine.
+    /// Commands answered that the engine refused.
     pub refused: u64,
-    /// Commands sent again because a connection took their answer along.
-    pub resent: u64,
-    /// Answers that were given again.
-    pub duplicates_answered: u64,
-    /// What must never be.
-    pub faults: Faults,
 }
 
 impl Ledger {
@@ -94,45 +132,79 @@ impl Ledger {
             }
             self.ending.insert(command.id.clone(), id);
         }
-        self.asks_for(&Key::Request(command.id.clone()));
+        if !command.is_question() {
+            self.asks_for(&Key::Request(command.id.clone()));
+        }
     }
 
     /// The same, of a Session's.
     pub fn asks_for(&mut self, key: &Key) {
-        if !self.asked.insert(key.clone()) {
-            self.faults
-                .add(format!("{key:?} was used for two commands"));
-        }
+        self.memory.asks(key, ());
     }
 
     /// A command was answered by a call.
     pub fn answered(&mut self, command: &Command, sent: Sent, answer: &Answer) {
-        let key = Key::Request(command.id.clone());
-        let again = answer.is_again();
-        let plain = answer.plain();
-        self.duplicates_answered += u64::from(again);
-        if again != (sent == Sent::Retried) && sent != Sent::Again {
-            let what = format!("{key:?} sent {sent:?} was answered with poss_dup {again}");
-            self.faults.add(what);
+        if let (Request::Ticket(look), Answer::Ticket(ticket)) = (&command.request, answer) {
+            let shown = |ticket: &QueueTicket| Shown {
+                offer: look.offer_id.clone(),
+                account: look.account_id.clone(),
+                ticket: *ticket,
+            };
+            self.shown.extend(ticket.as_ref().map(shown));
+            return;
         }
+        let key = Key::Request(command.id.clone());
+        let plain = answer.plain();
+        self.memory.marked(&key, sent, answer.is_again());
         if let Some(first) = self.answers.get(&key) {
             if *first != plain {
                 let what = format!("{key:?} was answered {first:?}, now {plain:?}");
-                self.faults.add(what);
+                self.memory.faults.add(what);
             }
             return;
         }
-        if !self.asked.contains(&key) {
-            self.faults
-                .add(format!("{key:?} was answered, never asked"));
-        }
-        self.acknowledged += 1;
+        self.memory.acknowledge(&key);
         self.refused += u64::from(!plain.reject_reason().is_empty());
         match &plain {
             Answer::Offer(report) => self.offered(command, report),
             Answer::Contract(report) => self.contract(command, report),
+            Answer::Operation(report) => self.campaign(command, report),
+            Answer::Ticket(_) => {}
         }
         self.answers.insert(key, plain);
+    }
+
+    /// Something about a queue or a lottery was done.
+    fn campaign(&mut self, command: &Command, report: &OperationReport) {
+        if !report.accepted {
+            return;
+        }
+        match &command.request {
+            Request::Join(join) => {
+                let joined = Joined {
+                    at_ns: report.transact_time.as_ref().map_or(0, ns),
+                    account: join.account_id.clone(),
+                };
+                if let Some(made) = self.offers.get_mut(&join.offer_id) {
+                    made.joined.insert(report.engine_sequence, joined);
+                }
+            }
+            Request::Value(bring) => {
+                if let Some(made) = self.offers.get_mut(&bring.offer_id) {
+                    made.value = Some(bring.value.clone());
+                }
+            }
+            Request::Seed(reveal) => {
+                if let Some(made) = self.offers.get_mut(&reveal.offer_id) {
+                    made.seed = Some(reveal.seed.clone());
+                }
+            }
+            Request::Offer(_)
+            | Request::Withdraw(_)
+            | Request::Reserve(_)
+            | Request::Step(_)
+            | Request::Ticket(_) => {}
+        }
     }
 
     fn offered(&mut self, command: &Command, report: &OfferReport) {
@@ -144,18 +216,20 @@ impl Ledger {
             return;
         }
         if let Request::Offer(request) = &command.request {
-            let prices = request.prices.as_ref();
             let made = Made {
                 report: report.clone(),
-                stock: request.stock_pieces,
-                limit: prices.and_then(|prices| prices.buyer_limit_pieces),
+                asked: (**request).clone(),
+                kind: command.kind,
+                value: None,
+                seed: None,
+                joined: BTreeMap::new(),
                 withdrawn: None,
                 ending: false,
             };
             let before = self.offers.insert(report.offer_id.clone(), made);
             if before.is_some() {
                 let what = format!("offer {} was made twice", report.offer_id);
-                self.faults.add(what);
+                self.memory.faults.add(what);
             }
         } else if let Some(id) = self.ending.get(&command.id)
             && let Some(made) = self.offers.get_mut(id)
@@ -177,92 +251,40 @@ impl Ledger {
         let told = if by_operator {
             Told::Operator(report)
         } else {
+            let key = Key::Request(command.id.clone());
+            self.numbered.insert(number, key);
             Told::Report(report)
         };
-        self.tell(number, told);
+        self.memory.tell(number, told);
     }
 
     /// A reserve was answered by its Session.
     pub fn answered_in_session(&mut self, key: Key, report: &SessionContractReport) {
         if self.by_session.contains_key(&key) {
-            self.faults.add(format!("{key:?} was answered twice"));
+            let what = format!("{key:?} was answered twice");
+            self.memory.faults.add(what);
             return;
         }
-        self.acknowledged += 1;
+        self.memory.acknowledge(&key);
         self.refused += u64::from(report.reject_code != 0);
-        self.by_session.insert(key, report.participant_sequence);
-        if report.participant_sequence > 0 {
+        let number = report.participant_sequence;
+        if number > 0 {
+            self.numbered.insert(number, key.clone());
             let told = Told::Session(Box::new(report.clone()));
-            self.tell(report.participant_sequence, told);
+            self.memory.tell(number, told);
         }
+        self.by_session.insert(key, number);
     }
 
-    /// The gateway says that a command is done, and its answer was lost with a connection.
-    pub fn settled(&mut self, key: Key) {
-        self.acknowledged += 1;
-        self.duplicates_answered += 1;
-        self.settled.insert(key);
-    }
-
-    fn tell(&mut self, number: u64, told: Told) {
-        if let Some(before) = self.told.get(&number) {
-            let what = format!("report {number} was {before:?} and is {told:?}");
-            self.faults.add(what);
-            return;
-        }
-        self.told.insert(number, told);
-    }
-
-    /// The highest number of a report that a clerk was told.
-    pub fn last_told(&self) -> u64 {
-        self.told.last_key_value().map_or(0, |(number, _)| *number)
-    }
-
-    /// What was told under a number.
-    pub fn told(&self, number: u64) -> Option<&Told> {
-        self.told.get(&number)
-    }
-
-    /// What was told under the numbers from `first` on, up to `last`.
-    pub fn told_between(&self, first: u64, last: u64) -> impl Iterator<Item = (&u64, &Told)> {
-        self.told
-            .range(first..)
-            .take_while(move |(number, _)| **number <= last)
-    }
-
-    /// Whether a command was ever sent.
-    pub fn was_asked(&self, key: &Key) -> bool {
-        self.asked.contains(key)
-    }
-
-    /// Commands whose answer must stand in the stream, with its number.
-    pub fn due_in_stream(&self) -> impl Iterator<Item = (&Key, u64)> {
-        let numbered = |answer: &Answer| match answer {
-            Answer::Contract(report) => report.participant_sequence,
-            Answer::Offer(_) => 0,
-        };
-        let words = self.answers.iter().map(move |(key, answer)| {
-            let number = numbered(answer);
-            let own = self.told.get(&number);
-            let operators = matches!(own, Some(Told::Operator(_)));
-            (key, if operators { 0 } else { number })
-        });
-        let numbers = self.by_session.iter().map(|(key, number)| (key, *number));
-        words.chain(numbers).filter(|(_, number)| *number > 0)
-    }
-
-    /// All commands that are done and whose answer nobody saw.
-    pub fn settled_ones(&self) -> impl Iterator<Item = &Key> {
-        self.settled.iter()
+    /// The command whose answer was told under a number; none of an operator's.
+    pub fn numbered(&self, number: u64) -> Option<&Key> {
+        self.numbered.get(&number)
     }
 
     /// Commands that were sent and never answered.
     pub fn open(&self) -> impl Iterator<Item = &Key> {
-        self.asked.iter().filter(|key| {
-            !self.answers.contains_key(*key)
-                && !self.by_session.contains_key(*key)
-                && !self.settled.contains(*key)
-        })
+        self.memory
+            .open(|key| self.answers.contains_key(key) || self.by_session.contains_key(key))
     }
 
     /// Offers that were made, by id.

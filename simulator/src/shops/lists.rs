@@ -16,7 +16,7 @@ use super::{
     found::{SELLER, Shops},
     ledger::Made,
 };
-use crate::{client::connect::Connection, crash::ledger::Faults};
+use crate::{client::connect::Connection, crash::memory::Faults};
 
 /// Rows of a page.
 const PAGE: u32 = 500;
@@ -85,11 +85,13 @@ pub async fn compare_offers(
     Ok(())
 }
 
-/// The contracts of the seller are those of the stream, each as it was last reported.
+/// The contracts of the seller are those of the stream, each as it was last reported; of one page,
+/// unless the `whole` list is asked for.
 pub async fn compare_contracts(
     connection: &Connection,
     account_id: &str,
     found: &Found,
+    whole: bool,
     faults: &mut Faults,
 ) -> Result<(), Status> {
     let mut listed = BTreeMap::new();
@@ -116,19 +118,21 @@ pub async fn compare_contracts(
             }
         }
         page_token = page.next_page_token;
-        if page_token.is_empty() {
+        if page_token.is_empty() || !whole {
             break;
         }
     }
-    for report in found.contracts() {
-        let id = &report.contract_id;
-        match listed.get(id) {
-            None => faults.add(format!("contract {id} is not listed")),
-            Some(contract) if !agrees(contract, report) => {
-                faults.add(format!("contract {id} was {report:?}, it is {contract:?}"));
-            }
-            Some(_) => {}
+    for (id, contract) in &listed {
+        if let Some(report) = found.contract(id)
+            && !agrees(contract, report)
+        {
+            faults.add(format!("contract {id} was {report:?}, it is {contract:?}"));
         }
+    }
+    let missing = found.contracts().map(|report| &report.contract_id);
+    let missing = missing.filter(|id| whole && !listed.contains_key(*id));
+    for id in missing {
+        faults.add(format!("contract {id} is not listed"));
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
-//! Shops under test: a seller, its offers of four models, buyers that reserve, pay, dispute and
-//! give back, and the check from outside that nothing of it was lost or done twice.
+//! Shops under test: a seller, its offers of many kinds, buyers that queue, reserve, pay by
+//! themselves or by a bank, dispute and give back, and the check from outside that nothing of it was
+//! lost or done twice.
 //!
 //! Invariant: a command keeps its id until it is answered; what is checked comes from answers,
 //! streams and lists only. Not here: who kills the gateway meanwhile (`crash`, the tests of disks).
@@ -7,20 +8,24 @@
 pub mod audit;
 pub mod board;
 pub mod books;
+pub mod campaigns;
 pub mod clerk;
 pub mod deadlines;
 pub mod found;
 pub mod inspect;
 pub mod ledger;
 pub mod lists;
+pub mod numbers;
+pub mod prices;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use proto::v1::{
-    ContractReport, ContractState, MakeOfferRequest, OfferReport, ReserveRequest, TakeStepRequest,
-    WithdrawOfferRequest,
+    BringLotteryValueRequest, ContractReport, ContractState, GetTicketRequest, JoinQueueRequest,
+    MakeOfferRequest, OfferReport, OperationReport, QueueTicket, ReserveRequest,
+    RevealLotterySeedRequest, TakeStepRequest, WithdrawOfferRequest,
 };
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::client::connect::Connection;
 
@@ -37,31 +42,37 @@ pub enum Kind {
     Presale,
     /// A price that falls with the quantity of a contract.
     Tiered,
+    /// A fixed price, paid later, by a bank.
+    Bank,
+    /// A flash sale behind a queue: who has a ticket whose turn it is may take.
+    Queue,
+    /// A flash sale by lottery, drawn soon after it closed.
+    Lottery,
 }
 
 impl Kind {
     /// All of them; each one's place among them is its number.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 8] = [
         Self::Fixed,
         Self::Flash,
         Self::Group,
         Self::Presale,
         Self::Tiered,
+        Self::Bank,
+        Self::Queue,
+        Self::Lottery,
     ];
 
     /// The model's word.
     pub const fn model(self) -> &'static str {
         match self {
-            Self::Fixed => "FIXED_PRICE",
-            Self::Flash => "FLASH_SALE",
+            Self::Fixed | Self::Bank => "FIXED_PRICE",
+            Self::Flash | Self::Queue | Self::Lottery => "FLASH_SALE",
             Self::Group => "GROUP_BUY",
             Self::Presale => "PRESALE",
             Self::Tiered => "TIERED_PRICE",
         }
     }
-
-    /// Those of a crash run, at a venue of its own.
-    pub const OWN: [Self; 4] = [Self::Fixed, Self::Flash, Self::Group, Self::Presale];
 
     /// Its place among all.
     pub const fn place(self) -> usize {
@@ -80,6 +91,14 @@ pub enum Request {
     Reserve(Box<ReserveRequest>),
     /// A step of a contract.
     Step(Box<TakeStepRequest>),
+    /// A place in the queue of an offer.
+    Join(JoinQueueRequest),
+    /// A look at that place.
+    Ticket(GetTicketRequest),
+    /// To bring in the public value of a lottery.
+    Value(BringLotteryValueRequest),
+    /// To reveal its seed.
+    Seed(RevealLotterySeedRequest),
 }
 
 /// A request and the id it is known by.
@@ -100,6 +119,17 @@ pub enum Answer {
     Offer(Box<OfferReport>),
     /// Of a reserve or step.
     Contract(Box<ContractReport>),
+    /// Of what concerns a queue or a lottery.
+    Operation(Box<OperationReport>),
+    /// Of a look at a ticket: none where there is none.
+    Ticket(Option<QueueTicket>),
+}
+
+impl Command {
+    /// Whether it only asks how something stands: then it may be answered otherwise another time.
+    pub const fn is_question(&self) -> bool {
+        matches!(self.request, Request::Ticket(_))
+    }
 }
 
 impl Answer {
@@ -108,6 +138,8 @@ impl Answer {
         match self {
             Self::Offer(report) => report.poss_dup,
             Self::Contract(report) => report.poss_dup,
+            Self::Operation(report) => report.poss_dup,
+            Self::Ticket(_) => false,
         }
     }
 
@@ -123,6 +155,11 @@ impl Answer {
                 report.poss_dup = false;
                 Self::Contract(report)
             }
+            Self::Operation(mut report) => {
+                report.poss_dup = false;
+                Self::Operation(report)
+            }
+            Self::Ticket(ticket) => Self::Ticket(ticket),
         }
     }
 
@@ -131,6 +168,8 @@ impl Answer {
         match self {
             Self::Offer(report) => &report.reject_reason,
             Self::Contract(report) => &report.reject_reason,
+            Self::Operation(report) => &report.reject_reason,
+            Self::Ticket(_) => "",
         }
     }
 }
@@ -158,6 +197,23 @@ pub async fn send(connection: &Connection, command: &Command) -> Result<Answer, 
             let answer = contracts.take_step(*request).await?;
             Ok(Answer::Contract(Box::new(answer.into_inner())))
         }
+        Request::Join(request) => {
+            let answer = sales.join_queue(request).await?;
+            Ok(Answer::Operation(Box::new(answer.into_inner())))
+        }
+        Request::Value(request) => {
+            let answer = sales.bring_lottery_value(request).await?;
+            Ok(Answer::Operation(Box::new(answer.into_inner())))
+        }
+        Request::Seed(request) => {
+            let answer = sales.reveal_lottery_seed(request).await?;
+            Ok(Answer::Operation(Box::new(answer.into_inner())))
+        }
+        Request::Ticket(request) => match sales.get_ticket(request).await {
+            Ok(ticket) => Ok(Answer::Ticket(Some(ticket.into_inner()))),
+            Err(status) if status.code() == Code::NotFound => Ok(Answer::Ticket(None)),
+            Err(status) => Err(status),
+        },
     }
 }
 

@@ -15,7 +15,7 @@ use sanjiang_simulator::setup::{Run, SetupError};
 use sanjiang_simulator::shops::board::{Board, Season};
 use sanjiang_simulator::shops::clerk::Clerk;
 use sanjiang_simulator::shops::found::Shops;
-use sanjiang_simulator::shops::inspect::{Inspected, inspect};
+use sanjiang_simulator::shops::inspect::{Inspected, Inspector};
 use sanjiang_simulator::shops::ledger::Ledger;
 use sanjiang_simulator::shops::{Answer, Command, now_ns, send};
 use tokio::task::JoinSet;
@@ -46,6 +46,7 @@ pub struct Fair {
     pub(super) whole: bool,
     /// What the last inspection found.
     pub inspected: Inspected,
+    inspector: Inspector,
     started: bool,
 }
 
@@ -149,7 +150,9 @@ impl Errands {
         if self.recent.len() == AGAIN {
             self.recent.pop_front();
         }
-        self.recent.push_back(command.clone());
+        if !command.is_question() {
+            self.recent.push_back(command.clone());
+        }
     }
 }
 
@@ -212,7 +215,7 @@ impl Exchange {
                 let answer = answer.map_err(Found::Unanswered)?;
                 let mut told = ledger.lock().unwrap();
                 told.answered(&command, Sent::Again, &answer);
-                told.resent += 1;
+                told.memory.resent += 1;
                 drop(told);
                 errands.took(&command, &answer);
             }
@@ -226,14 +229,16 @@ impl Exchange {
             When::Between
         };
         let look = |see: &mut dyn FnMut(&Ledger)| see(&ledger.lock().unwrap());
-        let found = inspect(&connection, &shops, look, when, &mut self.rng).await;
+        let inspector = &mut self.fair.inspector;
+        let found = inspector.inspect(&connection, &shops, look, when, &mut self.rng);
+        let found = found.await;
         let found = found.map_err(|error| match error {
             SetupError::Call { status, .. } => Found::Unanswered(status),
             SetupError::Rejected { .. } | SetupError::NoHandle { .. } | SetupError::Aborted(_) => {
                 Found::Wrong(error.to_string())
             }
         })?;
-        let faults = [&found.faults, &ledger.lock().unwrap().faults]
+        let faults = [&found.faults, &ledger.lock().unwrap().memory.faults]
             .into_iter()
             .flat_map(|faults| faults.first.iter().cloned())
             .next();
@@ -244,6 +249,9 @@ impl Exchange {
     /// Commands to shops answered so far, and of these sent again over a start.
     pub fn shop_commands(&self) -> (u64, u64) {
         let ledger = self.fair.ledger.lock().unwrap();
-        (ledger.acknowledged, ledger.duplicates_answered)
+        (
+            ledger.memory.acknowledged,
+            ledger.memory.duplicates_answered,
+        )
     }
 }

@@ -51,7 +51,7 @@ impl Shop {
     /// Founds it.
     pub async fn found(operator: Operator, run: &Run, plan: &Plan) -> Result<Self, SetupError> {
         let venue = run.id("shop");
-        let law = ("ECOM_B2B", &["FIXED_PRICE"][..]);
+        let law = (&["ECOM_B2B"][..], &["FIXED_PRICE"][..]);
         let name = "Retail replay (demonstration)";
         operator.create_venue_under(&venue, name, law).await?;
         let treasury = Treasury::open(&operator, DECIMALS).await?;
@@ -134,7 +134,7 @@ impl Shop {
             model: Some(sale_terms::Model::FixedPrice(sale_terms::FixedPrice {})),
             ..SaleTerms::default()
         };
-        define_terms(&self.operator, terms).await
+        define_terms(&self.operator, "terms", terms).await
     }
 
     async fn offer(&self, plan: &Plan, terms: u32) -> Result<Vec<String>, SetupError> {
