@@ -16,8 +16,8 @@
 //!
 //! `step NAME VERB [by=buyer|seller|operator|ACCOUNT] [version=N]`, VERB being pay, payin, cancel,
 //! handover, deliver, pickup=CODE, accept, return=PIECES, handback, takeback=stock|writeoff,
-//! dispute, resolve=BUYER/SELLER/stock|left, rescind, invoice. Who acts is the party whose step it is unless
-//! `by=` says otherwise. Seller is account 0, buyer account 1 unless named.
+//! dispute, resolve=BUYER/SELLER/stock|left, rescind, invoice. Who acts is the party whose step it
+//! is unless `by=` says otherwise. Seller is account 0, buyer account 1 unless named.
 //!
 //! `grace SECONDS [venue=N]` is what the shop leaves of a deadline after a gap; a `dated` shop has
 //! the calendar of `calendar D..`. `gap` is the start of a service that was down since the command
