@@ -11,13 +11,13 @@
 //! [max=N] [limit=N] [opens=SECONDS] [closes=SECONDS] [quorum=N] [balance=FROM/UNTIL]
 //! [draw=SECONDS]`, `change NAME @PRICE..` likewise, `put NAME PIECES`, `take NAME PIECES`,
 //! `unoffer NAME`, `join NAME [on=ACCOUNT]`, `value NAME [SOURCE] [is=N]`, `seed NAME [is=N]`;
-//! Discounts and baskets: `baskets`.
-//! `NAME: reserve OFFER PIECES [on=ACCOUNT] [version=N] [code=N] [confirms]`.
+//! `NAME: reserve OFFER PIECES [on=ACCOUNT] [version=N] [code=N] [confirms]`. Discounts and baskets:
+//! `baskets`.
 //!
 //! `step NAME VERB [by=buyer|seller|operator|ACCOUNT] [version=N]`, VERB being pay, payin, cancel,
 //! handover, deliver, pickup=CODE, accept, return=PIECES, handback, takeback=stock|writeoff,
-//! dispute, resolve=BUYER/SELLER/stock|left, rescind, invoice. Who acts is the party whose step it is unless
-//! `by=` says otherwise. Seller is account 0, buyer account 1 unless named.
+//! dispute, resolve=BUYER/SELLER/stock|left, rescind, invoice. Who acts is the party whose step it
+//! is unless `by=` says otherwise. Seller is account 0, buyer account 1 unless named.
 //!
 //! `gap` is the start of a service that was down since the command before, without the ticks of
 //! that time; `halt`, `suspend` and `resume` are the shop's venue.
@@ -77,12 +77,7 @@ impl Shop {
             self.discounts.insert(name.to_owned(), report.discount);
         }
         if let Event::Contract(ContractEvent::Step(report)) = event {
-            let mut name = name.to_owned();
-            let of = |id: &ContractId| id.sequence == report.contract;
-            let lines = self.contracts.values().filter(|id| of(id)).count();
-            if lines > 0 {
-                name = format!("{name}.{lines}");
-            }
+            let name = baskets::line_name(self, name, report);
             self.contracts.insert(name, report.contract());
         }
     }
