@@ -2,7 +2,8 @@
 //! engine was built; so do the uses of annual limits that imports are held against.
 //!
 //! Invariant: the commands are made before, and 24,000 of them applied without a call to the
-//! allocator: formed (also by baskets with a discount), performed, given up, returned, expired. The harness runs one test here, so
+//! allocator: formed (also by baskets with a discount), performed, given up, returned, expired. The
+//! harness runs one test here, so
 //! nothing else allocates beside it. Not here: making and withdrawing offers with several tiers,
 //! instructions to banks, which are not the path of reserves.
 
@@ -242,7 +243,10 @@ fn contracts_allocate_nothing() {
                 ended[1] += u64::from(report.state == State::Cancelled);
                 ended[2] += u64::from(report.state == State::Defaulted);
             }
-            if let Event::Contract(ContractEvent::Refused(_)) = event {
+            if let Event::Contract(ContractEvent::Refused(no)) = event {
+                if refused < 30 {
+                    eprintln!("{:?} {:?}", command.sequence, no);
+                }
                 refused += 1;
             }
         }

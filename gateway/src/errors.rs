@@ -458,8 +458,8 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::BelowThreshold => "the lines cost less together than the discount asks for",
         R::DiscountUsed => "the discount is used up, or as often as each owner may use it",
         R::BasketLines => {
-            "a line must be of another offer than those before it, of the first one's seller, venue \
-             and currency, under PREFUNDED terms of FIXED_PRICE or TIERED_PRICE"
+            "a line must be of another offer than those before it, of the first one's seller, \
+             venue and currency, under PREFUNDED terms of FIXED_PRICE or TIERED_PRICE"
         }
         R::SellerFunds => "the seller has not the money for the double return of the earnest money",
         R::UnknownRegime => "there is no such version of a regime",

@@ -6,6 +6,8 @@
     reason = "a table of one-line changes"
 )]
 
+#[path = "support/basket_fields.rs"]
+mod basket_fields;
 #[path = "support/shop.rs"]
 mod shop;
 mod support;
@@ -20,7 +22,6 @@ use sanjiang_gateway::errors::{Failure, Kind};
 use sanjiang_gateway::from_proto::{self, ChangeUnder, Deal};
 use shop::{accept, define, hand_over, id, offer, prices, reserve, step, terms, tiered};
 use support::fields::{Case, check, name, tables as market};
-use v1::discount::Off;
 use v1::take_step_request::{self as wire, Step};
 
 /// The directory of a shop: account A, venue S, CNY, tea, bank and warehouse, terms 0.
@@ -474,123 +475,10 @@ fn reserves_and_steps_name_their_faults() {
     check(&decision, cases, take);
 }
 
-fn money_off() -> v1::DefineDiscountRequest {
-    v1::DefineDiscountRequest {
-        client_order_id: id("d"),
-        discount: Some(v1::Discount {
-            account_id: id("A"),
-            venue_id: id("S"),
-            money_asset_id: id("CNY"),
-            threshold: id("300.00"),
-            off: Some(Off::Amount(id("30.00"))),
-            closes: Some(prost_types::Timestamp::default()),
-            ..v1::Discount::default()
-        }),
-        valid_until: None,
-    }
-}
-
-fn off(request: &mut v1::DefineDiscountRequest) -> &mut v1::Discount {
-    request.discount.as_mut().expect("a discount")
-}
-
-fn share(request: &mut v1::DefineDiscountRequest, bp: u32, at_most: &str) {
-    let at_most = id(at_most);
-    off(request).off = Some(Off::Share(v1::discount::Share { bp, at_most }));
-}
-
-const DISCOUNTS: &[Case<v1::DefineDiscountRequest>] = &[
-    (|r| r.client_order_id.clear(), "client_order_id", "36"),
-    (|r| r.discount = None, "discount", "required"),
-    (
-        |r| off(r).discount_id = id("7-0"),
-        "discount",
-        "leave them out",
-    ),
-    (|r| off(r).uses_left = 1, "discount", "leave them out"),
-    (
-        |r| off(r).account_id.clear(),
-        "discount.account_id",
-        "existing account",
-    ),
-    (
-        |r| off(r).venue_id.clear(),
-        "discount.venue_id",
-        "existing venue",
-    ),
-    (
-        |r| off(r).money_asset_id.clear(),
-        "discount.money_asset_id",
-        "existing asset",
-    ),
-    (
-        |r| off(r).threshold = id("1.001"),
-        "discount.threshold",
-        "2 digits",
-    ),
-    (|r| off(r).off = None, "discount.off", "amount and share"),
-    (
-        |r| off(r).off = Some(Off::Amount(id("x"))),
-        "discount.amount",
-        "no number",
-    ),
-    (|r| share(r, 65_536, ""), "discount.share.bp", "too large"),
-    (
-        |r| share(r, 100, "y"),
-        "discount.share.at_most",
-        "no number",
-    ),
-    (|r| off(r).closes = None, "discount.closes", "required"),
-    (
-        |r| off(r).code_hash = vec![1; 15],
-        "discount.code_hash",
-        "16 are required",
-    ),
-];
-
-const BASKETS: &[Case<v1::ReserveBasketRequest>] = &[
-    (|r| r.client_order_id.clear(), "client_order_id", "36"),
-    (|r| r.account_id.clear(), "account_id", "existing account"),
-    (|r| r.lines.clear(), "lines", "1 to 8 are right"),
-    (
-        |r| r.lines = vec![r.lines[0].clone(); 9],
-        "lines",
-        "has 9 entries",
-    ),
-    (
-        |r| r.lines[1].offer_id.clear(),
-        "lines[1].offer_id",
-        "copy it",
-    ),
-    (
-        |r| r.lines[0].pickup_hash = vec![1; 17],
-        "lines[0].pickup_hash",
-        "16 are required",
-    ),
-    (|r| r.discount_id = id("x"), "discount_id", "copy it"),
-    (|r| r.code = vec![1; 3], "code", "has 3 bytes"),
-    (
-        |r| r.delivery_reference.clear(),
-        "delivery_reference",
-        "16 are required",
-    ),
-];
-
 #[test]
 fn fields_of_discounts_and_baskets_are_named() {
-    check(&money_off(), DISCOUNTS, deal);
-    let line = |offer: &str| v1::reserve_basket_request::Line {
-        offer_id: id(offer),
-        ..v1::reserve_basket_request::Line::default()
-    };
-    let basket = v1::ReserveBasketRequest {
-        client_order_id: id("k"),
-        account_id: id("A"),
-        lines: vec![line("7-0"), line("8-1")],
-        delivery_reference: vec![1; 16],
-        ..v1::ReserveBasketRequest::default()
-    };
-    check(&basket, BASKETS, deal);
+    check(&basket_fields::money_off(), basket_fields::DISCOUNTS, deal);
+    check(&basket_fields::basket(), basket_fields::BASKETS, deal);
 }
 
 fn said(request: &mut v1::TakeStepRequest) -> &mut wire::Resolve {

@@ -205,19 +205,9 @@ fn read_row(
         warehouse_at: find(Holder::Custodian(warehouse), goods_asset)?,
     };
     let defined = &known.sales.known(terms).terms;
-    let agreed = price::cost_for(row.price, i128::from(row.amount), defined);
-    let list = i128::from(row.price) * i128::from(row.pieces);
-    let off = list - i128::from(row.amount);
-    if row.amount < 0 || off < 0 || off > 0 && !takes_discounts(defined) {
-        return Err(wrong());
-    }
-    if row.deposit != price::deposit_of(row.to_pay, defined) {
-        return Err(wrong());
-    }
-    let agreed = agreed.map(|cost| [cost.amount, cost.tax, cost.to_pay]);
+    let agreed = is_agreed(&row, defined);
     restore_holds(&mut row, clearing, money)?;
-    let made = (1..=known.sequence.value()).contains(&sequence)
-        && agreed == Ok([row.amount, row.tax, row.to_pay]);
+    let made = (1..=known.sequence.value()).contains(&sequence) && agreed;
     let set = (sequence..=known.sequence.value()).contains(&row.set);
     if !made || !set || row.version == 0 || audit_row(&row).is_err() {
         return Err(wrong());
@@ -225,9 +215,17 @@ fn read_row(
     Ok(row)
 }
 
-/// Whether what is sold so may be in a basket.
-fn takes_discounts(terms: &SaleTerms) -> bool {
-    terms.plan == Plan::Plain && terms.funding == Funding::Prefunded
+/// Whether its sums are some that could be agreed under its terms: only what may be in a basket has
+/// a discount.
+fn is_agreed(row: &Contract, terms: &SaleTerms) -> bool {
+    let amount = i128::from(row.amount);
+    let off = i128::from(row.price) * i128::from(row.pieces) - amount;
+    let takes_discounts = terms.plan == Plan::Plain && terms.funding == Funding::Prefunded;
+    let cost = price::cost_for(row.price, amount.max(0), terms);
+    let agreed = cost.map(|cost| [cost.amount, cost.tax, cost.to_pay]);
+    (off == 0 || off > 0 && takes_discounts)
+        && agreed == Ok([row.amount, row.tax, row.to_pay])
+        && row.deposit == price::deposit_of(row.to_pay, terms)
 }
 
 /// So many values, one after the other.

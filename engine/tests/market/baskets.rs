@@ -12,7 +12,7 @@ use sanjiang_engine::command::{
     Basket, Body, Confirmed, ContractCommand, DefineDiscount, Line, Off, SalesCommand,
 };
 use sanjiang_engine::engine::Engine;
-use sanjiang_engine::event::DiscountReport;
+use sanjiang_engine::event::{ContractReport, DiscountReport};
 use sanjiang_engine::types::{AccountId, AssetId, DiscountId, Time, VenueId};
 
 use crate::money::MONEY;
@@ -20,6 +20,18 @@ use crate::shop::{Shop, account, code};
 use crate::words::{at, number, value};
 
 const SECOND: i64 = 1_000_000_000;
+
+/// The name of a contract that a command of this name formed: of the first line of a basket the
+/// command's, of another the line's number beside it.
+pub fn line_name(shop: &Shop, name: &str, report: &ContractReport) -> String {
+    let known = shop.contracts.values();
+    let lines = known.filter(|id| id.sequence == report.contract).count();
+    if lines > 0 {
+        format!("{name}.{lines}")
+    } else {
+        name.to_owned()
+    }
+}
 
 /// A line about discounts.
 pub fn discount(shop: &Shop, report: &DiscountReport) -> String {

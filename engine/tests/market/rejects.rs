@@ -8,8 +8,8 @@
 //! adds a check adds its row. A reason may have several rows.
 //!
 //! Besides the words of scenarios: `bounds KEY=N..` first (orders, levels, stops, positions,
-//! requests, unsettled, investors, contracts, buyers, uses, discounts, users), `session NAME` opens a
-//! session, `elsewhere` makes a real venue in continuous trading with instrument 1, and an order
+//! requests, unsettled, investors, contracts, buyers, uses, discounts, users), `session NAME` opens
+//! a session, `elsewhere` makes a real venue in continuous trading with instrument 1, and an order
 //! line takes
 //! `in=INSTRUMENT id=TEXT valid=TIME session=HANDLE/NUMBER`.
 //!

@@ -11,8 +11,8 @@
 //! [max=N] [limit=N] [opens=SECONDS] [closes=SECONDS] [quorum=N] [balance=FROM/UNTIL]
 //! [draw=SECONDS]`, `change NAME @PRICE..` likewise, `put NAME PIECES`, `take NAME PIECES`,
 //! `unoffer NAME`, `join NAME [on=ACCOUNT]`, `value NAME [SOURCE] [is=N]`, `seed NAME [is=N]`;
-//! Discounts and baskets: `baskets`.
-//! `NAME: reserve OFFER PIECES [on=ACCOUNT] [version=N] [code=N] [confirms]`.
+//! `NAME: reserve OFFER PIECES [on=ACCOUNT] [version=N] [code=N] [confirms]`. Discounts and baskets:
+//! `baskets`.
 //!
 //! `step NAME VERB [by=buyer|seller|operator|ACCOUNT] [version=N]`, VERB being pay, payin, cancel,
 //! handover, deliver, pickup=CODE, accept, return=PIECES, handback, takeback=stock|writeoff,
@@ -78,12 +78,7 @@ impl Shop {
             self.discounts.insert(name.to_owned(), report.discount);
         }
         if let Event::Contract(ContractEvent::Step(report)) = event {
-            let mut name = name.to_owned();
-            let of = |id: &ContractId| id.sequence == report.contract;
-            let lines = self.contracts.values().filter(|id| of(id)).count();
-            if lines > 0 {
-                name = format!("{name}.{lines}");
-            }
+            let name = baskets::line_name(self, name, report);
             self.contracts.insert(name, report.contract());
         }
     }

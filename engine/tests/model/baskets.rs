@@ -14,8 +14,8 @@ use sanjiang_engine::types::{AccountId, AssetId, DiscountId, Nanoseconds, OfferI
 use super::coverage::{Cell, Coverage};
 use super::rng::Rng;
 use super::shop::MONEY;
-use super::trade::{CODE, Places, hash, some_offer};
-use super::wares::DAY;
+use super::trade::{Places, some_offer};
+use super::wares::{CODE, DAY, hash};
 use super::world::{HOUR, SECOND};
 use crate::reference::{Offering, Reference};
 

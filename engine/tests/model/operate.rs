@@ -5,8 +5,8 @@
 
 use sanjiang_engine::command::{
     AcceptClock, Body, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant,
-    CreateVenue, DefineRegime, Demonstration, MoveVenue, OpenSession, Rule, Scope, SetCalendar,
-    SetLimits, SetPhase, SetReferencePrice, SetSchedule, SetTradingStatus,
+    CreateVenue, DefineRegime, Demonstration, MoveVenue, OpenSession, Rule, Scope, ServiceGap,
+    SetCalendar, SetLimits, SetPhase, SetReferencePrice, SetSchedule, SetTradingStatus,
 };
 use sanjiang_engine::types::{
     CalendarId, InstrumentId, Nanoseconds, OwnerId, ParticipantId, Time, VenueId,
@@ -14,7 +14,11 @@ use sanjiang_engine::types::{
 use sanjiang_engine::venue::{Model, Phase, Regime, RuleKey, RuleKind, RuleValue, TradingStatus};
 
 use super::rng::Rng;
-use super::world::{HOUR, calendar, lots, name, price_at, schedule, terms, ticks, title, venue};
+use super::script::{Step, internal};
+use super::wares::DAY;
+use super::world::{
+    HOUR, SECOND, calendar, lots, name, price_at, schedule, terms, ticks, title, venue,
+};
 use crate::reference::Reference;
 
 const REGIMES: [Regime; 12] = [
@@ -338,4 +342,15 @@ fn new_venue(rng: &mut Rng, world: &Reference, text: &str) -> CreateVenue {
         create.calendar = Some(CalendarId::new(0));
     }
     create
+}
+
+/// The service was down, and is there again: before the ticks of that time.
+pub fn gap(rng: &mut Rng, world: &Reference, place: usize) -> Step {
+    let from = world.time;
+    let span = rng.pick(&[0, SECOND, HOUR, 3 * DAY]);
+    Step {
+        place,
+        time: from.after(Nanoseconds(span)),
+        command: internal(Body::ServiceGap(ServiceGap { from })),
+    }
 }

@@ -7,8 +7,8 @@ use sanjiang_engine::command::{
     Access, Acknowledge, Act, Authority, Body, ChangeOffer, ChangeStock, CloseCustodyDate, Command,
     Confirmed, ContractCommand, CustodianKind, Delivery, Direction, FlashMode, GoodsTo, Instruct,
     KillScope, Outcome, Party, PartyKind, Plan, Position, Reserve, Roles, SalesCommand, Scope,
-    ServiceGap, SetAccess, SetGrace, SetKillSwitch, SetPartyKind, SetRoles, SetStanding,
-    SetTradingStatus, Standing, StandingCommand, SwitchCommand, TakeStep, TakenTo, WithdrawOffer,
+    SetAccess, SetGrace, SetKillSwitch, SetPartyKind, SetRoles, SetStanding, SetTradingStatus,
+    Standing, StandingCommand, SwitchCommand, TakeStep, TakenTo, WithdrawOffer,
 };
 use sanjiang_engine::event::State;
 use sanjiang_engine::types::{
@@ -23,9 +23,9 @@ use super::flash::{draw, join, queued};
 use super::generate::Generator;
 use super::operate;
 use super::rng::Rng;
-use super::script::{Step, internal};
+use super::script::Step;
 use super::shop::{BANK, GOODS, MONEY, WAREHOUSES, later_law};
-use super::wares::{DAY, offer, prices, terms};
+use super::wares::{CODE, DAY, hash, offer, prices, terms};
 use super::world::{FIRST_DAY, HOUR, SECOND, name};
 use crate::reference::{Deal, Offering, Reference};
 
@@ -91,7 +91,7 @@ impl Generator {
             6 => money(rng, world, places, time),
             8 => join(rng, world, places),
             9 => draw(rng, world, places),
-            10 => return gap(rng, world, place),
+            10 => return operate::gap(rng, world, place),
             11 => border::report(rng, world, time.nanoseconds()),
             12 => sales(SalesCommand::DefineDiscount(discount(rng, world, time))),
             13 => basket(rng, world, places),
@@ -128,17 +128,6 @@ impl Generator {
             _ => 0,
         };
         world.time.after(Nanoseconds(span))
-    }
-}
-
-/// The service was down, and is there again: before the ticks of that time.
-fn gap(rng: &mut Rng, world: &Reference, place: usize) -> Step {
-    let from = world.time;
-    let span = rng.pick(&[0, SECOND, HOUR, 3 * DAY]);
-    Step {
-        place,
-        time: from.after(Nanoseconds(span)),
-        command: internal(Body::ServiceGap(ServiceGap { from })),
     }
 }
 
@@ -208,14 +197,6 @@ fn change(rng: &mut Rng, world: &Reference, places: Places<'_>, time: Time) -> B
         2 => SalesCommand::TakeStock(stock),
         _ => SalesCommand::WithdrawOffer(WithdrawOffer { offer, account }),
     })
-}
-
-/// The code of every pickup and coupon, and what it hashes to.
-pub const CODE: [u8; 16] = [3; 16];
-
-pub fn hash() -> [u8; 16] {
-    let hash = *blake3::hash(&CODE).as_bytes();
-    hash[..16].try_into().expect("half of it")
 }
 
 fn reserve(rng: &mut Rng, world: &Reference, places: Places<'_>) -> Body {

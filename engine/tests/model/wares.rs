@@ -21,6 +21,14 @@ use crate::reference::{Offering, Reference};
 /// The seed of every lottery.
 pub const SEED: [u8; 32] = [7; 32];
 
+/// The code of every pickup and coupon, and what it hashes to.
+pub const CODE: [u8; 16] = [3; 16];
+
+pub fn hash() -> [u8; 16] {
+    let hash = *blake3::hash(&CODE).as_bytes();
+    hash[..16].try_into().expect("half of it")
+}
+
 pub const DAY: i64 = 24 * HOUR;
 
 /// What a model has of its own.

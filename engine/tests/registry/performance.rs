@@ -18,8 +18,7 @@ impl Reference {
             let unknown = custodian.place() >= self.money.custodians.len();
             fails(unknown, R::UnknownCustodian)?;
         }
-        let ContractId { sequence, slot } = take.contract;
-        let named = |one: &&Deal| one.named() == (sequence, slot);
+        let named = |one: &&Deal| one.named() == (take.contract.sequence, take.contract.slot);
         let deal = self.shops.deals.iter().find(named).cloned();
         let mut deal = deal.ok_or(R::UnknownContract)?;
         let role = match take.account {
@@ -90,8 +89,7 @@ impl Reference {
     fn two_people(&self, envelope: &Envelope, deal: &Deal) -> Result<(), R> {
         let venue = self.shops.terms[deal.terms].venue.place();
         let real = self.venues[venue].demonstration == Demonstration::Real;
-        let authority = envelope.authority.as_ref();
-        let other = authority.and_then(|authority| authority.approver);
+        let other = envelope.authority.as_ref().and_then(|one| one.approver);
         let two = other.is_some_and(|other| other != envelope.principal);
         fails(real && !two, R::ApproverRequired)
     }
@@ -101,8 +99,9 @@ impl Reference {
             return Ok(());
         }
         let day = (self.instant() + EAST).div_euclid(DAY) as i32;
-        let closed = self.money.custodians[deal.warehouse].closed;
-        let closed = closed.is_some_and(|closed| day <= closed);
+        let closed = self.money.custodians[deal.warehouse]
+            .closed
+            .is_some_and(|on| day <= on);
         fails(closed, R::CustodyDateClosed)
     }
 

@@ -1,6 +1,7 @@
 //! Discounts as bytes, within the section of sales.
 //!
-//! Invariant: as in `section`; discounts keep their rows, since ids name them. Timers are made anew.
+//! Invariant: as in `section`; discounts keep their rows, since ids name them. Timers are made
+//! anew.
 
 use super::discounts::{Discount, Discounts};
 use super::section::{put_chain, put_forgetting, read_chain, read_forgetting};
