@@ -212,7 +212,11 @@ impl Image {
                 growing.batch(&[Shops::halt(TradingStatus::Trading)]);
             }
             for _ in 0..batches {
-                growing.flow(BATCH_COMMANDS, if large { &reason } else { "" }, Pace::Lively);
+                growing.flow(
+                    BATCH_COMMANDS,
+                    if large { &reason } else { "" },
+                    Pace::Lively,
+                );
             }
             if round == HALTED_ROUND {
                 growing.batch(&[Shops::halt(TradingStatus::Halted)]);
