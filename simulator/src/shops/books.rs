@@ -136,7 +136,8 @@ impl<'a> Books<'a> {
             | ContractStep::Resolve
             | ContractStep::Rescind
             | ContractStep::Deadline
-            | ContractStep::PutOff => {}
+            | ContractStep::PutOff
+            | ContractStep::Invoice => {}
         }
         deal.last = report.clone();
         self.held += deal.held();
@@ -176,7 +177,8 @@ impl<'a> Books<'a> {
             | ContractStep::Resolve
             | ContractStep::Rescind
             | ContractStep::Deadline
-            | ContractStep::PutOff => false,
+            | ContractStep::PutOff
+            | ContractStep::Invoice => false,
         };
         if !comes_in && deal.money != after + refunded + paid_out + fee {
             let (id, before) = (&report.contract_id, deal.money);
