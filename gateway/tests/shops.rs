@@ -93,6 +93,7 @@ async fn give_back(shop: &mut Shop, accepted: &v1::ContractReport) -> v1::Contra
         ("258.00", "29.68")
     );
     assert_eq!(ended.money_held, "387.00");
+    assert_eq!((asked.came_back, ended.came_back), (0, 2));
     assert_eq!(ended.deadline, accepted.deadline);
     ended
 }
@@ -106,6 +107,8 @@ async fn check_told(shop: &mut Shop, contract: &str) {
     let buyers = shop.contracts.get_contract(of("A")).await.expect("there");
     let buyers = buyers.into_inner();
     assert_eq!(buyers.state(), v1::ContractState::Accepted);
+    assert_eq!((buyers.pieces, buyers.came_back), (5, 2));
+    assert_eq!(buyers.regime, "ECOM_B2C");
     assert_eq!(
         (buyers.version, buyers.last_step()),
         (7, v1::ContractStep::TakeBack)

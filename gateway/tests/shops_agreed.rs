@@ -77,6 +77,45 @@ fn take() -> Step {
     })
 }
 
+/// The seller invoices; nothing but the version changes, and both are told.
+async fn invoice(
+    shop: &mut Shop,
+    (name, byte): (&str, u8),
+    last: &v1::ContractReport,
+) -> v1::ContractReport {
+    let reference = vec![byte; 16];
+    let step = Step::Invoice(wire::Invoice { reference });
+    let told = shop.takes(name, "B", last, step).await;
+    assert_eq!((told.step(), told.by()), INVOICED);
+    assert_eq!(
+        (told.state(), told.version),
+        (last.state(), last.version + 1)
+    );
+    assert_eq!(told.deadline, last.deadline);
+    assert_eq!(
+        (&told.reference[..], told.came_back),
+        (&[byte; 16][..], last.came_back)
+    );
+    told
+}
+
+const INVOICED: (v1::ContractStep, v1::ContractRole) =
+    (v1::ContractStep::Invoice, v1::ContractRole::Seller);
+
+/// The buyer finds the invoices among the steps, by their references.
+async fn check_invoices(shop: &mut Shop, contract: &str) {
+    let request = v1::ListContractStepsRequest {
+        account_id: id("A"),
+        contract_id: id(contract),
+        ..v1::ListContractStepsRequest::default()
+    };
+    let found = shop.contracts.list_contract_steps(request).await;
+    let reports = found.expect("a page").into_inner().reports;
+    let invoices = reports.iter().filter(|report| report.step() == INVOICED.0);
+    let references: Vec<_> = invoices.map(|report| report.reference[0]).collect();
+    assert_eq!(references, [0xb1, 0x4e]);
+}
+
 #[tokio::test]
 async fn a_performed_contract_is_paid_back_in_parts_by_agreement() {
     use v1::PostingKind::{ContractFee, ContractMoney, Deposit};
@@ -85,8 +124,10 @@ async fn a_performed_contract_is_paid_back_in_parts_by_agreement() {
     let mut shop = Shop::open(&channel).await;
     let done = performed(&mut shop).await;
 
+    let first = invoice(&mut shop, ("i-1", 0xb1), &done).await;
+
     // Two come back, the seller declines one, and then two more come back.
-    let asked = shop.takes("ask-1", "A", &done, ask(2)).await;
+    let asked = shop.takes("ask-1", "A", &first, ask(2)).await;
     assert_eq!(asked.state(), v1::ContractState::ReturnProposed);
     assert_eq!(asked.return_pieces, 2);
     let back = shop.takes("take-1", "B", &asked, take()).await;
@@ -108,6 +149,8 @@ async fn a_performed_contract_is_paid_back_in_parts_by_agreement() {
     let asked = shop.takes("ask-3", "A", &declined, ask(2)).await;
     let back = shop.takes("take-2", "B", &asked, take()).await;
     assert_eq!(back.penalty, "258.00");
+    invoice(&mut shop, ("i-2", 0x4e), &back).await;
+    check_invoices(&mut shop, &back.contract_id).await;
 
     let buyer = balances(channel.clone(), "A").await;
     let seller = balances(channel.clone(), "B").await;

@@ -355,6 +355,15 @@ const STEPS: &[Case<v1::TakeStepRequest>] = &[
         "has 1 bytes; 16",
     ),
     (
+        |r| {
+            r.step = Some(Step::Invoice(wire::Invoice {
+                reference: vec![1; 17],
+            }))
+        },
+        "invoice.reference",
+        "has 17 bytes; 16",
+    ),
+    (
         |r| r.step = Some(Step::PickUp(wire::PickUp { code: vec![1; 32] })),
         "pick_up.code",
         "has 32 bytes; 16",

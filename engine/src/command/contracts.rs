@@ -123,6 +123,11 @@ pub enum Act {
     },
     /// Buyer or seller asks to undo the contract, or agrees to it.
     Rescind,
+    /// The seller issued an invoice, or one that takes back a part of another.
+    Invoice {
+        /// Where the platform knows the invoice.
+        reference: [u8; 16],
+    },
 }
 
 /// What becomes of goods that a buyer gave back.

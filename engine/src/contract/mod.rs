@@ -12,7 +12,7 @@ pub(crate) mod row;
 pub(crate) mod section;
 pub mod table;
 
-pub use row::{Contract, CountedFor};
+pub use row::{Contract, CountedFor, INVOICES_MAX};
 
 use std::collections::BTreeMap;
 
@@ -209,6 +209,13 @@ fn audit_row(row: &Contract) -> Result<(), &'static str> {
     }
     if row.came_back >= row.pieces || row.returned > row.pieces - row.came_back {
         return Err("a contract has fewer pieces than come back");
+    }
+    let unpaid = matches!(
+        row.state,
+        State::Unpaid | State::Joined | State::Entered | State::Deposited
+    );
+    if row.invoices > INVOICES_MAX || unpaid && row.invoices > 0 {
+        return Err("a contract has too many invoices, or one before it is paid");
     }
     if with_seller && row.came_back > 0 {
         return Err("pieces came back that never left");

@@ -27,6 +27,11 @@ pub enum CountedFor {
     Yes = 1,
 }
 
+/// How many invoices of a contract are recorded at most: one of all of it and one of each of many
+/// returns. Each raises the version, so without a bound a seller could keep its buyer from every
+/// step.
+pub const INVOICES_MAX: u8 = 16;
+
 /// What ends so many civil days after the buyer had the goods, but for gaps in service.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Ends {
@@ -87,6 +92,8 @@ pub struct Contract {
     pub return_days: u8,
     /// Whether its buyer's owner is counted.
     pub counted: CountedFor,
+    /// How many invoices were recorded.
+    pub invoices: u8,
     /// What passes next, but for gaps in service since it was set.
     pub(crate) deadline: Option<Time>,
     /// The command that set its instants: later gaps in service put them off.

@@ -124,6 +124,7 @@ fn put_row(out: &mut Vec<u8>, row: &Contract) {
         row.regime.code(),
         row.return_days,
         row.counted as u8,
+        row.invoices,
     ] {
         bytes::put_u8(out, code);
     }
@@ -183,6 +184,7 @@ fn read_row(
         regime: Regime::from_code(input.u8()?).ok_or_else(wrong)?,
         return_days: input.u8()?,
         counted: counted(input)?,
+        invoices: input.u8()?,
         deadline: input.option(|input| input.time("a contract's deadline"))?,
         set: input.varint()?,
         received: input.option(ends)?,

@@ -33,6 +33,8 @@ pub enum When {
 pub enum Effect {
     /// Nothing.
     Nothing,
+    /// It is on record: all else stays as it is, also what was asked.
+    Record,
     /// A bank is asked for the money.
     Instruct,
     /// The money is held.
@@ -150,13 +152,21 @@ const fn rescind(from: State) -> Row {
     }
 }
 
+const fn invoice(from: State) -> Row {
+    let (step, effect) = (Step::Invoice, Effect::Record);
+    Row {
+        when: When::Always,
+        ..row(from, step, SELLER, from, effect, Next::Same)
+    }
+}
+
 const BUYER: By = By::Role(Role::Buyer);
 const SELLER: By = By::Role(Role::Seller);
 const BANK: By = By::Role(Role::Custodian);
 
 /// Every step there is.
 #[rustfmt::skip]
-pub const TABLE: [Row; 53] = {
+pub const TABLE: [Row; 61] = {
     use State::{
         Accepted, Cancelled, Defaulted, Delivered, Deposited, Entered, Expired, Forfeited,
         HandedOver, Joined, Paid, Performed, Refunded, ReturnAsked, ReturnProposed, Returning,
@@ -206,6 +216,8 @@ pub const TABLE: [Row; 53] = {
         resolve(Accepted), resolve(ReturnAsked), resolve(Returning),
         rescind(Paid), rescind(HandedOver), rescind(Delivered),
         rescind(Accepted), rescind(ReturnAsked), rescind(Returning),
+        invoice(Paid), invoice(HandedOver), invoice(Delivered), invoice(Accepted),
+        invoice(ReturnAsked), invoice(Returning), invoice(Performed), invoice(ReturnProposed),
     ]
 };
 
@@ -247,7 +259,11 @@ mod tests {
     fn every_state_that_lives_has_a_way_out_for_both_sides() {
         for from in State::ALL.into_iter().filter(|state| state.lives()) {
             for role in [Role::Buyer, Role::Seller] {
-                let own = |row: &&Row| row.by == By::Either || row.by == By::Role(role);
+                // An invoice leads nowhere.
+                let own = |row: &&Row| {
+                    let own = row.by == By::Either || row.by == By::Role(role);
+                    own && row.step != Step::Invoice
+                };
                 let ways = TABLE.iter().filter(|row| row.from == from).filter(own);
                 // Until it is paid only the buyer acts; its deadline frees the seller.
                 let early = matches!(from, State::Unpaid | State::Joined);

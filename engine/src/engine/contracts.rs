@@ -22,7 +22,7 @@ use crate::command::{
 };
 use crate::contract::effects::Moved;
 use crate::contract::table::{self, By};
-use crate::contract::{Contract, Contracts, CountedFor};
+use crate::contract::{Contract, Contracts, CountedFor, INVOICES_MAX};
 use crate::event::{
     ContractEvent, ContractRefused, ContractStep, Counters, Disputed, Event, Events, OfferAct,
     Role, SaleEvent, State,
@@ -49,6 +49,8 @@ pub(super) struct Reserved {
     cost: Cost,
     /// What is paid at once, where that is a part.
     deposit: i64,
+    /// What is held of who pays at once.
+    due: i64,
     regime: Regime,
     return_days: u8,
     /// Where the buyer has the money, if it pays at once.
@@ -198,6 +200,7 @@ impl Engine {
             owner,
             cost,
             deposit,
+            due,
             regime,
             return_days: law::return_days(
                 terms,
@@ -286,11 +289,7 @@ impl Engine {
         } else {
             CountedFor::No
         };
-        let due = match checked.deposit {
-            0 => cost.to_pay,
-            deposit => deposit,
-        };
-        let money = self.clearing.keep_money(checked.money, due);
+        let money = self.clearing.keep_money(checked.money, checked.due);
         let (state, until) = self.first_state(ask.offer.slot);
         let offer = self.sales.row_mut(ask.offer.slot);
         let row = Contract {
@@ -318,6 +317,7 @@ impl Engine {
             regime: checked.regime,
             return_days: checked.return_days,
             counted,
+            invoices: 0,
             deadline: Some(until),
             set: self.sequence.value(),
             received: None,
@@ -390,7 +390,8 @@ impl Engine {
             | Act::HandBack { .. }
             | Act::TakeBack { .. }
             | Act::Dispute
-            | Act::Resolve { .. } => true,
+            | Act::Resolve { .. }
+            | Act::Invoice { .. } => true,
         }
     }
 
@@ -427,6 +428,7 @@ impl Engine {
             Act::Accept if contract.goods_held() > 0 => self.check_day(contract, time),
             Act::AskReturn { pieces } => self.check_ask_return(contract, pieces, time),
             Act::TakeBack { to } => self.check_take_back(contract, to, time),
+            Act::Invoice { .. } => fails(contract.invoices >= INVOICES_MAX, R::TooMany),
             Act::Resolve { .. } => self.check_resolve(envelope, contract, (take, time)),
             Act::Accept
             | Act::Cancel

@@ -9,6 +9,7 @@ use crate::command::{Act, PartyKind};
 use crate::reject::Reject;
 use crate::types::{AccountId, AssetId, ContractId, CustodianId, OfferId, OwnerId, TermsId};
 use crate::types::{Name, Time, VenueId};
+use crate::venue::Regime;
 
 /// What happened around offers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -293,11 +294,13 @@ pub enum ContractStep {
     Deadline = 16,
     /// A deadline fell due in a gap in service, or soon after one, and comes later.
     PutOff = 17,
+    /// An invoice was issued.
+    Invoice = 18,
 }
 
 impl ContractStep {
     /// All of them, in order of their numbers.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Reserve,
         Self::Pay,
         Self::PayIn,
@@ -315,6 +318,7 @@ impl ContractStep {
         Self::Rescind,
         Self::Deadline,
         Self::PutOff,
+        Self::Invoice,
     ];
 
     /// The step a command asks for.
@@ -333,6 +337,7 @@ impl ContractStep {
             Act::Dispute => Self::Dispute,
             Act::Resolve { .. } => Self::Resolve,
             Act::Rescind => Self::Rescind,
+            Act::Invoice { .. } => Self::Invoice,
         }
     }
 }
@@ -428,6 +433,10 @@ pub struct ContractReport {
     pub warehouse: CustodianId,
     /// How many pieces.
     pub pieces: u32,
+    /// How many of them have come back.
+    pub came_back: u32,
+    /// The regime it was formed under.
+    pub regime: Regime,
     /// The buyer.
     pub buyer: ContractSide,
     /// The seller.

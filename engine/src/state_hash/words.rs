@@ -195,7 +195,7 @@ pub(super) fn step(report: &ContractReport, out: &mut impl Words) {
         report.offer,
         both(report.venue.index(), report.money.index()),
         both(report.goods.index(), report.warehouse.index()),
-        u64::from(report.pieces),
+        both(report.pieces, report.came_back),
         both(buyer.account.index(), seller.account.index()),
         report.price as u64,
         report.amount as u64,
@@ -215,7 +215,7 @@ pub(super) fn step(report: &ContractReport, out: &mut impl Words) {
         seller.counters.account,
         seller.counters.participant,
         report.penalty as u64,
-        0,
+        u64::from(report.regime.code()),
     ]);
 }
 

@@ -186,6 +186,7 @@ fn act() -> impl Strategy<Value = Act> {
         words().prop_map(|code| Act::PickUp { code }),
         index().prop_map(|pieces| Act::AskReturn { pieces }),
         words().prop_map(|reference| Act::HandBack { reference }),
+        words().prop_map(|reference| Act::Invoice { reference }),
         (amount(), amount(), goods).prop_map(|(buyer, seller, goods)| Act::Resolve {
             buyer,
             seller,

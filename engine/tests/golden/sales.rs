@@ -220,5 +220,14 @@ pub fn contracts() -> Vec<(Time, Command)> {
         asset: AssetId::new(1),
         amount: amount(1_295),
     })));
+    bodies.push(Body::Contract(ContractCommand::Step(TakeStep {
+        contract: ContractId {
+            sequence: 70_001,
+            slot: 9,
+        },
+        version: 15,
+        account: Some(AccountId::new(300)),
+        act: Act::Invoice { reference },
+    })));
     timed(bodies)
 }

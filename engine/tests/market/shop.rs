@@ -15,8 +15,8 @@
 //!
 //! `step NAME VERB [by=buyer|seller|operator|ACCOUNT] [version=N]`, VERB being pay, payin, cancel,
 //! handover, deliver, pickup=CODE, accept, return=PIECES, handback, takeback=stock|writeoff,
-//! dispute, resolve=BUYER/SELLER/stock|left, rescind. Who acts is the party whose step it is unless
-//! `by=` says otherwise. Seller is account 0, buyer account 1 unless named.
+//! dispute, resolve=BUYER/SELLER/stock|left, rescind, invoice. Who acts is the party whose step it
+//! is unless `by=` says otherwise. Seller is account 0, buyer account 1 unless named.
 //!
 //! `gap` is the start of a service that was down since the command before, without the ticks of
 //! that time; `halt`, `suspend` and `resume` are the shop's venue.
@@ -152,6 +152,9 @@ impl Shop {
                 let _ = write!(line, ", {word} {sum}");
             }
         }
+        if report.step == ContractStep::TakeBack {
+            let _ = write!(line, ", {} came back", report.came_back);
+        }
         if let Some(deadline) = report.deadline {
             let after = (deadline.nanoseconds() - DAY.nanoseconds()) / SECOND;
             let _ = write!(line, ", until {after}");
@@ -281,7 +284,7 @@ impl Shop {
         let act = act(verb, what);
         let buyer = known.map_or(AccountId::new(1), |known| known.buyer);
         let seller = known.map_or(AccountId::new(0), |known| known.seller);
-        let sellers = ["handover", "deliver", "pickup", "takeback"].contains(&verb);
+        let sellers = ["handover", "deliver", "pickup", "takeback", "invoice"].contains(&verb);
         let own = if sellers { seller } else { buyer };
         let account = match value(words, "by") {
             Some("buyer") => Some(buyer),
@@ -354,6 +357,7 @@ fn act(verb: &str, what: &str) -> Act {
             }
         }
         "rescind" => Act::Rescind,
+        "invoice" => Act::Invoice { reference },
         other => panic!("no step: {other}"),
     }
 }

@@ -54,6 +54,7 @@ pub fn steps() -> Vec<Cell> {
         cells.push(Cell::Deal(Some((from, Disputed::No)), step, to));
     }
     cells.extend(put_off());
+    cells.extend(invoices());
     for from in [
         Deposited,
         Paid,
@@ -111,6 +112,25 @@ fn returns() -> [(State, Step, State); 28] {
         (ReturnProposed, Step::Deadline, Performed),
         (ReturnProposed, Step::Deadline, Settled),
     ]
+}
+
+/// An invoice of every contract that is paid, in dispute or not.
+fn invoices() -> impl Iterator<Item = Cell> {
+    let (of_all, paid) = (
+        [State::Performed, State::ReturnProposed],
+        [
+            State::Paid,
+            State::HandedOver,
+            State::Delivered,
+            State::Accepted,
+            State::ReturnAsked,
+            State::Returning,
+        ],
+    );
+    let cell = |from, disputed| Cell::Deal(Some((from, disputed)), Step::Invoice, from);
+    let calm = of_all.into_iter().chain(paid);
+    let calm = calm.map(move |from| cell(from, Disputed::No));
+    calm.chain(paid.map(move |from| cell(from, Disputed::Yes)))
 }
 
 /// Every kind of deadline is put off by a gap in service.

@@ -254,6 +254,9 @@ fn likely(rng: &mut Rng, world: &Reference, deal: &Deal) -> (Option<AccountId>, 
     let (buyer, seller) = (Some(deal.buyer), Some(deal.seller));
     let either = rng.pick(&[buyer, seller]);
     let reference = [5; 16];
+    if rng.permille(60) {
+        return (seller, Act::Invoice { reference });
+    }
     if deal.disputed {
         return in_dispute(rng, deal);
     }
@@ -366,6 +369,7 @@ fn any(rng: &mut Rng, deal: &Deal) -> (Option<AccountId>, Act) {
             goods: GoodsTo::Buyer,
         },
         Act::Rescind,
+        Act::Invoice { reference },
     ]);
     let stranger = AccountId::new(rng.pick(&[7, 6, 99]));
     let who = rng.pick(&[Some(deal.buyer), Some(deal.seller), None, Some(stranger)]);

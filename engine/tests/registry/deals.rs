@@ -39,6 +39,8 @@ pub struct Deal {
     pub asked: Option<Role>,
     pub days: i128,
     pub counted: bool,
+    pub regime: Regime,
+    pub invoices: u32,
     pub deadline: Option<i128>,
     /// When its parties expect that to pass: earlier, if it was put off since.
     pub told: Option<i128>,
@@ -237,7 +239,12 @@ impl Reference {
     }
 
     /// The regime that applies, and the days of return.
-    fn law_of(&self, terms: &SaleTerms, kind: PartyKind, sure: bool) -> Result<i128, Reject> {
+    fn law_of(
+        &self,
+        terms: &SaleTerms,
+        kind: PartyKind,
+        sure: bool,
+    ) -> Result<(Regime, i128), Reject> {
         let regimes = &self.venues[terms.venue.place()].regimes;
         let (laws, consumer) = (self.laws(), kind == PartyKind::Consumer);
         let mut fit = regimes.clone();
@@ -259,18 +266,15 @@ impl Reference {
         chosen = better.copied().unwrap_or(chosen);
         let days = i128::from(terms.return_days);
         let asks = terms.exemption == Some(Exemption::ConfirmedUnsuitable) && !sure;
-        match laws.cooling(chosen) {
+        let least = match laws.cooling(chosen) {
             Some((least, exempt, _)) if consumer => {
                 let bit = terms.exemption.map_or(0, |one| 1 << (one as u32 - 1));
                 let binds = asks || exempt & bit == 0;
-                Ok(if binds {
-                    days.max(i128::from(least))
-                } else {
-                    days
-                })
+                if binds { i128::from(least) } else { 0 }
             }
-            _ => Ok(days),
-        }
+            _ => 0,
+        };
+        Ok((chosen, days.max(least)))
     }
 
     pub(super) fn seller_stands(&self, seller: AccountId) -> bool {
@@ -296,7 +300,7 @@ impl Reference {
         self.qualifies(ask.account, terms.venue)?;
         let owner = self.accounts[ask.account.place()].owner;
         let sure = ask.confirmed == Confirmed::Yes;
-        let days = self.law_of(&terms, self.kind_of(owner), sure)?;
+        let law = self.law_of(&terms, self.kind_of(owner), sure)?;
         let prices = &offer.prices;
         fails(ask.version != offer.version, R::StaleVersion)?;
         let closed = self
@@ -330,7 +334,7 @@ impl Reference {
         let at_once = terms.funding == Funding::Prefunded;
         let lacks = due > self.available(ask.account.place(), terms.money.place());
         fails(at_once && lacks, R::InsufficientFunds)?;
-        self.form(ask, &offer, &terms, (cost, days));
+        self.form(ask, &offer, &terms, (cost, law));
         if prices.limit.is_some() {
             self.take_of(offer.id, owner, ask.pieces);
         }
@@ -359,7 +363,7 @@ impl Reference {
         ask: &Reserve,
         offer: &Offering,
         terms: &SaleTerms,
-        ((price, tax, to_pay), days): ((i128, i128, i128), i128),
+        ((price, tax, to_pay), (regime, days)): ((i128, i128, i128), (Regime, i128)),
     ) {
         let (at_once, within) = match terms.funding {
             Funding::Prefunded => (true, terms.hand_over_within),
@@ -403,6 +407,8 @@ impl Reference {
             asked: None,
             days,
             counted: offer.prices.limit.is_some(),
+            regime,
+            invoices: 0,
             deadline: Some(deadline),
             told: Some(deadline),
             received: false,

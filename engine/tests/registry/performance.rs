@@ -57,6 +57,10 @@ impl Reference {
             Act::Resolve { .. } => {
                 return (open && deal.disputed).then_some(vec![Role::Operator]);
             }
+            Act::Invoice { .. } => {
+                let unpaid = [S::Unpaid, S::Joined, S::Entered, S::Deposited];
+                return (!unpaid.contains(&deal.state)).then_some(seller);
+            }
             _ if deal.disputed => return None,
             Act::Dispute => return open.then_some(both),
             _ => {}
@@ -146,6 +150,7 @@ impl Reference {
                 fails(pieces > deal.pieces - deal.gone_back, R::MaxQuantity)
             }
             Act::TakeBack { to } => self.may_take_back(deal, to),
+            Act::Invoice { .. } => fails(deal.invoices == 16, R::TooMany),
             Act::Resolve {
                 buyer,
                 seller,
@@ -242,14 +247,21 @@ impl Reference {
                 self.decided(deal, parts, goods, moved);
             }
             Act::Rescind if asked.is_none() => deal.asked = Some(role),
-            Act::Rescind => {
-                self.bond_ends(deal, 0, moved);
-                Self::undone(deal, moved);
-                deal.disputed = false;
-                deal.state = S::Rescinded;
+            Act::Rescind => self.rescinded(deal, moved),
+            Act::Invoice { .. } => {
+                deal.invoices += 1;
+                deal.asked = asked;
             }
             Act::PayIn { .. } => {}
         }
+    }
+
+    /// Both agreed to undo it.
+    fn rescinded(&mut self, deal: &mut Deal, moved: &mut Moved) {
+        self.bond_ends(deal, 0, moved);
+        Self::undone(deal, moved);
+        deal.disputed = false;
+        deal.state = S::Rescinded;
     }
 
     pub(super) fn paid(&self, deal: &mut Deal) {
@@ -498,6 +510,8 @@ impl Reference {
                 goods: AssetId::new(deal.goods as u32),
                 warehouse: CustodianId::new(deal.warehouse as u32),
                 pieces: deal.pieces,
+                came_back: deal.gone_back,
+                regime: deal.regime,
                 buyer,
                 seller,
                 price: small(deal.price),

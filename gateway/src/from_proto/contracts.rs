@@ -177,6 +177,9 @@ fn act(fields: &mut Fields<'_>, asked: &wire::Step, money: Option<&Asset>) -> Op
         W::Dispute(_) => Act::Dispute,
         W::Resolve(said) => return resolve(fields, said, money),
         W::Rescind(_) => Act::Rescind,
+        W::Invoice(by) => Act::Invoice {
+            reference: exactly(fields, "invoice.reference", &by.reference)?,
+        },
     })
 }
 

@@ -11,6 +11,7 @@ use engine::event::{
     Counters, Disputed, OfferAct, OfferReport, Role, State,
 };
 use engine::types::{AccountId, AssetId, ContractId, CustodianId, OfferId, TermsId, VenueId};
+use engine::venue::Regime;
 
 use super::contracts::{ContractRow, PrivateRow, Said};
 use super::row_codec::{get_exec, get_identity, get_reject, put_exec, put_identity, put_reject};
@@ -181,6 +182,8 @@ fn put_report(out: &mut Vec<u8>, report: &ContractReport) {
         report.goods.index(),
         report.warehouse.index(),
         report.pieces,
+        report.came_back,
+        u32::from(report.regime.code()),
     ] {
         put_handle(out, handle);
     }
@@ -244,6 +247,8 @@ fn get_report(input: &mut Reader<'_>) -> Result<ContractReport, BytesError> {
         goods: AssetId::new(input.varint32("goods")?),
         warehouse: CustodianId::new(input.varint32("warehouse")?),
         pieces: input.varint32("pieces")?,
+        came_back: input.varint32("pieces that came back")?,
+        regime: get_regime(input)?,
         buyer: get_side(input)?,
         seller: get_side(input)?,
         price: input.zigzag()?,
@@ -258,6 +263,12 @@ fn get_report(input: &mut Reader<'_>) -> Result<ContractReport, BytesError> {
         penalty: input.zigzag()?,
         deadline: input.option(|input| input.time("deadline"))?,
     })
+}
+
+fn get_regime(input: &mut Reader<'_>) -> Result<Regime, BytesError> {
+    let wrong = BytesError::range("regime");
+    let code = u8::try_from(input.varint32("regime")?).map_err(|_| wrong)?;
+    Regime::from_code(code).ok_or(wrong)
 }
 
 fn put_refused(out: &mut Vec<u8>, refused: &ContractRefused) {

@@ -10,6 +10,7 @@ use engine::types::{
     AccountId, AssetId, ClientId, ContractId, CustodianId, ExecId, OfferId, Sequence, SessionId,
     Side, TermsId, Time, VenueId,
 };
+use engine::venue::Regime;
 
 use super::contracts::{ContractRow, PrivateRow, Said};
 use super::rows::{FirstAnswer, FirstRow, RowError};
@@ -42,6 +43,8 @@ fn report(step: ContractStep, by: Option<Role>, state: State) -> ContractReport 
         goods: AssetId::new(300),
         warehouse: CustodianId::new(4),
         pieces: 1 << 30,
+        came_back: 22,
+        regime: Regime::EcomB2c,
         buyer: side(8, 9),
         seller: side(10, 11),
         price: 12,

@@ -55,7 +55,7 @@ pub enum Said {
         /// Where the platform knows how to deliver.
         delivery_reference: [u8; 16],
     },
-    /// A carrier's reference.
+    /// A carrier's reference, or an invoice's.
     Reference([u8; 16]),
     /// Pieces to give back.
     Pieces(u32),
@@ -96,7 +96,8 @@ impl Said {
         match act {
             Act::HandOver { reference }
             | Act::Deliver { reference }
-            | Act::HandBack { reference } => Self::Reference(*reference),
+            | Act::HandBack { reference }
+            | Act::Invoice { reference } => Self::Reference(*reference),
             Act::AskReturn { pieces } => Self::Pieces(*pieces),
             Act::TakeBack { to } => Self::Taken(*to),
             Act::PayIn { custodian } => Self::Custodian(*custodian),

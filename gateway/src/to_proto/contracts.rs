@@ -12,7 +12,7 @@ use super::history::session;
 use super::sales::units_text;
 use super::{
     account_name, asset_name, client_order_id, contract_id_text, custodian_name, exec_id_text,
-    offer_id_text, reject_words, timestamp,
+    offer_id_text, regime_word, reject_words, timestamp,
 };
 use crate::directory::Tables;
 use crate::projector::contracts::{ContractEnds, ContractRow, Said};
@@ -37,6 +37,7 @@ pub const fn contract_step(step: ContractStep) -> v1::ContractStep {
         ContractStep::Rescind => v1::ContractStep::Rescind,
         ContractStep::Deadline => v1::ContractStep::Deadline,
         ContractStep::PutOff => v1::ContractStep::PutOff,
+        ContractStep::Invoice => v1::ContractStep::Invoice,
     }
 }
 
@@ -146,6 +147,8 @@ fn stepped(
         goods_asset_id: asset_name(tables, report.goods),
         warehouse_id: custodian_name(tables, report.warehouse),
         pieces: report.pieces,
+        came_back: report.came_back,
+        regime: regime_word(&tables.law, report.regime),
         buyer_account_id: account_name(tables, report.buyer.account),
         seller_account_id: account_name(tables, report.seller.account),
         price: money(report.price),
@@ -229,6 +232,8 @@ pub fn contract(tables: &Tables, ends: &ContractEnds, account: AccountId) -> v1:
         goods_asset_id: wire.goods_asset_id,
         warehouse_id: wire.warehouse_id,
         pieces: wire.pieces,
+        came_back: wire.came_back,
+        regime: wire.regime,
         money_asset_id: wire.money_asset_id,
         price: wire.price,
         amount: wire.amount,

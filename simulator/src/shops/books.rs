@@ -139,7 +139,8 @@ impl Books {
             | ContractStep::Resolve
             | ContractStep::Rescind
             | ContractStep::Deadline
-            | ContractStep::PutOff => {}
+            | ContractStep::PutOff
+            | ContractStep::Invoice => {}
         }
         deal.last = report.clone();
         self.held += deal.held();
@@ -179,7 +180,8 @@ impl Books {
             | ContractStep::Resolve
             | ContractStep::Rescind
             | ContractStep::Deadline
-            | ContractStep::PutOff => false,
+            | ContractStep::PutOff
+            | ContractStep::Invoice => false,
         };
         if !comes_in && deal.money != after + refunded + paid_out + fee {
             let (id, before) = (&report.contract_id, deal.money);

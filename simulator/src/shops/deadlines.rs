@@ -87,7 +87,8 @@ pub fn judge(
         | ContractStep::TakeBack
         | ContractStep::Dispute
         | ContractStep::Resolve
-        | ContractStep::Rescind => {
+        | ContractStep::Rescind
+        | ContractStep::Invoice => {
             if life == begun && deadline.is_some_and(|due| at >= due) {
                 return wrong("a step was taken whose time had passed");
             }

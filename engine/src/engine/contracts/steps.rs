@@ -96,7 +96,10 @@ impl Engine {
         let mut contract = self.caught_up(slot);
         let mut moved = Moved::default();
         contract.version += 1;
-        let asked = contract.asked.take();
+        let asked = contract.asked;
+        if row.effect != Effect::Record {
+            contract.asked = None;
+        }
         contract.state = row.to;
         if row.effect == Effect::Rescind && asked.is_some() {
             effects::thaw(&mut contract);
@@ -136,6 +139,7 @@ impl Engine {
         let clearing = &mut self.clearing;
         match effect {
             Effect::Nothing | Effect::Instruct | Effect::Rescind => {}
+            Effect::Record => contract.invoices += 1,
             Effect::Pay => {
                 let money = self.sales.known(contract.terms).terms.money;
                 let holder = crate::clearing::Holder::Account(contract.buyer);
@@ -239,6 +243,8 @@ impl Engine {
             goods: contract.goods_asset,
             warehouse: contract.warehouse,
             pieces: contract.pieces,
+            came_back: contract.came_back,
+            regime: contract.regime,
             buyer,
             seller,
             price: contract.price,

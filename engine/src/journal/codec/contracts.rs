@@ -67,6 +67,7 @@ fn put_act(out: &mut Vec<u8>, act: &Act) {
             bytes::put_u8(out, *goods as u8);
         }
         Act::Rescind => bytes::put_u8(out, 14),
+        Act::Invoice { reference } => put_words(out, 15, reference),
     }
 }
 
@@ -148,6 +149,9 @@ fn act(input: &mut Reader<'_>, tag: u8) -> Result<Act, BytesError> {
             },
         },
         14 => Act::Rescind,
+        15 => Act::Invoice {
+            reference: array(input)?,
+        },
         _ => return Err(BytesError::range("the kind of a command about contracts")),
     })
 }
