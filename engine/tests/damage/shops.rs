@@ -285,7 +285,7 @@ struct OnOffer {
 struct Draw {
     offer: OfferId,
     closes: Time,
-    draw_by: Time,
+    due: Time,
 }
 
 /// Whether only what leaves nothing due at once is asked.
@@ -375,11 +375,11 @@ impl Shops {
             on_offer.id = Some(report.offer);
             if let (Kind::Lottery, Some(closes)) = (kind, on_offer.closes) {
                 // One in three is left without its seed, and is void.
-                let draw_by = closes.after(Nanoseconds(10 * MINUTE));
+                let due = closes.after(Nanoseconds(10 * MINUTE));
                 let draw = Draw {
                     offer: report.offer,
                     closes,
-                    draw_by,
+                    due,
                 };
                 if self.random.below(3) > 0 {
                     self.draws.push(draw);
@@ -466,7 +466,7 @@ impl Shops {
 
     /// The public value of a lottery, then its seed.
     fn draw(&mut self) -> Option<Command> {
-        let due = |draw: &Draw| draw.closes <= self.now && self.now < draw.draw_by;
+        let due = |draw: &Draw| draw.closes <= self.now && self.now < draw.due;
         let at = self.draws.iter().position(due)?;
         let Draw { offer, .. } = self.draws[at];
         if self.random.below(2) == 0 {
