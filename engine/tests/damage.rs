@@ -24,6 +24,7 @@ mod damage {
     pub mod shop_cases;
     pub mod shop_cover;
     pub mod shops;
+    pub mod stalls;
     pub mod table;
     pub mod whole_files;
 }

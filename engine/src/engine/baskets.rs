@@ -209,8 +209,8 @@ impl Engine {
         Ok(Some((id, discount)))
     }
 
-    /// BUYER_LIMIT, ANNUAL_LIMIT, OUT_OF_STOCK, OPEN_CONTRACTS of each line, those before it counted
-    /// in.
+    /// BUYER_LIMIT, ANNUAL_LIMIT, OUT_OF_STOCK, OPEN_CONTRACTS of each line, those before it
+    /// counted in.
     fn check_rooms(&self, basket: &Basket, wanted: &Lines<Wanted<'_>>) -> Result<(), RefusedLine> {
         let mut before = Before::default();
         for (at, (line, one)) in basket.lines.iter().zip(wanted.iter().flatten()).enumerate() {

@@ -1,5 +1,5 @@
-//! When deadlines of contracts end: civil days past days off, and what a venue leaves after a gap in
-//! service.
+//! When deadlines of contracts end: civil days past days off, and what a venue leaves after a gap
+//! in service.
 //!
 //! Invariant: what was set stands; a later calendar or a later word of a venue moves no deadline
 //! that is set. Not here: which deadline a step sets (`contracts::steps`), the gaps themselves

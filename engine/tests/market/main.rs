@@ -18,6 +18,7 @@ mod duties;
 mod founding;
 mod margin;
 mod money;
+mod openings;
 mod papers;
 mod properties;
 mod rejects;

@@ -1,8 +1,8 @@
 //! The words of scenario tables about shops and contracts.
 //!
-//! After `clear`: `shop REGIME.. [dated]` opens a venue that offers fixed and, where its law knows them,
-//! tiered prices, flash sales, group buys and presales, `opens ID REGIME.. sells MODEL..` one of
-//! the plan; `kind OWNER consumer|enterprise`; `sale
+//! After `clear`: `shop REGIME.. [dated]` opens a venue that offers fixed and, where its law knows
+//! them, tiered prices, flash sales, group buys and presales, `opens ID REGIME.. sells MODEL..` one
+//! of the plan; `kind OWNER consumer|enterprise`; `sale
 //! [tiered|flash|queue|lottery|group|presale] [later=SECONDS] [vat=in|out] [bp=N] [ppm=N]
 //! [hand=SECONDS] [inspect=SECONDS] [days=N] [deposit=BP] [rate=N] [valid=SECONDS] [exempt=KIND]
 //! [pickup]` defines terms, the next handle from 0.
@@ -11,8 +11,8 @@
 //! [max=N] [limit=N] [opens=SECONDS] [closes=SECONDS] [quorum=N] [balance=FROM/UNTIL]
 //! [draw=SECONDS]`, `change NAME @PRICE..` likewise, `put NAME PIECES`, `take NAME PIECES`,
 //! `unoffer NAME`, `join NAME [on=ACCOUNT]`, `value NAME [SOURCE] [is=N]`, `seed NAME [is=N]`;
-//! `NAME: reserve OFFER PIECES [on=ACCOUNT] [version=N] [code=N] [confirms]`. Discounts and baskets:
-//! `baskets`.
+//! `NAME: reserve OFFER PIECES [on=ACCOUNT] [version=N] [code=N] [confirms]`. Discounts and
+//! baskets: `baskets`.
 //!
 //! `step NAME VERB [by=buyer|seller|operator|ACCOUNT] [version=N]`, VERB being pay, payin, cancel,
 //! handover, deliver, pickup=CODE, accept, return=PIECES, handback, takeback=stock|writeoff,
@@ -52,6 +52,7 @@ use crate::baskets;
 use crate::border;
 use crate::desk::{DAY, name};
 use crate::money::{GOODS, MONEY};
+use crate::openings::{open, venue_of_the_plan};
 use crate::words::{at, number, value};
 
 /// The venue that `shop` opens.
@@ -400,49 +401,6 @@ fn act(verb: &str, what: &str) -> Act {
 
 pub fn account(words: &[&str], key: &str) -> Option<AccountId> {
     value(words, key).map(|word| AccountId::new(number(word) as u32))
-}
-
-fn open(words: &[&str]) -> Body {
-    let regimes: Vec<Regime> = words[1..]
-        .iter()
-        .filter_map(|word| Regime::from_name(word))
-        .collect();
-    let tiered = regimes.contains(&Regime::EcomB2b) || regimes.contains(&Regime::Sandbox);
-    let mut models = vec![
-        Model::FixedPrice,
-        Model::FlashSale,
-        Model::GroupBuy,
-        Model::Presale,
-    ];
-    models.extend(tiered.then_some(Model::TieredPrice));
-    let calendar = words.contains(&"dated").then_some(CalendarId::new(0));
-    opened("shop", (regimes, models), calendar)
-}
-
-fn venue_of_the_plan(words: &[&str]) -> Body {
-    let middle = words.iter().position(|word| *word == "sells");
-    let middle = middle.expect("opens ID REGIME.. sells MODEL..");
-    let regime = |word: &&str| Regime::from_name(word).expect("a regime");
-    let model = |word: &&str| Model::from_name(word).expect("a model");
-    let regimes = words[2..middle].iter().map(regime).collect();
-    let models = words[middle + 1..].iter().map(model).collect();
-    opened(words[1], (regimes, models), None)
-}
-
-fn opened(
-    id: &str,
-    (regimes, models): (Vec<Regime>, Vec<Model>),
-    calendar: Option<CalendarId>,
-) -> Body {
-    Body::CreateVenue(Box::new(CreateVenue {
-        name: name(id),
-        title: Title::EMPTY,
-        regimes,
-        models,
-        demonstration: Demonstration::Demonstration,
-        licence: None,
-        calendar,
-    }))
 }
 
 /// The model of terms, with its own.

@@ -11,6 +11,7 @@ mod campaigns;
 mod correction;
 mod credit;
 mod deals;
+mod gaps;
 mod law;
 mod lottery;
 mod margin;

@@ -94,17 +94,6 @@ impl Reference {
         fails(real && !two, R::ApproverRequired)
     }
 
-    fn day_of_goods(&self, deal: &Deal) -> Result<(), R> {
-        if deal.units == 0 {
-            return Ok(());
-        }
-        let day = (self.instant() + EAST).div_euclid(DAY) as i32;
-        let closed = self.money.custodians[deal.warehouse]
-            .closed
-            .is_some_and(|on| day <= on);
-        fails(closed, R::CustodyDateClosed)
-    }
-
     fn own_checks(&self, envelope: &Envelope, deal: &Deal, act: &Act) -> Result<(), R> {
         match *act {
             Act::Pay => self.may_pay(deal),
@@ -284,24 +273,6 @@ impl Reference {
         self.post(Holder::Account(deal.seller.place()), deal.goods, -units);
         self.post(Holder::Custodian(deal.warehouse), deal.goods, units);
         moved.out += units;
-    }
-
-    /// 24:00 of the n-th day after today, or of the first after that on which people work.
-    fn civil_end(&self, deal: &Deal, days: i128) -> i128 {
-        let now = self.instant();
-        let today = (now + EAST).div_euclid(DAY);
-        let venue = &self.venues[self.shops.terms[deal.terms].venue.place()];
-        let Some(calendar) = venue.calendar.filter(|_| days > 0) else {
-            return midnight(now, days);
-        };
-        let works = |day: i128| {
-            let mut listed = self.calendars[calendar].days.iter();
-            listed.any(|listed| i128::from(*listed) == day)
-        };
-        let began = self.calendars[calendar].days.first();
-        let told = began.is_some_and(|first| i128::from(*first) <= today + days);
-        let mut later = (0..=31).filter(|off| told && works(today + days + off));
-        midnight(now, days + later.next().unwrap_or(0))
     }
 
     pub(super) fn goods_leave(&mut self, deal: &mut Deal, moved: &mut Moved) {

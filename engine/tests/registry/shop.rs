@@ -144,22 +144,6 @@ impl Reference {
         fails(status == TradingStatus::CancelOnly, R::CancelOnly)
     }
 
-    /// A venue says how much of a deadline is left after a gap.
-    fn say_grace(&mut self, envelope: &Envelope, set: &SetGrace) -> Result<SaleEvent, R> {
-        let venue = self.venues.get(set.venue.place()).ok_or(R::UnknownVenue)?;
-        let minute = 60_000_000_000;
-        let bounded = (minute..=31 * 24 * 60 * minute).contains(&set.grace.0);
-        fails(!bounded, R::InvalidField)?;
-        let approver = envelope.authority.as_ref().and_then(|one| one.approver);
-        let alone = approver.is_none_or(|one| one == envelope.principal);
-        let real = venue.demonstration == Demonstration::Real;
-        fails(real && alone, R::ApproverRequired)?;
-        let said = (set.venue, self.sequence.value(), set.grace.0.into());
-        self.shops.graces.push(said);
-        let (venue, grace) = (set.venue, set.grace);
-        Ok(SaleEvent::Grace { venue, grace })
-    }
-
     pub(super) fn sell(&mut self, envelope: &Envelope, command: &SalesCommand) -> Answer {
         let event = match command {
             SalesCommand::SetGrace(set) => self.say_grace(envelope, set)?,

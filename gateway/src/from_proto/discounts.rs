@@ -4,7 +4,7 @@
 //! a discount applies (the engine).
 
 use engine::command::{Basket, Body, ContractCommand, DefineDiscount, Line, Off, SalesCommand};
-use engine::types::{DiscountId, Time};
+use engine::types::{Amount, DiscountId, Time};
 use proto::v1;
 
 use super::contracts::confirmed;
@@ -101,9 +101,7 @@ fn amounts(
         if text.is_empty() {
             fields.wrong(field, "is empty; an amount above zero is required");
         }
-        fields
-            .amount(field, text, money)
-            .map(|amount| amount.units())
+        fields.amount(field, text, money).map(Amount::units)
     };
     let threshold = read("discount.threshold", &wire.threshold);
     let off = match &wire.off {

@@ -213,9 +213,11 @@ const fn side_of(report: &ContractReport, side: Side) -> ContractSide {
 
 /// The terms of an offer that a command took: its event follows the contract's.
 fn terms_in(events: &[(u32, Event)], offer: OfferId) -> Option<TermsId> {
-    events.iter().find_map(|(_, event)| match event {
-        Event::Sale(SaleEvent::Offer(report)) if report.offer == offer => Some(report.terms),
-        _ => None,
+    events.iter().find_map(|(_, event)| {
+        let Event::Sale(SaleEvent::Offer(report)) = event else {
+            return None;
+        };
+        (report.offer == offer).then_some(report.terms)
     })
 }
 

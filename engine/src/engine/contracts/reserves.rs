@@ -197,8 +197,8 @@ impl Engine {
         fails(own, R::SelfTrade)
     }
 
-    /// BUYER_LIMIT, ANNUAL_LIMIT, OUT_OF_STOCK, OPEN_CONTRACTS. What lines before this one took, and
-    /// then with it.
+    /// BUYER_LIMIT, ANNUAL_LIMIT, OUT_OF_STOCK, OPEN_CONTRACTS. What lines before this one took,
+    /// and then with it.
     pub(in crate::engine) fn check_room_for(
         &self,
         ask: &Reserve,
