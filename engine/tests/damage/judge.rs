@@ -2,8 +2,8 @@
 //! names what is missing and leaves every byte as it was. Nothing between.
 //!
 //! Invariant: a start that comes up has every acknowledged command, the state those commands give,
-//! and the records they were in; where that is watched, what it does until all deadlines have passed
-//! is what those commands lead to. Not here: the damage itself.
+//! and the records they were in; where that is watched, what it does until all deadlines have
+//! passed is what those commands lead to. Not here: the damage itself.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;

@@ -17,8 +17,8 @@ use crate::support::{BEGIN, PATIENCE, Seen, Watcher, internal, limits};
 /// When every start takes place: later than the folder's last command, so that the shard was down
 /// between, and deadlines that fell into that are put off.
 pub const START: Nanoseconds = Nanoseconds(3 * 3_600 * 1_000_000_000);
-/// How long it runs after that: past every right of return, and, put off and with what follows them,
-/// past every deadline.
+/// How long it runs after that: past every right of return, and, put off and with what follows
+/// them, past every deadline.
 pub const LATER: [Nanoseconds; 2] = [
     Nanoseconds(9 * 24 * 3_600 * 1_000_000_000),
     Nanoseconds(31 * 24 * 3_600 * 1_000_000_000),
