@@ -2,8 +2,8 @@
 //! draw from its seed, its value and its entries.
 //!
 //! Invariant: nothing here asks the exchange; rules are written out again (SEMANTICS section 22).
-//! What is not known for sure, because a gateway died on it, is checked once it is. Not here: what a
-//! campaign's contracts cost and move (`prices`, `books`).
+//! What is not known for sure, because a gateway died on it, is checked once it is. Not here: what
+//! a campaign's contracts cost and move (`prices`, `books`).
 
 use std::collections::{BTreeMap, BTreeSet};
 

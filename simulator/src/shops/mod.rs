@@ -1,6 +1,6 @@
 //! Shops under test: a seller, its offers of many kinds, buyers that queue, reserve, pay by
-//! themselves or by a bank, dispute and give back, and the check from outside that nothing of it was
-//! lost or done twice.
+//! themselves or by a bank, dispute and give back, and the check from outside that nothing of it
+//! was lost or done twice.
 //!
 //! Invariant: a command keeps its id until it is answered; what is checked comes from answers,
 //! streams and lists only. Not here: who kills the gateway meanwhile (`crash`, the tests of disks).
