@@ -23,8 +23,8 @@ mod damage {
     pub mod random;
     pub mod shop_cases;
     pub mod shop_cover;
+    pub mod shop_kinds;
     pub mod shops;
-    pub mod stalls;
     pub mod table;
     pub mod whole_files;
 }

@@ -156,12 +156,13 @@ impl Script {
         self.commands.push(command);
         let mut contract = None;
         for event in self.events.as_slice() {
-            match event {
-                Event::Contract(ContractEvent::Step(report)) => contract = Some(report.contract()),
-                Event::Sale(SaleEvent::Offer(report)) if report.act == OfferAct::Offered => {
-                    self.offers.push(report.offer);
-                }
-                _ => {}
+            if let Event::Contract(ContractEvent::Step(report)) = event {
+                contract = Some(report.contract());
+            }
+            if let Event::Sale(SaleEvent::Offer(report)) = event
+                && report.act == OfferAct::Offered
+            {
+                self.offers.push(report.offer);
             }
         }
         contract
@@ -299,14 +300,13 @@ fn campaigns_allocate_nothing() {
         events.clear();
         engine.apply(command, &mut events);
         for event in events.as_slice() {
-            match event {
-                Event::Contract(ContractEvent::Step(report)) => {
-                    if let Some(count) = ended.get_mut(&report.state) {
-                        *count += 1;
-                    }
-                }
-                Event::Contract(ContractEvent::Refused(_)) => refused += 1,
-                _ => {}
+            if let Event::Contract(ContractEvent::Step(report)) = event
+                && let Some(count) = ended.get_mut(&report.state)
+            {
+                *count += 1;
+            }
+            if let Event::Contract(ContractEvent::Refused(_)) = event {
+                refused += 1;
             }
         }
     }

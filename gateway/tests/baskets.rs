@@ -345,33 +345,35 @@ async fn discounts_are_defined_once_looked_at_and_listed() {
         ("W", "", vec![]),
         ("", "A", vec![]),
     ] {
-        let mut listed = Vec::new();
-        let mut request = v1::ListDiscountsRequest {
-            venue_id: id(venue),
-            seller_account_id: id(seller),
-            page_size: 1,
-            page_token: String::new(),
-        };
-        loop {
-            let page = shop.sales.list_discounts(request.clone()).await;
-            let page = page.expect("a page").into_inner();
-            listed.extend(page.discounts.into_iter().map(|one| one.discount_id));
-            request.page_token = page.next_page_token;
-            if request.page_token.is_empty() {
-                break;
-            }
-        }
-        assert_eq!(
-            listed.iter().collect::<Vec<_>>(),
-            expected,
-            "{venue} {seller}"
-        );
+        let ids = listed(&mut shop, venue, seller).await;
+        let ids: Vec<_> = ids.iter().collect();
+        assert_eq!(ids, expected, "{venue} {seller}");
     }
     let never = v1::GetDiscountRequest {
         discount_id: id("1-0"),
     };
     let error = shop.sales.get_discount(never).await.expect_err("none");
     assert_eq!(error.code(), Code::NotFound);
+}
+
+/// The discounts of a venue or a seller, a page for each.
+async fn listed(shop: &mut Shop, venue: &str, seller: &str) -> Vec<String> {
+    let mut listed = Vec::new();
+    let mut request = v1::ListDiscountsRequest {
+        venue_id: id(venue),
+        seller_account_id: id(seller),
+        page_size: 1,
+        page_token: String::new(),
+    };
+    loop {
+        let page = shop.sales.list_discounts(request.clone()).await;
+        let page = page.expect("a page").into_inner();
+        listed.extend(page.discounts.into_iter().map(|one| one.discount_id));
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() {
+            return listed;
+        }
+    }
 }
 
 fn found_request() -> v1::Discount {

@@ -184,8 +184,8 @@ fn coded(header: &record::Header, commands: &[Sequenced<Command>]) -> Vec<u8> {
     bytes
 }
 
-/// `count` bytes of offers and as many of contracts, in the newest snapshot and in both, each
-/// file's own checksum fitting.
+/// `count` bytes of offers and as many of contracts, in the newest snapshot and in both, the own
+/// checksum of each file fitting.
 pub fn of_snapshots(image: &Image, count: usize) -> Vec<Case<'_>> {
     let names = image
         .files

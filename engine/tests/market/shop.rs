@@ -30,9 +30,9 @@ use std::fmt::Write as _;
 
 use sanjiang_engine::command::{
     Act, Authority, Body, BringValue, ChangeOffer, ChangeStock, Confirmed, ContractCommand, Course,
-    CreateVenue, Delivery, Demonstration, Exemption, FlashMode, Funding, GoodsTo, Join, MakeOffer,
-    PartyKind, Plan, Prices, Reserve, RevealSeed, SaleTerms, SalesCommand, Scope, ServiceGap,
-    SetGrace, SetPartyKind, SetTradingStatus, TakeStep, TakenTo, TaxBasis, Tier, WithdrawOffer,
+    Delivery, Exemption, FlashMode, Funding, GoodsTo, Join, MakeOffer, PartyKind, Plan, Prices,
+    Reserve, RevealSeed, SaleTerms, SalesCommand, Scope, ServiceGap, SetGrace, SetPartyKind,
+    SetTradingStatus, TakeStep, TakenTo, TaxBasis, Tier, WithdrawOffer,
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{

@@ -255,12 +255,14 @@ fn city(models: &[Model]) -> DefineRegime {
 
 fn not_allowed(shop: &mut Shop, body: Body) -> (Option<Reject>, Option<u8>) {
     let events = shop.send(body);
-    let found = events.iter().find_map(|event| match event {
-        Event::Operation(report) => Some((report.reject, None)),
-        Event::Contract(ContractEvent::Refused(refused)) => {
-            Some((Some(refused.reject), refused.line))
+    let found = events.iter().find_map(|event| {
+        if let Event::Operation(report) = event {
+            return Some((report.reject, None));
         }
-        _ => None,
+        let Event::Contract(ContractEvent::Refused(refused)) = event else {
+            return None;
+        };
+        Some((Some(refused.reject), refused.line))
     });
     found.expect("it is answered")
 }

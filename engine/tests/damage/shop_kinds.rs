@@ -1,39 +1,14 @@
-//! How the shops of the damaged folders sell: kinds, their terms and offers, and what founds them.
+//! The ways to sell of the damaged folders' shops: their terms, and what they offer.
 //!
-//! Invariant: terms have the places of their kinds. Not here: who does what next (`shops`).
+//! Invariant: each one's place is its terms' handle. Not here: who offers and takes (`shops`).
 
 use sanjiang_engine::command::*;
 use sanjiang_engine::types::*;
-use sanjiang_engine::venue::{Model, Regime};
-use sha2::{Digest, Sha256};
+use sanjiang_engine::venue::Model;
+use sha2::{Digest as _, Sha256};
 
-use super::money::{MONEY, REAL, answer, moved};
-use crate::support::{internal, name};
-
-/// Goods of the demonstration and real ones; each lies with the custodian of the same handle.
-pub const TEA: AssetId = AssetId::new(3);
-pub const GRAIN: AssetId = AssetId::new(4);
-/// The venue of demonstrations; the next one is real.
-pub const SHOPS: VenueId = VenueId::new(1);
-pub const REAL_SHOP: VenueId = VenueId::new(2);
-/// Who sells; buyers come after it.
-pub const SELLER: AccountId = AccountId::new(2);
-pub const BUYERS: u32 = 6;
-/// What each begins with of all it needs.
-pub const STAKE: i64 = 800_000_000_000;
-pub const MINUTE: i64 = 60_000_000_000;
-/// Contracts that live at a time: fewer than there is room for.
-pub const LIVE_MAX: usize = 44;
-/// Instructions to the real bank at a time, and all in all: its references are bounded.
-pub const ASKED_MAX: usize = 3;
-pub const PAID_IN_MAX: u64 = 60;
-/// Reserves after which an offer without an end is replaced.
-pub const RESERVES: u32 = 24;
-/// What a lottery's operator commits to.
-pub const SEED: [u8; 32] = [7; 32];
-/// What picks goods up.
-pub const CODE: [u8; 16] = [9; 16];
-pub const REFERENCE: [u8; 16] = [3; 16];
+use super::money::{MONEY, REAL};
+use super::shops::{GRAIN, MINUTE, REAL_SHOP, SEED, SELLER, SHOPS, TEA};
 
 /// Ways to sell; each one's place is its terms' handle.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -195,68 +170,4 @@ impl Kind {
         };
         (make, closes)
     }
-}
-
-/// Owners, accounts, venues, goods, what all begin with, and terms; `first` is the sequence of the
-/// first of them. After the founding of `money`.
-pub fn founding(first: Sequence) -> Vec<Command> {
-    let mut all = Vec::new();
-    for at in SELLER.index()..=SELLER.index() + BUYERS {
-        let text = format!("shopper-{at}");
-        all.push(Body::CreateOwner(CreateOwner { name: name(&text) }));
-        all.push(Body::CreateAccount(CreateAccount {
-            name: name(&text),
-            participant: ParticipantId::new(0),
-            owner: OwnerId::new(at),
-        }));
-    }
-    let [demonstration, real] = [Demonstration::Demonstration, Demonstration::Real];
-    let models = Kind::ALL.map(|kind| kind.model().0);
-    for (text, regime, models, kind) in [
-        ("shops", Regime::Sandbox, &models[..], demonstration),
-        ("real shop", Regime::EcomB2c, &[Model::FixedPrice][..], real),
-    ] {
-        let mut models = models.to_vec();
-        models.sort_unstable();
-        models.dedup();
-        all.push(Body::CreateVenue(Box::new(CreateVenue {
-            name: name(text),
-            title: Title::EMPTY,
-            regimes: vec![regime],
-            models,
-            demonstration: kind,
-            licence: Some(name("a licence")),
-            calendar: None,
-        })));
-    }
-    for (text, demonstration) in [("tea", demonstration), ("grain", real)] {
-        let class = AssetClass::Goods {
-            unit: name("box"),
-            decimals: 0,
-        };
-        all.push(Body::CreateAsset(CreateAsset {
-            name: name(text),
-            class,
-            demonstration,
-        }));
-        all.push(Body::CreateCustodian(CreateCustodian {
-            name: name(text),
-            kind: CustodianKind::Warehouse,
-            demonstration,
-        }));
-    }
-    for account in SELLER.index()..=SELLER.index() + BUYERS {
-        all.push(moved(account, MONEY, Direction::Deposit, STAKE));
-    }
-    all.push(moved(SELLER.index(), TEA, Direction::Deposit, STAKE));
-    all.extend(Kind::ALL.map(|kind| sales(SalesCommand::DefineTerms(kind.terms()))));
-    all.push(moved(SELLER.index(), GRAIN, Direction::Deposit, STAKE));
-    let mut all: Vec<_> = all.into_iter().map(internal).collect();
-    let grain = Sequence::new(first.value() + all.len() as u64 - 1);
-    all.push(answer(grain, Outcome::Executed));
-    all
-}
-
-pub fn sales(command: SalesCommand) -> Body {
-    Body::Sales(Box::new(command))
 }
