@@ -41,10 +41,10 @@ use sanjiang_engine::event::{
 };
 use sanjiang_engine::reject::Basis;
 use sanjiang_engine::types::{
-    AccountId, Amount, CalendarId, ContractId, CustodianId, DiscountId, Nanoseconds, OfferId,
-    OwnerId, TermsId, Time, Title, VenueId,
+    AccountId, Amount, ContractId, CustodianId, DiscountId, Nanoseconds, OfferId, OwnerId, TermsId,
+    Time, VenueId,
 };
-use sanjiang_engine::venue::{Model, Regime, TradingStatus};
+use sanjiang_engine::venue::{Model, TradingStatus};
 
 use sha2::{Digest, Sha256};
 
@@ -257,18 +257,7 @@ impl Shop {
                 account: account(words, "by").unwrap_or(AccountId::new(0)),
             })),
             "step" => Some(self.take(engine, words)),
-            "gap" => plain(Body::ServiceGap(ServiceGap {
-                from: engine.time(),
-            })),
-            "halt" | "suspend" | "resume" => plain(Body::SetTradingStatus(SetTradingStatus {
-                scope: Scope::Venue(SHOP),
-                status: match words[0] {
-                    "halt" => TradingStatus::Halted,
-                    "suspend" => TradingStatus::Suspended,
-                    _ => TradingStatus::Trading,
-                },
-            })),
-            _ => None,
+            _ => service(engine, words).map(|body| (body, None)),
         }
     }
 
@@ -352,6 +341,24 @@ impl Shop {
 
 pub fn code(word: &str) -> [u8; 16] {
     (number(word) as u128).to_le_bytes()
+}
+
+/// The service goes down, or the shop's venue halts or goes on.
+fn service(engine: &Engine, words: &[&str]) -> Option<Body> {
+    let status = match words[0] {
+        "gap" => {
+            let from = engine.time();
+            return Some(Body::ServiceGap(ServiceGap { from }));
+        }
+        "halt" => TradingStatus::Halted,
+        "suspend" => TradingStatus::Suspended,
+        "resume" => TradingStatus::Trading,
+        _ => return None,
+    };
+    Some(Body::SetTradingStatus(SetTradingStatus {
+        scope: Scope::Venue(SHOP),
+        status,
+    }))
 }
 
 fn act(verb: &str, what: &str) -> Act {

@@ -232,9 +232,11 @@ pub fn cells() -> Vec<Cell> {
 impl Coverage {
     /// What a command and its events reached of discounts and baskets.
     pub fn count_baskets(&mut self, command: &Command, events: &[Event]) {
-        let reports = events.iter().filter_map(|event| match event {
-            Event::Contract(ContractEvent::Step(report)) => Some(report),
-            _ => None,
+        let reports = events.iter().filter_map(|event| {
+            let Event::Contract(ContractEvent::Step(report)) = event else {
+                return None;
+            };
+            Some(report)
         });
         let basket = matches!(&command.body, Body::Contract(ContractCommand::Basket(_)));
         let (mut lines, mut off) = (0, 0);

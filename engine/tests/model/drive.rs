@@ -12,7 +12,7 @@ use sanjiang_engine::command::{Body, Command, CorrectionCommand, Sequenced, Trad
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{
     ContractEvent, ContractSlots, ContractStep, CustodyStatus, DiscountAct, Event, Events,
-    ExecType, OfferAct, OfferReport, SaleEvent,
+    ExecType, OfferAct, OfferReport, SaleEvent, Trade,
 };
 use sanjiang_engine::types::{AccountId, ContractId, DiscountId, OrderId, Sequence, Side, Time};
 
@@ -240,21 +240,7 @@ impl Driver {
                     report.order = self.plain(report.order);
                     plain.push(Event::Report(report));
                 }
-                Event::Trade(mut trade) => {
-                    self.traded.entry(place).or_default().push(TradeRef {
-                        sequence: self.sequence,
-                        index,
-                    });
-                    let mut fills = [trade.buy, trade.sell];
-                    if trade.aggressor == Some(Side::Buy) {
-                        fills.reverse();
-                    }
-                    let ended = fills.iter().filter(|fill| fill.leaves.is_zero());
-                    self.free.extend(ended.map(|fill| fill.order.slot));
-                    trade.buy.order = self.plain(trade.buy.order);
-                    trade.sell.order = self.plain(trade.sell.order);
-                    plain.push(Event::Trade(trade));
-                }
+                Event::Trade(trade) => plain.push(self.follow_trade(trade, (place, index))),
                 Event::Book(mut change) => {
                     change.order = self.plain(change.order);
                     plain.push(Event::Book(change));
@@ -314,6 +300,22 @@ impl Driver {
             slots.sort_unstable();
             self.baskets.insert(self.sequence.value(), slots);
         }
+    }
+
+    fn follow_trade(&mut self, mut trade: Trade, (place, index): (usize, u32)) -> Event {
+        self.traded.entry(place).or_default().push(TradeRef {
+            sequence: self.sequence,
+            index,
+        });
+        let mut fills = [trade.buy, trade.sell];
+        if trade.aggressor == Some(Side::Buy) {
+            fills.reverse();
+        }
+        let ended = fills.iter().filter(|fill| fill.leaves.is_zero());
+        self.free.extend(ended.map(|fill| fill.order.slot));
+        trade.buy.order = self.plain(trade.buy.order);
+        trade.sell.order = self.plain(trade.sell.order);
+        Event::Trade(trade)
     }
 
     fn follow_sale(&mut self, event: SaleEvent, place: usize) -> Result<Event, String> {

@@ -54,7 +54,7 @@ impl Reference {
     fn is_promise(&self, terms: &DefineDiscount) -> bool {
         let now = self.instant();
         let [opens, closes] = [terms.opens, terms.closes].map(|at| i128::from(at.nanoseconds()));
-        let bounded = |sum: i64| sum >= 1 && sum <= 1 << 52;
+        let bounded = |sum: i64| (1..=1 << 52).contains(&sum);
         let takes = match terms.off {
             Off::Amount(sum) => sum >= 1 && sum <= terms.threshold,
             Off::Share { bp, at_most } => {

@@ -390,6 +390,7 @@ impl Reference {
         let mut state = if at_once { S::Paid } else { S::Unpaid };
         let mut deadline = self.instant() + i128::from(within.0);
         let (deposit, bond) = Self::deposit_of(terms, to_pay);
+        let (id, owner) = (8 * self.sequence.value() + line, wanted.owner);
         let mut held = if at_once { to_pay } else { 0 };
         if terms.model == Model::Presale {
             (state, deadline, held) = (S::Deposited, offer.window.1, deposit);
@@ -402,7 +403,7 @@ impl Reference {
             deadline = self.really_closes(offer).expect("it closes");
         }
         self.shops.deals.push(Deal {
-            id: 8 * self.sequence.value() + line,
+            id,
             offer: offer.id,
             terms: offer.terms,
             buyer: ask.account,
@@ -438,10 +439,9 @@ impl Reference {
             imports: None,
             got: None,
         });
-        let (at, owner) = (self.sequence.value(), wanted.owner);
         let known = self.offering_mut(offer.id).expect("known");
         match &mut known.lottery {
-            Some(lot) => lot.all.push((at, owner, ask.pieces)),
+            Some(lot) => lot.all.push((id / 8, owner, ask.pieces)),
             None => known.left -= ask.pieces,
         }
     }

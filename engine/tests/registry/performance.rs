@@ -3,7 +3,7 @@
 //! Invariant: there is no table: `whose` says who may do what in which state. Not here: forming
 //! contracts (`registry::deals`).
 
-use super::deals::{DAY, Deal, EAST, Moved, midnight};
+use super::deals::{Deal, Moved};
 use super::*;
 use crate::reference::ledger::{self, CIRCULATION_MAX, Holder};
 use RejectReason as R;

@@ -135,26 +135,10 @@ impl Reference {
                     left.0 = left.0.max(2) - 2;
                     self.pass_deal(id);
                 }
-                10 => {
-                    left.0 -= 1;
-                    self.forget_buyer();
-                }
-                11 => {
-                    left.0 -= 1;
-                    self.forget_ticket();
-                }
-                13 => {
-                    left.0 -= 1;
-                    self.forget_use();
-                }
                 12 => self.moved(id as usize),
-                14 => {
+                10 | 11 | 13..=15 => {
                     left.0 -= 1;
-                    self.end_discount(id);
-                }
-                15 => {
-                    left.0 -= 1;
-                    self.forget_user();
+                    self.forget(kind, id);
                 }
                 8 => made = self.end_call(id as usize, &mut left.0),
                 _ => {
@@ -173,6 +157,17 @@ impl Reference {
             }
         }
         self.indicate();
+    }
+
+    /// What was remembered of sales until now.
+    fn forget(&mut self, kind: u8, id: u64) {
+        match kind {
+            10 => self.forget_buyer(),
+            11 => self.forget_ticket(),
+            13 => self.forget_use(),
+            14 => self.end_discount(id),
+            _ => self.forget_user(),
+        }
     }
 
     fn roll(&mut self, v: usize, at: i128) {
