@@ -138,7 +138,7 @@ impl Reference {
                 12 => self.moved(id as usize),
                 10 | 11 | 13..=15 => {
                     left.0 -= 1;
-                    self.forget(kind, id);
+                    self.forget_of_sales(kind, id);
                 }
                 8 => made = self.end_call(id as usize, &mut left.0),
                 _ => {
@@ -160,7 +160,7 @@ impl Reference {
     }
 
     /// What was remembered of sales until now.
-    fn forget(&mut self, kind: u8, id: u64) {
+    fn forget_of_sales(&mut self, kind: u8, id: u64) {
         match kind {
             10 => self.forget_buyer(),
             11 => self.forget_ticket(),
