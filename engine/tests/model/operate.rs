@@ -5,8 +5,9 @@
 
 use sanjiang_engine::command::{
     AcceptClock, Body, CreateAccount, CreateInstrument, CreateOwner, CreateParticipant,
-    CreateVenue, DefineRegime, Demonstration, MoveVenue, OpenSession, Rule, Scope, ServiceGap,
-    SetCalendar, SetLimits, SetPhase, SetReferencePrice, SetSchedule, SetTradingStatus,
+    CreateVenue, DefineRegime, Demonstration, MoveVenue, OpenSession, PartyKind, Rule,
+    SalesCommand, Scope, ServiceGap, SetCalendar, SetGrace, SetLimits, SetPartyKind, SetPhase,
+    SetReferencePrice, SetSchedule, SetTradingStatus,
 };
 use sanjiang_engine::types::{
     CalendarId, InstrumentId, Nanoseconds, OwnerId, ParticipantId, Time, VenueId,
@@ -15,6 +16,8 @@ use sanjiang_engine::venue::{Model, Phase, Regime, RuleKey, RuleKind, RuleValue,
 
 use super::rng::Rng;
 use super::script::{Step, internal};
+use super::shop::later_law;
+use super::trade::sales;
 use super::wares::DAY;
 use super::world::{
     HOUR, SECOND, calendar, lots, name, price_at, schedule, terms, ticks, title, venue,
@@ -352,5 +355,21 @@ pub fn gap(rng: &mut Rng, world: &Reference, place: usize) -> Step {
         place,
         time: from.after(Nanoseconds(span)),
         command: internal(Body::ServiceGap(ServiceGap { from })),
+    }
+}
+
+/// A law, a venue that moves, what a venue leaves after a gap, or what a party is.
+pub fn rule(rng: &mut Rng, world: &Reference) -> Body {
+    match rng.weighted(&[(150, 0), (210, 1), (160, 2), (480, 3)]) {
+        0 => Body::DefineRegime(Box::new(later_law(rng))),
+        1 => Body::MoveVenue(Box::new(moved(rng, world))),
+        2 => sales(SalesCommand::SetGrace(SetGrace {
+            venue: VenueId::new(rng.pick(&[0, 0, 1, 9])),
+            grace: Nanoseconds(rng.pick(&[HOUR, 2 * DAY, 60 * SECOND, 0, 32 * DAY])),
+        })),
+        _ => sales(SalesCommand::SetPartyKind(SetPartyKind {
+            owner: OwnerId::new(rng.pick(&[0, 1, 2, 3, 3, 9])),
+            kind: rng.pick(&[PartyKind::Consumer, PartyKind::Enterprise]),
+        })),
     }
 }

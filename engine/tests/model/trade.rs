@@ -6,14 +6,14 @@
 use sanjiang_engine::command::{
     Access, Acknowledge, Act, Authority, Body, ChangeOffer, ChangeStock, CloseCustodyDate, Command,
     Confirmed, ContractCommand, CustodianKind, Delivery, Direction, FlashMode, GoodsTo, Instruct,
-    KillScope, Outcome, Party, PartyKind, Plan, Position, Reserve, Roles, SalesCommand, Scope,
-    SetAccess, SetGrace, SetKillSwitch, SetPartyKind, SetRoles, SetStanding, SetTradingStatus,
-    Standing, StandingCommand, SwitchCommand, TakeStep, TakenTo, WithdrawOffer,
+    KillScope, Outcome, Party, Plan, Position, Reserve, Roles, SalesCommand, Scope, SetAccess,
+    SetKillSwitch, SetRoles, SetStanding, SetTradingStatus, Standing, StandingCommand,
+    SwitchCommand, TakeStep, TakenTo, WithdrawOffer,
 };
 use sanjiang_engine::event::State;
 use sanjiang_engine::types::{
-    AccountId, Amount, ContractId, CustodianId, Nanoseconds, OfferId, OwnerId, ParticipantId,
-    PrincipalId, Sequence, SessionId, Time, VenueId,
+    AccountId, Amount, ContractId, CustodianId, Nanoseconds, OfferId, ParticipantId, PrincipalId,
+    Sequence, SessionId, Time, VenueId,
 };
 use sanjiang_engine::venue::TradingStatus;
 
@@ -24,7 +24,7 @@ use super::generate::Generator;
 use super::operate;
 use super::rng::Rng;
 use super::script::Step;
-use super::shop::{BANK, GOODS, MONEY, WAREHOUSES, later_law};
+use super::shop::{BANK, GOODS, MONEY, WAREHOUSES};
 use super::wares::{CODE, DAY, hash, offer, prices, terms};
 use super::world::{FIRST_DAY, HOUR, SECOND, name};
 use crate::reference::{Deal, Offering, Reference};
@@ -95,16 +95,7 @@ impl Generator {
             11 => border::report(rng, world, time.nanoseconds()),
             12 => sales(SalesCommand::DefineDiscount(discount(rng, world, time))),
             13 => basket(rng, world, places),
-            7 if rng.permille(150) => Body::DefineRegime(Box::new(later_law(rng))),
-            7 if rng.permille(250) => Body::MoveVenue(Box::new(operate::moved(rng, world))),
-            7 if rng.permille(250) => sales(SalesCommand::SetGrace(SetGrace {
-                venue: VenueId::new(rng.pick(&[0, 0, 1, 9])),
-                grace: Nanoseconds(rng.pick(&[HOUR, 2 * DAY, 60 * SECOND, 0, 32 * DAY])),
-            })),
-            _ => sales(SalesCommand::SetPartyKind(SetPartyKind {
-                owner: OwnerId::new(rng.pick(&[0, 1, 2, 3, 3, 9])),
-                kind: rng.pick(&[PartyKind::Consumer, PartyKind::Enterprise]),
-            })),
+            _ => operate::rule(rng, world),
         };
         let mut command = self.envelope(world, body, time);
         authorise(&mut self.rng, &mut command);

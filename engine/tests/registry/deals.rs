@@ -383,15 +383,13 @@ impl Reference {
             regime,
             ..
         } = *wanted;
-        let (at_once, within) = match terms.funding {
-            Funding::Prefunded => (true, terms.hand_over_within),
-            Funding::PayLater { within } => (false, within),
+        let (mut state, within, mut held) = match terms.funding {
+            Funding::Prefunded => (S::Paid, terms.hand_over_within, to_pay),
+            Funding::PayLater { within } => (S::Unpaid, within, 0),
         };
-        let mut state = if at_once { S::Paid } else { S::Unpaid };
         let mut deadline = self.instant() + i128::from(within.0);
         let (deposit, bond) = Self::deposit_of(terms, to_pay);
-        let (id, owner) = (8 * self.sequence.value() + line, wanted.owner);
-        let mut held = if at_once { to_pay } else { 0 };
+        let id = 8 * self.sequence.value() + line;
         if terms.model == Model::Presale {
             (state, deadline, held) = (S::Deposited, offer.window.1, deposit);
         }
@@ -441,7 +439,7 @@ impl Reference {
         });
         let known = self.offering_mut(offer.id).expect("known");
         match &mut known.lottery {
-            Some(lot) => lot.all.push((id / 8, owner, ask.pieces)),
+            Some(lot) => lot.all.push((id / 8, wanted.owner, ask.pieces)),
             None => known.left -= ask.pieces,
         }
     }
