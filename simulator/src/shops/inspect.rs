@@ -1,7 +1,7 @@
 //! The inspection of the shops from outside: stream, balances, offers, lists, fees.
 //!
 //! Invariant: what was read at a place of the history is compared with what the reports up to that
-//! place leave. The stream is read on from where it was; every [`WHOLE_EVERY`] times, and at the
+//! place leave. The stream is read on from where it was; every `WHOLE_EVERY` times, and at the
 //! end, it is read again from its first report, must be what it was, and all is checked anew.
 //! Deadlines that are due are waited for, since a tick may be late on a busy machine, but not for
 //! ever. Not here: each check (`audit`, `books`, `campaigns`, `lists`).
