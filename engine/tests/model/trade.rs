@@ -74,8 +74,8 @@ impl Generator {
             (if waiting { 90 } else { 4 }, 9),
             (7, 10),
             (20, 11),
-            (if promised < 2 { 40 } else { 6 }, 12),
-            (if offers == 0 { 5 } else { 90 }, 13),
+            (if promised < 2 { 24 } else { 4 }, 12),
+            (if offers == 0 { 2 } else { 25 }, 13),
         ]);
         let body = match action {
             0 => sales(SalesCommand::DefineTerms(terms(rng))),
