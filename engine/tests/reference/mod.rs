@@ -83,8 +83,6 @@ pub enum Fault {
     ReturnsFromZero,
     /// What does not divide of a discount is taken off the last lines.
     RemainderLast,
-    /// A coupon is used once more than its owner may.
-    UseUncounted,
     /// What a cancelled contract used of a year stays used.
     YearKept,
 }

@@ -227,8 +227,7 @@ impl Reference {
             .map(|(one, line)| one.price * i128::from(line.pieces))
             .sum();
         fails(list < i128::from(terms.threshold), R::BelowThreshold)?;
-        let more = u32::from(self.fault == Some(Fault::UseUncounted));
-        let own = self.uses_of(id, Some(first.owner)) >= terms.per_owner + more;
+        let own = self.uses_of(id, Some(first.owner)) >= terms.per_owner;
         fails(own || self.uses_of(id, None) >= terms.uses, R::DiscountUsed)?;
         Ok(Some((id, terms)))
     }
