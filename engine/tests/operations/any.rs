@@ -100,7 +100,7 @@ fn what_is_drawn_reaches_the_answers_that_matter() {
         ..config(1)
     });
     let mut seen = BTreeSet::new();
-    for _ in 0..220 {
+    for _ in 0..600 {
         let mut shard = shard();
         for _ in 0..60 {
             let drawn = step().new_tree(&mut runner).expect("nothing is filtered");
