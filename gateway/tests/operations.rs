@@ -52,7 +52,7 @@ async fn a_venue_says_how_much_time_is_left_after_a_gap() {
         grace: Some(prost_types::Duration { seconds, nanos: 0 }),
     };
     for (wrong, field, right) in [
-        (set("w1", "NONE", 60), "venue_id", "existing venue"),
+        (set("w1", "NONE", 60), "venue", "NONE"),
         (set("w2", "V", 59), "grace", "60 seconds and 31 days"),
         (
             set("w3", "V", 31 * 86_400 + 1),

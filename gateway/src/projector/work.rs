@@ -169,7 +169,8 @@ impl Piece {
         let before = self.events.len();
         let tells = matches!(
             command.value.body,
-            Body::Sales(_) | Body::Contract(ContractCommand::Reserve(_))
+            Body::Sales(_)
+                | Body::Contract(ContractCommand::Reserve(_) | ContractCommand::Basket(_))
         );
         let offers = if tells { Offers::Kept } else { Offers::LeftOut };
         let kept = (0..).zip(events);
