@@ -304,6 +304,10 @@ impl World {
             "accept" => (accept(), "a1"),
             "cancel" => (Step::Cancel(wire::Cancel {}), "a1"),
             "handover" => (hand_over(), "a0"),
+            "invoice" => {
+                let reference = vec![2; 16];
+                (Step::Invoice(wire::Invoice { reference }), "a0")
+            }
             "pickup" => {
                 let code = code(said).to_vec();
                 (Step::PickUp(wire::PickUp { code }), "a0")
