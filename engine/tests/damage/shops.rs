@@ -437,6 +437,7 @@ impl Shops {
             State::Paid if draw < 50 => (Who::Seller, Act::HandOver { reference }),
             State::Paid if draw < 56 => (Who::Seller, Act::Cancel),
             State::Paid if draw < 62 => (Who::Buyer, Act::Dispute),
+            State::Paid if draw < 70 => (Who::Seller, Act::Invoice { reference }),
             State::HandedOver if kind == Kind::Tiered => (Who::Seller, Act::PickUp { code: CODE }),
             State::HandedOver if draw < 60 => (Who::Seller, Act::Deliver { reference }),
             State::HandedOver if draw < 75 => (Who::Buyer, Act::Accept),
