@@ -103,6 +103,9 @@ pub struct Limits {
     /// Live discounts. Default 16,384: three each of the 5,000 shops of a district; a row is 128
     /// bytes.
     pub discounts_max: u32,
+    /// Live discounts of one seller, so that none takes the room of all. Default 256: a season's
+    /// coupons of the largest shop.
+    pub discounts_per_seller_max: u32,
     /// Pairs of a discount and a beneficial owner that used it. Default 2^20: as many as contracts
     /// may live; a row is 32 bytes, forgotten when the discount has ended.
     pub discount_uses_max: u32,
@@ -196,6 +199,7 @@ impl Default for Limits {
             entries_max: 1 << 16,
             tickets_max: 1 << 18,
             discounts_max: 1 << 14,
+            discounts_per_seller_max: 256,
             discount_uses_max: 1 << 20,
             annual_uses_max: 1 << 20,
             sessions_max: 1 << 16,

@@ -42,6 +42,7 @@ fn small() -> Limits {
         entries_max: 16,
         tickets_max: 16,
         discounts_max: 4,
+        discounts_per_seller_max: 4,
         discount_uses_max: 8,
         annual_uses_max: 16,
         sessions_max: 2,

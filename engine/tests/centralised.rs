@@ -34,7 +34,7 @@ enum Matching {
     None,
     /// It fills the wishes it knows of when an offer comes.
     Offers,
-    /// It fills what one offer has not from the next one, of another seller.
+    /// It fills what one offer has not from the next one.
     Sweeps,
     /// It gives what is left of a buyer's wish to somebody else, out of the next offer.
     Shares,
@@ -158,11 +158,16 @@ fn offered(events: &[Event]) -> OfferId {
     found.expect("it is offered")
 }
 
-/// A day of two offers and a group that closes.
+/// A day of two offers of two sellers and a group that closes.
 fn day(matching: Matching) -> Log {
+    day_with(matching, OTHER)
+}
+
+/// The same, the second offer of this seller.
+fn day_with(matching: Matching, second: AccountId) -> Log {
     let mut market = Market::open(matching);
     let first = market.offer(1, SELLER, 5);
-    let next = market.offer(1, OTHER, 5);
+    let next = market.offer(1, second, 5);
     market.take(2, (first, 3), next, 2);
     let entry = sales(SalesCommand::Offer(MakeOffer {
         terms: TermsId::new(1),
@@ -261,6 +266,14 @@ fn an_engine_that_sweeps_is_seen() {
         assert_eq!(formed(&log), 3);
         assert_eq!(why(&matches(&log)), [swept, swept], "{matching:?}");
     }
+}
+
+#[test]
+fn an_engine_that_sweeps_the_offers_of_one_seller_is_seen() {
+    let log = day_with(Matching::Sweeps, SELLER);
+    assert_eq!(formed(&log), 3);
+    let unnamed = "one command took an offer its buyer did not name";
+    assert_eq!(why(&matches(&log)), [unnamed, unnamed]);
 }
 
 /// A day of one basket.

@@ -21,6 +21,7 @@ mod damage {
     pub mod marks;
     pub mod money;
     pub mod random;
+    pub mod shop_baskets;
     pub mod shop_cases;
     pub mod shop_cover;
     pub mod shop_kinds;

@@ -279,7 +279,7 @@ async fn a_refused_basket_forms_nothing_and_names_its_line() {
             (report.refused_line, &report.client_order_id),
             (refused_line, &name)
         );
-        assert_eq!(report.step(), v1::ContractStep::Reserve);
+        assert_eq!(report.step(), v1::ContractStep::Basket);
         assert_eq!(report.contract_id.is_empty(), !reason.is_empty());
         assert_eq!(bought(&mut shop, request).await, again(&reports));
     }

@@ -317,6 +317,7 @@ impl World {
         let by = match value(words, "by") {
             None => id(own),
             Some("seller") => id("a0"),
+            Some("buyer") => id("a1"),
             Some(account) => format!("a{account}"),
         };
         let version = value(words, "version").map_or(last.version, number);

@@ -44,6 +44,9 @@ fn check(summary: &CrashSummary, ended: Result<(), CrashError>, cycles: u32) {
     assert!(shops.contracts > summary.cycles && shops.offers > summary.cycles);
     assert!(shops.refused > 0 && shops.resent > 0 && shops.duplicates_answered > 0);
     assert!(shops.deadlines_fired > 0 && shops.deadlines_put_off > 0);
+    // Banks brought money, lots were drawn, and queues admitted whose turn it was.
+    assert!(shops.paid_in > 0 && shops.won + shops.released > 0);
+    assert!(shops.tickets > 0 && shops.turns > 0);
     assert!(shops.audited_reports > shops.contracts);
     // All nine accounts at each audit.
     assert!(shops.audited_balances >= 9 * (summary.cycles + 1));

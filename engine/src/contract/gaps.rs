@@ -84,6 +84,14 @@ impl Gaps {
         self.graces.of(venue, u64::MAX)
     }
 
+    /// How far a deadline that falls due in a halt of a venue is put off: by its grace, or as long
+    /// as the halt has lasted, so that a long one costs few rounds however short the grace.
+    pub(crate) fn in_halt(&self, venue: VenueId, now: Time) -> Nanoseconds {
+        let since = self.halted_since(venue).unwrap_or(now);
+        let lasted = Nanoseconds(now.nanoseconds() - since.nanoseconds());
+        self.grace(venue).max(lasted)
+    }
+
     /// Whether no venue can say another grace.
     pub(crate) fn are_graces_full(&self, venue: VenueId) -> bool {
         self.graces
@@ -138,19 +146,31 @@ impl Gaps {
         at <= now && !waits
     }
 
-    /// Forgets gaps that can put nothing off any more: what they reached has passed by now, and no
-    /// later gap or halt began before that. `first` is the first instant that is still to come.
+    /// Forgets gaps that can put nothing off any more, chain by chain: what they reached has passed
+    /// by now, and no halt began before that. `first` is the first instant that is still to come.
     pub(crate) fn forget(&mut self, first: Option<Time>, now: Time) {
-        while let Some(gap) = self.list.front() {
-            let end = gap.until.after(self.most(gap));
+        while let Some((count, end)) = self.first_chain() {
             let due = first.is_some_and(|first| first <= end);
-            let chained = self.list.iter().skip(1).any(|next| next.from < end);
             let halted = self.halted.iter().any(|(_, since)| *since < end);
-            if now < end || due || chained || halted {
+            if now < end || due || halted {
                 return;
             }
-            self.list.pop_front();
+            self.list.drain(..count);
         }
+    }
+
+    /// The oldest gaps up to the last that one of them may put off into, and when what they
+    /// reached comes at the latest.
+    fn first_chain(&self) -> Option<(usize, Time)> {
+        let mut chain = None;
+        let mut latest = None;
+        for (at, gap) in self.list.iter().enumerate() {
+            latest = latest.max(Some(gap.until.after(self.most(gap))));
+            if chain.is_none_or(|(_, end)| gap.from < end) {
+                chain = latest.map(|end| (at + 1, end));
+            }
+        }
+        chain
     }
 
     /// Checks the list.
@@ -273,6 +293,9 @@ mod tests {
         assert!(gaps.has_passed(at(10), 0, HERE, at(15)));
         assert!(!gaps.has_passed(at(11), 0, HERE, at(15)));
         assert!(gaps.has_passed(at(11), 0, THERE, at(15)));
+        let off = [11, 34, 60].map(|hour| gaps.in_halt(HERE, at(hour)).0 / HOUR);
+        assert_eq!(off, [24, 24, 50], "as long as it lasted");
+        assert_eq!(gaps.in_halt(THERE, at(60)).0, 24 * HOUR);
         gaps.resume(HERE, at(20), Sequence::new(9));
         assert!(!gaps.has_passed(at(11), 0, HERE, at(43)));
         assert!(gaps.has_passed(at(11), 0, HERE, at(44)));
@@ -290,14 +313,39 @@ mod tests {
             2,
             "the second began in the first one's grace"
         );
-        gaps.forget(None, at(64));
+        gaps.forget(None, at(63));
         assert_eq!(gaps.list.len(), 2, "it waits for the second");
+        gaps.forget(None, at(64));
+        assert!(gaps.list.is_empty(), "both are over");
         let mut alone = Gaps::default();
         alone.down(at(10), at(20), Sequence::new(7));
         alone.forget(Some(at(30)), at(50));
         assert_eq!(alone.list.len(), 1, "something is due");
         alone.forget(Some(at(45)), at(50));
         assert!(alone.list.is_empty());
+    }
+
+    #[test]
+    fn a_chain_of_gaps_goes_whole_and_what_follows_it_stays() {
+        let mut gaps = Gaps::default();
+        gaps.halt(HERE, at(10));
+        gaps.down(at(70), at(71), Sequence::new(7));
+        gaps.down(at(96), at(97), Sequence::new(8));
+        gaps.resume(HERE, at(100), Sequence::new(9));
+        gaps.down(at(124), at(125), Sequence::new(10));
+        assert_eq!(
+            gaps.first_chain(),
+            Some((3, at(124))),
+            "the halt holds two gaps that do not touch"
+        );
+        gaps.forget(None, at(124));
+        assert_eq!(gaps.list.len(), 1, "what began when all had passed");
+        gaps.halt(HERE, at(148));
+        gaps.forget(None, at(200));
+        assert_eq!(gaps.list.len(), 1, "the halt began in its grace");
+        gaps.resume(HERE, at(200), Sequence::new(11));
+        gaps.forget(None, at(224));
+        assert!(gaps.list.is_empty());
     }
 
     #[test]

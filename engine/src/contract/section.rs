@@ -6,12 +6,12 @@
 use super::gaps::Gaps;
 use std::num::{NonZeroU32, NonZeroU64};
 
-use super::row::{Contract, CountedFor, Ends};
+use super::row::{Contract, CountedFor, Ends, day_of};
 use super::{Contracts, audit_row};
 use crate::bytes::{self, BytesError, Reader};
 use crate::clearing::kept::Kept;
 use crate::clearing::ledger::Place;
-use crate::clearing::{Clearing, Holder};
+use crate::clearing::{Cleared, Clearing, Holder};
 use crate::command::{Funding, Plan, SaleTerms};
 use crate::event::{Disputed, Role, State};
 use crate::journal::codec::{border, sales as codec};
@@ -207,7 +207,9 @@ fn read_row(
     let defined = &known.sales.known(terms).terms;
     let agreed = is_agreed(&row, defined);
     restore_holds(&mut row, clearing, money)?;
-    let made = (1..=known.sequence.value()).contains(&sequence) && agreed;
+    let today = day_of(known.time);
+    let received = row.received.is_none_or(|ends| ends.day <= today);
+    let made = (1..=known.sequence.value()).contains(&sequence) && agreed && received;
     let set = (sequence..=known.sequence.value()).contains(&row.set);
     if !made || !set || row.version == 0 || audit_row(&row).is_err() {
         return Err(wrong());
@@ -219,11 +221,13 @@ fn read_row(
 /// a discount.
 fn is_agreed(row: &Contract, terms: &SaleTerms) -> bool {
     let amount = i128::from(row.amount);
-    let off = i128::from(row.price) * i128::from(row.pieces) - amount;
+    let list = i128::from(row.price) * i128::from(row.pieces);
+    let off = list - amount;
     let takes_discounts = terms.plan == Plan::Plain && terms.funding == Funding::Prefunded;
     let cost = price::cost_for(row.price, amount.max(0), terms);
     let agreed = cost.map(|cost| [cost.amount, cost.tax, cost.to_pay]);
     (off == 0 || off > 0 && takes_discounts)
+        && list <= Cleared::VALUE_MAX
         && agreed == Ok([row.amount, row.tax, row.to_pay])
         && row.deposit == price::deposit_of(row.to_pay, terms)
 }

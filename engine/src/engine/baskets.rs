@@ -104,7 +104,8 @@ impl Engine {
             && money.demonstration == venue.demonstration
             && discounts::are_bounded(terms, time);
         fails(!right, R::InvalidField)?;
-        Ok(fails(self.sales.discounts.are_full(), R::TooMany)?)
+        let full = self.sales.discounts.are_full(terms.account, &self.limits);
+        Ok(fails(full, R::TooMany)?)
     }
 
     pub(super) fn define_discount(&mut self, terms: &DefineDiscount) -> DiscountReport {
@@ -236,7 +237,7 @@ impl Engine {
         for ((line, reserved), slot) in lines.zip(slots) {
             let ask: Reserve = basket.reserve(line);
             owner = Some(reserved.owner);
-            self.reserve_in(*slot, &ask, reserved, events);
+            self.reserve_in(*slot, &ask, (reserved, ContractStep::Basket), events);
         }
         if let Some((id, owner)) = checked.discount.zip(owner) {
             let report = self.sales.discounts.count_use(id.slot, owner);

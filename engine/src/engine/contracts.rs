@@ -135,9 +135,8 @@ impl Engine {
         events: &mut Events,
     ) {
         let (step, contract) = match command {
-            ContractCommand::Reserve(_) | ContractCommand::Basket(_) => {
-                (ContractStep::Reserve, None)
-            }
+            ContractCommand::Reserve(_) => (ContractStep::Reserve, None),
+            ContractCommand::Basket(_) => (ContractStep::Basket, None),
             ContractCommand::Step(take) => (ContractStep::of(&take.act), Some(take.contract)),
         };
         let account = command.account();

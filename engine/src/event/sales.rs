@@ -322,11 +322,13 @@ pub enum ContractStep {
     PutOff = 17,
     /// An invoice was issued.
     Invoice = 18,
+    /// It was formed as a line of a basket, each line of which its buyer named.
+    Basket = 19,
 }
 
 impl ContractStep {
     /// All of them, in order of their numbers.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Reserve,
         Self::Pay,
         Self::PayIn,
@@ -345,7 +347,13 @@ impl ContractStep {
         Self::Deadline,
         Self::PutOff,
         Self::Invoice,
+        Self::Basket,
     ];
+
+    /// Whether a contract begins with it.
+    pub const fn forms(self) -> bool {
+        matches!(self, Self::Reserve | Self::Basket)
+    }
 
     /// The step a command asks for.
     pub const fn of(act: &Act) -> Self {

@@ -39,8 +39,8 @@ pub struct Config {
     /// Bytes of a write buffer of the journal. Default 64 MB: larger ones make each sync slower
     /// (measured); small ones fill many small files, which tests of damage want.
     pub journal_write_buffer_bytes: usize,
-    /// With fewer bytes free on the disk of `data_dir`, new orders and replaces are refused; with
-    /// less than a quarter of it, all but operators' commands. 0 does not watch. The default is
+    /// With fewer bytes free on the disk of `data_dir`, new orders, replaces, reserves and offers
+    /// are refused; with less than a quarter of it, all but operators' commands. 0 does not watch. The default is
     /// [`Config::DISK_RESERVE_BYTES`].
     pub disk_reserve_bytes: u64,
     /// Who says how much is free.

@@ -4,9 +4,9 @@
 //! record is written; a refused submission looks again, so taking goes on with the first one
 //! after room was made. Neither waits for a clock.
 //!
-//! Invariant: with less than the reserve free, no new order is taken; with less than a quarter of
-//! it, nothing but operators' commands, so that a flood of cancels cannot use up what the last
-//! flushes need. Not here: the reserve's size (`config`), making room (dropping segments).
+//! Invariant: with less than the reserve free, no new order and nothing else that begins something
+//! is taken: no reserve, basket, offer or place in a queue; with less than a quarter of it, nothing
+//! but operators' commands, so that a flood of cancels cannot use up what the last flushes need. Not here: the reserve's size (`config`), making room (dropping segments).
 
 use std::fmt::{self, Debug};
 use std::io;
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::command::{Body, Command, SwitchCommand};
+use crate::command::{Body, Command, ContractCommand, SalesCommand, SwitchCommand};
 
 /// Below one in this many parts of the reserve only operators' commands are taken.
 const LAST_PART: u64 = 4;
@@ -65,7 +65,7 @@ impl FreeSpace for ManualFreeSpace {
 pub enum Taking {
     /// Everything.
     All,
-    /// Anything but new orders and replaces.
+    /// Anything but new orders, replaces, reserves, and what is offered or queued for.
     NoOrders,
     /// Only what operators send.
     OperatorsOnly,
@@ -89,18 +89,8 @@ impl Taking {
     fn takes(self, body: &Body) -> bool {
         match self {
             Self::All => true,
-            Self::NoOrders => !matches!(body, Body::NewOrder(_) | Body::ReplaceOrder(_)),
-            Self::OperatorsOnly => !matches!(
-                body,
-                Body::NewOrder(_)
-                    | Body::ReplaceOrder(_)
-                    | Body::CancelOrder(_)
-                    | Body::MassCancel(_)
-                    | Body::OpenSession(_)
-                    | Body::Switch(
-                        SwitchCommand::ArmDeadMan(_) | SwitchCommand::SetDisconnectPolicy(_)
-                    )
-            ),
+            Self::NoOrders => !begins(body),
+            Self::OperatorsOnly => !begins(body) && !is_of_parties(body),
         }
     }
 
@@ -111,6 +101,37 @@ impl Taking {
             _ => Self::OperatorsOnly,
         }
     }
+}
+
+/// Whether something begins by a command that later commands go on with.
+fn begins(body: &Body) -> bool {
+    let sells = |command: &SalesCommand| {
+        matches!(
+            command,
+            SalesCommand::Offer(_)
+                | SalesCommand::PutStock(_)
+                | SalesCommand::Join(_)
+                | SalesCommand::DefineDiscount(_)
+        )
+    };
+    matches!(
+        body,
+        Body::NewOrder(_)
+            | Body::ReplaceOrder(_)
+            | Body::Contract(ContractCommand::Reserve(_) | ContractCommand::Basket(_))
+    ) || matches!(body, Body::Sales(command) if sells(command))
+}
+
+/// Whether the parties themselves send a command, not an operator.
+fn is_of_parties(body: &Body) -> bool {
+    body.account().is_some()
+        || matches!(
+            body,
+            Body::OpenSession(_)
+                | Body::Switch(
+                    SwitchCommand::ArmDeadMan(_) | SwitchCommand::SetDisconnectPolicy(_)
+                )
+        )
 }
 
 /// From here on orders are taken again.
@@ -134,7 +155,7 @@ impl fmt::Display for DiskStatus {
         let mb = |bytes: u64| bytes >> 20;
         let refused = match self.taking {
             Taking::All => return write!(f, "disk {} MB free", mb(self.free_bytes)),
-            Taking::NoOrders => "new orders and replaces are refused",
+            Taking::NoOrders => "new orders, replaces, reserves and offers are refused",
             Taking::OperatorsOnly => "all but operators' commands are refused",
         };
         write!(
@@ -231,6 +252,54 @@ impl Debug for DiskWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::{Act, Confirmed, Join, Reserve, TakeStep, WithdrawOffer};
+    use crate::types::{AccountId, ContractId, OfferId};
+
+    #[test]
+    fn what_begins_in_a_shop_is_refused_first_then_what_its_parties_do() {
+        let account = AccountId::new(1);
+        let offer = OfferId {
+            sequence: 1,
+            slot: 0,
+        };
+        let reserve = Body::Contract(ContractCommand::Reserve(Reserve {
+            offer,
+            version: 1,
+            account,
+            pieces: 1,
+            delivery_reference: [0; 16],
+            pickup: None,
+            confirmed: Confirmed::No,
+        }));
+        let step = |account| {
+            Body::Contract(ContractCommand::Step(TakeStep {
+                contract: ContractId {
+                    sequence: 2,
+                    slot: 0,
+                },
+                version: 1,
+                account,
+                act: Act::Pay,
+            }))
+        };
+        let sales = |command| Body::Sales(Box::new(command));
+        let join = sales(SalesCommand::Join(Join { offer, account }));
+        let withdraw = sales(SalesCommand::WithdrawOffer(WithdrawOffer {
+            offer,
+            account,
+        }));
+        for (body, at_first, last) in [
+            (reserve, false, false),
+            (join, false, false),
+            (step(Some(account)), true, false),
+            (withdraw, true, false),
+            (step(None), true, true),
+        ] {
+            let taken = [Taking::All, Taking::NoOrders, Taking::OperatorsOnly];
+            let taken = taken.map(|taking| taking.takes(&body));
+            assert_eq!(taken, [true, at_first, last], "{body:?}");
+        }
+    }
 
     #[test]
     fn what_is_taken_falls_at_once_and_rises_with_a_margin() {

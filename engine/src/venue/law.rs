@@ -287,10 +287,27 @@ fn is_commissioned(terms: &DefineRegime) -> bool {
         || value(terms, RuleKey::RequiresLicence) == Some(RuleValue::Word(0))
 }
 
+/// An absent rule forbids and never frees: what limits an order limits the year, what limits the
+/// year is for consumers, and a later version of cross-border retail does both.
+fn check_imports(terms: &DefineRegime) -> Result<(), Reject> {
+    let annual = value(terms, RuleKey::AnnualLimitFen).is_some();
+    let single = value(terms, RuleKey::SingleOrderLimitFen).is_some();
+    let named = terms.name.as_str() == Regime::CrossBorderRetail.as_str();
+    let lifts = (named || single) && !annual || annual && !protects(terms);
+    if lifts {
+        return Err(refused(
+            RejectReason::InvalidField,
+            Basis::CrossBorderRetail49,
+        ));
+    }
+    Ok(())
+}
+
 /// Whether a regime may say this.
 ///
 /// # Errors
-/// INVALID_FIELD (name, texts, rules out of order or of their bounds, no `allowed_models`);
+/// INVALID_FIELD (name, texts, rules out of order or of their bounds, no `allowed_models`, a limit
+/// of imports that another one is missing to, with its basis);
 /// MODEL_NOT_ALLOWED for what no data can lift, with its basis.
 fn check_define(terms: &DefineRegime) -> Result<(), Reject> {
     let invalid = RejectReason::InvalidField;
@@ -317,6 +334,7 @@ fn check_define(terms: &DefineRegime) -> Result<(), Reject> {
         });
     }
     fails(value(terms, RuleKey::AllowedModels).is_none(), invalid)?;
+    check_imports(terms)?;
     let sandbox = terms.name.as_str() == Regime::Sandbox.as_str();
     let money = value(terms, RuleKey::RealMoney) == Some(RuleValue::Flag(true));
     fails(sandbox && money, invalid)?;
@@ -580,16 +598,20 @@ fn imports(terms: &DefineRegime, regime: Regime) -> Imports {
     }
 }
 
+/// Whether a definition gives days of return.
+fn protects(terms: &DefineRegime) -> bool {
+    matches!(
+        value(terms, RuleKey::CoolingOffDays),
+        Some(RuleValue::Number(days)) if days > 0
+    )
+}
+
 /// Whom a definition is made for: what protects consumers is for them, and a later version of trade
 /// between enterprises stays closed to them.
 fn audience(terms: &DefineRegime) -> Audience {
-    let protects = matches!(
-        value(terms, RuleKey::CoolingOffDays),
-        Some(RuleValue::Number(days)) if days > 0
-    );
-    if protects && value(terms, RuleKey::AnnualLimitFen).is_some() {
+    if value(terms, RuleKey::AnnualLimitFen).is_some() {
         Audience::Importers
-    } else if protects {
+    } else if protects(terms) {
         Audience::Consumers
     } else if terms.name.as_str() == Regime::EcomB2b.as_str() {
         Audience::Enterprises

@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sanjiang_engine::event::{
-    ContractEvent, ContractReport, ContractStep, Event, LotteryFact, OfferAct, SaleEvent, State,
+    ContractEvent, ContractReport, ContractStep, DiscountAct, Event, LotteryFact, OfferAct,
+    SaleEvent, State,
 };
 use sanjiang_engine::snapshot;
 
@@ -80,6 +81,7 @@ fn offers(events: &[&Event]) {
     let mut acts = BTreeSet::new();
     let mut facts = [0; 3];
     let mut tickets = 0;
+    let mut discounts = [0; 3];
     for event in events {
         if let Event::Sale(SaleEvent::Offer(report)) = event {
             acts.insert(report.act);
@@ -91,12 +93,18 @@ fn offers(events: &[&Event]) {
             }] += 1;
         } else if let Event::Sale(SaleEvent::Ticket(_)) = event {
             tickets += 1;
+        } else if let Event::Sale(SaleEvent::Discount(report)) = event {
+            discounts[match report.act {
+                DiscountAct::Defined => 0,
+                DiscountAct::Used => 1,
+                DiscountAct::Ended => 2,
+            }] += 1;
         }
     }
     assert_eq!(acts.len(), OfferAct::ALL.len(), "{acts:?}");
     assert!(
-        facts.iter().all(|count| *count > 0) && tickets > 0,
-        "{facts:?} {tickets}"
+        facts.iter().chain(&discounts).all(|count| *count > 0) && tickets > 0,
+        "{facts:?} {discounts:?} {tickets}"
     );
 }
 
@@ -105,15 +113,15 @@ fn chains<'a>(
     events: impl Iterator<Item = &'a Event>,
 ) -> (BTreeSet<ContractStep>, BTreeSet<State>) {
     let (mut steps, mut ends) = (BTreeSet::new(), BTreeSet::new());
-    let mut last = BTreeMap::<u64, ContractReport>::new();
+    let mut last = BTreeMap::<(u64, u32), ContractReport>::new();
     for event in events {
         let Event::Contract(ContractEvent::Step(report)) = event else {
             continue;
         };
         steps.insert(report.step);
-        let before = last.insert(report.contract, *report);
+        let before = last.insert((report.contract, report.slots.contract), *report);
         let Some(before) = before else {
-            assert_eq!((report.step, report.version), (ContractStep::Reserve, 1));
+            assert!(report.step.forms() && report.version == 1, "{report:?}");
             continue;
         };
         assert!(before.state.lives(), "it went on after its end: {report:?}");

@@ -16,6 +16,7 @@ use sanjiang_engine::venue::{Model, Regime, TradingStatus};
 
 use super::money::{MONEY, REAL, answer, moved};
 use super::random::Random;
+use super::shop_baskets::Discounts;
 use super::shop_kinds::Kind;
 use crate::support::{Seen, internal, name};
 
@@ -41,8 +42,8 @@ const RESERVES: u32 = 24;
 /// What a lottery's operator commits to.
 pub const SEED: [u8; 32] = [7; 32];
 /// What picks goods up.
-const CODE: [u8; 16] = [9; 16];
-const REFERENCE: [u8; 16] = [3; 16];
+pub const CODE: [u8; 16] = [9; 16];
+pub const REFERENCE: [u8; 16] = [3; 16];
 
 /// Owners, accounts, venues, goods, what all begin with, and terms; `first` is the sequence of the
 /// first of them. After the founding of `money`.
@@ -104,6 +105,12 @@ pub fn founding(first: Sequence) -> Vec<Command> {
     all
 }
 
+/// By what the code is known.
+pub fn hashed() -> [u8; 16] {
+    let hash = blake3::hash(&CODE);
+    hash.as_bytes()[..16].try_into().expect("sixteen bytes")
+}
+
 fn sales(command: SalesCommand) -> Body {
     Body::Sales(Box::new(command))
 }
@@ -145,7 +152,9 @@ pub struct Shops {
     old: Vec<OfferId>,
     draws: Vec<Draw>,
     tickets: Vec<Ticket>,
-    live: BTreeMap<u64, ContractReport>,
+    /// By sequence and row.
+    live: BTreeMap<(u64, u32), ContractReport>,
+    discounts: Discounts,
     asked: Vec<Sequence>,
     paid_in: u64,
 }
@@ -163,6 +172,7 @@ impl Shops {
             draws: Vec::new(),
             tickets: Vec::new(),
             live: BTreeMap::new(),
+            discounts: Discounts::default(),
             asked: Vec::new(),
             paid_in: 0,
         }
@@ -172,11 +182,14 @@ impl Shops {
     pub fn learn(&mut self, new: &[Seen]) {
         for event in new.iter().flat_map(|seen| &seen.events) {
             if let Event::Contract(ContractEvent::Step(report)) = event {
+                let key = (report.contract, report.slots.contract);
                 if report.state.lives() {
-                    self.live.insert(report.contract, *report);
+                    self.live.insert(key, *report);
                 } else {
-                    self.live.remove(&report.contract);
+                    self.live.remove(&key);
                 }
+            } else if let Event::Sale(SaleEvent::Discount(report)) = event {
+                self.discounts.learn(report);
             } else if let Event::Sale(SaleEvent::Offer(report)) = event {
                 self.learn_offer(report);
             } else if let Event::Sale(SaleEvent::Ticket(ticket)) = event {
@@ -355,6 +368,9 @@ impl Shops {
         let (offer, version) = (on_offer.id?, on_offer.version);
         let account =
             AccountId::new(SELLER.index() + 1 + self.random.below(BUYERS as usize) as u32);
+        if kind == Kind::Tiered && self.random.below(2) == 0 {
+            return self.basket(account);
+        }
         if kind == Kind::Queue && !self.is_admitted(offer, account) {
             return Some(internal(sales(SalesCommand::Join(Join { offer, account }))));
         }
@@ -363,10 +379,7 @@ impl Shops {
         } else {
             1 + self.random.below(3) as u32
         };
-        let pickup = (kind == Kind::Tiered).then(|| {
-            let hash = blake3::hash(&CODE);
-            hash.as_bytes()[..16].try_into().expect("sixteen bytes")
-        });
+        let pickup = (kind == Kind::Tiered).then(hashed);
         let reserve = Reserve {
             offer,
             version,
@@ -377,6 +390,20 @@ impl Shops {
             confirmed: Confirmed::No,
         };
         Some(internal(Body::Contract(ContractCommand::Reserve(reserve))))
+    }
+
+    /// A basket of both plain offers, or the coupon it could be taken with.
+    fn basket(&mut self, account: AccountId) -> Option<Command> {
+        if let Some(terms) = self.discounts.define(self.now) {
+            return Some(internal(sales(SalesCommand::DefineDiscount(terms))));
+        }
+        let [fixed, tiered] = [Kind::Fixed, Kind::Tiered].map(|kind| {
+            let offer = self.offers[kind as usize]?;
+            Some((offer.id?, offer.version, kind.terms().delivery))
+        });
+        let basket = self.discounts.basket(account, [fixed?, tiered?]);
+        let basket = ContractCommand::Basket(Box::new(basket));
+        Some(internal(Body::Contract(basket)))
     }
 
     fn is_admitted(&self, offer: OfferId, account: AccountId) -> bool {

@@ -103,6 +103,7 @@ fn bounds(line: &str) -> Limits {
             "buyers" => limits.buyers_max = count,
             "uses" => limits.annual_uses_max = count,
             "discounts" => limits.discounts_max = count,
+            "own_discounts" => limits.discounts_per_seller_max = count,
             "users" => limits.discount_uses_max = count,
             other => panic!("no such bound: {other}"),
         }

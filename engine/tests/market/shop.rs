@@ -154,7 +154,7 @@ impl Shop {
         let name = name.map_or("contract", |(name, _)| name);
         let by = report.by.map_or(String::new(), |by| format!(" by {by:?}"));
         let mut line = format!("{name} {:?}{by}: {:?}", report.step, report.state);
-        if report.step == ContractStep::Reserve {
+        if report.step.forms() {
             let (amount, tax) = (report.amount, report.tax);
             let _ = write!(
                 line,

@@ -172,7 +172,7 @@ pub fn basket(rng: &mut Rng, world: &Reference, places: Places<'_>) -> Body {
 }
 
 /// What happens to baskets and discounts.
-const HAPPENS: [&str; 8] = [
+const HAPPENS: [&str; 9] = [
     "a discount defined",
     "a discount used",
     "a discount ended",
@@ -181,10 +181,11 @@ const HAPPENS: [&str; 8] = [
     "a step of a later line",
     "all of a line with a discount given back",
     "a part of a line with a discount given back",
+    "a later line above a limit of imports",
 ];
 
 /// What refuses a line of a basket.
-const OF_A_LINE: [R; 21] = [
+const OF_A_LINE: [R; 22] = [
     R::AccountSuspended,
     R::NotPermitted,
     R::KillSwitch,
@@ -204,6 +205,7 @@ const OF_A_LINE: [R; 21] = [
     R::OrderValue,
     R::BasketLines,
     R::BuyerLimit,
+    R::AnnualLimit,
     R::OutOfStock,
     R::OpenContracts,
 ];
@@ -241,7 +243,7 @@ impl Coverage {
         let basket = matches!(&command.body, Body::Contract(ContractCommand::Basket(_)));
         let (mut lines, mut off) = (0, 0);
         for report in reports {
-            if report.step == Step::Reserve {
+            if report.step == Step::Basket {
                 lines += 1;
                 off += report.discount();
             } else if report.slots.contract > 0 {
@@ -270,8 +272,11 @@ impl Coverage {
             if let Event::Contract(ContractEvent::Refused(refused)) = event
                 && basket
             {
-                let line = refused.line.is_some();
-                self.hit(Cell::BasketRefused(line, refused.reject.reason));
+                let reason = refused.reject.reason;
+                self.hit(Cell::BasketRefused(refused.line.is_some(), reason));
+                if refused.line > Some(0) && reason == R::AnnualLimit {
+                    self.hit(Cell::Money(HAPPENS[8]));
+                }
             }
         }
     }

@@ -421,14 +421,14 @@ impl Coverage {
     }
 }
 
-/// Every cell, by group.
 /// The reasons that worlds without shops reach.
 fn reasons() -> impl Iterator<Item = RejectReason> {
     // Shops have a world of their own: `model/shop`.
     let shops = 130..160;
     let elsewhere = move |reason: RejectReason| {
         // The ticks of a mark come before every other command: `tests/margin`.
-        reason == RejectReason::MarkRunning || shops.contains(&reason.code())
+        let others = [RejectReason::MarkRunning, RejectReason::AnnualLimit];
+        others.contains(&reason) || shops.contains(&reason.code())
     };
     let all = RejectReason::ALL.iter().copied();
     all.filter(move |reason| !elsewhere(*reason))
@@ -440,6 +440,7 @@ fn events() -> impl Iterator<Item = &'static str> {
     EVENTS.into_iter().filter(move |name| !shops.contains(name))
 }
 
+/// Every cell, by group.
 fn required() -> Vec<(&'static str, Vec<Cell>)> {
     let pairs = |list: &[Phase]| -> Vec<Cell> {
         let mut cells = Vec::new();

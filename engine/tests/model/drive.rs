@@ -293,7 +293,7 @@ impl Driver {
     fn take_rows(&mut self, events: &[Event]) {
         let formed = events.iter().filter(|event| {
             matches!(event, Event::Contract(ContractEvent::Step(report))
-                if report.step == ContractStep::Reserve)
+                if report.step.forms())
         });
         let mut slots: Vec<u32> = formed.map(|_| next_slot(&mut self.contracts)).collect();
         if !slots.is_empty() {
@@ -367,7 +367,7 @@ impl Driver {
         Ok(Event::Contract(match event {
             ContractEvent::Step(mut report) => {
                 let id = of_contract(report.contract());
-                if report.step == ContractStep::Reserve {
+                if report.step.forms() {
                     let slots = &self.baskets[&self.sequence.value()];
                     let line = slots.iter().position(|slot| *slot == id.slot);
                     if line.is_none_or(|line| line == 0) {

@@ -95,6 +95,7 @@ pub fn limits(rng: &mut Rng) -> Limits {
         entries_max: rng.pick(&[2, 5]),
         buyers_max: rng.pick(&[1, 4, 30]),
         discounts_max: rng.pick(&[1, 3]),
+        discounts_per_seller_max: rng.pick(&[1, 2]),
         discount_uses_max: rng.pick(&[1, 2, 30]),
         ..Limits::default()
     }

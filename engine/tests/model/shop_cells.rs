@@ -193,8 +193,8 @@ pub fn refused_steps() -> Vec<Cell> {
         R::NotYours,
     ];
     let acts = Step::ALL.into_iter();
-    let none = [Step::Reserve, Step::PaidIn, Step::Deadline, Step::PutOff];
-    for step in acts.filter(|step| !none.contains(step)) {
+    let none = [Step::PaidIn, Step::Deadline, Step::PutOff];
+    for step in acts.filter(|step| !step.forms() && !none.contains(step)) {
         for reason in any {
             // Both parties may, and the operator is told that it may not.
             cells.push(Cell::DealRefused(step, reason));

@@ -48,6 +48,7 @@ pub const LIMITS: Limits = Limits {
     entries_max: 4,
     tickets_max: 4,
     discounts_max: 4,
+    discounts_per_seller_max: 4,
     discount_uses_max: 4,
     annual_uses_max: 4,
     investors_max: 8,

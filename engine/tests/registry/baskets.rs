@@ -45,7 +45,10 @@ impl Reference {
             R::InvalidField,
         )?;
         let full = self.shops.discounts.len() >= self.limits.discounts_max as usize;
-        fails(full, R::TooMany)?;
+        let own = self.shops.discounts.iter();
+        let own = own.filter(|known| known.1.account == terms.account).count();
+        let own_full = own >= self.limits.discounts_per_seller_max as usize;
+        fails(full || own_full, R::TooMany)?;
         let id = self.sequence.value();
         self.shops.discounts.push((id, *terms));
         Ok(self.promised(id, DiscountAct::Defined))
@@ -151,11 +154,12 @@ impl Reference {
         for (at, one) in wanted.iter().enumerate() {
             self.shops.at_fault = Some(at as u8);
             let fresh = self.room_to_take(&asks[at], one, &taken)?;
+            let (pieces, value) = self.imported(&asks[at], one);
             taken = Taken {
                 contracts: taken.contracts + 1,
                 buyers: taken.buyers + usize::from(fresh),
-                pieces: taken.pieces.saturating_add(asks[at].pieces),
-                value: taken.value + one.value(),
+                pieces: taken.pieces.saturating_add(pieces),
+                value: taken.value + value,
             };
         }
         self.shops.at_fault = None;
@@ -171,7 +175,7 @@ impl Reference {
         let lacks = due > self.available(basket.account.place(), money);
         fails(lacks, R::InsufficientFunds)?;
         for (line, one) in (0..).zip(&wanted) {
-            self.formed(&asks[line as usize], one, line);
+            self.formed(&asks[line as usize], one, (line, ContractStep::Basket));
         }
         if let Some((id, _)) = promise {
             self.shops.discounted.push((id, owner));

@@ -176,7 +176,7 @@ impl Reference {
     pub fn refuse_contract(&mut self, command: &ContractCommand, reject: Reject, counted: bool) {
         let (step, account, contract) = match command {
             ContractCommand::Reserve(ask) => (ContractStep::Reserve, Some(ask.account), None),
-            ContractCommand::Basket(basket) => (ContractStep::Reserve, Some(basket.account), None),
+            ContractCommand::Basket(basket) => (ContractStep::Basket, Some(basket.account), None),
             ContractCommand::Step(take) => (
                 ContractStep::of(&take.act),
                 take.account,
@@ -341,12 +341,17 @@ impl Reference {
         let at_once = terms.funding == Funding::Prefunded;
         let lacks = due > self.available(ask.account.place(), terms.money.place());
         fails(at_once && lacks, R::InsufficientFunds)?;
-        self.formed(ask, &wanted, 0);
+        self.formed(ask, &wanted, (0, ContractStep::Reserve));
         Ok(())
     }
 
     /// The contract of a line, from 0, is formed and told.
-    pub(super) fn formed(&mut self, ask: &Reserve, wanted: &Wanted, line: u64) {
+    pub(super) fn formed(
+        &mut self,
+        ask: &Reserve,
+        wanted: &Wanted,
+        (line, step): (u64, ContractStep),
+    ) {
         let offer = &wanted.offer;
         self.form(ask, wanted, line);
         self.count_import(8 * self.sequence.value() + line, wanted.owner);
@@ -355,7 +360,7 @@ impl Reference {
         }
         let deal = self.deal(8 * self.sequence.value() + line).clone();
         let by = Some(Role::Buyer);
-        self.tell_step(&deal, ContractStep::Reserve, by, &Moved::default());
+        self.tell_step(&deal, step, by, &Moved::default());
         let said = self.said(offer.id, OfferAct::Reserved);
         self.out.push(Event::Sale(said));
     }
@@ -455,6 +460,14 @@ impl Reference {
         }
     }
 
+    /// The pieces and the value of a line that its regime counts as imports.
+    pub(super) fn imported(&self, ask: &Reserve, wanted: &Wanted) -> (u32, i128) {
+        match self.laws().imports(wanted.regime) {
+            Some(_) => (ask.pieces, wanted.value()),
+            None => (0, 0),
+        }
+    }
+
     /// Lines before this one took so much. Whether one more buyer is remembered.
     pub(super) fn room_to_take(
         &self,
@@ -477,10 +490,8 @@ impl Reference {
             full |= fresh && taken.len() + before.buyers >= self.limits.buyers_max as usize;
         }
         let terms = &self.shops.terms[offer.terms];
-        let order = (
-            before.pieces.saturating_add(ask.pieces),
-            before.value + wanted.value(),
-        );
+        let (pieces, value) = self.imported(ask, wanted);
+        let order = (before.pieces.saturating_add(pieces), before.value + value);
         full |= !self.may_import(wanted.regime, (wanted.owner, terms), order)?;
         full |= self.entries(offer.id) >= self.limits.entries_max as usize;
         let drawn = offer.lottery.is_some();

@@ -106,8 +106,13 @@ impl Reference {
     /// It comes later, at an instant nobody knows while the venue is halted.
     pub(super) fn put_off(&mut self, mut deal: Deal, due: i128) {
         let now = self.instant();
-        let grace = self.grace(self.shops.terms[deal.terms].venue, u64::MAX);
-        deal.deadline = Some(if due > now { due } else { now + grace });
+        let venue = self.shops.terms[deal.terms].venue;
+        let mut halted = self.shops.halted.iter();
+        let lasted = halted
+            .find(|halt| halt.0 == venue)
+            .map_or(0, |halt| now - halt.1);
+        let off = lasted.max(self.grace(venue, u64::MAX));
+        deal.deadline = Some(if due > now { due } else { now + off });
         deal.told = deal.deadline;
         *self.deal_mut(deal.id) = deal.clone();
         self.tell_step(&deal, ContractStep::PutOff, None, &Moved::default());

@@ -426,8 +426,26 @@ fn check_terms(terms: &DefineRegime) -> Result<(), Reject> {
     };
     let yes = Some(RuleValue::Flag(true));
     let sandbox = name == "SANDBOX";
+    fails(value("allowed_models").is_none(), R::InvalidField)?;
+    let [annual, single, days] = [
+        "annual_limit_fen",
+        "single_order_limit_fen",
+        "cooling_off_days",
+    ]
+    .map(|key| value(key));
+    let protects = days.is_some_and(|days| days != RuleValue::Number(0));
+    let freed = match annual {
+        Some(_) => !protects,
+        None => single.is_some() || name == "CROSS_BORDER_RETAIL",
+    };
+    if freed {
+        return Err(Reject {
+            reason: R::InvalidField,
+            basis: Some(Basis::CrossBorderRetail49),
+        });
+    }
     let money = sandbox && value("real_money") == yes;
-    fails(value("allowed_models").is_none() || money, R::InvalidField)?;
+    fails(money, R::InvalidField)?;
     let central = [
         "centralized_bidding",
         "market_maker",

@@ -80,6 +80,7 @@ impl Shop {
 fn tiny_discounts() -> Limits {
     Limits {
         discounts_max: 2,
+        discounts_per_seller_max: 2,
         discount_uses_max: 4,
         ..tiny()
     }

@@ -3,11 +3,11 @@
 //!
 //! Invariant: a contract is lawful only if it was formed (a) by one command of its buyer that took
 //! one standing offer of one other party, as announced, and did nothing else for anybody but take
-//! other offers of that same party by name (a basket: 1 to 8 lines, each an offer of its own), or
-//! (b) by the close of an event with one offering side, out of an entry that its buyer had made in
-//! it. All else, and every trade of an order book, is a match. Not here: who may match
-//! (`Matched::Trade`
-//! names the instrument; its venue's licence decides), commands: nothing but events is looked at.
+//! other offers of that same party by name (a basket: 1 to 8 lines, each an offer of its own and
+//! told as a line), or (b) by the close of an event with one offering side, out of an entry that its
+//! buyer had made in it. All else, and every trade of an order book, is a match. Not here: who may
+//! match (`Matched::Trade` names the instrument; its venue's licence decides), commands: nothing but
+//! events is looked at.
 
 #![allow(dead_code, reason = "each test uses its part")]
 
@@ -97,7 +97,7 @@ impl Watch {
         let Some(offer) = self.offers.get(&report.offer) else {
             return Some("its offer was not announced before");
         };
-        if report.step != ContractStep::Reserve || report.by != Some(Role::Buyer) {
+        if !report.step.forms() || report.by != Some(Role::Buyer) {
             return Some("not its buyer took it");
         }
         if offer.seller != report.seller.account || report.buyer.account == offer.seller {
@@ -166,7 +166,11 @@ fn swept(report: &ContractReport, formed: &[&ContractReport]) -> Option<&'static
         return Some("one command took more than a basket holds");
     }
     let same = formed.iter().filter(|one| one.offer == report.offer);
-    (same.count() > 1).then_some("one command took an offer twice")
+    if same.count() > 1 {
+        return Some("one command took an offer twice");
+    }
+    let named = formed.iter().all(|one| one.step == ContractStep::Basket);
+    (formed.len() > 1 && !named).then_some("one command took an offer its buyer did not name")
 }
 
 /// Why an entry may not become this contract.

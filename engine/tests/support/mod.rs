@@ -196,6 +196,7 @@ pub fn limits() -> Limits {
         entries_max: 64,
         tickets_max: 64,
         discounts_max: 16,
+        discounts_per_seller_max: 8,
         discount_uses_max: 64,
         annual_uses_max: 64,
         sessions_max: 16,

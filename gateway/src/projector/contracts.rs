@@ -73,7 +73,7 @@ impl Said {
     /// What a command said, if the step it asks for is this one.
     fn of(ask: &Ask, step: ContractStep, terms: Option<TermsId>) -> Self {
         match ask {
-            Ask::Reserve(delivery_reference) if step == ContractStep::Reserve => Self::Reserve {
+            Ask::Reserve(delivery_reference) if step.forms() => Self::Reserve {
                 terms,
                 delivery_reference: *delivery_reference,
             },
@@ -266,7 +266,7 @@ impl LiveOrders {
             let participant = self.known(at, told.account)?;
             let row = row.of(side);
             rows.put_private(participant, told, &row)?;
-            if report.step == ContractStep::Reserve {
+            if report.step.forms() {
                 rows.put_contract_of(told.account, report.contract())?;
             }
             let acted = (report.by == Some(Role::Seller)) == (side == Side::Sell);

@@ -5,7 +5,7 @@
 //! there. Not here: wire forms.
 
 use engine::command::{Basket, Command};
-use engine::event::{ContractEvent, ContractRefused, ContractStep, Event, SaleEvent};
+use engine::event::{ContractEvent, ContractRefused, Event, SaleEvent};
 use engine::types::{DiscountId, Side};
 use proto::v1;
 
@@ -119,9 +119,7 @@ impl Answered {
         let tables = exchange.directory.read();
         let same = |row: &PrivateRow| match row {
             PrivateRow::Contract(row) => {
-                let formed = row
-                    .step()
-                    .is_some_and(|step| step.step == ContractStep::Reserve);
+                let formed = row.step().is_some_and(|step| step.step.forms());
                 (formed && row.exec.sequence == one.engine_sequence).then_some(*row)
             }
             PrivateRow::Execution(_) => None,

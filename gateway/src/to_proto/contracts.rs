@@ -38,6 +38,7 @@ pub const fn contract_step(step: ContractStep) -> v1::ContractStep {
         ContractStep::Deadline => v1::ContractStep::Deadline,
         ContractStep::PutOff => v1::ContractStep::PutOff,
         ContractStep::Invoice => v1::ContractStep::Invoice,
+        ContractStep::Basket => v1::ContractStep::Basket,
     }
 }
 

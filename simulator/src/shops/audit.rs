@@ -237,7 +237,8 @@ impl Audit {
         }
         let (id, version) = (&report.contract_id, report.version);
         let Some(before) = before else {
-            if report.step() == ContractStep::Reserve && version == 1 {
+            let formed = [ContractStep::Reserve, ContractStep::Basket].contains(&report.step());
+            if formed && version == 1 {
                 return Ok(());
             }
             return Err(format!("contract {id} begins with version {version}"));

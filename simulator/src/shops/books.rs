@@ -140,7 +140,8 @@ impl Books {
             | ContractStep::Rescind
             | ContractStep::Deadline
             | ContractStep::PutOff
-            | ContractStep::Invoice => {}
+            | ContractStep::Invoice
+            | ContractStep::Basket => {}
         }
         deal.last = report.clone();
         self.held += deal.held();
@@ -165,7 +166,10 @@ impl Books {
         ]
         .map(|text| amount(text));
         let comes_in = match report.step() {
-            ContractStep::Reserve | ContractStep::Pay | ContractStep::PaidIn => true,
+            ContractStep::Reserve
+            | ContractStep::Basket
+            | ContractStep::Pay
+            | ContractStep::PaidIn => true,
             ContractStep::Unspecified
             | ContractStep::PayIn
             | ContractStep::Cancel

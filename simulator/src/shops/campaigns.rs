@@ -61,12 +61,16 @@ struct Entry {
     state: Option<i32>,
 }
 
-/// The hash of all entries up to a place of the history.
+/// The hash of all entries that a lottery's reports up to a place of the history began with. One
+/// that was put off is told again, with its first version.
 pub fn entries_hash<'a>(
-    entries: impl Iterator<Item = &'a ContractReport>,
+    reports: impl Iterator<Item = &'a ContractReport>,
     shops: &Shops,
 ) -> [u8; 32] {
-    let mut all: Vec<_> = entries
+    let entered = reports.filter(|report| {
+        report.role() == ContractRole::Buyer && report.step() == ContractStep::Reserve
+    });
+    let mut all: Vec<_> = entered
         .filter_map(|first| entry(std::slice::from_ref(first), shops))
         .collect();
     all.sort_unstable();

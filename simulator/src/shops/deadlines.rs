@@ -88,7 +88,8 @@ pub fn judge(
         | ContractStep::Dispute
         | ContractStep::Resolve
         | ContractStep::Rescind
-        | ContractStep::Invoice => {
+        | ContractStep::Invoice
+        | ContractStep::Basket => {
             if life == begun && deadline.is_some_and(|due| at >= due) {
                 return wrong("a step was taken whose time had passed");
             }

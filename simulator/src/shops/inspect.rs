@@ -12,8 +12,8 @@ use std::{
 };
 
 use proto::v1::{
-    ContractReport, ContractRole, ContractState, GetBalancesResponse, HolderKind, Offer,
-    StreamExecutionsRequest, offer::Course, stream_executions_request::Owner,
+    ContractReport, ContractRole, GetBalancesResponse, HolderKind, Offer, StreamExecutionsRequest,
+    offer::Course, stream_executions_request::Owner,
 };
 use rust_decimal::Decimal;
 use tonic::Status;
@@ -301,14 +301,9 @@ impl Audit {
         let Some(Course::Lottery(lottery)) = &offer.course else {
             return None;
         };
-        let entered = self.stream.iter().filter(|one| {
-            one.role() == ContractRole::Buyer
-                && one.version == 1
-                && one.state() == ContractState::Entered
-                && one.offer_id == offer.offer_id
-                && one.engine_sequence <= at
-        });
-        let must = campaigns::entries_hash(entered, shops);
+        let until = self.stream.iter().filter(|one| one.engine_sequence <= at);
+        let own = until.filter(|one| one.offer_id == offer.offer_id);
+        let must = campaigns::entries_hash(own, shops);
         let told = &lottery.entries_hash;
         (*told != must).then(|| format!("{offer:?} must have the entries' hash {must:?}"))
     }

@@ -213,8 +213,6 @@ impl Engine {
         let mut room = self.contracts.room() > before.contracts && !crowded;
         let mut after = Before {
             contracts: before.contracts + 1,
-            pieces: before.pieces.saturating_add(ask.pieces),
-            value: before.value + wanted.cost.to_pay - wanted.cost.tax,
             ..before
         };
         if let Some(limit) = offer.limit {
@@ -228,6 +226,8 @@ impl Engine {
             }
         }
         if let Some(importing) = &wanted.importing {
+            after.pieces = before.pieces.saturating_add(ask.pieces);
+            after.value = before.value + wanted.cost.to_pay - wanted.cost.tax;
             importing.check(after.pieces, after.value)?;
             room &= importing.room;
         }
@@ -241,7 +241,7 @@ impl Engine {
     pub(super) fn reserve(&mut self, ask: &Reserve, checked: &Reserved, events: &mut Events) {
         let mut slot = [0];
         self.contracts.take_rows(&mut slot);
-        self.reserve_in(slot[0], ask, checked, events);
+        self.reserve_in(slot[0], ask, (checked, ContractStep::Reserve), events);
     }
 
     /// Forms the contract that was checked in a row that was taken for it.
@@ -249,7 +249,7 @@ impl Engine {
         &mut self,
         slot: u32,
         ask: &Reserve,
-        checked: &Reserved,
+        (checked, step): (&Reserved, ContractStep),
         events: &mut Events,
     ) {
         let owner = checked.owner;
@@ -271,7 +271,7 @@ impl Engine {
         }
         self.contracts.form(slot, row);
         let step = Step {
-            step: ContractStep::Reserve,
+            step,
             by: Some(Role::Buyer),
         };
         self.tell(slot, &row, step, &Moved::default(), events);

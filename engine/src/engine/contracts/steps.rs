@@ -76,9 +76,9 @@ impl Engine {
     fn put_off(&mut self, slot: u32, events: &mut Events) {
         let mut contract = self.caught_up(slot);
         let venue = self.sales.known(contract.terms).terms.venue;
-        let grace = self.contracts.gaps.grace(venue);
+        let off = self.contracts.gaps.in_halt(venue, self.time);
         let later = contract.deadline.filter(|end| *end > self.time);
-        contract.deadline = Some(later.unwrap_or(self.time.after(grace)));
+        contract.deadline = Some(later.unwrap_or(self.time.after(off)));
         self.contracts.put(slot, contract);
         let step = Step {
             step: ContractStep::PutOff,

@@ -325,16 +325,16 @@ impl Annual {
         &self,
         counted: impl Iterator<Item = (Whose, i64)>,
     ) -> Result<(), &'static str> {
-        let mut sums = std::collections::BTreeMap::<_, (u32, i64)>::new();
+        let mut sums = std::collections::BTreeMap::<_, (u32, i128)>::new();
         for (whose, value) in counted {
             let sum = sums.entry(whose).or_default();
-            *sum = (sum.0 + 1, sum.1 + value);
+            *sum = (sum.0 + 1, sum.1 + i128::from(value));
         }
         let mut used = 0;
         for row in self.rows.iter().filter(|row| row.place != Place::Free) {
             used += 1;
             let (live, least) = sums.remove(&row.whose).unwrap_or_default();
-            if row.live != live || row.used.here < least {
+            if row.live != live || i128::from(row.used.here) < least {
                 return Err("a use of a year is not that of its contracts");
             }
             if row.place == Place::Kept && live == 0 {

@@ -11,7 +11,7 @@ use crate::event::{DiscountAct, DiscountReport};
 use crate::limits::Limits;
 use crate::requests::expiry::{Entry, Expiry};
 use crate::slab::{Made, Slab};
-use crate::types::{DiscountId, OwnerId, Time};
+use crate::types::{AccountId, DiscountId, OwnerId, Time};
 
 /// A live discount.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,9 +84,14 @@ impl Discounts {
         }
     }
 
-    /// Whether no other can be defined.
-    pub(crate) const fn are_full(&self) -> bool {
-        self.rows.is_full()
+    /// Whether a seller can define no other. Counts rows: 2 MB of them at most, and who sells
+    /// defines few.
+    pub(crate) fn are_full(&self, seller: AccountId, limits: &Limits) -> bool {
+        let own = self
+            .rows
+            .iter()
+            .filter(|(_, row)| row.terms.account == seller);
+        self.rows.is_full() || own.count() >= limits.discounts_per_seller_max as usize
     }
 
     /// A live discount.
