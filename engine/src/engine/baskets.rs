@@ -12,7 +12,7 @@ use crate::command::{
     AssetClass, Basket, Body, Command, ContractCommand, DefineDiscount, Envelope, Funding, Plan,
     Reserve,
 };
-use crate::event::{DiscountReport, Event, Events, SaleEvent};
+use crate::event::{ContractStep, DiscountReport, Event, Events, SaleEvent};
 use crate::market::sale::discounts::{self, Discount};
 use crate::market::sale::price;
 use crate::reject::{Reject, RejectReason as R};

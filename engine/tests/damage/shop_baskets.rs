@@ -33,9 +33,8 @@ impl Discounts {
         let Some(open) = &mut self.open else { return };
         match report.act {
             DiscountAct::Defined => open.id = Some(report.discount),
-            DiscountAct::Used => {}
             DiscountAct::Ended if open.id == Some(report.discount) => self.open = None,
-            DiscountAct::Ended => {}
+            DiscountAct::Used | DiscountAct::Ended => {}
         }
     }
 

@@ -11,8 +11,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use sanjiang_engine::command::{Body, Command, CorrectionCommand, Sequenced, TradeRef};
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{
-    ContractEvent, ContractSlots, ContractStep, CustodyStatus, DiscountAct, Event, Events,
-    ExecType, OfferAct, OfferReport, SaleEvent, Trade,
+    ContractEvent, ContractSlots, CustodyStatus, DiscountAct, Event, Events, ExecType, OfferAct,
+    OfferReport, SaleEvent, Trade,
 };
 use sanjiang_engine::types::{AccountId, ContractId, DiscountId, OrderId, Sequence, Side, Time};
 

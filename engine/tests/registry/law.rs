@@ -432,7 +432,7 @@ fn check_terms(terms: &DefineRegime) -> Result<(), Reject> {
         "single_order_limit_fen",
         "cooling_off_days",
     ]
-    .map(|key| value(key));
+    .map(value);
     let protects = days.is_some_and(|days| days != RuleValue::Number(0));
     let freed = match annual {
         Some(_) => !protects,

@@ -72,6 +72,22 @@ impl Deal for v1::DefineDiscountRequest {
         }
         let closes = fields.time("discount.closes", wire.closes.as_ref());
         let code = sixteen(fields, "discount.code_hash", &wire.code_hash);
+        let most = DefineDiscount::USES_MAX;
+        if !(1..=most).contains(&wire.uses) {
+            fields.wrong(
+                "discount.uses",
+                format!("is {}; it is 1 to {most}", wire.uses),
+            );
+        } else if wire.uses_per_owner > wire.uses {
+            let right = format!("is {}; it is 1 to uses", wire.uses_per_owner);
+            fields.wrong("discount.uses_per_owner", right);
+        }
+        if opens
+            .zip(closes)
+            .is_some_and(|(opens, closes)| closes <= opens)
+        {
+            fields.wrong("discount.closes", "does not come after discount.opens");
+        }
         let (threshold, off) = amounts?;
         let terms = DefineDiscount {
             account: account?,
@@ -122,7 +138,22 @@ fn amounts(
             None
         }
     };
-    threshold.zip(off)
+    let (threshold, off) = threshold.zip(off)?;
+    match off {
+        Off::Amount(amount) => {
+            if amount > threshold {
+                let right = "is above discount.threshold; it is at most that";
+                fields.wrong("discount.amount", right);
+            }
+        }
+        Off::Share { bp, .. } => {
+            if !(1..=10_000).contains(&bp) {
+                let right = format!("is {bp}; it is 1 to 10,000, hundredths of a percent");
+                fields.wrong("discount.share.bp", right);
+            }
+        }
+    }
+    Some((threshold, off))
 }
 
 impl Deal for v1::ReserveBasketRequest {

@@ -70,9 +70,9 @@ pub enum Family {
     Clearing,
     /// Receipt, sequence, index -> `ReceiptRow`.
     Receipts,
-    /// Contract, sequence, index of a step -> `ContractRow`.
+    /// Contract and its row, sequence, index of a step -> `ContractRow`.
     Contracts,
-    /// Account, contract -> the contract's slot.
+    /// Account, contract and its row -> nothing.
     ContractsByAccount,
     /// Sequence, slot of an offer -> its terms.
     Offers,

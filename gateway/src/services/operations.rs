@@ -354,6 +354,7 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         Body::CreateInstrument(new) => of_venue(new.venue),
         Body::SetSchedule(set) => of_venue(set.venue),
         Body::SetPhase(set) => of_venue(set.venue),
+        Body::MoveVenue(set) => of_venue(set.venue),
         Body::SetTradingStatus(set) => to_proto::scope_is_demonstration(&tables, set.scope),
         Body::SetReferencePrice(set) => tables.is_demonstration(set.instrument),
         Body::CreateAsset(new) => new.demonstration == Demonstration::Demonstration,
@@ -394,7 +395,6 @@ fn words(exchange: &Exchange, body: &Body) -> (bool, String) {
         | Body::CreateAccount(_)
         | Body::SetCalendar(_)
         | Body::DefineRegime(_)
-        | Body::MoveVenue(_)
         | Body::SetLimits(_)
         | Body::SetTier(_)
         | Body::Standing(StandingCommand::SetStanding(_) | StandingCommand::SetRegistration(_))
@@ -432,12 +432,26 @@ const fn warehouse(act: &ReceiptCommand) -> Option<CustodianId> {
     }
 }
 
-/// Whether terms are of a demonstration; other commands' own reports say it.
+/// Whether terms or a grace are of a demonstration; other commands' own reports say it.
 fn of_sales(tables: &Tables, command: &SalesCommand) -> bool {
-    if let SalesCommand::DefineTerms(terms) = command {
-        return tables.venue_is_demonstration(terms.venue);
-    }
-    tables.all_demonstration()
+    let venue = match command {
+        SalesCommand::DefineTerms(terms) => Some(terms.venue),
+        SalesCommand::SetGrace(set) => Some(set.venue),
+        SalesCommand::DefineDiscount(terms) => Some(terms.venue),
+        SalesCommand::SetPartyKind(_)
+        | SalesCommand::Offer(_)
+        | SalesCommand::ChangeOffer(_)
+        | SalesCommand::PutStock(_)
+        | SalesCommand::TakeStock(_)
+        | SalesCommand::WithdrawOffer(_)
+        | SalesCommand::Join(_)
+        | SalesCommand::BringValue(_)
+        | SalesCommand::RevealSeed(_) => None,
+    };
+    venue.map_or_else(
+        || tables.all_demonstration(),
+        |venue| tables.venue_is_demonstration(venue),
+    )
 }
 
 /// Whether a change of credit is about a demonstration's asset.

@@ -2,7 +2,7 @@
 //!
 //! Invariant: as in `sales`. Not here: what one took off a contract (`contracts`).
 
-use engine::command::Off;
+use engine::command::{DefineDiscount, Off};
 use engine::engine::Discount;
 use engine::types::{DiscountId, Time};
 use proto::v1;
@@ -33,7 +33,10 @@ pub fn discount(tables: &Tables, id: DiscountId, discount: &Discount) -> v1::Dis
             Off::Amount(amount) => v1::discount::Off::Amount(money(amount)),
             Off::Share { bp, at_most } => v1::discount::Off::Share(v1::discount::Share {
                 bp: bp.into(),
-                at_most: money(at_most),
+                at_most: match at_most {
+                    DefineDiscount::MONEY_MAX => String::new(),
+                    bound => money(bound),
+                },
             }),
         }),
     }
