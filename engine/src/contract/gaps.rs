@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use super::graces::{GRACE_MAX, Graces};
+use super::graces::{GRACE, GRACE_MAX, Graces};
 use crate::bytes::{self, BytesError, Reader};
 use crate::types::{Nanoseconds, Sequence, Time, VenueId};
 
@@ -85,11 +85,12 @@ impl Gaps {
     }
 
     /// How far a deadline that falls due in a halt of a venue is put off: by its grace, or as long
-    /// as the halt has lasted, so that a long one costs few rounds however short the grace.
+    /// as the halt has lasted, up to a day, so that a long one costs few rounds however short the
+    /// grace.
     pub(crate) fn in_halt(&self, venue: VenueId, now: Time) -> Nanoseconds {
         let since = self.halted_since(venue).unwrap_or(now);
         let lasted = Nanoseconds(now.nanoseconds() - since.nanoseconds());
-        self.grace(venue).max(lasted)
+        self.grace(venue).max(lasted.min(GRACE))
     }
 
     /// Whether no venue can say another grace.
@@ -293,9 +294,11 @@ mod tests {
         assert!(gaps.has_passed(at(10), 0, HERE, at(15)));
         assert!(!gaps.has_passed(at(11), 0, HERE, at(15)));
         assert!(gaps.has_passed(at(11), 0, THERE, at(15)));
-        let off = [11, 34, 60].map(|hour| gaps.in_halt(HERE, at(hour)).0 / HOUR);
-        assert_eq!(off, [24, 24, 50], "as long as it lasted");
-        assert_eq!(gaps.in_halt(THERE, at(60)).0, 24 * HOUR);
+        let off = |gaps: &Gaps| [11, 15, 60].map(|hour| gaps.in_halt(HERE, at(hour)).0 / HOUR);
+        assert_eq!(off(&gaps), [24; 3], "its grace");
+        let mut short = gaps.clone();
+        short.set_grace(HERE, Nanoseconds(2 * HOUR), Sequence::new(3));
+        assert_eq!(off(&short), [2, 5, 24], "as long as it lasted, to a day");
         gaps.resume(HERE, at(20), Sequence::new(9));
         assert!(!gaps.has_passed(at(11), 0, HERE, at(43)));
         assert!(gaps.has_passed(at(11), 0, HERE, at(44)));

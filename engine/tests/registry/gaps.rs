@@ -111,7 +111,7 @@ impl Reference {
         let lasted = halted
             .find(|halt| halt.0 == venue)
             .map_or(0, |halt| now - halt.1);
-        let off = lasted.max(self.grace(venue, u64::MAX));
+        let off = lasted.min(DAY).max(self.grace(venue, u64::MAX));
         deal.deadline = Some(if due > now { due } else { now + off });
         deal.told = deal.deadline;
         *self.deal_mut(deal.id) = deal.clone();
