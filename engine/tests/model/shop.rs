@@ -138,14 +138,22 @@ pub fn opens(place: usize) -> Time {
 fn city(seed: u64) -> DefineRegime {
     let imports = [None, Some((300, 1_200)), Some((150, 2_500))];
     let at = (seed / 4) as usize;
-    law("CITY", [0, 3, 14][at % 3], imports[at / 3 % 3])
+    let imports = imports[at / 3 % 3];
+    // What limits imports protects who imports, or is refused.
+    let least = if imports.is_some() { 9 } else { 0 };
+    law("CITY", [least, 3, 14][at % 3], imports)
 }
 
 /// A later version of a regime of the world.
 pub fn later_law(rng: &mut Rng) -> DefineRegime {
     let text = rng.pick(&["CITY", "ECOM_B2B", "ECOM_B2C", "CROSS_BORDER_RETAIL"]);
     let imports = rng.pick(&[None, Some((150, 900)), Some((400, 4_000))]);
-    law(text, rng.pick(&[0, 3, 9, 14]), imports)
+    let days = rng.pick(&[0, 3, 9, 14]);
+    // Seldom what an absent rule would free.
+    let limits = text == "CROSS_BORDER_RETAIL" && rng.permille(800);
+    let imports = imports.or(limits.then_some((400, 4_000)));
+    let free = imports.is_some() && days == 0 && rng.permille(800);
+    law(text, if free { 7 } else { days }, imports)
 }
 
 fn law(text: &str, days: u64, imports: Option<(u64, u64)>) -> DefineRegime {
