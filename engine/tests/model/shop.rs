@@ -140,7 +140,7 @@ fn city(seed: u64) -> DefineRegime {
     let at = (seed / 4) as usize;
     let imports = imports[at / 3 % 3];
     // What limits imports protects who imports, or is refused.
-    let least = if imports.is_some() { 9 } else { 0 };
+    let least = u64::from(imports.is_some());
     law("CITY", [least, 3, 14][at % 3], imports)
 }
 

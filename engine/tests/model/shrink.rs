@@ -13,7 +13,7 @@ use super::script::{Script, Step};
 use crate::reference::Fault;
 
 /// How many runs a shrink may take.
-const RUNS_MAX: u32 = 4_000;
+const RUNS_MAX: u32 = 1_500;
 
 /// What goes wrong when the script runs: a difference or a panic.
 pub fn failure(script: &Script, fault: Option<Fault>) -> Option<String> {
@@ -25,6 +25,26 @@ pub fn failure(script: &Script, fault: Option<Fault>) -> Option<String> {
     catch_unwind(run).unwrap_or_else(|panic| Some(words(panic.as_ref())))
 }
 
+/// The step without a session, a request's id or a time limit: others may go without it.
+fn unnamed(mut step: Step) -> Step {
+    step.command.envelope.identity = Identity::Internal;
+    step.command.envelope.valid_until = None;
+    step
+}
+
+/// The steps without those that were sent again: without their ids they would do it again.
+fn once(steps: &[Step]) -> Vec<Step> {
+    let mut seen = Vec::new();
+    let mut kept = steps.to_vec();
+    kept.retain(|step| {
+        let identity = step.command.envelope.identity;
+        let again = identity != Identity::Internal && seen.contains(&identity);
+        seen.push(identity);
+        !again
+    });
+    kept
+}
+
 /// The shortest failing script found, and how it fails.
 pub fn shrink(mut script: Script, fault: Option<Fault>) -> (Script, String) {
     let hook = take_hook();
@@ -32,17 +52,17 @@ pub fn shrink(mut script: Script, fault: Option<Fault>) -> (Script, String) {
     let mut runs = 0;
     let mut fails = |steps: Vec<Step>, limits| {
         runs += 1;
-        let text = failure(&Script { limits, steps }, fault);
-        text.filter(|_| runs <= RUNS_MAX)
+        let more = runs <= RUNS_MAX;
+        more.then(|| failure(&Script { limits, steps }, fault))
+            .flatten()
     };
     let mut text = failure(&script, fault).unwrap_or_default();
-    let mut plain = script.steps.clone();
-    for step in &mut plain {
-        step.command.envelope.identity = Identity::Internal;
-        step.command.envelope.valid_until = None;
-    }
-    if let Some(found) = fails(plain.clone(), script.limits) {
-        (script.steps, text) = (plain, found);
+    for plain in [once(&script.steps), script.steps.clone()] {
+        let plain: Vec<_> = plain.into_iter().map(unnamed).collect();
+        if let Some(found) = fails(plain.clone(), script.limits) {
+            (script.steps, text) = (plain, found);
+            break;
+        }
     }
     let mut chunk = script.steps.len().next_power_of_two() / 2;
     while chunk > 0 {

@@ -122,7 +122,9 @@ pub fn prices(rng: &mut Rng, model: Option<Model>, time: Time) -> Prices {
     let mut tiers = vec![at(1, rng.pick(&[1, 7, 100, 333, 1 << 40]))];
     let tiered = matches!(model, Some(Model::TieredPrice | Model::GroupBuy));
     if tiered && rng.permille(700) {
-        tiers.push(at(3, 90));
+        // One entry of two is a group's second tier.
+        let group = model == Some(Model::GroupBuy);
+        tiers.push(at(if group { 2 } else { 3 }, 90));
         tiers.push(at(rng.pick(&[4, 6]), 55));
     }
     let step = rng.pick(&[1, 1, 2]);
@@ -167,7 +169,7 @@ pub fn prices(rng: &mut Rng, model: Option<Model>, time: Time) -> Prices {
 }
 
 fn course(rng: &mut Rng, model: Option<Model>, prices: &Prices) -> Course {
-    let quorum = rng.pick(&[1, 3, 6, 6, 9, 40, 0]);
+    let quorum = rng.pick(&[1, 2, 2, 3, 6, 9, 40, 0]);
     let closes = prices.closes.unwrap_or(prices.opens);
     let pay_from = closes.after(Nanoseconds(rng.pick(&[0, 0, 60 * SECOND])));
     let window = Nanoseconds(rng.pick(&[70 * SECOND, 2 * DAY, 2 * DAY]));

@@ -54,7 +54,8 @@ impl Reference {
         let closed = known.closed.unwrap_or_else(|| {
             let pieces = self.joined(&known);
             let early = self.fault == Some(Fault::TierByOne);
-            let reached = |tier: &&Tier| tier.from + u32::from(early) <= pieces.max(2);
+            // The first is from one, whatever is wrong with the rest.
+            let reached = |tier: &&Tier| tier.from == 1 || tier.from + u32::from(early) <= pieces;
             let tier = known.prices.tiers.iter().rev().find(reached);
             let price = tier.expect("the first is from one").price;
             let said = (pieces >= known.quorum).then_some(price);
