@@ -77,6 +77,7 @@ impl Engine {
         });
         self.clearing().audit(live, &self.sold())?;
         self.contracts().audit(self.time(), self.sequence())?;
+        self.clearing().guarantees.audit(&self.covered_sums())?;
         self.sales().audit(self.counted())?;
         let contracts = self.contracts().all().map(|(_, contract)| contract);
         let waits = |state| matches!(state, State::Joined | State::Deposited | State::Entered);
@@ -133,6 +134,14 @@ impl Engine {
                 kept: Kept::restored(contract.seller_at, contract.bond()),
                 account: contract.seller,
                 asset: self.sales().known(contract.terms).terms.money,
+                store: None,
+            });
+        }
+        for (key, guarantee) in self.clearing().guarantees.all() {
+            sold.push(Sold {
+                kept: guarantee.kept(),
+                account: key.account,
+                asset: key.money,
                 store: None,
             });
         }

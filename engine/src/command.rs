@@ -50,9 +50,9 @@ pub use switch::{
 pub use contracts::{Act, Confirmed, ContractCommand, GoodsTo, Reserve, TakeStep, TakenTo};
 pub use discounts::{Basket, DefineDiscount, Line, Off};
 pub use sales::{
-    BringValue, ChangeOffer, ChangeStock, Course, Delivery, Exemption, FlashMode, Funding, Join,
-    MakeOffer, PartyKind, Plan, Prices, RevealSeed, SaleTerms, SalesCommand, SetGrace,
-    SetPartyKind, TaxBasis, Tier, WithdrawOffer,
+    BringValue, ChangeOffer, ChangeStock, Course, Covered, Delivery, Exemption, FlashMode, Funding,
+    Join, MakeOffer, PartyKind, Plan, Prices, RevealSeed, SaleTerms, SalesCommand, SetGrace,
+    SetGuarantee, SetPartyKind, TaxBasis, Tier, WithdrawOffer,
 };
 
 pub use margin::{MarginCommand, Mark, SetMargin, SetSettlementPrice};

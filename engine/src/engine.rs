@@ -11,6 +11,7 @@ mod contracts;
 mod correction;
 mod credit;
 mod day_ends;
+mod guarantees;
 mod holds;
 mod lotteries;
 mod margin;

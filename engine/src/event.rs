@@ -24,8 +24,8 @@ mod sales;
 
 pub use sales::{
     ContractEvent, ContractRefused, ContractReport, ContractSide, ContractSlots, ContractStep,
-    Disputed, FullTax, LotteryFact, LotteryReport, OfferAct, OfferReport, Role, SaleEvent, State,
-    Ticket, UseReport,
+    Disputed, FullTax, GuaranteeReport, LotteryFact, LotteryReport, OfferAct, OfferReport, Role,
+    SaleEvent, State, Ticket, UseReport,
 };
 
 mod regimes;

@@ -109,6 +109,9 @@ pub struct Limits {
     /// Pairs of a discount and a beneficial owner that used it. Default 2^20: as many as contracts
     /// may live; a row is 32 bytes, forgotten when the discount has ended.
     pub discount_uses_max: u32,
+    /// Guarantees of sellers, one for each venue and currency. Default 65,536: a sixteenth of the
+    /// accounts sells on cover; a row is 40 bytes in a tree.
+    pub guarantees_max: u32,
     /// Uses of the annual limit of imports, one of a beneficial owner and a year. Default 2^20: as
     /// many as owners; a row is 40 bytes, forgotten after the year with the last contract of it.
     pub annual_uses_max: u32,
@@ -201,6 +204,7 @@ impl Default for Limits {
             discounts_max: 1 << 14,
             discounts_per_seller_max: 256,
             discount_uses_max: 1 << 20,
+            guarantees_max: 1 << 16,
             annual_uses_max: 1 << 20,
             sessions_max: 1 << 16,
             requests_capacity: 1 << 20,

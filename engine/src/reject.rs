@@ -264,6 +264,8 @@ reasons! {
     DiscountUsed = 152, "DISCOUNT_USED";
     /// A line's offer is not one that can be taken together with the lines before it.
     BasketLines = 153, "BASKET_LINES";
+    /// Contracts are covered by more of the guarantee than would be left.
+    GuaranteeInUse = 154, "GUARANTEE_IN_USE";
     // -- law ---------------------------------------------------------------------------------
     /// No such version of a regime.
     UnknownRegime = 160, "UNKNOWN_REGIME";

@@ -126,6 +126,7 @@ impl Filled {
                 agreed_days: 0,
                 exemption: None,
                 delivery: Delivery::Ship,
+                covered: Covered::No,
                 document: [1; 32],
             },
         ))));

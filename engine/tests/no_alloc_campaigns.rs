@@ -47,6 +47,7 @@ fn terms() -> [SaleTerms; 6] {
         agreed_days: 0,
         exemption: None,
         delivery: Delivery::Ship,
+        covered: Covered::No,
         document: [1; 32],
     };
     let flash = |mode| SaleTerms {

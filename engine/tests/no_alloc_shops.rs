@@ -2,10 +2,11 @@
 //! engine was built; so do the uses of annual limits that imports are held against.
 //!
 //! Invariant: the commands are made before, and 24,000 of them applied without a call to the
-//! allocator: formed (also by baskets with a discount), performed, given up, returned, expired. The
-//! harness runs one test here, so
-//! nothing else allocates beside it. Not here: making and withdrawing offers with several tiers,
-//! instructions to banks, which are not the path of reserves.
+//! allocator: formed (also by baskets with a discount), performed, given up, returned, expired; and
+//! so once more where the seller is paid on cover of a guarantee that it sets anew each round. The
+//! harness runs one test here, so nothing else allocates beside it. Not here: making and
+//! withdrawing offers with several tiers, instructions to banks, which are not the path of
+//! reserves.
 
 use std::alloc::System;
 
@@ -20,7 +21,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 #[path = "support/stall.rs"]
 mod stall;
 
-use stall::{founding, sales};
+use stall::{deposit, founding, sales};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -32,7 +33,7 @@ const HOUR: i64 = 3_600_000_000_000;
 const BEGIN: i64 = 24 * 285;
 
 /// The commands that open the shop, and its terms.
-fn opening() -> Vec<Body> {
+fn opening(covered: Covered) -> Vec<Body> {
     let mut bodies = founding(BUYERS, Regime::CrossBorderRetail, &[Model::FixedPrice]);
     bodies.push(sales(SalesCommand::DefineTerms(SaleTerms {
         venue: VenueId::new(0),
@@ -49,9 +50,25 @@ fn opening() -> Vec<Body> {
         agreed_days: 0,
         exemption: None,
         delivery: Delivery::Ship,
+        covered,
         document: [1; 32],
     })));
+    if covered == Covered::Yes {
+        bodies.push(deposit(0, 0, 0, 1 << 40));
+        bodies.push(guarantee(0));
+    }
     bodies
+}
+
+/// A little more or less, by the round.
+fn guarantee(round: u64) -> Body {
+    let units = (1 << 39) + round as i64 % 2;
+    sales(SalesCommand::SetGuarantee(SetGuarantee {
+        venue: VenueId::new(0),
+        account: AccountId::new(0),
+        money: AssetId::new(0),
+        amount: Amount::new(units).expect("in bounds"),
+    }))
 }
 
 fn offer() -> Body {
@@ -167,8 +184,8 @@ fn round(at: u64, first: u64, (offer, beside, discount): Promised) -> Vec<Body> 
 type Promised = (OfferId, OfferId, DiscountId);
 
 /// All commands, and how many of them open what is opened once.
-fn all_commands() -> (Vec<Sequenced<Command>>, usize) {
-    let mut bodies = opening();
+fn all_commands(covered: Covered) -> (Vec<Sequenced<Command>>, usize) {
+    let mut bodies = opening(covered);
     let sequence = bodies.len() as u64 + 1;
     let offered = |slot| OfferId {
         sequence: sequence + u64::from(slot),
@@ -194,6 +211,9 @@ fn all_commands() -> (Vec<Sequenced<Command>>, usize) {
                 .into_iter()
                 .map(|body| (hours, body)),
         );
+        if covered == Covered::Yes {
+            timed.push((hours, guarantee(at)));
+        }
         timed.push((hours + 1, Body::Tick));
         if at == u64::from(BUYERS) {
             warm = timed.len();
@@ -218,27 +238,35 @@ fn all_commands() -> (Vec<Sequenced<Command>>, usize) {
     (commands.collect(), warm)
 }
 
+/// One after the other, as the allocator counts for all.
 #[test]
 fn contracts_allocate_nothing() {
+    for covered in [Covered::No, Covered::Yes] {
+        nothing_is_allocated(covered);
+    }
+}
+
+fn nothing_is_allocated(covered: Covered) {
     let mut engine = Engine::new(Limits {
         requests_capacity: 16,
         ..Limits::default()
     });
     let mut events = Events::with_capacity(64);
-    let (commands, warm) = all_commands();
+    let (commands, warm) = all_commands(covered);
     let (before, lives) = commands.split_at(warm);
     for command in before {
         events.clear();
         engine.apply(command, &mut events);
     }
     let mut ended = [0_u64; 3];
-    let mut refused = 0;
+    let (mut refused, mut of_guarantee) = (0, 0);
     let region = Region::new(ALLOCATOR);
     for command in lives {
         events.clear();
         engine.apply(command, &mut events);
         for event in events.as_slice() {
             if let Event::Contract(ContractEvent::Step(report)) = event {
+                of_guarantee += u64::from(report.penalty > 0);
                 ended[0] += u64::from(report.state == State::Refunded);
                 ended[1] += u64::from(report.state == State::Cancelled);
                 ended[2] += u64::from(report.state == State::Defaulted);
@@ -259,6 +287,11 @@ fn contracts_allocate_nothing() {
     let ends = [ROUNDS, 3 * ROUNDS, ROUNDS];
     assert_eq!(ended, ends, "refunded, given up, expired");
     assert_eq!(refused, ROUNDS);
+    let answered = match covered {
+        Covered::Yes => 2 * ROUNDS,
+        Covered::No => 0,
+    };
+    assert_eq!(of_guarantee, answered, "two returns a round");
     let used = |year| engine.annual_use(OwnerId::new(1), year, Demonstration::Demonstration);
     assert_eq!(
         [1_970, 1_971].map(|year| used(year).here),

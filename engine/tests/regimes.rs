@@ -330,6 +330,7 @@ fn what_is_said_to_be_built_is_what_commands_find() {
             agreed_days: 0,
             exemption: None,
             delivery: Delivery::Ship,
+            covered: Covered::No,
             document: [0; 32],
         };
         let terms = Body::Sales(Box::new(SalesCommand::DefineTerms(terms)));

@@ -26,6 +26,8 @@ mod border;
 mod campaigns;
 #[path = "shops/damage.rs"]
 mod damage;
+#[path = "shops/guarantees.rs"]
+mod guarantees;
 #[path = "shops/lotteries.rs"]
 mod lotteries;
 #[path = "shops/queues.rs"]

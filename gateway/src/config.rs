@@ -201,8 +201,8 @@ pub struct Serve {
     #[arg(long, default_value_t = 5_000_000)]
     pub snapshot_every_commands: u64,
     /// Megabytes (2^20 bytes) of the folder's disk kept free: with less, new orders, replaces,
-    /// reserves and offers get RESOURCE_EXHAUSTED; with less than a quarter of it, cancels and steps
-    /// of contracts too. 0 does not watch.
+    /// reserves and offers get RESOURCE_EXHAUSTED; with less than a quarter of it, cancels and
+    /// steps of contracts too. 0 does not watch.
     #[arg(long, default_value_t = DISK_RESERVE_MB)]
     pub disk_reserve_mb: u64,
     /// Who says how much is free, if not the system; not on the command line.

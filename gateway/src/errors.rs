@@ -448,6 +448,9 @@ pub const fn advice(reason: RejectReason) -> &'static str {
         R::PickupCode => "that is not the pickup code",
         R::UnknownTerms => "there are no such terms of sale",
         R::OfferFixed => "the offer stands as it was announced",
+        R::GuaranteeInUse => {
+            "contracts are covered by more of the guarantee; it is free when their returns end"
+        }
         R::SeedMismatch => "that is not the seed the lottery was committed to",
         R::NotAdmitted => "it is not the turn of a ticket of yours",
         R::TicketHeld => "you have a ticket that has not run out",

@@ -36,14 +36,14 @@ pub use clearing::{
     custodian_name, date_text, discount_id_text, fee_rates, instruction, money_name, money_text,
     offer_id_text, posted_units, posting, posting_place_text, transfer_text, units_of,
 };
-pub use contracts::{contract, contract_report};
+pub use contracts::{contract, contract_report, venue_name};
 pub use discounts::discount;
 pub use history::{client_order_id, execution_report, order};
 pub use limits::{risk_limits, risk_usage};
 pub use margin::{margin_position, margin_terms};
 pub use receipts::{receipt, receipt_act};
 pub use regimes::{regime, regime_word, rule};
-pub use sales::{annual_use, offer, offer_done, offer_refused, party_kind, sale_terms};
+pub use sales::{annual_use, offer, offer_done, offer_refused, party_kind, sale_terms, units_text};
 pub use session::session_reports;
 pub use settlement::{owners, settlement, unsettled};
 pub use standing::{standing, venue_roles};

@@ -326,14 +326,15 @@ async fn discounts_are_defined_once_looked_at_and_listed() {
         ..discount("d-2")
     };
     let second = defined(&mut shop, share).await.discount_id;
-    let too_many = v1::DefineDiscountRequest {
+    let year = std::time::SystemTime::now() + std::time::Duration::from_secs(367 * 86_400);
+    let too_long = v1::DefineDiscountRequest {
         discount: Some(v1::Discount {
-            uses: 0,
+            closes: Some(year.into()),
             ..found_request()
         }),
         ..discount("d-3")
     };
-    let refused = defined(&mut shop, too_many).await;
+    let refused = defined(&mut shop, too_long).await;
     assert_eq!(refused.discount_id, "");
     assert_eq!(
         refused.report.expect("a report").reject_reason,

@@ -4,8 +4,8 @@
 //! A row that cannot be played over the wire stands in [`NOT_HERE`] with why; a new row is played
 //! without a word here. Invariant: for each reason both calls say the same, and what the dry run
 //! was asked is not entered. Not here: rows of shops (`shops_dry`; of imports and baskets
-//! `shops_border`, `baskets`), the precedence of checks, replaces and cancels (the engine's own
-//! tests).
+//! `shops_border`, `baskets`; of guarantees `shops_guarantee`), the precedence of checks, replaces
+//! and cancels (the engine's own tests).
 
 #[path = "support/rows.rs"]
 mod rows;
@@ -67,7 +67,13 @@ fn all() -> Vec<Row> {
         .collect();
     paths.sort();
     let mut rows: Vec<Row> = Vec::new();
-    let elsewhere = ["never.txt", "shops.txt", "border.txt", "discounts.txt"];
+    let elsewhere = [
+        "never.txt",
+        "shops.txt",
+        "border.txt",
+        "discounts.txt",
+        "guarantees.txt",
+    ];
     let orders = |path: &&std::path::PathBuf| elsewhere.iter().all(|name| !path.ends_with(name));
     for path in paths.iter().filter(orders) {
         let text = std::fs::read_to_string(path).expect("text");

@@ -174,6 +174,32 @@ fn terms_name_their_faults() {
 }
 
 #[test]
+fn a_guarantee_names_its_faults() {
+    let set = v1::SetGuaranteeRequest {
+        context: support::context("g"),
+        venue_id: id("S"),
+        account_id: id("A"),
+        money_asset_id: id("CNY"),
+        amount: id("10.00"),
+    };
+    let read = |request: &v1::SetGuaranteeRequest| {
+        from_proto::operation(request, &tables(), PrincipalId::LOCAL)
+    };
+    let cases: &[Case<v1::SetGuaranteeRequest>] = &[
+        (|r| r.venue_id.clear(), "venue_id", "existing venue"),
+        (|r| r.account_id.clear(), "account_id", "existing account"),
+        (
+            |r| r.money_asset_id.clear(),
+            "money_asset_id",
+            "existing asset",
+        ),
+        (|r| r.amount = id("-1"), "amount", "must lie between 0"),
+        (|r| r.amount = id("0.001"), "amount", "2 digits"),
+    ];
+    check(&set, cases, read);
+}
+
+#[test]
 fn reports_of_customs_name_their_faults() {
     let request = v1::SetAnnualUseRequest {
         context: support::context("c"),

@@ -16,6 +16,7 @@ pub(crate) mod credit;
 pub(crate) mod credit_section;
 pub(crate) mod custody;
 pub(crate) mod fee;
+pub mod guarantee;
 pub(crate) mod hold;
 pub(crate) mod kept;
 pub(crate) mod ledger;
@@ -48,6 +49,7 @@ use assets::Assets;
 use correction::Debt;
 use custody::Custody;
 use fee::Fees;
+use guarantee::Guarantees;
 use hold::Hold;
 use ledger::Ledger;
 use settlement::Settlement;
@@ -62,6 +64,7 @@ pub struct Clearing {
     pub(crate) custody: Custody,
     pub(crate) receipts: Receipts,
     pub(crate) shelves: Shelves,
+    pub(crate) guarantees: Guarantees,
     pub(crate) trades: Trades,
     /// Who owes, in order of account and asset.
     debts: Vec<Debt>,
@@ -85,6 +88,7 @@ impl Clearing {
             custody: Custody::new(limits),
             receipts: Receipts::new(limits),
             shelves: Shelves::default(),
+            guarantees: Guarantees::new(limits),
             trades: Trades::new(limits),
             debts: Vec::with_capacity(limits.receivables_max as usize),
             debts_max: limits.receivables_max,

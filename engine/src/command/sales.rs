@@ -5,7 +5,8 @@
 
 use super::discounts::DefineDiscount;
 use crate::types::{
-    AccountId, AssetId, CustodianId, Name, Nanoseconds, OfferId, OwnerId, TermsId, Time, VenueId,
+    AccountId, Amount, AssetId, CustodianId, Name, Nanoseconds, OfferId, OwnerId, TermsId, Time,
+    VenueId,
 };
 use crate::venue::Model;
 
@@ -36,6 +37,8 @@ pub enum SalesCommand {
     SetGrace(SetGrace),
     /// Define a discount.
     DefineDiscount(DefineDiscount),
+    /// Set money aside as a guarantee.
+    SetGuarantee(SetGuarantee),
 }
 
 impl SalesCommand {
@@ -53,7 +56,8 @@ impl SalesCommand {
             | Self::BringValue(_)
             | Self::RevealSeed(_)
             | Self::DefineDiscount(_)
-            | Self::SetGrace(_) => false,
+            | Self::SetGrace(_)
+            | Self::SetGuarantee(_) => false,
         }
     }
 
@@ -71,6 +75,7 @@ impl SalesCommand {
             Self::WithdrawOffer(withdraw) => Some(withdraw.account),
             Self::Join(join) => Some(join.account),
             Self::DefineDiscount(define) => Some(define.account),
+            Self::SetGuarantee(set) => Some(set.account),
         }
     }
 }
@@ -141,6 +146,17 @@ pub enum Delivery {
     Ship = 1,
     /// The buyer comes for them, with a code.
     PickUp = 2,
+}
+
+/// Whether a seller is paid at the acceptance, and its guarantee answers for what may come back.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Default)]
+#[repr(u8)]
+pub enum Covered {
+    /// It is paid when the right of return has ended.
+    #[default]
+    No = 0,
+    /// It is paid at once, as far as its guarantee is free to cover it.
+    Yes = 1,
 }
 
 /// What a model's terms have that no other's have.
@@ -274,6 +290,8 @@ pub struct SaleTerms {
     pub exemption: Option<Exemption>,
     /// How goods come to the buyer.
     pub delivery: Delivery,
+    /// When the seller is paid, where a right of return runs.
+    pub covered: Covered,
     /// The hash of the document with all terms.
     pub document: [u8; 32],
 }
@@ -432,4 +450,17 @@ pub struct SetGrace {
     /// [`crate::contract::graces::GRACE_MAX`]; a day where a venue has said nothing. It holds for
     /// gaps that end after this command.
     pub grace: Nanoseconds,
+}
+
+/// Set so much of a seller's money aside at a venue, in place of what was before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SetGuarantee {
+    /// The venue.
+    pub venue: VenueId,
+    /// The seller.
+    pub account: AccountId,
+    /// The currency.
+    pub money: AssetId,
+    /// How much is set aside from now on; nothing ends it.
+    pub amount: Amount,
 }

@@ -229,7 +229,7 @@ impl Clearing {
 }
 
 /// The pieces that were to come back have.
-fn come_back(row: &mut Contract, moved: &mut Moved) {
+pub(crate) fn come_back(row: &mut Contract, moved: &mut Moved) {
     let (_, tax) = row.returned_parts();
     (moved.tax_back, moved.uncounted) = (tax, row.returned);
     row.came_back += std::mem::take(&mut row.returned);

@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 
 use gaps::Gaps;
 
+use crate::command::Covered;
 use crate::limits::Limits;
 use crate::requests::expiry::{Entry, Expiry};
 use crate::slab::Slab;
@@ -216,6 +217,12 @@ fn audit_row(row: &Contract) -> Result<(), &'static str> {
     }
     if row.state == State::Deposited && row.deposit == 0 {
         return Err("a contract waits for a balance without a deposit");
+    }
+    let covered = row.covered == Covered::Yes;
+    let returns = matches!(row.state, State::ReturnAsked | State::Returning);
+    let stands = row.state == State::Covered || covered && returns;
+    if covered != stands || covered && row.answered_for() == 0 {
+        return Err("a contract is covered in a state that is not, or for nothing");
     }
     if row.came_back >= row.pieces || row.returned > row.pieces - row.came_back {
         return Err("a contract has fewer pieces than come back");

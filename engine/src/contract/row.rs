@@ -9,6 +9,7 @@ use super::effects::part_of;
 use super::gaps::Gaps;
 use crate::clearing::kept::Kept;
 use crate::clearing::ledger::Place;
+use crate::command::Covered;
 use crate::event::{ContractSlots, Disputed, Role, State};
 use crate::market::presale;
 use crate::market::sale::Year;
@@ -95,6 +96,8 @@ pub struct Contract {
     pub return_days: u8,
     /// Whether its buyer's owner is counted.
     pub counted: CountedFor,
+    /// Whether its seller is paid and its guarantee answers for what may come back.
+    pub covered: Covered,
     /// In which year's use it counts, if its regime limits imports.
     pub(crate) import_year: Option<Year>,
     /// How many invoices were recorded.
@@ -150,8 +153,11 @@ impl Contract {
 
     /// The money it holds until its goods leave, by its state.
     pub(crate) fn paid(&self) -> i64 {
+        if self.covered == Covered::Yes {
+            return 0;
+        }
         match self.state {
-            State::Unpaid | State::Performed | State::ReturnProposed => 0,
+            State::Unpaid | State::Performed | State::ReturnProposed | State::Covered => 0,
             State::Deposited => self.deposit,
             State::Joined
             | State::Entered
@@ -176,6 +182,15 @@ impl Contract {
     /// What a discount took off.
     pub const fn discount(&self) -> i64 {
         self.pieces as i64 * self.price - self.amount
+    }
+
+    /// What its seller's guarantee has to cover for it: what was paid for the pieces that have not
+    /// come back.
+    pub fn answered_for(&self) -> i64 {
+        match self.covered {
+            Covered::Yes => self.to_pay - self.paid_for(self.came_back),
+            Covered::No => 0,
+        }
     }
 
     /// What was paid for the first so many pieces, tax on top included.

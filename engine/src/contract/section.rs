@@ -126,6 +126,7 @@ fn put_row(out: &mut Vec<u8>, row: &Contract) {
         row.return_days,
         row.counted as u8,
         row.invoices,
+        row.covered as u8,
     ] {
         bytes::put_u8(out, code);
     }
@@ -191,6 +192,7 @@ fn read_row(
         return_days: input.u8()?,
         counted: counted(input)?,
         invoices: input.u8()?,
+        covered: codec::covered(input)?,
         deadline: input.option(|input| input.time("a contract's deadline"))?,
         set: input.varint()?,
         received: input.option(ends)?,

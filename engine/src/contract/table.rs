@@ -166,9 +166,9 @@ const BANK: By = By::Role(Role::Custodian);
 
 /// Every step there is.
 #[rustfmt::skip]
-pub const TABLE: [Row; 61] = {
+pub const TABLE: [Row; 67] = {
     use State::{
-        Accepted, Cancelled, Defaulted, Delivered, Deposited, Entered, Expired, Forfeited,
+        Accepted, Cancelled, Covered, Defaulted, Delivered, Deposited, Entered, Expired, Forfeited,
         HandedOver, Joined, Paid, Performed, Refunded, ReturnAsked, ReturnProposed, Returning,
         Settled, Unpaid,
     };
@@ -204,6 +204,8 @@ pub const TABLE: [Row; 61] = {
         row(ReturnAsked, Deadline, By::Time, Settled, Effect::Settle, Next::Return),
         row(Returning, TakeBack, SELLER, Refunded, Effect::TakeBack, Next::Return),
         row(Returning, Deadline, By::Time, Refunded, Effect::WriteOff, Next::Return),
+        row(Covered, AskReturn, BUYER, ReturnAsked, Effect::AskReturn, Next::SevenDays),
+        row(Covered, Deadline, By::Time, Settled, Effect::Settle, Next::Return),
         row(Performed, AskReturn, BUYER, ReturnProposed, Effect::AskReturn, Next::SevenDays),
         row(Performed, Deadline, By::Time, Settled, Effect::Nothing, Next::Never),
         row(ReturnProposed, TakeBack, SELLER, Refunded, Effect::Agree, Next::Return),
@@ -216,6 +218,7 @@ pub const TABLE: [Row; 61] = {
         resolve(Accepted), resolve(ReturnAsked), resolve(Returning),
         rescind(Paid), rescind(HandedOver), rescind(Delivered),
         rescind(Accepted), rescind(ReturnAsked), rescind(Returning),
+        dispute(Covered), resolve(Covered), rescind(Covered), invoice(Covered),
         invoice(Paid), invoice(HandedOver), invoice(Delivered), invoice(Accepted),
         invoice(ReturnAsked), invoice(Returning), invoice(Performed), invoice(ReturnProposed),
     ]

@@ -6,6 +6,7 @@
 
 mod border;
 mod campaigns;
+mod covers;
 mod reserves;
 mod returns;
 mod steps;
@@ -269,7 +270,7 @@ impl Engine {
         let reasoned = authority.is_some_and(|authority| !authority.reason.is_empty());
         let parts = buyer.units() + seller.units();
         let gone = goods == GoodsTo::Stock && !contract.keeps_pieces();
-        let all = contract.money_held() + contract.bond();
+        let all = contract.money_held() + contract.bond() + contract.answered_for();
         let wrong = !reasoned || parts != all || gone;
         fails(wrong, R::InvalidField)?;
         if goods == GoodsTo::Buyer && contract.goods_held() > 0 {

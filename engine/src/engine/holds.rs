@@ -7,6 +7,7 @@
 use super::Engine;
 use crate::types::{
     AccountId, Amount, AssetId, ContractId, InstrumentId, OfferId, OrderId, ReceiptId, Sequence,
+    VenueId,
 };
 
 /// What holds an amount.
@@ -28,6 +29,8 @@ pub enum HeldFor {
     Offer(OfferId),
     /// A contract.
     Contract(ContractId),
+    /// A guarantee at this venue.
+    Guarantee(VenueId),
 }
 
 /// An amount that is set aside.
@@ -96,6 +99,9 @@ impl Engine {
                 let money = self.sales.known(contract.terms).terms.money;
                 add(by, money, contract.bond(), None);
             }
+        }
+        for (key, row) in self.clearing.guarantees.of_account(account) {
+            add(HeldFor::Guarantee(key.venue), key.money, row.amount(), None);
         }
         all.sort_unstable();
         all.truncate(limit);

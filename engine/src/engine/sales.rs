@@ -124,6 +124,7 @@ impl Engine {
             SalesCommand::RevealSeed(reveal) => Ok(self.check_seed(reveal, time)?),
             SalesCommand::SetGrace(set) => Ok(self.check_grace(envelope, set)?),
             SalesCommand::DefineDiscount(terms) => self.check_define_discount(session, terms, time),
+            SalesCommand::SetGuarantee(set) => Ok(self.check_guarantee(set)?),
         }
     }
 
@@ -174,6 +175,7 @@ impl Engine {
                 handle = Some(report.discount.slot);
                 SaleEvent::Discount(report)
             }
+            SalesCommand::SetGuarantee(set) => self.set_guarantee(set),
         }));
         operation(events, Ok(handle));
     }

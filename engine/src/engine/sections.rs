@@ -222,7 +222,10 @@ impl Engine {
                 SectionId::Settlement => self.clearing.settlement.encode(&mut out),
                 SectionId::Margin => self.clearing.encode_margin(&mut out),
                 SectionId::Sales => self.sales.encode(&mut out),
-                SectionId::Contracts => self.contracts.encode(&mut out),
+                SectionId::Contracts => {
+                    self.contracts.encode(&mut out);
+                    self.clearing.guarantees.encode(&mut out);
+                }
                 SectionId::Annual => self.sales.annual.encode(&mut out),
             }
             (*section, out)
@@ -376,6 +379,9 @@ impl Engine {
             time: self.time,
         };
         self.contracts = Contracts::decode(input, &self.limits, &mut self.clearing, &known)?;
+        let covered = self.covered_sums();
+        let venues: &Venues = &self.venues;
+        self.clearing.decode_guarantees(input, venues, &covered)?;
         Ok(())
     }
 

@@ -36,6 +36,8 @@ pub enum SaleEvent {
     Lottery(LotteryReport),
     /// Something about a discount.
     Discount(DiscountReport),
+    /// A seller set money aside; for it alone.
+    Guarantee(GuaranteeReport),
     /// What somebody used of its annual limit of imports; for operators.
     Use(UseReport),
     /// So much of a deadline is left after a gap in service from now on.
@@ -45,6 +47,21 @@ pub enum SaleEvent {
         /// How much.
         grace: Nanoseconds,
     },
+}
+
+/// How a guarantee stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct GuaranteeReport {
+    /// The venue.
+    pub venue: VenueId,
+    /// The seller.
+    pub account: AccountId,
+    /// The currency.
+    pub money: AssetId,
+    /// How much is set aside.
+    pub amount: i64,
+    /// How much of it contracts are covered by.
+    pub covering: i64,
 }
 
 /// What a beneficial owner used of its annual limit of imports, in fen.
@@ -221,11 +238,13 @@ pub enum State {
     Performed = 20,
     /// The buyer proposes that; silence declines.
     ReturnProposed = 21,
+    /// Accepted and paid for: the right of return runs, and the seller's guarantee answers for it.
+    Covered = 22,
 }
 
 impl State {
     /// All of them, in order of their numbers.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Unpaid,
         Self::Paid,
         Self::HandedOver,
@@ -247,6 +266,7 @@ impl State {
         Self::Entered,
         Self::Performed,
         Self::ReturnProposed,
+        Self::Covered,
     ];
 
     /// Whether a contract in it lives.
@@ -263,7 +283,8 @@ impl State {
             | Self::Deposited
             | Self::Entered
             | Self::Performed
-            | Self::ReturnProposed => true,
+            | Self::ReturnProposed
+            | Self::Covered => true,
             Self::Settled
             | Self::Refunded
             | Self::Cancelled
@@ -506,8 +527,9 @@ pub struct ContractReport {
     /// What the venue got in this step.
     pub fee: i64,
     /// What the buyer got of the seller's money in this step: earnest money once more, held for
-    /// that until its goods leave; or, of a performed contract, what was paid for pieces that came
-    /// back by agreement, out of what the seller had available.
+    /// that until its goods leave; of a covered contract, what was paid for pieces that came back,
+    /// out of the seller's guarantee; of a performed one, that by agreement, out of what the seller
+    /// had available.
     pub penalty: i64,
     /// Units of goods that left the warehouse in this step; below zero they came back.
     pub goods_out: i64,

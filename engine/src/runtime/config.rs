@@ -40,8 +40,8 @@ pub struct Config {
     /// (measured); small ones fill many small files, which tests of damage want.
     pub journal_write_buffer_bytes: usize,
     /// With fewer bytes free on the disk of `data_dir`, new orders, replaces, reserves and offers
-    /// are refused; with less than a quarter of it, all but operators' commands. 0 does not watch. The default is
-    /// [`Config::DISK_RESERVE_BYTES`].
+    /// are refused; with less than a quarter of it, all but operators' commands. 0 does not
+    /// watch. The default is [`Config::DISK_RESERVE_BYTES`].
     pub disk_reserve_bytes: u64,
     /// Who says how much is free.
     pub free_space: Arc<dyn FreeSpace>,

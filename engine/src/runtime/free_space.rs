@@ -4,9 +4,10 @@
 //! record is written; a refused submission looks again, so taking goes on with the first one
 //! after room was made. Neither waits for a clock.
 //!
-//! Invariant: with less than the reserve free, no new order and nothing else that begins something
-//! is taken: no reserve, basket, offer or place in a queue; with less than a quarter of it, nothing
-//! but operators' commands, so that a flood of cancels cannot use up what the last flushes need. Not here: the reserve's size (`config`), making room (dropping segments).
+//! Invariant: with less than the reserve free, no new order and nothing else that begins
+//! something is taken: no reserve, basket, offer or place in a queue; with less than a quarter of
+//! it, nothing but operators' commands, so that a flood of cancels cannot use up what the last
+//! flushes need. Not here: the reserve's size (`config`), making room (dropping segments).
 
 use std::fmt::{self, Debug};
 use std::io;

@@ -36,6 +36,14 @@ impl Buffer {
                 self.u32(report.offer.slot);
                 self.fact(&report.fact);
             }
+            SaleEvent::Guarantee(report) => {
+                self.byte(6);
+                self.u32(report.venue.index());
+                self.u32(report.account.index());
+                self.u32(report.money.index());
+                self.u64(report.amount as u64);
+                self.u64(report.covering as u64);
+            }
             SaleEvent::Use(report) => {
                 self.byte(5);
                 self.u32(report.owner.index());

@@ -57,7 +57,8 @@ fn terms() -> impl Strategy<Value = SaleTerms> {
     );
     let spans = (nanoseconds(), nanoseconds(), any::<u8>(), any::<u16>());
     let delivery = select(vec![Delivery::Ship, Delivery::PickUp]);
-    let rest = (option::of(exemption), delivery, any::<[u8; 32]>());
+    let covered = select(vec![Covered::No, Covered::Yes]);
+    let rest = (option::of(exemption), delivery, covered, any::<[u8; 32]>());
     (what, tax, index(), spans, rest).prop_map(|(what, tax, fee_ppm, spans, rest)| SaleTerms {
         venue: what.0,
         model: what.1,
@@ -73,7 +74,8 @@ fn terms() -> impl Strategy<Value = SaleTerms> {
         agreed_days: spans.3,
         exemption: rest.0,
         delivery: rest.1,
-        document: rest.2,
+        covered: rest.2,
+        document: rest.3,
     })
 }
 
@@ -100,10 +102,8 @@ fn stock() -> impl Strategy<Value = ChangeStock> {
     })
 }
 
-pub(super) fn sales_body() -> impl Strategy<Value = Body> {
-    let kinds = select(vec![PartyKind::Consumer, PartyKind::Enterprise]);
-    let what = (index(), account(), index(), custodian());
-    let course = prop_oneof![
+fn course() -> impl Strategy<Value = Course> {
+    prop_oneof![
         Just(Course::Plain),
         index().prop_map(|quorum| Course::Group { quorum }),
         (any::<[u8; 32]>(), time()).prop_map(|(commitment, draw_by)| Course::Lottery {
@@ -114,8 +114,13 @@ pub(super) fn sales_body() -> impl Strategy<Value = Body> {
             pay_from,
             pay_until,
         }),
-    ];
-    let offer = (what, signed(), prices(), index(), course);
+    ]
+}
+
+pub(super) fn sales_body() -> impl Strategy<Value = Body> {
+    let kinds = select(vec![PartyKind::Consumer, PartyKind::Enterprise]);
+    let what = (index(), account(), index(), custodian());
+    let offer = (what, signed(), prices(), index(), course());
     let change = (offer_id(), index(), account(), prices());
     prop_oneof![
         (index(), kinds).prop_map(|(owner, kind)| {
@@ -150,6 +155,14 @@ pub(super) fn sales_body() -> impl Strategy<Value = Body> {
         }),
         stock().prop_map(SalesCommand::PutStock),
         stock().prop_map(SalesCommand::TakeStock),
+        (index(), account(), index(), amount()).prop_map(|(venue, account, money, amount)| {
+            SalesCommand::SetGuarantee(SetGuarantee {
+                venue: VenueId::new(venue),
+                account,
+                money: AssetId::new(money),
+                amount,
+            })
+        }),
         (offer_id(), account())
             .prop_map(|(offer, account)| SalesCommand::Join(Join { offer, account })),
         (offer_id(), any::<[u8; 32]>())

@@ -12,7 +12,7 @@ use sanjiang_engine::command::{
 use sanjiang_engine::engine::SectionId;
 use sanjiang_engine::journal::{codec, record};
 use sanjiang_engine::snapshot::Snapshot;
-use sanjiang_engine::types::Sequence;
+use sanjiang_engine::types::{Amount, Sequence};
 
 use super::database;
 use super::hurt::Damage;
@@ -27,12 +27,13 @@ const OF_EACH: usize = 3;
 /// Makes another record of the commands of one; false where it has nothing to change.
 type Change = fn(&mut [Sequenced<Command>]) -> bool;
 
-const CHANGES: [(&str, Change); 6] = [
+const CHANGES: [(&str, Change); 7] = [
     ("a reserve of a piece more", more_pieces),
     ("a reserve twice", twice),
     ("a reserve lost", lost),
     ("another step", other_step),
     ("more on offer", more_stock),
+    ("another guarantee", other_guarantee),
     ("a tick lost", no_tick),
 ];
 
@@ -121,6 +122,23 @@ fn more_stock(commands: &mut [Sequenced<Command>]) -> bool {
     });
     stock.is_some_and(|stock| {
         *stock += 1;
+        true
+    })
+}
+
+/// One fen, or none in place of any.
+fn other_guarantee(commands: &mut [Sequenced<Command>]) -> bool {
+    let amount = first(commands, |body| {
+        if let Body::Sales(sales) = body
+            && let SalesCommand::SetGuarantee(set) = sales.as_mut()
+        {
+            return Some(&mut set.amount);
+        }
+        None
+    });
+    amount.is_some_and(|amount| {
+        let units = i64::from(*amount == Amount::ZERO);
+        *amount = Amount::new(units).expect("in bounds");
         true
     })
 }

@@ -16,14 +16,30 @@ use super::later::follows;
 use crate::support::limits;
 
 /// States of contracts that must stand in the snapshots, so that their bytes are of them.
-const IN_SNAPSHOT: [State; 6] = [
+const IN_SNAPSHOT: [State; 7] = [
     State::Unpaid,
     State::Paid,
     State::HandedOver,
     State::Delivered,
     State::Joined,
     State::Entered,
+    State::Covered,
 ];
+
+/// By what a contract comes to be covered, what is done of one that is, and by what its guarantee
+/// pays back.
+const COVERED_BY: [ContractStep; 3] = [
+    ContractStep::Accept,
+    ContractStep::Deadline,
+    ContractStep::TakeBack,
+];
+const OF_COVERED: [ContractStep; 4] = [
+    ContractStep::Dispute,
+    ContractStep::Resolve,
+    ContractStep::AskReturn,
+    ContractStep::Deadline,
+];
+const PAID_BACK_BY: [ContractStep; 2] = [ContractStep::TakeBack, ContractStep::Resolve];
 
 /// What a deadline can make of a contract.
 const BY_DEADLINE: [State; 7] = [
@@ -48,6 +64,7 @@ pub fn covers(image: &Image) {
     let after: Vec<_> = given.iter().flat_map(|(_, _, _, events)| events).collect();
     offers(&before);
     let all = before.iter().chain(&after).copied();
+    guarantees(all.clone());
     let (steps, ends) = chains(all);
     let missing: Vec<_> = ContractStep::ALL
         .iter()
@@ -105,6 +122,50 @@ fn offers(events: &[&Event]) {
     assert!(
         facts.iter().chain(&discounts).all(|count| *count > 0) && tickets > 0,
         "{facts:?} {discounts:?} {tickets}"
+    );
+}
+
+/// What guarantees were set to, and what became of contracts that they cover.
+fn guarantees<'a>(events: impl Iterator<Item = &'a Event>) {
+    let (mut set, mut last) = (BTreeSet::new(), BTreeMap::new());
+    let (mut by, mut of, mut paid) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for event in events {
+        if let Event::Sale(SaleEvent::Guarantee(report)) = event {
+            set.insert((report.amount > 0, report.covering > 0));
+        }
+        let Event::Contract(ContractEvent::Step(report)) = event else {
+            continue;
+        };
+        let contract = (report.contract, report.slots.contract);
+        let before = last.insert(contract, report.state);
+        if report.state == State::Covered {
+            by.insert(report.step);
+        }
+        if before == Some(State::Covered) {
+            of.insert(report.step);
+        }
+        let returns = matches!(
+            before,
+            Some(State::Covered | State::ReturnAsked | State::Returning)
+        );
+        if returns && report.penalty > 0 {
+            paid.insert(report.step);
+        }
+    }
+    let kinds = BTreeSet::from([(false, false), (true, false), (true, true)]);
+    assert_eq!(set, kinds, "guarantees above zero, and those that cover");
+    let missing = [
+        (by, &COVERED_BY[..]),
+        (of, &OF_COVERED),
+        (paid, &PAID_BACK_BY),
+    ]
+    .map(|(seen, wanted)| {
+        let wanted = wanted.iter().filter(|step| !seen.contains(step));
+        wanted.copied().collect::<Vec<_>>()
+    });
+    assert!(
+        missing.iter().all(Vec::is_empty),
+        "covered by, of those covered, paid back by: no {missing:?}"
     );
 }
 

@@ -13,7 +13,8 @@ use super::shops::{GRAIN, MINUTE, REAL_SHOP, SEED, SELLER, SHOPS, TEA};
 /// Ways to sell; each one's place is its terms' handle.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Kind {
-    /// A fixed price, paid at once, with days of return and of agreement.
+    /// A fixed price, paid at once, with days of return and of agreement, the seller being paid as
+    /// far as its guarantee covers it.
     Fixed,
     /// A race, paid later.
     Race,
@@ -101,6 +102,11 @@ impl Kind {
                 Delivery::PickUp
             } else {
                 Delivery::Ship
+            },
+            covered: if self == Self::Fixed {
+                Covered::Yes
+            } else {
+                Covered::No
             },
             document: [1; 32],
         }

@@ -37,6 +37,7 @@ fn terms(funding: Funding, exemption: Option<Exemption>) -> SaleTerms {
         agreed_days: 1_096,
         exemption,
         delivery: Delivery::PickUp,
+        covered: Covered::No,
         document: [0xd0; 32],
     }
 }
@@ -93,6 +94,7 @@ pub fn sales() -> Vec<(Time, Command)> {
         }),
     ];
     let all = commands.into_iter().chain(campaigns(account));
+    let all = all.chain(covered(account));
     let bodies = all.map(|command| Body::Sales(Box::new(command)));
     timed(bodies.collect())
 }
@@ -158,6 +160,22 @@ fn campaigns(account: AccountId) -> Vec<SalesCommand> {
         SalesCommand::SetGrace(SetGrace {
             venue: VenueId::new(7),
             grace: Nanoseconds(600_000_000_000),
+        }),
+    ]
+}
+
+/// What covers contracts.
+fn covered(account: AccountId) -> Vec<SalesCommand> {
+    vec![
+        SalesCommand::DefineTerms(SaleTerms {
+            covered: Covered::Yes,
+            ..terms(Funding::Prefunded, None)
+        }),
+        SalesCommand::SetGuarantee(SetGuarantee {
+            venue: VenueId::new(2),
+            account,
+            money: AssetId::new(300),
+            amount: Amount::new(1_000_000).expect("in bounds"),
         }),
     ]
 }

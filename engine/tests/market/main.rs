@@ -16,6 +16,7 @@ mod desk;
 mod duties;
 #[path = "../support/founding.rs"]
 mod founding;
+mod guarantee;
 mod margin;
 mod money;
 mod openings;

@@ -174,7 +174,7 @@ fn is_of_shop(line: &str) -> bool {
     let words: Vec<&str> = line.split_whitespace().collect();
     let first = matches!(
         words[0],
-        "step" | "change" | "unoffer" | "join" | "seed" | "customs"
+        "step" | "change" | "unoffer" | "join" | "seed" | "guarantee" | "customs"
     );
     first
         || matches!(

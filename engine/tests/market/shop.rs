@@ -5,7 +5,9 @@
 //! of the plan; `kind OWNER consumer|enterprise`; `sale
 //! [tiered|flash|queue|lottery|group|presale] [later=SECONDS] [vat=in|out] [bp=N] [ppm=N]
 //! [hand=SECONDS] [inspect=SECONDS] [days=N] [deposit=BP] [rate=N] [valid=SECONDS] [exempt=KIND]
-//! [pickup]` defines terms, the next handle from 0.
+//! [pickup] [covered]` defines terms, the next handle from 0.
+//!
+//! `guarantee AMOUNT [of=ACCOUNT] [in=ASSET]` sets money of a seller aside.
 //!
 //! Then `NAME: offer PIECES @PRICE[/FROM@PRICE..] [by=ACCOUNT] [terms=N] [units=N] [step=N] [min=N]
 //! [max=N] [limit=N] [opens=SECONDS] [closes=SECONDS] [quorum=N] [balance=FROM/UNTIL]
@@ -30,9 +32,9 @@ use std::fmt::Write as _;
 
 use sanjiang_engine::command::{
     Act, Authority, Body, BringValue, ChangeOffer, ChangeStock, Confirmed, ContractCommand, Course,
-    Delivery, Exemption, FlashMode, Funding, GoodsTo, Join, MakeOffer, PartyKind, Plan, Prices,
-    Reserve, RevealSeed, SaleTerms, SalesCommand, Scope, ServiceGap, SetGrace, SetPartyKind,
-    SetTradingStatus, TakeStep, TakenTo, TaxBasis, Tier, WithdrawOffer,
+    Covered, Delivery, Exemption, FlashMode, Funding, GoodsTo, Join, MakeOffer, PartyKind, Plan,
+    Prices, Reserve, RevealSeed, SaleTerms, SalesCommand, Scope, ServiceGap, SetGrace,
+    SetPartyKind, SetTradingStatus, TakeStep, TakenTo, TaxBasis, Tier, WithdrawOffer,
 };
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{
@@ -51,12 +53,13 @@ use sha2::{Digest, Sha256};
 use crate::baskets;
 use crate::border;
 use crate::desk::{DAY, name};
+use crate::guarantee::guarantee;
 use crate::money::{GOODS, MONEY};
 use crate::openings::{open, venue_of_the_plan};
 use crate::words::{at, number, value};
 
 /// The venue that `shop` opens.
-const SHOP: VenueId = VenueId::new(1);
+pub const SHOP: VenueId = VenueId::new(1);
 const SECOND: i64 = 1_000_000_000;
 
 /// The names a scenario gave to offers and contracts.
@@ -94,6 +97,11 @@ impl Shop {
                 format!("owner {owner} used of {year}: {here} here, {elsewhere} elsewhere")
             }
             SaleEvent::Terms { terms, .. } => format!("terms {}", terms.index()),
+            SaleEvent::Guarantee(report) => {
+                let (account, amount) = (report.account.index(), report.amount);
+                let covering = report.covering;
+                format!("account {account} has guarantee {amount}, covering {covering}")
+            }
             SaleEvent::Ticket(ticket) => {
                 let after = |at: Time| (at.nanoseconds() - DAY.nanoseconds()) / SECOND;
                 let (from, until) = (after(ticket.admitted), after(ticket.until));
@@ -206,6 +214,7 @@ impl Shop {
             return plain(body);
         }
         match words[0] {
+            "guarantee" => sales(SalesCommand::SetGuarantee(guarantee(words))),
             "shop" => plain(open(words)),
             "opens" => plain(venue_of_the_plan(words)),
             "kind" => sales(SalesCommand::SetPartyKind(SetPartyKind {
@@ -471,6 +480,11 @@ fn terms(words: &[&str]) -> SaleTerms {
             Delivery::PickUp
         } else {
             Delivery::Ship
+        },
+        covered: if words.contains(&"covered") {
+            Covered::Yes
+        } else {
+            Covered::No
         },
         document: [0xdc; 32],
     }

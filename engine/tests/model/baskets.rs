@@ -37,7 +37,7 @@ pub fn discount(rng: &mut Rng, world: &Reference, time: Time) -> DefineDiscount 
         .collect();
     let some = (!plain.is_empty()).then(|| plain[rng.below(plain.len())]);
     let venue = some.map_or(VenueId::new(0), |one| world.shops.terms[one.terms].venue);
-    let threshold = rng.pick(&[1, 7, 100, 350]);
+    let threshold = rng.pick(&[1, 1, 7, 100, 350]);
     let uses = rng.pick(&[1, 2, 3, 40]);
     let mut terms = DefineDiscount {
         account: some.map_or(AccountId::new(0), |one| one.seller),

@@ -345,6 +345,7 @@ impl Driver {
             SaleEvent::Party { .. }
             | SaleEvent::Terms { .. }
             | SaleEvent::Grace { .. }
+            | SaleEvent::Guarantee(_)
             | SaleEvent::Use(_) => Ok(Event::Sale(event)),
         }
     }

@@ -90,7 +90,8 @@ fn rename_offer(sales: &mut SalesCommand, rename: impl Fn(OrderId) -> OrderId) {
         | SalesCommand::DefineTerms(_)
         | SalesCommand::Offer(_)
         | SalesCommand::DefineDiscount(_)
-        | SalesCommand::SetGrace(_) => return,
+        | SalesCommand::SetGrace(_)
+        | SalesCommand::SetGuarantee(_) => return,
     };
     *offer = offer_of(rename(of_offer(*offer)));
 }

@@ -96,7 +96,8 @@ pub fn limits(rng: &mut Rng) -> Limits {
         buyers_max: rng.pick(&[1, 4, 30]),
         discounts_max: rng.pick(&[1, 3]),
         discounts_per_seller_max: rng.pick(&[1, 2]),
-        discount_uses_max: rng.pick(&[1, 2, 30]),
+        discount_uses_max: rng.pick(&[1, 1, 2, 30]),
+        guarantees_max: rng.pick(&[1, 2, 30]),
         ..Limits::default()
     }
 }
@@ -316,6 +317,22 @@ pub fn deals(world: &Reference) -> Vec<(super::baskets::Named, State, Disputed)>
         .collect()
 }
 
+/// Which default a step is, if one: of a seller who returns the deposit doubled, or of a buyer who
+/// forfeits it. What a guarantee pays back is none.
+fn default_of(
+    from: Option<State>,
+    report: &sanjiang_engine::event::ContractReport,
+) -> Option<usize> {
+    use State::{Covered, ReturnAsked, Returning};
+    if report.state == State::Forfeited && report.refunded > 0 {
+        return Some(3);
+    }
+    let received = matches!(from, Some(Covered | ReturnAsked | Returning));
+    let mut steps = [Step::Cancel, Step::Deadline, Step::Resolve].into_iter();
+    let by = steps.position(|step| step == report.step)?;
+    (report.penalty > 0 && !received).then_some(by)
+}
+
 /// The name of a command about sales.
 fn command_of(command: &SalesCommand) -> &'static str {
     match command {
@@ -331,6 +348,7 @@ fn command_of(command: &SalesCommand) -> &'static str {
         SalesCommand::RevealSeed(_) => "seed",
         SalesCommand::SetGrace(_) => "grace",
         SalesCommand::DefineDiscount(_) => "discount",
+        SalesCommand::SetGuarantee(_) => "guarantee",
     }
 }
 
@@ -376,17 +394,14 @@ impl Coverage {
             let Event::Contract(ContractEvent::Step(report)) = event else {
                 continue;
             };
-            let forfeited = report.state == State::Forfeited && report.refunded > 0;
-            let mut steps = [Step::Cancel, Step::Deadline, Step::Resolve].into_iter();
-            let by = steps.position(|step| step == report.step && report.penalty > 0);
-            if let Some(by) = by.or(forfeited.then_some(3)) {
-                self.hit(Cell::Money(DEFAULTS[by]));
-            }
             let cells = [unlike_a_sale(report), border::full_tax(report)];
             cells.into_iter().flatten().for_each(|cell| self.hit(cell));
             let at = known.iter().position(|one| one.0 == named(report));
             let from = at.map(|at| known.remove(at));
             let from = from.map(|(_, state, disputed)| (state, disputed));
+            if let Some(by) = default_of(from.map(|(state, _)| state), report) {
+                self.hit(Cell::Money(DEFAULTS[by]));
+            }
             self.hit(Cell::Deal(from, report.step, report.state));
             known.push((named(report), report.state, report.disputed));
         }
@@ -430,6 +445,10 @@ impl Coverage {
             ("imports", border::IMPORTS.map(Cell::Money).to_vec()),
             ("defaults", DEFAULTS.map(Cell::Money).to_vec()),
             ("discounts and baskets", super::baskets::cells()),
+            (
+                "guarantees",
+                super::covers::COVERS.map(Cell::Money).to_vec(),
+            ),
             (
                 "gifts, services, agreements",
                 UNLIKE.map(Cell::Money).to_vec(),

@@ -12,7 +12,7 @@ use super::coverage::Cell;
 /// Every row of the table of section 20.
 pub fn steps() -> Vec<Cell> {
     use State::{
-        Accepted, Cancelled, Defaulted, Delivered, Deposited, Entered, Expired, Forfeited,
+        Accepted, Cancelled, Covered, Defaulted, Delivered, Deposited, Entered, Expired, Forfeited,
         HandedOver, Joined, Paid, Released, Rescinded, Resolved, ReturnAsked, Returning, Settled,
         Unpaid,
     };
@@ -51,6 +51,7 @@ pub fn steps() -> Vec<Cell> {
     ]
     .into_iter()
     .chain(returns())
+    .chain(covered())
     {
         cells.push(Cell::Deal(Some((from, Disputed::No)), step, to));
     }
@@ -62,6 +63,7 @@ pub fn steps() -> Vec<Cell> {
         HandedOver,
         Delivered,
         Accepted,
+        Covered,
         ReturnAsked,
         Returning,
     ] {
@@ -115,6 +117,22 @@ fn returns() -> [(State, Step, State); 28] {
     ]
 }
 
+/// Every row of contracts whose sellers are paid on cover.
+fn covered() -> [(State, Step, State); 9] {
+    use State::{Covered, Delivered, HandedOver, Performed, ReturnAsked, Returning, Settled};
+    [
+        (HandedOver, Step::Accept, Covered),
+        (Delivered, Step::Accept, Covered),
+        (Delivered, Step::Deadline, Covered),
+        (Covered, Step::AskReturn, ReturnAsked),
+        (Covered, Step::Deadline, Performed),
+        (Covered, Step::Deadline, Settled),
+        (ReturnAsked, Step::TakeBack, Covered),
+        (Returning, Step::TakeBack, Covered),
+        (Returning, Step::Deadline, Covered),
+    ]
+}
+
 /// An invoice of every contract that is paid, in dispute or not.
 fn invoices() -> impl Iterator<Item = Cell> {
     let (of_all, paid) = (
@@ -124,6 +142,7 @@ fn invoices() -> impl Iterator<Item = Cell> {
             State::HandedOver,
             State::Delivered,
             State::Accepted,
+            State::Covered,
             State::ReturnAsked,
             State::Returning,
         ],
@@ -148,6 +167,7 @@ fn put_off() -> impl Iterator<Item = Cell> {
         State::Deposited,
         State::Performed,
         State::ReturnProposed,
+        State::Covered,
     ];
     let cell = |from| Cell::Deal(Some((from, Disputed::No)), Step::PutOff, from);
     timed.into_iter().map(cell)
@@ -310,6 +330,18 @@ const JOINING: [R; 10] = [
     R::TicketHeld,
     R::TooMany,
 ];
+const GUARANTEE: [R; 10] = [
+    R::UnknownAccount,
+    R::ParticipantSuspended,
+    R::AccountSuspended,
+    R::AccountClosed,
+    R::UnknownVenue,
+    R::UnknownAsset,
+    R::InvalidField,
+    R::GuaranteeInUse,
+    R::TooMany,
+    R::InsufficientFunds,
+];
 const TAKING: [R; 5] = [
     R::UnknownAccount,
     R::UnknownOffer,
@@ -365,6 +397,7 @@ pub fn refused_sales() -> Vec<Cell> {
         ("seed", &SEED),
         ("grace", &GRACE),
         ("discount", &DISCOUNT),
+        ("guarantee", &GUARANTEE),
         ("use", &border::REPORTING),
         (
             "withdraw",

@@ -19,6 +19,7 @@ use sanjiang_engine::venue::TradingStatus;
 
 use super::baskets::{basket, discount};
 use super::border;
+use super::covers;
 use super::flash::{draw, join, queued};
 use super::generate::Generator;
 use super::operate;
@@ -46,12 +47,7 @@ impl Generator {
             let plan = world.shops.terms[offer.terms].plan;
             matches!(plan, Plan::Flash(FlashMode::Queue { .. }))
         };
-        let now = world.time;
-        let waits = |offer: &Offering| {
-            let closed = offer.prices.closes.is_some_and(|closes| closes <= now);
-            closed && offer.lottery.as_ref().is_some_and(|lot| lot.seed.is_none())
-        };
-        let waiting = world.shops.offers.iter().any(waits);
+        let waiting = waits_for_a_seed(world);
         let has_queue = world.shops.offers.iter().any(queues);
         let promised = world.shops.discounts.len();
         let action = rng.weighted(&[
@@ -75,7 +71,8 @@ impl Generator {
             (7, 10),
             (20, 11),
             (if promised < 2 { 24 } else { 4 }, 12),
-            (if offers == 0 { 2 } else { 25 }, 13),
+            (if offers == 0 { 2 } else { 35 }, 13),
+            (covers::weight(world), 14),
         ]);
         let body = match action {
             0 => sales(SalesCommand::DefineTerms(terms(rng))),
@@ -95,6 +92,7 @@ impl Generator {
             11 => border::report(rng, world, time.nanoseconds()),
             12 => sales(SalesCommand::DefineDiscount(discount(rng, world, time))),
             13 => basket(rng, world, places),
+            14 => sales(SalesCommand::SetGuarantee(covers::guarantee(rng, world))),
             _ => operate::rule(rng, world),
         };
         let mut command = self.envelope(world, body, time);
@@ -120,6 +118,16 @@ impl Generator {
         };
         world.time.after(Nanoseconds(span))
     }
+}
+
+/// Whether a lottery is closed and not drawn.
+fn waits_for_a_seed(world: &Reference) -> bool {
+    world.shops.offers.iter().any(|offer| {
+        let closes = offer.prices.closes;
+        let lottery = offer.lottery.as_ref();
+        closes.is_some_and(|closes| closes <= world.time)
+            && lottery.is_some_and(|lot| lot.seed.is_none())
+    })
 }
 
 pub fn sales(command: SalesCommand) -> Body {
@@ -260,7 +268,9 @@ fn likely(rng: &mut Rng, world: &Reference, deal: &Deal) -> (Option<AccountId>, 
     }
     let ships = world.shops.terms[deal.terms].delivery == Delivery::Ship;
     let rest = deal.pieces - deal.gone_back;
-    let pieces = rng.pick(&[1, 1, rest, rest, 0, rest + 1]);
+    // Of a covered one mostly a part, so that the rest is covered again.
+    let most = if deal.answered > 0 { 1 } else { rest };
+    let pieces = rng.pick(&[1, 1, rest, most, 0, rest + 1]);
     let to = rng.pick(&[TakenTo::Stock, TakenTo::WriteOff]);
     let custodian = rng.weighted(&[(9, BANK), (1, WAREHOUSES[0]), (1, CustodianId::new(77))]);
     let code = rng.weighted(&[(9, CODE), (1, [4; 16])]);
@@ -283,7 +293,7 @@ fn likely(rng: &mut Rng, world: &Reference, deal: &Deal) -> (Option<AccountId>, 
             (2, (buyer, Act::Accept)),
             (2, (buyer, Act::AskReturn { pieces })),
         ]),
-        State::Accepted | State::Performed => (buyer, Act::AskReturn { pieces }),
+        State::Accepted | State::Covered | State::Performed => (buyer, Act::AskReturn { pieces }),
         State::ReturnProposed => rng.weighted(&[
             (3, (seller, Act::TakeBack { to })),
             (1, (either, Act::Cancel)),
@@ -311,8 +321,8 @@ fn in_dispute(rng: &mut Rng, deal: &Deal) -> (Option<AccountId>, Act) {
     if rng.permille(400) {
         return (either, Act::Rescind);
     }
-    let all = deal.held + deal.bond;
-    let part = rng.pick(&[0, deal.held, deal.held / 3, all]);
+    let all = deal.held + deal.bond + deal.answered;
+    let part = rng.pick(&[0, deal.held, all / 3, all]);
     let amount = |units: i128| Amount::new(units as i64).expect("small");
     let gone = deal.kept() == 0 && rng.permille(930);
     let goods = if gone {

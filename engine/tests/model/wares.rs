@@ -3,8 +3,8 @@
 //! Invariant: as in `generate`. Not here: who takes it (`trade`).
 
 use sanjiang_engine::command::{
-    Course, Delivery, Exemption, FlashMode, Funding, MakeOffer, Plan, Prices, SaleTerms, TaxBasis,
-    Tier,
+    Course, Covered, Delivery, Exemption, FlashMode, Funding, MakeOffer, Plan, Prices, SaleTerms,
+    TaxBasis, Tier,
 };
 use sanjiang_engine::types::{
     AccountId, AssetId, CustodianId, Nanoseconds, TermsId, Time, VenueId,
@@ -88,6 +88,7 @@ pub fn terms(rng: &mut Rng) -> SaleTerms {
             Some(Exemption::ConfirmedUnsuitable),
         ]),
         delivery: rng.pick(&[Delivery::Ship, Delivery::PickUp]),
+        covered: rng.pick(&[Covered::No, Covered::Yes]),
         document: [7; 32],
     };
     let plain = matches!(terms.model, Model::FixedPrice | Model::TieredPrice);

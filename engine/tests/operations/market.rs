@@ -50,6 +50,7 @@ pub const LIMITS: Limits = Limits {
     discounts_max: 4,
     discounts_per_seller_max: 4,
     discount_uses_max: 4,
+    guarantees_max: 4,
     annual_uses_max: 4,
     investors_max: 8,
     nominees_max: 2,

@@ -75,6 +75,8 @@ pub enum Fault {
     EarnestWhole,
     /// A queue admits one more a second.
     QueueFast,
+    /// A guarantee covers anew what it covers already.
+    CoverTwice,
     /// A seed is taken that the lottery was not committed to.
     SeedUnchecked,
     /// An owner gets one piece of a flash sale too many.

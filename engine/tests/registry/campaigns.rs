@@ -131,6 +131,19 @@ impl Reference {
         moved: &mut Moved,
     ) {
         let bond = deal.bond;
+        if deal.answered > 0 {
+            let keeps = deal.answered - buyer;
+            self.reached.push(if buyer == 0 {
+                "a decision leaves a covered seller all"
+            } else {
+                "a decision takes a part of a guarantee"
+            });
+            self.answers(deal, buyer, moved);
+            assert!(seller == std::mem::take(&mut deal.answered) && seller == keeps);
+            deal.disputed = false;
+            deal.state = S::Resolved;
+            return;
+        }
         moved.refunded = buyer.min(deal.held);
         let penalty = buyer - moved.refunded;
         deal.held -= moved.refunded;

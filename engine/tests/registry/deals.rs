@@ -44,6 +44,8 @@ pub struct Deal {
     pub days: i128,
     pub counted: bool,
     pub invoices: u32,
+    /// What its seller's guarantee answers for.
+    pub answered: i128,
     pub deadline: Option<i128>,
     /// When its parties expect that to pass: earlier, if it was put off since.
     pub told: Option<i128>,
@@ -431,6 +433,7 @@ impl Reference {
             days,
             counted: offer.prices.limit.is_some(),
             invoices: 0,
+            answered: 0,
             deadline: Some(deadline),
             told: Some(deadline),
             received: false,

@@ -12,6 +12,7 @@ mod correction;
 mod credit;
 mod deals;
 mod gaps;
+mod guarantees;
 mod law;
 mod lottery;
 mod margin;

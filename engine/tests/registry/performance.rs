@@ -71,7 +71,7 @@ impl Reference {
             | (S::Deposited, Act::Pay)
             | (S::Unpaid, Act::Pay | Act::Cancel)
             | (S::HandedOver | S::Delivered, Act::Accept)
-            | (S::Performed, Act::AskReturn { .. })
+            | (S::Performed | S::Covered, Act::AskReturn { .. })
             | (S::ReturnAsked, Act::HandBack { .. }) => Some(buyer),
             (S::Delivered | S::Accepted, Act::AskReturn { .. }) => (deal.days > 0).then_some(buyer),
             (S::ReturnProposed, Act::Cancel) => Some(both),
@@ -151,7 +151,7 @@ impl Reference {
                 let parts = i128::from(buyer.units()) + i128::from(seller.units());
                 let gone = goods == GoodsTo::Stock && deal.received;
                 fails(
-                    !said || parts != deal.held + deal.bond || gone,
+                    !said || parts != deal.held + deal.bond + deal.answered || gone,
                     R::InvalidField,
                 )?;
                 if goods == GoodsTo::Buyer && deal.kept() > 0 {
@@ -245,14 +245,6 @@ impl Reference {
         }
     }
 
-    /// Both agreed to undo it.
-    fn rescinded(&mut self, deal: &mut Deal, moved: &mut Moved) {
-        self.bond_ends(deal, 0, moved);
-        Self::undone(deal, moved);
-        deal.disputed = false;
-        deal.state = S::Rescinded;
-    }
-
     pub(super) fn paid(&self, deal: &mut Deal) {
         deal.held = deal.to_pay;
         deal.payment = None;
@@ -303,6 +295,7 @@ impl Reference {
     }
 
     fn settled_deal(&mut self, deal: &mut Deal, moved: &mut Moved) {
+        deal.answered = 0;
         self.pay_seller(deal, deal.held, moved);
         self.goes_on(deal);
     }
@@ -342,7 +335,8 @@ impl Reference {
         self.goods_leave(deal, moved);
         match deal.return_end() {
             Some(end) if !self.passed(deal, end) => {
-                deal.state = S::Accepted;
+                let covered = self.covers(deal, moved);
+                deal.state = if covered { S::Covered } else { S::Accepted };
                 deal.deadline = Some(end);
             }
             _ => self.settled_deal(deal, moved),
@@ -361,6 +355,8 @@ impl Reference {
                 self.post(Holder::Account(deal.seller.place()), deal.money, -money);
                 self.post(Holder::Account(deal.buyer.place()), deal.money, money);
             }
+        } else if deal.answered > 0 {
+            self.answers(deal, money, moved);
         } else {
             moved.refunded = money;
             deal.held -= money;
@@ -410,7 +406,7 @@ impl Reference {
                 return;
             }
             S::Delivered => self.accepted(&mut deal, &mut moved),
-            S::Accepted | S::ReturnAsked => self.settled_deal(&mut deal, &mut moved),
+            S::Accepted | S::Covered | S::ReturnAsked => self.settled_deal(&mut deal, &mut moved),
             S::Returning => self.returned(&mut deal, &mut moved),
             S::Performed => deal.state = S::Settled,
             S::ReturnProposed => self.goes_on(&mut deal),

@@ -4,6 +4,7 @@
 
 use super::border::{Used, Whose};
 use super::deals::Deal;
+use super::guarantees::Pledged;
 use super::lottery::Lot;
 use super::*;
 use crate::reference::ledger::Holder;
@@ -64,6 +65,8 @@ pub struct Shops {
     pub ended: Vec<(i128, u64)>,
     /// The line of a basket that is refused, if one is at fault.
     pub at_fault: Option<u8>,
+    /// What sellers set aside.
+    pub pledged: Vec<Pledged>,
     /// Uses of annual limits of imports, and what was counted in each.
     pub uses: Vec<Used>,
     pub spent: Vec<(Whose, i128)>,
@@ -199,6 +202,7 @@ impl Reference {
                 self.out.push(Event::Sale(event));
                 return Ok(Some(0));
             }
+            SalesCommand::SetGuarantee(set) => self.set_guarantee(set)?,
         };
         self.out.push(Event::Sale(event));
         Ok(None)
@@ -435,7 +439,7 @@ impl Reference {
     /// What an account's contracts hold of a currency.
     pub fn in_deals(&self, account: usize, asset: usize) -> i128 {
         let deals = self.shops.deals.iter().filter(|one| one.money == asset);
-        let mut sum = 0;
+        let mut sum = self.set_aside(account, asset);
         for deal in deals {
             sum += deal.held * i128::from(deal.buyer.place() == account);
             sum += deal.bond * i128::from(deal.seller.place() == account);

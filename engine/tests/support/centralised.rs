@@ -4,10 +4,10 @@
 //! Invariant: a contract is lawful only if it was formed (a) by one command of its buyer that took
 //! one standing offer of one other party, as announced, and did nothing else for anybody but take
 //! other offers of that same party by name (a basket: 1 to 8 lines, each an offer of its own and
-//! told as a line), or (b) by the close of an event with one offering side, out of an entry that its
-//! buyer had made in it. All else, and every trade of an order book, is a match. Not here: who may
-//! match (`Matched::Trade` names the instrument; its venue's licence decides), commands: nothing but
-//! events is looked at.
+//! told as a line), or (b) by the close of an event with one offering side, out of an entry that
+//! its buyer had made in it. All else, and every trade of an order book, is a match. Not here:
+//! who may match (`Matched::Trade` names the instrument; its venue's licence decides), commands:
+//! nothing but events is looked at.
 
 #![allow(dead_code, reason = "each test uses its part")]
 

@@ -111,6 +111,7 @@ pub fn plain_terms(days: u8) -> SaleTerms {
         agreed_days: 0,
         exemption: None,
         delivery: Delivery::Ship,
+        covered: Covered::No,
         document: [1; 32],
     }
 }

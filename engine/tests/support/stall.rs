@@ -12,7 +12,8 @@ fn name(text: &str) -> Name {
     Name::new(text).expect("short")
 }
 
-fn deposit(account: u32, asset: u32, custodian: u32, units: i64) -> Body {
+/// So much of an asset comes in by this custodian.
+pub fn deposit(account: u32, asset: u32, custodian: u32, units: i64) -> Body {
     Body::Instruct(Instruct {
         account: AccountId::new(account),
         asset: AssetId::new(asset),

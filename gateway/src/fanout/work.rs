@@ -201,6 +201,7 @@ fn item(body: &Body, index: u32, event: &Event) -> Option<Item> {
             SaleEvent::Party { .. }
             | SaleEvent::Ticket(_)
             | SaleEvent::Lottery(_)
+            | SaleEvent::Guarantee(_)
             | SaleEvent::Grace { .. }
             | SaleEvent::Discount(_)
             | SaleEvent::Use(_),

@@ -127,6 +127,7 @@ context!(
     SetAnnualUseRequest,
     DefineTermsRequest,
     JoinQueueRequest,
+    SetGuaranteeRequest,
     BringLotteryValueRequest,
     RevealLotterySeedRequest,
     BustTradeRequest,

@@ -6,9 +6,9 @@
 
 use engine::clearing::Asset;
 use engine::command::{
-    Body, BringValue, ChangeOffer, ChangeStock, Command, Course, Delivery, Exemption, FlashMode,
-    Funding, Join, MakeOffer, PartyKind, Plan, Prices, RevealSeed, SaleTerms, SalesCommand,
-    SetPartyKind, TaxBasis, Tier, WithdrawOffer,
+    Body, BringValue, ChangeOffer, ChangeStock, Command, Course, Covered, Delivery, Exemption,
+    FlashMode, Funding, Join, MakeOffer, PartyKind, Plan, Prices, RevealSeed, SaleTerms,
+    SalesCommand, SetPartyKind, TaxBasis, Tier, WithdrawOffer,
 };
 use engine::types::{AccountId, Nanoseconds, OfferId, OwnerId, PrincipalId, TermsId, Time};
 use engine::venue::Model;
@@ -20,7 +20,7 @@ use super::orders::{command, order_id};
 use crate::directory::Tables;
 use crate::errors::{Failure, Kind};
 
-fn body(command: SalesCommand) -> Body {
+pub(super) fn body(command: SalesCommand) -> Body {
     Body::Sales(Box::new(command))
 }
 
@@ -207,6 +207,11 @@ fn sale_terms(fields: &mut Fields<'_>, wire: &v1::SaleTerms) -> Option<SaleTerms
         agreed_days: agreed_days?,
         exemption: exemption?,
         delivery: delivery?,
+        covered: if wire.covered {
+            Covered::Yes
+        } else {
+            Covered::No
+        },
         document: document?,
     })
 }

@@ -7,6 +7,7 @@ use engine::clearing::CreditView;
 use engine::engine::{Held, HeldFor};
 use engine::types::{
     AccountId, Amount, AssetId, ContractId, InstrumentId, OfferId, OrderId, ReceiptId, Sequence,
+    VenueId,
 };
 use proto::v1;
 
@@ -161,6 +162,11 @@ fn wire_hold(tables: &Tables, held: &Held) -> Option<v1::Hold> {
             contract_id: to_proto::contract_id_text(contract),
             ..plain
         },
+        HeldFor::Guarantee(venue) => v1::Hold {
+            kind: v1::HoldKind::Guarantee.into(),
+            venue_id: to_proto::venue_name(tables, venue),
+            ..plain
+        },
     })
 }
 
@@ -175,6 +181,7 @@ fn place_text(by: HeldFor, asset: AssetId) -> String {
         HeldFor::Margin(instrument) => ('m', u64::from(instrument.index()), 0),
         HeldFor::Offer(offer) => ('f', offer.sequence, offer.slot),
         HeldFor::Contract(contract) => ('k', contract.sequence, contract.slot),
+        HeldFor::Guarantee(venue) => ('g', u64::from(venue.index()), 0),
     };
     format!("{kind}-{first}-{second}-{}", asset.index())
 }
@@ -203,6 +210,7 @@ fn place(token: &str) -> Option<(HeldFor, AssetId)> {
             sequence: first,
             slot: second,
         }),
+        "g" => HeldFor::Guarantee(VenueId::new(handle()?)),
         _ => return None,
     };
     parts.next().is_none().then_some((by, asset))
@@ -233,6 +241,7 @@ mod tests {
                 sequence: 6,
                 slot: 0,
             }),
+            HeldFor::Guarantee(VenueId::new(7)),
         ] {
             let asset = AssetId::new(5);
             assert_eq!(place(&place_text(by, asset)), Some((by, asset)));

@@ -432,11 +432,12 @@ const fn warehouse(act: &ReceiptCommand) -> Option<CustodianId> {
     }
 }
 
-/// Whether terms or a grace are of a demonstration; other commands' own reports say it.
+/// Whether terms, a grace or a guarantee are of a demonstration; of others their reports say it.
 fn of_sales(tables: &Tables, command: &SalesCommand) -> bool {
     let venue = match command {
         SalesCommand::DefineTerms(terms) => Some(terms.venue),
         SalesCommand::SetGrace(set) => Some(set.venue),
+        SalesCommand::SetGuarantee(set) => Some(set.venue),
         SalesCommand::DefineDiscount(terms) => Some(terms.venue),
         SalesCommand::SetPartyKind(_)
         | SalesCommand::Offer(_)

@@ -202,6 +202,31 @@ impl Sales for SalesService {
         Ok(discounts::list(&self.exchange, request.get_ref()).await?)
     }
 
+    async fn set_guarantee(
+        &self,
+        request: Request<v1::SetGuaranteeRequest>,
+    ) -> operations::Reported {
+        Ok(operations::change(&self.exchange, request.get_ref()).await?)
+    }
+
+    async fn get_guarantee(
+        &self,
+        request: Request<v1::GetGuaranteeRequest>,
+    ) -> Result<Response<v1::Guarantee>, Status> {
+        let request = request.get_ref();
+        let key = from_proto::guarantee_named(request, &self.exchange.directory.read())?;
+        let see = move |engine: &Engine| engine.guarantee(key).copied();
+        let (sequence, found) = look(&self.exchange, Payer::Reader, see).await?;
+        let tables = self.exchange.directory.read();
+        let text = |units| to_proto::units_text(&tables, key.money, units);
+        Ok(Response::new(v1::Guarantee {
+            amount: text(found.map_or(0, |one| one.amount())),
+            covering: text(found.map_or(0, |one| one.covering())),
+            engine_sequence: sequence.value(),
+            demonstration: tables.venue_is_demonstration(key.venue),
+        }))
+    }
+
     async fn get_offer(
         &self,
         request: Request<v1::GetOfferRequest>,

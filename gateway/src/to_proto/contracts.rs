@@ -66,6 +66,7 @@ pub const fn contract_state(state: State) -> v1::ContractState {
         State::Entered => v1::ContractState::Entered,
         State::Performed => v1::ContractState::Performed,
         State::ReturnProposed => v1::ContractState::ReturnProposed,
+        State::Covered => v1::ContractState::Covered,
     }
 }
 
@@ -201,7 +202,8 @@ fn said(tables: &Tables, said: &Said, wire: &mut v1::ContractReport) {
     }
 }
 
-fn venue_name(tables: &Tables, id: VenueId) -> String {
+/// The name of a venue.
+pub fn venue_name(tables: &Tables, id: VenueId) -> String {
     let venue = tables.venue(id);
     venue.map_or_else(String::new, |venue| venue.name.as_str().to_owned())
 }

@@ -4,7 +4,7 @@
 //! contracts (`contracts`), the public stream (`fanout`).
 
 use engine::command::{
-    Delivery, Exemption, FlashMode, Funding, PartyKind, Plan, SaleTerms, TaxBasis,
+    Covered, Delivery, Exemption, FlashMode, Funding, PartyKind, Plan, SaleTerms, TaxBasis,
 };
 use engine::engine::{AnnualUse, Campaign, Offer};
 use engine::event::{OfferAct, OfferReport};
@@ -69,6 +69,7 @@ pub fn sale_terms(tables: &Tables, id: TermsId, terms: &SaleTerms) -> v1::SaleTe
         agreed_days: terms.agreed_days.into(),
         exemption: exemption(terms.exemption).into(),
         delivery: delivery.into(),
+        covered: terms.covered == Covered::Yes,
         document_hash: terms.document.to_vec(),
         demonstration: tables.venue_is_demonstration(terms.venue),
         model: Some(model(terms)),

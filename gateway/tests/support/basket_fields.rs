@@ -18,6 +18,7 @@ pub fn money_off() -> v1::DefineDiscountRequest {
             threshold: id("300.00"),
             off: Some(Off::Amount(id("30.00"))),
             closes: Some(prost_types::Timestamp::default()),
+            uses: 1,
             ..v1::Discount::default()
         }),
         valid_until: None,
@@ -42,6 +43,23 @@ pub const DISCOUNTS: &[Case<v1::DefineDiscountRequest>] = &[
         "leave them out",
     ),
     (|r| off(r).uses_left = 1, "discount", "leave them out"),
+    (|r| off(r).uses = 0, "discount.uses", "1 to"),
+    (
+        |r| off(r).uses_per_owner = 2,
+        "discount.uses_per_owner",
+        "1 to uses",
+    ),
+    (
+        |r| off(r).off = Some(Off::Amount(id("300.01"))),
+        "discount.amount",
+        "at most that",
+    ),
+    (|r| share(r, 10_001, ""), "discount.share.bp", "1 to 10,000"),
+    (
+        |r| off(r).opens = off(r).closes,
+        "discount.closes",
+        "after discount.opens",
+    ),
     (
         |r| off(r).account_id.clear(),
         "discount.account_id",

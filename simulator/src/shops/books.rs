@@ -292,6 +292,7 @@ pub fn bond_of(report: &ContractReport) -> Decimal {
         | ContractState::Delivered
         | ContractState::Accepted
         | ContractState::Performed
+        | ContractState::Covered
         | ContractState::ReturnProposed
         | ContractState::ReturnAsked
         | ContractState::Returning

@@ -342,6 +342,7 @@ impl Clerk {
                 (Who::Seller, Step::TakeBack(TakeBack { taken_to }))
             }
             ContractState::Performed
+            | ContractState::Covered
             | ContractState::ReturnProposed
             | ContractState::Unspecified
             | ContractState::Settled

@@ -254,6 +254,7 @@ pub fn lives(state: ContractState) -> bool {
         | ContractState::Delivered
         | ContractState::Accepted
         | ContractState::Performed
+        | ContractState::Covered
         | ContractState::ReturnProposed
         | ContractState::ReturnAsked
         | ContractState::Returning
@@ -275,6 +276,7 @@ pub fn holds_goods(state: ContractState) -> bool {
         | ContractState::Delivered
         | ContractState::Accepted
         | ContractState::Performed
+        | ContractState::Covered
         | ContractState::ReturnProposed
         | ContractState::ReturnAsked
         | ContractState::Returning

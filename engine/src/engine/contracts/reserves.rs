@@ -10,7 +10,7 @@ use super::steps::Step;
 use crate::clearing::Holder;
 use crate::clearing::kept::Kept;
 use crate::clearing::ledger::Place;
-use crate::command::{Delivery, Envelope, Funding, Reserve, SaleTerms};
+use crate::command::{Covered, Delivery, Envelope, Funding, Reserve, SaleTerms};
 use crate::contract::effects::Moved;
 use crate::contract::{Contract, CountedFor};
 use crate::engine::Engine;
@@ -314,6 +314,7 @@ impl Engine {
                 Some(_) => CountedFor::Yes,
                 None => CountedFor::No,
             },
+            covered: Covered::No,
             import_year: checked.import_year,
             invoices: 0,
             deadline: Some(until),

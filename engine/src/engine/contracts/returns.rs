@@ -5,7 +5,7 @@
 //! (`steps`), what is moved (`contract::effects`).
 
 use super::fails;
-use crate::command::TakenTo;
+use crate::command::{Covered, TakenTo};
 use crate::contract::Contract;
 use crate::contract::effects::Moved;
 use crate::contract::table::Effect;
@@ -56,15 +56,21 @@ impl Engine {
         let over = end.is_none_or(|end| self.has_passed(contract, end, self.time));
         if over {
             self.settle(contract, moved);
+        } else if self.cover(contract, moved) {
+            contract.state = State::Covered;
         } else {
             contract.state = State::Accepted;
         }
     }
 
-    /// The seller is paid.
+    /// The seller is paid, or was, and its guarantee covers other contracts again.
     pub(super) fn settle(&mut self, contract: &mut Contract, moved: &mut Moved) {
-        let paid = self.paid_by(contract);
-        self.clearing.settle_contract(contract, paid, moved);
+        if contract.covered == Covered::Yes {
+            self.uncover(contract);
+        } else {
+            let paid = self.paid_by(contract);
+            self.clearing.settle_contract(contract, paid, moved);
+        }
         self.keep_on(contract);
     }
 
@@ -87,6 +93,8 @@ impl Engine {
         let agreed = effect == Effect::Agree;
         if agreed {
             self.clearing.agree(contract, moved);
+        } else if contract.covered == Covered::Yes {
+            self.take_covered(contract, moved);
         } else {
             self.clearing.take_returned(contract, moved);
         }

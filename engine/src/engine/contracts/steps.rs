@@ -8,7 +8,7 @@ use std::num::NonZeroU64;
 use super::Allowed;
 use crate::clearing::custody::Known;
 use crate::command::{Act, Demonstration, Direction, Instruct, TakeStep, TakenTo};
-use crate::contract::effects::{self, Back, Decision, Moved, Paid};
+use crate::contract::effects::{self, Back, Moved, Paid};
 use crate::contract::row::{Ends, day_of};
 use crate::contract::table::{self, Effect, Next};
 use crate::contract::{Contract, CountedFor};
@@ -105,6 +105,7 @@ impl Engine {
         contract.state = row.to;
         if row.effect == Effect::Rescind && asked.is_some() {
             effects::thaw(&mut contract);
+            self.undo_covered(&mut contract, &mut moved);
             self.clearing.undo(&mut contract, &mut moved);
             contract.state = State::Rescinded;
         } else if row.effect == Effect::Rescind {
@@ -175,15 +176,7 @@ impl Engine {
             }
             Effect::Decline => self.keep_on(contract),
             Effect::Freeze => effects::freeze(contract),
-            Effect::Resolve => {
-                if let Some(Act::Resolve { buyer, goods, .. }) = act {
-                    let (buyer, goods) = (*buyer, *goods);
-                    let decision = Decision { buyer, goods };
-                    let paid = self.paid_by(contract);
-                    let clearing = &mut self.clearing;
-                    clearing.resolve(contract, &decision, paid, moved);
-                }
-            }
+            Effect::Resolve => self.decide(contract, act, moved),
         }
     }
 

@@ -5,10 +5,11 @@
 use super::clearing::put_id;
 use super::discounts;
 use crate::bytes::{self, BytesError, Reader};
+use crate::clearing::section::amount;
 use crate::command::{
-    Body, BringValue, ChangeOffer, ChangeStock, Course, Delivery, Exemption, FlashMode, Funding,
-    Join, MakeOffer, PartyKind, Plan, Prices, RevealSeed, SaleTerms, SalesCommand, SetGrace,
-    SetPartyKind, TaxBasis, Tier, WithdrawOffer,
+    Body, BringValue, ChangeOffer, ChangeStock, Course, Covered, Delivery, Exemption, FlashMode,
+    Funding, Join, MakeOffer, PartyKind, Plan, Prices, RevealSeed, SaleTerms, SalesCommand,
+    SetGrace, SetGuarantee, SetPartyKind, TaxBasis, Tier, WithdrawOffer,
 };
 use crate::types::{
     AccountId, AssetId, CustodianId, Nanoseconds, OfferId, OwnerId, TermsId, VenueId,
@@ -68,6 +69,13 @@ pub(super) fn put(out: &mut Vec<u8>, command: &SalesCommand) {
             bytes::put_zigzag(out, set.grace.0);
         }
         SalesCommand::DefineDiscount(terms) => discounts::put_terms(out, terms),
+        SalesCommand::SetGuarantee(set) => {
+            bytes::put_u8(out, 48);
+            put_id(out, set.venue.index());
+            put_id(out, set.account.index());
+            put_id(out, set.money.index());
+            bytes::put_varint(out, set.amount.units() as u64);
+        }
         SalesCommand::Join(join) => {
             bytes::put_u8(out, 8);
             put_offer(out, join.offer);
@@ -118,6 +126,7 @@ pub(crate) fn put_terms(out: &mut Vec<u8>, terms: &SaleTerms) {
     let exemption = terms.exemption.map(|exemption| exemption as u8);
     bytes::put_option(out, exemption, bytes::put_u8);
     bytes::put_u8(out, terms.delivery as u8);
+    bytes::put_u8(out, terms.covered as u8);
     out.extend_from_slice(&terms.document);
 }
 
@@ -152,6 +161,7 @@ pub(crate) fn terms(input: &mut Reader<'_>) -> Result<SaleTerms, BytesError> {
             2 => Delivery::PickUp,
             _ => return Err(BytesError::range("delivery")),
         },
+        covered: covered(input)?,
         document: array(input)?,
     })
 }
@@ -256,6 +266,15 @@ pub(crate) fn array<const N: usize>(input: &mut Reader<'_>) -> Result<[u8; N], B
     Ok(bytes.try_into().expect("`take` gave as many"))
 }
 
+/// Reads whether something is covered.
+pub(crate) fn covered(input: &mut Reader<'_>) -> Result<Covered, BytesError> {
+    match input.u8()? {
+        0 => Ok(Covered::No),
+        1 => Ok(Covered::Yes),
+        _ => Err(BytesError::range("covered")),
+    }
+}
+
 /// Reads a kind of party.
 pub(crate) fn kind(input: &mut Reader<'_>) -> Result<PartyKind, BytesError> {
     match input.u8()? {
@@ -339,6 +358,12 @@ pub(super) fn get(input: &mut Reader<'_>) -> Result<Body, BytesError> {
         10 => SalesCommand::RevealSeed(RevealSeed {
             offer: offer(input)?,
             seed: array(input)?,
+        }),
+        48 => SalesCommand::SetGuarantee(SetGuarantee {
+            venue: VenueId::new(input.varint32("venue")?),
+            account: account(input)?,
+            money: AssetId::new(input.varint32("money")?),
+            amount: amount(input, "a guarantee")?,
         }),
         8 => SalesCommand::Join(Join {
             offer: offer(input)?,

@@ -179,6 +179,7 @@ mod tests {
             agreed_days: 0,
             exemption,
             delivery: Delivery::Ship,
+            covered: crate::command::Covered::No,
             document: [0; 32],
         }
     }
