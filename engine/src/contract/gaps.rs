@@ -11,8 +11,9 @@ use super::graces::{GRACE, GRACE_MAX, Graces};
 use crate::bytes::{self, BytesError, Reader};
 use crate::types::{Nanoseconds, Sequence, Time, VenueId};
 
-/// How many gaps are remembered: a restart every six minutes for a whole day of grace. One more
-/// makes one of the two oldest, which puts off what either would.
+/// How many gaps are remembered: a restart every six minutes for a whole day of grace, or every
+/// three hours for the longest of 31. One more makes one of the two oldest, which puts off what
+/// either would.
 pub const GAPS_MAX: usize = 256;
 
 /// A time without service, its beginning outside, its end inside.

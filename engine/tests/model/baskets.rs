@@ -27,14 +27,15 @@ pub fn named(report: &ContractReport) -> Named {
     (report.contract, report.slots.contract)
 }
 
+/// What may be in a basket.
+fn plain_offers(world: &Reference) -> Vec<&Offering> {
+    let all = world.shops.offers.iter();
+    all.filter(|one| world.joins_baskets(one)).collect()
+}
+
 /// A discount, mostly of a seller that has something for a basket.
 pub fn discount(rng: &mut Rng, world: &Reference, time: Time) -> DefineDiscount {
-    let plain: Vec<_> = world
-        .shops
-        .offers
-        .iter()
-        .filter(|one| world.joins_baskets(one))
-        .collect();
+    let plain = plain_offers(world);
     let some = (!plain.is_empty()).then(|| plain[rng.below(plain.len())]);
     let venue = some.map_or(VenueId::new(0), |one| world.shops.terms[one.terms].venue);
     let threshold = rng.pick(&[1, 1, 7, 100, 350]);
@@ -107,12 +108,7 @@ fn line(rng: &mut Rng, world: &Reference, places: Places<'_>, known: &Offering) 
 
 /// A basket, mostly of what can be taken together, often with a discount of its seller.
 pub fn basket(rng: &mut Rng, world: &Reference, places: Places<'_>) -> Body {
-    let plain: Vec<_> = world
-        .shops
-        .offers
-        .iter()
-        .filter(|one| world.joins_baskets(one))
-        .collect();
+    let plain = plain_offers(world);
     let promised = &world.shops.discounts;
     let promise = (!promised.is_empty()).then(|| promised[rng.below(promised.len())]);
     let promise = promise.filter(|_| rng.permille(700));
