@@ -112,8 +112,9 @@ pub struct Limits {
     /// Guarantees of sellers, one for each venue and currency. Default 65,536: a sixteenth of the
     /// accounts sells on cover; a row is 40 bytes in a tree.
     pub guarantees_max: u32,
-    /// Uses of the annual limit of imports, one of a beneficial owner and a year. Default 2^20: as
-    /// many as owners; a row is 40 bytes, forgotten after the year with the last contract of it.
+    /// Uses of the annual limit of imports, one of a beneficial owner and a year, real and of
+    /// demonstrations. Default 2^20: as many as owners; a row is 40 bytes, forgotten after the year
+    /// with the last contract of it, until when it takes room of the next year's.
     pub annual_uses_max: u32,
     /// Sessions ever opened. Default 65,536.
     pub sessions_max: u32,

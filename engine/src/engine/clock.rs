@@ -295,8 +295,15 @@ mod tests {
             Deadline::Sweep(now),
             Deadline::Mark(now, instrument),
             Deadline::Call(now, 0),
+            Deadline::Contract(now, 0),
+            Deadline::Forget(now),
+            Deadline::ForgetTickets(now),
+            venue(DueKind::Law),
+            Deadline::ForgetUses(now),
+            Deadline::Discount(now, 0),
+            Deadline::ForgetUsers(now),
         ];
         let kinds = in_order.map(|deadline| deadline.kind());
-        assert_eq!(kinds, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(kinds, std::array::from_fn::<u8, 16, _>(|place| place as u8));
     }
 }
