@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use proto::v1::{ContractReport, GetVenueRequest, TakeStepRequest, Venue};
+use proto::v1::{ContractReport, GetRegimeRequest, GetVenueRequest, TakeStepRequest, Venue};
 use rust_decimal::Decimal;
 use tokio::{
     sync::watch,
@@ -44,6 +44,8 @@ use crate::{
 const BUYERS: u32 = 64;
 /// Calls under way on one connection, each with a clerk of its own.
 const CALLS_MAX: usize = 256;
+/// The rule that a regime which limits imports has.
+const IMPORTS: &str = "annual_limit_fen";
 /// Seconds to pay where it is paid later.
 const PAY_WITHIN_S: i64 = 60;
 /// Answers that are kept to inspect the whole in the end; a longer run is checked answer by answer.
@@ -106,9 +108,28 @@ fn enterprises(venue: &Venue) -> [bool; 2] {
 }
 
 /// Whether its regimes limit imports, which are sent and never picked up.
-fn has_imports(venue: &Venue) -> bool {
-    let mut names = venue.regimes.iter();
-    names.any(|regime| regime.starts_with("CROSS_BORDER_RETAIL"))
+async fn has_imports(connection: &Connection, venue: &Venue) -> Result<bool, SetupError> {
+    for name in &venue.regimes {
+        let (regime, version) = name.split_once('@').unwrap_or((name, "1"));
+        let request = GetRegimeRequest {
+            regime: regime.to_owned(),
+            version: version.parse().unwrap_or(0),
+        };
+        let answer = connection
+            .persist(|| {
+                let (mut client, request) = (connection.operations(), request.clone());
+                async move { client.get_regime(request).await }
+            })
+            .await;
+        let regime = answer.map_err(|status| SetupError::Call {
+            what: format!("looking at regime {name}"),
+            status,
+        })?;
+        if regime.rules.iter().any(|rule| rule.key == IMPORTS) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What all connections share.
@@ -136,7 +157,7 @@ pub async fn run(
         venue: venue.venue_id.clone(),
         kinds,
         enterprises: enterprises(&venue),
-        picked_up: !has_imports(&venue),
+        picked_up: !has_imports(&connection, &venue).await?,
         buyers: BUYERS,
         pay_within_s: PAY_WITHIN_S,
     };

@@ -23,12 +23,14 @@ impl Engine {
         }
     }
 
-    /// What guarantees have to cover by the contracts that live.
+    /// What guarantees have to cover by the contracts that live; of forged ones at most more than
+    /// any guarantee is.
     pub(crate) fn covered_sums(&self) -> BTreeMap<GuaranteeKey, i64> {
-        let mut sums = BTreeMap::new();
+        let mut sums = BTreeMap::<_, i64>::new();
         let all = self.contracts.all().map(|(_, contract)| contract);
         for contract in all.filter(|contract| contract.covered == Covered::Yes) {
-            *sums.entry(self.guarantee_of(contract)).or_insert(0) += contract.answered_for();
+            let sum = sums.entry(self.guarantee_of(contract)).or_default();
+            *sum = sum.saturating_add(contract.answered_for());
         }
         sums
     }
