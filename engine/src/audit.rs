@@ -77,6 +77,7 @@ impl Engine {
         });
         self.clearing().audit(live, &self.sold())?;
         self.contracts().audit(self.time(), self.sequence())?;
+        self.audit_owing()?;
         self.clearing().guarantees.audit(&self.covered_sums())?;
         self.sales().audit(self.counted())?;
         let contracts = self.contracts().all().map(|(_, contract)| contract);

@@ -151,6 +151,9 @@ impl Engine {
         if self.clearing.has_debts() {
             self.clearing.repay_debts(&self.parties, events);
         }
+        if self.clearing.ledger.is_owing_touched() {
+            self.pay_owing(events);
+        }
         self.timers.tidy(&self.arena);
         self.clearing.repay(events);
         self.hasher.add(self.sequence, &events.as_slice()[first..]);

@@ -109,6 +109,11 @@ pub struct Limits {
     /// Pairs of a discount and a beneficial owner that used it. Default 2^20: as many as contracts
     /// may live; a row is 32 bytes, forgotten when the discount has ended.
     pub discount_uses_max: u32,
+    /// Contracts whose seller owes a part of a refund. Default 1,024: each is looked at when money
+    /// comes to one of their sellers; a row is 24 bytes.
+    pub owing_max: u32,
+    /// Such contracts of one seller and currency, so that none takes the room of all. Default 16.
+    pub owing_per_seller_max: u32,
     /// Guarantees of sellers, one for each venue and currency. Default 65,536: a sixteenth of the
     /// accounts sells on cover; a row is 40 bytes in a tree.
     pub guarantees_max: u32,
@@ -205,6 +210,8 @@ impl Default for Limits {
             discounts_max: 1 << 14,
             discounts_per_seller_max: 256,
             discount_uses_max: 1 << 20,
+            owing_max: 1 << 10,
+            owing_per_seller_max: 16,
             guarantees_max: 1 << 16,
             annual_uses_max: 1 << 20,
             sessions_max: 1 << 16,

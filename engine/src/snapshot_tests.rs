@@ -44,6 +44,8 @@ fn small() -> Limits {
         discounts_max: 4,
         discounts_per_seller_max: 4,
         discount_uses_max: 8,
+        owing_max: 8,
+        owing_per_seller_max: 2,
         guarantees_max: 16,
         annual_uses_max: 16,
         sessions_max: 2,

@@ -459,6 +459,7 @@ fn a_fault_of_a_shop_is_seen() {
         Fault::SeedUnchecked,
         Fault::RemainderLast,
         Fault::CoverTwice,
+        Fault::NewestDebtFirst,
         Fault::YearKept,
     ] {
         let mut seen = (0..100).filter_map(|at| run_shops(SEED + at, STEPS, Some(fault)).err());

@@ -229,11 +229,28 @@ impl Clearing {
         }
     }
 
+    /// What an account has at a position beyond what it has to pay back to who lent it.
+    pub(crate) fn beyond_credit(&self, place: Place) -> i64 {
+        let position = self.ledger.position(place);
+        let Holder::Account(account) = position.holder() else {
+            unreachable!("only accounts are asked");
+        };
+        if !position.has_credit() {
+            return position.available;
+        }
+        let lent = self.credit.lent.get(&(account, position.asset()));
+        let drawn = lent.map_or(0, |lent| self.drawn(lent));
+        (position.available - drawn).max(0)
+    }
+
     #[cold]
     fn repay_touched(&mut self, events: &mut Events) {
         let touched = self.ledger.take_touched();
         for place in &touched {
             let position = *self.ledger.position(*place);
+            if !position.has_credit() {
+                continue;
+            }
             let Holder::Account(account) = position.holder() else {
                 unreachable!("only accounts have credit");
             };

@@ -4,8 +4,8 @@
 //! an account or a venue, `available` and `held` are never below zero. Of a custodian `available`
 //! is minus what it holds outside, of an account's credit minus what is drawn; what lies so below
 //! zero is in circulation. Of a receivable it is minus what the account owes, counted apart. Both
-//! together bound every sum. A position with credit whose available part grew is listed, so that
-//! `credit` repays once a command. Rejected: a map from (account, asset) to position (a hash on
+//! together bound every sum. A position with credit, or of a seller that owes by contracts, whose
+//! available part grew is listed, so that both repay once a command. Rejected: a map from (account, asset) to position (a hash on
 //! every order); an account's positions are a chain, a handful long, walked once when an order is
 //! entered, and the order's hold keeps both places.
 //! Not here: why something moves (`orders`, `custody`).
@@ -65,6 +65,8 @@ enum Kind {
 const CREDIT: u8 = 1;
 /// It is listed since it changed in this command.
 const TOUCHED: u8 = 2;
+/// The account is the seller of contracts by which it owes of the asset.
+const OWES: u8 = 4;
 
 /// What a holder has of an asset, in minor units.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,7 +77,7 @@ pub struct Position {
     /// Set aside for orders and withdrawals.
     pub held: i64,
     kind: Kind,
-    /// [`CREDIT`], [`TOUCHED`]; zero of all positions without credit.
+    /// [`CREDIT`], [`OWES`], [`TOUCHED`]; zero of all positions without credit or contracts that owe.
     marks: u8,
     handle: u32,
     asset: AssetId,
@@ -106,6 +108,11 @@ impl Position {
     #[inline]
     pub(crate) const fn has_credit(&self) -> bool {
         self.marks & CREDIT != 0
+    }
+
+    /// Whether its account owes of its asset by contracts it sold by.
+    pub(crate) const fn owes(&self) -> bool {
+        self.marks & OWES != 0
     }
 
     /// Of what.
@@ -152,7 +159,7 @@ pub struct Ledger {
     circulation: Vec<i64>,
     /// What all accounts owe, by asset.
     owed: Vec<i64>,
-    /// Positions with credit whose available part grew in this command.
+    /// Positions with credit, or of who owes, whose available part grew in this command.
     touched: Vec<Place>,
     max: u32,
 }
@@ -165,7 +172,7 @@ impl Ledger {
             others: BTreeMap::new(),
             circulation: Vec::new(),
             owed: Vec::with_capacity(limits.assets_max as usize),
-            touched: Vec::with_capacity(limits.credits_max as usize),
+            touched: Vec::with_capacity(limits.credits_max as usize + limits.owing_max as usize),
             max: limits.positions_max,
         }
     }
@@ -364,6 +371,23 @@ impl Ledger {
         self.positions[place.0 as usize].marks |= CREDIT;
     }
 
+    /// Says that an account owes of the asset of this position by contracts.
+    pub(crate) fn mark_owes(&mut self, place: Place) {
+        self.positions[place.0 as usize].marks |= OWES;
+    }
+
+    /// It does no more.
+    pub(crate) fn clear_owes(&mut self, place: Place) {
+        self.positions[place.0 as usize].marks &= !OWES;
+    }
+
+    /// Whether something became available to who owes by a contract.
+    #[inline]
+    pub(crate) fn is_owing_touched(&self) -> bool {
+        let owes = |place: &Place| self.position(*place).owes();
+        self.touched.iter().any(owes)
+    }
+
     /// As [`Ledger::touch`], if anything moved. Apart, so that nobody asks whether it did before.
     #[cold]
     #[inline(never)]
@@ -373,7 +397,7 @@ impl Ledger {
         }
     }
 
-    /// Lists a position with credit, once a command: what it has may have to be repaid.
+    /// Lists a marked position, once a command: what it has may have to be repaid.
     #[cold]
     pub(super) fn touch(&mut self, place: Place) {
         let marks = &mut self.positions[place.0 as usize].marks;
@@ -383,7 +407,7 @@ impl Ledger {
         }
     }
 
-    /// Whether a position with credit is listed.
+    /// Whether a position is listed.
     #[inline]
     pub(super) fn is_touched(&self) -> bool {
         !self.touched.is_empty()

@@ -51,6 +51,8 @@ pub(crate) struct Moved {
     pub(crate) back: Option<Back>,
     /// Pieces for which the buyer's owner is counted no more.
     pub(crate) uncounted: u32,
+    /// What the seller lacks of what it has to pay for pieces that came back.
+    pub(crate) owed: i64,
 }
 
 /// An operator's decision.
@@ -185,14 +187,22 @@ impl Clearing {
         come_back(row, moved);
     }
 
-    /// The seller pays for the pieces that came back by agreement; that it can was checked.
+    /// The seller pays for the pieces that came back by agreement, as far as it can; what it lacks
+    /// is owed, and that it may be was checked.
     pub(crate) fn agree(&mut self, row: &mut Contract, moved: &mut Moved) {
         let (money, _) = row.returned_parts();
-        if money > 0 {
-            self.ledger.give(row.seller_at, money, row.money.at());
-            moved.penalty += money;
-        }
+        let now = money.min(self.ledger.available(row.seller_at));
+        self.pay_buyer(row, now, moved);
+        moved.owed = money - now;
         come_back(row, moved);
+    }
+
+    /// The buyer gets so much of what the seller has available.
+    pub(crate) fn pay_buyer(&mut self, row: &Contract, amount: i64, moved: &mut Moved) {
+        if amount > 0 {
+            self.ledger.give(row.seller_at, amount, row.money.at());
+            moved.penalty += amount;
+        }
     }
 
     /// They come into the warehouse again.

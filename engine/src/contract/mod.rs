@@ -9,6 +9,7 @@
 pub(crate) mod effects;
 pub mod gaps;
 pub mod graces;
+pub(crate) mod owing;
 pub(crate) mod row;
 pub(crate) mod section;
 pub mod table;
@@ -18,8 +19,10 @@ pub use row::{Contract, CountedFor, INVOICES_MAX};
 use std::collections::BTreeMap;
 
 use gaps::Gaps;
+use owing::AllOwing;
 
 use crate::command::Covered;
+use crate::event::State;
 use crate::limits::Limits;
 use crate::requests::expiry::{Entry, Expiry};
 use crate::slab::Slab;
@@ -35,6 +38,8 @@ pub struct Contracts {
     payments: BTreeMap<u64, ContractId>,
     /// Times without service.
     pub(crate) gaps: Gaps,
+    /// What sellers owe since returns by agreement.
+    pub(crate) owing: AllOwing,
 }
 
 impl Contracts {
@@ -45,6 +50,7 @@ impl Contracts {
             timers: Expiry::new(limits.contracts_max),
             payments: BTreeMap::new(),
             gaps: Gaps::default(),
+            owing: AllOwing::new(limits),
         }
     }
 
@@ -61,6 +67,18 @@ impl Contracts {
     /// A live contract.
     pub fn contract(&self, id: ContractId) -> Option<&Contract> {
         self.rows.find(id.sequence, id.slot)
+    }
+
+    /// What the seller of a live contract owes of it since a return by agreement.
+    pub fn owing(&self, id: ContractId) -> i64 {
+        let owes = |contract: &&Contract| contract.state == State::Owing;
+        let owing = self.contract(id).filter(owes);
+        owing.map_or(0, |_| self.owing.of(id.slot))
+    }
+
+    /// How many contracts are OWING.
+    pub fn all_owing(&self) -> u32 {
+        self.owing.len() as u32
     }
 
     pub(crate) fn row(&self, slot: u32) -> &Contract {
@@ -182,12 +200,12 @@ impl Contracts {
                 return Err("a contract waits for a bank that was not asked");
             }
         }
-        Ok(())
+        self.owing.audit(&self.rows)
     }
 }
 
 fn audit_row(row: &Contract) -> Result<(), &'static str> {
-    use crate::event::{Disputed, State};
+    use crate::event::Disputed;
     let units = i64::from(row.pieces) * row.piece_units;
     let kept = matches!(
         row.state,
@@ -208,7 +226,7 @@ fn audit_row(row: &Contract) -> Result<(), &'static str> {
         return Err("a contract's goods are not where its state says");
     }
     let frozen = row.disputed == Disputed::Yes;
-    let waits = frozen || row.state == State::HandedOver;
+    let waits = frozen || matches!(row.state, State::HandedOver | State::Owing);
     if waits != row.deadline.is_none() {
         return Err("a contract has no deadline, or one too many");
     }
@@ -224,7 +242,9 @@ fn audit_row(row: &Contract) -> Result<(), &'static str> {
     if covered != stands || covered && row.answered_for() == 0 {
         return Err("a contract is covered in a state that is not, or for nothing");
     }
-    if row.came_back >= row.pieces || row.returned > row.pieces - row.came_back {
+    let back = row.came_back.checked_add(row.returned);
+    let whole = back == Some(row.pieces) && row.returned == 0 && row.state != State::Owing;
+    if whole || back.is_none_or(|back| back > row.pieces) {
         return Err("a contract has fewer pieces than come back");
     }
     let unpaid = matches!(

@@ -157,7 +157,11 @@ impl Contract {
             return 0;
         }
         match self.state {
-            State::Unpaid | State::Performed | State::ReturnProposed | State::Covered => 0,
+            State::Unpaid
+            | State::Performed
+            | State::ReturnProposed
+            | State::Covered
+            | State::Owing => 0,
             State::Deposited => self.deposit,
             State::Joined
             | State::Entered

@@ -6,6 +6,7 @@
 use super::gaps::Gaps;
 use std::num::{NonZeroU32, NonZeroU64};
 
+use super::owing::AllOwing;
 use super::row::{Contract, CountedFor, Ends, day_of};
 use super::{Contracts, audit_row};
 use crate::bytes::{self, BytesError, Reader};
@@ -39,7 +40,8 @@ fn wrong() -> BytesError {
 }
 
 impl Contracts {
-    /// Writes gaps in service, all live contracts, and banks that were asked for money.
+    /// Writes gaps in service, all live contracts, banks that were asked for money, and what is
+    /// owed.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         self.gaps.encode(out);
         self.rows.encode(out, put_row);
@@ -49,6 +51,7 @@ impl Contracts {
             bytes::put_varint(out, contract.sequence);
             bytes::put_varint(out, u64::from(contract.slot));
         }
+        self.owing.encode(out);
     }
 
     /// Reads what [`Contracts::encode`] wrote.
@@ -88,6 +91,8 @@ impl Contracts {
             last = instruction;
             contracts.payments.insert(instruction, contract);
         }
+        let owing = AllOwing::decode(input, limits, (&contracts.rows, clearing));
+        contracts.owing = owing?;
         Ok(contracts)
     }
 }
@@ -252,7 +257,8 @@ fn restore_holds(
     money: AssetId,
 ) -> Result<(), BytesError> {
     let whole = [row.piece_units, row.to_pay, row.price, row.amount, row.tax];
-    let apart = row.came_back < row.pieces && row.amount <= row.to_pay;
+    let apart = row.came_back <= row.pieces && row.amount <= row.to_pay;
+    let apart = apart && row.pieces > 0;
     let bounded = whole.iter().all(|number| *number >= 0) && apart;
     let units = i64::from(row.pieces).checked_mul(row.piece_units);
     let units = units.filter(|_| bounded).ok_or_else(wrong)?;

@@ -13,7 +13,7 @@ pub enum By {
     Role(Role),
     /// Buyer or seller.
     Either,
-    /// Nobody: a deadline passes.
+    /// Nobody: a deadline passes, or money came to the seller.
     Time,
 }
 
@@ -73,6 +73,10 @@ pub enum Effect {
     Forfeit,
     /// The seller is in default: all goes back, and the earnest money once more.
     SellerDefaults,
+    /// The seller pays of what it owes.
+    Repay,
+    /// The buyer asks for no more of it.
+    Forgive,
 }
 
 /// Which deadline a contract has afterwards.
@@ -166,15 +170,15 @@ const BANK: By = By::Role(Role::Custodian);
 
 /// Every step there is.
 #[rustfmt::skip]
-pub const TABLE: [Row; 67] = {
+pub const TABLE: [Row; 70] = {
     use State::{
         Accepted, Cancelled, Covered, Defaulted, Delivered, Deposited, Entered, Expired, Forfeited,
-        HandedOver, Joined, Paid, Performed, Refunded, ReturnAsked, ReturnProposed, Returning,
+        HandedOver, Joined, Owing, Paid, Performed, Refunded, ReturnAsked, ReturnProposed, Returning,
         Settled, Unpaid,
     };
     use Step::{
         Accept, AskReturn, Cancel, Deadline, Deliver, HandBack, HandOver, PaidIn, Pay, PayIn,
-        PickUp, TakeBack,
+        PickUp, Repay, TakeBack,
     };
     [
         row(Entered, Deadline, By::Time, Paid, Effect::Draw, Next::HandOver),
@@ -211,6 +215,8 @@ pub const TABLE: [Row; 67] = {
         row(ReturnProposed, TakeBack, SELLER, Refunded, Effect::Agree, Next::Return),
         row(ReturnProposed, Cancel, By::Either, Performed, Effect::Decline, Next::Return),
         row(ReturnProposed, Deadline, By::Time, Performed, Effect::Decline, Next::Return),
+        row(Owing, Repay, By::Time, Refunded, Effect::Repay, Next::Return),
+        row(Owing, Cancel, BUYER, Refunded, Effect::Forgive, Next::Return),
         dispute(Deposited), resolve(Deposited), rescind(Deposited),
         dispute(Paid), dispute(HandedOver), dispute(Delivered),
         dispute(Accepted), dispute(ReturnAsked), dispute(Returning),
@@ -221,6 +227,7 @@ pub const TABLE: [Row; 67] = {
         dispute(Covered), resolve(Covered), rescind(Covered), invoice(Covered),
         invoice(Paid), invoice(HandedOver), invoice(Delivered), invoice(Accepted),
         invoice(ReturnAsked), invoice(Returning), invoice(Performed), invoice(ReturnProposed),
+        invoice(Owing),
     ]
 };
 
@@ -271,8 +278,9 @@ mod tests {
                 // Until it is paid only the buyer acts; its deadline frees the seller.
                 let early = matches!(from, State::Unpaid | State::Joined);
                 // Of a lottery nobody leaves.
-                // Once it is paid and nothing is proposed, only the buyer proposes.
-                let early = early || from == State::Performed;
+                // Once it is paid and nothing is proposed, only the buyer proposes; of what is owed
+                // only the buyer lets the seller off.
+                let early = early || matches!(from, State::Performed | State::Owing);
                 let bound = early && role == Role::Seller || from == State::Entered;
                 assert_eq!(ways.count() == 0, bound, "{from:?}, {role:?}");
             }

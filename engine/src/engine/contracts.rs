@@ -7,6 +7,7 @@
 mod border;
 mod campaigns;
 mod covers;
+mod owing;
 mod reserves;
 mod returns;
 mod steps;

@@ -122,6 +122,10 @@ pub struct Usage {
     pub receivables: u32,
     /// See `Limits::receivables_max`.
     pub receivables_max: u32,
+    /// Contracts whose seller owes a part of a refund.
+    pub owing: u32,
+    /// See `Limits::owing_max`.
+    pub owing_max: u32,
 }
 
 impl Engine {
@@ -186,6 +190,8 @@ impl Engine {
             trades_kept_max: self.limits.trades_kept_max,
             receivables: self.clearing.debts() as u32,
             receivables_max: self.limits.receivables_max,
+            owing: self.contracts.all_owing(),
+            owing_max: self.limits.owing_max,
         }
     }
 

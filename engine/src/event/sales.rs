@@ -240,11 +240,13 @@ pub enum State {
     ReturnProposed = 21,
     /// Accepted and paid for: the right of return runs, and the seller's guarantee answers for it.
     Covered = 22,
+    /// Pieces came back by agreement, and the seller owes a part of what was paid for them.
+    Owing = 23,
 }
 
 impl State {
     /// All of them, in order of their numbers.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Unpaid,
         Self::Paid,
         Self::HandedOver,
@@ -267,6 +269,7 @@ impl State {
         Self::Performed,
         Self::ReturnProposed,
         Self::Covered,
+        Self::Owing,
     ];
 
     /// Whether a contract in it lives.
@@ -284,7 +287,8 @@ impl State {
             | Self::Entered
             | Self::Performed
             | Self::ReturnProposed
-            | Self::Covered => true,
+            | Self::Covered
+            | Self::Owing => true,
             Self::Settled
             | Self::Refunded
             | Self::Cancelled
@@ -345,11 +349,13 @@ pub enum ContractStep {
     Invoice = 18,
     /// It was formed as a line of a basket, each line of which its buyer named.
     Basket = 19,
+    /// The seller has money again, and pays of what it owes.
+    Repay = 20,
 }
 
 impl ContractStep {
     /// All of them, in order of their numbers.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Reserve,
         Self::Pay,
         Self::PayIn,
@@ -369,6 +375,7 @@ impl ContractStep {
         Self::PutOff,
         Self::Invoice,
         Self::Basket,
+        Self::Repay,
     ];
 
     /// Whether a contract begins with it.
@@ -462,8 +469,9 @@ pub struct ContractRefused {
     pub counters: Counters,
 }
 
-/// One side of a contract.
+/// One side of a contract. Packed, so that the report of a step stays within what an event may take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C, packed(4))]
 pub struct ContractSide {
     /// The account.
     pub account: AccountId,
@@ -529,8 +537,10 @@ pub struct ContractReport {
     /// What the buyer got of the seller's money in this step: earnest money once more, held for
     /// that until its goods leave; of a covered contract, what was paid for pieces that came back,
     /// out of the seller's guarantee; of a performed one, that by agreement, out of what the seller
-    /// had available.
+    /// had available, and later what it had again.
     pub penalty: i64,
+    /// What the seller owes the buyer now of a return by agreement; nothing unless it is OWING.
+    pub owing: i64,
     /// Units of goods that left the warehouse in this step; below zero they came back.
     pub goods_out: i64,
     /// What passes next if nobody does anything.

@@ -216,6 +216,7 @@ pub(super) fn step(report: &ContractReport, out: &mut impl Words) {
         seller.counters.account,
         seller.counters.participant,
         report.penalty as u64,
+        report.owing as u64,
         u64::from(report.regime.code()),
     ]);
 }

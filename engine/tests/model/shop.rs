@@ -98,6 +98,8 @@ pub fn limits(rng: &mut Rng) -> Limits {
         discounts_per_seller_max: rng.pick(&[1, 2]),
         discount_uses_max: rng.pick(&[1, 1, 2, 30]),
         guarantees_max: rng.pick(&[1, 2, 30]),
+        owing_max: rng.pick(&[1, 2, 30, 30]),
+        owing_per_seller_max: rng.pick(&[1, 2, 8]),
         ..Limits::default()
     }
 }
@@ -448,6 +450,10 @@ impl Coverage {
             (
                 "guarantees",
                 super::covers::COVERS.map(Cell::Money).to_vec(),
+            ),
+            (
+                "what sellers owe",
+                super::covers::OWINGS.map(Cell::Money).to_vec(),
             ),
             (
                 "gifts, services, agreements",

@@ -52,6 +52,7 @@ pub fn steps() -> Vec<Cell> {
     .into_iter()
     .chain(returns())
     .chain(covered())
+    .chain(owing())
     {
         cells.push(Cell::Deal(Some((from, Disputed::No)), step, to));
     }
@@ -117,6 +118,21 @@ fn returns() -> [(State, Step, State); 28] {
     ]
 }
 
+/// Every row of contracts whose sellers owe.
+fn owing() -> [(State, Step, State); 8] {
+    use State::{Owing, Performed, Refunded, ReturnProposed, Settled};
+    [
+        (ReturnProposed, Step::TakeBack, Owing),
+        (Owing, Step::Repay, Owing),
+        (Owing, Step::Repay, Refunded),
+        (Owing, Step::Repay, Performed),
+        (Owing, Step::Repay, Settled),
+        (Owing, Step::Cancel, Refunded),
+        (Owing, Step::Cancel, Performed),
+        (Owing, Step::Cancel, Settled),
+    ]
+}
+
 /// Every row of contracts whose sellers are paid on cover.
 fn covered() -> [(State, Step, State); 9] {
     use State::{Covered, Delivered, HandedOver, Performed, ReturnAsked, Returning, Settled};
@@ -136,7 +152,7 @@ fn covered() -> [(State, Step, State); 9] {
 /// An invoice of every contract that is paid, in dispute or not.
 fn invoices() -> impl Iterator<Item = Cell> {
     let (of_all, paid) = (
-        [State::Performed, State::ReturnProposed],
+        [State::Performed, State::ReturnProposed, State::Owing],
         [
             State::Paid,
             State::HandedOver,
@@ -213,7 +229,7 @@ pub fn refused_steps() -> Vec<Cell> {
         R::NotYours,
     ];
     let acts = Step::ALL.into_iter();
-    let none = [Step::PaidIn, Step::Deadline, Step::PutOff];
+    let none = [Step::PaidIn, Step::Deadline, Step::PutOff, Step::Repay];
     for step in acts.filter(|step| !step.forms() && !none.contains(step)) {
         for reason in any {
             // Both parties may, and the operator is told that it may not.

@@ -255,7 +255,12 @@ fn likely(rng: &mut Rng, world: &Reference, deal: &Deal) -> (Option<AccountId>, 
     }
     let bound = matches!(
         deal.state,
-        State::Unpaid | State::Joined | State::Entered | State::Performed | State::ReturnProposed
+        State::Unpaid
+            | State::Joined
+            | State::Entered
+            | State::Performed
+            | State::ReturnProposed
+            | State::Owing
     );
     if !bound {
         let asked = if deal.asked.is_some() { 350 } else { 45 };
@@ -298,6 +303,7 @@ fn likely(rng: &mut Rng, world: &Reference, deal: &Deal) -> (Option<AccountId>, 
             (3, (seller, Act::TakeBack { to })),
             (1, (either, Act::Cancel)),
         ]),
+        State::Owing => (buyer, Act::Cancel),
         State::ReturnAsked => rng.weighted(&[
             (2, (buyer, Act::HandBack { reference })),
             (2, (seller, Act::TakeBack { to })),

@@ -50,6 +50,8 @@ pub const LIMITS: Limits = Limits {
     discounts_max: 4,
     discounts_per_seller_max: 4,
     discount_uses_max: 4,
+    owing_max: 4,
+    owing_per_seller_max: 2,
     guarantees_max: 4,
     annual_uses_max: 4,
     investors_max: 8,

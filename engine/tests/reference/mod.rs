@@ -77,6 +77,8 @@ pub enum Fault {
     QueueFast,
     /// A guarantee covers anew what it covers already.
     CoverTwice,
+    /// What a seller owes by contracts is paid from the newest debt on.
+    NewestDebtFirst,
     /// A seed is taken that the lottery was not committed to.
     SeedUnchecked,
     /// An owner gets one piece of a flash sale too many.
@@ -287,6 +289,7 @@ impl Reference {
             }
         }
         self.repay_owed();
+        self.repay_sellers();
         self.repay_drawn(&drawn);
         self.conserved();
         self.balanced();

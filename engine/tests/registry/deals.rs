@@ -46,6 +46,9 @@ pub struct Deal {
     pub invoices: u32,
     /// What its seller's guarantee answers for.
     pub answered: i128,
+    /// What its seller owes of it, and since which command.
+    pub owing: i128,
+    pub since: u64,
     pub deadline: Option<i128>,
     /// When its parties expect that to pass: earlier, if it was put off since.
     pub told: Option<i128>,
@@ -434,6 +437,8 @@ impl Reference {
             counted: offer.prices.limit.is_some(),
             invoices: 0,
             answered: 0,
+            owing: 0,
+            since: 0,
             deadline: Some(deadline),
             told: Some(deadline),
             received: false,

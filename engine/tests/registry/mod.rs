@@ -19,6 +19,7 @@ mod margin;
 mod money;
 mod moves;
 mod nominees;
+mod owing;
 mod payments;
 mod performance;
 mod phases;

@@ -49,7 +49,7 @@ impl Reference {
         let (buyer, seller) = (vec![Role::Buyer], vec![Role::Seller]);
         let open = !matches!(
             deal.state,
-            S::Unpaid | S::Joined | S::Entered | S::Performed | S::ReturnProposed
+            S::Unpaid | S::Joined | S::Entered | S::Performed | S::ReturnProposed | S::Owing
         );
         let both = vec![Role::Buyer, Role::Seller];
         match act {
@@ -67,7 +67,7 @@ impl Reference {
         }
         match (deal.state, act) {
             (S::Unpaid, Act::PayIn { .. }) => deal.payment.is_none().then_some(buyer),
-            (S::Joined, Act::Cancel)
+            (S::Joined | S::Owing, Act::Cancel)
             | (S::Deposited, Act::Pay)
             | (S::Unpaid, Act::Pay | Act::Cancel)
             | (S::HandedOver | S::Delivered, Act::Accept)
@@ -172,7 +172,7 @@ impl Reference {
         }
         let has = self.available(deal.seller.place(), deal.money);
         let lacks = deal.state == S::ReturnProposed && self.worth_back(deal).0 > has;
-        fails(lacks, R::SellerFunds)
+        fails(lacks && !self.may_owe_buyer(deal), R::SellerFunds)
     }
 
     fn perform(&mut self, deal: &mut Deal, act: &Act, role: Role, moved: &mut Moved) {
@@ -182,6 +182,7 @@ impl Reference {
         match *act {
             Act::Pay => self.paid(deal),
             Act::Cancel if deal.state == S::ReturnProposed => self.goes_on(deal),
+            Act::Cancel if deal.state == S::Owing => self.let_off(deal),
             Act::Cancel => {
                 let bond = deal.bond;
                 self.bond_ends(deal, bond, moved);
@@ -301,7 +302,7 @@ impl Reference {
     }
 
     /// The seller is paid: until its days end, they may agree that pieces come back.
-    fn goes_on(&self, deal: &mut Deal) {
+    pub(super) fn goes_on(&self, deal: &mut Deal) {
         deal.back = 0;
         deal.state = S::Settled;
         if let Some(until) = deal.agreed_until.filter(|until| !self.passed(deal, *until)) {
@@ -350,18 +351,16 @@ impl Reference {
         deal.gone_back += std::mem::take(&mut deal.back);
         let agreed = deal.state == S::ReturnProposed;
         if agreed {
-            moved.penalty = money;
-            if money > 0 {
-                self.post(Holder::Account(deal.seller.place()), deal.money, -money);
-                self.post(Holder::Account(deal.buyer.place()), deal.money, money);
-            }
+            self.pays_agreed(deal, money, moved);
         } else if deal.answered > 0 {
             self.answers(deal, money, moved);
         } else {
             moved.refunded = money;
             deal.held -= money;
         }
-        if deal.gone_back == deal.pieces {
+        if deal.state == S::Owing {
+            deal.deadline = None;
+        } else if deal.gone_back == deal.pieces {
             deal.state = S::Refunded;
         } else if agreed {
             self.goes_on(deal);
@@ -511,6 +510,7 @@ impl Reference {
                 paid_out: small(moved.paid),
                 fee: small(moved.fee),
                 penalty: small(moved.penalty),
+                owing: small(deal.owing),
                 goods_out: small(moved.out),
                 deadline,
             })));

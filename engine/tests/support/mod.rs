@@ -198,6 +198,8 @@ pub fn limits() -> Limits {
         discounts_max: 16,
         discounts_per_seller_max: 8,
         discount_uses_max: 64,
+        owing_max: 8,
+        owing_per_seller_max: 4,
         guarantees_max: 16,
         annual_uses_max: 64,
         sessions_max: 16,

@@ -1,8 +1,8 @@
 //! Returns: pieces that are asked for, and what is left of a contract when some came back.
 //!
 //! Invariant: of all pieces no more comes back than was bought, and the parts that are paid back
-//! make what was paid; who was paid and lacks the money does not agree. Not here: the other steps
-//! (`steps`), what is moved (`contract::effects`).
+//! make what was paid; what the seller lacks of that it owes. Not here: the other steps
+//! (`steps`), what is moved (`contract::effects`), what becomes of a debt (`owing`).
 
 use super::fails;
 use crate::command::{Covered, TakenTo};
@@ -46,8 +46,8 @@ impl Engine {
         }
         let agreed = contract.state == State::ReturnProposed;
         let (money, _) = contract.returned_parts();
-        let available = ledger.available(contract.seller_at);
-        fails(agreed && money > available, R::SellerFunds)
+        let lacks = agreed && money > ledger.available(contract.seller_at);
+        fails(lacks && !self.may_owe(contract), R::SellerFunds)
     }
 
     /// What the buyer has is accepted: its right of return runs, or the seller is paid.
@@ -97,6 +97,10 @@ impl Engine {
             self.take_covered(contract, moved);
         } else {
             self.clearing.take_returned(contract, moved);
+        }
+        if moved.owed > 0 {
+            contract.state = State::Owing;
+            return;
         }
         if contract.came_back == contract.pieces {
             return;

@@ -87,7 +87,7 @@ impl Engine {
         self.tell(slot, &contract, step, &Moved::default(), events);
     }
 
-    fn step(
+    pub(super) fn step(
         &mut self,
         slot: u32,
         row: table::Row,
@@ -111,9 +111,12 @@ impl Engine {
         } else if row.effect == Effect::Rescind {
             contract.asked = by;
         } else {
-            self.carry_effect(row.effect, &mut contract, act, &mut moved);
+            self.carry_effect((slot, row.effect), &mut contract, act, &mut moved);
         }
         contract.deadline = self.next_deadline_of(&contract, row.next);
+        if moved.owed > 0 {
+            self.owe(slot, &contract, moved.owed);
+        }
         if contract.state.lives() {
             self.contracts.put(slot, contract);
         } else {
@@ -135,7 +138,7 @@ impl Engine {
 
     fn carry_effect(
         &mut self,
-        effect: Effect,
+        (slot, effect): (u32, Effect),
         contract: &mut Contract,
         act: Option<&Act>,
         moved: &mut Moved,
@@ -177,6 +180,8 @@ impl Engine {
             Effect::Decline => self.keep_on(contract),
             Effect::Freeze => effects::freeze(contract),
             Effect::Resolve => self.decide(contract, act, moved),
+            Effect::Repay => self.repay_owing(slot, contract, moved),
+            Effect::Forgive => self.forgive_owing(slot, contract),
         }
     }
 
@@ -206,6 +211,7 @@ impl Engine {
         match next {
             Next::Same => contract.deadline,
             Next::Never => None,
+            Next::Return if contract.state == State::Owing => None,
             Next::HandOver => Some(self.time.after(terms.hand_over_within)),
             Next::Inspect => Some(self.time.after(terms.inspect_within)),
             Next::Return if contract.state == State::Performed => {
@@ -259,6 +265,7 @@ impl Engine {
             paid_out: moved.paid_out,
             fee: moved.fee,
             penalty: moved.penalty,
+            owing: self.contracts.owing(contract.id(slot)),
             goods_out: moved.goods_out,
             deadline: contract.deadline,
         })));
