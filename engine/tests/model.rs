@@ -23,6 +23,7 @@ mod model {
     pub mod operate;
     pub mod paid;
     pub mod pairs;
+    pub mod purses;
     pub mod papers;
     pub mod rng;
     pub mod said;

@@ -1,5 +1,4 @@
-//! Guarantees of sellers in worlds of shops, and which cells of section 28 a run has to reach,
-//! those of what sellers owe with them.
+//! Guarantees of sellers in worlds of shops, and which cells of section 28 a run has to reach.
 //!
 //! Invariant: as in `generate` and `coverage`. Not here: the steps of covered contracts (`trade`,
 //! `shop_cells`); a rest that nothing was paid for, which is too rare (`scenarios/guarantees.txt`).
@@ -22,17 +21,6 @@ pub const COVERS: [&str; 9] = [
     "a guarantee is used up",
     "a decision leaves a covered seller all",
     "a decision takes a part of a guarantee",
-];
-
-/// What a run has to reach of what sellers owe by contracts.
-pub const OWINGS: [&str; 7] = [
-    "a part is paid at once, the rest is owed",
-    "all of a return is owed",
-    "a second contract of a seller owes",
-    "a debt is paid in part",
-    "a debt is paid off",
-    "what is left of one debt pays the next",
-    "a buyer lets its seller off",
 ];
 
 /// Whether a contract is covered, or may be when it is accepted.

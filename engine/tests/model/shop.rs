@@ -453,7 +453,7 @@ impl Coverage {
             ),
             (
                 "what sellers owe",
-                super::covers::OWINGS.map(Cell::Money).to_vec(),
+                super::purses::OWINGS.map(Cell::Money).to_vec(),
             ),
             (
                 "gifts, services, agreements",

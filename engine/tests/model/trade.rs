@@ -23,6 +23,7 @@ use super::covers;
 use super::flash::{draw, join, queued};
 use super::generate::Generator;
 use super::operate;
+use super::purses;
 use super::rng::Rng;
 use super::script::Step;
 use super::shop::{BANK, GOODS, MONEY, WAREHOUSES};
@@ -73,6 +74,7 @@ impl Generator {
             (if promised < 2 { 24 } else { 4 }, 12),
             (if offers == 0 { 2 } else { 35 }, 13),
             (covers::weight(world), 14),
+            (purses::weight(world), 15),
         ]);
         let body = match action {
             0 => sales(SalesCommand::DefineTerms(terms(rng))),
@@ -93,6 +95,7 @@ impl Generator {
             12 => sales(SalesCommand::DefineDiscount(discount(rng, world, time))),
             13 => basket(rng, world, places),
             14 => sales(SalesCommand::SetGuarantee(covers::guarantee(rng, world))),
+            15 => purses::purse(rng, world),
             _ => operate::rule(rng, world),
         };
         let mut command = self.envelope(world, body, time);

@@ -17,17 +17,31 @@ impl Reference {
         owing
     }
 
-    /// Whether the seller of a contract may owe: there is room, and no third party stands between.
-    pub(super) fn may_owe_buyer(&self, deal: &Deal) -> bool {
+    /// Why the seller of a contract may not owe, if it may not.
+    fn barred(&self, deal: &Deal) -> Option<&'static str> {
         let debts = self.debts_of_sellers();
-        let in_money = |one: &&Deal| one.money == deal.money;
-        let own = debts.iter().filter(in_money);
-        let own = own.filter(|one| one.seller == deal.seller).count();
-        let mut same = debts.iter().filter(in_money);
-        let between = same.any(|one| one.seller == deal.buyer || one.buyer == deal.seller);
-        debts.len() < self.limits.owing_max as usize
-            && own < self.limits.owing_per_seller_max as usize
-            && !between
+        let same = || debts.iter().filter(|one| one.money == deal.money);
+        let own = same().filter(|one| one.seller == deal.seller).count();
+        if debts.len() == self.limits.owing_max as usize {
+            Some("all together owe by as many as there may be")
+        } else if own == self.limits.owing_per_seller_max as usize {
+            Some("a seller owes by as many as it may")
+        } else if same().any(|one| one.seller == deal.buyer) {
+            Some("the buyer owes itself")
+        } else if same().any(|one| one.buyer == deal.seller) {
+            Some("the seller is owed itself")
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn may_owe_buyer(&self, deal: &Deal) -> bool {
+        self.barred(deal).is_none()
+    }
+
+    pub(super) fn note_barred(&mut self, deal: &Deal) {
+        let why = self.barred(deal);
+        self.reached.extend(why);
     }
 
     /// The seller pays for what came back by agreement; what is not there it owes.

@@ -32,7 +32,11 @@ impl Reference {
         fails(!whose.contains(&role), R::NotYours)?;
         let passed = deal.deadline.is_some_and(|at| self.passed(&deal, at));
         fails(passed, R::Deadline)?;
-        self.own_checks(envelope, &deal, &take.act)?;
+        let checked = self.own_checks(envelope, &deal, &take.act);
+        if checked == Err(R::SellerFunds) {
+            self.note_barred(&deal);
+        }
+        checked?;
         if let Act::PayIn { custodian } = take.act {
             self.pay_in(deal, custodian);
             return Ok(());
