@@ -30,6 +30,8 @@ mod damage;
 mod guarantees;
 #[path = "shops/lotteries.rs"]
 mod lotteries;
+#[path = "shops/owing.rs"]
+mod owing;
 #[path = "shops/queues.rs"]
 mod queues;
 

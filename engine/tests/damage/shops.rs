@@ -507,6 +507,7 @@ impl Shops {
             | State::Delivered
             | State::Accepted
             | State::Covered
+            | State::Owing
             | State::Performed
             | State::Entered
             | State::Settled

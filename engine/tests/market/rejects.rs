@@ -8,7 +8,7 @@
 //! adds a check adds its row. A reason may have several rows.
 //!
 //! Besides the words of scenarios: `bounds KEY=N..` first (orders, levels, stops, positions,
-//! requests, unsettled, investors, contracts, buyers, uses, discounts, users), `session NAME` opens
+//! requests, unsettled, investors, contracts, buyers, uses, discounts, users, owing, own_owing), `session NAME` opens
 //! a session, `elsewhere` makes a real venue in continuous trading with instrument 1, and an order
 //! line takes
 //! `in=INSTRUMENT id=TEXT valid=TIME session=HANDLE/NUMBER`.
@@ -104,6 +104,8 @@ fn bounds(line: &str) -> Limits {
             "uses" => limits.annual_uses_max = count,
             "discounts" => limits.discounts_max = count,
             "own_discounts" => limits.discounts_per_seller_max = count,
+            "owing" => limits.owing_max = count,
+            "own_owing" => limits.owing_per_seller_max = count,
             "users" => limits.discount_uses_max = count,
             other => panic!("no such bound: {other}"),
         }

@@ -180,6 +180,7 @@ impl Shop {
             ("seller", report.paid_out),
             ("fee", report.fee),
             ("penalty to buyer", report.penalty),
+            ("owes", report.owing),
             ("goods out", report.goods_out),
         ] {
             if sum != 0 {
