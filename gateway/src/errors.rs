@@ -464,7 +464,11 @@ pub const fn advice(reason: RejectReason) -> &'static str {
             "a line must be of another offer than those before it, of the first one's seller, \
              venue and currency, under PREFUNDED terms of FIXED_PRICE or TIERED_PRICE"
         }
-        R::SellerFunds => "the seller has not the money for the double return of the earnest money",
+        R::SellerFunds => {
+            "the seller has not the money: for the double return of the earnest money, or for what \
+             comes back by agreement, of which it may owe no more in this currency (as a seller, \
+             together with all others, or since it is owed itself or its buyer owes)"
+        }
         R::UnknownRegime => "there is no such version of a regime",
         R::RegimeNotInForce => {
             "this version of the regime is not in force; name the one that is, as NAME@VERSION"

@@ -1,5 +1,6 @@
 //! Returns by agreement through a real gateway: one contract through its proposals, with exact
-//! statements; and what an operator moves between two owners. Other returns: `shops`; the rules
+//! statements; what the
+//! seller owes where it has not the money; and what an operator moves between two owners. Other returns: `shops`; the rules
 //! themselves: the engine's scenarios.
 
 #[path = "support/shop.rs"]
@@ -177,31 +178,107 @@ async fn a_performed_contract_is_paid_back_in_parts_by_agreement() {
     compensate(&channel).await;
 }
 
-/// The seller is charged for what never came back, and the buyer has it.
-async fn compensate(channel: &Channel) {
+/// An operator moves money between two accounts, once by each name; why not, if not.
+async fn moved(
+    channel: &Channel,
+    (name, reason): (&str, &str),
+    [from, to]: [&str; 2],
+    amount: &str,
+) -> String {
     let mut accounts = AccountsClient::new(channel.clone());
-    let request = |name: &str, reason: &str, amount: &str| v1::CompensateRequest {
+    let request = v1::CompensateRequest {
         context: Some(v1::OperationContext {
             request_id: id(name),
             reason: id(reason),
             approver: String::new(),
         }),
-        from_account_id: id("B"),
-        to_account_id: id("A"),
+        from_account_id: id(from),
+        to_account_id: id(to),
         asset_id: id("CNY"),
         amount: id(amount),
     };
+    let report = accounts.compensate(request).await;
+    report.expect("a report").into_inner().reject_reason
+}
+
+/// The seller is charged for what never came back, and the buyer has it.
+async fn compensate(channel: &Channel) {
     for (name, reason, amount, answer) in [
         ("c-1", "", "5.00", "INVALID_FIELD"),
         ("c-2", "goodwill", "125.78", "INSUFFICIENT_FUNDS"),
         ("c-3", "goodwill", "25.77", ""),
         ("c-3", "goodwill", "25.77", ""),
     ] {
-        let report = accounts.compensate(request(name, reason, amount)).await;
-        let report = report.expect("a report").into_inner();
-        assert_eq!(report.reject_reason, answer, "{name}");
+        let refused = moved(channel, (name, reason), ["B", "A"], amount).await;
+        assert_eq!(refused, answer, "{name}");
     }
     let last = lines(channel, "A").await.pop();
     let came = line(v1::PostingKind::Transfer, "25.77", "9896.77");
     assert_eq!(last, Some(came), "once");
+}
+
+/// The contract as an account finds it.
+async fn found(shop: &mut Shop, account: &str, contract: &str) -> v1::Contract {
+    let request = v1::GetContractRequest {
+        account_id: id(account),
+        contract_id: id(contract),
+    };
+    let found = shop.contracts.get_contract(request).await;
+    found.expect("a contract").into_inner()
+}
+
+#[tokio::test]
+async fn what_the_seller_lacks_of_a_return_is_owed_and_paid_by_what_it_gets() {
+    let house = House::open().await;
+    let channel = house.channel().await;
+    let mut shop = Shop::open(&channel).await;
+    let done = performed(&mut shop).await;
+    let spent = moved(&channel, ("s-1", "spent"), ["B", "A"], "600.00").await;
+    assert_eq!(spent, "");
+
+    // Two of five come back for 258.00; the seller has 41.77.
+    let asked = shop.takes("ask-1", "A", &done, ask(2)).await;
+    let owing = shop.takes("take-1", "B", &asked, take()).await;
+    assert_eq!(owing.state(), v1::ContractState::Owing);
+    assert_eq!(
+        [&owing.penalty, &owing.owing, &owing.money_held, &owing.goods_out],
+        ["41.77", "216.23", "0.00", "-4"]
+    );
+    assert_eq!((owing.deadline, owing.came_back), (None, 2));
+    for account in ["A", "B"] {
+        let seen = found(&mut shop, account, &owing.contract_id).await;
+        assert_eq!(seen.state(), v1::ContractState::Owing);
+        assert_eq!(seen.owing, "216.23", "{account} sees it");
+    }
+
+    // What the seller gets goes to the buyer, and never stays; the reports are by nobody.
+    for (name, amount) in [("g-1", "200.00"), ("g-2", "20.00")] {
+        let refused = moved(&channel, (name, "lent"), ["A", "B"], amount).await;
+        assert_eq!(refused, "");
+    }
+    let request = v1::ListContractStepsRequest {
+        account_id: id("A"),
+        contract_id: owing.contract_id.clone(),
+        ..v1::ListContractStepsRequest::default()
+    };
+    let steps = shop.contracts.list_contract_steps(request).await;
+    let steps = steps.expect("a page").into_inner().reports;
+    let paid = steps
+        .iter()
+        .filter(|report| report.step() == v1::ContractStep::Repay);
+    let paid: Vec<_> = paid
+        .map(|report| (report.by(), &report.penalty[..], &report.owing[..]))
+        .collect();
+    let nobody = v1::ContractRole::Unspecified;
+    assert_eq!(
+        paid,
+        [(nobody, "200.00", "16.23"), (nobody, "16.23", "0.00")]
+    );
+    let seen = found(&mut shop, "B", &owing.contract_id).await;
+    assert_eq!(seen.state(), v1::ContractState::Performed);
+    assert_eq!((seen.owing.as_str(), seen.deadline), ("0.00", done.deadline));
+    let seller = balances(channel.clone(), "B").await;
+    assert_eq!(seller["CNY"], (id("3.77"), id("0.00")));
+    let buyer = balances(channel.clone(), "A").await;
+    assert_eq!(buyer["CNY"], (id("9993.00"), id("0.00")));
 }

@@ -394,6 +394,7 @@ impl Street {
                     | v1::ContractState::Accepted
                     | v1::ContractState::Performed
                     | v1::ContractState::Covered
+                    | v1::ContractState::Owing
                     | v1::ContractState::ReturnProposed
                     | v1::ContractState::ReturnAsked
                     | v1::ContractState::Returning

@@ -200,6 +200,7 @@ fn put_report(out: &mut Vec<u8>, report: &ContractReport) {
         report.fee,
         report.goods_out,
         report.penalty,
+        report.owing,
     ] {
         bytes::put_zigzag(out, units);
     }
@@ -268,6 +269,7 @@ fn get_report(input: &mut Reader<'_>) -> Result<ContractReport, BytesError> {
         fee: input.zigzag()?,
         goods_out: input.zigzag()?,
         penalty: input.zigzag()?,
+        owing: input.zigzag()?,
         deadline: input.option(|input| input.time("deadline"))?,
     })
 }

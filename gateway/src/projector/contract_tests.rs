@@ -58,6 +58,7 @@ fn report(step: ContractStep, by: Option<Role>, state: State) -> ContractReport 
         fee: 18,
         goods_out: -19,
         penalty: 21,
+        owing: 22,
         deadline: Time::new(20),
     }
 }

@@ -142,6 +142,11 @@ fn of_money_and_risk(usage: &Usage) -> Vec<v1::Limit> {
              with TOO_MANY",
         ),
         limit(
+            ("owing", Kept::Fixed),
+            (usage.owing_max, usage.owing),
+            "contracts whose seller owes a part of a refund; one more is refused with SELLER_FUNDS",
+        ),
+        limit(
             ("assets", Kept::Fixed),
             (usage.assets_max, usage.assets),
             "currencies and kinds of goods; one more is rejected with TOO_MANY",

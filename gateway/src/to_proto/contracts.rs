@@ -39,6 +39,7 @@ pub const fn contract_step(step: ContractStep) -> v1::ContractStep {
         ContractStep::PutOff => v1::ContractStep::PutOff,
         ContractStep::Invoice => v1::ContractStep::Invoice,
         ContractStep::Basket => v1::ContractStep::Basket,
+        ContractStep::Repay => v1::ContractStep::Repay,
     }
 }
 
@@ -67,6 +68,7 @@ pub const fn contract_state(state: State) -> v1::ContractState {
         State::Performed => v1::ContractState::Performed,
         State::ReturnProposed => v1::ContractState::ReturnProposed,
         State::Covered => v1::ContractState::Covered,
+        State::Owing => v1::ContractState::Owing,
     }
 }
 
@@ -164,6 +166,7 @@ fn stepped(
         paid_out: money(report.paid_out),
         fee: money(report.fee),
         penalty: money(report.penalty),
+        owing: money(report.owing),
         discount: money(report.discount()),
         goods_out: units_text(tables, report.goods, report.goods_out),
         deadline: report.deadline.map(timestamp),
@@ -246,6 +249,7 @@ pub fn contract(tables: &Tables, ends: &ContractEnds, account: AccountId) -> v1:
         discount: wire.discount,
         tax: wire.tax,
         money_held: wire.money_held,
+        owing: wire.owing,
         state: wire.state,
         disputed: wire.disputed,
         version: wire.version,

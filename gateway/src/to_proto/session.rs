@@ -214,6 +214,7 @@ impl Writer<'_> {
             amount_units: report.amount,
             tax_units: report.tax,
             money_held_units: report.money_held,
+            owing_units: report.owing,
             deadline_ns: report.deadline.map_or(0, Time::nanoseconds),
             index: exec_id(self.place, of).index,
             demonstration: self.tables.venue_is_demonstration(report.venue),

@@ -185,7 +185,8 @@ impl Books {
             | ContractStep::Rescind
             | ContractStep::Deadline
             | ContractStep::PutOff
-            | ContractStep::Invoice => false,
+            | ContractStep::Invoice
+            | ContractStep::Repay => false,
         };
         if !comes_in && deal.money != after + refunded + paid_out + fee {
             let (id, before) = (&report.contract_id, deal.money);
@@ -293,6 +294,7 @@ pub fn bond_of(report: &ContractReport) -> Decimal {
         | ContractState::Accepted
         | ContractState::Performed
         | ContractState::Covered
+        | ContractState::Owing
         | ContractState::ReturnProposed
         | ContractState::ReturnAsked
         | ContractState::Returning

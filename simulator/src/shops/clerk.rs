@@ -343,6 +343,7 @@ impl Clerk {
             }
             ContractState::Performed
             | ContractState::Covered
+            | ContractState::Owing
             | ContractState::ReturnProposed
             | ContractState::Unspecified
             | ContractState::Settled

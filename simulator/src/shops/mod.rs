@@ -255,6 +255,7 @@ pub fn lives(state: ContractState) -> bool {
         | ContractState::Accepted
         | ContractState::Performed
         | ContractState::Covered
+        | ContractState::Owing
         | ContractState::ReturnProposed
         | ContractState::ReturnAsked
         | ContractState::Returning
@@ -277,6 +278,7 @@ pub fn holds_goods(state: ContractState) -> bool {
         | ContractState::Accepted
         | ContractState::Performed
         | ContractState::Covered
+        | ContractState::Owing
         | ContractState::ReturnProposed
         | ContractState::ReturnAsked
         | ContractState::Returning
