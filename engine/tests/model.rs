@@ -23,8 +23,8 @@ mod model {
     pub mod operate;
     pub mod paid;
     pub mod pairs;
-    pub mod purses;
     pub mod papers;
+    pub mod purses;
     pub mod rng;
     pub mod said;
     pub mod script;

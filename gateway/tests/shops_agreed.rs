@@ -1,7 +1,6 @@
 //! Returns by agreement through a real gateway: one contract through its proposals, with exact
-//! statements; what the
-//! seller owes where it has not the money; and what an operator moves between two owners. Other returns: `shops`; the rules
-//! themselves: the engine's scenarios.
+//! statements; what the seller owes where it has not the money; and what an operator moves between
+//! two owners. Other returns: `shops`; the rules themselves: the engine's scenarios.
 
 #[path = "support/shop.rs"]
 mod shop;
@@ -241,7 +240,12 @@ async fn what_the_seller_lacks_of_a_return_is_owed_and_paid_by_what_it_gets() {
     let owing = shop.takes("take-1", "B", &asked, take()).await;
     assert_eq!(owing.state(), v1::ContractState::Owing);
     assert_eq!(
-        [&owing.penalty, &owing.owing, &owing.money_held, &owing.goods_out],
+        [
+            &owing.penalty,
+            &owing.owing,
+            &owing.money_held,
+            &owing.goods_out
+        ],
         ["41.77", "216.23", "0.00", "-4"]
     );
     assert_eq!((owing.deadline, owing.came_back), (None, 2));
@@ -276,7 +280,10 @@ async fn what_the_seller_lacks_of_a_return_is_owed_and_paid_by_what_it_gets() {
     );
     let seen = found(&mut shop, "B", &owing.contract_id).await;
     assert_eq!(seen.state(), v1::ContractState::Performed);
-    assert_eq!((seen.owing.as_str(), seen.deadline), ("0.00", done.deadline));
+    assert_eq!(
+        (seen.owing.as_str(), seen.deadline),
+        ("0.00", done.deadline)
+    );
     let seller = balances(channel.clone(), "B").await;
     assert_eq!(seller["CNY"], (id("3.77"), id("0.00")));
     let buyer = balances(channel.clone(), "A").await;

@@ -469,7 +469,8 @@ pub struct ContractRefused {
     pub counters: Counters,
 }
 
-/// One side of a contract. Packed, so that the report of a step stays within what an event may take.
+/// One side of a contract. Packed, so that the report of a step stays within what an event may
+/// take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(C, packed(4))]
 pub struct ContractSide {

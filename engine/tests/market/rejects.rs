@@ -8,7 +8,8 @@
 //! adds a check adds its row. A reason may have several rows.
 //!
 //! Besides the words of scenarios: `bounds KEY=N..` first (orders, levels, stops, positions,
-//! requests, unsettled, investors, contracts, buyers, uses, discounts, users, owing, own_owing), `session NAME` opens
+//! requests, unsettled, investors, contracts, buyers, uses, discounts, users, owing, own_owing),
+//! `session NAME` opens
 //! a session, `elsewhere` makes a real venue in continuous trading with instrument 1, and an order
 //! line takes
 //! `in=INSTRUMENT id=TEXT valid=TIME session=HANDLE/NUMBER`.

@@ -1,14 +1,20 @@
-//! Sellers' purses in worlds of shops: emptied before a return by agreement, filled again while
-//! something is owed; and which cells of what sellers owe a run has to reach.
+//! Money in worlds of shops: what keepers are asked and answer, and sellers' purses, emptied before
+//! a return by agreement and filled again while something is owed; and which cells of what sellers
+//! owe a run has to reach.
 //!
 //! Invariant: as in `generate` and `coverage`. Not here: the returns themselves (`trade`).
 
-use sanjiang_engine::command::{Body, Direction, Instruct};
+use sanjiang_engine::command::{
+    Acknowledge, Body, CloseCustodyDate, CustodianKind, Direction, Instruct, Outcome,
+};
 use sanjiang_engine::event::State;
-use sanjiang_engine::types::{AccountId, Amount};
+use sanjiang_engine::types::{AccountId, Amount, CustodianId, Sequence, Time};
 
 use super::rng::Rng;
-use super::shop::{BANK, MONEY};
+use super::shop::{BANK, GOODS, MONEY, WAREHOUSES};
+use super::trade::Places;
+use super::wares::DAY;
+use super::world::{FIRST_DAY, HOUR, name};
 use crate::reference::{Deal, Reference};
 
 /// What a run has to reach of what sellers owe by contracts; the reference says it.
@@ -67,5 +73,41 @@ pub fn purse(rng: &mut Rng, world: &Reference) -> Body {
             Direction::Withdrawal
         },
         amount: Amount::new(amount.clamp(1, 1 << 50) as i64).expect("small"),
+    })
+}
+
+/// Instructions, banks' answers, closed dates.
+pub fn money(rng: &mut Rng, world: &Reference, places: Places<'_>, time: Time) -> Body {
+    let pending = &world.money.pending;
+    if !pending.is_empty() && rng.permille(850) {
+        let one = &pending[rng.below(pending.len())];
+        let text = format!("b{}", rng.below(100_000));
+        return Body::Acknowledge(Acknowledge {
+            instruction: Sequence::new(places(one.id.value()) as u64),
+            outcome: rng.weighted(&[(4, Outcome::Executed), (1, Outcome::Refused)]),
+            reference: name(&text),
+            business_date: FIRST_DAY + 400,
+        });
+    }
+    if rng.permille(130) {
+        let day = (time.nanoseconds() + 8 * HOUR).div_euclid(DAY) as i32;
+        return Body::CloseCustodyDate(CloseCustodyDate {
+            custodian: rng.pick(&WAREHOUSES),
+            date: day - rng.pick(&[0, 0, 1]),
+        });
+    }
+    let kinds = world.money.custodians.iter().take(3).enumerate();
+    let all: Vec<_> = kinds.map(|(at, keeper)| (at as u32, keeper.kind)).collect();
+    let (at, kind) = all[rng.below(all.len())];
+    Body::Instruct(Instruct {
+        account: AccountId::new(rng.below(8) as u32),
+        asset: if kind == CustodianKind::Bank {
+            MONEY
+        } else {
+            rng.pick(&GOODS)
+        },
+        custodian: CustodianId::new(at),
+        direction: rng.weighted(&[(4, Direction::Deposit), (1, Direction::Withdrawal)]),
+        amount: Amount::new(rng.pick(&[1, 30, 4_000])).expect("small"),
     })
 }

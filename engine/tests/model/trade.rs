@@ -1,19 +1,19 @@
 //! What shops and buyers do: terms, offers, reserves, steps of contracts, and what stands in their
 //! way.
 //!
-//! Invariant: as in `generate`. Not here: the world (`shop`), envelopes (`generate`).
+//! Invariant: as in `generate`. Not here: the world (`shop`), envelopes (`generate`), money
+//! (`purses`).
 
 use sanjiang_engine::command::{
-    Access, Acknowledge, Act, Authority, Body, ChangeOffer, ChangeStock, CloseCustodyDate, Command,
-    Confirmed, ContractCommand, CustodianKind, Delivery, Direction, FlashMode, GoodsTo, Instruct,
-    KillScope, Outcome, Party, Plan, Position, Reserve, Roles, SalesCommand, Scope, SetAccess,
-    SetKillSwitch, SetRoles, SetStanding, SetTradingStatus, Standing, StandingCommand,
-    SwitchCommand, TakeStep, TakenTo, WithdrawOffer,
+    Access, Act, Authority, Body, ChangeOffer, ChangeStock, Command, Confirmed, ContractCommand,
+    Delivery, FlashMode, GoodsTo, KillScope, Party, Plan, Position, Reserve, Roles, SalesCommand,
+    Scope, SetAccess, SetKillSwitch, SetRoles, SetStanding, SetTradingStatus, Standing,
+    StandingCommand, SwitchCommand, TakeStep, TakenTo, WithdrawOffer,
 };
 use sanjiang_engine::event::State;
 use sanjiang_engine::types::{
     AccountId, Amount, ContractId, CustodianId, Nanoseconds, OfferId, ParticipantId, PrincipalId,
-    Sequence, SessionId, Time, VenueId,
+    SessionId, Time, VenueId,
 };
 use sanjiang_engine::venue::TradingStatus;
 
@@ -26,9 +26,9 @@ use super::operate;
 use super::purses;
 use super::rng::Rng;
 use super::script::Step;
-use super::shop::{BANK, GOODS, MONEY, WAREHOUSES};
+use super::shop::{BANK, WAREHOUSES};
 use super::wares::{CODE, DAY, hash, offer, prices, terms};
-use super::world::{FIRST_DAY, HOUR, SECOND, name};
+use super::world::SECOND;
 use crate::reference::{Deal, Offering, Reference};
 
 /// The step that made an offer or a contract, by its sequence.
@@ -87,7 +87,7 @@ impl Generator {
                 Some(repair) => repair,
                 None => trouble(rng, world),
             },
-            6 => money(rng, world, places, time),
+            6 => purses::money(rng, world, places, time),
             8 => join(rng, world, places),
             9 => draw(rng, world, places),
             10 => return operate::gap(rng, world, place),
@@ -497,40 +497,4 @@ fn trouble(rng: &mut Rng, world: &Reference) -> Body {
             roles: rng.pick(&[Roles::NONE, Roles::BUYER, Roles::BUYER.with(Roles::SELLER)]),
         })),
     }
-}
-
-/// Instructions, banks' answers, closed dates.
-fn money(rng: &mut Rng, world: &Reference, places: Places<'_>, time: Time) -> Body {
-    let pending = &world.money.pending;
-    if !pending.is_empty() && rng.permille(850) {
-        let one = &pending[rng.below(pending.len())];
-        let text = format!("b{}", rng.below(100_000));
-        return Body::Acknowledge(Acknowledge {
-            instruction: Sequence::new(places(one.id.value()) as u64),
-            outcome: rng.weighted(&[(4, Outcome::Executed), (1, Outcome::Refused)]),
-            reference: name(&text),
-            business_date: FIRST_DAY + 400,
-        });
-    }
-    if rng.permille(130) {
-        let day = (time.nanoseconds() + 8 * HOUR).div_euclid(DAY) as i32;
-        return Body::CloseCustodyDate(CloseCustodyDate {
-            custodian: rng.pick(&WAREHOUSES),
-            date: day - rng.pick(&[0, 0, 1]),
-        });
-    }
-    let kinds = world.money.custodians.iter().take(3).enumerate();
-    let all: Vec<_> = kinds.map(|(at, keeper)| (at as u32, keeper.kind)).collect();
-    let (at, kind) = all[rng.below(all.len())];
-    Body::Instruct(Instruct {
-        account: AccountId::new(rng.below(8) as u32),
-        asset: if kind == CustodianKind::Bank {
-            MONEY
-        } else {
-            rng.pick(&GOODS)
-        },
-        custodian: CustodianId::new(at),
-        direction: rng.weighted(&[(4, Direction::Deposit), (1, Direction::Withdrawal)]),
-        amount: Amount::new(rng.pick(&[1, 30, 4_000])).expect("small"),
-    })
 }

@@ -93,7 +93,12 @@ fn a_seller_owes_by_no_more_contracts_than_the_bound_and_a_paid_one_makes_room()
     assert_eq!(shop.engine.usage().owing, 2);
     let paid = shop.send(fund(SELLER, MONEY, BANK, 100));
     assert_eq!(repaid(&paid), [(asked[0].contract, 100, 0)]);
-    assert!(shop.engine.contracts().contract(asked[0].contract()).is_none());
+    assert!(
+        shop.engine
+            .contracts()
+            .contract(asked[0].contract())
+            .is_none()
+    );
     assert_eq!(shop.refusal(taken_back(&asked[2])), None);
     assert_eq!(shop.engine.usage().owing, 2);
     sound(&shop);
@@ -212,7 +217,9 @@ fn a_changed_snapshot_of_who_owes_is_refused_or_sound() {
 fn a_snapshot_that_leaves_a_debt_out_or_has_it_twice_is_refused() {
     let shop = owing_shop(2);
     let sections = shop.engine.encode_sections();
-    let at = sections.iter().position(|(id, _)| *id == SectionId::Contracts);
+    let at = sections
+        .iter()
+        .position(|(id, _)| *id == SectionId::Contracts);
     let at = at.expect("it is there");
     // What is owed is the end of what contracts say: the count, then row and amount of each, before
     // the count of guarantees.
