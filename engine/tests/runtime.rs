@@ -4,23 +4,22 @@
 
 #![allow(clippy::disallowed_methods)] // a test may read files
 
-mod support;
-
+use crate::support;
 use std::sync::{Arc, Mutex, mpsc};
 
+use crate::support::{
+    BEGIN, PATIENCE, config, flow, internal, keeper, market, market_under, order, submit,
+};
 use sanjiang_engine::command::{AcceptClock, Body};
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::journal::memory::MemoryJournal;
 use sanjiang_engine::journal::record;
 use sanjiang_engine::runtime::{
-    ClockStatus, Config, Fatal, Handle, MissingRange, Refused, Runtime, StartError, StopError, Submission,
-    Ticket,
+    ClockStatus, Config, Fatal, Handle, MissingRange, Refused, Runtime, StartError, StopError,
+    Submission, Ticket,
 };
 use sanjiang_engine::types::{Nanoseconds, Sequence, Side, Time, TimeInForce};
 use sanjiang_engine::venue::Regime;
-use support::{
-    BEGIN, PATIENCE, config, flow, internal, keeper, market, market_under, order, submit,
-};
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a folder")
