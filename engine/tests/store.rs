@@ -1,8 +1,8 @@
 //! The engine on its threads and its disk: one program, so that what the files share is compiled
 //! and linked once. A file's tests run alone by its name: `cargo test -p sanjiang-engine clock::`.
 //!
-//! Invariant: a test has a folder of its own and changes nothing of the process. Not here: the rules
-//! (`rules`), memory of the whole process (`flat_memory`).
+//! Invariant: a test has a folder of its own and changes nothing of the process. Not here: the
+//! rules (`rules`), memory of the whole process (`flat_memory`).
 
 mod acts;
 mod audits;
