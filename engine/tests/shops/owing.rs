@@ -4,7 +4,7 @@
 //! Invariant: as in `shops`; the books are audited after every command. Not here: the rules
 //! (`scenarios/owing.txt`).
 
-use shop::{BANK, MONEY, fund, plain_terms};
+use crate::shop::{BANK, MONEY, fund, plain_terms};
 
 use super::*;
 
