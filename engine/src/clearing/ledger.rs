@@ -5,9 +5,9 @@
 //! is minus what it holds outside, of an account's credit minus what is drawn; what lies so below
 //! zero is in circulation. Of a receivable it is minus what the account owes, counted apart. Both
 //! together bound every sum. A position with credit, or of a seller that owes by contracts, whose
-//! available part grew is listed, so that both repay once a command. Rejected: a map from (account, asset) to position (a hash on
-//! every order); an account's positions are a chain, a handful long, walked once when an order is
-//! entered, and the order's hold keeps both places.
+//! available part grew is listed, so that both repay once a command. Rejected: a map from (account,
+//! asset) to position (a hash on every order); an account's positions are a chain, a handful long,
+//! walked once when an order is entered, and the order's hold keeps both places.
 //! Not here: why something moves (`orders`, `custody`).
 
 use std::collections::BTreeMap;
@@ -77,7 +77,7 @@ pub struct Position {
     /// Set aside for orders and withdrawals.
     pub held: i64,
     kind: Kind,
-    /// [`CREDIT`], [`OWES`], [`TOUCHED`]; zero of all positions without credit or contracts that owe.
+    /// [`CREDIT`], [`OWES`], [`TOUCHED`]; zero of all positions without credit or such contracts.
     marks: u8,
     handle: u32,
     asset: AssetId,

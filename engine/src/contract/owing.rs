@@ -1,10 +1,10 @@
 //! What sellers owe by contracts: the rest of a refund by agreement that was not there when pieces
 //! came back (SEMANTICS section 28).
 //!
-//! Invariant: the list has one entry of each contract that is OWING, in the order in which the debts
-//! arose; of a currency nobody both owes by a contract and is owed by one, so one walk pays all that
-//! can be paid. Rejected: a field of each contract's row (a million rows, a thousand debts).
-//! Not here: when it is paid (`engine::contracts::owing`).
+//! Invariant: the list has one entry of each contract that is OWING, in the order in which the
+//! debts arose; of a currency nobody both owes by a contract and is owed by one, so one walk pays
+//! all that can be paid. Rejected: a field of each contract's row (a million rows, a thousand
+//! debts). Not here: when it is paid (`engine::contracts::owing`).
 
 use super::row::Contract;
 use crate::bytes::{self, BytesError, Reader};

@@ -173,8 +173,8 @@ const BANK: By = By::Role(Role::Custodian);
 pub const TABLE: [Row; 70] = {
     use State::{
         Accepted, Cancelled, Covered, Defaulted, Delivered, Deposited, Entered, Expired, Forfeited,
-        HandedOver, Joined, Owing, Paid, Performed, Refunded, ReturnAsked, ReturnProposed, Returning,
-        Settled, Unpaid,
+        HandedOver, Joined, Owing, Paid, Performed, Refunded, ReturnAsked, ReturnProposed,
+        Returning, Settled, Unpaid,
     };
     use Step::{
         Accept, AskReturn, Cancel, Deadline, Deliver, HandBack, HandOver, PaidIn, Pay, PayIn,
