@@ -256,16 +256,7 @@ fn likely(rng: &mut Rng, world: &Reference, deal: &Deal) -> (Option<AccountId>, 
     if deal.disputed {
         return in_dispute(rng, deal);
     }
-    let bound = matches!(
-        deal.state,
-        State::Unpaid
-            | State::Joined
-            | State::Entered
-            | State::Performed
-            | State::ReturnProposed
-            | State::Owing
-    );
-    if !bound {
+    if !is_bound(deal) {
         let asked = if deal.asked.is_some() { 350 } else { 45 };
         if rng.permille(asked) {
             return (either, Act::Rescind);
@@ -283,7 +274,7 @@ fn likely(rng: &mut Rng, world: &Reference, deal: &Deal) -> (Option<AccountId>, 
     let custodian = rng.weighted(&[(9, BANK), (1, WAREHOUSES[0]), (1, CustodianId::new(77))]);
     let code = rng.weighted(&[(9, CODE), (1, [4; 16])]);
     match deal.state {
-        State::Joined | State::Entered => (buyer, Act::Cancel),
+        State::Joined | State::Entered | State::Owing => (buyer, Act::Cancel),
         State::Deposited => rng.weighted(&[(6, (buyer, Act::Pay)), (1, (seller, Act::Cancel))]),
         State::Unpaid => rng.weighted(&[
             (5, (buyer, Act::Pay)),
@@ -306,7 +297,6 @@ fn likely(rng: &mut Rng, world: &Reference, deal: &Deal) -> (Option<AccountId>, 
             (3, (seller, Act::TakeBack { to })),
             (1, (either, Act::Cancel)),
         ]),
-        State::Owing => (buyer, Act::Cancel),
         State::ReturnAsked => rng.weighted(&[
             (2, (buyer, Act::HandBack { reference })),
             (2, (seller, Act::TakeBack { to })),
@@ -322,6 +312,19 @@ fn likely(rng: &mut Rng, world: &Reference, deal: &Deal) -> (Option<AccountId>, 
         | State::Released
         | State::Forfeited => (seller, Act::TakeBack { to }),
     }
+}
+
+/// Whether there is nothing to undo or to dispute.
+fn is_bound(deal: &Deal) -> bool {
+    matches!(
+        deal.state,
+        State::Unpaid
+            | State::Joined
+            | State::Entered
+            | State::Performed
+            | State::ReturnProposed
+            | State::Owing
+    )
 }
 
 /// How a dispute mostly ends.

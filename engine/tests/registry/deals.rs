@@ -450,10 +450,15 @@ impl Reference {
             imports: None,
             got: None,
         });
-        let known = self.offering_mut(offer.id).expect("known");
+        self.leaves_offer(offer.id, (id / 8, wanted.owner, ask.pieces));
+    }
+
+    /// The pieces are on offer no more, or the owner is in the lottery.
+    fn leaves_offer(&mut self, offer: u64, entry: (u64, OwnerId, u32)) {
+        let known = self.offering_mut(offer).expect("known");
         match &mut known.lottery {
-            Some(lot) => lot.all.push((id / 8, wanted.owner, ask.pieces)),
-            None => known.left -= ask.pieces,
+            Some(lot) => lot.all.push(entry),
+            None => known.left -= entry.2,
         }
     }
 

@@ -62,13 +62,15 @@ fn taken_back(asked: &ContractReport) -> Body {
 
 /// What was paid of which contract by a command, and what is owed of it then.
 fn repaid(events: &[Event]) -> Vec<(u64, i64, i64)> {
-    let steps = events.iter().filter_map(|event| match event {
-        Event::Contract(ContractEvent::Step(report)) => Some(report),
-        _ => None,
-    });
-    let paid = steps.filter(|report| report.step == ContractStep::Repay);
-    paid.map(|report| (report.contract, report.penalty, report.owing))
-        .collect()
+    let mut paid = Vec::new();
+    for event in events {
+        if let Event::Contract(ContractEvent::Step(report)) = event
+            && report.step == ContractStep::Repay
+        {
+            paid.push((report.contract, report.penalty, report.owing));
+        }
+    }
+    paid
 }
 
 #[test]
