@@ -48,6 +48,10 @@ fn check(summary: &CrashSummary, ended: Result<(), CrashError>, cycles: u32) {
     // Banks brought money, lots were drawn, and queues admitted whose turn it was.
     assert!(shops.paid_in > 0 && shops.won + shops.released > 0);
     assert!(shops.tickets > 0 && shops.turns > 0);
+    // Baskets were formed and refused, and used discounts that came and went.
+    assert!(shops.baskets > summary.cycles && shops.basket_lines > shops.baskets);
+    assert!(shops.baskets_refused > 0 && shops.discount_uses > summary.cycles);
+    assert!(shops.discounts > summary.cycles / 3 && shops.discounts_ended > 0);
     assert!(shops.audited_reports > shops.contracts);
     // All nine accounts at each audit.
     assert!(shops.audited_balances >= 9 * (summary.cycles + 1));

@@ -31,7 +31,7 @@ const DAY_S: i64 = 24 * 3_600;
 /// The law's days of return (消费者权益保护法(2013) 25).
 const RETURN_DAYS: u32 = 7;
 /// What the seller pays the venue, in millionths.
-const FEE_PPM: u32 = 5_000;
+pub const FEE_PPM: u32 = 5_000;
 /// Value added tax, in basis points.
 pub const TAX_BP: u32 = 1_300;
 /// Tickets of a queue that admit in one second, and seconds for which each does.
@@ -64,6 +64,8 @@ pub struct Place {
     pub buyers: u32,
     /// Seconds to pay where it is paid later.
     pub pay_within_s: i64,
+    /// Whether there is more than offers, contracts and steps.
+    pub whole: bool,
 }
 
 /// The shops of a run.
@@ -91,6 +93,8 @@ pub struct Shops {
     pub terms: [Option<u32>; Kind::ALL.len()],
     /// How many buyers there are.
     pub buyers: u32,
+    /// Whether there are discounts and baskets too.
+    pub whole: bool,
     /// Handles of the accounts, and of their owners.
     pub handles: Vec<(u32, u32)>,
 }
@@ -140,6 +144,7 @@ impl Shops {
             picked_up: true,
             buyers: BUYERS,
             pay_within_s: PAY_WITHIN_S,
+            whole: true,
         };
         Self::found_at(connection, run, place).await
     }
@@ -186,6 +191,7 @@ impl Shops {
             picked_up: place.picked_up,
             terms,
             buyers: place.buyers,
+            whole: place.whole,
             handles,
         })
     }
@@ -201,7 +207,7 @@ fn model_of(kind: Kind) -> Model {
         ..FlashSale::default()
     };
     match kind {
-        Kind::Fixed | Kind::Bank => Model::FixedPrice(FixedPrice {}),
+        Kind::Fixed | Kind::Bank | Kind::Covered => Model::FixedPrice(FixedPrice {}),
         Kind::Flash => Model::FlashSale(flash(FlashMode::Race)),
         Kind::Queue => Model::FlashSale(FlashSale {
             admitted_per_second: QUEUE.0,
@@ -251,6 +257,7 @@ fn terms_of(kind: Kind, place: &Place, money: &str) -> SaleTerms {
         inspect_within: Some(span(DAY_S)),
         return_days: RETURN_DAYS,
         delivery: delivery.into(),
+        covered: kind == Kind::Covered,
         document_hash: vec![0; 32],
         model: Some(model_of(kind)),
         ..SaleTerms::default()

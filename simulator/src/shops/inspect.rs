@@ -6,25 +6,25 @@
 //! Deadlines that are due are waited for, since a tick may be late on a busy machine, but not for
 //! ever. Not here: each check (`audit`, `books`, `campaigns`, `lists`).
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, time::Instant};
 
 use proto::v1::{
-    ContractReport, ContractRole, GetBalancesResponse, HolderKind, Offer, StreamExecutionsRequest,
-    offer::Course, stream_executions_request::Owner,
+    ContractReport, ContractRole, Discount, GetBalancesResponse, Guarantee, HolderKind, Offer,
+    StreamExecutionsRequest, offer::Course, stream_executions_request::Owner,
 };
 use rust_decimal::Decimal;
 use tonic::Status;
 
 use super::{
     audit::Audit,
+    baskets::{self, is_over},
     books::Books,
     campaigns::{self, Checked},
+    cover::{self, Sets},
     found::{SELLER, Shops, stake},
     ledger::{Ledger, Made},
-    lists, now_ns,
+    lists::{self, LATE, LOOK},
+    now_ns,
 };
 use crate::{
     client::connect::Connection,
@@ -44,10 +44,8 @@ const OFFERS_ASKED: usize = 6;
 const CONTRACTS_ASKED: u64 = 4;
 /// At the end it is waited for deadlines that fall within so long.
 const LAST_DEADLINES_NS: i64 = 2_000_000_000;
-/// How long a deadline that is due may take to fire.
-const LATE: Duration = Duration::from_secs(60);
-/// How often it is looked for.
-const LOOK: Duration = Duration::from_millis(50);
+/// The same of discounts.
+const DISCOUNTS_ASKED: usize = 3;
 
 /// What inspections found.
 #[derive(Clone, Default, Debug)]
@@ -64,6 +62,12 @@ pub struct Inspected {
     pub paid_in: u64,
     /// What was checked of queues and lotteries.
     pub campaigns: Checked,
+    /// What was checked of baskets.
+    pub baskets: baskets::Checked,
+    /// What was checked of the guarantee.
+    pub cover: cover::Checked,
+    /// Discounts that came to their end; known in the end.
+    pub discounts_ended: u64,
     /// Balances and offers compared.
     pub compared: u64,
     /// What must not be.
@@ -74,13 +78,45 @@ pub struct Inspected {
 struct Read {
     /// Accounts and offers, by the place of the history at which they were so.
     had: Vec<(u64, Had)>,
-    /// Offers that are gone.
+    /// Offers and discounts that are gone before their time.
     gone: Vec<String>,
 }
 
 enum Had {
     Account(String, GetBalancesResponse),
     Offer(Box<Offer>),
+    Discount(Box<Discount>),
+    Guarantee(Guarantee),
+}
+
+/// What is looked at one by one.
+#[derive(Default)]
+struct Asked {
+    /// Offers, by the place of their making.
+    offers: Vec<(u64, String)>,
+    /// Discounts.
+    discounts: Vec<(String, Discount)>,
+}
+
+/// What a clerk was told was made, by id.
+#[derive(Default)]
+struct Known {
+    offers: BTreeMap<String, Made>,
+    discounts: BTreeMap<String, Discount>,
+    /// None while it is not known what was set.
+    guarantees: Option<Sets>,
+}
+
+impl Known {
+    fn look(look: &(impl Fn(&mut dyn FnMut(&Ledger)) + Send + Sync)) -> Self {
+        let mut known = Self::default();
+        look(&mut |ledger| {
+            known.offers.clone_from(ledger.offers());
+            known.discounts.clone_from(ledger.discounts());
+            known.guarantees = ledger.guarantees().cloned();
+        });
+        known
+    }
 }
 
 /// Whoever inspects the same shops again and again; what it read stays.
@@ -134,7 +170,7 @@ impl Inspector {
             };
             self.take(&again, &look, &mut inspected);
         }
-        let offers = offers_asked(&look, when);
+        let asked = asked(&look, when);
         let horizon = match when {
             When::Between => now_ns(),
             When::AtEnd => now_ns() + LAST_DEADLINES_NS,
@@ -147,11 +183,11 @@ impl Inspector {
             self.read_on(connection, shops, &look, &mut inspected)
                 .await?;
         }
-        let read = read(connection, shops, &offers).await?;
+        let read = read(connection, shops, &asked).await?;
         self.read_on(connection, shops, &look, &mut inspected)
             .await?;
         self.compare(shops, &look, (when, due, horizon), &read, &mut inspected);
-        self.ask(connection, shops, &look, (when, whole)).await?;
+        inspected.discounts_ended = self.ask(connection, shops, &look, (when, whole)).await?;
         for _ in 0..CONTRACTS_ASKED {
             let chains = &self.audit.found.chains;
             let nth = rng.below(chains.len() as u64);
@@ -205,13 +241,11 @@ impl Inspector {
         inspected: &mut Inspected,
     ) {
         let faults = &mut self.faults;
-        let mut made = BTreeMap::new();
         look(&mut |ledger| {
             // What was told while the stream was read may not be in it.
             self.audit.compare((ledger, shops), due, when, faults);
             let found = &self.audit.found;
             inspected.campaigns = campaigns::check(ledger, shops, found, when, faults);
-            made.clone_from(ledger.offers());
         });
         let found = &self.audit.found;
         for late in found.overdue(horizon) {
@@ -222,21 +256,21 @@ impl Inspector {
         inspected.contracts = found.contracts().count() as u64;
         (inspected.fired, inspected.put_off) = (found.fired, found.put_off);
         inspected.paid_in = found.paid_in;
+        inspected.baskets = self.audit.baskets.checked;
         inspected.compared = read.had.len() as u64;
         for gone in &read.gone {
-            faults.add(format!("offer {gone} is lost"));
+            faults.add(format!("{gone} is lost"));
         }
-        self.balance((shops, &made), read, when);
+        self.balance((shops, &Known::look(look)), read, when);
+        inspected.cover = self
+            .books
+            .as_ref()
+            .map_or_else(Default::default, |books| books.cover.checked);
     }
 
     /// Compares what was had with what the reports up to there leave.
-    fn balance(
-        &mut self,
-        (shops, offers): (&Shops, &BTreeMap<String, Made>),
-        read: &Read,
-        when: When,
-    ) {
-        let faults = &mut self.faults;
+    fn balance(&mut self, (shops, known): (&Shops, &Known), read: &Read, when: When) {
+        let (faults, offers) = (&mut self.faults, &known.offers);
         let books = self.books.get_or_insert_with(|| Books::new(shops));
         let new = self.audit.stream.iter().skip(self.booked);
         self.booked = self.audit.stream.len();
@@ -246,12 +280,17 @@ impl Inspector {
             while let Some(report) = reports.next_if(|one| one.engine_sequence <= *at) {
                 books.take(report, offers);
             }
+            if let Some(sets) = &known.guarantees {
+                books.follow(sets, *at);
+            }
             let differs = match had {
                 Had::Account(account, has) => books.differs(
                     (shops, offers),
                     (account, &has.balances),
-                    (*at, when == When::AtEnd),
+                    (*at, when == When::AtEnd, known.guarantees.is_some()),
                 ),
+                Had::Guarantee(told) if known.guarantees.is_some() => books.cover.differs(told),
+                Had::Guarantee(_) => None,
                 Had::Offer(offer) => {
                     let (left, id) = (i64::from(offer.left_pieces), &offer.offer_id);
                     let must = books.left(id, offers);
@@ -260,6 +299,7 @@ impl Inspector {
                     });
                     wrong.or_else(|| self.audit.entries_differ((offer, *at), shops))
                 }
+                Had::Discount(told) => self.audit.uses_differ(told, *at, &known.discounts),
             };
             if let Some(what) = differs {
                 faults.add(format!("at {at}: {what}"));
@@ -267,6 +307,9 @@ impl Inspector {
         }
         for report in reports {
             books.take(report, offers);
+        }
+        if let (Some(sets), Some(last)) = (&known.guarantees, self.audit.stream.last()) {
+            books.follow(sets, last.engine_sequence);
         }
         faults.absorb(std::mem::take(&mut books.faults));
     }
@@ -278,24 +321,42 @@ impl Inspector {
         shops: &Shops,
         look: &(impl Fn(&mut dyn FnMut(&Ledger)) + Send + Sync),
         (when, whole): (When, bool),
-    ) -> Result<(), SetupError> {
-        let faults = &mut self.faults;
+    ) -> Result<u64, SetupError> {
+        let (faults, mut ended) = (&mut self.faults, 0);
         if let Some(books) = self.books.as_ref().filter(|_| when == When::AtEnd) {
             conserve(connection, shops, books, faults).await?;
-            let mut made = BTreeMap::new();
-            look(&mut |ledger| made.clone_from(ledger.offers()));
-            lists::compare_offers(connection, shops, &made, faults)
+            let known = Known::look(look);
+            lists::compare_offers(connection, shops, &known.offers, faults)
                 .await
                 .map_err(called)?;
+            let discounts = &known.discounts;
+            let compared = lists::compare_discounts(connection, shops, discounts, faults).await;
+            ended = compared.map_err(called)?;
         }
         let seller = shops.account(SELLER);
         lists::compare_contracts(connection, &seller, &self.audit.found, whole, faults)
             .await
-            .map_err(called)
+            .map_err(called)?;
+        Ok(ended)
     }
 }
 
 impl Audit {
+    /// Whether a discount, read at a place of the history, is another one than was asked for, or
+    /// was used more or less often than baskets were formed under it.
+    fn uses_differ(
+        &self,
+        told: &Discount,
+        at: u64,
+        known: &BTreeMap<String, Discount>,
+    ) -> Option<String> {
+        let id = &told.discount_id;
+        let asked = known.get(id)?;
+        let left = self.baskets.left(id, asked, at);
+        let right = lists::is_discount(told, asked, left);
+        (!right).then(|| format!("{told:?} must have {left} uses left, and be {asked:?}"))
+    }
+
     /// Whether an offer's hash of entries, read at a place of the history, is another than theirs.
     fn entries_differ(&self, (offer, at): (&Offer, u64), shops: &Shops) -> Option<String> {
         let Some(Course::Lottery(lottery)) = &offer.course else {
@@ -309,29 +370,34 @@ impl Audit {
     }
 }
 
-/// Live offers, by the place of their making: the last ones between two lives, all at the end.
-fn offers_asked(
-    look: &(impl Fn(&mut dyn FnMut(&Ledger)) + Send + Sync),
-    when: When,
-) -> Vec<(u64, String)> {
-    let mut offers = Vec::new();
+/// Live offers, by the place of their making, and discounts that are not over: the last ones between
+/// two lives, all at the end.
+fn asked(look: &(impl Fn(&mut dyn FnMut(&Ledger)) + Send + Sync), when: When) -> Asked {
+    let (mut asked, now) = (Asked::default(), now_ns());
     look(&mut |ledger| {
         let live = ledger.offers().values().filter(|made| !made.ending);
         let ids = live.map(|made| (made.report.engine_sequence, made.report.offer_id.clone()));
-        offers = ids.collect();
+        asked.offers = ids.collect();
+        let open = ledger.discounts().iter().filter(|one| !is_over(one.1, now));
+        let open = open.map(|(id, discount)| (id.clone(), discount.clone()));
+        asked.discounts = open.collect();
     });
-    offers.sort_unstable();
+    asked.offers.sort_unstable();
+    let closes = |discount: &Discount| discount.closes.map(|closes| (closes.seconds, closes.nanos));
+    asked
+        .discounts
+        .sort_by_key(|(_, discount)| closes(discount));
     if when == When::Between {
-        offers.drain(..offers.len().saturating_sub(OFFERS_ASKED));
+        let (offers, discounts) = (asked.offers.len(), asked.discounts.len());
+        asked.offers.drain(..offers.saturating_sub(OFFERS_ASKED));
+        asked
+            .discounts
+            .drain(..discounts.saturating_sub(DISCOUNTS_ASKED));
     }
-    offers
+    asked
 }
 
-async fn read(
-    connection: &Connection,
-    shops: &Shops,
-    offers: &[(u64, String)],
-) -> Result<Read, SetupError> {
+async fn read(connection: &Connection, shops: &Shops, asked: &Asked) -> Result<Read, SetupError> {
     let mut read = Read {
         had: Vec::new(),
         gone: Vec::new(),
@@ -340,7 +406,7 @@ async fn read(
         read.had
             .push((has.engine_sequence, Had::Account(account, has)));
     }
-    for (_, id) in offers {
+    for (_, id) in &asked.offers {
         let offer = lists::offer(connection, id).await;
         let offer = offer.map_err(|status| SetupError::Call {
             what: format!("looking at offer {id}"),
@@ -348,8 +414,19 @@ async fn read(
         })?;
         match offer {
             Some((offer, at)) => read.had.push((at, Had::Offer(Box::new(offer)))),
-            None => read.gone.push(id.clone()),
+            None => read.gone.push(format!("offer {id}")),
         }
+    }
+    for (id, discount) in &asked.discounts {
+        match lists::discount(connection, id).await.map_err(called)? {
+            Some((told, at)) => read.had.push((at, Had::Discount(Box::new(told)))),
+            None if is_over(discount, now_ns()) => {}
+            None => read.gone.push(format!("discount {id}")),
+        }
+    }
+    if shops.whole {
+        let told = lists::guarantee(connection, shops).await.map_err(called)?;
+        read.had.push((told.engine_sequence, Had::Guarantee(told)));
     }
     read.had.sort_by_key(|(at, _)| *at);
     Ok(read)

@@ -5,14 +5,18 @@
 //! such. Not here: what the streams say (`audit`), what must follow from it (`books`,
 //! `campaigns`).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use proto::v1::{
-    ContractReport, MakeOfferRequest, OfferReport, OperationReport, QueueTicket,
-    SessionContractReport,
+    ContractReport, DefineDiscountResponse, Discount, MakeOfferRequest, OfferReport,
+    OperationReport, QueueTicket, ReserveBasketRequest, SessionContractReport,
 };
 
-use super::{Answer, Command, Kind, Request, ns};
+use super::{
+    Answer, Command, Kind, Request,
+    cover::{Set, Sets},
+    fen, ns,
+};
 use crate::crash::memory::{Key, Memory, Sent};
 
 /// What a clerk was told of a contract.
@@ -114,6 +118,14 @@ pub struct Ledger {
     numbered: HashMap<u64, Key>,
     offers: BTreeMap<String, Made>,
     ending: HashMap<String, String>,
+    /// Discounts that were defined, as they were asked for, by id.
+    discounts: BTreeMap<String, Discount>,
+    /// Baskets that were asked for.
+    baskets: HashMap<String, ReserveBasketRequest>,
+    /// What the seller's guarantee was set to.
+    guarantees: Sets,
+    /// Settings of it that were not answered yet.
+    setting: BTreeSet<String>,
     /// Tickets that clerks looked at.
     pub shown: Vec<Shown>,
     /// When the gateway died.
@@ -131,6 +143,12 @@ impl Ledger {
                 made.ending = true;
             }
             self.ending.insert(command.id.clone(), id);
+        }
+        if let Request::Guarantee(_) = &command.request {
+            self.setting.insert(command.id.clone());
+        }
+        if let Request::Basket(request) = &command.request {
+            self.baskets.insert(command.id.clone(), (**request).clone());
         }
         if !command.is_question() {
             self.asks_for(&Key::Request(command.id.clone()));
@@ -169,13 +187,27 @@ impl Ledger {
             Answer::Offer(report) => self.offered(command, report),
             Answer::Contract(report) => self.contract(command, report),
             Answer::Operation(report) => self.campaign(command, report),
+            Answer::Discount(told) => self.defined(command, told),
+            Answer::Basket(lines) => {
+                for line in lines {
+                    self.contract(command, line);
+                }
+            }
             Answer::Ticket(_) => {}
         }
         self.answers.insert(key, plain);
     }
 
-    /// Something about a queue or a lottery was done.
+    /// Something about a queue, a lottery or a guarantee was done.
     fn campaign(&mut self, command: &Command, report: &OperationReport) {
+        if let Request::Guarantee(request) = &command.request {
+            self.setting.remove(&command.id);
+            let set = Set {
+                fen: fen(&request.amount),
+                reason: report.reject_reason.clone(),
+            };
+            self.guarantees.insert(report.engine_sequence, set);
+        }
         if !report.accepted {
             return;
         }
@@ -203,7 +235,27 @@ impl Ledger {
             | Request::Withdraw(_)
             | Request::Reserve(_)
             | Request::Step(_)
-            | Request::Ticket(_) => {}
+            | Request::Ticket(_)
+            | Request::Discount(_)
+            | Request::Basket(_)
+            | Request::Guarantee(_) => {}
+        }
+    }
+
+    fn defined(&mut self, command: &Command, told: &DefineDiscountResponse) {
+        let accepted = told.report.as_ref().is_some_and(|report| report.accepted);
+        if accepted == told.discount_id.is_empty() {
+            let what = format!("{} was answered {told:?}", command.id);
+            self.memory.faults.add(what);
+        }
+        if let Request::Discount(request) = &command.request
+            && let Some(asked) = request.discount.as_ref().filter(|_| accepted)
+        {
+            let id = told.discount_id.clone();
+            if self.discounts.insert(id, asked.clone()).is_some() {
+                let what = format!("discount {} was defined twice", told.discount_id);
+                self.memory.faults.add(what);
+            }
         }
     }
 
@@ -290,6 +342,22 @@ impl Ledger {
     /// Offers that were made, by id.
     pub fn offers(&self) -> &BTreeMap<String, Made> {
         &self.offers
+    }
+
+    /// Discounts that were defined, as they were asked for, by id.
+    pub const fn discounts(&self) -> &BTreeMap<String, Discount> {
+        &self.discounts
+    }
+
+    /// What the seller's guarantee was set to; none while something that was asked may have been
+    /// done without anybody knowing.
+    pub fn guarantees(&self) -> Option<&Sets> {
+        self.setting.is_empty().then_some(&self.guarantees)
+    }
+
+    /// What a basket was asked for by this id.
+    pub fn basket(&self, id: &str) -> Option<&ReserveBasketRequest> {
+        self.baskets.get(id)
     }
 
     /// When an offer was made, in nanoseconds.

@@ -169,6 +169,8 @@ pub struct ShopCounts {
     contracts: u64,
     fired: u64,
     put_off: u64,
+    baskets: u64,
+    uses: u64,
 }
 
 impl ShopCounts {
@@ -181,19 +183,34 @@ impl ShopCounts {
         self.contracts += found.contracts;
         self.fired += found.fired;
         self.put_off += found.put_off;
+        self.baskets += found.baskets.formed;
+        self.uses += found.baskets.uses;
     }
 
     pub fn print(&self) {
         println!(
             "  shops: {} commands acknowledged, none lost, {} sent again, each done once; {} \
-             contracts; {} deadlines fired, {} put off, each once",
-            self.acknowledged, self.retried, self.contracts, self.fired, self.put_off
+             contracts; {} deadlines fired, {} put off, each once; {} baskets, each in whole; {} \
+             uses of discounts",
+            self.acknowledged,
+            self.retried,
+            self.contracts,
+            self.fired,
+            self.put_off,
+            self.baskets,
+            self.uses
         );
     }
 
     /// Something of everything came, but for deadlines that fired: lives here may be shorter.
     pub fn check(&self) {
-        let all = [self.retried, self.contracts, self.put_off];
+        let all = [
+            self.retried,
+            self.contracts,
+            self.put_off,
+            self.baskets,
+            self.uses,
+        ];
         assert!(all.iter().all(|count| *count > 0), "{all:?}");
     }
 }
