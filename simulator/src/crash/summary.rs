@@ -119,6 +119,14 @@ pub struct ShopCounts {
     pub covered: u64,
     /// Steps in which the guarantee paid a buyer back.
     pub paid_back: u64,
+    /// Imports formed, each within its owner's limit of the year.
+    pub imports: u64,
+    /// Imports refused, each above it.
+    pub limited: u64,
+    /// What customs reported of owners, each once.
+    pub uses_set: u64,
+    /// How often it was said how much time is left after a gap in service.
+    pub graces_set: u64,
     /// Reports read and compared, over all audits.
     pub audited_reports: u64,
     /// Balances and offers compared, over all audits.
@@ -132,7 +140,7 @@ impl fmt::Display for ShopCounts {
             "shops: acknowledged {} refused {} resent {} duplicates_answered {} offers {} \
              contracts {} deadlines_fired {} deadlines_put_off {} paid_in {} won {} released {} \
              tickets {} turns {} baskets {} basket_lines {} baskets_refused {} discounts {} \
-             discounts_ended {} discount_uses {} guarantees_set {} covered {} paid_back {} audited_reports {} audited_balances {}",
+             discounts_ended {} discount_uses {} guarantees_set {} covered {} paid_back {} imports {} limited {} uses_set {} graces_set {} audited_reports {} audited_balances {}",
             self.acknowledged,
             self.refused,
             self.resent,
@@ -155,6 +163,10 @@ impl fmt::Display for ShopCounts {
             self.guarantees_set,
             self.covered,
             self.paid_back,
+            self.imports,
+            self.limited,
+            self.uses_set,
+            self.graces_set,
             self.audited_reports,
             self.audited_balances
         )
@@ -197,6 +209,9 @@ impl CrashSummary {
         let checked = inspected.cover;
         (shops.guarantees_set, shops.covered) = (checked.sets, checked.covered);
         shops.paid_back = checked.paid_back;
+        let checked = inspected.uses;
+        (shops.imports, shops.limited) = (checked.imports, checked.limited);
+        (shops.uses_set, shops.graces_set) = (checked.reported, inspected.graces);
         self.absorb(&inspected.faults);
     }
 

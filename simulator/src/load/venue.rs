@@ -160,7 +160,7 @@ pub async fn run(
         picked_up: !has_imports(&connection, &venue).await?,
         buyers: BUYERS,
         pay_within_s: PAY_WITHIN_S,
-        whole: false,
+        imports: None,
     };
     let shops = Arc::new(Shops::found_at(&connection, &load.run, place).await?);
     let board = Arc::new(Mutex::new(Board::new(&shops, Season::LONG)));

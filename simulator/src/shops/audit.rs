@@ -281,6 +281,7 @@ impl Audit {
         let clock = Clock {
             lives: &ledger.lives,
             latest: &self.latest,
+            graces: &ledger.graces,
         };
         judge(&before, report, begun, clock)
     }

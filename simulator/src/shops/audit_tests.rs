@@ -29,6 +29,7 @@ pub fn shops() -> Shops {
         terms: [None; Kind::ALL.len()],
         buyers: 8,
         whole: true,
+        imports: "i".to_owned(),
         handles: (0..9).map(|place| (place, 100 + place)).collect(),
     }
 }

@@ -3,7 +3,7 @@
 //! Invariants checked on the way: what a step moves adds up; no offer ever gives more pieces than
 //! were put in; no buyer has more than its limit. Everything here comes from reports; balances and
 //! offers are only compared. Not here: whether the reports are whole (`audit`), what a guarantee
-//! must be (`cover`).
+//! must be (`cover`), who may import (`uses`).
 
 use std::collections::BTreeMap;
 
@@ -17,6 +17,7 @@ use super::{
     holds_goods,
     ledger::Made,
     lives,
+    uses::{Customs, Uses},
 };
 use crate::{crash::memory::Faults, purse::Amounts};
 
@@ -78,6 +79,8 @@ pub struct Books {
     held: i64,
     /// The seller's guarantee.
     pub cover: Cover,
+    /// What owners used of their limits of imports.
+    pub uses: Uses,
     /// What must not be.
     pub faults: Faults,
 }
@@ -99,13 +102,19 @@ impl Books {
             gone: 0,
             held: 0,
             cover: Cover::default(),
+            uses: Uses::new(
+                (0..=shops.buyers)
+                    .map(|index| (shops.account(index), shops.owner_id(index)))
+                    .collect(),
+            ),
             faults: Faults::default(),
         }
     }
 
-    /// All that concerns the guarantee was done up to a place of the history.
-    pub fn follow(&mut self, sets: &Sets, at: u64) {
+    /// All that was set was done up to a place of the history.
+    pub fn follow(&mut self, (sets, customs): (&Sets, &Customs), at: u64) {
         self.cover.follow(sets, at, &mut self.faults);
+        self.uses.follow(customs, at, &mut self.faults);
     }
 
     /// Takes in the buyer's next report.
@@ -113,9 +122,11 @@ impl Books {
         if !report.reject_reason.is_empty() {
             return;
         }
-        let covered = |made: &&Made| made.kind == Kind::Covered;
-        if offers.get(&report.offer_id).filter(covered).is_some() {
+        let kind = offers.get(&report.offer_id).map(|made| made.kind);
+        if kind == Some(Kind::Covered) {
             self.cover.take(report);
+        } else if kind == Some(Kind::Import) {
+            self.uses.take(report);
         }
         let known = self.deals.remove(&report.contract_id);
         let mut deal = known.unwrap_or_else(|| Deal {

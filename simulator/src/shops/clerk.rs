@@ -31,7 +31,7 @@ const RESERVES_PERCENT: u64 = 35;
 /// Of a hundred reserves, so many are of a whole cart.
 const CARTS_PERCENT: u64 = 30;
 /// Of a hundred commands, so many set something beside all trade.
-const SETTINGS_PERCENT: u64 = 3;
+const SETTINGS_PERCENT: u64 = 5;
 
 /// A ticket of one of its buyers.
 #[derive(Clone, Debug)]
@@ -142,12 +142,8 @@ impl Clerk {
         if self.shops.whole && self.rng.below(100) < SETTINGS_PERCENT {
             let id = self.id();
             let context = self.context(&id);
-            let request = desk::draw(&self.shops, &mut self.rng, context);
-            return Some(Command {
-                id,
-                kind: Kind::Covered,
-                request,
-            });
+            let (kind, request) = desk::draw(&self.shops, &mut self.rng, context);
+            return Some(Command { id, kind, request });
         }
         let now = now_ns();
         let ready = self.deals.iter().filter(|deal| deal.not_before_ns <= now);

@@ -1,5 +1,5 @@
-//! Founding the shops: a venue under the law of consumers and that of businesses, terms of each
-//! kind, a seller with goods and money, buyers with money.
+//! Founding the shops: a venue under the law of consumers and that of businesses, one of imports,
+//! terms of each kind, a seller with goods and money, buyers with money.
 //!
 //! Invariant: as in `setup`: ids follow from the run's name, so nothing is made twice. Not here:
 //! offers (`board`), buying (`clerk`).
@@ -64,8 +64,9 @@ pub struct Place {
     pub buyers: u32,
     /// Seconds to pay where it is paid later.
     pub pay_within_s: i64,
-    /// Whether there is more than offers, contracts and steps.
-    pub whole: bool,
+    /// The venue of its imports, which is there; where there is one, there is more than offers,
+    /// contracts and steps, too.
+    pub imports: Option<String>,
 }
 
 /// The shops of a run.
@@ -93,8 +94,10 @@ pub struct Shops {
     pub terms: [Option<u32>; Kind::ALL.len()],
     /// How many buyers there are.
     pub buyers: u32,
-    /// Whether there are discounts and baskets too.
+    /// Whether there are discounts, baskets, imports, a guarantee and settings, too.
     pub whole: bool,
+    /// The venue of its imports.
+    pub imports: String,
     /// Handles of the accounts, and of their owners.
     pub handles: Vec<(u32, u32)>,
 }
@@ -103,6 +106,11 @@ impl Shops {
     /// The public id of an account.
     pub fn account(&self, index: u32) -> String {
         account_id(&self.run, index)
+    }
+
+    /// The public id of an account's owner.
+    pub fn owner_id(&self, index: u32) -> String {
+        self.run.id(&format!("o{index}"))
     }
 
     /// Whether a buyer comes for what it took of this kind, with a code.
@@ -136,6 +144,11 @@ impl Shops {
         operator
             .create_venue_under(&venue, "Shops (demonstration)", law)
             .await?;
+        let imports = run.id("imports");
+        let law = (&["CROSS_BORDER_RETAIL"][..], &["FIXED_PRICE"][..]);
+        operator
+            .create_venue_under(&imports, "Imports (demonstration)", law)
+            .await?;
         let place = Place {
             venue,
             kinds: Kind::ALL.to_vec(),
@@ -144,7 +157,7 @@ impl Shops {
             picked_up: true,
             buyers: BUYERS,
             pay_within_s: PAY_WITHIN_S,
-            whole: true,
+            imports: Some(imports),
         };
         Self::found_at(connection, run, place).await
     }
@@ -191,7 +204,8 @@ impl Shops {
             picked_up: place.picked_up,
             terms,
             buyers: place.buyers,
-            whole: place.whole,
+            whole: place.imports.is_some(),
+            imports: place.imports.unwrap_or_default(),
             handles,
         })
     }
@@ -207,7 +221,7 @@ fn model_of(kind: Kind) -> Model {
         ..FlashSale::default()
     };
     match kind {
-        Kind::Fixed | Kind::Bank | Kind::Covered => Model::FixedPrice(FixedPrice {}),
+        Kind::Fixed | Kind::Bank | Kind::Covered | Kind::Import => Model::FixedPrice(FixedPrice {}),
         Kind::Flash => Model::FlashSale(flash(FlashMode::Race)),
         Kind::Queue => Model::FlashSale(FlashSale {
             admitted_per_second: QUEUE.0,
@@ -245,8 +259,9 @@ fn terms_of(kind: Kind, place: &Place, money: &str) -> SaleTerms {
     } else {
         TaxBasis::VatIn
     };
+    let imports = place.imports.as_ref().filter(|_| kind == Kind::Import);
     SaleTerms {
-        venue_id: place.venue.clone(),
+        venue_id: imports.unwrap_or(&place.venue).clone(),
         money_asset_id: money.to_owned(),
         funding: funding.into(),
         pay_within: later.then(|| span(place.pay_within_s)),

@@ -6,11 +6,15 @@
 //! Deadlines that are due are waited for, since a tick may be late on a busy machine, but not for
 //! ever. Not here: each check (`audit`, `books`, `campaigns`, `lists`).
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Instant,
+};
 
 use proto::v1::{
-    ContractReport, ContractRole, Discount, GetBalancesResponse, Guarantee, HolderKind, Offer,
-    StreamExecutionsRequest, offer::Course, stream_executions_request::Owner,
+    ContractReport, ContractRole, Discount, GetAnnualUseResponse, GetBalancesResponse, Guarantee,
+    HolderKind, Offer, ReserveRequest, StreamExecutionsRequest, offer::Course,
+    stream_executions_request::Owner,
 };
 use rust_decimal::Decimal;
 use tonic::Status;
@@ -25,6 +29,7 @@ use super::{
     ledger::{Ledger, Made},
     lists::{self, LATE, LOOK},
     now_ns,
+    uses::{self, Customs},
 };
 use crate::{
     client::connect::Connection,
@@ -42,6 +47,8 @@ const WHOLE_EVERY: u64 = 8;
 const OFFERS_ASKED: usize = 6;
 /// Contracts whose steps are listed again.
 const CONTRACTS_ASKED: u64 = 4;
+/// What refuses an import.
+const LIMITED: &str = "ANNUAL_LIMIT";
 /// At the end it is waited for deadlines that fall within so long.
 const LAST_DEADLINES_NS: i64 = 2_000_000_000;
 /// The same of discounts.
@@ -64,6 +71,10 @@ pub struct Inspected {
     pub campaigns: Checked,
     /// What was checked of baskets.
     pub baskets: baskets::Checked,
+    /// What was checked of imports.
+    pub uses: uses::Checked,
+    /// How often it was said how much is left after a gap.
+    pub graces: u64,
     /// What was checked of the guarantee.
     pub cover: cover::Checked,
     /// Discounts that came to their end; known in the end.
@@ -80,6 +91,8 @@ struct Read {
     had: Vec<(u64, Had)>,
     /// Offers and discounts that are gone before their time.
     gone: Vec<String>,
+    /// Seconds that the venue leaves after a gap.
+    grace: Option<i64>,
 }
 
 enum Had {
@@ -87,6 +100,7 @@ enum Had {
     Offer(Box<Offer>),
     Discount(Box<Discount>),
     Guarantee(Guarantee),
+    Use(String, GetAnnualUseResponse),
 }
 
 /// What is looked at one by one.
@@ -104,7 +118,9 @@ struct Known {
     offers: BTreeMap<String, Made>,
     discounts: BTreeMap<String, Discount>,
     /// None while it is not known what was set.
-    guarantees: Option<Sets>,
+    settings: Option<(Sets, Customs)>,
+    /// Imports that were asked for.
+    imports: HashMap<String, ReserveRequest>,
 }
 
 impl Known {
@@ -113,9 +129,29 @@ impl Known {
         look(&mut |ledger| {
             known.offers.clone_from(ledger.offers());
             known.discounts.clone_from(ledger.discounts());
-            known.guarantees = ledger.guarantees().cloned();
+            let settings = ledger.settings();
+            known.settings = settings.map(|(sets, customs)| (sets.clone(), customs.clone()));
+            known.imports.clone_from(ledger.imports());
         });
         known
+    }
+
+    /// Enters a buyer's next report, or that it was refused.
+    fn enter(&self, books: &mut Books, report: &ContractReport) {
+        let asked = self.imports.get(&report.client_order_id);
+        if let Some(asked) = asked.filter(|_| report.reject_reason == LIMITED)
+            && let Some(made) = self.offers.get(&asked.offer_id)
+        {
+            books.uses.refused(report, asked, made);
+        }
+        books.take(report, &self.offers);
+    }
+
+    /// All that was set up to a place of the history, if it is known.
+    fn follow(&self, books: &mut Books, at: u64) {
+        if let Some((sets, customs)) = &self.settings {
+            books.follow((sets, customs), at);
+        }
     }
 }
 
@@ -246,6 +282,13 @@ impl Inspector {
             self.audit.compare((ledger, shops), due, when, faults);
             let found = &self.audit.found;
             inspected.campaigns = campaigns::check(ledger, shops, found, when, faults);
+            inspected.graces = ledger.graces.times();
+            if let Some(told) = read.grace.filter(|told| !ledger.graces.may_be(*told)) {
+                let graces = &ledger.graces;
+                faults.add(format!(
+                    "{told} seconds are left after a gap, not {graces:?}"
+                ));
+            }
         });
         let found = &self.audit.found;
         for late in found.overdue(horizon) {
@@ -262,6 +305,10 @@ impl Inspector {
             faults.add(format!("{gone} is lost"));
         }
         self.balance((shops, &Known::look(look)), read, when);
+        inspected.uses = self
+            .books
+            .as_ref()
+            .map_or_else(Default::default, |books| books.uses.checked);
         inspected.cover = self
             .books
             .as_ref()
@@ -274,23 +321,26 @@ impl Inspector {
         let books = self.books.get_or_insert_with(|| Books::new(shops));
         let new = self.audit.stream.iter().skip(self.booked);
         self.booked = self.audit.stream.len();
-        let own = |report: &&ContractReport| report.role() == ContractRole::Buyer;
+        let own = |report: &&ContractReport| {
+            report.role() == ContractRole::Buyer || !report.reject_reason.is_empty()
+        };
         let mut reports = new.filter(own).peekable();
         for (at, had) in &read.had {
             while let Some(report) = reports.next_if(|one| one.engine_sequence <= *at) {
-                books.take(report, offers);
+                known.enter(books, report);
             }
-            if let Some(sets) = &known.guarantees {
-                books.follow(sets, *at);
-            }
+            known.follow(books, *at);
             let differs = match had {
                 Had::Account(account, has) => books.differs(
                     (shops, offers),
                     (account, &has.balances),
-                    (*at, when == When::AtEnd, known.guarantees.is_some()),
+                    (*at, when == When::AtEnd, known.settings.is_some()),
                 ),
-                Had::Guarantee(told) if known.guarantees.is_some() => books.cover.differs(told),
-                Had::Guarantee(_) => None,
+                Had::Guarantee(told) if known.settings.is_some() => books.cover.differs(told),
+                Had::Use(owner, told) if known.settings.is_some() => {
+                    books.uses.differs(owner, told)
+                }
+                Had::Guarantee(_) | Had::Use(..) => None,
                 Had::Offer(offer) => {
                     let (left, id) = (i64::from(offer.left_pieces), &offer.offer_id);
                     let must = books.left(id, offers);
@@ -306,10 +356,10 @@ impl Inspector {
             }
         }
         for report in reports {
-            books.take(report, offers);
+            known.enter(books, report);
         }
-        if let (Some(sets), Some(last)) = (&known.guarantees, self.audit.stream.last()) {
-            books.follow(sets, last.engine_sequence);
+        if let Some(last) = self.audit.stream.last() {
+            known.follow(books, last.engine_sequence);
         }
         faults.absorb(std::mem::take(&mut books.faults));
     }
@@ -401,6 +451,7 @@ async fn read(connection: &Connection, shops: &Shops, asked: &Asked) -> Result<R
     let mut read = Read {
         had: Vec::new(),
         gone: Vec::new(),
+        grace: None,
     };
     for (account, has) in list_balances(connection, shops.accounts()).await? {
         read.had
@@ -427,6 +478,14 @@ async fn read(connection: &Connection, shops: &Shops, asked: &Asked) -> Result<R
     if shops.whole {
         let told = lists::guarantee(connection, shops).await.map_err(called)?;
         read.had.push((told.engine_sequence, Had::Guarantee(told)));
+        for buyer in 1..=shops.buyers {
+            let owner = shops.owner_id(buyer);
+            let told = lists::annual_use(connection, &owner)
+                .await
+                .map_err(called)?;
+            read.had.push((told.engine_sequence, Had::Use(owner, told)));
+        }
+        read.grace = lists::grace(connection, shops).await.map_err(called)?;
     }
     read.had.sort_by_key(|(at, _)| *at);
     Ok(read)
@@ -447,12 +506,15 @@ async fn conserve(
         }
     }
     let positions = list_positions(connection).await?;
-    let venue = positions.iter().find(|position| {
+    let venues = positions.iter().filter(|position| {
         position.holder_kind() == HolderKind::Venue
-            && position.holder_id == shops.venue
+            && [&shops.venue, &shops.imports].contains(&&position.holder_id)
             && position.asset_id == shops.money
     });
-    let fees = venue.map_or(Ok(Decimal::ZERO), |position| decimal(&position.available))?;
+    let mut fees = Decimal::ZERO;
+    for position in venues {
+        fees += decimal(&position.available)?;
+    }
     let put_in = stake().money * Decimal::from(shops.buyers + 1) + books.paid_in;
     if fees != books.fees || all + fees != put_in {
         let due = books.fees;

@@ -9,13 +9,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use proto::v1::{
     ContractReport, DefineDiscountResponse, Discount, MakeOfferRequest, OfferReport,
-    OperationReport, QueueTicket, ReserveBasketRequest, SessionContractReport,
+    OperationReport, QueueTicket, ReserveBasketRequest, ReserveRequest, SessionContractReport,
 };
 
 use super::{
     Answer, Command, Kind, Request,
     cover::{Set, Sets},
+    deadlines::Graces,
     fen, ns,
+    uses::{Customs, Said},
 };
 use crate::crash::memory::{Key, Memory, Sent};
 
@@ -124,8 +126,14 @@ pub struct Ledger {
     baskets: HashMap<String, ReserveBasketRequest>,
     /// What the seller's guarantee was set to.
     guarantees: Sets,
-    /// Settings of it that were not answered yet.
+    /// What customs reported.
+    customs: Customs,
+    /// Imports that were asked for.
+    imports: HashMap<String, ReserveRequest>,
+    /// Settings of guarantees and reports of customs that were not answered yet.
     setting: BTreeSet<String>,
+    /// How much time is left after gaps in service.
+    pub graces: Graces,
     /// Tickets that clerks looked at.
     pub shown: Vec<Shown>,
     /// When the gateway died.
@@ -144,8 +152,24 @@ impl Ledger {
             }
             self.ending.insert(command.id.clone(), id);
         }
-        if let Request::Guarantee(_) = &command.request {
-            self.setting.insert(command.id.clone());
+        match &command.request {
+            Request::Guarantee(_) | Request::Use(_) => {
+                self.setting.insert(command.id.clone());
+            }
+            Request::Grace(set) => self.graces.asks(&command.id, set),
+            Request::Reserve(request) if command.kind == Kind::Import => {
+                self.imports.insert(command.id.clone(), (**request).clone());
+            }
+            Request::Offer(_)
+            | Request::Withdraw(_)
+            | Request::Reserve(_)
+            | Request::Step(_)
+            | Request::Join(_)
+            | Request::Ticket(_)
+            | Request::Value(_)
+            | Request::Seed(_)
+            | Request::Discount(_)
+            | Request::Basket(_) => {}
         }
         if let Request::Basket(request) = &command.request {
             self.baskets.insert(command.id.clone(), (**request).clone());
@@ -208,6 +232,12 @@ impl Ledger {
             };
             self.guarantees.insert(report.engine_sequence, set);
         }
+        if let Request::Use(_) = &command.request {
+            self.setting.remove(&command.id);
+        }
+        if let Request::Grace(_) = &command.request {
+            self.graces.answered(&command.id, report);
+        }
         if !report.accepted {
             return;
         }
@@ -231,6 +261,14 @@ impl Ledger {
                     made.seed = Some(reveal.seed.clone());
                 }
             }
+            Request::Use(request) => {
+                let said = Said {
+                    owner: request.beneficial_owner_id.clone(),
+                    year: request.year,
+                    fen: fen(&request.used),
+                };
+                self.customs.insert(report.engine_sequence, said);
+            }
             Request::Offer(_)
             | Request::Withdraw(_)
             | Request::Reserve(_)
@@ -238,7 +276,8 @@ impl Ledger {
             | Request::Ticket(_)
             | Request::Discount(_)
             | Request::Basket(_)
-            | Request::Guarantee(_) => {}
+            | Request::Guarantee(_)
+            | Request::Grace(_) => {}
         }
     }
 
@@ -349,10 +388,16 @@ impl Ledger {
         &self.discounts
     }
 
-    /// What the seller's guarantee was set to; none while something that was asked may have been
-    /// done without anybody knowing.
-    pub fn guarantees(&self) -> Option<&Sets> {
-        self.setting.is_empty().then_some(&self.guarantees)
+    /// What the seller's guarantee was set to, and what customs reported; none while something that
+    /// was asked may have been done without anybody knowing.
+    pub fn settings(&self) -> Option<(&Sets, &Customs)> {
+        let known = self.setting.is_empty();
+        known.then_some((&self.guarantees, &self.customs))
+    }
+
+    /// Imports as they were asked for, by their id.
+    pub const fn imports(&self) -> &HashMap<String, ReserveRequest> {
+        &self.imports
     }
 
     /// What a basket was asked for by this id.

@@ -9,9 +9,10 @@ use std::{
 };
 
 use proto::v1::{
-    Contract, ContractReport, Discount, GetDiscountRequest, GetGuaranteeRequest, GetOfferRequest,
-    Guarantee, ListContractStepsRequest, ListContractsRequest, ListDiscountsRequest,
-    ListOffersRequest, Offer, discount::Off,
+    Contract, ContractReport, Discount, GetAnnualUseRequest, GetAnnualUseResponse,
+    GetDiscountRequest, GetGuaranteeRequest, GetOfferRequest, GetVenueRequest, Guarantee,
+    ListContractStepsRequest, ListContractsRequest, ListDiscountsRequest, ListOffersRequest, Offer,
+    discount::Off,
 };
 use tonic::{Code, Status};
 
@@ -87,6 +88,38 @@ pub async fn guarantee(connection: &Connection, shops: &Shops) -> Result<Guarant
             async move { client.get_guarantee(request).await }
         })
         .await
+}
+
+/// What an owner used of its limit of imports this year.
+pub async fn annual_use(
+    connection: &Connection,
+    owner: &str,
+) -> Result<GetAnnualUseResponse, Status> {
+    let request = GetAnnualUseRequest {
+        beneficial_owner_id: owner.to_owned(),
+        year: 0,
+        demonstration: true,
+    };
+    connection
+        .persist(|| {
+            let (mut client, request) = (connection.sales(), request.clone());
+            async move { client.get_annual_use(request).await }
+        })
+        .await
+}
+
+/// Seconds that the shops' venue leaves after a gap in service.
+pub async fn grace(connection: &Connection, shops: &Shops) -> Result<Option<i64>, Status> {
+    let request = GetVenueRequest {
+        venue_id: shops.venue.clone(),
+    };
+    let venue = connection
+        .persist(|| {
+            let (mut client, request) = (connection.operations(), request.clone());
+            async move { client.get_venue(request).await }
+        })
+        .await?;
+    Ok(venue.grace.map(|grace| grace.seconds))
 }
 
 /// Whether a discount is what was asked for, with so many uses left.
@@ -192,7 +225,7 @@ pub async fn compare_offers(
     let mut page_token = String::new();
     loop {
         let request = ListOffersRequest {
-            venue_id: shops.venue.clone(),
+            venue_id: String::new(),
             seller_account_id: shops.account(SELLER),
             page_size: PAGE,
             page_token,

@@ -23,6 +23,7 @@ pub mod numbers;
 pub mod prices;
 pub mod returns;
 pub mod steps;
+pub mod uses;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -30,7 +31,8 @@ use proto::v1::{
     BringLotteryValueRequest, ContractReport, ContractState, DefineDiscountRequest,
     DefineDiscountResponse, GetTicketRequest, JoinQueueRequest, MakeOfferRequest, OfferReport,
     OperationReport, QueueTicket, ReserveBasketRequest, ReserveRequest, RevealLotterySeedRequest,
-    SetGuaranteeRequest, TakeStepRequest, WithdrawOfferRequest,
+    SetAnnualUseRequest, SetGraceRequest, SetGuaranteeRequest, TakeStepRequest,
+    WithdrawOfferRequest,
 };
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 use tonic::{Code, Status};
@@ -58,11 +60,13 @@ pub enum Kind {
     Lottery,
     /// A fixed price, paid at once and sent; the seller's guarantee may answer for returns.
     Covered,
+    /// A fixed price, imported: limited by order and by year.
+    Import,
 }
 
 impl Kind {
     /// All of them; each one's place among them is its number.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Fixed,
         Self::Flash,
         Self::Group,
@@ -72,12 +76,13 @@ impl Kind {
         Self::Queue,
         Self::Lottery,
         Self::Covered,
+        Self::Import,
     ];
 
     /// The model's word.
     pub const fn model(self) -> &'static str {
         match self {
-            Self::Fixed | Self::Bank | Self::Covered => "FIXED_PRICE",
+            Self::Fixed | Self::Bank | Self::Covered | Self::Import => "FIXED_PRICE",
             Self::Flash | Self::Queue | Self::Lottery => "FLASH_SALE",
             Self::Group => "GROUP_BUY",
             Self::Presale => "PRESALE",
@@ -87,7 +92,7 @@ impl Kind {
 
     /// Whether it needs nothing beside its offer.
     pub const fn is_plain(self) -> bool {
-        !matches!(self, Self::Covered)
+        !matches!(self, Self::Covered | Self::Import)
     }
 
     /// Its place among all.
@@ -121,6 +126,10 @@ pub enum Request {
     Basket(Box<ReserveBasketRequest>),
     /// To set the seller's guarantee.
     Guarantee(SetGuaranteeRequest),
+    /// To say what an owner imported elsewhere.
+    Use(SetAnnualUseRequest),
+    /// To say how much time is left after a gap in service.
+    Grace(SetGraceRequest),
 }
 
 /// A request and the id it is known by.
@@ -141,7 +150,7 @@ pub enum Answer {
     Offer(Box<OfferReport>),
     /// Of a reserve or step.
     Contract(Box<ContractReport>),
-    /// Of what concerns a queue, a lottery or a guarantee.
+    /// Of what concerns a queue or a lottery, and of what is set.
     Operation(Box<OperationReport>),
     /// Of a look at a ticket: none where there is none.
     Ticket(Option<QueueTicket>),
@@ -254,6 +263,14 @@ pub async fn send(connection: &Connection, command: &Command) -> Result<Answer, 
         }
         Request::Guarantee(request) => {
             let answer = sales.set_guarantee(request).await?;
+            Ok(Answer::Operation(Box::new(answer.into_inner())))
+        }
+        Request::Use(request) => {
+            let answer = sales.set_annual_use(request).await?;
+            Ok(Answer::Operation(Box::new(answer.into_inner())))
+        }
+        Request::Grace(request) => {
+            let answer = connection.operations().set_grace(request).await?;
             Ok(Answer::Operation(Box::new(answer.into_inner())))
         }
         Request::Discount(request) => {

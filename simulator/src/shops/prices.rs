@@ -98,7 +98,7 @@ pub fn price_of(made: &Made, pieces: u32) -> Decimal {
 }
 
 /// The tax on an amount or in it, rounded half up.
-fn tax_of(due: Decimal, on_top: bool) -> Decimal {
+pub fn tax_of(due: Decimal, on_top: bool) -> Decimal {
     let (rate, whole) = (Decimal::from(TAX_BP), Decimal::from(10_000));
     let base = if on_top { whole } else { whole + rate };
     (due * rate / base).round_dp_with_strategy(DECIMALS, RoundingStrategy::MidpointAwayFromZero)

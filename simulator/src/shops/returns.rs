@@ -13,7 +13,7 @@ use super::{fen, found::FEE_PPM};
 const WHOLE_PPM: i64 = 1_000_000;
 
 /// Of a sum in fen, paid for so many pieces, what falls to the first `m` of them.
-const fn part(sum: i64, pieces: i64, m: i64) -> i64 {
+pub const fn part(sum: i64, pieces: i64, m: i64) -> i64 {
     if pieces <= 0 {
         return 0;
     }
