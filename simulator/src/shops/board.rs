@@ -215,7 +215,7 @@ pub fn offer_of(
         Kind::Tiered => (vec![tier(1, "8.88"), tier(3, "7.77")], None, None),
         Kind::Bank => (vec![tier(1, "7.31")], None, None),
         Kind::Covered => (vec![tier(1, "11.11")], None, None),
-        Kind::Import => (vec![tier(1, "456.78")], None, None),
+        Kind::Import => (vec![tier(1, "1999.99")], None, None),
         Kind::Flash => (vec![tier(1, "9.90")], Some(FLASH_OPEN), None),
         Kind::Queue => (vec![tier(1, "6.66")], Some(FLASH_OPEN), None),
         Kind::Lottery => {

@@ -26,12 +26,33 @@ use crate::workload::rng::{Rng, hash};
 
 /// Contracts it looks after at most; further ones are left to their deadlines.
 const DEALS_MAX: usize = 16;
-/// Of a hundred commands, so many reserve while it has contracts to look after.
-const RESERVES_PERCENT: u64 = 35;
-/// Of a hundred reserves, so many are of a whole cart.
-const CARTS_PERCENT: u64 = 30;
-/// Of a hundred commands, so many set something beside all trade.
-const SETTINGS_PERCENT: u64 = 5;
+/// What a clerk does beside its contracts.
+#[derive(Clone, Copy, Debug)]
+struct Duties {
+    /// Of a hundred commands, so many reserve while it has contracts to look after.
+    reserves_percent: u64,
+    /// Of a hundred reserves, so many are of a whole cart.
+    carts_percent: u64,
+    /// Of a hundred commands, so many set something beside all trade.
+    settings_percent: u64,
+    /// Whether it reserves what is sold plainly, or what is not.
+    plain: bool,
+}
+
+/// It reserves what is sold plainly, offer by offer.
+const PLAIN: Duties = Duties {
+    reserves_percent: 35,
+    carts_percent: 0,
+    settings_percent: 0,
+    plain: true,
+};
+/// It fills carts, takes what is covered or imported, and sets what is to be set.
+const CARTS: Duties = Duties {
+    reserves_percent: 45,
+    carts_percent: 60,
+    settings_percent: 12,
+    plain: false,
+};
 
 /// A ticket of one of its buyers.
 #[derive(Clone, Debug)]
@@ -48,6 +69,7 @@ pub struct Clerk {
     name: String,
     /// The first of its buyers, and how many follow.
     buyers: (u32, u32),
+    duties: Duties,
     rng: Rng,
     next: u64,
     deals: Vec<Deal>,
@@ -90,6 +112,7 @@ impl Clerk {
             board,
             name: name.to_owned(),
             buyers,
+            duties: PLAIN,
             rng: Rng::new(seed ^ hash(u64::from(buyers.0))),
             next: 0,
             deals: Vec::new(),
@@ -97,6 +120,14 @@ impl Clerk {
             due: None,
             about: About::Nothing,
         }
+    }
+
+    /// The same of one that fills carts, takes what is covered or imported, and sets what is set
+    /// beside all trade; only of shops that have it.
+    #[must_use]
+    pub fn with_carts(mut self) -> Self {
+        self.duties = CARTS;
+        self
     }
 
     /// The next command; none where there is nothing to do now. Its answer must be brought before
@@ -139,7 +170,7 @@ impl Clerk {
                 request: Request::Discount(Box::new(request)),
             });
         }
-        if self.shops.whole && self.rng.below(100) < SETTINGS_PERCENT {
+        if self.rng.below(100) < self.duties.settings_percent {
             let id = self.id();
             let context = self.context(&id);
             let (kind, request) = desk::draw(&self.shops, &mut self.rng, context);
@@ -148,19 +179,21 @@ impl Clerk {
         let now = now_ns();
         let ready = self.deals.iter().filter(|deal| deal.not_before_ns <= now);
         let ready = ready.count() as u64;
-        if ready > 0 && self.rng.below(100) >= RESERVES_PERCENT {
+        if ready > 0 && self.rng.below(100) >= self.duties.reserves_percent {
             let nth = usize::try_from(self.rng.below(ready)).ok()?;
             let mut all = self.deals.iter().enumerate();
             let place = all.by_ref().filter(|(_, deal)| deal.not_before_ns <= now);
             let (place, deal) = place.map(|(place, deal)| (place, deal.clone())).nth(nth)?;
             return self.step(place, &deal);
         }
-        if self.shops.whole && self.rng.below(100) < CARTS_PERCENT {
+        if self.rng.below(100) < self.duties.carts_percent {
             return self.fill(&mut board);
         }
-        let kinds = &self.shops.kinds;
+        let plain = self.duties.plain;
+        let own = |kind: &&Kind| kind.is_plain() == plain;
+        let kinds: Vec<_> = self.shops.kinds.iter().filter(own).collect();
         let kind = usize::try_from(self.rng.below(kinds.len() as u64)).ok()?;
-        let offer = board.take_from(*kinds.get(kind)?)?;
+        let offer = board.take_from(**kinds.get(kind)?)?;
         drop(board);
         Some(self.reserve(offer))
     }

@@ -23,7 +23,7 @@ use crate::{
 /// The account that sells; buyers come after it.
 pub const SELLER: u32 = 0;
 /// How many buyers there are.
-pub const BUYERS: u32 = 8;
+pub const BUYERS: u32 = 15;
 /// The shortest time to pay that terms can have.
 const PAY_WITHIN_S: i64 = 1;
 /// A day.

@@ -24,8 +24,8 @@ use tonic::{Code, Status};
 use super::audit::{Found, wrong};
 use super::exchange::{Exchange, PATIENCE, Ran, said};
 
-/// Clerks, each with so many buyers of its own.
-const CLERKS: (u32, u32) = (2, 3);
+/// Clerks, each with so many buyers of its own. The last one fills carts.
+const CLERKS: (u32, u32) = (3, 3);
 /// Answered commands of each that are sent again after a start.
 const AGAIN: usize = 3;
 
@@ -64,8 +64,12 @@ impl Fair {
             let buyers = (1 + index * own, own);
             let name = format!("clerk{index}");
             let (shops, board) = (Arc::clone(&shops), Arc::clone(&board));
+            let mut clerk = Clerk::new(shops, board, &name, buyers, 5);
+            if index + 1 == clerks {
+                clerk = clerk.with_carts();
+            }
             self.errands.push(Errands {
-                clerk: Clerk::new(shops, board, &name, buyers, 5),
+                clerk,
                 waiting: None,
                 recent: VecDeque::new(),
             });
@@ -171,6 +175,9 @@ pub struct ShopCounts {
     put_off: u64,
     baskets: u64,
     uses: u64,
+    covered: u64,
+    imports: u64,
+    set: u64,
 }
 
 impl ShopCounts {
@@ -185,20 +192,26 @@ impl ShopCounts {
         self.put_off += found.put_off;
         self.baskets += found.baskets.formed;
         self.uses += found.baskets.uses;
+        self.covered += found.cover.covered;
+        self.imports += found.uses.imports;
+        self.set += found.cover.sets + found.uses.reported + found.graces;
     }
 
     pub fn print(&self) {
         println!(
             "  shops: {} commands acknowledged, none lost, {} sent again, each done once; {} \
-             contracts; {} deadlines fired, {} put off, each once; {} baskets, each in whole; {} \
-             uses of discounts",
+             contracts; {} deadlines fired, {} put off, each once; {} baskets, each in whole, {} \
+             uses of discounts; {} covered by a guarantee; {} imports; {} settings",
             self.acknowledged,
             self.retried,
             self.contracts,
             self.fired,
             self.put_off,
             self.baskets,
-            self.uses
+            self.uses,
+            self.covered,
+            self.imports,
+            self.set
         );
     }
 
@@ -210,6 +223,8 @@ impl ShopCounts {
             self.put_off,
             self.baskets,
             self.uses,
+            self.imports,
+            self.set,
         ];
         assert!(all.iter().all(|count| *count > 0), "{all:?}");
     }
