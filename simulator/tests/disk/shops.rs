@@ -24,8 +24,10 @@ use tonic::{Code, Status};
 use super::audit::{Found, wrong};
 use super::exchange::{Exchange, PATIENCE, Ran, said};
 
-/// Clerks, each with so many buyers of its own. The last one fills carts.
-const CLERKS: (u32, u32) = (3, 3);
+/// Clerks, each with so many buyers of its own. The last ones fill carts.
+const CLERKS: (u32, u32) = (4, 3);
+/// So many of the clerks do not.
+const PLAIN_CLERKS: u32 = 2;
 /// Answered commands of each that are sent again after a start.
 const AGAIN: usize = 3;
 
@@ -65,7 +67,7 @@ impl Fair {
             let name = format!("clerk{index}");
             let (shops, board) = (Arc::clone(&shops), Arc::clone(&board));
             let mut clerk = Clerk::new(shops, board, &name, buyers, 5);
-            if index + 1 == clerks {
+            if index >= PLAIN_CLERKS {
                 clerk = clerk.with_carts();
             }
             self.errands.push(Errands {
@@ -221,8 +223,16 @@ impl ShopCounts {
             self.retried,
             self.contracts,
             self.put_off,
+            self.baskets + self.imports + self.set,
+        ];
+        assert!(all.iter().all(|count| *count > 0), "{all:?}");
+    }
+
+    /// So did something of all that a cart, a guarantee and an import can meet: of longer lives.
+    pub fn check_carts(&self) {
+        let all = [
             self.baskets,
-            self.uses,
+            self.uses + self.covered,
             self.imports,
             self.set,
         ];
