@@ -6,8 +6,7 @@
 
 #![allow(clippy::disallowed_methods)] // a test may read files
 
-mod support;
-
+use crate::support::{BEGIN, Watcher, config, flow, internal, keeper, limits, market, name};
 use sanjiang_engine::command::{
     BeginEpoch, Body, Command, EpochCause, OpenSession, Quarantine, Sequenced,
 };
@@ -21,7 +20,6 @@ use sanjiang_engine::journal::record::{self, Chain, Header};
 use sanjiang_engine::recovery::{Origin, quarantined, survey};
 use sanjiang_engine::runtime::{Recovered, Runtime, StartError};
 use sanjiang_engine::types::{Nanoseconds, Sequence};
-use support::{BEGIN, Watcher, config, flow, internal, keeper, limits, market, name};
 
 /// Writes a journal record by record, as the runtime would have.
 struct Writer {

@@ -4,11 +4,9 @@
 
 #![allow(clippy::disallowed_methods)] // a test may read files
 
-mod support;
-
+use crate::support::{config, flow, keeper, market, submit};
 use sanjiang_engine::journal::memory::MemoryJournal;
 use sanjiang_engine::runtime::Runtime;
-use support::{config, flow, keeper, market, submit};
 
 /// Commands between two audits (`runtime::audits`).
 const EVERY: u64 = 65_536;

@@ -5,11 +5,10 @@
 //! the honest engine in random worlds and scenarios, which are watched too (`model`, `market`).
 
 #[path = "support/centralised.rs"]
-mod centralised;
-#[path = "support/shop.rs"]
-mod shop;
+mod watch;
 
-use centralised::{Matched, Watch};
+use crate::shop;
+use crate::shop::{GOODS, HOUR, SELLER, WAREHOUSE, founding, fund, offer, reserve, sales, terms};
 use sanjiang_engine::command::*;
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{
@@ -19,7 +18,7 @@ use sanjiang_engine::event::{
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::types::*;
 use sanjiang_engine::venue::Model;
-use shop::{GOODS, HOUR, SELLER, WAREHOUSE, founding, fund, offer, reserve, sales, terms};
+use watch::{Matched, Watch};
 
 /// The second seller.
 const OTHER: AccountId = AccountId::new(3);

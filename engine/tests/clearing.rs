@@ -5,10 +5,8 @@
 
 #![allow(clippy::wildcard_enum_match_arm)] // each helper looks for one kind of event
 
-#[path = "support/founding.rs"]
-mod founding;
-
-use founding::{name, reject_reason as reject};
+use crate::founding;
+use crate::founding::{name, reject_reason as reject};
 use sanjiang_engine::command::*;
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{Cause, Event, Events, ExecType, OrderReport, Trade};

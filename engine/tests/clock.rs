@@ -5,14 +5,12 @@
 //! Invariant: the only clock is the test's own; nothing waits for real time. Not here: the bounds
 //! of the clock itself, to the nanosecond (its own tests).
 
-#[path = "support/shop.rs"]
-mod shop;
-mod support;
-
+use crate::shop;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use crate::support::{BEGIN, Seen, Watcher, config, internal, keeper, market_under, order, submit};
 use sanjiang_engine::command::{AcceptClock, Body, Command, Funding, SaleTerms, SalesCommand};
 use sanjiang_engine::event::{ContractEvent, ContractStep, Event, ExecType, State};
 use sanjiang_engine::journal::memory::MemoryJournal;
@@ -21,7 +19,6 @@ use sanjiang_engine::runtime::{
 };
 use sanjiang_engine::types::{Nanoseconds, OfferId, OrderId, Side, Time, TimeInForce};
 use sanjiang_engine::venue::Regime;
-use support::{BEGIN, Seen, Watcher, config, internal, keeper, market_under, order, submit};
 
 const SECOND: i64 = 1_000_000_000;
 const HOUR: i64 = 3_600 * SECOND;

@@ -6,8 +6,6 @@
 
 #![allow(clippy::disallowed_methods)] // a test may read files
 
-#[path = "arbitrary/mod.rs"]
-mod arbitrary;
 #[path = "golden/duties.rs"]
 mod duties;
 #[path = "golden/commands.rs"]
@@ -27,6 +25,7 @@ mod golden_sales;
 #[path = "golden/switch.rs"]
 mod golden_switch;
 
+use crate::arbitrary;
 use proptest::prelude::*;
 use sanjiang_engine::bytes::Reader;
 use sanjiang_engine::command::{BeginEpoch, Body, Command, EpochCause, Quarantine, Sequenced};

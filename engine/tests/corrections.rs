@@ -6,10 +6,8 @@
 
 #![allow(clippy::wildcard_enum_match_arm)] // each test looks for its own events
 
-#[path = "support/founding.rs"]
-mod founding;
-
-use founding::{name, reject_reason as reject};
+use crate::founding;
+use crate::founding::{name, reject_reason as reject};
 use sanjiang_engine::command::*;
 use sanjiang_engine::engine::{Engine, SectionId};
 use sanjiang_engine::event::{CorrectionEvent, Event, Events};

@@ -7,37 +7,32 @@
 //! after a refusal.
 
 #![allow(clippy::disallowed_methods)] // a test may read files
-#![cfg(feature = "rocksdb")]
 
-mod support;
-mod damage {
-    pub mod cuts;
-    pub mod database;
-    pub mod fields;
-    pub mod hurt;
-    pub mod image;
-    pub mod judge;
-    pub mod later;
-    pub mod marks;
-    pub mod money;
-    pub mod random;
-    pub mod shop_baskets;
-    pub mod shop_cases;
-    pub mod shop_cover;
-    pub mod shop_kinds;
-    pub mod shops;
-    pub mod table;
-    pub mod whole_files;
-}
+pub mod cuts;
+pub mod database;
+pub mod fields;
+pub mod hurt;
+pub mod image;
+pub mod judge;
+pub mod later;
+pub mod marks;
+pub mod money;
+pub mod random;
+pub mod shop_baskets;
+pub mod shop_cases;
+pub mod shop_cover;
+pub mod shop_kinds;
+pub mod shops;
+pub mod table;
+pub mod whole_files;
 
 use std::path::Path;
 
-use damage::hurt::Damage;
-use damage::image::{End, Image};
-use damage::judge::{judge, judge_later};
-use damage::random::Random;
-use damage::table::{self, Case};
-use damage::{cuts, fields, money, shop_cases, whole_files};
+use hurt::Damage;
+use image::{End, Image};
+use judge::{judge, judge_later};
+use random::Random;
+use table::Case;
 
 /// Whether the long form was asked for.
 fn soak() -> bool {
@@ -166,7 +161,7 @@ fn a_shop_with_another_word_gives_the_exact_state_or_a_refusal() {
 fn an_image_comes_back_and_its_log_was_used_before() {
     for image in images() {
         let outcome = judge_later(&image, &Damage::default(), image.acknowledged);
-        assert_eq!(outcome, Ok(damage::judge::Outcome::Exact));
+        assert_eq!(outcome, Ok(judge::Outcome::Exact));
         println!(
             "{:?}: {} files, {} records, {} commands, head mark {}",
             image.end,

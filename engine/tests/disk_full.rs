@@ -7,12 +7,11 @@
 
 #![allow(clippy::disallowed_methods)] // a test may make folders
 
-mod support;
-
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, mpsc};
 
+use crate::support::{PATIENCE, Watcher, config, internal, keeper, market, order};
 use sanjiang_engine::command::{Body, CancelOrder, Command, MassCancel, ReplaceOrder};
 use sanjiang_engine::event::{Event, ExecType};
 use sanjiang_engine::journal::memory::MemoryJournal;
@@ -20,7 +19,6 @@ use sanjiang_engine::runtime::{
     Fatal, FreeSpace, Handle, ManualFreeSpace, Refused, Runtime, Submission, Taking, Ticket,
 };
 use sanjiang_engine::types::{AccountId, OrderId, Price, Side, TimeInForce};
-use support::{PATIENCE, Watcher, config, internal, keeper, market, order};
 
 const RESERVE: u64 = 800 << 20;
 

@@ -8,14 +8,13 @@
 
 #![allow(clippy::disallowed_methods)] // a test may read files
 
-mod support;
-
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::Command as Process;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::support::{Keeper, PATIENCE, config, keeper, market, order, submit};
 use sanjiang_engine::command::Body;
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::journal::memory::MemoryJournal;
@@ -25,12 +24,11 @@ use sanjiang_engine::runtime::{
 };
 use sanjiang_engine::snapshot;
 use sanjiang_engine::types::{Quantity, Sequence, Side, TimeInForce};
-use support::{Keeper, PATIENCE, config, keeper, market, order, submit};
 
 /// The signal of `abort`.
 const SIGABRT: i32 = 6;
 const CHILD: &str = "SANJIANG_TEST_PARTS";
-const NAME: &str = "by_default_the_process_ends_at_once_and_says_why";
+const NAME: &str = "divergence::by_default_the_process_ends_at_once_and_says_why";
 
 /// One test at a time: between fork and exec a child holds the locks of every folder of this
 /// process.

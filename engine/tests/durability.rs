@@ -5,9 +5,6 @@
 //! which starts processes, and a fork holds this process's locks until it runs its own program.
 
 #![allow(clippy::disallowed_methods)] // a test may read files
-#![cfg(feature = "rocksdb")]
-
-mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,12 +12,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
+use crate::support::{Seen, Watcher, config, flow, keeper, market, submit};
 use sanjiang_engine::command::Body;
 use sanjiang_engine::recovery::{open_folder, verify};
 use sanjiang_engine::runtime::{Config, MissingRange, Recovered, Runtime, StartError};
 use sanjiang_engine::snapshot;
 use sanjiang_engine::types::Sequence;
-use support::{Seen, Watcher, config, flow, keeper, market, submit};
 
 /// A shard with the small market and `orders` of the flow; all of it released.
 fn running(folder: &Path, orders: u64) -> (Runtime, Watcher, u64) {

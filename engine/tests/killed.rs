@@ -3,17 +3,13 @@
 //! Alone in its file: it starts processes, and between fork and exec a child holds the locks of
 //! every folder this process has open. Not here: damage, images, refusals (`durability`).
 
-#![cfg(feature = "rocksdb")]
-
-mod support;
-
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command as Process, Stdio};
 
+use crate::support::{config, flow, keeper, market, submit};
 use sanjiang_engine::recovery::verify;
 use sanjiang_engine::runtime::Runtime;
-use support::{config, flow, keeper, market, submit};
 
 const VICTIM: &str = "SANJIANG_TEST_VICTIM";
 
@@ -28,7 +24,7 @@ fn a_killed_process_comes_back_with_all_it_released() {
         let mut child = Process::new(std::env::current_exe().expect("this test"))
             .args([
                 "--exact",
-                "a_killed_process_comes_back_with_all_it_released",
+                "killed::a_killed_process_comes_back_with_all_it_released",
             ])
             .args(["--nocapture", "--test-threads=1"])
             .env(VICTIM, folder.path())

@@ -6,10 +6,8 @@
 
 #![allow(clippy::wildcard_enum_match_arm)] // each helper looks for one kind of event
 
-#[path = "support/founding.rs"]
-mod founding;
-
-use founding::{name, price};
+use crate::founding;
+use crate::founding::{name, price};
 use sanjiang_engine::clearing::Position;
 use sanjiang_engine::command::*;
 use sanjiang_engine::engine::{Engine, SectionId};

@@ -7,14 +7,13 @@
 //! their records (`acts`), what damage is seen (`damage`).
 
 #![allow(clippy::disallowed_methods)] // a test may read files
-#![cfg(feature = "rocksdb")]
 
-mod support;
-
+use crate::support;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::{Seen, Watcher, config, flow, keeper, limits, market, submit};
 use sanjiang_engine::backup;
 use sanjiang_engine::command::{Body, EpochCause};
 use sanjiang_engine::event::Event;
@@ -28,7 +27,6 @@ use sanjiang_engine::recovery::{
 };
 use sanjiang_engine::runtime::{MissingRange, Recovered, Runtime, StartError};
 use sanjiang_engine::types::Sequence;
-use support::{Seen, Watcher, config, flow, keeper, limits, market, submit};
 
 fn running(folder: &Path, orders: u64) -> (Runtime, Watcher, u64) {
     let (sink, watcher) = keeper(u64::MAX);

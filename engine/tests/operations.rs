@@ -4,17 +4,10 @@
 //! Invariant: `validate` answers what `apply` then does, and changes nothing. Not here: matching
 //! (`scenarios`), the modules by themselves (their own tests).
 
-#[path = "operations/any.rs"]
 mod any;
-#[path = "arbitrary/mod.rs"]
-mod arbitrary;
-#[path = "operations/fold.rs"]
 mod fold;
-#[path = "operations/law.rs"]
 mod law;
-#[path = "operations/market.rs"]
 mod market;
-#[path = "operations/says.rs"]
 mod says;
 
 use market::{HOUR, Shard, account, buy, cancel, mass_cancel, request, sell, session};

@@ -6,12 +6,11 @@
 
 #![allow(clippy::disallowed_methods)] // a test may read files
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::{config, flow, internal, keeper, limits, market, submit};
 use sanjiang_engine::SEMANTICS_VERSION;
 use sanjiang_engine::command::{Body, Sequenced};
 use sanjiang_engine::event::Events;
@@ -23,7 +22,6 @@ use sanjiang_engine::journal::record::{self, Header};
 use sanjiang_engine::runtime::{OtherRules, Runtime, StartError};
 use sanjiang_engine::snapshot::{self, Snapshot};
 use sanjiang_engine::types::Sequence;
-use support::{config, flow, internal, keeper, limits, market, submit};
 
 const OLDER: u32 = SEMANTICS_VERSION - 1;
 const LATER: u32 = SEMANTICS_VERSION + 1;

@@ -5,18 +5,13 @@
 //! Not here: damage (`damage`), two processes (`two_processes`), other rules (`replay`).
 
 #![allow(clippy::disallowed_methods)] // a test may read files
-#![cfg(feature = "rocksdb")]
-
-mod support;
-mod damage {
-    pub mod database;
-}
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use damage::database;
+use crate::damage::database;
+use crate::support::{config, flow, keeper, market, submit};
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::journal::head::{self, Mark};
 use sanjiang_engine::journal::record;
@@ -24,7 +19,6 @@ use sanjiang_engine::recovery::open_folder;
 use sanjiang_engine::runtime::{Config, Released, Runtime, Sink, StartError};
 use sanjiang_engine::snapshot;
 use sanjiang_engine::types::Sequence;
-use support::{config, flow, keeper, market, submit};
 
 /// A stopped folder with `orders` orders in it; gives its last command.
 fn stopped(config: Config, orders: u64) -> Sequence {

@@ -3,10 +3,7 @@
 //! Debug and release: `examples/replay_hash` prints the same line, to be run in both profiles. Not
 //! here: the journal on disk (`durability`).
 
-#[path = "support/sample.rs"]
-mod sample;
-mod support;
-
+use crate::sample;
 use std::process::Command as Process;
 
 use sanjiang_engine::runtime::ReplayError;
@@ -38,7 +35,7 @@ fn a_second_process_replays_to_the_same_bytes() {
     let output = Process::new(std::env::current_exe().expect("this test"))
         .args([
             "--exact",
-            "a_second_process_replays_to_the_same_bytes",
+            "replay::a_second_process_replays_to_the_same_bytes",
             "--nocapture",
         ])
         .env(SECOND, "1")

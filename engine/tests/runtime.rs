@@ -4,22 +4,22 @@
 
 #![allow(clippy::disallowed_methods)] // a test may read files
 
-mod support;
-
+use crate::support;
 use std::sync::{Arc, Mutex, mpsc};
 
+use crate::support::{
+    BEGIN, PATIENCE, config, flow, internal, keeper, market, market_under, order, submit,
+};
 use sanjiang_engine::command::{AcceptClock, Body};
+use sanjiang_engine::engine::Engine;
 use sanjiang_engine::journal::memory::MemoryJournal;
 use sanjiang_engine::journal::record;
 use sanjiang_engine::runtime::{
-    ClockStatus, Config, Fatal, MissingRange, Refused, Runtime, StartError, StopError, Submission,
-    Ticket,
+    ClockStatus, Config, Fatal, Handle, MissingRange, Refused, Runtime, StartError, StopError,
+    Submission, Ticket,
 };
 use sanjiang_engine::types::{Nanoseconds, Sequence, Side, Time, TimeInForce};
 use sanjiang_engine::venue::Regime;
-use support::{
-    BEGIN, PATIENCE, config, flow, internal, keeper, market, market_under, order, submit,
-};
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a folder")
@@ -236,6 +236,55 @@ fn a_still_shard_ticks_by_itself() {
         (tick.body, tick.time),
         (Body::Tick, BEGIN.after(Nanoseconds(5_000)))
     );
+    runtime.stop().expect("clean");
+}
+
+/// Looks for ever: each look sends the next one, until one sees the order's deadline gone.
+fn look_on(handle: &Handle, left: u32, tell: mpsc::Sender<u32>) {
+    let again = handle.clone();
+    let look = move |engine: &Engine| {
+        if left == 0 || engine.next_deadline().is_none() {
+            tell.send(left).expect("the test waits");
+        } else {
+            look_on(&again, left - 1, tell);
+        }
+    };
+    handle.look(Box::new(look)).expect("there is room");
+}
+
+#[test]
+fn who_looks_without_a_rest_puts_no_deadline_off_and_holds_no_command_back() {
+    const LOOKS: u32 = 100_000;
+    let folder = folder();
+    let (config, source) = config(folder.path());
+    let (sink, watcher) = keeper(u64::MAX);
+    let started = Runtime::start_on(&config, &MemoryJournal::new(), sink);
+    let (runtime, _) = started.expect("started");
+    let handle = runtime.handle();
+    submit(&handle, 1, &market());
+    let due = BEGIN.after(Nanoseconds(1_000));
+    let resting = order(0, Side::Sell, 1_000, 5, TimeInForce::GoodTillDate(due));
+    submit(&handle, 2, &[resting]);
+    let last = 2 + market().len() as u64;
+    watcher.wait(last);
+    // The clock runs on while the engine's thread looks, so that it looks on when the order is due.
+    let (tell, hear) = mpsc::channel();
+    let (began, begin) = mpsc::channel();
+    let (go, gone) = mpsc::channel::<()>();
+    let looking = handle.clone();
+    let first = move |_: &Engine| {
+        began.send(()).expect("the test waits");
+        gone.recv_timeout(PATIENCE).expect("the clock has run on");
+        look_on(&looking, LOOKS, tell);
+    };
+    handle.look(Box::new(first)).expect("there is room");
+    begin.recv_timeout(PATIENCE).expect("the first look");
+    source.run(Nanoseconds(1_000));
+    go.send(()).expect("the engine waits");
+    let left = hear.recv_timeout(PATIENCE).expect("the looks end");
+    assert!(left > 0, "the order was due for {LOOKS} looks");
+    watcher.wait(last + 1);
+    assert_eq!(watcher.released().pop().expect("one").body, Body::Tick);
     runtime.stop().expect("clean");
 }
 

@@ -5,9 +5,6 @@
 //! of an archive file (`journal/archive_tests`).
 
 #![allow(clippy::disallowed_methods)] // a test may read files
-#![cfg(feature = "rocksdb")]
-
-mod support;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -16,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::support::{Keeper, Seen, Watcher, config, flow, keeper, limits, market, submit};
 use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::Events;
 use sanjiang_engine::journal::archive;
@@ -24,7 +22,6 @@ use sanjiang_engine::recovery::{as_of, open_folder, verify};
 use sanjiang_engine::runtime::{Config, Released, Runtime, Sink, StartError};
 use sanjiang_engine::snapshot;
 use sanjiang_engine::types::Sequence;
-use support::{Keeper, Seen, Watcher, config, flow, keeper, limits, market, submit};
 
 /// Commands of one submission.
 const BATCH: u64 = 100;

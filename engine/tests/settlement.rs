@@ -6,12 +6,9 @@
 
 #![allow(clippy::wildcard_enum_match_arm)] // each helper looks for one kind of event
 
-#[path = "support/founding.rs"]
-mod founding;
-mod settlement {
-    pub mod desk;
-}
+mod desk;
 
+use desk::*;
 use sanjiang_engine::command::*;
 use sanjiang_engine::engine::{Engine, SectionId};
 use sanjiang_engine::event::Event;
@@ -19,7 +16,6 @@ use sanjiang_engine::limits::Limits;
 use sanjiang_engine::reject::{Basis, Reject, RejectReason as R};
 use sanjiang_engine::types::*;
 use sanjiang_engine::venue::Regime;
-use settlement::desk::*;
 
 #[test]
 fn no_more_accounts_join_than_there_are_rows_and_a_row_comes_back() {

@@ -3,9 +3,7 @@
 //! Invariant: as in `market`: events only, and an audit. Not here: the rules (`market/scenarios`),
 //! the comparison with the reference (`model`).
 
-#[path = "support/shop.rs"]
-mod shop;
-
+use crate::shop::{GOODS, HOUR, SELLER, WAREHOUSE, founding, offer, reserve, sales, terms};
 use sanjiang_engine::command::*;
 use sanjiang_engine::contract::table::{By, TABLE};
 use sanjiang_engine::engine::{Engine, HeldFor, SectionId};
@@ -16,21 +14,13 @@ use sanjiang_engine::event::{
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::reject::RejectReason;
 use sanjiang_engine::types::*;
-use shop::{GOODS, HOUR, SELLER, WAREHOUSE, founding, offer, reserve, sales, terms};
 
-#[path = "shops/baskets.rs"]
 mod baskets;
-#[path = "shops/border.rs"]
 mod border;
-#[path = "shops/campaigns.rs"]
 mod campaigns;
-#[path = "shops/damage.rs"]
 mod damage;
-#[path = "shops/guarantees.rs"]
 mod guarantees;
-#[path = "shops/lotteries.rs"]
 mod lotteries;
-#[path = "shops/queues.rs"]
 mod queues;
 
 use damage::{flip_every_byte, tiny};

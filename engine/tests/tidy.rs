@@ -185,6 +185,48 @@ fn nothing_is_left_for_later_or_switched_off() {
     none(&found, "left for later, or a test that cannot fail");
 }
 
+/// The names that one file of `MEMBER/tests` may be compiled by: a program of its own in the
+/// manifest, or a module of one of those.
+fn compiled(member: &str) -> BTreeSet<String> {
+    let folder = root().join(member);
+    let text = fs::read_to_string(folder.join("Cargo.toml")).expect("a member has a manifest");
+    let manifest: toml::Table = text.parse().expect("a manifest is TOML");
+    let programs = manifest.get("test").and_then(toml::Value::as_array);
+    let mut names = BTreeSet::new();
+    for program in programs.expect("programs of tests are listed") {
+        let name = program["name"].as_str().expect("a name");
+        let path = program.get("path").and_then(toml::Value::as_str);
+        let path = path.map_or_else(|| format!("tests/{name}.rs"), str::to_owned);
+        let text = fs::read_to_string(folder.join(&path)).expect("a program of tests");
+        let modules = text.lines().filter_map(|line| line.strip_prefix("mod "));
+        names.extend(modules.map(|module| module.trim_end_matches(';').to_owned()));
+        names.extend(
+            path.strip_prefix("tests/")
+                .map(|name| name.trim_end_matches(".rs").to_owned()),
+        );
+    }
+    names
+}
+
+#[test]
+fn no_file_of_tests_is_forgotten() {
+    let mut found = Vec::new();
+    for member in ["engine", "gateway"] {
+        let compiled = compiled(member);
+        for source in rust() {
+            let name = source.path.strip_prefix(member);
+            let name = name.and_then(|name| name.strip_prefix("/tests/")?.strip_suffix(".rs"));
+            if name.is_some_and(|name| !name.contains('/') && !compiled.contains(name)) {
+                found.push(source.path);
+            }
+        }
+    }
+    none(
+        &found,
+        "in no program of tests: name it in the manifest, or as a module of a program",
+    );
+}
+
 #[test]
 fn a_test_never_sleeps() {
     let tests = rust().filter(|source| source.path.contains("test"));

@@ -5,9 +5,6 @@
 //! has open. Not here: other refusals (`refusals`).
 
 #![allow(clippy::disallowed_methods)] // a test may read files
-#![cfg(feature = "rocksdb")]
-
-mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,12 +12,12 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command as Process, Stdio};
 
+use crate::support::{config, keeper, market, submit};
 use sanjiang_engine::recovery::verify;
 use sanjiang_engine::runtime::{Runtime, StartError};
-use support::{config, keeper, market, submit};
 
 const FIRST: &str = "SANJIANG_TEST_FIRST";
-const NAME: &str = "a_second_process_is_refused_until_the_first_is_gone";
+const NAME: &str = "two_processes::a_second_process_is_refused_until_the_first_is_gone";
 
 fn files(folder: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
     for entry in fs::read_dir(folder).expect("there") {

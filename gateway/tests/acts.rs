@@ -6,18 +6,12 @@
 
 #![allow(clippy::disallowed_methods)] // a test may read files
 
-#[path = "support/folders.rs"]
-mod folders;
-mod support;
-#[path = "support/trading.rs"]
-mod trading;
-
 use std::path::{Path, PathBuf};
 
+use crate::support::folders::{Case, Cut, contents, copy, program, run, serve};
+use crate::support::trading::{Client, ORDERS, Traded, more, status, traded, until};
 use engine::backup::{Backup, seal};
-use folders::{Case, Cut, contents, copy, program, run, serve};
 use tonic::Code;
-use trading::{Client, ORDERS, Traded, more, status, traded, until};
 
 const WORDS: [&str; 4] = ["--reason", "the disk died", "--approver", "Wang"];
 

@@ -4,16 +4,10 @@
 
 #![allow(clippy::disallowed_methods)] // a test may read files
 
-#[path = "support/folders.rs"]
-mod folders;
-mod support;
-#[path = "support/trading.rs"]
-mod trading;
-
-use folders::{Case, Cut, run, serve};
+use crate::support::folders::{Case, Cut, run, serve};
+use crate::support::trading::{Client, ORDERS, more, traded};
+use crate::support::{Answer, Session, make_market};
 use proto::v1;
-use support::{Answer, Session, make_market};
-use trading::{Client, ORDERS, more, traded};
 use v1::stream_executions_request::Owner;
 
 #[tokio::test]

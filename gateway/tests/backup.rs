@@ -3,15 +3,13 @@
 //! The drill is the program itself, started as an operator does. Not here: what a backup holds
 //! (`engine::backup`), restoring one for good.
 
-mod support;
-
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::Duration;
 
+use crate::support::{House, limit};
 use proto::v1;
 use proto::v1::operations_client::OperationsClient;
-use support::{House, limit};
 use tokio::process::Command;
 use tonic::Code;
 use tonic::transport::Channel;

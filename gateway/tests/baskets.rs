@@ -2,14 +2,10 @@
 //! runs against what then happens, the counters of the private stream, lists. Malformed fields:
 //! `baskets_fields`; the rules themselves: the engine's scenarios.
 
-#[path = "support/shop.rs"]
-mod shop;
-mod support;
-
+use crate::support::House;
+use crate::support::clearing::balances;
+use crate::support::shop::{REFERENCE, Shop, accept, deliver, hand_over, id, offer, prices};
 use proto::v1;
-use shop::{REFERENCE, Shop, accept, deliver, hand_over, id, offer, prices};
-use support::House;
-use support::clearing::balances;
 use tonic::Code;
 use v1::reserve_basket_request::Line;
 use v1::take_step_request::{self as wire, Step};

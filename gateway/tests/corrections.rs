@@ -3,16 +3,13 @@
 //!
 //! A buys 100 t of 200 t at 50.00 from B: 5,000 yuan; A, the maker, is charged 1 yuan, B 2.50.
 
-#[path = "support/folders.rs"]
-mod folders;
-mod support;
-
+use crate::support::folders;
 use std::collections::BTreeMap;
 
+use crate::support::clearing::{balances, deposit, make_clearing, withdrawal};
+use crate::support::{House, context, limit};
 use proto::v1;
 use rust_decimal::Decimal;
-use support::clearing::{balances, deposit, make_clearing, withdrawal};
-use support::{House, context, limit};
 use tonic::Code;
 use v1::{ExecType, OrderStatus, TradeAction};
 

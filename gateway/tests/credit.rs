@@ -3,14 +3,11 @@
 //! COAL as in `money`: tick 0.05, lot 100 t, CNY in fen, coal in kilograms. Fees: maker 1, taker 5
 //! basis points, at least 1 yuan an order.
 
-#[path = "support/folders.rs"]
-mod folders;
-mod support;
-
+use crate::support::clearing::{balances, deposit, make_clearing};
+use crate::support::folders;
+use crate::support::{House, context, limit};
 use proto::v1;
 use rust_decimal::Decimal;
-use support::clearing::{balances, deposit, make_clearing};
-use support::{House, context, limit};
 use tonic::Code;
 use tonic_types::StatusExt as _;
 use v1::PostingKind::{CreditDrawn, CreditRepaid, Deposit, Fee, TradeMoney, Transfer};

@@ -2,16 +2,14 @@
 //!
 //! Not here: the demonstration's books (`operations`), the rules of shops (`shops`).
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use crate::support::House;
 use proto::v1;
 use proto::v1::contracts_client::ContractsClient;
 use proto::v1::sales_client::SalesClient;
 use sanjiang_gateway::demo::{RETAIL, WHOLESALE};
-use support::House;
 use tonic::transport::Channel;
 
 /// Turns are seconds apart; a busy machine takes longer.

@@ -7,13 +7,11 @@
     reason = "a test fails on any other answer"
 )]
 
-mod support;
-
 use std::sync::Arc;
 
+use crate::support::{Answer, House, Session, limit};
 use engine::runtime::ManualFreeSpace;
 use proto::v1;
-use support::{Answer, House, Session, limit};
 use tonic_types::StatusExt as _;
 
 const RESERVE_MB: u64 = 800;

@@ -7,17 +7,14 @@
 //! `shops_border`, `baskets`; of guarantees `shops_guarantee`), the precedence of checks, replaces
 //! and cancels (the engine's own tests).
 
-#[path = "support/rows.rs"]
-mod rows;
-mod support;
-
+use crate::support;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::support::House;
+use crate::support::rows::World;
 use proto::v1;
 use proto::v1::order_entry_client::OrderEntryClient;
-use rows::World;
-use support::House;
 use tonic::Code;
 use tonic::transport::Channel;
 use tonic_types::StatusExt as _;

@@ -1,11 +1,9 @@
 //! What parties may do and limits of risk through the public API: set, felt by orders, read back,
 //! kept over a restart.
 
-mod support;
-
+use crate::support::clearing::{deposit, make_clearing, withdrawal};
+use crate::support::{House, context, limit, venue};
 use proto::v1;
-use support::clearing::{deposit, make_clearing, withdrawal};
-use support::{House, context, limit, venue};
 use tonic::Code;
 use tonic_types::StatusExt as _;
 

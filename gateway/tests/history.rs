@@ -1,16 +1,12 @@
 //! What is kept: orders, reports and trades, read back through restarts and a rebuild.
 
-#[path = "support/flow.rs"]
-mod flow;
-mod support;
-
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use flow::trade_some;
+use crate::support::flow::trade_some;
+use crate::support::{House, Session, limit};
 use proto::v1;
 use proto::v1::order_entry_client::OrderEntryClient;
-use support::{House, Session, limit};
 use tonic::Code;
 use tonic::transport::Channel;
 use v1::stream_executions_request::Owner;

@@ -1,12 +1,8 @@
 //! Instruments through the public API: what they are and how they stand.
 
-#[path = "support/flow.rs"]
-mod flow;
-mod support;
-
-use flow::trade_some;
+use crate::support::flow::trade_some;
+use crate::support::{House, context, instrument, venue};
 use proto::v1;
-use support::{House, context, instrument, venue};
 
 async fn last_price(house: &House) -> String {
     let request = v1::GetBookSnapshotRequest {

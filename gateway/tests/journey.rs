@@ -1,9 +1,7 @@
 //! An order's whole journey through the public API: in, reported, in the book, out.
 
-mod support;
-
+use crate::support::{House, limit};
 use proto::v1;
-use support::{House, limit};
 use v1::cancel_order_request::Order as CancelBy;
 use v1::replace_order_request::Order as ReplaceBy;
 

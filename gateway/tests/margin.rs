@@ -6,13 +6,11 @@
 //!
 //! Not here: the rules as a whole (the engine's scenario tables).
 
-#[path = "support/folders.rs"]
-mod folders;
-mod support;
-
+use crate::support;
+use crate::support::clearing::{asset, balances, custodian, deposit, set_clearing};
+use crate::support::folders;
+use crate::support::{House, context, limit};
 use proto::v1;
-use support::clearing::{asset, balances, custodian, deposit, set_clearing};
-use support::{House, context, limit};
 use tonic::Code;
 use tonic_types::StatusExt as _;
 

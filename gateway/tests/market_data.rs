@@ -1,19 +1,13 @@
 //! The book streams through the public API, by a client that checks every chain and checksum.
 
-#[path = "support/book.rs"]
-mod book;
-#[path = "support/flow.rs"]
-mod flow;
-mod support;
-
 use std::collections::BTreeMap;
 
-use book::ClientBook;
-use flow::trade_some;
+use crate::support::book::ClientBook;
+use crate::support::flow::trade_some;
+use crate::support::{House, context, limit};
 use proto::v1;
 use proto::v1::book_event::Event as Wire;
 use proto::v1::market_data_client::MarketDataClient;
-use support::{House, context, limit};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Streaming};
 

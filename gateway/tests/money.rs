@@ -3,15 +3,14 @@
 //! COAL: tick 0.05, lot 100 t, CNY in fen, coal in kilograms: a tick of a lot is 5 yuan, a lot is
 //! 100,000 kg. Fees: maker 1, taker 5 basis points, at least 1 yuan an order, at most 500.
 
-mod support;
-
+use crate::support;
 use std::collections::BTreeMap;
 
-use proto::v1;
-use support::clearing::{
+use crate::support::clearing::{
     asset, balances, custodian, deposit, instruct, make_clearing, set_clearing, withdrawal,
 };
-use support::{House, Session, context, limit, session_order};
+use crate::support::{House, Session, context, limit, session_order};
+use proto::v1;
 use tonic::Code;
 use tonic_types::StatusExt as _;
 

@@ -2,8 +2,9 @@
 //! be right; amounts are read exactly or refused; no message makes the decoder panic.
 #![allow(clippy::assigning_clones, reason = "tables of one-line changes")]
 
-mod support;
-
+use crate::support::clearing::{asset, custodian, deposit, set_clearing, set_fees};
+use crate::support::context;
+use crate::support::fields::{self, Case, name};
 use engine::clearing::{Asset, Custodian};
 use engine::command::{
     AssetClass, Body, Command, CreateVenue, CustodianKind, Demonstration, FeeRates,
@@ -15,9 +16,6 @@ use proto::v1;
 use sanjiang_gateway::directory::{Tables, VenueEntry};
 use sanjiang_gateway::errors::Failure;
 use sanjiang_gateway::from_proto::{self, Operation};
-use support::clearing::{asset, custodian, deposit, set_clearing, set_fees};
-use support::context;
-use support::fields::{self, Case, name};
 
 /// Participant P, account A, venue V, instrument COAL, CNY (2 decimals), coal (3), two custodians.
 fn tables() -> Tables {

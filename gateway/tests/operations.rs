@@ -1,11 +1,10 @@
 //! Operators' work, and the exchange as a process: law, folders, addresses, health.
 
-mod support;
-
+use crate::support;
+use crate::support::{House, context, venue};
 use proto::v1;
 use sanjiang_gateway::config::Serve;
 use sanjiang_gateway::server::{Running, ServeError};
-use support::{House, context, venue};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_reflection::pb::v1 as reflection;
 

@@ -4,14 +4,12 @@
     reason = "a test fails on any other answer"
 )]
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Answer, House, Session, limit, raw};
 use clap::Parser as _;
 use proto::v1;
 use sanjiang_gateway::config::{Cli, Command, Serve};
-use support::{Answer, House, Session, limit, raw};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::{Instant, timeout};
 use tonic_types::StatusExt as _;

@@ -1,14 +1,12 @@
 //! What moved on an account: postings add up to its balances, come in pages by asset and time, and
 //! as a stream that goes on after any position, over a restart too.
 
-mod support;
-
 use std::collections::BTreeMap;
 
+use crate::support::clearing::{balances, deposit, make_clearing, withdrawal};
+use crate::support::{House, limit};
 use proto::v1;
 use rust_decimal::Decimal;
-use support::clearing::{balances, deposit, make_clearing, withdrawal};
-use support::{House, limit};
 use tonic::{Code, Streaming};
 use v1::PostingKind::{Deposit, Fee, TradeGoods, TradeMoney, Withdrawal};
 

@@ -4,13 +4,10 @@
 //! Coal is kept in kilograms of a tonne by a demonstration's warehouse, which signs by itself. Not
 //! here: the whole table of what each standing answers (the engine's tests).
 
-#[path = "support/folders.rs"]
-mod folders;
-mod support;
-
+use crate::support::clearing::{asset, balances, custodian, deposit, make_clearing, withdrawal};
+use crate::support::folders;
+use crate::support::{House, context};
 use proto::v1;
-use support::clearing::{asset, balances, custodian, deposit, make_clearing, withdrawal};
-use support::{House, context};
 use tonic::Code;
 use tonic_types::StatusExt as _;
 

@@ -3,12 +3,12 @@
 //!
 //! Not here: what does not agree (`reconcile`'s own tests), balances over the API (`money`).
 
-#[path = "support/folders.rs"]
-mod folders;
-mod support;
-
+use crate::support::folders;
 use std::path::Path;
 
+use crate::support::clearing::{deposit, make_clearing, withdrawal};
+use crate::support::folders::contents;
+use crate::support::{House, limit};
 use engine::SEMANTICS_VERSION;
 use engine::command::{Body, Command, Envelope, Identity, Sequenced};
 use engine::engine::Engine;
@@ -17,11 +17,8 @@ use engine::journal::record::Chain;
 use engine::limits::Limits;
 use engine::snapshot::{self, Snapshot, Stamp};
 use engine::types::{PrincipalId, Sequence, Time};
-use folders::contents;
 use proto::v1;
 use sanjiang_gateway::to_proto::date_text;
-use support::clearing::{deposit, make_clearing, withdrawal};
-use support::{House, limit};
 
 /// Runs the program on a folder.
 fn reconcile(data: &Path, flags: &[&str]) -> (i32, String) {

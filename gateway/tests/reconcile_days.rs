@@ -4,16 +4,12 @@
 //!
 //! Not here: the public API under it (`reconcile`, `credit`).
 
-#[path = "support/days.rs"]
-mod days;
-#[path = "support/folders.rs"]
-mod folders;
-mod support;
-
+use crate::support::days;
+use crate::support::folders;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use days::{A, B, CNY, COAL, Shard};
+use crate::support::days::{A, B, CNY, COAL, Shard};
 use engine::command::Half;
 
 /// The second of three days on which something moves.

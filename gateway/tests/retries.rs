@@ -1,13 +1,11 @@
 //! A retried unary order is entered once, with and without `valid_until`, also over a restart; a
 //! deposit and a withdrawal are done once, also over a kill.
 
-mod support;
-
+use crate::support::child::Program;
+use crate::support::clearing::{balances, deposit, make_clearing, withdrawal};
+use crate::support::{House, context, limit, make_market};
 use proto::v1;
 use proto::v1::accounts_client::AccountsClient;
-use support::child::Program;
-use support::clearing::{balances, deposit, make_clearing, withdrawal};
-use support::{House, context, limit, make_market};
 use tonic_types::StatusExt as _;
 
 /// A minute from now, as the engine's clock has it.

@@ -4,10 +4,9 @@
     reason = "a test fails on any other answer"
 )]
 
-mod support;
-
+use crate::support;
+use crate::support::{Answer, House, Session, session_order};
 use proto::v1;
-use support::{Answer, House, Session, session_order};
 
 /// Every report NEW, each number once, in order.
 fn assert_new(reports: &[v1::SessionReport], numbers: std::ops::RangeInclusive<u64>) {

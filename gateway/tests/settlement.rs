@@ -3,13 +3,11 @@
 //! The venue's trading day rolls a moment after the trade, on the real clock; a day order that
 //! expires with it says when.
 
-mod support;
-
 use std::time::{Duration, SystemTime};
 
+use crate::support::clearing::{balances, deposit, make_clearing};
+use crate::support::{House, context, instrument, limit, venue};
 use proto::v1;
-use support::clearing::{balances, deposit, make_clearing};
-use support::{House, context, instrument, limit, venue};
 use tonic::Code;
 use tonic_types::StatusExt as _;
 

@@ -2,16 +2,12 @@
 //! `shops_refused`; retries, kills, lists: `shops_kept`; what happens live: `shops_live`; malformed
 //! fields: `shops_fields`; the rules themselves: the engine's scenarios.
 
-#[path = "support/shop.rs"]
-mod shop;
-mod support;
-
-use proto::v1;
-use shop::{
+use crate::support::House;
+use crate::support::clearing::balances;
+use crate::support::shop::{
     CARRIER, REFERENCE, Shop, accept, deliver, dispute, hand_over, id, offer, prices, reserve, step,
 };
-use support::House;
-use support::clearing::balances;
+use proto::v1;
 use tonic::Code;
 use v1::take_step_request::{self as wire, Step};
 

@@ -2,15 +2,11 @@
 //! statements; and what an operator moves between two owners. Other returns: `shops`; the rules
 //! themselves: the engine's scenarios.
 
-#[path = "support/shop.rs"]
-mod shop;
-mod support;
-
+use crate::support::clearing::balances;
+use crate::support::shop::{Shop, accept, define, hand_over, id, offer, reserve, terms};
+use crate::support::{House, context};
 use proto::v1;
 use proto::v1::accounts_client::AccountsClient;
-use shop::{Shop, accept, define, hand_over, id, offer, reserve, terms};
-use support::clearing::balances;
-use support::{House, context};
 use tonic::transport::Channel;
 use v1::take_step_request::{self as wire, Step};
 

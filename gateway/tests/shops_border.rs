@@ -4,13 +4,9 @@
 //! Invariant: a refusal is a report with its reason and its law, and the dry run says the same. Not
 //! here: the rules (`engine/tests/scenarios/cross_border.txt`), malformed fields (`shops_fields`).
 
-#[path = "support/shop.rs"]
-mod shop;
-mod support;
-
+use crate::support::shop::{Shop, define, hand_over, id, offer, prices, reserve, step, terms};
+use crate::support::{House, context, venue};
 use proto::v1;
-use shop::{Shop, define, hand_over, id, offer, prices, reserve, step, terms};
-use support::{House, context, venue};
 use v1::take_step_request as wire;
 
 const LAW: &str = "财关税〔2018〕49号";

@@ -1,18 +1,14 @@
 //! Flash sales, group buys and presales through a real gateway: their terms and courses, what is
 //! held and told, what comes back. The rules themselves: the engine's scenarios.
 
-#[path = "support/shop.rs"]
-mod shop;
-mod support;
-
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::support::House;
+use crate::support::clearing::{balances, deposit};
+use crate::support::market::{context, venue};
+use crate::support::shop::{Shop, define, id, offer, prices, reserve, step, terms};
 use proto::v1;
 use sha2::{Digest, Sha256};
-use shop::{Shop, define, id, offer, prices, reserve, step, terms};
-use support::House;
-use support::clearing::{balances, deposit};
-use support::market::{context, venue};
 use tonic::transport::Channel;
 use v1::accounts_client::AccountsClient;
 use v1::make_offer_request::Course;

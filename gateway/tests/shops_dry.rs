@@ -10,19 +10,17 @@
     reason = "a test fails on any other answer"
 )]
 
-#[path = "support/shop.rs"]
-mod shop;
-mod support;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use crate::support::clearing::{asset, custodian};
+use crate::support::shop::{
+    Shop, accept, define, hand_over, id, offer, pay, prices, reserve, step, terms,
+};
+use crate::support::{House, context, venue};
 use proto::v1;
 use proto::v1::accounts_client::AccountsClient;
-use shop::{Shop, accept, define, hand_over, id, offer, pay, prices, reserve, step, terms};
-use support::clearing::{asset, custodian};
-use support::{House, context, venue};
 use tonic::transport::Channel;
 use tonic_types::StatusExt as _;
 use v1::make_offer_request::Course;

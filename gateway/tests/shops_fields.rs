@@ -6,12 +6,12 @@
     reason = "a table of one-line changes"
 )]
 
-#[path = "support/basket_fields.rs"]
-mod basket_fields;
-#[path = "support/shop.rs"]
-mod shop;
-mod support;
-
+use crate::support;
+use crate::support::basket_fields;
+use crate::support::fields::{Case, check, name, tables as market};
+use crate::support::shop::{
+    accept, define, hand_over, id, offer, prices, reserve, step, terms, tiered,
+};
 use engine::clearing::{Asset, Custodian};
 use engine::command::{AssetClass, Command, CreateVenue, CustodianKind, Demonstration};
 use engine::types::{AssetId, Name, PrincipalId, TermsId, Title};
@@ -20,8 +20,6 @@ use proto::v1;
 use sanjiang_gateway::directory::{Tables, VenueEntry};
 use sanjiang_gateway::errors::{Failure, Kind};
 use sanjiang_gateway::from_proto::{self, ChangeUnder, Deal};
-use shop::{accept, define, hand_over, id, offer, prices, reserve, step, terms, tiered};
-use support::fields::{Case, check, name, tables as market};
 use v1::take_step_request::{self as wire, Step};
 
 /// The directory of a shop: account A, venue S, CNY, tea, bank and warehouse, terms 0.

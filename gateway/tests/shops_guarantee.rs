@@ -1,15 +1,11 @@
 //! A seller's guarantee through a real gateway: set, told, covering a contract, paying a return,
 //! and still there after a restart. The rules themselves: the engine's scenarios.
 
-#[path = "support/shop.rs"]
-mod shop;
-mod support;
-
+use crate::support::clearing::{balances, deposit};
+use crate::support::shop::{Shop, accept, define, hand_over, id, offer, reserve, terms};
+use crate::support::{House, context};
 use proto::v1;
 use proto::v1::accounts_client::AccountsClient;
-use shop::{Shop, accept, define, hand_over, id, offer, reserve, terms};
-use support::clearing::{balances, deposit};
-use support::{House, context};
 use tonic::transport::Channel;
 use v1::take_step_request::{self as wire, Step};
 

@@ -1,18 +1,14 @@
 //! What a shop did is kept: sent again it is done once, also over a restart; a kill loses nothing;
 //! lists come in pages. A day without accidents: `shops`.
 
-#[path = "support/shop.rs"]
-mod shop;
-mod support;
-
-use proto::v1;
-use shop::{
+use crate::support::House;
+use crate::support::child::Program;
+use crate::support::clearing::balances;
+use crate::support::shop::{
     Shop, change, define, deliver, hand_over, id, offer, prices, reserve, step, terms, tiered,
     withdraw,
 };
-use support::House;
-use support::child::Program;
-use support::clearing::balances;
+use proto::v1;
 use tonic::Code;
 use tonic_types::StatusExt as _;
 use v1::take_step_request::{self as wire, Step};

@@ -5,15 +5,14 @@
     reason = "a test fails on any other answer"
 )]
 
-#[path = "support/shop.rs"]
-mod shop;
-mod support;
-
+use crate::support;
 use std::collections::BTreeMap;
 
+use crate::support::shop::{
+    REFERENCE, Shop, accept, change, deliver, hand_over, id, offer, reserve, withdraw,
+};
+use crate::support::{Answer, House, Session, limit};
 use proto::v1;
-use shop::{REFERENCE, Shop, accept, change, deliver, hand_over, id, offer, reserve, withdraw};
-use support::{Answer, House, Session, limit};
 use tonic::{Code, Streaming};
 use v1::offer_event::Event as Wire;
 use v1::session_command::Command;

@@ -1,16 +1,12 @@
 //! What a shop and its buyers are refused, with the reason and the law, and what a dry run says of
 //! it. A day that goes well: `shops`.
 
-#[path = "support/shop.rs"]
-mod shop;
-mod support;
-
-use proto::v1;
-use shop::{
+use crate::support::shop::{
     Shop, accept, change, define, dispute, hand_over, id, offer, pay, reserve, step, terms,
     withdraw,
 };
-use support::{House, context};
+use crate::support::{House, context};
+use proto::v1;
 use tonic::Code;
 
 #[tokio::test]

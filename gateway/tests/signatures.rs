@@ -1,11 +1,9 @@
 //! What decides over real money needs a second signature, which nobody can give while there is one
 //! principal. Real custodians: `money`; real warehouses: `receipts`.
 
-mod support;
-
+use crate::support::clearing::asset;
+use crate::support::{House, context};
 use proto::v1;
-use support::clearing::asset;
-use support::{House, context};
 
 #[tokio::test]
 async fn lines_and_scores_of_real_money_need_a_second_signature() {

@@ -9,20 +9,17 @@
     reason = "a test fails on any other answer"
 )]
 
-#[path = "support/book.rs"]
-mod book;
-mod support;
-
+use crate::support;
 use std::any::Any;
 use std::pin::Pin;
 
-use book::ClientBook;
+use crate::support::book::ClientBook;
+use crate::support::child::Program;
+use crate::support::{Answer, House, Session, limit, raw, session_order};
 use proto::v1;
 use proto::v1::market_data_client::MarketDataClient;
 use proto::v1::operations_client::OperationsClient;
 use proto::v1::order_entry_client::OrderEntryClient;
-use support::child::Program;
-use support::{Answer, House, Session, limit, raw, session_order};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::watch;

@@ -1,12 +1,12 @@
 //! Kill switches, cancel on disconnect and dead-man timers through the public API, with connections
 //! that are cut and a program that is killed.
 
-mod support;
-
+use crate::support::child::Program;
+use crate::support::{
+    Answer, House, Session, context, limit, make_market, open_request, session_order,
+};
 use proto::v1;
 use proto::v1::order_entry_client::OrderEntryClient;
-use support::child::Program;
-use support::{Answer, House, Session, context, limit, make_market, open_request, session_order};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::Code;

@@ -1,19 +1,18 @@
 //! `gateway venue`: the regimes and venues that come with the gateway, those of a file, and what
 //! the law refuses, against a real exchange through the public API.
 
-mod support;
-
+use crate::support;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::support::child::Program;
+use crate::support::{House, context};
 use engine::venue::{Model, Regime, set_one};
 use proto::v1;
 use proto::v1::regime_rule::Value;
 use sanjiang_gateway::venue_cli::file::{self, FileError};
 use sanjiang_gateway::venue_cli::{SHIPPED, table};
-use support::child::Program;
-use support::{House, context};
 
 /// What the program said, and how it ended.
 struct Ended {

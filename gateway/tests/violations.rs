@@ -2,16 +2,15 @@
 //! whatever makes the decoder panic.
 #![allow(clippy::assigning_clones, reason = "a table of one-line changes")]
 
-mod support;
-
+use crate::support;
+use crate::support::fields::{Case, check, tables};
+use crate::support::limit;
 use engine::types::{AccountId, InstrumentId, OrderId, PrincipalId, SessionId};
 use proptest::prelude::*;
 use prost::Message as _;
 use proto::v1;
 use sanjiang_gateway::errors::Failure;
 use sanjiang_gateway::from_proto::{self, Prefix};
-use support::fields::{Case, check, tables};
-use support::limit;
 use tonic_types::StatusExt as _;
 
 fn submit(request: &v1::SubmitOrderRequest) -> Result<engine::command::Command, Failure> {

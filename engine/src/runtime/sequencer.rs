@@ -30,6 +30,9 @@ use crate::types::{PrincipalId, Sequence, Time};
 /// The most commands of one chunk: small enough that the disk is busy while the next is applied,
 /// large enough that a wake-up is paid once in many.
 pub(crate) const CHUNK_COMMANDS_MAX: usize = 256;
+/// The most messages of one turn, looks and checks among them: after so many the clock is read,
+/// what is due is done, and what was applied goes to the journal, however many more wait.
+const TURN_MESSAGES_MAX: usize = 256;
 /// A chunk is handed over when it has this many bytes.
 pub(crate) const CHUNK_BYTES: usize = 256 << 10;
 /// How long the thread sleeps at most: so often a still engine looks at the wall clock.
@@ -104,11 +107,15 @@ impl Sequencer {
         loop {
             let first = self.receive();
             let now = self.now();
-            let mut going = match first {
-                Some(message) => self.take(message, now),
-                None => self.tick_until(now),
-            };
-            while going == Going::On && self.work.applied.commands.len() < CHUNK_COMMANDS_MAX {
+            // Before any message: who only looks puts no deadline off, and sees none overdue.
+            let mut going = self.tick_until(now);
+            if let (Going::On, Some(message)) = (going, first) {
+                going = self.take(message, now);
+            }
+            for _ in 1..TURN_MESSAGES_MAX {
+                if going == Going::End || self.work.applied.commands.len() >= CHUNK_COMMANDS_MAX {
+                    break;
+                }
                 match self.lines.messages.try_recv() {
                     Ok(message) => going = self.take(message, now),
                     Err(TryRecvError::Empty) => break,

@@ -3,8 +3,8 @@
 use sanjiang_engine::command::*;
 use sanjiang_engine::types::*;
 
-use crate::golden::at;
-use crate::golden_sales::timed;
+use super::golden::at;
+use super::golden_sales::timed;
 
 fn discount(off: Off, code: Option<[u8; 16]>) -> Body {
     let terms = DefineDiscount {

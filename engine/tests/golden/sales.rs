@@ -4,7 +4,7 @@ use sanjiang_engine::command::*;
 use sanjiang_engine::types::*;
 use sanjiang_engine::venue::Model;
 
-use crate::golden::{at, envelope};
+use super::golden::{at, envelope};
 
 pub fn timed(bodies: Vec<Body>) -> Vec<(Time, Command)> {
     let mut commands = Vec::new();

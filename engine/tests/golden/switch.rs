@@ -5,7 +5,7 @@
 use sanjiang_engine::command::*;
 use sanjiang_engine::types::*;
 
-use crate::golden::{at, envelope};
+use super::golden::{at, envelope};
 
 /// The commands about switches, which later joined version 1.
 pub fn switches() -> Vec<(Time, Command)> {

@@ -12,8 +12,9 @@ use proptest::test_runner::{Config, RngSeed, TestRunner};
 use sanjiang_engine::command::Command;
 use sanjiang_engine::limits::Limits;
 
-use crate::market::{self, Shard};
-use crate::{arbitrary, fold};
+use super::fold;
+use super::market::{self, Shard};
+use crate::arbitrary;
 
 /// What the engine must have said at least once.
 const WORDS: [&str; 26] = [

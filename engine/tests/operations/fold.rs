@@ -7,8 +7,8 @@ use sanjiang_engine::command::*;
 use sanjiang_engine::types::*;
 use sanjiang_engine::venue::{Phase, TradingStatus};
 
-use crate::law;
-use crate::market::{self, HOUR, Shard};
+use super::law;
+use super::market::{self, HOUR, Shard};
 
 /// How much time passes before a command: mostly none, at times past a deadline.
 pub fn pass() -> impl Strategy<Value = i64> {

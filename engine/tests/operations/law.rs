@@ -3,7 +3,7 @@
 use sanjiang_engine::command::{Rule, SetCalendar};
 use sanjiang_engine::venue::Regime;
 
-use crate::market::HOUR;
+use super::market::HOUR;
 
 /// Each one of set 1, or one of the first two that data may have defined.
 pub fn fold_regimes(regimes: &mut [Regime]) {
@@ -24,9 +24,9 @@ pub fn fold_rules(rules: &mut Vec<Rule>) {
 /// Days that come soon, now and then of one name.
 pub fn fold_calendar(set: &mut SetCalendar) {
     set.name = if set.days.len().is_multiple_of(2) {
-        crate::market::name("calendar")
+        super::market::name("calendar")
     } else {
-        crate::fold::short(set.name)
+        super::fold::short(set.name)
     };
     set.utc_offset_seconds %= 80_000;
     set.roll_time.0 = set.roll_time.0.rem_euclid(25 * HOUR);

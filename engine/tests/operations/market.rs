@@ -7,7 +7,7 @@ use sanjiang_engine::limits::Limits;
 use sanjiang_engine::types::*;
 use sanjiang_engine::venue::{Model, Phase, Regime};
 
-use crate::says;
+use super::says;
 
 /// An hour in nanoseconds.
 pub const HOUR: i64 = 3_600_000_000_000;

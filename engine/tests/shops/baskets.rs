@@ -2,6 +2,7 @@
 //!
 //! Invariant: as in `shops`. Not here: the rules (`market/scenarios/discounts.txt`).
 
+use crate::shop;
 use sanjiang_engine::event::{DiscountAct, DiscountReport};
 use sanjiang_engine::reject::{Basis, Reject};
 use sanjiang_engine::venue::{Model, Regime, RuleKey, RuleValue};

@@ -3,6 +3,7 @@
 //!
 //! Invariant: as in `shops`. Not here: what counts (`market/scenarios`, `model`).
 
+use crate::shop;
 use sanjiang_engine::venue::{Model, Regime};
 
 use super::*;

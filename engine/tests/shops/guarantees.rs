@@ -2,7 +2,7 @@
 //!
 //! Invariant: as in `shops`. Not here: the rules (`scenarios/guarantees.txt`).
 
-use shop::{BANK, MONEY, fund, plain_terms};
+use crate::shop::{BANK, MONEY, fund, plain_terms};
 
 use super::*;
 

@@ -5,8 +5,8 @@
 use proto::v1;
 use v1::discount::Off;
 
+use super::fields::Case;
 use super::shop::id;
-use super::support::fields::Case;
 
 pub fn money_off() -> v1::DefineDiscountRequest {
     v1::DefineDiscountRequest {

@@ -4,7 +4,7 @@
 
 use proto::v1;
 
-use super::support::{House, limit};
+use super::{House, limit};
 
 /// Orders that build a book, trade through it and take some away; the last one's sequence.
 pub async fn trade_some(house: &House, round: u32) -> u64 {

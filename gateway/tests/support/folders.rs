@@ -10,7 +10,7 @@ use std::process::Command;
 use engine::recovery::open_folder;
 use tempfile::TempDir;
 
-use super::support::child::{Program, Refused};
+use super::child::{Program, Refused};
 
 /// How the end of a log is lost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

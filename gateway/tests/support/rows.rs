@@ -19,8 +19,8 @@ use proto::v1::order_entry_client::OrderEntryClient;
 use tonic::Response;
 use tonic::transport::Channel;
 
-use super::support::context;
-use super::support::market::{instrument, venue};
+use super::context;
+use super::market::{instrument, venue};
 use words::{decimal, number, past, phase, role, settle, status, time_in_force, value};
 
 /// The largest quantity there can be, in lots of one.

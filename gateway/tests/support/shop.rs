@@ -17,8 +17,8 @@ use tonic::transport::Channel;
 use v1::sale_terms::{FixedPrice, Model, TieredPrice};
 use v1::take_step_request::Step;
 
-use super::support::clearing::{asset, deposit, make_clearing};
-use super::support::market::{context, make_market, venue};
+use super::clearing::{asset, deposit, make_clearing};
+use super::market::{context, make_market, venue};
 
 pub const HOUR: i64 = 3_600;
 /// Where the platform delivers.

@@ -13,9 +13,9 @@ use tonic::transport::Channel;
 use v1::get_order_request::Order as Named;
 use v1::stream_executions_request::Owner;
 
+use super::child::Program;
 use super::folders::serve;
-use super::support::child::Program;
-use super::support::{limit, make_market};
+use super::{limit, make_market};
 
 /// Orders that [`traded`] sends.
 pub const ORDERS: u64 = 100;
