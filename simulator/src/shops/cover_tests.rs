@@ -87,7 +87,9 @@ fn story() -> (Vec<ContractReport>, Sets) {
 
 fn followed(reports: &[ContractReport], sets: &Sets) -> (Cover, Faults) {
     let (mut cover, mut faults) = (Cover::default(), Faults::default());
-    reports.iter().for_each(|report| cover.take(report));
+    for report in reports {
+        cover.take(report);
+    }
     cover.follow(sets, 100, &mut faults);
     (cover, faults)
 }
@@ -110,7 +112,9 @@ fn told(amount: &str, covering: &str) -> Guarantee {
 fn a_right_story_is_right_at_each_place() {
     let (reports, sets) = story();
     let (mut cover, mut faults) = (Cover::default(), Faults::default());
-    reports.iter().for_each(|report| cover.take(report));
+    for report in &reports {
+        cover.take(report);
+    }
     for (at, amount, covering) in [
         (3, "30.00", "0.00"),
         (4, "30.00", "22.22"),

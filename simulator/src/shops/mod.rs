@@ -206,7 +206,9 @@ impl Answer {
             }
             Self::Basket(mut lines) => {
                 if lines.iter().all(|line| line.poss_dup) {
-                    lines.iter_mut().for_each(|line| line.poss_dup = false);
+                    for line in &mut lines {
+                        line.poss_dup = false;
+                    }
                 }
                 Self::Basket(lines)
             }

@@ -30,6 +30,8 @@ fn report(
     }
 }
 
+const SECOND: i64 = 1_000_000_000;
+
 /// 1,130.00 with a tax of 130.00: it counts for 1,000.00.
 const TWO: (u32, &str, &str) = (2, "1130.00", "130.00");
 
@@ -84,7 +86,9 @@ fn told(here: &str, elsewhere: &str) -> GetAnnualUseResponse {
 
 fn objects(reports: &[ContractReport], customs: &Customs, what: &str) {
     let (mut uses, mut faults) = (uses(), Faults::default());
-    reports.iter().for_each(|report| uses.take(report));
+    for report in reports {
+        uses.take(report);
+    }
     uses.follow(customs, 100, &mut faults);
     let first = &faults.first;
     assert!(first.iter().any(|fault| fault.contains(what)), "{first:#?}");
@@ -94,7 +98,9 @@ fn objects(reports: &[ContractReport], customs: &Customs, what: &str) {
 fn a_right_year_is_right_at_each_place() {
     let (reports, customs) = story();
     let (mut uses, mut faults) = (uses(), Faults::default());
-    reports.iter().for_each(|report| uses.take(report));
+    for report in &reports {
+        uses.take(report);
+    }
     for (at, here, elsewhere) in [
         (1, "0.00", "0.00"),
         (2, "1000.00", "0.00"),
@@ -173,10 +179,11 @@ fn what_left_stays_counted_and_years_are_those_at_utc_8() {
         TWO,
     );
     let (mut uses, mut faults) = (uses(), Faults::default());
-    reports.iter().for_each(|report| uses.take(report));
+    for report in &reports {
+        uses.take(report);
+    }
     uses.follow(&customs, 100, &mut faults);
     assert_eq!(uses.differs("o", &told("1000.00", "24000.00")), None);
-    const SECOND: i64 = 1_000_000_000;
     // 2026-12-31 15:59:59 and 16:00:00 UTC.
     assert_eq!(year_at(1_798_732_799 * SECOND), 2026);
     assert_eq!(year_at(1_798_732_800 * SECOND), 2027);
