@@ -3,8 +3,8 @@
 //!
 //! Invariants checked: the numbers of participant and accounts have no gap; what a clerk was told
 //! stands there under the same number, byte for byte but `poss_dup`; each command is answered at
-//! most once, and once where the clerk knows it, a basket by each of its lines; a contract is formed
-//! once, its versions rise by
+//! most once, and once where the clerk knows it, a basket by each of its lines; a contract is
+//! formed once, its versions rise by
 //! one from 1, it ends once; each deadline fires once, when it may; it costs what it must. What a
 //! part costs depends on what is new, not on what was taken in before. Not here: money and goods
 //! (`books`), campaigns (`campaigns`), lists (`lists`).

@@ -266,8 +266,8 @@ impl Books {
     }
 
     /// How an account's balances at a place of the history differ from what it must have. Goods on
-    /// offer are known only where every answer to the seller came, `whole`, and its money only where
-    /// it is known what its guarantee is, `sure`.
+    /// offer are known only where every answer to the seller came, `whole`, and its money only
+    /// where it is known what its guarantee is, `sure`.
     pub fn differs(
         &self,
         (shops, offers): (&Shops, &Offers),

@@ -84,8 +84,8 @@ impl Clock<'_> {
         end.is_some_and(|end| due > end && due < end + self.graces.of(end).0)
     }
 
-    /// The earliest and the latest instant to which gaps put off what was set in life `begun`, as it
-    /// is told at an instant of life `life`.
+    /// The earliest and the latest instant to which gaps put off what was set in life `begun`, as
+    /// it is told at an instant of life `life`.
     fn put_off(&self, begun: usize, (at, life): (i64, usize)) -> Option<(i64, i64)> {
         let last = self.lives.end(life.checked_sub(1)?)?;
         let until = |gap: usize| {

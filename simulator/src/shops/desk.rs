@@ -1,7 +1,7 @@
 //! The desk: what is set beside all trade, by the seller and by operators.
 //!
-//! Invariant: what is asked for is drawn, some of it must be refused. Not here: when it is asked for
-//! (`clerk`), whether it holds (`cover`, `uses`, `deadlines`).
+//! Invariant: what is asked for is drawn, some of it must be refused. Not here: when it is asked
+//! for (`clerk`), whether it holds (`cover`, `uses`, `deadlines`).
 
 use proto::v1::{OperationContext, SetAnnualUseRequest, SetGraceRequest, SetGuaranteeRequest};
 use rust_decimal::Decimal;

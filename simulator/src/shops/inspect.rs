@@ -420,8 +420,8 @@ impl Audit {
     }
 }
 
-/// Live offers, by the place of their making, and discounts that are not over: the last ones between
-/// two lives, all at the end.
+/// Live offers, by the place of their making, and discounts that are not over: the last ones
+/// between two lives, all at the end.
 fn asked(look: &(impl Fn(&mut dyn FnMut(&Ledger)) + Send + Sync), when: When) -> Asked {
     let (mut asked, now) = (Asked::default(), now_ns());
     look(&mut |ledger| {
