@@ -141,7 +141,8 @@ impl fmt::Display for ShopCounts {
              contracts {} deadlines_fired {} deadlines_put_off {} paid_in {} won {} released {} \
              tickets {} turns {} baskets {} basket_lines {} baskets_refused {} discounts {} \
              discounts_ended {} discount_uses {} guarantees_set {} covered {} \
-             paid_back {} imports {} limited {} uses_set {} graces_set {} audited_reports {} audited_balances {}",
+             paid_back {} imports {} limited {} uses_set {} graces_set {} \
+             audited_reports {} audited_balances {}",
             self.acknowledged,
             self.refused,
             self.resent,
