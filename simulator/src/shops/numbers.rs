@@ -35,6 +35,7 @@ pub fn in_numbers(
         amount_units: fen(&report.amount)?,
         tax_units: fen(&report.tax)?,
         money_held_units: fen(&report.money_held)?,
+        owing_units: fen(&report.owing)?,
         deadline_ns: report.deadline.as_ref().map_or(0, ns),
         account_sequence: report.account_sequence,
         participant_sequence: report.participant_sequence,
