@@ -56,6 +56,8 @@ fn check(summary: &CrashSummary, ended: Result<(), CrashError>, cycles: u32) {
     assert!(shops.guarantees_set > summary.cycles / 4 && shops.covered > 0);
     assert!(shops.imports > summary.cycles / 4 && shops.limited > 0);
     assert!(shops.uses_set > summary.cycles / 6 && shops.graces_set > 0);
+    // All of these met kills on their way.
+    assert!(shops.baskets_again > summary.cycles / 3 && shops.settings_again > summary.cycles / 4);
     assert!(shops.audited_reports > shops.contracts);
     // All sixteen accounts at each audit, the guarantee and the use of each buyer.
     assert!(shops.audited_balances >= 32 * (summary.cycles + 1));
