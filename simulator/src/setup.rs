@@ -141,7 +141,7 @@ impl Operator {
         (regimes, models): (&[&str], &[&str]),
     ) -> Result<u32, SetupError> {
         let request = CreateVenueRequest {
-            context: Some(self.context("venue")),
+            context: Some(self.context(&format!("v-{}", short(venue_id)))),
             venue_id: venue_id.to_owned(),
             name: name.to_owned(),
             regimes: words(regimes),

@@ -167,6 +167,7 @@ async fn nothing_acknowledged_is_lost_when_the_power_goes() {
         counts.retried
     );
     counts.shops.check();
+    counts.shops.check_carts();
 }
 
 /// The names of a new folder and of those in it are synced before anything is acknowledged.

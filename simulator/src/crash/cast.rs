@@ -45,8 +45,10 @@ use crate::{
 const LIVE: &str = "live";
 /// Name of the shops' run.
 const SHOPS: &str = "shop";
-/// Clerks that send by calls; each has so many buyers of its own.
-const CLERKS: (u32, u32) = (3, 2);
+/// Clerks that send by calls; each has so many buyers of its own. The last ones fill carts.
+const CLERKS: (u32, u32) = (7, 2);
+/// So many of the clerks do not.
+const PLAIN_CLERKS: u32 = 3;
 /// Lanes that send one command a call, several a call, and by a session.
 const LANES: (u64, u64, u64) = (6, 2, 1);
 /// Commands of a batch, at most.
@@ -134,10 +136,14 @@ pub(super) fn begin_shops(
         let buyers = (1 + index * own, own);
         let name = format!("clerk{index}");
         let (shops, board) = (Arc::clone(shops), Arc::clone(&board));
+        let mut clerk = Clerk::new(shops, board, &name, buyers, seed);
+        if index >= PLAIN_CLERKS {
+            clerk = clerk.with_carts();
+        }
         let errands = Errands {
             floor: Arc::clone(floor),
             connection: connect()?,
-            clerk: Clerk::new(shops, board, &name, buyers, seed),
+            clerk,
         };
         lanes.spawn(errands.run());
     }

@@ -101,6 +101,32 @@ pub struct ShopCounts {
     pub tickets: u64,
     /// Contracts of queues, each formed in its buyer's turn.
     pub turns: u64,
+    /// Baskets formed, each in whole and once.
+    pub baskets: u64,
+    /// Their lines, each a contract.
+    pub basket_lines: u64,
+    /// Baskets refused, of which nothing was formed.
+    pub baskets_refused: u64,
+    /// Discounts defined.
+    pub discounts: u64,
+    /// Discounts that came to their end.
+    pub discounts_ended: u64,
+    /// Uses of discounts, each of one basket.
+    pub discount_uses: u64,
+    /// Settings of the seller's guarantee that were taken.
+    pub guarantees_set: u64,
+    /// Contracts whose seller was paid at the acceptance, since its guarantee answers for them.
+    pub covered: u64,
+    /// Steps in which the guarantee paid a buyer back.
+    pub paid_back: u64,
+    /// Imports formed, each within its owner's limit of the year.
+    pub imports: u64,
+    /// Imports refused, each above it.
+    pub limited: u64,
+    /// What customs reported of owners, each once.
+    pub uses_set: u64,
+    /// How often it was said how much time is left after a gap in service.
+    pub graces_set: u64,
     /// Reports read and compared, over all audits.
     pub audited_reports: u64,
     /// Balances and offers compared, over all audits.
@@ -113,7 +139,10 @@ impl fmt::Display for ShopCounts {
             f,
             "shops: acknowledged {} refused {} resent {} duplicates_answered {} offers {} \
              contracts {} deadlines_fired {} deadlines_put_off {} paid_in {} won {} released {} \
-             tickets {} turns {} audited_reports {} audited_balances {}",
+             tickets {} turns {} baskets {} basket_lines {} baskets_refused {} discounts {} \
+             discounts_ended {} discount_uses {} guarantees_set {} covered {} \
+             paid_back {} imports {} limited {} uses_set {} graces_set {} \
+             audited_reports {} audited_balances {}",
             self.acknowledged,
             self.refused,
             self.resent,
@@ -127,6 +156,19 @@ impl fmt::Display for ShopCounts {
             self.released,
             self.tickets,
             self.turns,
+            self.baskets,
+            self.basket_lines,
+            self.baskets_refused,
+            self.discounts,
+            self.discounts_ended,
+            self.discount_uses,
+            self.guarantees_set,
+            self.covered,
+            self.paid_back,
+            self.imports,
+            self.limited,
+            self.uses_set,
+            self.graces_set,
             self.audited_reports,
             self.audited_balances
         )
@@ -162,6 +204,16 @@ impl CrashSummary {
         let checked = inspected.campaigns;
         (shops.won, shops.released) = (checked.won, checked.released);
         (shops.tickets, shops.turns) = (checked.tickets, checked.turns);
+        let checked = inspected.baskets;
+        (shops.baskets, shops.basket_lines) = (checked.formed, checked.lines);
+        (shops.baskets_refused, shops.discount_uses) = (checked.refused, checked.uses);
+        shops.discounts_ended = inspected.discounts_ended;
+        let checked = inspected.cover;
+        (shops.guarantees_set, shops.covered) = (checked.sets, checked.covered);
+        shops.paid_back = checked.paid_back;
+        let checked = inspected.uses;
+        (shops.imports, shops.limited) = (checked.imports, checked.limited);
+        (shops.uses_set, shops.graces_set) = (checked.reported, inspected.graces);
         self.absorb(&inspected.faults);
     }
 
@@ -173,6 +225,7 @@ impl CrashSummary {
         shops.resent = ledger.memory.resent;
         shops.duplicates_answered = ledger.memory.duplicates_answered;
         shops.offers = ledger.offers().len() as u64;
+        shops.discounts = ledger.discounts().len() as u64;
         self.absorb(&ledger.memory.faults);
     }
 

@@ -78,7 +78,7 @@ pub fn kinds_of(venue: &Venue, summary: &mut Summary) -> Vec<Kind> {
     for model in &venue.models {
         let own: Vec<_> = Kind::ALL
             .into_iter()
-            .filter(|kind| kind.model() == model)
+            .filter(|kind| kind.is_plain() && kind.model() == model)
             .collect();
         let note = if venue.models_not_available.contains(model) {
             format!("{model}: NOT AVAILABLE in this release")
@@ -160,6 +160,7 @@ pub async fn run(
         picked_up: !has_imports(&connection, &venue).await?,
         buyers: BUYERS,
         pay_within_s: PAY_WITHIN_S,
+        imports: None,
     };
     let shops = Arc::new(Shops::found_at(&connection, &load.run, place).await?);
     let board = Arc::new(Mutex::new(Board::new(&shops, Season::LONG)));
@@ -365,6 +366,22 @@ fn enter(summary: &mut Summary, command: &Command, answer: &Answer) {
         Answer::Contract(report) => (report.engine_sequence, &report.client_order_id),
         Answer::Operation(report) => (report.engine_sequence, &report.request_id),
         Answer::Ticket(Some(ticket)) => (ticket.engine_sequence, &command.id),
+        Answer::Discount(told) => {
+            let report = told.report.as_ref();
+            let sequence = report.map_or(0, |report| report.engine_sequence);
+            (
+                sequence,
+                report.map_or(&command.id, |report| &report.request_id),
+            )
+        }
+        Answer::Basket(lines) => {
+            let first = lines.first();
+            let sequence = first.map_or(0, |line| line.engine_sequence);
+            (
+                sequence,
+                first.map_or(&command.id, |line| &line.client_order_id),
+            )
+        }
         // The offer has ended: so has the queue.
         Answer::Ticket(None) => return,
     };

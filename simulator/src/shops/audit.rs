@@ -3,7 +3,8 @@
 //!
 //! Invariants checked: the numbers of participant and accounts have no gap; what a clerk was told
 //! stands there under the same number, byte for byte but `poss_dup`; each command is answered at
-//! most once, and once where the clerk knows it; a contract is formed once, its versions rise by
+//! most once, and once where the clerk knows it, a basket by each of its lines; a contract is
+//! formed once, its versions rise by
 //! one from 1, it ends once; each deadline fires once, when it may; it costs what it must. What a
 //! part costs depends on what is new, not on what was taken in before. Not here: money and goods
 //! (`books`), campaigns (`campaigns`), lists (`lists`).
@@ -13,12 +14,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use proto::v1::{ContractReport, ContractRole, ContractState, ContractStep};
 
 use super::{
+    baskets::Baskets,
     deadlines::{Clock, judge},
-    found::Shops,
+    found::{Shops, has_tax_on_top},
     ledger::{Ledger, Told},
     lives, ns,
     numbers::in_numbers,
     prices::Groups,
+    returns,
 };
 use crate::crash::{
     audit::When,
@@ -76,6 +79,8 @@ pub struct Audit {
     given: HashMap<Key, u32>,
     latest: Vec<i64>,
     groups: Groups,
+    /// Baskets, and what they used of discounts.
+    pub baskets: Baskets,
     /// Offers that reports came of before their making was answered: what they cost is not known.
     unsure: HashSet<String>,
     /// All reports, in order.
@@ -100,7 +105,7 @@ impl Audit {
     pub fn take(&mut self, ledger: &Ledger, report: &ContractReport, faults: &mut Faults) {
         self.found.reports += 1;
         // Each check stands alone: what one of them finds hides nothing from the others.
-        for check in [Self::number, Self::answer, Self::step] {
+        for check in [Self::number, Self::answer, Self::step, Self::line] {
             if let Err(what) = check(self, ledger, report) {
                 faults.add(what);
             }
@@ -159,6 +164,7 @@ impl Audit {
             }
         }
         self.stories(faults);
+        self.baskets.compare(faults);
     }
 
     /// Whether a report that a clerk was told answers what it asked.
@@ -208,10 +214,23 @@ impl Audit {
         if ledger.memory.asked(&key).is_none() {
             return Err(format!("{key:?} was answered, never asked"));
         }
+        let lines = match &key {
+            Key::Request(id) if report.step() == ContractStep::Basket => ledger.basket(id),
+            Key::Request(_) | Key::Session(..) => None,
+        };
+        let lines = lines.map_or(1, |basket| basket.lines.len());
         let times = self.given.entry(key.clone()).or_insert(0);
         *times += 1;
-        if *times > 1 {
+        if *times as usize > lines {
             return Err(format!("{key:?} was carried out {times} times"));
+        }
+        Ok(())
+    }
+
+    /// Whether it is what its basket's line must become.
+    fn line(&mut self, ledger: &Ledger, report: &ContractReport) -> Result<(), String> {
+        if report.step() == ContractStep::Basket && !report.client_order_id.is_empty() {
+            return self.baskets.take(ledger, report);
         }
         Ok(())
     }
@@ -262,6 +281,7 @@ impl Audit {
         let clock = Clock {
             lives: &ledger.lives,
             latest: &self.latest,
+            graces: &ledger.graces,
         };
         judge(&before, report, begun, clock)
     }
@@ -286,7 +306,11 @@ impl Audit {
     ) -> Result<(), String> {
         let offer = &report.offer_id;
         match ledger.offers().get(offer) {
-            Some(made) if !self.unsure.contains(offer) => self.groups.check(made, before, report),
+            Some(made) if !self.unsure.contains(offer) => {
+                returns::check(before, report, has_tax_on_top(made.kind))?;
+                returns::check_fee(report)?;
+                self.groups.check(made, before, report)
+            }
             Some(_) => Ok(()),
             None => {
                 self.unsure.insert(offer.clone());

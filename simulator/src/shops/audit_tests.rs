@@ -28,6 +28,8 @@ pub fn shops() -> Shops {
         kinds: Kind::ALL.to_vec(),
         terms: [None; Kind::ALL.len()],
         buyers: 8,
+        whole: true,
+        imports: "i".to_owned(),
         handles: (0..9).map(|place| (place, 100 + place)).collect(),
     }
 }
@@ -424,7 +426,7 @@ fn money_that_a_bank_brought_counts_once() {
     };
     let differs = |money: proto::v1::Balance| {
         let all = [money, goods.clone()];
-        books.differs((&shops, ledger.offers()), (&buyer, &all), (9, true))
+        books.differs((&shops, ledger.offers()), (&buyer, &all), (9, true, true))
     };
     assert_eq!(differs(has("1000000020.00", "1000000000.00")), None);
     assert!(differs(has("1000000000.00", "999999980.00")).is_some());

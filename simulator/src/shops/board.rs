@@ -14,6 +14,7 @@ use proto::v1::{
 use super::{
     Kind,
     campaigns::{commitment, seed_of},
+    carts::Discounts,
     found::{PIECE_UNITS, SELLER, Shops},
     from_now, now_ns, ns,
 };
@@ -95,6 +96,8 @@ pub struct Board {
     making: [bool; Kind::ALL.len()],
     replaced: Vec<(Kind, String)>,
     draws: Vec<Draw>,
+    /// What the seller takes off whole carts.
+    pub discounts: Discounts,
 }
 
 impl Board {
@@ -107,6 +110,7 @@ impl Board {
             making: Default::default(),
             replaced: Vec::new(),
             draws: Vec::new(),
+            discounts: Discounts::default(),
         }
     }
 
@@ -210,6 +214,8 @@ pub fn offer_of(
         Kind::Fixed => (vec![tier(1, "12.37")], None, None),
         Kind::Tiered => (vec![tier(1, "8.88"), tier(3, "7.77")], None, None),
         Kind::Bank => (vec![tier(1, "7.31")], None, None),
+        Kind::Covered => (vec![tier(1, "11.11")], None, None),
+        Kind::Import => (vec![tier(1, "1999.99")], None, None),
         Kind::Flash => (vec![tier(1, "9.90")], Some(FLASH_OPEN), None),
         Kind::Queue => (vec![tier(1, "6.66")], Some(FLASH_OPEN), None),
         Kind::Lottery => {

@@ -2,7 +2,8 @@
 //!
 //! Invariants checked on the way: what a step moves adds up; no offer ever gives more pieces than
 //! were put in; no buyer has more than its limit. Everything here comes from reports; balances and
-//! offers are only compared. Not here: whether the reports are whole (`audit`).
+//! offers are only compared. Not here: whether the reports are whole (`audit`), what a guarantee
+//! must be (`cover`), who may import (`uses`).
 
 use std::collections::BTreeMap;
 
@@ -10,10 +11,13 @@ use proto::v1::{Balance, ContractReport, ContractState, ContractStep};
 use rust_decimal::Decimal;
 
 use super::{
+    Kind, amount,
+    cover::{Cover, Sets},
     found::{DEPOSIT_BP, PIECE_UNITS, SELLER, Shops, stake},
     holds_goods,
     ledger::Made,
     lives,
+    uses::{Customs, Uses},
 };
 use crate::{crash::memory::Faults, purse::Amounts};
 
@@ -73,6 +77,10 @@ pub struct Books {
     /// Pieces whose goods left.
     pub gone: i64,
     held: i64,
+    /// The seller's guarantee.
+    pub cover: Cover,
+    /// What owners used of their limits of imports.
+    pub uses: Uses,
     /// What must not be.
     pub faults: Faults,
 }
@@ -93,14 +101,32 @@ impl Books {
             paid_in: Decimal::ZERO,
             gone: 0,
             held: 0,
+            cover: Cover::default(),
+            uses: Uses::new(
+                (0..=shops.buyers)
+                    .map(|index| (shops.account(index), shops.owner_id(index)))
+                    .collect(),
+            ),
             faults: Faults::default(),
         }
+    }
+
+    /// All that was set was done up to a place of the history.
+    pub fn follow(&mut self, (sets, customs): (&Sets, &Customs), at: u64) {
+        self.cover.follow(sets, at, &mut self.faults);
+        self.uses.follow(customs, at, &mut self.faults);
     }
 
     /// Takes in the buyer's next report.
     pub fn take(&mut self, report: &ContractReport, offers: &Offers) {
         if !report.reject_reason.is_empty() {
             return;
+        }
+        let kind = offers.get(&report.offer_id).map(|made| made.kind);
+        if kind == Some(Kind::Covered) {
+            self.cover.take(report);
+        } else if kind == Some(Kind::Import) {
+            self.uses.take(report);
         }
         let known = self.deals.remove(&report.contract_id);
         let mut deal = known.unwrap_or_else(|| Deal {
@@ -240,20 +266,22 @@ impl Books {
     }
 
     /// How an account's balances at a place of the history differ from what it must have. Goods on
-    /// offer are known only where every answer to the seller came: `whole`.
+    /// offer are known only where every answer to the seller came, `whole`, and its money only
+    /// where it is known what its guarantee is, `sure`.
     pub fn differs(
         &self,
         (shops, offers): (&Shops, &Offers),
         (account_id, balances): (&str, &[Balance]),
-        (at, whole): (u64, bool),
+        (at, whole, sure): (u64, bool, bool),
     ) -> Option<String> {
-        let money = self.money.get(account_id).copied().unwrap_or_default();
+        let mut money = self.money.get(account_id).copied().unwrap_or_default();
         let mut goods = Amounts {
             balance: stake().goods,
             held: Decimal::ZERO,
         };
         let seller = account_id == shops.account(SELLER);
         if seller {
+            money.held += self.cover.held();
             goods.balance -= Decimal::from(self.gone * i64::from(PIECE_UNITS));
             let live = |made: &&Made| {
                 let ended = made.withdrawn.is_some_and(|end| end <= at);
@@ -271,7 +299,8 @@ impl Books {
                 (amount(&told.balance), amount(&told.held))
             });
             let free = told.map_or(Decimal::ZERO, |told| amount(&told.available));
-            let unsure = seller && !whole && *asset == shops.goods;
+            let known = if *asset == shops.goods { whole } else { sure };
+            let unsure = seller && !known;
             let held = unsure || holds == must.held;
             if has != must.balance || !held || free + holds != has || free.is_sign_negative() {
                 return Some(format!(
@@ -325,8 +354,3 @@ fn is_presale(report: &ContractReport) -> bool {
 
 /// The price of a presale's piece.
 pub const PRESALE_PRICE: Decimal = Decimal::from_parts(3_333, 0, 0, false, 2);
-
-/// An amount of a report; no text is nothing.
-fn amount(text: &str) -> Decimal {
-    text.parse().unwrap_or_default()
-}

@@ -7,44 +7,52 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use proto::v1::{
-    BringLotteryValueRequest, ContractReport, ContractState, ContractStep, GetTicketRequest,
-    GoodsTo, JoinQueueRequest, OperationContext, ReserveRequest, RevealLotterySeedRequest,
-    TakeStepRequest, TakenTo, WithdrawOfferRequest,
-    take_step_request::{
-        Accept, AskReturn, Cancel, Deliver, Dispute, HandBack, HandOver, Pay, PayIn, PickUp,
-        Rescind, Resolve, Step, TakeBack,
-    },
+    BringLotteryValueRequest, ContractReport, ContractState, ContractStep, DefineDiscountResponse,
+    GetTicketRequest, JoinQueueRequest, OperationContext, ReserveRequest, RevealLotterySeedRequest,
+    TakeStepRequest, WithdrawOfferRequest,
 };
-use rust_decimal::Decimal;
 
 use super::{
     Answer, Command, Kind, Request,
     board::{Board, DRAWN_PIECES, Draw, OnOffer, TAKEN_MAX, offer_of},
-    books::bond_of,
     campaigns::{SOURCE, value_of},
+    carts::{Code, cart, discount_of, hash_of},
+    desk,
     found::{SELLER, Shops},
-    holds_goods, lives, now_ns, ns,
+    lives, now_ns, ns,
+    steps::{Deal, REFERENCE, Who},
 };
 use crate::workload::rng::{Rng, hash};
 
 /// Contracts it looks after at most; further ones are left to their deadlines.
 const DEALS_MAX: usize = 16;
-/// Of a hundred commands, so many reserve while it has contracts to look after.
-const RESERVES_PERCENT: u64 = 35;
-/// A reference of a carrier or of a delivery.
-const REFERENCE: [u8; 16] = [3; 16];
-
-/// A contract that it looks after.
-#[derive(Clone, Debug)]
-struct Deal {
-    kind: Kind,
-    buyer: u32,
-    last: ContractReport,
-    /// What picks it up.
-    code: [u8; 16],
-    /// Nothing is tried before.
-    not_before_ns: i64,
+/// What a clerk does beside its contracts.
+#[derive(Clone, Copy, Debug)]
+struct Duties {
+    /// Of a hundred commands, so many reserve while it has contracts to look after.
+    reserves_percent: u64,
+    /// Of a hundred reserves, so many are of a whole cart.
+    carts_percent: u64,
+    /// Of a hundred commands, so many set something beside all trade.
+    settings_percent: u64,
+    /// Whether it reserves what is sold plainly, or what is not.
+    plain: bool,
 }
+
+/// It reserves what is sold plainly, offer by offer.
+const PLAIN: Duties = Duties {
+    reserves_percent: 35,
+    carts_percent: 0,
+    settings_percent: 0,
+    plain: true,
+};
+/// It fills carts, takes what is covered or imported, and sets what is to be set.
+const CARTS: Duties = Duties {
+    reserves_percent: 45,
+    carts_percent: 60,
+    settings_percent: 12,
+    plain: false,
+};
 
 /// A ticket of one of its buyers.
 #[derive(Clone, Debug)]
@@ -61,6 +69,7 @@ pub struct Clerk {
     name: String,
     /// The first of its buyers, and how many follow.
     buyers: (u32, u32),
+    duties: Duties,
     rng: Rng,
     next: u64,
     deals: Vec<Deal>,
@@ -75,7 +84,8 @@ pub struct Clerk {
 #[derive(Clone, Debug)]
 enum About {
     Nothing,
-    Reserve(OnOffer, u32, [u8; 16]),
+    Reserve(OnOffer, u32, Code),
+    Cart(Vec<(OnOffer, Code)>, u32),
     Deal(usize),
     Join(OnOffer, u32),
     Ticket(OnOffer, u32),
@@ -102,6 +112,7 @@ impl Clerk {
             board,
             name: name.to_owned(),
             buyers,
+            duties: PLAIN,
             rng: Rng::new(seed ^ hash(u64::from(buyers.0))),
             next: 0,
             deals: Vec::new(),
@@ -109,6 +120,14 @@ impl Clerk {
             due: None,
             about: About::Nothing,
         }
+    }
+
+    /// The same of one that fills carts, takes what is covered or imported, and sets what is set
+    /// beside all trade; only of shops that have it.
+    #[must_use]
+    pub fn with_carts(mut self) -> Self {
+        self.duties = CARTS;
+        self
     }
 
     /// The next command; none where there is nothing to do now. Its answer must be brought before
@@ -140,19 +159,41 @@ impl Clerk {
             });
             return Some(Command { id, kind, request });
         }
+        if self.shops.whole
+            && let Some(sort) = board.discounts.take_due()
+        {
+            let id = self.id();
+            let request = discount_of(&self.shops, sort, id.clone());
+            return Some(Command {
+                id,
+                kind: Kind::Fixed,
+                request: Request::Discount(Box::new(request)),
+            });
+        }
+        if self.rng.below(100) < self.duties.settings_percent {
+            let id = self.id();
+            let context = self.context(&id);
+            let (kind, request) = desk::draw(&self.shops, &mut self.rng, context);
+            return Some(Command { id, kind, request });
+        }
         let now = now_ns();
         let ready = self.deals.iter().filter(|deal| deal.not_before_ns <= now);
         let ready = ready.count() as u64;
-        if ready > 0 && self.rng.below(100) >= RESERVES_PERCENT {
+        if ready > 0 && self.rng.below(100) >= self.duties.reserves_percent {
             let nth = usize::try_from(self.rng.below(ready)).ok()?;
             let mut all = self.deals.iter().enumerate();
             let place = all.by_ref().filter(|(_, deal)| deal.not_before_ns <= now);
             let (place, deal) = place.map(|(place, deal)| (place, deal.clone())).nth(nth)?;
             return self.step(place, &deal);
         }
-        let kinds = &self.shops.kinds;
+        if self.rng.below(100) < self.duties.carts_percent {
+            return self.fill(&mut board);
+        }
+        let plain = self.duties.plain;
+        let own = |kind: &&Kind| kind.is_plain() == plain;
+        let kinds: Vec<_> = self.shops.kinds.iter().filter(own).collect();
         let kind = usize::try_from(self.rng.below(kinds.len() as u64)).ok()?;
-        let offer = board.take_from(*kinds.get(kind)?)?;
+        let offer = board.take_from(**kinds.get(kind)?)?;
         drop(board);
         Some(self.reserve(offer))
     }
@@ -226,8 +267,26 @@ impl Clerk {
         }
     }
 
+    fn buyer(&mut self) -> u32 {
+        self.buyers.0 + (self.rng.below(u64::from(self.buyers.1)) as u32)
+    }
+
+    /// A basket of one of its buyers.
+    fn fill(&mut self, board: &mut Board) -> Option<Command> {
+        let (id, buyer) = (self.id(), self.buyer());
+        let shops = Arc::clone(&self.shops);
+        let cart = cart((&shops, board), &mut self.rng, (id.clone(), buyer));
+        let (request, offers) = cart?;
+        self.about = About::Cart(offers, buyer);
+        Some(Command {
+            id,
+            kind: Kind::Fixed,
+            request: Request::Basket(Box::new(request)),
+        })
+    }
+
     fn reserve(&mut self, offer: OnOffer) -> Command {
-        let buyer = self.buyers.0 + (self.rng.below(u64::from(self.buyers.1)) as u32);
+        let buyer = self.buyer();
         if offer.kind == Kind::Queue {
             let now = now_ns();
             self.turns.retain(|turn| turn.until_ns > now);
@@ -245,8 +304,7 @@ impl Clerk {
         let mut code = [0; 16];
         code[..8].copy_from_slice(&self.rng.next().to_le_bytes());
         let pickup_hash = if self.shops.is_picked_up(offer.kind) {
-            let hash = blake3::hash(&code);
-            hash.as_bytes().iter().copied().take(16).collect()
+            hash_of(&code).to_vec()
         } else {
             Vec::new()
         };
@@ -268,7 +326,7 @@ impl Clerk {
 
     /// The next step of a contract; none where it is left alone from now on.
     fn step(&mut self, place: usize, deal: &Deal) -> Option<Command> {
-        let Some((who, step)) = self.choose(deal) else {
+        let Some((who, step)) = deal.choose(&self.shops, &mut self.rng) else {
             self.deals.swap_remove(place);
             return None;
         };
@@ -292,120 +350,6 @@ impl Clerk {
         Some(Command { id, kind, request })
     }
 
-    fn choose(&mut self, deal: &Deal) -> Option<(Who, Step)> {
-        let last = &deal.last;
-        if last.disputed {
-            return Some((Who::Operator, self.resolve(deal)));
-        }
-        let draw = self.rng.below(100);
-        let reference = REFERENCE.to_vec();
-        let hand_over = Step::HandOver(HandOver {
-            reference: reference.clone(),
-        });
-        Some(match last.state() {
-            ContractState::Unpaid | ContractState::Deposited => return self.paid(deal, draw),
-            // It was drawn by now, or a gap put that off.
-            ContractState::Entered => match draw {
-                0..60 => (Who::Seller, hand_over),
-                _ => return None,
-            },
-            // Its group has closed by now, or a gap put that off.
-            ContractState::Joined => match draw {
-                0..20 => (Who::Buyer, Step::Cancel(Cancel {})),
-                20..80 => (Who::Seller, hand_over),
-                _ => return None,
-            },
-            ContractState::Paid => match draw {
-                0..70 => (Who::Seller, hand_over),
-                70..80 => (Who::Seller, Step::Cancel(Cancel {})),
-                80..90 => (Who::Buyer, Step::Rescind(Rescind {})),
-                _ => (Who::Buyer, Step::Dispute(Dispute {})),
-            },
-            ContractState::HandedOver if self.shops.is_picked_up(deal.kind) => {
-                let code = deal.code.to_vec();
-                (Who::Seller, Step::PickUp(PickUp { code }))
-            }
-            ContractState::HandedOver => match draw {
-                0..50 => (Who::Seller, Step::Deliver(Deliver { reference })),
-                50..90 => (Who::Buyer, Step::Accept(Accept {})),
-                _ => (Who::Seller, Step::Dispute(Dispute {})),
-            },
-            ContractState::Delivered | ContractState::Accepted => self.inspected(last)?,
-            ContractState::ReturnAsked => (Who::Buyer, Step::HandBack(HandBack { reference })),
-            ContractState::Returning => {
-                let to = if draw < 60 {
-                    TakenTo::Stock
-                } else {
-                    TakenTo::WriteOff
-                };
-                let taken_to = to.into();
-                (Who::Seller, Step::TakeBack(TakeBack { taken_to }))
-            }
-            ContractState::Performed
-            | ContractState::Covered
-            | ContractState::ReturnProposed
-            | ContractState::Unspecified
-            | ContractState::Settled
-            | ContractState::Refunded
-            | ContractState::Cancelled
-            | ContractState::Expired
-            | ContractState::Defaulted
-            | ContractState::Resolved
-            | ContractState::Rescinded
-            | ContractState::Released
-            | ContractState::Forfeited => return None,
-        })
-    }
-
-    /// What is done before it is paid, or paid in whole.
-    fn paid(&self, deal: &Deal, draw: u64) -> Option<(Who, Step)> {
-        let later = deal.last.state() == ContractState::Unpaid;
-        Some(match draw {
-            0..75 if later && deal.kind == Kind::Bank => {
-                let custodian_id = self.shops.bank.clone();
-                (Who::Buyer, Step::PayIn(PayIn { custodian_id }))
-            }
-            _ if deal.kind == Kind::Bank => return None,
-            45..60 if later => (Who::Buyer, Step::Cancel(Cancel {})),
-            0..50 => (Who::Buyer, Step::Pay(Pay {})),
-            50..60 => (Who::Seller, Step::Cancel(Cancel {})),
-            _ => return None,
-        })
-    }
-
-    /// What a buyer does with what it has.
-    fn inspected(&mut self, last: &ContractReport) -> Option<(Who, Step)> {
-        let step = match self.rng.below(100) {
-            0..40 if last.state() == ContractState::Delivered => Step::Accept(Accept {}),
-            0..80 => {
-                let pieces = 1 + self.rng.below(u64::from(last.pieces)) as u32;
-                Step::AskReturn(AskReturn { pieces })
-            }
-            80..90 => Step::Dispute(Dispute {}),
-            _ => return None,
-        };
-        Some((Who::Buyer, step))
-    }
-
-    /// The buyer gets a whole number of hundredths of what is held, the seller the rest.
-    fn resolve(&mut self, deal: &Deal) -> Step {
-        let last = &deal.last;
-        let held = last.money_held.parse::<Decimal>().unwrap_or_default() + bond_of(last);
-        let share = Decimal::from(self.rng.below(101)) / Decimal::ONE_HUNDRED;
-        let buyer = (held * share).trunc_with_scale(2);
-        let leave = !holds_goods(last.state()) || self.rng.below(2) == 0;
-        let goods_to = if leave {
-            GoodsTo::Buyer
-        } else {
-            GoodsTo::Stock
-        };
-        Step::Resolve(Resolve {
-            buyer_amount: buyer.to_string(),
-            seller_amount: (held - buyer).to_string(),
-            goods_to: goods_to.into(),
-        })
-    }
-
     /// Takes in the answer of the last command.
     pub fn answered(&mut self, command: &Command, answer: &Answer) {
         let about = std::mem::replace(&mut self.about, About::Nothing);
@@ -417,15 +361,17 @@ impl Clerk {
                 }
             }
             (Answer::Contract(report), About::Reserve(offer, buyer, code)) => {
-                if report.reject_reason.is_empty() && self.deals.len() < DEALS_MAX {
-                    let sleeps = matches!(offer.kind, Kind::Group | Kind::Presale | Kind::Lottery);
-                    self.deals.push(Deal {
-                        kind: offer.kind,
-                        buyer,
-                        last: (**report).clone(),
-                        code,
-                        not_before_ns: if sleeps { offer.decided_ns } else { 0 },
-                    });
+                self.formed((&offer, code), buyer, report);
+            }
+            (Answer::Basket(lines), About::Cart(offers, buyer)) => {
+                for (line, (offer, code)) in lines.iter().zip(offers) {
+                    self.formed((&offer, code), buyer, line);
+                }
+            }
+            (Answer::Discount(told), _) => {
+                if let Request::Discount(request) = &command.request {
+                    let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
+                    board.discounts.defined(request, told);
                 }
             }
             (Answer::Contract(report), About::Deal(place)) => self.stepped(place, report),
@@ -448,8 +394,26 @@ impl Clerk {
                     until_ns,
                 });
             }
-            (Answer::Contract(_) | Answer::Operation(_) | Answer::Ticket(_), _) => {}
+            (
+                Answer::Contract(_) | Answer::Operation(_) | Answer::Ticket(_) | Answer::Basket(_),
+                _,
+            ) => {}
         }
+    }
+
+    /// A contract to look after, if it was formed and there is room.
+    fn formed(&mut self, (offer, code): (&OnOffer, Code), buyer: u32, report: &ContractReport) {
+        if !report.reject_reason.is_empty() || self.deals.len() >= DEALS_MAX {
+            return;
+        }
+        let sleeps = matches!(offer.kind, Kind::Group | Kind::Presale | Kind::Lottery);
+        self.deals.push(Deal {
+            kind: offer.kind,
+            buyer,
+            last: report.clone(),
+            code,
+            not_before_ns: if sleeps { offer.decided_ns } else { 0 },
+        });
     }
 
     /// The last command was not taken, or nobody knows what became of it.
@@ -468,6 +432,17 @@ impl Clerk {
             ) => {
                 let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
                 board.not_made(*kind);
+            }
+            (
+                _,
+                Command {
+                    request: Request::Discount(request),
+                    ..
+                },
+            ) => {
+                let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
+                let nothing = DefineDiscountResponse::default();
+                board.discounts.defined(request, &nothing);
             }
             (_, _) => {}
         }
@@ -493,12 +468,4 @@ impl Clerk {
             }
         }
     }
-}
-
-/// Who takes a step.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Who {
-    Buyer,
-    Seller,
-    Operator,
 }

@@ -1,5 +1,5 @@
-//! Founding the shops: a venue under the law of consumers and that of businesses, terms of each
-//! kind, a seller with goods and money, buyers with money.
+//! Founding the shops: a venue under the law of consumers and that of businesses, one of imports,
+//! terms of each kind, a seller with goods and money, buyers with money.
 //!
 //! Invariant: as in `setup`: ids follow from the run's name, so nothing is made twice. Not here:
 //! offers (`board`), buying (`clerk`).
@@ -23,7 +23,7 @@ use crate::{
 /// The account that sells; buyers come after it.
 pub const SELLER: u32 = 0;
 /// How many buyers there are.
-pub const BUYERS: u32 = 8;
+pub const BUYERS: u32 = 15;
 /// The shortest time to pay that terms can have.
 const PAY_WITHIN_S: i64 = 1;
 /// A day.
@@ -31,7 +31,7 @@ const DAY_S: i64 = 24 * 3_600;
 /// The law's days of return (消费者权益保护法(2013) 25).
 const RETURN_DAYS: u32 = 7;
 /// What the seller pays the venue, in millionths.
-const FEE_PPM: u32 = 5_000;
+pub const FEE_PPM: u32 = 5_000;
 /// Value added tax, in basis points.
 pub const TAX_BP: u32 = 1_300;
 /// Tickets of a queue that admit in one second, and seconds for which each does.
@@ -64,6 +64,9 @@ pub struct Place {
     pub buyers: u32,
     /// Seconds to pay where it is paid later.
     pub pay_within_s: i64,
+    /// The venue of its imports, which is there; where there is one, there is more than offers,
+    /// contracts and steps, too.
+    pub imports: Option<String>,
 }
 
 /// The shops of a run.
@@ -91,6 +94,10 @@ pub struct Shops {
     pub terms: [Option<u32>; Kind::ALL.len()],
     /// How many buyers there are.
     pub buyers: u32,
+    /// Whether there are discounts, baskets, imports, a guarantee and settings, too.
+    pub whole: bool,
+    /// The venue of its imports.
+    pub imports: String,
     /// Handles of the accounts, and of their owners.
     pub handles: Vec<(u32, u32)>,
 }
@@ -99,6 +106,11 @@ impl Shops {
     /// The public id of an account.
     pub fn account(&self, index: u32) -> String {
         account_id(&self.run, index)
+    }
+
+    /// The public id of an account's owner.
+    pub fn owner_id(&self, index: u32) -> String {
+        self.run.id(&format!("o{index}"))
     }
 
     /// Whether a buyer comes for what it took of this kind, with a code.
@@ -132,6 +144,11 @@ impl Shops {
         operator
             .create_venue_under(&venue, "Shops (demonstration)", law)
             .await?;
+        let imports = run.id("imports");
+        let law = (&["CROSS_BORDER_RETAIL"][..], &["FIXED_PRICE"][..]);
+        operator
+            .create_venue_under(&imports, "Imports (demonstration)", law)
+            .await?;
         let place = Place {
             venue,
             kinds: Kind::ALL.to_vec(),
@@ -140,6 +157,7 @@ impl Shops {
             picked_up: true,
             buyers: BUYERS,
             pay_within_s: PAY_WITHIN_S,
+            imports: Some(imports),
         };
         Self::found_at(connection, run, place).await
     }
@@ -186,6 +204,8 @@ impl Shops {
             picked_up: place.picked_up,
             terms,
             buyers: place.buyers,
+            whole: place.imports.is_some(),
+            imports: place.imports.unwrap_or_default(),
             handles,
         })
     }
@@ -201,7 +221,7 @@ fn model_of(kind: Kind) -> Model {
         ..FlashSale::default()
     };
     match kind {
-        Kind::Fixed | Kind::Bank => Model::FixedPrice(FixedPrice {}),
+        Kind::Fixed | Kind::Bank | Kind::Covered | Kind::Import => Model::FixedPrice(FixedPrice {}),
         Kind::Flash => Model::FlashSale(flash(FlashMode::Race)),
         Kind::Queue => Model::FlashSale(FlashSale {
             admitted_per_second: QUEUE.0,
@@ -239,8 +259,9 @@ fn terms_of(kind: Kind, place: &Place, money: &str) -> SaleTerms {
     } else {
         TaxBasis::VatIn
     };
+    let imports = place.imports.as_ref().filter(|_| kind == Kind::Import);
     SaleTerms {
-        venue_id: place.venue.clone(),
+        venue_id: imports.unwrap_or(&place.venue).clone(),
         money_asset_id: money.to_owned(),
         funding: funding.into(),
         pay_within: later.then(|| span(place.pay_within_s)),
@@ -251,6 +272,7 @@ fn terms_of(kind: Kind, place: &Place, money: &str) -> SaleTerms {
         inspect_within: Some(span(DAY_S)),
         return_days: RETURN_DAYS,
         delivery: delivery.into(),
+        covered: kind == Kind::Covered,
         document_hash: vec![0; 32],
         model: Some(model_of(kind)),
         ..SaleTerms::default()

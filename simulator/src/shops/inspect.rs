@@ -7,24 +7,29 @@
 //! ever. Not here: each check (`audit`, `books`, `campaigns`, `lists`).
 
 use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
+    collections::{BTreeMap, HashMap},
+    time::Instant,
 };
 
 use proto::v1::{
-    ContractReport, ContractRole, GetBalancesResponse, HolderKind, Offer, StreamExecutionsRequest,
-    offer::Course, stream_executions_request::Owner,
+    ContractReport, ContractRole, Discount, GetAnnualUseResponse, GetBalancesResponse, Guarantee,
+    HolderKind, Offer, ReserveRequest, StreamExecutionsRequest, offer::Course,
+    stream_executions_request::Owner,
 };
 use rust_decimal::Decimal;
 use tonic::Status;
 
 use super::{
     audit::Audit,
+    baskets::{self, is_over},
     books::Books,
     campaigns::{self, Checked},
+    cover::{self, Sets},
     found::{SELLER, Shops, stake},
     ledger::{Ledger, Made},
-    lists, now_ns,
+    lists::{self, LATE, LOOK},
+    now_ns,
+    uses::{self, Customs},
 };
 use crate::{
     client::connect::Connection,
@@ -42,12 +47,12 @@ const WHOLE_EVERY: u64 = 8;
 const OFFERS_ASKED: usize = 6;
 /// Contracts whose steps are listed again.
 const CONTRACTS_ASKED: u64 = 4;
+/// What refuses an import.
+const LIMITED: &str = "ANNUAL_LIMIT";
 /// At the end it is waited for deadlines that fall within so long.
 const LAST_DEADLINES_NS: i64 = 2_000_000_000;
-/// How long a deadline that is due may take to fire.
-const LATE: Duration = Duration::from_secs(60);
-/// How often it is looked for.
-const LOOK: Duration = Duration::from_millis(50);
+/// The same of discounts.
+const DISCOUNTS_ASKED: usize = 3;
 
 /// What inspections found.
 #[derive(Clone, Default, Debug)]
@@ -64,6 +69,16 @@ pub struct Inspected {
     pub paid_in: u64,
     /// What was checked of queues and lotteries.
     pub campaigns: Checked,
+    /// What was checked of baskets.
+    pub baskets: baskets::Checked,
+    /// What was checked of imports.
+    pub uses: uses::Checked,
+    /// How often it was said how much is left after a gap.
+    pub graces: u64,
+    /// What was checked of the guarantee.
+    pub cover: cover::Checked,
+    /// Discounts that came to their end; known in the end.
+    pub discounts_ended: u64,
     /// Balances and offers compared.
     pub compared: u64,
     /// What must not be.
@@ -74,13 +89,70 @@ pub struct Inspected {
 struct Read {
     /// Accounts and offers, by the place of the history at which they were so.
     had: Vec<(u64, Had)>,
-    /// Offers that are gone.
+    /// Offers and discounts that are gone before their time.
     gone: Vec<String>,
+    /// Seconds that the venue leaves after a gap.
+    grace: Option<i64>,
 }
 
 enum Had {
     Account(String, GetBalancesResponse),
     Offer(Box<Offer>),
+    Discount(Box<Discount>),
+    Guarantee(Guarantee),
+    Use(String, GetAnnualUseResponse),
+}
+
+/// What is looked at one by one.
+#[derive(Default)]
+struct Asked {
+    /// Offers, by the place of their making.
+    offers: Vec<(u64, String)>,
+    /// Discounts.
+    discounts: Vec<(String, Discount)>,
+}
+
+/// What a clerk was told was made, by id.
+#[derive(Default)]
+struct Known {
+    offers: BTreeMap<String, Made>,
+    discounts: BTreeMap<String, Discount>,
+    /// None while it is not known what was set.
+    settings: Option<(Sets, Customs)>,
+    /// Imports that were asked for.
+    imports: HashMap<String, ReserveRequest>,
+}
+
+impl Known {
+    fn look(look: &(impl Fn(&mut dyn FnMut(&Ledger)) + Send + Sync)) -> Self {
+        let mut known = Self::default();
+        look(&mut |ledger| {
+            known.offers.clone_from(ledger.offers());
+            known.discounts.clone_from(ledger.discounts());
+            let settings = ledger.settings();
+            known.settings = settings.map(|(sets, customs)| (sets.clone(), customs.clone()));
+            known.imports.clone_from(ledger.imports());
+        });
+        known
+    }
+
+    /// Enters a buyer's next report, or that it was refused.
+    fn enter(&self, books: &mut Books, report: &ContractReport) {
+        let asked = self.imports.get(&report.client_order_id);
+        if let Some(asked) = asked.filter(|_| report.reject_reason == LIMITED)
+            && let Some(made) = self.offers.get(&asked.offer_id)
+        {
+            books.uses.refused(report, asked, made);
+        }
+        books.take(report, &self.offers);
+    }
+
+    /// All that was set up to a place of the history, if it is known.
+    fn follow(&self, books: &mut Books, at: u64) {
+        if let Some((sets, customs)) = &self.settings {
+            books.follow((sets, customs), at);
+        }
+    }
 }
 
 /// Whoever inspects the same shops again and again; what it read stays.
@@ -134,7 +206,7 @@ impl Inspector {
             };
             self.take(&again, &look, &mut inspected);
         }
-        let offers = offers_asked(&look, when);
+        let asked = asked(&look, when);
         let horizon = match when {
             When::Between => now_ns(),
             When::AtEnd => now_ns() + LAST_DEADLINES_NS,
@@ -147,11 +219,11 @@ impl Inspector {
             self.read_on(connection, shops, &look, &mut inspected)
                 .await?;
         }
-        let read = read(connection, shops, &offers).await?;
+        let read = read(connection, shops, &asked).await?;
         self.read_on(connection, shops, &look, &mut inspected)
             .await?;
         self.compare(shops, &look, (when, due, horizon), &read, &mut inspected);
-        self.ask(connection, shops, &look, (when, whole)).await?;
+        inspected.discounts_ended = self.ask(connection, shops, &look, (when, whole)).await?;
         for _ in 0..CONTRACTS_ASKED {
             let chains = &self.audit.found.chains;
             let nth = rng.below(chains.len() as u64);
@@ -205,13 +277,18 @@ impl Inspector {
         inspected: &mut Inspected,
     ) {
         let faults = &mut self.faults;
-        let mut made = BTreeMap::new();
         look(&mut |ledger| {
             // What was told while the stream was read may not be in it.
             self.audit.compare((ledger, shops), due, when, faults);
             let found = &self.audit.found;
             inspected.campaigns = campaigns::check(ledger, shops, found, when, faults);
-            made.clone_from(ledger.offers());
+            inspected.graces = ledger.graces.times();
+            if let Some(told) = read.grace.filter(|told| !ledger.graces.may_be(*told)) {
+                let graces = &ledger.graces;
+                faults.add(format!(
+                    "{told} seconds are left after a gap, not {graces:?}"
+                ));
+            }
         });
         let found = &self.audit.found;
         for late in found.overdue(horizon) {
@@ -222,36 +299,48 @@ impl Inspector {
         inspected.contracts = found.contracts().count() as u64;
         (inspected.fired, inspected.put_off) = (found.fired, found.put_off);
         inspected.paid_in = found.paid_in;
+        inspected.baskets = self.audit.baskets.checked;
         inspected.compared = read.had.len() as u64;
         for gone in &read.gone {
-            faults.add(format!("offer {gone} is lost"));
+            faults.add(format!("{gone} is lost"));
         }
-        self.balance((shops, &made), read, when);
+        self.balance((shops, &Known::look(look)), read, when);
+        inspected.uses = self
+            .books
+            .as_ref()
+            .map_or_else(Default::default, |books| books.uses.checked);
+        inspected.cover = self
+            .books
+            .as_ref()
+            .map_or_else(Default::default, |books| books.cover.checked);
     }
 
     /// Compares what was had with what the reports up to there leave.
-    fn balance(
-        &mut self,
-        (shops, offers): (&Shops, &BTreeMap<String, Made>),
-        read: &Read,
-        when: When,
-    ) {
-        let faults = &mut self.faults;
+    fn balance(&mut self, (shops, known): (&Shops, &Known), read: &Read, when: When) {
+        let (faults, offers) = (&mut self.faults, &known.offers);
         let books = self.books.get_or_insert_with(|| Books::new(shops));
         let new = self.audit.stream.iter().skip(self.booked);
         self.booked = self.audit.stream.len();
-        let own = |report: &&ContractReport| report.role() == ContractRole::Buyer;
+        let own = |report: &&ContractReport| {
+            report.role() == ContractRole::Buyer || !report.reject_reason.is_empty()
+        };
         let mut reports = new.filter(own).peekable();
         for (at, had) in &read.had {
             while let Some(report) = reports.next_if(|one| one.engine_sequence <= *at) {
-                books.take(report, offers);
+                known.enter(books, report);
             }
+            known.follow(books, *at);
             let differs = match had {
                 Had::Account(account, has) => books.differs(
                     (shops, offers),
                     (account, &has.balances),
-                    (*at, when == When::AtEnd),
+                    (*at, when == When::AtEnd, known.settings.is_some()),
                 ),
+                Had::Guarantee(told) if known.settings.is_some() => books.cover.differs(told),
+                Had::Use(owner, told) if known.settings.is_some() => {
+                    books.uses.differs(owner, told)
+                }
+                Had::Guarantee(_) | Had::Use(..) => None,
                 Had::Offer(offer) => {
                     let (left, id) = (i64::from(offer.left_pieces), &offer.offer_id);
                     let must = books.left(id, offers);
@@ -260,13 +349,17 @@ impl Inspector {
                     });
                     wrong.or_else(|| self.audit.entries_differ((offer, *at), shops))
                 }
+                Had::Discount(told) => self.audit.uses_differ(told, *at, &known.discounts),
             };
             if let Some(what) = differs {
                 faults.add(format!("at {at}: {what}"));
             }
         }
         for report in reports {
-            books.take(report, offers);
+            known.enter(books, report);
+        }
+        if let Some(last) = self.audit.stream.last() {
+            known.follow(books, last.engine_sequence);
         }
         faults.absorb(std::mem::take(&mut books.faults));
     }
@@ -278,24 +371,42 @@ impl Inspector {
         shops: &Shops,
         look: &(impl Fn(&mut dyn FnMut(&Ledger)) + Send + Sync),
         (when, whole): (When, bool),
-    ) -> Result<(), SetupError> {
-        let faults = &mut self.faults;
+    ) -> Result<u64, SetupError> {
+        let (faults, mut ended) = (&mut self.faults, 0);
         if let Some(books) = self.books.as_ref().filter(|_| when == When::AtEnd) {
             conserve(connection, shops, books, faults).await?;
-            let mut made = BTreeMap::new();
-            look(&mut |ledger| made.clone_from(ledger.offers()));
-            lists::compare_offers(connection, shops, &made, faults)
+            let known = Known::look(look);
+            lists::compare_offers(connection, shops, &known.offers, faults)
                 .await
                 .map_err(called)?;
+            let discounts = &known.discounts;
+            let compared = lists::compare_discounts(connection, shops, discounts, faults).await;
+            ended = compared.map_err(called)?;
         }
         let seller = shops.account(SELLER);
         lists::compare_contracts(connection, &seller, &self.audit.found, whole, faults)
             .await
-            .map_err(called)
+            .map_err(called)?;
+        Ok(ended)
     }
 }
 
 impl Audit {
+    /// Whether a discount, read at a place of the history, is another one than was asked for, or
+    /// was used more or less often than baskets were formed under it.
+    fn uses_differ(
+        &self,
+        told: &Discount,
+        at: u64,
+        known: &BTreeMap<String, Discount>,
+    ) -> Option<String> {
+        let id = &told.discount_id;
+        let asked = known.get(id)?;
+        let left = self.baskets.left(id, asked, at);
+        let right = lists::is_discount(told, asked, left);
+        (!right).then(|| format!("{told:?} must have {left} uses left, and be {asked:?}"))
+    }
+
     /// Whether an offer's hash of entries, read at a place of the history, is another than theirs.
     fn entries_differ(&self, (offer, at): (&Offer, u64), shops: &Shops) -> Option<String> {
         let Some(Course::Lottery(lottery)) = &offer.course else {
@@ -309,38 +420,44 @@ impl Audit {
     }
 }
 
-/// Live offers, by the place of their making: the last ones between two lives, all at the end.
-fn offers_asked(
-    look: &(impl Fn(&mut dyn FnMut(&Ledger)) + Send + Sync),
-    when: When,
-) -> Vec<(u64, String)> {
-    let mut offers = Vec::new();
+/// Live offers, by the place of their making, and discounts that are not over: the last ones
+/// between two lives, all at the end.
+fn asked(look: &(impl Fn(&mut dyn FnMut(&Ledger)) + Send + Sync), when: When) -> Asked {
+    let (mut asked, now) = (Asked::default(), now_ns());
     look(&mut |ledger| {
         let live = ledger.offers().values().filter(|made| !made.ending);
         let ids = live.map(|made| (made.report.engine_sequence, made.report.offer_id.clone()));
-        offers = ids.collect();
+        asked.offers = ids.collect();
+        let open = ledger.discounts().iter().filter(|one| !is_over(one.1, now));
+        let open = open.map(|(id, discount)| (id.clone(), discount.clone()));
+        asked.discounts = open.collect();
     });
-    offers.sort_unstable();
+    asked.offers.sort_unstable();
+    let closes = |discount: &Discount| discount.closes.map(|closes| (closes.seconds, closes.nanos));
+    asked
+        .discounts
+        .sort_by_key(|(_, discount)| closes(discount));
     if when == When::Between {
-        offers.drain(..offers.len().saturating_sub(OFFERS_ASKED));
+        let (offers, discounts) = (asked.offers.len(), asked.discounts.len());
+        asked.offers.drain(..offers.saturating_sub(OFFERS_ASKED));
+        asked
+            .discounts
+            .drain(..discounts.saturating_sub(DISCOUNTS_ASKED));
     }
-    offers
+    asked
 }
 
-async fn read(
-    connection: &Connection,
-    shops: &Shops,
-    offers: &[(u64, String)],
-) -> Result<Read, SetupError> {
+async fn read(connection: &Connection, shops: &Shops, asked: &Asked) -> Result<Read, SetupError> {
     let mut read = Read {
         had: Vec::new(),
         gone: Vec::new(),
+        grace: None,
     };
     for (account, has) in list_balances(connection, shops.accounts()).await? {
         read.had
             .push((has.engine_sequence, Had::Account(account, has)));
     }
-    for (_, id) in offers {
+    for (_, id) in &asked.offers {
         let offer = lists::offer(connection, id).await;
         let offer = offer.map_err(|status| SetupError::Call {
             what: format!("looking at offer {id}"),
@@ -348,8 +465,27 @@ async fn read(
         })?;
         match offer {
             Some((offer, at)) => read.had.push((at, Had::Offer(Box::new(offer)))),
-            None => read.gone.push(id.clone()),
+            None => read.gone.push(format!("offer {id}")),
         }
+    }
+    for (id, discount) in &asked.discounts {
+        match lists::discount(connection, id).await.map_err(called)? {
+            Some((told, at)) => read.had.push((at, Had::Discount(Box::new(told)))),
+            None if is_over(discount, now_ns()) => {}
+            None => read.gone.push(format!("discount {id}")),
+        }
+    }
+    if shops.whole {
+        let told = lists::guarantee(connection, shops).await.map_err(called)?;
+        read.had.push((told.engine_sequence, Had::Guarantee(told)));
+        for buyer in 1..=shops.buyers {
+            let owner = shops.owner_id(buyer);
+            let told = lists::annual_use(connection, &owner)
+                .await
+                .map_err(called)?;
+            read.had.push((told.engine_sequence, Had::Use(owner, told)));
+        }
+        read.grace = lists::grace(connection, shops).await.map_err(called)?;
     }
     read.had.sort_by_key(|(at, _)| *at);
     Ok(read)
@@ -370,12 +506,15 @@ async fn conserve(
         }
     }
     let positions = list_positions(connection).await?;
-    let venue = positions.iter().find(|position| {
+    let venues = positions.iter().filter(|position| {
         position.holder_kind() == HolderKind::Venue
-            && position.holder_id == shops.venue
+            && [&shops.venue, &shops.imports].contains(&&position.holder_id)
             && position.asset_id == shops.money
     });
-    let fees = venue.map_or(Ok(Decimal::ZERO), |position| decimal(&position.available))?;
+    let mut fees = Decimal::ZERO;
+    for position in venues {
+        fees += decimal(&position.available)?;
+    }
     let put_in = stake().money * Decimal::from(shops.buyers + 1) + books.paid_in;
     if fees != books.fees || all + fees != put_in {
         let due = books.fees;

@@ -5,14 +5,20 @@
 //! such. Not here: what the streams say (`audit`), what must follow from it (`books`,
 //! `campaigns`).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use proto::v1::{
-    ContractReport, MakeOfferRequest, OfferReport, OperationReport, QueueTicket,
-    SessionContractReport,
+    ContractReport, DefineDiscountResponse, Discount, MakeOfferRequest, OfferReport,
+    OperationReport, QueueTicket, ReserveBasketRequest, ReserveRequest, SessionContractReport,
 };
 
-use super::{Answer, Command, Kind, Request, ns};
+use super::{
+    Answer, Command, Kind, Request,
+    cover::{Set, Sets},
+    deadlines::Graces,
+    fen, ns,
+    uses::{Customs, Said},
+};
 use crate::crash::memory::{Key, Memory, Sent};
 
 /// What a clerk was told of a contract.
@@ -114,6 +120,20 @@ pub struct Ledger {
     numbered: HashMap<u64, Key>,
     offers: BTreeMap<String, Made>,
     ending: HashMap<String, String>,
+    /// Discounts that were defined, as they were asked for, by id.
+    discounts: BTreeMap<String, Discount>,
+    /// Baskets that were asked for.
+    baskets: HashMap<String, ReserveBasketRequest>,
+    /// What the seller's guarantee was set to.
+    guarantees: Sets,
+    /// What customs reported.
+    customs: Customs,
+    /// Imports that were asked for.
+    imports: HashMap<String, ReserveRequest>,
+    /// Settings of guarantees and reports of customs that were not answered yet.
+    setting: BTreeSet<String>,
+    /// How much time is left after gaps in service.
+    pub graces: Graces,
     /// Tickets that clerks looked at.
     pub shown: Vec<Shown>,
     /// When the gateway died.
@@ -131,6 +151,28 @@ impl Ledger {
                 made.ending = true;
             }
             self.ending.insert(command.id.clone(), id);
+        }
+        match &command.request {
+            Request::Guarantee(_) | Request::Use(_) => {
+                self.setting.insert(command.id.clone());
+            }
+            Request::Grace(set) => self.graces.asks(&command.id, set),
+            Request::Reserve(request) if command.kind == Kind::Import => {
+                self.imports.insert(command.id.clone(), (**request).clone());
+            }
+            Request::Offer(_)
+            | Request::Withdraw(_)
+            | Request::Reserve(_)
+            | Request::Step(_)
+            | Request::Join(_)
+            | Request::Ticket(_)
+            | Request::Value(_)
+            | Request::Seed(_)
+            | Request::Discount(_)
+            | Request::Basket(_) => {}
+        }
+        if let Request::Basket(request) = &command.request {
+            self.baskets.insert(command.id.clone(), (**request).clone());
         }
         if !command.is_question() {
             self.asks_for(&Key::Request(command.id.clone()));
@@ -169,13 +211,33 @@ impl Ledger {
             Answer::Offer(report) => self.offered(command, report),
             Answer::Contract(report) => self.contract(command, report),
             Answer::Operation(report) => self.campaign(command, report),
+            Answer::Discount(told) => self.defined(command, told),
+            Answer::Basket(lines) => {
+                for line in lines {
+                    self.contract(command, line);
+                }
+            }
             Answer::Ticket(_) => {}
         }
         self.answers.insert(key, plain);
     }
 
-    /// Something about a queue or a lottery was done.
+    /// Something about a queue, a lottery or a guarantee was done.
     fn campaign(&mut self, command: &Command, report: &OperationReport) {
+        if let Request::Guarantee(request) = &command.request {
+            self.setting.remove(&command.id);
+            let set = Set {
+                fen: fen(&request.amount),
+                reason: report.reject_reason.clone(),
+            };
+            self.guarantees.insert(report.engine_sequence, set);
+        }
+        if let Request::Use(_) = &command.request {
+            self.setting.remove(&command.id);
+        }
+        if let Request::Grace(_) = &command.request {
+            self.graces.answered(&command.id, report);
+        }
         if !report.accepted {
             return;
         }
@@ -199,11 +261,40 @@ impl Ledger {
                     made.seed = Some(reveal.seed.clone());
                 }
             }
+            Request::Use(request) => {
+                let said = Said {
+                    owner: request.beneficial_owner_id.clone(),
+                    year: request.year,
+                    fen: fen(&request.used),
+                };
+                self.customs.insert(report.engine_sequence, said);
+            }
             Request::Offer(_)
             | Request::Withdraw(_)
             | Request::Reserve(_)
             | Request::Step(_)
-            | Request::Ticket(_) => {}
+            | Request::Ticket(_)
+            | Request::Discount(_)
+            | Request::Basket(_)
+            | Request::Guarantee(_)
+            | Request::Grace(_) => {}
+        }
+    }
+
+    fn defined(&mut self, command: &Command, told: &DefineDiscountResponse) {
+        let accepted = told.report.as_ref().is_some_and(|report| report.accepted);
+        if accepted == told.discount_id.is_empty() {
+            let what = format!("{} was answered {told:?}", command.id);
+            self.memory.faults.add(what);
+        }
+        if let Request::Discount(request) = &command.request
+            && let Some(asked) = request.discount.as_ref().filter(|_| accepted)
+        {
+            let id = told.discount_id.clone();
+            if self.discounts.insert(id, asked.clone()).is_some() {
+                let what = format!("discount {} was defined twice", told.discount_id);
+                self.memory.faults.add(what);
+            }
         }
     }
 
@@ -290,6 +381,28 @@ impl Ledger {
     /// Offers that were made, by id.
     pub fn offers(&self) -> &BTreeMap<String, Made> {
         &self.offers
+    }
+
+    /// Discounts that were defined, as they were asked for, by id.
+    pub const fn discounts(&self) -> &BTreeMap<String, Discount> {
+        &self.discounts
+    }
+
+    /// What the seller's guarantee was set to, and what customs reported; none while something that
+    /// was asked may have been done without anybody knowing.
+    pub fn settings(&self) -> Option<(&Sets, &Customs)> {
+        let known = self.setting.is_empty();
+        known.then_some((&self.guarantees, &self.customs))
+    }
+
+    /// Imports as they were asked for, by their id.
+    pub const fn imports(&self) -> &HashMap<String, ReserveRequest> {
+        &self.imports
+    }
+
+    /// What a basket was asked for by this id.
+    pub fn basket(&self, id: &str) -> Option<&ReserveBasketRequest> {
+        self.baskets.get(id)
     }
 
     /// When an offer was made, in nanoseconds.

@@ -1,25 +1,37 @@
-//! What the lists say of offers and contracts, page by page.
+//! What the lists say of offers, discounts and contracts, page by page.
 //!
 //! Invariant: a list is compared with what the stream told before it was read; it may know more,
 //! never less or otherwise. Not here: the stream itself (`audit`).
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
 
 use proto::v1::{
-    Contract, ContractReport, GetOfferRequest, ListContractStepsRequest, ListContractsRequest,
-    ListOffersRequest, Offer,
+    Contract, ContractReport, Discount, GetAnnualUseRequest, GetAnnualUseResponse,
+    GetDiscountRequest, GetGuaranteeRequest, GetOfferRequest, GetVenueRequest, Guarantee,
+    ListContractStepsRequest, ListContractsRequest, ListDiscountsRequest, ListOffersRequest, Offer,
+    discount::Off,
 };
 use tonic::{Code, Status};
 
 use super::{
+    amount,
     audit::Found,
+    baskets::is_over,
     found::{SELLER, Shops},
     ledger::Made,
+    now_ns,
 };
 use crate::{client::connect::Connection, crash::memory::Faults};
 
 /// Rows of a page.
 const PAGE: u32 = 500;
+/// How long a deadline that is due may take to fire.
+pub const LATE: Duration = Duration::from_secs(60);
+/// How often it is looked for.
+pub const LOOK: Duration = Duration::from_millis(50);
 
 /// An offer as it stands, and at which place of the history; none if it has ended.
 pub async fn offer(connection: &Connection, id: &str) -> Result<Option<(Offer, u64)>, Status> {
@@ -39,6 +51,169 @@ pub async fn offer(connection: &Connection, id: &str) -> Result<Option<(Offer, u
     }
 }
 
+/// A discount as it stands, and at which place of the history; none if it has ended.
+pub async fn discount(
+    connection: &Connection,
+    id: &str,
+) -> Result<Option<(Discount, u64)>, Status> {
+    let request = GetDiscountRequest {
+        discount_id: id.to_owned(),
+    };
+    let answer = connection
+        .persist(|| {
+            let (mut client, request) = (connection.sales(), request.clone());
+            async move { client.get_discount(request).await }
+        })
+        .await;
+    match answer {
+        Ok(answer) => {
+            let sequence = answer.engine_sequence;
+            Ok(answer.discount.map(|discount| (discount, sequence)))
+        }
+        Err(status) if status.code() == Code::NotFound => Ok(None),
+        Err(status) => Err(status),
+    }
+}
+
+/// The seller's guarantee as it stands.
+pub async fn guarantee(connection: &Connection, shops: &Shops) -> Result<Guarantee, Status> {
+    let request = GetGuaranteeRequest {
+        venue_id: shops.venue.clone(),
+        account_id: shops.account(SELLER),
+        money_asset_id: shops.money.clone(),
+    };
+    connection
+        .persist(|| {
+            let (mut client, request) = (connection.sales(), request.clone());
+            async move { client.get_guarantee(request).await }
+        })
+        .await
+}
+
+/// What an owner used of its limit of imports this year.
+pub async fn annual_use(
+    connection: &Connection,
+    owner: &str,
+) -> Result<GetAnnualUseResponse, Status> {
+    let request = GetAnnualUseRequest {
+        beneficial_owner_id: owner.to_owned(),
+        year: 0,
+        demonstration: true,
+    };
+    connection
+        .persist(|| {
+            let (mut client, request) = (connection.sales(), request.clone());
+            async move { client.get_annual_use(request).await }
+        })
+        .await
+}
+
+/// Seconds that the shops' venue leaves after a gap in service.
+pub async fn grace(connection: &Connection, shops: &Shops) -> Result<Option<i64>, Status> {
+    let request = GetVenueRequest {
+        venue_id: shops.venue.clone(),
+    };
+    let venue = connection
+        .persist(|| {
+            let (mut client, request) = (connection.operations(), request.clone());
+            async move { client.get_venue(request).await }
+        })
+        .await?;
+    Ok(venue.grace.map(|grace| grace.seconds))
+}
+
+/// Whether a discount is what was asked for, with so many uses left.
+pub fn is_discount(told: &Discount, asked: &Discount, left: i64) -> bool {
+    let off = |discount: &Discount| {
+        discount.off.as_ref().map(|off| match off {
+            Off::Amount(off) => (amount(off), 0),
+            Off::Share(share) => (amount(&share.at_most), share.bp),
+        })
+    };
+    let words = |discount: &Discount| {
+        [
+            discount.account_id.clone(),
+            discount.venue_id.clone(),
+            discount.money_asset_id.clone(),
+        ]
+    };
+    let numbers = |discount: &Discount| (discount.uses, discount.uses_per_owner, discount.closes);
+    words(told) == words(asked)
+        && numbers(told) == numbers(asked)
+        && amount(&told.threshold) == amount(&asked.threshold)
+        && off(told) == off(asked)
+        && told.code_hash == asked.code_hash
+        && i64::from(told.uses_left) == left
+}
+
+/// The ids of all of the seller's discounts that are listed.
+async fn listed_discounts(
+    connection: &Connection,
+    shops: &Shops,
+    faults: &mut Faults,
+) -> Result<BTreeSet<String>, Status> {
+    let (mut listed, mut page_token) = (BTreeSet::new(), String::new());
+    loop {
+        let request = ListDiscountsRequest {
+            venue_id: String::new(),
+            seller_account_id: shops.account(SELLER),
+            page_size: PAGE,
+            page_token,
+        };
+        let page = connection
+            .persist(|| {
+                let (mut client, request) = (connection.sales(), request.clone());
+                async move { client.list_discounts(request).await }
+            })
+            .await?;
+        for discount in page.discounts {
+            if !listed.insert(discount.discount_id) {
+                faults.add("a discount is listed twice".to_owned());
+            }
+        }
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return Ok(listed);
+        }
+    }
+}
+
+/// Exactly the discounts that were defined and are not over are listed; for those that are, the
+/// tick that ends them is waited for, not for ever. How many have ended.
+pub async fn compare_discounts(
+    connection: &Connection,
+    shops: &Shops,
+    defined: &BTreeMap<String, Discount>,
+    faults: &mut Faults,
+) -> Result<u64, Status> {
+    let begun = Instant::now();
+    loop {
+        let before = now_ns();
+        let listed = listed_discounts(connection, shops, faults).await?;
+        let after = now_ns();
+        let late = |id: &&String| defined.get(*id).is_some_and(|one| is_over(one, before));
+        if listed.iter().any(|id| late(&id)) && begun.elapsed() < LATE {
+            tokio::time::sleep(LOOK).await;
+            continue;
+        }
+        for id in listed.iter().filter(late) {
+            faults.add(format!("discount {id} is over, and listed"));
+        }
+        for id in listed.iter().filter(|id| !defined.contains_key(*id)) {
+            faults.add(format!("discount {id} is listed, nobody was told of it"));
+        }
+        let gone = defined.iter().filter(|(id, _)| !listed.contains(*id));
+        let mut ended = 0;
+        for (id, discount) in gone {
+            ended += 1;
+            if !is_over(discount, after) {
+                faults.add(format!("discount {id} is lost"));
+            }
+        }
+        return Ok(ended);
+    }
+}
+
 /// Exactly the offers that were made and not withdrawn are listed.
 pub async fn compare_offers(
     connection: &Connection,
@@ -50,7 +225,7 @@ pub async fn compare_offers(
     let mut page_token = String::new();
     loop {
         let request = ListOffersRequest {
-            venue_id: shops.venue.clone(),
+            venue_id: String::new(),
             seller_account_id: shops.account(SELLER),
             page_size: PAGE,
             page_token,

@@ -1,30 +1,40 @@
-//! Shops under test: a seller, its offers of many kinds, buyers that queue, reserve, pay by
-//! themselves or by a bank, dispute and give back, and the check from outside that nothing of it
-//! was lost or done twice.
+//! Shops under test: a seller, its offers of many kinds and its discounts, buyers that queue,
+//! reserve, fill baskets, pay by themselves or by a bank, dispute and give back, and the check from
+//! outside that nothing of it was lost or done twice.
 //!
 //! Invariant: a command keeps its id until it is answered; what is checked comes from answers,
 //! streams and lists only. Not here: who kills the gateway meanwhile (`crash`, the tests of disks).
 
 pub mod audit;
+pub mod baskets;
 pub mod board;
 pub mod books;
 pub mod campaigns;
+pub mod carts;
 pub mod clerk;
+pub mod cover;
 pub mod deadlines;
+pub mod desk;
 pub mod found;
 pub mod inspect;
 pub mod ledger;
 pub mod lists;
 pub mod numbers;
 pub mod prices;
+pub mod returns;
+pub mod steps;
+pub mod uses;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use proto::v1::{
-    BringLotteryValueRequest, ContractReport, ContractState, GetTicketRequest, JoinQueueRequest,
-    MakeOfferRequest, OfferReport, OperationReport, QueueTicket, ReserveRequest,
-    RevealLotterySeedRequest, TakeStepRequest, WithdrawOfferRequest,
+    BringLotteryValueRequest, ContractReport, ContractState, DefineDiscountRequest,
+    DefineDiscountResponse, GetTicketRequest, JoinQueueRequest, MakeOfferRequest, OfferReport,
+    OperationReport, QueueTicket, ReserveBasketRequest, ReserveRequest, RevealLotterySeedRequest,
+    SetAnnualUseRequest, SetGraceRequest, SetGuaranteeRequest, TakeStepRequest,
+    WithdrawOfferRequest,
 };
+use rust_decimal::{Decimal, prelude::ToPrimitive};
 use tonic::{Code, Status};
 
 use crate::client::connect::Connection;
@@ -48,11 +58,15 @@ pub enum Kind {
     Queue,
     /// A flash sale by lottery, drawn soon after it closed.
     Lottery,
+    /// A fixed price, paid at once and sent; the seller's guarantee may answer for returns.
+    Covered,
+    /// A fixed price, imported: limited by order and by year.
+    Import,
 }
 
 impl Kind {
     /// All of them; each one's place among them is its number.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Fixed,
         Self::Flash,
         Self::Group,
@@ -61,17 +75,24 @@ impl Kind {
         Self::Bank,
         Self::Queue,
         Self::Lottery,
+        Self::Covered,
+        Self::Import,
     ];
 
     /// The model's word.
     pub const fn model(self) -> &'static str {
         match self {
-            Self::Fixed | Self::Bank => "FIXED_PRICE",
+            Self::Fixed | Self::Bank | Self::Covered | Self::Import => "FIXED_PRICE",
             Self::Flash | Self::Queue | Self::Lottery => "FLASH_SALE",
             Self::Group => "GROUP_BUY",
             Self::Presale => "PRESALE",
             Self::Tiered => "TIERED_PRICE",
         }
+    }
+
+    /// Whether it needs nothing beside its offer.
+    pub const fn is_plain(self) -> bool {
+        !matches!(self, Self::Covered | Self::Import)
     }
 
     /// Its place among all.
@@ -99,6 +120,16 @@ pub enum Request {
     Value(BringLotteryValueRequest),
     /// To reveal its seed.
     Seed(RevealLotterySeedRequest),
+    /// To define a discount.
+    Discount(Box<DefineDiscountRequest>),
+    /// To take pieces of several offers, all or none.
+    Basket(Box<ReserveBasketRequest>),
+    /// To set the seller's guarantee.
+    Guarantee(SetGuaranteeRequest),
+    /// To say what an owner imported elsewhere.
+    Use(SetAnnualUseRequest),
+    /// To say how much time is left after a gap in service.
+    Grace(SetGraceRequest),
 }
 
 /// A request and the id it is known by.
@@ -106,7 +137,7 @@ pub enum Request {
 pub struct Command {
     /// Its `client_order_id`, unique within the run.
     pub id: String,
-    /// The kind of its offer.
+    /// The kind of its offer, of what concerns several that of one.
     pub kind: Kind,
     /// It itself.
     pub request: Request,
@@ -119,10 +150,14 @@ pub enum Answer {
     Offer(Box<OfferReport>),
     /// Of a reserve or step.
     Contract(Box<ContractReport>),
-    /// Of what concerns a queue or a lottery.
+    /// Of what concerns a queue or a lottery, and of what is set.
     Operation(Box<OperationReport>),
     /// Of a look at a ticket: none where there is none.
     Ticket(Option<QueueTicket>),
+    /// Of a discount.
+    Discount(Box<DefineDiscountResponse>),
+    /// Of a basket: each line's, or one where it was refused.
+    Basket(Vec<ContractReport>),
 }
 
 impl Command {
@@ -140,10 +175,13 @@ impl Answer {
             Self::Contract(report) => report.poss_dup,
             Self::Operation(report) => report.poss_dup,
             Self::Ticket(_) => false,
+            Self::Discount(told) => told.report.as_ref().is_some_and(|one| one.poss_dup),
+            Self::Basket(lines) => lines.iter().any(|line| line.poss_dup),
         }
     }
 
-    /// The same as it was given first.
+    /// The same as it was given first; a basket of which only some lines say that they were given
+    /// before is none that was ever given.
     #[must_use]
     pub fn plain(&self) -> Self {
         match self.clone() {
@@ -160,6 +198,20 @@ impl Answer {
                 Self::Operation(report)
             }
             Self::Ticket(ticket) => Self::Ticket(ticket),
+            Self::Discount(mut told) => {
+                if let Some(report) = &mut told.report {
+                    report.poss_dup = false;
+                }
+                Self::Discount(told)
+            }
+            Self::Basket(mut lines) => {
+                if lines.iter().all(|line| line.poss_dup) {
+                    for line in &mut lines {
+                        line.poss_dup = false;
+                    }
+                }
+                Self::Basket(lines)
+            }
         }
     }
 
@@ -170,6 +222,8 @@ impl Answer {
             Self::Contract(report) => &report.reject_reason,
             Self::Operation(report) => &report.reject_reason,
             Self::Ticket(_) => "",
+            Self::Discount(told) => told.report.as_ref().map_or("", |one| &one.reject_reason),
+            Self::Basket(lines) => lines.first().map_or("", |line| &line.reject_reason),
         }
     }
 }
@@ -209,6 +263,26 @@ pub async fn send(connection: &Connection, command: &Command) -> Result<Answer, 
             let answer = sales.reveal_lottery_seed(request).await?;
             Ok(Answer::Operation(Box::new(answer.into_inner())))
         }
+        Request::Guarantee(request) => {
+            let answer = sales.set_guarantee(request).await?;
+            Ok(Answer::Operation(Box::new(answer.into_inner())))
+        }
+        Request::Use(request) => {
+            let answer = sales.set_annual_use(request).await?;
+            Ok(Answer::Operation(Box::new(answer.into_inner())))
+        }
+        Request::Grace(request) => {
+            let answer = connection.operations().set_grace(request).await?;
+            Ok(Answer::Operation(Box::new(answer.into_inner())))
+        }
+        Request::Discount(request) => {
+            let answer = sales.define_discount(*request).await?;
+            Ok(Answer::Discount(Box::new(answer.into_inner())))
+        }
+        Request::Basket(request) => {
+            let answer = contracts.reserve_basket(*request).await?;
+            Ok(Answer::Basket(answer.into_inner().reports))
+        }
         Request::Ticket(request) => match sales.get_ticket(request).await {
             Ok(ticket) => Ok(Answer::Ticket(Some(ticket.into_inner()))),
             Err(status) if status.code() == Code::NotFound => Ok(Answer::Ticket(None)),
@@ -233,6 +307,18 @@ pub fn ns(instant: &prost_types::Timestamp) -> i64 {
 /// So long from now, as the wire has it.
 pub fn from_now(span: Duration) -> prost_types::Timestamp {
     (SystemTime::now() + span).into()
+}
+
+/// An amount of a report; no text is nothing.
+pub fn amount(text: &str) -> Decimal {
+    text.parse().unwrap_or_default()
+}
+
+/// The same in fen.
+pub fn fen(text: &str) -> i64 {
+    (amount(text) * Decimal::ONE_HUNDRED)
+        .to_i64()
+        .unwrap_or_default()
 }
 
 /// Whether a contract lives.

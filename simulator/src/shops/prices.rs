@@ -1,8 +1,9 @@
 //! What a contract must cost: the price of the tier its pieces reach, or, of a group, those of all;
-//! pieces times price; the tax of it.
+//! pieces times price, less what a discount took off; the tax of it.
 //!
-//! Invariant: prices come from what was asked when the offer was made, never from a report. Not
-//! here: what of it is held, paid and refunded (`books`).
+//! Invariant: prices come from what was asked when the offer was made, never from a report; what
+//! was taken off stays. Not here: how much a discount takes off (`baskets`), what is held, paid and
+//! refunded (`books`).
 
 use std::collections::HashMap;
 
@@ -10,7 +11,7 @@ use proto::v1::{ContractReport, ContractState, ContractStep};
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::{
-    Kind,
+    Kind, amount,
     found::{TAX_BP, has_tax_on_top},
     ledger::Made,
 };
@@ -65,36 +66,40 @@ impl Groups {
         } else {
             before.is_none().then_some(report.pieces)
         };
-        let tiers = made.asked.prices.iter().flat_map(|prices| &prices.tiers);
         let price = match (reached, before) {
-            (Some(pieces), _) => tiers
-                .take_while(|tier| tier.from_pieces <= pieces)
-                .last()
-                .map(|tier| amount(&tier.price)),
-            (None, Some(before)) => Some(amount(&before.price)),
-            (None, None) => None,
+            (Some(pieces), _) => price_of(made, pieces),
+            (None, Some(before)) => amount(&before.price),
+            (None, None) => Decimal::ZERO,
         };
-        let price = price.unwrap_or_default();
-        let due = price * Decimal::from(report.pieces);
+        let off = match before {
+            Some(before) => amount(&before.discount),
+            None if report.step() == ContractStep::Basket => amount(&report.discount),
+            None => Decimal::ZERO,
+        };
+        let due = price * Decimal::from(report.pieces) - off;
         let tax = tax_of(due, has_tax_on_top(made.kind));
-        let told = [&report.price, &report.amount, &report.tax].map(|text| amount(text));
-        if told == [price, due, tax] {
+        let told = [&report.price, &report.discount, &report.amount, &report.tax];
+        if told.map(|text| amount(text)) == [price, off, due, tax] {
             return Ok(());
         }
         Err(format!(
-            "contract {}: price {price}, amount {due}, tax {tax} are right, it is {report:?}",
+            "contract {}: price {price}, amount {due} ({off} off), tax {tax} are right, it is \
+             {report:?}",
             report.contract_id
         ))
     }
 }
 
+/// The price of a piece where so many are taken.
+pub fn price_of(made: &Made, pieces: u32) -> Decimal {
+    let tiers = made.asked.prices.iter().flat_map(|prices| &prices.tiers);
+    let reached = tiers.take_while(|tier| tier.from_pieces <= pieces).last();
+    reached.map_or(Decimal::ZERO, |tier| amount(&tier.price))
+}
+
 /// The tax on an amount or in it, rounded half up.
-fn tax_of(due: Decimal, on_top: bool) -> Decimal {
+pub fn tax_of(due: Decimal, on_top: bool) -> Decimal {
     let (rate, whole) = (Decimal::from(TAX_BP), Decimal::from(10_000));
     let base = if on_top { whole } else { whole + rate };
     (due * rate / base).round_dp_with_strategy(DECIMALS, RoundingStrategy::MidpointAwayFromZero)
-}
-
-fn amount(text: &str) -> Decimal {
-    text.parse().unwrap_or_default()
 }

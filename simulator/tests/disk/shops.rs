@@ -24,8 +24,10 @@ use tonic::{Code, Status};
 use super::audit::{Found, wrong};
 use super::exchange::{Exchange, PATIENCE, Ran, said};
 
-/// Clerks, each with so many buyers of its own.
-const CLERKS: (u32, u32) = (2, 3);
+/// Clerks, each with so many buyers of its own. The last ones fill carts.
+const CLERKS: (u32, u32) = (4, 3);
+/// So many of the clerks do not.
+const PLAIN_CLERKS: u32 = 2;
 /// Answered commands of each that are sent again after a start.
 const AGAIN: usize = 3;
 
@@ -64,8 +66,12 @@ impl Fair {
             let buyers = (1 + index * own, own);
             let name = format!("clerk{index}");
             let (shops, board) = (Arc::clone(&shops), Arc::clone(&board));
+            let mut clerk = Clerk::new(shops, board, &name, buyers, 5);
+            if index >= PLAIN_CLERKS {
+                clerk = clerk.with_carts();
+            }
             self.errands.push(Errands {
-                clerk: Clerk::new(shops, board, &name, buyers, 5),
+                clerk,
                 waiting: None,
                 recent: VecDeque::new(),
             });
@@ -169,6 +175,11 @@ pub struct ShopCounts {
     contracts: u64,
     fired: u64,
     put_off: u64,
+    baskets: u64,
+    uses: u64,
+    covered: u64,
+    imports: u64,
+    set: u64,
 }
 
 impl ShopCounts {
@@ -181,19 +192,50 @@ impl ShopCounts {
         self.contracts += found.contracts;
         self.fired += found.fired;
         self.put_off += found.put_off;
+        self.baskets += found.baskets.formed;
+        self.uses += found.baskets.uses;
+        self.covered += found.cover.covered;
+        self.imports += found.uses.imports;
+        self.set += found.cover.sets + found.uses.reported + found.graces;
     }
 
     pub fn print(&self) {
         println!(
             "  shops: {} commands acknowledged, none lost, {} sent again, each done once; {} \
-             contracts; {} deadlines fired, {} put off, each once",
-            self.acknowledged, self.retried, self.contracts, self.fired, self.put_off
+             contracts; {} deadlines fired, {} put off, each once; {} baskets, each in whole, {} \
+             uses of discounts; {} covered by a guarantee; {} imports; {} settings",
+            self.acknowledged,
+            self.retried,
+            self.contracts,
+            self.fired,
+            self.put_off,
+            self.baskets,
+            self.uses,
+            self.covered,
+            self.imports,
+            self.set
         );
     }
 
     /// Something of everything came, but for deadlines that fired: lives here may be shorter.
     pub fn check(&self) {
-        let all = [self.retried, self.contracts, self.put_off];
+        let all = [
+            self.retried,
+            self.contracts,
+            self.put_off,
+            self.baskets + self.imports + self.set,
+        ];
+        assert!(all.iter().all(|count| *count > 0), "{all:?}");
+    }
+
+    /// So did something of all that a cart, a guarantee and an import can meet: of longer lives.
+    pub fn check_carts(&self) {
+        let all = [
+            self.baskets,
+            self.uses + self.covered,
+            self.imports,
+            self.set,
+        ];
         assert!(all.iter().all(|count| *count > 0), "{all:?}");
     }
 }
