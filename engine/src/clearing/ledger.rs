@@ -282,9 +282,10 @@ impl Ledger {
     /// Whether a position of this ledger is found by whose it is, an account's by the table.
     pub(super) fn is_found(&self, position: &Position) -> bool {
         let asset = position.asset;
-        let found = match position.holder() {
-            Holder::Account(account) => self.whereabouts.find(&self.positions, account, asset),
-            holder => self.find(holder, asset),
+        let found = if let Holder::Account(account) = position.holder() {
+            self.whereabouts.find(&self.positions, account, asset)
+        } else {
+            self.find(position.holder(), asset)
         };
         found.is_some_and(|place| std::ptr::eq(self.position(place), position))
     }
