@@ -203,9 +203,9 @@ fn scattered(at: u32, of: u32) -> u32 {
     (u64::from(at) * 2_654_435_761 % u64::from(of)) as u32
 }
 
-#[test]
-fn a_million_contracts_on_as_many_offers_fit_and_expire_in_small_steps() {
-    let limits = Limits {
+/// Room for just what is made here.
+fn limits() -> Limits {
+    Limits {
         orders_max: 1_024,
         requests_capacity: 1_024,
         accounts_max: SELLERS + BUYERS,
@@ -219,10 +219,14 @@ fn a_million_contracts_on_as_many_offers_fit_and_expire_in_small_steps() {
         transfers_max: 1_024,
         receipt_numbers_max: 1_024,
         ..Limits::default()
-    };
+    }
+}
+
+#[test]
+fn a_million_contracts_on_as_many_offers_fit_and_expire_in_small_steps() {
     let region = Region::new(ALLOCATOR);
     let mut filled = Filled {
-        engine: Engine::new(limits),
+        engine: Engine::new(limits()),
         events: Events::default(),
         time: Time::new(HOUR).expect("in bounds"),
         longest: Duration::ZERO,
