@@ -40,6 +40,7 @@ pub struct Floor {
     calls: watch::Sender<u64>,
     begun: watch::Sender<u64>,
     answers: watch::Sender<u64>,
+    carted: watch::Sender<u64>,
     ledger: Mutex<Ledger>,
     shops: Mutex<shops::ledger::Ledger>,
 }
@@ -65,6 +66,7 @@ impl Floor {
             calls: watch::Sender::new(0),
             begun: watch::Sender::new(0),
             answers: watch::Sender::new(0),
+            carted: watch::Sender::new(0),
             ledger: Mutex::default(),
             shops: Mutex::default(),
         })
@@ -119,6 +121,22 @@ impl Floor {
         let mut seen = self.answers.subscribe();
         // The sender lives as long as `self`, so this cannot fail; what comes back is a lock.
         drop(seen.wait_for(|count| *count >= answers).await);
+    }
+
+    /// Answers so far to clerks that fill carts.
+    pub fn carted(&self) -> u64 {
+        *self.carted.borrow()
+    }
+
+    /// Counts one.
+    pub fn answered_a_cart(&self) {
+        self.carted.send_modify(|carted| *carted += 1);
+    }
+
+    /// Waits until so many were counted.
+    pub async fn reach_carts(&self, carted: u64) {
+        let mut seen = self.carted.subscribe();
+        drop(seen.wait_for(|count| *count >= carted).await);
     }
 
     /// Waits until the next call begins.

@@ -127,6 +127,10 @@ pub struct ShopCounts {
     pub uses_set: u64,
     /// How often it was said how much time is left after a gap in service.
     pub graces_set: u64,
+    /// Baskets sent again over a kill, each answered as it was done: once.
+    pub baskets_again: u64,
+    /// The same of discounts, guarantees, customs' reports and graces.
+    pub settings_again: u64,
     /// Reports read and compared, over all audits.
     pub audited_reports: u64,
     /// Balances and offers compared, over all audits.
@@ -142,6 +146,7 @@ impl fmt::Display for ShopCounts {
              tickets {} turns {} baskets {} basket_lines {} baskets_refused {} discounts {} \
              discounts_ended {} discount_uses {} guarantees_set {} covered {} \
              paid_back {} imports {} limited {} uses_set {} graces_set {} \
+             baskets_again {} settings_again {} \
              audited_reports {} audited_balances {}",
             self.acknowledged,
             self.refused,
@@ -169,6 +174,8 @@ impl fmt::Display for ShopCounts {
             self.limited,
             self.uses_set,
             self.graces_set,
+            self.baskets_again,
+            self.settings_again,
             self.audited_reports,
             self.audited_balances
         )
@@ -226,6 +233,8 @@ impl CrashSummary {
         shops.duplicates_answered = ledger.memory.duplicates_answered;
         shops.offers = ledger.offers().len() as u64;
         shops.discounts = ledger.discounts().len() as u64;
+        shops.baskets_again = ledger.baskets_again;
+        shops.settings_again = ledger.settings_again;
         self.absorb(&ledger.memory.faults);
     }
 

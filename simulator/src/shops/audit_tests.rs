@@ -432,3 +432,33 @@ fn money_that_a_bank_brought_counts_once() {
     assert!(differs(has("1000000000.00", "999999980.00")).is_some());
     assert!(differs(has("1000000040.00", "1000000020.00")).is_some());
 }
+
+/// A guarantee is held of the seller's money; what of it is not known yet is no fault.
+#[test]
+fn money_held_otherwise_than_the_guarantee_says_is_found() {
+    let (shops, ledger) = (shops(), ledger());
+    let mut books = Books::new(&shops);
+    let set = crate::shops::cover::Set {
+        fen: 3_000,
+        reason: String::new(),
+    };
+    let sets = crate::shops::cover::Sets::from([(8, set)]);
+    books.follow((&sets, &crate::shops::uses::Customs::new()), 9);
+    let balance = |asset: &String, held: &str, available: &str| proto::v1::Balance {
+        asset_id: asset.clone(),
+        balance: "1000000000".to_owned(),
+        held: held.to_owned(),
+        available: available.to_owned(),
+        ..proto::v1::Balance::default()
+    };
+    let goods = balance(&shops.goods, "10", "999999990");
+    let differs = |held: &str, available: &str, sure: bool| {
+        let all = [balance(&shops.money, held, available), goods.clone()];
+        let seller = shops.account(0);
+        books.differs((&shops, ledger.offers()), (&seller, &all), (9, true, sure))
+    };
+    assert_eq!(differs("30.00", "999999970.00", true), None);
+    assert!(differs("30.01", "999999969.99", true).is_some());
+    assert_eq!(differs("30.01", "999999969.99", false), None);
+    assert!(differs("30.00", "999999970.01", false).is_some());
+}

@@ -341,6 +341,7 @@ fn an_answer_given_again_is_the_same_line_by_line() {
     let lines = formed("k1", 1, 10);
     let lines = vec![lines[0].clone(), lines[2].clone()];
     ledger.answered(&command, Sent::Once, &Answer::Basket(lines.clone()));
+    assert_eq!(ledger.memory.faults.count, 0, "{:?}", ledger.memory.faults);
     let again = |marked: usize| {
         let mut lines = lines.clone();
         let first = lines.iter_mut().take(marked);
@@ -351,4 +352,54 @@ fn an_answer_given_again_is_the_same_line_by_line() {
     assert_eq!(ledger.memory.faults.count, 0, "{:?}", ledger.memory.faults);
     ledger.answered(&command, Sent::Retried, &again(1));
     assert_eq!(ledger.memory.faults.count, 1, "half of it is given again");
+    assert_eq!((ledger.baskets_again, ledger.settings_again), (2, 0));
+}
+
+#[test]
+fn an_answer_without_one_of_its_lines_is_found() {
+    let refuses = refused("k1", 1, (10, "OUT_OF_STOCK"));
+    let whole = formed("k1", 1, 10);
+    for (lines, faults) in [
+        (vec![whole[0].clone(), whole[2].clone()], 0),
+        (vec![whole[0].clone()], 1),
+        (vec![], 1),
+        (vec![refuses.clone()], 0),
+        (vec![whole[0].clone(), refuses], 1),
+    ] {
+        let mut ledger = Ledger::default();
+        let command = asked("k1", 1);
+        ledger.asks(&command);
+        ledger.answered(&command, Sent::Once, &Answer::Basket(lines));
+        assert_eq!(ledger.memory.faults.count, faults);
+    }
+}
+
+#[test]
+fn a_discount_that_was_defined_twice_is_found() {
+    let mut ledger = Ledger::default();
+    define(&mut ledger, money_off());
+    let (id, again) = ("3-0".to_owned(), Some(OperationReport::default()));
+    let command = Command {
+        id: "e".to_owned(),
+        kind: Kind::Fixed,
+        request: Request::Discount(Box::new(DefineDiscountRequest {
+            client_order_id: "e".to_owned(),
+            discount: Some(money_off()),
+            valid_until: None,
+        })),
+    };
+    ledger.asks(&command);
+    let told = |accepted: bool| DefineDiscountResponse {
+        report: again
+            .clone()
+            .map(|report| OperationReport { accepted, ..report }),
+        discount_id: id.clone(),
+    };
+    ledger.answered(
+        &command,
+        Sent::Once,
+        &Answer::Discount(Box::new(told(true))),
+    );
+    let first = &ledger.memory.faults.first;
+    assert!(first[0].contains("3-0 was defined twice"), "{first:?}");
 }

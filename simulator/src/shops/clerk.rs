@@ -130,6 +130,11 @@ impl Clerk {
         self
     }
 
+    /// Whether it does.
+    pub const fn fills_carts(&self) -> bool {
+        !self.duties.plain
+    }
+
     /// The next command; none where there is nothing to do now. Its answer must be brought before
     /// another one is asked for.
     pub fn command(&mut self) -> Option<Command> {

@@ -140,6 +140,10 @@ pub struct Ledger {
     pub lives: Lives,
     /// Commands answered that the engine refused.
     pub refused: u64,
+    /// Baskets that were sent again over a kill, and answered.
+    pub baskets_again: u64,
+    /// The same of discounts, guarantees, customs' reports and graces.
+    pub settings_again: u64,
 }
 
 impl Ledger {
@@ -198,6 +202,10 @@ impl Ledger {
         let key = Key::Request(command.id.clone());
         let plain = answer.plain();
         self.memory.marked(&key, sent, answer.is_again());
+        if sent != Sent::Once {
+            self.baskets_again += u64::from(matches!(command.request, Request::Basket(_)));
+            self.settings_again += u64::from(command.sets());
+        }
         if let Some(first) = self.answers.get(&key) {
             if *first != plain {
                 let what = format!("{key:?} was answered {first:?}, now {plain:?}");
@@ -212,11 +220,7 @@ impl Ledger {
             Answer::Contract(report) => self.contract(command, report),
             Answer::Operation(report) => self.campaign(command, report),
             Answer::Discount(told) => self.defined(command, told),
-            Answer::Basket(lines) => {
-                for line in lines {
-                    self.contract(command, line);
-                }
-            }
+            Answer::Basket(lines) => self.bought(command, lines),
             Answer::Ticket(_) => {}
         }
         self.answers.insert(key, plain);
@@ -278,6 +282,20 @@ impl Ledger {
             | Request::Basket(_)
             | Request::Guarantee(_)
             | Request::Grace(_) => {}
+        }
+    }
+
+    /// Each line of a basket was answered, or the whole of it refused.
+    fn bought(&mut self, command: &Command, lines: &[ContractReport]) {
+        let asked = self.baskets.get(&command.id);
+        let asked = asked.map_or(0, |basket| basket.lines.len());
+        let refused = lines.iter().any(|line| !line.reject_reason.is_empty());
+        if lines.len() != if refused { 1 } else { asked } {
+            let what = format!("{asked} lines of {} were answered {lines:?}", command.id);
+            self.memory.faults.add(what);
+        }
+        for line in lines {
+            self.contract(command, line);
         }
     }
 

@@ -165,6 +165,14 @@ impl Command {
     pub const fn is_question(&self) -> bool {
         matches!(self.request, Request::Ticket(_))
     }
+
+    /// Whether it sets something beside all trade.
+    pub const fn sets(&self) -> bool {
+        matches!(
+            self.request,
+            Request::Discount(_) | Request::Guarantee(_) | Request::Use(_) | Request::Grace(_)
+        )
+    }
 }
 
 impl Answer {
