@@ -26,6 +26,9 @@ const KINDS: u32 = 1_200_000;
 const CONTRACTS: u32 = 1_000_000;
 const SELLERS: u32 = 1_000;
 const BUYERS: u32 = 100_000;
+/// A buyer that has so many kinds of goods already, since its money, reserves so often.
+const KINDS_HAD: u32 = 10_000;
+const RESERVES_OF_ONE: u32 = 1_000;
 /// What the issue of capacity allows, the second engine apart.
 const BYTES_MAX: usize = 1_500_000_000;
 const MONEY: AssetId = AssetId::new(0);
@@ -200,9 +203,9 @@ fn scattered(at: u32, of: u32) -> u32 {
     (u64::from(at) * 2_654_435_761 % u64::from(of)) as u32
 }
 
-#[test]
-fn a_million_contracts_on_as_many_offers_fit_and_expire_in_small_steps() {
-    let limits = Limits {
+/// Room for just what is made here.
+fn limits() -> Limits {
+    Limits {
         orders_max: 1_024,
         requests_capacity: 1_024,
         accounts_max: SELLERS + BUYERS,
@@ -216,22 +219,38 @@ fn a_million_contracts_on_as_many_offers_fit_and_expire_in_small_steps() {
         transfers_max: 1_024,
         receipt_numbers_max: 1_024,
         ..Limits::default()
-    };
+    }
+}
+
+#[test]
+fn a_million_contracts_on_as_many_offers_fit_and_expire_in_small_steps() {
     let region = Region::new(ALLOCATOR);
     let mut filled = Filled {
-        engine: Engine::new(limits),
+        engine: Engine::new(limits()),
         events: Events::default(),
         time: Time::new(HOUR).expect("in bounds"),
         longest: Duration::ZERO,
     };
     filled.found();
-    let offers: Vec<OfferId> = (0..KINDS).map(|kind| filled.offer(kind)).collect();
     let began = ThreadTime::now();
-    for at in 0..CONTRACTS / 2 {
+    let offers: Vec<OfferId> = (0..KINDS).map(|kind| filled.offer(kind)).collect();
+    let made = began.elapsed() / KINDS;
+    let began = ThreadTime::now();
+    let scattering = CONTRACTS / 2 - RESERVES_OF_ONE;
+    for at in 0..scattering {
         let offer = offers[scattered(at, KINDS) as usize];
         filled.reserve(offer, scattered(at, BUYERS));
     }
-    let uniform = began.elapsed() / (CONTRACTS / 2);
+    let uniform = began.elapsed() / scattering;
+    let old = BUYERS - 1;
+    for kind in 0..KINDS_HAD {
+        filled.deposit(SELLERS + old, AssetId::new(kind + 1), 1, 1);
+    }
+    let began = ThreadTime::now();
+    for at in 0..RESERVES_OF_ONE {
+        filled.reserve(offers[(at % 1_000) as usize], old);
+    }
+    let of_one = began.elapsed() / RESERVES_OF_ONE;
     let began = ThreadTime::now();
     for at in 0..CONTRACTS / 2 {
         filled.reserve(offers[(at % 1_000) as usize], at % 1_000);
@@ -249,8 +268,9 @@ fn a_million_contracts_on_as_many_offers_fit_and_expire_in_small_steps() {
         ticks += 1;
     }
     println!(
-        "{KINDS} offers, {CONTRACTS} contracts: {} MB; a reserve {uniform:?} over all, {hot:?} on \
-         1,000 hot ones; all expire in {ticks} ticks and {:?}, the longest {:?}",
+        "{KINDS} offers, {CONTRACTS} contracts: {} MB; an offer with its goods {made:?}; a reserve \
+         {uniform:?} over all, {of_one:?} by who has {KINDS_HAD} kinds of goods, {hot:?} on 1,000 \
+         hot ones; all expire in {ticks} ticks and {:?}, the longest {:?}",
         bytes / 1_000_000,
         began.elapsed(),
         filled.longest

@@ -144,8 +144,9 @@ pub enum Failure {
     Busy(&'static str),
     /// The disk is nearly full.
     #[error(
-        "the exchange's disk is nearly full; nothing was changed: send new orders again after the \
-         time in RetryInfo, and cancels by themselves at once"
+        "the exchange's disk is nearly full; nothing was changed: send new orders, reserves and \
+         offers again after the time in RetryInfo; cancels and steps of contracts pass by \
+         themselves at once"
     )]
     DiskLow,
     /// The gateway stops.

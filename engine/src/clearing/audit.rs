@@ -53,6 +53,9 @@ impl Clearing {
                 // Looked at by `audit_corrections`.
                 Holder::Receivable(_) => {}
                 Holder::Account(_) | Holder::Venue(_) | Holder::Clearing(_) => {
+                    if !self.ledger.is_found(position) {
+                        return Err("a position is not found where it is");
+                    }
                     if position.available < 0 || position.held < 0 {
                         return Err("a position is below zero");
                     }

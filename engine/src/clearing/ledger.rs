@@ -5,18 +5,23 @@
 //! is minus what it holds outside, of an account's credit minus what is drawn; what lies so below
 //! zero is in circulation. Of a receivable it is minus what the account owes, counted apart. Both
 //! together bound every sum. A position with credit, or of a seller that owes by contracts, whose
-//! available part grew is listed, so that both repay once a command. Rejected: a map from (account,
-//! asset) to position (a hash on every order); an account's positions are a chain, a handful long,
-//! walked once when an order is entered, and the order's hold keeps both places.
+//! available part grew is listed, so that both repay once a command. An account's positions are a
+//! chain, mostly a handful long, walked once when an order is entered, and the order's hold keeps
+//! both places; only behind its first few is a position looked up in a table. Rejected: the table
+//! for all (a hash on every order).
 //! Not here: why something moves (`orders`, `custody`).
 
 use std::collections::BTreeMap;
 
+use super::whereabouts::Whereabouts;
 use crate::limits::Limits;
 use crate::types::{AccountId, Amount, AssetId, CustodianId, InstrumentId, ShardId, VenueId};
 
 /// No position.
 const NIL: u32 = u32::MAX;
+/// So many positions of an account are walked, the newest first, before the table is asked: what
+/// walking them costs is about what the table does.
+const NEAR: usize = 8;
 
 /// Whose a position is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -153,6 +158,8 @@ pub struct Ledger {
     positions: Vec<Position>,
     /// The first position of each account.
     accounts: Vec<u32>,
+    /// All positions of accounts.
+    whereabouts: Whereabouts,
     /// Of all but accounts: looked up only by rare commands.
     others: BTreeMap<(Holder, AssetId), Place>,
     /// What lies below zero, by asset.
@@ -169,6 +176,7 @@ impl Ledger {
         Self {
             positions: Vec::with_capacity(limits.positions_max as usize),
             accounts: Vec::with_capacity(limits.accounts_max as usize),
+            whereabouts: Whereabouts::new(limits.positions_max),
             others: BTreeMap::new(),
             circulation: Vec::new(),
             owed: Vec::with_capacity(limits.assets_max as usize),
@@ -236,17 +244,24 @@ impl Ledger {
             .accounts
             .get(account.place())
             .map_or(NIL, |first| *first);
-        while found.contains(&Place::NONE)
-            && let Some(position) = self.positions.get(next as usize)
-        {
+        for _ in 0..NEAR {
+            let Some(position) = self.positions.get(next as usize) else {
+                return found;
+            };
             if position.asset == one {
                 found[0] = Place(next);
             } else if position.asset == other {
                 found[1] = Place(next);
             }
+            if !found.contains(&Place::NONE) {
+                return found;
+            }
             next = position.next;
         }
-        found
+        [one, other].map(|asset| {
+            let far = self.whereabouts.find(&self.positions, account, asset);
+            far.unwrap_or(Place::NONE)
+        })
     }
 
     /// How many more positions there may be.
@@ -262,14 +277,25 @@ impl Ledger {
             return self.others.get(&(holder, asset)).copied();
         };
         let mut next = *self.accounts.get(account.place())?;
-        while next != NIL {
-            let position = &self.positions[next as usize];
+        for _ in 0..NEAR {
+            let position = self.positions.get(next as usize)?;
             if position.asset == asset {
                 return Some(Place(next));
             }
             next = position.next;
         }
-        None
+        self.whereabouts.find(&self.positions, account, asset)
+    }
+
+    /// Whether a position of this ledger is found by whose it is, an account's by the table.
+    pub(super) fn is_found(&self, position: &Position) -> bool {
+        let asset = position.asset;
+        let found = if let Holder::Account(account) = position.holder() {
+            self.whereabouts.find(&self.positions, account, asset)
+        } else {
+            self.find(position.holder(), asset)
+        };
+        found.is_some_and(|place| std::ptr::eq(self.position(place), position))
     }
 
     /// Where `holder` has `asset`, made if it never had; the caller checked the room.
@@ -290,6 +316,8 @@ impl Ledger {
                 self.accounts.resize(account.place() + 1, NIL);
             }
             next = std::mem::replace(&mut self.accounts[account.place()], index);
+            let key = (account, asset);
+            self.whereabouts.add(&self.positions, key, Place(index));
         } else {
             self.others.insert((holder, asset), Place(index));
         }

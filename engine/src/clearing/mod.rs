@@ -30,6 +30,7 @@ pub(crate) mod shelf;
 pub(crate) mod terms;
 pub(crate) mod trades;
 pub(crate) mod transfer;
+mod whereabouts;
 
 pub use assets::{Asset, Custodian};
 pub use credit::{Credit, CreditView, Haircut};
