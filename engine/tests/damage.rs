@@ -22,6 +22,7 @@ pub mod shop_baskets;
 pub mod shop_cases;
 pub mod shop_cover;
 pub mod shop_kinds;
+pub mod shop_owing;
 pub mod shops;
 pub mod table;
 pub mod whole_files;

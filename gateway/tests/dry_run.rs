@@ -70,6 +70,7 @@ fn all() -> Vec<Row> {
         "border.txt",
         "discounts.txt",
         "guarantees.txt",
+        "owing.txt",
     ];
     let orders = |path: &&std::path::PathBuf| elsewhere.iter().all(|name| !path.ends_with(name));
     for path in paths.iter().filter(orders) {

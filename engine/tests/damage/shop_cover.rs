@@ -16,7 +16,7 @@ use super::later::follows;
 use crate::support::limits;
 
 /// States of contracts that must stand in the snapshots, so that their bytes are of them.
-const IN_SNAPSHOT: [State; 7] = [
+const IN_SNAPSHOT: [State; 8] = [
     State::Unpaid,
     State::Paid,
     State::HandedOver,
@@ -24,6 +24,7 @@ const IN_SNAPSHOT: [State; 7] = [
     State::Joined,
     State::Entered,
     State::Covered,
+    State::Owing,
 ];
 
 /// By what a contract comes to be covered, what is done of one that is, and by what its guarantee

@@ -44,8 +44,8 @@ impl Kind {
         Self::Bank,
     ];
 
-    pub const fn of(terms: TermsId) -> Self {
-        Self::ALL[terms.index() as usize]
+    pub fn of(terms: TermsId) -> Option<Self> {
+        Self::ALL.get(terms.index() as usize).copied()
     }
 
     pub const fn model(self) -> (Model, Plan) {

@@ -18,6 +18,7 @@ use super::money::{MONEY, REAL, answer, moved};
 use super::random::Random;
 use super::shop_baskets::Discounts;
 use super::shop_kinds::Kind;
+use super::shop_owing;
 use crate::support::{Seen, internal, name};
 
 /// Goods of the demonstration and real ones; each lies with the custodian of the same handle.
@@ -28,7 +29,7 @@ pub const SHOPS: VenueId = VenueId::new(1);
 pub const REAL_SHOP: VenueId = VenueId::new(2);
 /// Who sells; buyers come after it.
 pub const SELLER: AccountId = AccountId::new(2);
-const BUYERS: u32 = 6;
+pub const BUYERS: u32 = 6;
 /// What each begins with of all it needs.
 const STAKE: i64 = 800_000_000_000;
 pub const MINUTE: i64 = 60_000_000_000;
@@ -102,6 +103,8 @@ pub fn founding(first: Sequence) -> Vec<Command> {
     let mut all: Vec<_> = all.into_iter().map(internal).collect();
     let grain = Sequence::new(first.value() + all.len() as u64 - 1);
     all.push(answer(grain, Outcome::Executed));
+    let next = Sequence::new(first.value() + all.len() as u64);
+    all.extend(shop_owing::story(next));
     all
 }
 
@@ -183,7 +186,7 @@ impl Shops {
         for event in new.iter().flat_map(|seen| &seen.events) {
             if let Event::Contract(ContractEvent::Step(report)) = event {
                 let key = (report.contract, report.slots.contract);
-                if report.state.lives() {
+                if report.state.lives() && self.kinds.contains_key(&report.offer) {
                     self.live.insert(key, *report);
                 } else {
                     self.live.remove(&key);
@@ -211,7 +214,9 @@ impl Shops {
     }
 
     fn learn_offer(&mut self, report: &OfferReport) {
-        let kind = Kind::of(report.terms);
+        let Some(kind) = Kind::of(report.terms) else {
+            return;
+        };
         if report.act == OfferAct::Withdrawn {
             self.old.retain(|old| *old != report.offer);
             return;

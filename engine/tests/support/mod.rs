@@ -188,7 +188,7 @@ pub fn limits() -> Limits {
         unsettled_max: 64,
         investors_max: 64,
         nominees_max: 8,
-        terms_max: 8,
+        terms_max: 9,
         offers_max: 64,
         contracts_max: 96,
         buyers_max: 64,
