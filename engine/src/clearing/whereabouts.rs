@@ -1,8 +1,9 @@
 //! Where an account has an asset, for accounts whose chain of positions is long: sellers of
 //! thousands of kinds, and who bought of them.
 //!
-//! Invariant: each position of an account is in the table once, at most [`FILL`] of it in use, so a
-//! look-up ends; `audit` looks each one up anew. Positions are never given up, so nothing leaves.
+//! Invariant: each position of an account is in the table once, at most one bucket in [`FILL`] is
+//! in use, so a look-up ends; `audit` looks each one up anew. Positions are never given up, so
+//! nothing leaves.
 //! Rejected: the table alone (a chain of a handful is one or two lines of memory and no hash).
 //! Not here: the chains (`ledger`), positions of venues and custodians (a tree).
 
