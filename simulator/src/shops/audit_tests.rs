@@ -106,7 +106,7 @@ fn report(
 }
 
 /// Numbers the reports as their streams do.
-fn numbered(mut all: Vec<ContractReport>) -> Vec<ContractReport> {
+pub fn numbered(mut all: Vec<ContractReport>) -> Vec<ContractReport> {
     let mut accounts = HashMap::<String, u64>::new();
     for (report, number) in all.iter_mut().zip(1..) {
         let own = accounts.entry(report.account_id.clone()).or_default();

@@ -11,7 +11,10 @@ use crate::{
     crash::{audit::When, memory::Sent},
     shops::{
         Answer, Command, Kind, Request,
-        audit::{Audit, tests::shops},
+        audit::{
+            Audit,
+            tests::{numbered, shops},
+        },
         carts::code_of,
         lists::is_discount,
     },
@@ -155,19 +158,6 @@ fn refused(id: &str, account: u32, (second, reason): (i64, &str)) -> ContractRep
         reject_reason: reason.to_owned(),
         ..ContractReport::default()
     }
-}
-
-/// Numbers the reports as their streams do.
-fn numbered(mut all: Vec<ContractReport>) -> Vec<ContractReport> {
-    let mut accounts = HashMap::<String, u64>::new();
-    for (report, number) in all.iter_mut().zip(1..) {
-        let own = accounts.entry(report.account_id.clone()).or_default();
-        *own += 1;
-        report.account_sequence = *own;
-        report.participant_sequence = number;
-        report.exec_id = format!("0-1-{number}");
-    }
-    all
 }
 
 /// What the audit of a run finds where two baskets were asked for under a discount.
