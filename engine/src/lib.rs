@@ -22,6 +22,7 @@ pub mod command;
 pub mod contract;
 pub mod engine;
 pub mod event;
+mod index;
 #[allow(
     clippy::disallowed_methods,
     reason = "the impure corner: records on disk"

@@ -83,22 +83,23 @@ pub struct Limits {
     /// Different terms of sale ever defined. Default 4,096: shops share them.
     pub terms_max: u32,
     /// Live offers. Default 2^20 + 2^18: 1.2 million kinds of goods in one store each (capacity
-    /// model); a row is 160 bytes.
+    /// model); a row is 128 bytes.
     pub offers_max: u32,
     /// Live contracts. Default 2^20: a million open ones (capacity model); a row is 256 bytes, its
     /// timer 28.
     pub contracts_max: u32,
     /// Pairs of an offer with a limit and a beneficial owner that took of it. Default 2^20: as many
-    /// as contracts may live; a row is 32 bytes, forgotten with the offer.
+    /// as contracts may live; a row is 24 bytes and twice 8 where it is found, forgotten with
+    /// the offer.
     pub buyers_max: u32,
     /// Live offers of flash sales with a queue, group buys and presales: what each of these has
     /// that plain offers have not lies beside them. Default 4,096; a row is 64 bytes in a tree.
     pub campaigns_max: u32,
-    /// Entries of one group that has not closed. Default 65,536: at 512 a tick its close takes 128
+    /// Entries of one group that has not closed. Default 65,536: at 256 a tick its close takes 256
     /// ticks.
     pub entries_max: u32,
     /// Tickets of queues, one of an offer and a beneficial owner. Default 2^18: a flash sale that a
-    /// quarter of a million wait for; a row is 32 bytes, forgotten with the offer.
+    /// quarter of a million wait for; a row is as that of a buyer.
     pub tickets_max: u32,
     /// Live discounts. Default 16,384: three each of the 5,000 shops of a district; a row is 128
     /// bytes.
@@ -107,7 +108,7 @@ pub struct Limits {
     /// coupons of the largest shop.
     pub discounts_per_seller_max: u32,
     /// Pairs of a discount and a beneficial owner that used it. Default 2^20: as many as contracts
-    /// may live; a row is 32 bytes, forgotten when the discount has ended.
+    /// may live; a row is as that of a buyer, forgotten when the discount has ended.
     pub discount_uses_max: u32,
     /// Contracts whose seller owes a part of a refund. Default 1,024: each is looked at when money
     /// comes to one of their sellers; a row is 24 bytes.
@@ -151,8 +152,9 @@ impl Limits {
     pub const EXPIRIES_PER_TICK_MAX: usize = 1_024;
     /// How many of them the deadline of a contract counts as. It moves money and goods of two
     /// parties and a row of an offer, up to 1.7 us of cold memory where the expiry of an order is
-    /// below 1: 512 of them keep a tick within 1 ms (`benches/runs/2026-11-30-shops.md`).
-    pub const EXPIRIES_PER_CONTRACT: usize = 2;
+    /// below 1: 256 of them keep a tick within 1 ms even where the machine's other tenants take
+    /// half of its memory's speed (`benches/runs/2026-11-30-shops.md`).
+    pub const EXPIRIES_PER_CONTRACT: usize = 4;
     /// How many receipts one command splits a receipt into, or merges: it bounds its events, and
     /// the hashes a holder checks for it.
     pub const RECEIPT_PARTS_MAX: usize = 16;

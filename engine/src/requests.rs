@@ -3,8 +3,7 @@
 //! Invariant: a remembered request is never forgotten before it expires; at most
 //! `requests_max` are remembered; every one is in the index and in the heap exactly once. Nothing
 //! is allocated after `new`: rows, index and heap are reserved for the capacity at once, and only
-//! touched as far as they are used. An own table rather than a map of the library's: its removal
-//! moves no rows, its order depends on no seed, and its room never grows on the trading thread.
+//! touched as far as they are used.
 //! Not here: numbers of sessions (`sessions`), the answers themselves (the gateway's history).
 
 pub(crate) mod expiry;
@@ -14,6 +13,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::bytes::{self, BytesError, Reader};
 use crate::command::SetLimits;
 use crate::event::Duplicate;
+use crate::index::Index;
 use crate::limits::Limits;
 use crate::reject::{Reject, RejectReason};
 use crate::sessions::Refusal;
@@ -79,8 +79,7 @@ pub struct Requests {
     rows: Vec<Row>,
     // Rows that hold nothing; the one freed last is used first.
     free: Vec<u32>,
-    // Open addressing with linear probing: 0, or a row plus one. Twice the capacity.
-    index: Vec<u32>,
+    index: Index,
     expiry: Expiry,
     capacity: u32,
     bounds: SetLimits,
@@ -98,11 +97,10 @@ impl Requests {
     /// No requests, with room for as many as `limits` says.
     pub fn new(limits: &Limits) -> Self {
         let capacity = limits.requests_capacity;
-        assert!(capacity < u32::MAX / 4, "the index counts rows in 32 bits");
         Self {
             rows: Vec::with_capacity(capacity as usize),
             free: Vec::with_capacity(capacity as usize),
-            index: vec![0; (capacity as usize * 2).next_power_of_two().max(2)],
+            index: Index::new(capacity),
             expiry: Expiry::new(capacity),
             capacity,
             bounds: SetLimits {
@@ -225,18 +223,26 @@ impl Requests {
             self.rows.push(row);
             self.rows.len() as u32 - 1
         };
-        let bucket = self.bucket_of(row.key).expect_err("the key is new");
-        self.index[bucket] = place + 1;
+        self.index.add(hash_of(row.key), place);
         self.expiry.push(row.entry(place));
     }
 
     fn forget(&mut self, row: u32) {
         let key = self.rows[row as usize].key;
-        let bucket = self.bucket_of(key).expect("every row is in the index");
-        self.unlink(bucket);
+        self.index.remove(hash_of(key), row);
         self.expiry.remove(row);
         self.free.push(row);
     }
+
+    fn find(&self, key: u128) -> Option<u32> {
+        let is = |row: u32| self.rows[row as usize].key == key;
+        self.index.find(hash_of(key), is)
+    }
+}
+
+/// A key is a hash itself: half of it.
+const fn hash_of(key: u128) -> u64 {
+    key as u64
 }
 
 impl Row {
@@ -260,47 +266,6 @@ impl Row {
             first_sequence: Sequence::new(self.sequence),
             watermark: 0,
         }))
-    }
-}
-
-/// The index: buckets by the low bits of the key.
-impl Requests {
-    fn find(&self, key: u128) -> Option<u32> {
-        let bucket = self.bucket_of(key).ok()?;
-        Some(self.index[bucket] - 1)
-    }
-
-    /// The bucket that holds `key`, else the empty one where it belongs.
-    fn bucket_of(&self, key: u128) -> Result<usize, usize> {
-        let mask = self.index.len() - 1;
-        let mut bucket = key as usize & mask;
-        loop {
-            match self.index[bucket].checked_sub(1) {
-                None => return Err(bucket),
-                Some(row) if self.rows[row as usize].key == key => return Ok(bucket),
-                Some(_) => bucket = (bucket + 1) & mask,
-            }
-        }
-    }
-
-    /// Empties a bucket and moves back what was pushed past it, so that no mark of a removed key
-    /// is needed and a search stays as short as the table is full.
-    fn unlink(&mut self, mut hole: usize) {
-        let mask = self.index.len() - 1;
-        let mut bucket = hole;
-        loop {
-            bucket = (bucket + 1) & mask;
-            let Some(row) = self.index[bucket].checked_sub(1) else {
-                break;
-            };
-            let start = self.rows[row as usize].key as usize & mask;
-            let gap = bucket.wrapping_sub(hole) & mask;
-            if bucket.wrapping_sub(start) & mask >= gap {
-                self.index[hole] = self.index[bucket];
-                hole = bucket;
-            }
-        }
-        self.index[hole] = 0;
     }
 }
 
@@ -362,7 +327,7 @@ impl Requests {
 
     /// Whether rows, index and heap agree; for `Engine::audit`.
     pub fn is_sound(&self) -> bool {
-        let indexed = self.index.iter().filter(|bucket| **bucket != 0).count();
+        let indexed = self.index.count();
         let used = self.expiry.len();
         indexed == used
             && self.rows.len() == used + self.free.len()

@@ -3,13 +3,11 @@
 //! A row is named by the sequence of the command that made it and its slot, as orders are, and the
 //! slots are used by the same rule: the one freed last, else the next one never used.
 //!
-//! Invariant: a slot is live or in the free list once; nothing is allocated after `new`. Rejected:
-//! the arena of orders, whose rows carry chains of books and accounts. Not here: what rows mean.
+//! Invariant: a slot is live or in the list of free ones once; nothing is allocated after `new`.
+//! Rejected: the arena of orders, whose rows carry chains of books and accounts; a list in the free
+//! rows themselves (taking one waited for a line of cold memory). Not here: what rows mean.
 
 use crate::bytes::{self, BytesError, Reader};
-
-/// No slot.
-const NIL: u32 = u32::MAX;
 
 /// A row that knows which command made it.
 pub(crate) trait Made {
@@ -17,19 +15,12 @@ pub(crate) trait Made {
     fn sequence(&self) -> u64;
 }
 
-/// One slot.
-#[derive(Clone, PartialEq, Eq, Debug)]
-enum Slot<T> {
-    Live(T),
-    /// The next free one.
-    Free(u32),
-}
-
 /// Rows by their slots.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Slab<T> {
-    slots: Vec<Slot<T>>,
-    free: u32,
+    slots: Vec<Option<T>>,
+    /// The one freed last at the end.
+    free: Vec<u32>,
     live: u32,
     max: u32,
 }
@@ -39,7 +30,7 @@ impl<T: Made> Slab<T> {
     pub(crate) fn new(max: u32) -> Self {
         Self {
             slots: Vec::with_capacity(max as usize),
-            free: NIL,
+            free: Vec::with_capacity(max as usize),
             live: 0,
             max,
         }
@@ -60,6 +51,13 @@ impl<T: Made> Slab<T> {
         self.max - self.live
     }
 
+    /// Whether the slot that is taken next is one that was freed. Looks at its row, so that it is
+    /// at hand.
+    pub(crate) fn is_next_free(&self) -> bool {
+        let next = self.free.last();
+        next.is_some_and(|slot| self.slots[*slot as usize].is_none())
+    }
+
     /// Adds a row; the caller checked the room.
     pub(crate) fn insert(&mut self, row: T) -> u32 {
         let slot = self.take();
@@ -77,16 +75,10 @@ impl<T: Made> Slab<T> {
     }
 
     fn take(&mut self) -> u32 {
-        if self.free == NIL {
-            self.slots.push(Slot::Free(NIL));
-            return self.slots.len() as u32 - 1;
-        }
-        let slot = self.free;
-        let Slot::Free(next) = &self.slots[slot as usize] else {
-            unreachable!("the free list holds free slots");
-        };
-        self.free = *next;
-        slot
+        self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() as u32 - 1
+        })
     }
 
     /// Adds a row in a slot that was taken; the caller checked the room.
@@ -94,61 +86,44 @@ impl<T: Made> Slab<T> {
         assert!(!self.is_full(), "the bound is checked before");
         assert!(row.sequence() != 0, "a live row has a sequence");
         let place = &mut self.slots[slot as usize];
-        assert!(matches!(place, Slot::Free(_)), "the slot was taken");
-        *place = Slot::Live(row);
+        assert!(place.is_none(), "the slot was taken");
+        *place = Some(row);
         self.live += 1;
     }
 
     /// Frees a live row and returns it.
     pub(crate) fn remove(&mut self, slot: u32) -> T {
-        let place = &mut self.slots[slot as usize];
-        let Slot::Live(row) = std::mem::replace(place, Slot::Free(self.free)) else {
-            unreachable!("a row is freed once");
-        };
-        self.free = slot;
+        let row = self.slots[slot as usize].take();
+        self.free.push(slot);
         self.live -= 1;
-        row
+        row.expect("a row is freed once")
     }
 
     /// The live row made by the command at `sequence` in `slot`, if it is there.
     pub(crate) fn find(&self, sequence: u64, slot: u32) -> Option<&T> {
-        match self.slots.get(slot as usize)? {
-            Slot::Live(row) if row.sequence() == sequence => Some(row),
-            Slot::Live(_) | Slot::Free(_) => None,
-        }
+        let row = self.live_in(slot)?;
+        (row.sequence() == sequence).then_some(row)
     }
 
     /// The live row in `slot`, whoever made it.
     pub(crate) fn live_in(&self, slot: u32) -> Option<&T> {
-        match self.slots.get(slot as usize)? {
-            Slot::Live(row) => Some(row),
-            Slot::Free(_) => None,
-        }
+        self.slots.get(slot as usize)?.as_ref()
     }
 
     /// A live row.
     pub(crate) fn row(&self, slot: u32) -> &T {
-        match &self.slots[slot as usize] {
-            Slot::Live(row) => row,
-            Slot::Free(_) => unreachable!("the row lives"),
-        }
+        self.slots[slot as usize].as_ref().expect("the row lives")
     }
 
     /// A live row.
     pub(crate) fn row_mut(&mut self, slot: u32) -> &mut T {
-        match &mut self.slots[slot as usize] {
-            Slot::Live(row) => row,
-            Slot::Free(_) => unreachable!("the row lives"),
-        }
+        self.slots[slot as usize].as_mut().expect("the row lives")
     }
 
     /// All live rows in order of their slots.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
         let slots = self.slots.iter().enumerate();
-        slots.filter_map(|(slot, row)| match row {
-            Slot::Live(row) => Some((slot as u32, row)),
-            Slot::Free(_) => None,
-        })
+        slots.filter_map(|(slot, row)| Some((slot as u32, row.as_ref()?)))
     }
 
     /// How many slots were ever used.
@@ -160,10 +135,7 @@ impl<T: Made> Slab<T> {
     pub(crate) fn iter_in(&self, from: u32, count: u32) -> impl Iterator<Item = (u32, &T)> {
         let slots = self.slots.iter().enumerate().skip(from as usize);
         let some = slots.take(count as usize);
-        some.filter_map(|(slot, row)| match row {
-            Slot::Live(row) => Some((slot as u32, row)),
-            Slot::Free(_) => None,
-        })
+        some.filter_map(|(slot, row)| Some((slot as u32, row.as_ref()?)))
     }
 
     /// Writes how many slots were ever used, the live rows, and the free slots, the next one to be
@@ -175,13 +147,8 @@ impl<T: Made> Slab<T> {
             bytes::put_varint(out, u64::from(slot));
             put(out, row);
         }
-        let mut next = self.free;
-        while next != NIL {
-            bytes::put_varint(out, u64::from(next));
-            match &self.slots[next as usize] {
-                Slot::Free(after) => next = *after,
-                Slot::Live(_) => unreachable!("the free list holds free slots"),
-            }
+        for slot in self.free.iter().rev() {
+            bytes::put_varint(out, u64::from(*slot));
         }
     }
 
@@ -200,7 +167,7 @@ impl<T: Made> Slab<T> {
         // Each slot is named once, by a live row or in the free list.
         let used = input.count(max, 1, "the count of rows used")?;
         let live = input.count(used as u32, size, "the count of live rows")?;
-        slab.slots.resize_with(used, || Slot::Free(NIL));
+        slab.slots.resize_with(used, || None);
         let mut last = None;
         for _ in 0..live {
             let slot = input.varint32("a row's slot")?;
@@ -208,23 +175,19 @@ impl<T: Made> Slab<T> {
                 return Err(wrong());
             }
             last = Some(slot);
-            slab.slots[slot as usize] = Slot::Live(get(input, slot)?);
+            slab.slots[slot as usize] = Some(get(input, slot)?);
         }
         slab.live = live as u32;
         let mut seen = vec![false; used];
-        let mut before = None;
         for _ in 0..used - live {
             let slot = input.varint32("a free row's slot")?;
-            let free = matches!(slab.slots.get(slot as usize), Some(Slot::Free(_)));
+            let free = matches!(slab.slots.get(slot as usize), Some(None));
             if !free || std::mem::replace(&mut seen[slot as usize], true) {
                 return Err(wrong());
             }
-            match before {
-                None => slab.free = slot,
-                Some(before) => slab.slots[before] = Slot::Free(slot),
-            }
-            before = Some(slot as usize);
+            slab.free.push(slot);
         }
+        slab.free.reverse();
         Ok(slab)
     }
 }

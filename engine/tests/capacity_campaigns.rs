@@ -140,7 +140,7 @@ fn a_full_group_closes_in_small_steps() {
     timed.hour += 1;
     let (ticks, longest) = timed.ticks();
     println!("a group of {ENTRIES} closes in {ticks} ticks, the longest {longest:?}");
-    assert_eq!(ticks, ENTRIES / 512);
+    assert_eq!(ticks, ENTRIES / 256);
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn a_full_lottery_is_drawn_in_small_steps() {
     println!("a lottery of {ENTRIES} is drawn in {ticks} ticks, the longest {longest:?}");
     assert_eq!(
         ticks,
-        2 * ENTRIES / 512,
+        2 * ENTRIES / 256,
         "each is counted, and has its turn"
     );
 }

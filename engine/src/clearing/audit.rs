@@ -84,6 +84,9 @@ impl Clearing {
         if stores.any(|(custodian, asset)| self.free_at(custodian, asset) < 0) {
             return Err("a warehouse has more receipts than goods");
         }
+        if !self.custody.is_sound() {
+            return Err("what custodians are asked for is not what instructions ask");
+        }
         Ok(())
     }
 

@@ -45,7 +45,9 @@ impl Instruction {
 /// Pending instructions and the references of open dates.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Custody {
-    pub(super) pending: BTreeMap<u64, Instruction>,
+    pending: BTreeMap<u64, Instruction>,
+    /// What pending ones are to take out, by custodian and asset; none of nothing.
+    asked: BTreeMap<(CustodianId, AssetId), i64>,
     pub(super) references: BTreeSet<(CustodianId, i32, Name)>,
     pub(super) pending_max: u32,
     pub(super) references_max: u32,
@@ -65,6 +67,7 @@ impl Custody {
     pub(super) const fn new(limits: &Limits) -> Self {
         Self {
             pending: BTreeMap::new(),
+            asked: BTreeMap::new(),
             references: BTreeSet::new(),
             pending_max: limits.instructions_max,
             references_max: limits.references_max,
@@ -76,8 +79,54 @@ impl Custody {
         self.pending.get(&id.value())
     }
 
+    /// An instruction is pending from now on, the newest; of what is held, the sum
+    /// of an asset is bounded by what is in circulation.
+    pub(super) fn add(&mut self, id: Sequence, instruction: Instruction) {
+        self.pending.insert(id.value(), instruction);
+        self.ask(&instruction, 1);
+    }
+
+    /// It is pending no more.
+    fn remove(&mut self, id: Sequence) {
+        let one = self.pending.remove(&id.value());
+        self.ask(&one.expect("it is pending"), -1);
+    }
+
+    fn ask(&mut self, one: &Instruction, sign: i64) {
+        let held = one.held().units();
+        if held == 0 {
+            return;
+        }
+        let store = (one.custodian, one.asset);
+        let asked = self.asked.entry(store).or_default();
+        *asked += sign * held;
+        if *asked == 0 {
+            self.asked.remove(&store);
+        }
+    }
+
+    /// What a custodian is asked to hand out of an asset.
+    pub(super) fn asked(&self, custodian: CustodianId, asset: AssetId) -> i64 {
+        let asked = self.asked.get(&(custodian, asset));
+        asked.copied().unwrap_or(0)
+    }
+
+    /// Whether what is asked for is what the pending ones ask for; for audits.
+    pub(super) fn is_sound(&self) -> bool {
+        let mut anew = Self {
+            asked: BTreeMap::new(),
+            ..self.clone()
+        };
+        for one in self.pending.values() {
+            anew.ask(one, 1);
+        }
+        anew.asked == self.asked
+    }
+
     /// All pending ones, the oldest first.
-    pub fn pending(&self) -> impl ExactSizeIterator<Item = (Sequence, &Instruction)> {
+    pub fn pending(
+        &self,
+    ) -> impl ExactSizeIterator<Item = (Sequence, &Instruction)> + DoubleEndedIterator {
         let pending = self.pending.iter();
         pending.map(|(id, one)| (Sequence::new(*id), one))
     }
@@ -160,18 +209,12 @@ impl Clearing {
 
     /// What a custodian holds that no receipt stands for, no offer or contract holds, and nobody
     /// asked it to hand out.
-    /// Instructions are rare, so their sum is not kept.
     pub(super) fn free_at(&self, custodian: CustodianId, asset: AssetId) -> i64 {
         let place = self.ledger.find(Holder::Custodian(custodian), asset);
         let holds = place.map_or(0, |place| -self.ledger.position(place).available);
-        let pending = self.custody.pending.values();
-        let asked = pending.filter(|one| {
-            let own = one.custodian == custodian && one.asset == asset;
-            own && one.direction == Direction::Withdrawal
-        });
         let stored = self.receipts.stored(custodian, asset);
         let shelved = self.shelves.held((custodian, asset));
-        holds - stored - shelved - asked.map(|one| one.amount.units()).sum::<i64>()
+        holds - stored - shelved - self.custody.asked(custodian, asset)
     }
 
     pub(super) fn check_circulation(
@@ -219,7 +262,7 @@ impl Clearing {
                 business_date(time),
             );
         }
-        self.custody.pending.insert(id.value(), instruction);
+        self.custody.add(id, instruction);
         report(id, &instruction, CustodyStatus::Pending, Name::EMPTY, 0)
     }
 
@@ -270,7 +313,7 @@ impl Clearing {
         command: &Acknowledge,
         instruction: &Instruction,
     ) -> CustodyReport {
-        self.custody.pending.remove(&command.instruction.value());
+        self.custody.remove(command.instruction);
         let reference = (
             instruction.custodian,
             command.business_date,

@@ -316,8 +316,7 @@ impl Ledger {
                 self.accounts.resize(account.place() + 1, NIL);
             }
             next = std::mem::replace(&mut self.accounts[account.place()], index);
-            let key = (account, asset);
-            self.whereabouts.add(&self.positions, key, Place(index));
+            self.whereabouts.add((account, asset), Place(index));
         } else {
             self.others.insert((holder, asset), Place(index));
         }

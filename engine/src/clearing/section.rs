@@ -14,7 +14,9 @@ use crate::bytes::{self, BytesError, Reader};
 use crate::command::{Direction, SetClearing};
 use crate::limits::Limits;
 use crate::parties::Parties;
-use crate::types::{AccountId, Amount, AssetId, CustodianId, InstrumentId, ShardId, VenueId};
+use crate::types::{
+    AccountId, Amount, AssetId, CustodianId, InstrumentId, Sequence, ShardId, VenueId,
+};
 use crate::venue::Venues;
 
 /// The kind of a holder who owes; since the rules that know corrections.
@@ -50,9 +52,9 @@ impl Clearing {
             bytes::put_varint(out, u64::from(cleared.goods.index()));
         }
         self.fees.encode(out);
-        bytes::put_varint(out, self.custody.pending.len() as u64);
-        for (id, instruction) in &self.custody.pending {
-            bytes::put_varint(out, *id);
+        bytes::put_varint(out, u64::from(self.custody.pending_used()));
+        for (id, instruction) in self.custody.pending() {
+            bytes::put_varint(out, id.value());
             put_instruction(out, instruction);
         }
         bytes::put_varint(out, self.custody.references.len() as u64);
@@ -169,16 +171,16 @@ impl Clearing {
             let id = input.varint()?;
             let one = instruction(input)?;
             let holder = Holder::Account(one.account);
-            let rises = custody
-                .pending
-                .last_key_value()
-                .is_none_or(|(last, _)| *last < id);
+            let last = custody.pending().next_back();
+            let rises = last.is_none_or(|(last, _)| last.value() < id);
             let custodian = Holder::Custodian(one.custodian);
             let places = [holder, custodian].map(|holder| self.ledger.find(holder, one.asset));
-            if !rises || places.iter().any(Option::is_none) || one.amount.is_zero() {
+            let asked = custody.asked(one.custodian, one.asset) + one.held().units();
+            let bounded = !one.amount.is_zero() && asked <= Amount::MAX_UNITS;
+            if !rises || places.iter().any(Option::is_none) || !bounded {
                 return Err(BytesError::range("an instruction"));
             }
-            custody.pending.insert(id, one);
+            custody.add(Sequence::new(id), one);
         }
         for _ in 0..input.count(limits.references_max, 3, "the count of references")? {
             let custodian = CustodianId::new(input.varint32("a reference's custodian")?);

@@ -1,32 +1,28 @@
 //! Where an account has an asset, for accounts whose chain of positions is long: sellers of
 //! thousands of kinds, and who bought of them.
 //!
-//! Invariant: each position of an account is in the table once, at most one bucket in [`FILL`] is
-//! in use, so a look-up ends; `audit` looks each one up anew. Positions are never given up, so
-//! nothing leaves.
+//! Invariant: each position of an account is in the table once; `audit` looks each one up anew.
+//! Positions are never given up, so nothing leaves.
 //! Rejected: the table alone (a chain of a handful is one or two lines of memory and no hash).
 //! Not here: the chains (`ledger`), positions of venues and custodians (a tree).
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::ledger::{Holder, Place, Position};
+use crate::index::Index;
 use crate::types::{AccountId, AssetId};
 
-/// Buckets for each position there may be: half of them stay empty, so that a walk from a bucket
-/// to the end of its run is short.
-const FILL: usize = 2;
-
-/// The table: in each bucket a place plus one, zero in an empty one.
+/// The table, by account and asset.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Whereabouts {
-    buckets: Vec<u32>,
+    index: Index,
 }
 
 impl Whereabouts {
     /// Room for so many positions. Its memory is used as positions come.
     pub(super) fn new(positions_max: u32) -> Self {
         Self {
-            buckets: vec![0; (positions_max as usize * FILL).max(1)],
+            index: Index::new(positions_max),
         }
     }
 
@@ -38,40 +34,24 @@ impl Whereabouts {
         account: AccountId,
         asset: AssetId,
     ) -> Option<Place> {
-        let at = self.bucket(positions, account, asset);
-        self.buckets[at].checked_sub(1).map(Place::new)
+        let is = |place: u32| {
+            let position = &positions[place as usize];
+            position.asset() == asset && position.holder() == Holder::Account(account)
+        };
+        self.index.find(hash_of(account, asset), is).map(Place::new)
     }
 
     /// Adds a position that is not there yet; there is room for all there may be.
-    pub(super) fn add(
-        &mut self,
-        positions: &[Position],
-        (account, asset): (AccountId, AssetId),
-        place: Place,
-    ) {
-        let at = self.bucket(positions, account, asset);
-        assert!(self.buckets[at] == 0, "a position comes into being once");
-        self.buckets[at] = place.index() + 1;
+    pub(super) fn add(&mut self, (account, asset): (AccountId, AssetId), place: Place) {
+        self.index.add(hash_of(account, asset), place.index());
     }
+}
 
-    /// The bucket of a position, else the empty one where it belongs.
-    fn bucket(&self, positions: &[Position], account: AccountId, asset: AssetId) -> usize {
-        let mut key = [0; 8];
-        key[..4].copy_from_slice(&account.index().to_le_bytes());
-        key[4..].copy_from_slice(&asset.index().to_le_bytes());
-        let count = self.buckets.len();
-        let mut at = ((u128::from(xxh3_64(&key)) * count as u128) >> 64) as usize;
-        loop {
-            let Some(place) = self.buckets[at].checked_sub(1) else {
-                return at;
-            };
-            let position = &positions[place as usize];
-            if position.asset() == asset && position.holder() == Holder::Account(account) {
-                return at;
-            }
-            at = if at + 1 == count { 0 } else { at + 1 };
-        }
-    }
+fn hash_of(account: AccountId, asset: AssetId) -> u64 {
+    let mut key = [0; 8];
+    key[..4].copy_from_slice(&account.index().to_le_bytes());
+    key[4..].copy_from_slice(&asset.index().to_le_bytes());
+    xxh3_64(&key)
 }
 
 #[cfg(test)]
@@ -81,8 +61,6 @@ mod tests {
     use crate::limits::Limits;
 
     const KINDS: u32 = 10_000;
-    /// A run at half full is short; so much longer would mean that the keys do not scatter.
-    const RUN_MAX: usize = 64;
 
     fn filled() -> Ledger {
         let limits = Limits {
@@ -128,21 +106,5 @@ mod tests {
         assert!(pair[0].is_none() && !pair[1].is_none());
         let nobody = Holder::Account(AccountId::new(1));
         assert_eq!(ledger.find(nobody, AssetId::new(0)), None);
-    }
-
-    #[test]
-    fn runs_are_short_at_the_fullest() {
-        let ledger = filled();
-        let mut table = Whereabouts::new(2 * KINDS);
-        for (place, position) in ledger.positions().iter().enumerate() {
-            let Holder::Account(account) = position.holder() else {
-                panic!("accounts alone")
-            };
-            let key = (account, position.asset());
-            table.add(ledger.positions(), key, Place::new(place as u32));
-        }
-        let runs = table.buckets.split(|bucket| *bucket == 0);
-        let longest = runs.map(<[u32]>::len).max().expect("many");
-        assert!(longest <= RUN_MAX, "{longest} in a row");
     }
 }

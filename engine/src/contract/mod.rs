@@ -64,6 +64,11 @@ impl Contracts {
         self.rows.room()
     }
 
+    /// Whether the row that is taken next is one that was freed.
+    pub(crate) fn is_next_free(&self) -> bool {
+        self.rows.is_next_free()
+    }
+
     /// A live contract.
     pub fn contract(&self, id: ContractId) -> Option<&Contract> {
         self.rows.find(id.sequence, id.slot)

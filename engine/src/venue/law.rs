@@ -62,7 +62,7 @@ const RETENTION_OF_PLATFORMS: (u64, &str) = (1_095, "电子商务法(2018) 31");
 const RETENTION_OF_FINANCE: (u64, &str) = (3_653, "反洗钱法(2024) 34");
 
 /// What a regime that nobody defined says: everything is forbidden.
-const NOTHING: Rules = Rules {
+static NOTHING: Rules = Rules {
     allowed: Allowed::Only(Models::of(&[]), Basis::StateCouncil38),
     centralised: Centralised::Forbidden(Basis::StateCouncil38),
     licence: Licence::NotNeeded,
@@ -193,10 +193,11 @@ impl Law {
     }
 
     /// What a regime says where that has an effect.
-    pub fn rules(&self, regime: Regime) -> Rules {
-        let set_one = Rules::of_set_one(regime);
-        let defined = || self.version(regime).map_or(NOTHING, |known| known.rules);
-        set_one.unwrap_or_else(defined)
+    pub fn rules(&self, regime: Regime) -> &Rules {
+        Rules::of_set_one(regime).unwrap_or_else(|| {
+            let defined = self.version(regime);
+            defined.map_or(&NOTHING, |known| &known.rules)
+        })
     }
 
     /// What regimes ask of reverse trades and holders, the strictest of them.

@@ -423,20 +423,20 @@ const SANDBOX: Rules = Rules {
 
 impl Rules {
     /// What a regime of set 1 says; nothing is known here of one that data defines.
-    pub const fn of_set_one(regime: Regime) -> Option<Self> {
+    pub const fn of_set_one(regime: Regime) -> Option<&'static Self> {
         Some(match regime {
-            Regime::LicensedFutures => LICENSED_FUTURES,
-            Regime::LicensedSecurities => LICENSED_SECURITIES,
-            Regime::LocalRightsVenue => LOCAL_RIGHTS_VENUE,
-            Regime::RegionalEquity => REGIONAL_EQUITY,
-            Regime::LocalCommoditySpot => LOCAL_COMMODITY_SPOT,
-            Regime::EcomB2b => ECOM_B2B,
-            Regime::EcomB2c => ECOM_B2C,
-            Regime::CrossBorderRetail => CROSS_BORDER_RETAIL,
-            Regime::TenderLaw => TENDER_LAW,
-            Regime::AuctionLaw => AUCTION_LAW,
-            Regime::CarbonNational => CARBON_NATIONAL,
-            Regime::Sandbox => SANDBOX,
+            Regime::LicensedFutures => &LICENSED_FUTURES,
+            Regime::LicensedSecurities => &LICENSED_SECURITIES,
+            Regime::LocalRightsVenue => &LOCAL_RIGHTS_VENUE,
+            Regime::RegionalEquity => &REGIONAL_EQUITY,
+            Regime::LocalCommoditySpot => &LOCAL_COMMODITY_SPOT,
+            Regime::EcomB2b => &ECOM_B2B,
+            Regime::EcomB2c => &ECOM_B2C,
+            Regime::CrossBorderRetail => &CROSS_BORDER_RETAIL,
+            Regime::TenderLaw => &TENDER_LAW,
+            Regime::AuctionLaw => &AUCTION_LAW,
+            Regime::CarbonNational => &CARBON_NATIONAL,
+            Regime::Sandbox => &SANDBOX,
             _ => return None,
         })
     }

@@ -12,7 +12,7 @@ fn check(venue: &CreateVenue) -> Result<(), Reject> {
     Law::new().check_venue(venue, Time::ZERO)
 }
 
-fn rules_of(regime: Regime) -> Rules {
+fn rules_of(regime: Regime) -> &'static Rules {
     Rules::of_set_one(regime).expect("it is of set 1")
 }
 

@@ -148,7 +148,7 @@ fn who_used_a_discount_is_forgotten_in_parts_once_it_has_ended() {
     );
     shop.time = terms.closes.after(Nanoseconds(1));
     shop.restored();
-    // A tick of its own would end 512 contracts too: these were to be handed over within a day.
+    // A tick of its own would end 256 contracts too: these were to be handed over within a day.
     let before = shop.engine.contracts().live();
     let (ticks, told) = shop.ticks();
     assert_eq!(told.len(), 1);
@@ -157,8 +157,8 @@ fn who_used_a_discount_is_forgotten_in_parts_once_it_has_ended() {
         0,
         "{before} were not handed over"
     );
-    // 1,501 deadlines count twice, 1,500 users and the end once.
-    assert_eq!(ticks, (2 * 1_501 + 1_500 + 1_usize).div_ceil(1_024));
+    // 1,501 deadlines count four times, 1,500 users and the end once.
+    assert_eq!(ticks, (4 * 1_501 + 1_500 + 1_usize).div_ceil(1_024));
     let terms = DefineDiscount {
         closes: shop.time.after(Nanoseconds(HOUR)),
         ..terms

@@ -105,7 +105,7 @@ fn a_close_takes_as_many_ticks_as_its_entries_need() {
         let mut shop = Shop::new(small(), 3);
         shop.send(group_terms());
         shop.send(terms(7));
-        let offered = offered(&shop.send(group(&shop, &[(1, 100), (500, 60)], quorum)));
+        let offered = offered(&shop.send(group(&shop, &[(1, 100), (200, 60)], quorum)));
         for _ in 0..most + 6 {
             shop.reserve(offered, 1);
         }

@@ -91,7 +91,7 @@ fn a_draw_is_made_in_parts_and_as_many_win_as_there_are_pieces() {
         ticks += 1;
         assert_eq!(shop.engine.audit(), Ok(()));
     }
-    assert_eq!((won, released, ticks), (40, 1_460, 6));
+    assert_eq!((won, released, ticks), (40, 1_460, 12));
     let left = shop.engine.sales().offer(offer).map(|known| known.left);
     assert_eq!(left, Some(0));
     // The engine that was not restarted goes the same way.

@@ -1,13 +1,18 @@
 //! How many pieces a beneficial owner took of an offer that has a limit.
 //!
-//! A row is found from its owner, whose rows are a chain, a handful long; those of an offer are a
-//! chain too, so that they can be forgotten part by part once it is withdrawn.
+//! A row is found by its offer and its owner; those of an offer are a chain, so that they can be
+//! forgotten part by part once it is withdrawn. The same rows tell the tickets of a queue and the
+//! uses of a discount.
 //!
-//! Invariant: an owner has one row of an offer; nothing is allocated after `new` but where an offer
-//! is withdrawn. Rejected: a map (an allocation a row, on the path of reserves). Not here: limits.
+//! Invariant: an owner has one row of an offer, and what it takes of others makes finding it no
+//! slower; nothing is allocated after `new` but where an offer is withdrawn. Rejected: a map (an
+//! allocation a row, on the path of reserves). Not here: limits.
 
 use std::collections::VecDeque;
 
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::index::Index;
 use crate::types::{OwnerId, Time};
 
 /// No row.
@@ -20,7 +25,6 @@ pub(crate) struct Buyer {
     pub(crate) offer: u64,
     pub(crate) owner: OwnerId,
     pub(crate) pieces: u32,
-    next_of_owner: u32,
     /// The one the offer remembered before it; of a free row the next free one.
     next_of_offer: u32,
 }
@@ -29,7 +33,7 @@ pub(crate) struct Buyer {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Buyers {
     rows: Vec<Buyer>,
-    owners: Vec<u32>,
+    index: Index,
     free: u32,
     live: u32,
     max: u32,
@@ -38,20 +42,15 @@ pub(crate) struct Buyers {
 }
 
 impl Buyers {
-    pub(super) fn new(max: u32, owners: u32) -> Self {
+    pub(super) fn new(max: u32) -> Self {
         Self {
             rows: Vec::with_capacity(max as usize),
-            owners: Vec::with_capacity(owners as usize),
+            index: Index::new(max),
             free: NIL,
             live: 0,
             max,
             forgetting: VecDeque::new(),
         }
-    }
-
-    /// How many are remembered.
-    pub(crate) const fn live(&self) -> u32 {
-        self.live
     }
 
     /// How many more can be remembered.
@@ -76,15 +75,15 @@ impl Buyers {
 
     /// Where an owner's row of an offer is.
     pub(crate) fn find(&self, offer: u64, owner: OwnerId) -> Option<u32> {
-        let mut at = self.owners.get(owner.place()).copied().unwrap_or(NIL);
-        while at != NIL {
+        self.index.find(hash_of(offer, owner), |at| {
             let row = self.row(at);
-            if row.offer == offer {
-                return Some(at);
-            }
-            at = row.next_of_owner;
-        }
-        None
+            row.offer == offer && row.owner == owner
+        })
+    }
+
+    /// Whether there may be a row of an offer and an owner: looks where its search begins.
+    pub(crate) fn is_begun(&self, offer: u64, owner: OwnerId) -> bool {
+        self.index.is_begun(hash_of(offer, owner))
     }
 
     /// How many pieces an owner took of an offer.
@@ -103,12 +102,11 @@ impl Buyers {
             offer,
             owner,
             pieces,
-            next_of_owner: NIL,
             next_of_offer: *chain,
         };
         let at = self.place(row);
         *chain = at;
-        self.link(at);
+        self.index.add(hash_of(offer, owner), at);
     }
 
     /// Of an owner so much is remembered of an offer, whatever was; the room was checked.
@@ -129,15 +127,6 @@ impl Buyers {
         self.free = self.row(at).next_of_offer;
         self.rows[at as usize] = row;
         at
-    }
-
-    fn link(&mut self, at: u32) {
-        let place = self.row(at).owner.place();
-        if place >= self.owners.len() {
-            self.owners.resize(place + 1, NIL);
-        }
-        let next = std::mem::replace(&mut self.owners[place], at);
-        self.rows[at as usize].next_of_owner = next;
     }
 
     /// An owner gave pieces back, if its offer still remembers it.
@@ -166,15 +155,7 @@ impl Buyers {
     pub(crate) fn forget_one(&mut self) {
         let (_, at) = *self.forgetting.front().expect("one is due");
         let row = *self.row(at);
-        let mut link = self.owners[row.owner.place()];
-        if link == at {
-            self.owners[row.owner.place()] = row.next_of_owner;
-        } else {
-            while self.row(link).next_of_owner != at {
-                link = self.row(link).next_of_owner;
-            }
-            self.rows[link as usize].next_of_owner = row.next_of_owner;
-        }
+        self.index.remove(hash_of(row.offer, row.owner), at);
         self.rows[at as usize].next_of_offer = self.free;
         self.free = at;
         self.live -= 1;
@@ -199,4 +180,26 @@ impl Buyers {
     pub(crate) fn forgetting(&self) -> impl ExactSizeIterator<Item = (Time, u32)> {
         self.forgetting.iter().copied()
     }
+
+    /// Whether the rows of these chains and of those to be forgotten are all, and each is found;
+    /// for audits.
+    pub(crate) fn are_all(&self, chains: impl Iterator<Item = u32>) -> bool {
+        let forgetting = self.forgetting.iter().map(|(_, chain)| *chain);
+        let rows = chains.chain(forgetting).flat_map(|first| self.chain(first));
+        let mut count = 0;
+        let mut found = true;
+        for row in rows {
+            count += 1;
+            let at = self.find(row.offer, row.owner);
+            found &= at.is_some_and(|at| std::ptr::eq(self.row(at), row));
+        }
+        found && count == self.live as usize && self.index.count() == count
+    }
+}
+
+fn hash_of(offer: u64, owner: OwnerId) -> u64 {
+    let mut key = [0; 12];
+    key[..8].copy_from_slice(&offer.to_le_bytes());
+    key[8..].copy_from_slice(&owner.index().to_le_bytes());
+    xxh3_64(&key)
 }

@@ -80,7 +80,7 @@ impl Discounts {
         Self {
             rows: Slab::new(limits.discounts_max),
             timers: Expiry::new(limits.discounts_max),
-            users: Buyers::new(limits.discount_uses_max, limits.owners_max),
+            users: Buyers::new(limits.discount_uses_max),
         }
     }
 
@@ -186,11 +186,9 @@ impl Discounts {
     /// # Errors
     /// What does not hold.
     pub(crate) fn audit(&self) -> Result<(), &'static str> {
-        let mut remembered = 0;
         for (_, row) in self.rows.iter() {
             let mut used = 0;
             for user in self.users.chain(row.users) {
-                remembered += 1;
                 used += u64::from(user.pieces);
                 if user.offer != row.sequence || user.pieces > row.terms.per_owner {
                     return Err("a discount remembers a use it did not give");
@@ -200,11 +198,9 @@ impl Discounts {
                 return Err("a discount is not used as often as by all owners");
             }
         }
-        for (_, chain) in self.users.forgetting() {
-            remembered += self.users.chain(chain).count() as u32;
-        }
-        if remembered != self.users.live() {
-            return Err("uses are remembered of no discount");
+        let chains = self.rows.iter().map(|(_, row)| row.users);
+        if !self.users.are_all(chains) {
+            return Err("uses are remembered of no discount, or not found");
         }
         if self.timers.len() != self.rows.live() as usize || !self.timers.is_sound() {
             return Err("discounts and their timers differ");

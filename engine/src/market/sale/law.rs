@@ -48,7 +48,7 @@ pub(crate) fn regime_of(
 /// consumer has by it, for the venue may have moved to it since the terms were defined.
 pub(crate) fn return_days(
     terms: &SaleTerms,
-    rules: Rules,
+    rules: &Rules,
     kind: PartyKind,
     confirmed: Confirmed,
 ) -> u8 {

@@ -96,8 +96,8 @@ impl Sales {
             terms: Vec::new(),
             terms_max: limits.terms_max,
             offers: Slab::new(limits.offers_max),
-            buyers: Buyers::new(limits.buyers_max, limits.owners_max),
-            tickets: Buyers::new(limits.tickets_max, limits.owners_max),
+            buyers: Buyers::new(limits.buyers_max),
+            tickets: Buyers::new(limits.tickets_max),
             campaigns: Campaigns::new(limits.campaigns_max),
             discounts: Discounts::new(limits),
             annual: Annual::new(limits.annual_uses_max, limits.owners_max),
@@ -367,23 +367,19 @@ impl Sales {
     ) -> Result<(), &'static str> {
         self.audit_tickets()?;
         self.discounts.audit()?;
-        let mut rows = 0;
         for (_, offer) in self.offers() {
             if offer.stock.amount() != offer.units(offer.left) || offer.stock.is_frozen() {
                 return Err("an offer does not hold what is left of it");
             }
             for buyer in self.buyers.chain(offer.buyers) {
-                rows += 1;
                 if buyer.offer != offer.sequence {
                     return Err("an offer remembers a buyer of another");
                 }
             }
         }
-        for (_, chain) in self.buyers.forgetting() {
-            rows += self.buyers.chain(chain).count() as u32;
-        }
-        if rows != self.buyers.live() {
-            return Err("buyers are remembered by no offer");
+        let chains = self.offers().map(|(_, offer)| offer.buyers);
+        if !self.buyers.are_all(chains) {
+            return Err("buyers are remembered by no offer, or not found");
         }
         let mut sums = std::collections::BTreeMap::<_, u64>::new();
         for (offer, owner, pieces) in taken {
@@ -400,23 +396,20 @@ impl Sales {
     }
 
     fn audit_tickets(&self) -> Result<(), &'static str> {
-        let mut rows = 0;
-        for (id, _) in self.offers() {
-            let Some(queue) = self.queue(id.slot) else {
-                continue;
-            };
+        let queues = || {
+            let offers = self.offers();
+            offers.filter_map(|(id, _)| Some((id, self.queue(id.slot)?)))
+        };
+        for (id, queue) in queues() {
             for ticket in self.tickets.chain(queue.tickets) {
-                rows += 1;
                 if ticket.offer != id.sequence || ticket.pieces > queue.second {
                     return Err("a ticket is not of its queue");
                 }
             }
         }
-        for (_, chain) in self.tickets.forgetting() {
-            rows += self.tickets.chain(chain).count() as u32;
-        }
-        if rows != self.tickets.live() {
-            return Err("tickets are remembered by no queue");
+        let chains = queues().map(|(_, queue)| queue.tickets);
+        if !self.tickets.are_all(chains) {
+            return Err("tickets are remembered by no queue, or not found");
         }
         Ok(())
     }

@@ -73,8 +73,13 @@ pub(crate) fn deposit_of(to_pay: i64, terms: &SaleTerms) -> i64 {
     }
 }
 
-const fn half_up(above: i128, below: i128) -> i128 {
-    (2 * above + below) / (2 * below)
+/// In 64 bits where they do, as nearly always: a long division is most of what a price costs.
+fn half_up(above: i128, below: i128) -> i128 {
+    let (above, below) = (2 * above + below, 2 * below);
+    match (u64::try_from(above), u64::try_from(below)) {
+        (Ok(above), Ok(below)) => i128::from(above / below),
+        _ => above / below,
+    }
 }
 
 /// The fewest units of goods in a piece: what is sold at a fixed or tiered price may be a service.
@@ -121,5 +126,10 @@ mod tests {
         assert_eq!(half_up(11_300 * 1_300, 11_300), 1_300);
         assert_eq!(half_up(4_999, 10_000), 0);
         assert_eq!(half_up(5_000, 10_000), 1);
+        // The same on both sides of where 64 bits end.
+        let least = i128::from(u64::MAX / 2);
+        for above in least - 2..least + 2 {
+            assert_eq!(half_up(above, 1), above);
+        }
     }
 }

@@ -86,7 +86,7 @@ impl Sales {
             let terms = codec::terms(input)?;
             sales.restore_terms(terms, clearing, known)?;
         }
-        let mut buyers = Buyers::new(limits.buyers_max, limits.owners_max);
+        let mut buyers = Buyers::new(limits.buyers_max);
         let offers = Slab::decode(limits.offers_max, OFFER_BYTES_MIN, input, |input, _| {
             let mut row = sales.read_offer(input, clearing, known)?;
             let (offer, chain) = (row.sequence, &mut row.buyers);
