@@ -1,8 +1,8 @@
 //! Rows found by a hash of their keys: who keeps rows in a vector keeps one of these beside them.
 //!
-//! Open addressing with linear probing. A bucket has half of the hash beside the row: rows of other
-//! keys, a line of cold memory each, are not looked at, and a removal moves back what was pushed
-//! past it without asking any row.
+//! Open addressing with linear probing. A bucket has beside the row as much of the hash as fits in
+//! 32 bits, nine of them and more at the largest bounds: rows of other keys, a line of cold memory
+//! each, are mostly not looked at.
 //!
 //! Invariant: a row is in it once; at least half of the buckets are empty, so a walk ends and is
 //! short; nothing is allocated after `new`. Rejected: a map of the library's (its removal leaves
@@ -13,13 +13,15 @@
 /// Buckets for each row there may be.
 const FILL: usize = 2;
 
-/// Upper half of a hash and, below it, a row plus one; zero where there is none.
-type Bucket = u64;
-
-/// The buckets.
+/// The buckets: in the lower bits a row plus one, above them a part of its hash; zero where there
+/// is none.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Index {
-    buckets: Vec<Bucket>,
+    buckets: Vec<u32>,
+    /// The bits of a bucket that name its row.
+    rows: u32,
+    /// How many rows are in it.
+    len: u32,
 }
 
 impl Index {
@@ -28,6 +30,8 @@ impl Index {
         assert!(rows_max < u32::MAX / 4, "buckets are counted in 32 bits");
         Self {
             buckets: vec![0; (rows_max as usize * FILL).max(2)],
+            rows: (rows_max + 1).next_power_of_two() - 1,
+            len: 0,
         }
     }
 
@@ -40,8 +44,8 @@ impl Index {
             if bucket == 0 {
                 return None;
             }
-            let row = row_of(bucket);
-            if bucket >> 32 == hash >> 32 && is(row) {
+            let row = (bucket & self.rows) - 1;
+            if self.bucket_of(hash, row) == bucket && is(row) {
                 return Some(row);
             }
             at = self.after(at);
@@ -56,16 +60,20 @@ impl Index {
 
     /// Adds a row that is not in it; there is room for all there may be.
     pub(crate) fn add(&mut self, hash: u64, row: u32) {
+        assert!(row < self.rows, "the row is within the bound");
         let mut at = self.start(hash);
         while self.buckets[at] != 0 {
             at = self.after(at);
         }
-        self.buckets[at] = bucket_of(hash, row);
+        self.buckets[at] = self.bucket_of(hash, row);
+        self.len += 1;
     }
 
-    /// Takes out a row that is in it, with the hash it was added by.
-    pub(crate) fn remove(&mut self, hash: u64, row: u32) {
-        let sought = bucket_of(hash, row);
+    /// Takes out a row that is in it, and moves back what was pushed past it, so that no mark of a
+    /// removed row is needed; `hash_of` tells the hash that each row was added with.
+    pub(crate) fn remove(&mut self, row: u32, hash_of: impl Fn(u32) -> u64) {
+        let hash = hash_of(row);
+        let sought = self.bucket_of(hash, row);
         let mut hole = self.start(hash);
         while self.buckets[hole] != sought {
             assert!(self.buckets[hole] != 0, "the row is in the index");
@@ -73,7 +81,7 @@ impl Index {
         }
         let mut at = self.after(hole);
         while self.buckets[at] != 0 {
-            let start = self.start(self.buckets[at]);
+            let start = self.start(hash_of((self.buckets[at] & self.rows) - 1));
             if self.between(start, at) >= self.between(hole, at) {
                 self.buckets[hole] = self.buckets[at];
                 hole = at;
@@ -81,11 +89,12 @@ impl Index {
             at = self.after(at);
         }
         self.buckets[hole] = 0;
+        self.len -= 1;
     }
 
-    /// How many rows are in it. Walks all buckets: for audits.
-    pub(crate) fn count(&self) -> usize {
-        self.buckets.iter().filter(|bucket| **bucket != 0).count()
+    /// How many rows are in it.
+    pub(crate) const fn len(&self) -> usize {
+        self.len as usize
     }
 
     /// The bucket where a walk begins: the upper half of the hash, scaled.
@@ -111,14 +120,12 @@ impl Index {
             to + self.buckets.len() - from
         }
     }
-}
 
-fn bucket_of(hash: u64, row: u32) -> Bucket {
-    hash >> 32 << 32 | u64::from(row + 1)
-}
-
-fn row_of(bucket: Bucket) -> u32 {
-    bucket as u32 - 1
+    /// A row with the part of its hash that fits above it.
+    #[inline]
+    fn bucket_of(&self, hash: u64, row: u32) -> u32 {
+        hash as u32 & !self.rows | (row + 1)
+    }
 }
 
 #[cfg(test)]
@@ -131,7 +138,8 @@ mod tests {
 
     /// Every row that is in it is found by its hash and no other, and no others are there.
     fn assert_finds(index: &Index, rows: &BTreeMap<u32, u64>) {
-        assert_eq!(index.count(), rows.len());
+        let used = index.buckets.iter().filter(|bucket| **bucket != 0);
+        assert_eq!([used.count(), index.len()], [rows.len(); 2]);
         for (row, hash) in rows {
             assert_eq!(index.find(*hash, |found| found == *row), Some(*row));
         }
@@ -145,7 +153,7 @@ mod tests {
             index.add(xxhash_rust::xxh3::xxh3_64(&row.to_le_bytes()), row);
         }
         let runs = index.buckets.split(|bucket| *bucket == 0);
-        let longest = runs.map(<[u64]>::len).max().expect("many");
+        let longest = runs.map(<[u32]>::len).max().expect("many");
         assert!(longest <= 128, "{longest} in a row");
     }
 
@@ -159,7 +167,10 @@ mod tests {
             let mut rows = BTreeMap::new();
             for (row, spot, removes) in acts {
                 match rows.remove(&row) {
-                    Some(hash) if removes => index.remove(hash, row),
+                    Some(hash) if removes => {
+                        let hash_of = |at| if at == row { hash } else { rows[&at] };
+                        index.remove(row, hash_of);
+                    }
                     Some(hash) => {
                         rows.insert(row, hash);
                     }

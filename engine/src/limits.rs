@@ -89,7 +89,7 @@ pub struct Limits {
     /// timer 28.
     pub contracts_max: u32,
     /// Pairs of an offer with a limit and a beneficial owner that took of it. Default 2^20: as many
-    /// as contracts may live; a row is 24 bytes and twice 8 where it is found, forgotten with
+    /// as contracts may live; a row is 24 bytes and twice 4 where it is found, forgotten with
     /// the offer.
     pub buyers_max: u32,
     /// Live offers of flash sales with a queue, group buys and presales: what each of these has

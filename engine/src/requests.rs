@@ -228,8 +228,9 @@ impl Requests {
     }
 
     fn forget(&mut self, row: u32) {
-        let key = self.rows[row as usize].key;
-        self.index.remove(hash_of(key), row);
+        let rows = &self.rows;
+        self.index
+            .remove(row, |row| hash_of(rows[row as usize].key));
         self.expiry.remove(row);
         self.free.push(row);
     }
@@ -327,7 +328,7 @@ impl Requests {
 
     /// Whether rows, index and heap agree; for `Engine::audit`.
     pub fn is_sound(&self) -> bool {
-        let indexed = self.index.count();
+        let indexed = self.index.len();
         let used = self.expiry.len();
         indexed == used
             && self.rows.len() == used + self.free.len()

@@ -47,6 +47,10 @@ pub fn limits(rng: &mut Rng, limits: Limits) -> Limits {
         unsettled_max: rng.pick(&[2, 6, 40, 40]),
         investors_max: rng.pick(&[2, 5, 40, 40, 40]),
         nominees_max: rng.pick(&[1, 2, 6]),
+        // Nobody sells here.
+        buyers_max: 1,
+        tickets_max: 1,
+        discount_uses_max: 1,
         ..correct::limits(rng, limits)
     }
 }

@@ -155,7 +155,11 @@ impl Buyers {
     pub(crate) fn forget_one(&mut self) {
         let (_, at) = *self.forgetting.front().expect("one is due");
         let row = *self.row(at);
-        self.index.remove(hash_of(row.offer, row.owner), at);
+        let rows = &self.rows;
+        self.index.remove(at, |at| {
+            let row = &rows[at as usize];
+            hash_of(row.offer, row.owner)
+        });
         self.rows[at as usize].next_of_offer = self.free;
         self.free = at;
         self.live -= 1;
@@ -193,7 +197,7 @@ impl Buyers {
             let at = self.find(row.offer, row.owner);
             found &= at.is_some_and(|at| std::ptr::eq(self.row(at), row));
         }
-        found && count == self.live as usize && self.index.count() == count
+        found && count == self.live as usize && self.index.len() == count
     }
 }
 
