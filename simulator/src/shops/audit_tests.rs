@@ -28,9 +28,10 @@ pub fn shops() -> Shops {
         kinds: Kind::ALL.to_vec(),
         terms: [None; Kind::ALL.len()],
         buyers: 8,
+        merchants: 2,
         whole: true,
         imports: "i".to_owned(),
-        handles: (0..9).map(|place| (place, 100 + place)).collect(),
+        handles: (0..11).map(|place| (place, 100 + place)).collect(),
     }
 }
 
