@@ -42,6 +42,7 @@ const fn instant(seconds: i64) -> prost_types::Timestamp {
 /// A flash sale of 5 pieces, 2 a buyer, made at second 1.
 fn offer() -> (Command, Answer) {
     let request = MakeOfferRequest {
+        account_id: shops().account(0),
         prices: Some(OfferPrices {
             tiers: vec![PriceTier {
                 from_pieces: 1,

@@ -181,15 +181,15 @@ impl Debts {
             _ => Ok(()),
         };
         judged?;
+        if story.paid + story.let_off + story.owing != back(report) {
+            return Err("paid, let off and owing are not what its pieces cost");
+        }
         let state = report.state();
         if (state == ContractState::Owing) != (story.owing > 0) {
             return Err("it is OWING where something is owed, and only there");
         }
         if story.owing > 0 && report.deadline.is_some() {
             return Err("a debt has no deadline");
-        }
-        if story.paid + story.let_off + story.owing != back(report) {
-            return Err("paid, let off and owing are not what its pieces cost");
         }
         Ok(())
     }
