@@ -64,7 +64,7 @@ const DEBTS: Duties = Duties {
     reserves_percent: 20,
     carts_percent: 0,
     settings_percent: 0,
-    moves_percent: 25,
+    moves_percent: 30,
     duty: Duty::Debts,
 };
 

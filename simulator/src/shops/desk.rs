@@ -33,21 +33,22 @@ const OTHER_YEAR_ONE_IN: u64 = 8;
 const GRACES_S: [i64; 5] = [60, 90, 3_600, 24 * 3_600, 31 * 24 * 3_600];
 
 /// Of a hundred moves of a merchant's money, so many take some out.
-const OUT_PERCENT: u64 = 60;
-/// What comes and goes at most, in fen: the price of some pieces.
-const MOVED_MAX_FEN: u64 = 5_000;
+const OUT_PERCENT: u64 = 80;
+/// What goes and what comes at most, in fen: the price of three pieces and less than that of two.
+const OUT_MAX_FEN: u64 = 5_000;
+const IN_MAX_FEN: u64 = 2_500;
 
 /// Money of a merchant that comes, or goes: what it has sold for is spent, so that it lacks some
 /// when pieces come back.
 pub fn money(shops: &Shops, rng: &mut Rng, context: OperationContext) -> Request {
     let all = u64::from(shops.merchants).max(1);
     let merchant = shops.buyers + 1 + rng.below(all) as u32;
-    let direction = if rng.below(100) < OUT_PERCENT {
-        InstructionDirection::Withdrawal
+    let (direction, most) = if rng.below(100) < OUT_PERCENT {
+        (InstructionDirection::Withdrawal, OUT_MAX_FEN)
     } else {
-        InstructionDirection::Deposit
+        (InstructionDirection::Deposit, IN_MAX_FEN)
     };
-    let fen = 1 + rng.below(MOVED_MAX_FEN) as i64;
+    let fen = 1 + rng.below(most) as i64;
     Request::Move(InstructRequest {
         context: Some(context),
         account_id: shops.account(merchant),
