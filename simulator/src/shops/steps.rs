@@ -157,7 +157,7 @@ impl Deal {
                 _ => (Who::Seller, take_back(draw < 60)),
             },
             // Its buyer lets it off, unless it was paid meanwhile.
-            ContractState::Owing if draw < 20 => (Who::Buyer, Step::Cancel(Cancel {})),
+            ContractState::Owing if draw < 40 => (Who::Buyer, Step::Cancel(Cancel {})),
             _ => return None,
         })
     }
