@@ -28,8 +28,8 @@ use super::exchange::{Exchange, PATIENCE, Ran, said};
 const CLERKS: (u32, u32) = (4, 3);
 /// So many of the clerks do not.
 const PLAIN_CLERKS: u32 = 2;
-/// One more agrees on returns; its buyers are those of all others.
-const DEBT_CLERK: (u32, u32) = (1, 12);
+/// More of them agree on returns; their buyers are those of the others.
+const DEBT_CLERKS: (u32, u32) = (2, 6);
 /// Answered commands of each that are sent again after a start.
 const AGAIN: usize = 3;
 
@@ -74,8 +74,14 @@ impl Fair {
             }
             self.errands.push(Errands::new(clerk));
         }
-        let clerk = Clerk::new(Arc::clone(&shops), board, "debts", DEBT_CLERK, 5);
-        self.errands.push(Errands::new(clerk.with_debts()));
+        let (clerks, own) = DEBT_CLERKS;
+        for index in 0..clerks {
+            let buyers = (1 + index * own, own);
+            let name = format!("debts{index}");
+            let (shops, board) = (Arc::clone(&shops), Arc::clone(&board));
+            let clerk = Clerk::new(shops, board, &name, buyers, 5);
+            self.errands.push(Errands::new(clerk.with_debts()));
+        }
         self.shops = Some(shops);
         Ok(())
     }
