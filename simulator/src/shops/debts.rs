@@ -1,7 +1,7 @@
 //! What sellers owe of returns by agreement: what was to go back, what was paid of it and what is
 //! owed, and whether each fen that came to such a seller went where it had to.
 //!
-//! Invariants: nothing here asks the exchange; the rule is written out again (SEMANTICS section 28).
+//! Invariants: nothing here asks the exchange; the rule (SEMANTICS section 28) is written again.
 //! By the reports of a contract alone: what was paid, let off and is owed is what its pieces that
 //! came back cost, and what is owed falls by payments and by the buyer's word only. By all reports
 //! and moves in the order of the history: a return takes what its seller has, and only the rest is

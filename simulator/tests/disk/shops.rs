@@ -225,8 +225,8 @@ impl ShopCounts {
         println!(
             "  shops: {} commands acknowledged, none lost, {} sent again, each done once; {} \
              contracts; {} deadlines fired, {} put off, each once; {} baskets, each in whole, {} \
-             uses of discounts; {} covered by a guarantee; {} imports; {} settings; {} returns owed, \
-             {} payments of them, {} let off, {} moves of sellers' money",
+             uses of discounts; {} covered by a guarantee; {} imports; {} settings; {} returns \
+             owed, {} payments of them, {} let off, {} moves of sellers' money",
             self.acknowledged,
             self.retried,
             self.contracts,
