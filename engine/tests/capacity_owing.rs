@@ -2,8 +2,8 @@
 //! that itself passes as many deadlines as a tick may, by which all that owe are paid.
 //!
 //! Invariant: each debt is paid once, by one event, and nothing is allocated for it; times are
-//! those of the thread's own CPU, printed and not judged. Not here: a deposit, which comes to one seller
-//! and so pays `owing_per_seller_max` at most (`shops/owing.rs`).
+//! those of the thread's own CPU, printed and not judged. Not here: a deposit, which comes to one
+//! seller and so pays `owing_per_seller_max` at most (`shops/owing.rs`).
 
 #![allow(clippy::disallowed_methods)] // a test may read clocks
 
