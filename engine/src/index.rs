@@ -100,7 +100,8 @@ impl Index {
     /// The bucket where a walk begins: the upper half of the hash, scaled.
     #[inline]
     fn start(&self, hash: u64) -> usize {
-        ((hash >> 32) * self.buckets.len() as u64 >> 32) as usize
+        let scaled = (hash >> 32) * self.buckets.len() as u64;
+        (scaled >> 32) as usize
     }
 
     #[inline]
@@ -124,7 +125,7 @@ impl Index {
     /// A row with the part of its hash that fits above it.
     #[inline]
     fn bucket_of(&self, hash: u64, row: u32) -> u32 {
-        hash as u32 & !self.rows | (row + 1)
+        (hash as u32 & !self.rows) | (row + 1)
     }
 }
 
@@ -175,7 +176,7 @@ mod tests {
                         rows.insert(row, hash);
                     }
                     None => {
-                        let hash = (spot * 0x3333_3333 << 32) | u64::from(row);
+                        let hash = ((spot * 0x3333_3333) << 32) | u64::from(row);
                         index.add(hash, row);
                         rows.insert(row, hash);
                     }
