@@ -8,7 +8,7 @@
 use crate::clearing::ledger::Place;
 use crate::contract::Contract;
 use crate::contract::effects::Moved;
-use crate::contract::owing::Owing;
+use crate::contract::owing::{Owing, Since};
 use crate::contract::table;
 use crate::engine::Engine;
 use crate::event::{ContractStep, Disputed, Events, State};
@@ -22,7 +22,11 @@ impl Engine {
 
     /// What the seller lacks is owed from now on.
     pub(super) fn owe(&mut self, slot: u32, contract: &Contract, amount: i64) {
-        let one = Owing::new(slot, contract, amount);
+        let since = Since {
+            sequence: self.sequence,
+            time: self.time,
+        };
+        let one = Owing::new(slot, contract, amount, since);
         self.contracts.owing.add(one);
         self.clearing.ledger.mark_owes(one.at);
     }
