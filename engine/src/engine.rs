@@ -33,7 +33,8 @@ mod views;
 mod work_tests;
 
 pub use crate::market::sale::{AnnualUse, Campaign, Defined, Discount, Offer, Sales};
-pub use baskets::RefusedLine;
+pub use baskets::{BasketCost, LineCost, RefusedLine};
+pub use contracts::{Debt, ImportLimits};
 pub(crate) use clearing::approved;
 pub use holds::{Held, HeldFor};
 pub use sections::{SectionId, SectionsError};

@@ -29,19 +29,6 @@ use crate::requests::expiry::{Entry, Expiry};
 use crate::slab::Slab;
 use crate::types::{AccountId, ContractId, Nanoseconds, Sequence, Time, VenueId};
 
-/// What the seller of a contract owes its buyer since a return by agreement.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Debt<'a> {
-    /// The contract.
-    pub contract: ContractId,
-    /// Its row: OWING.
-    pub row: &'a Contract,
-    /// How much, in minor units of the money of its terms: above zero.
-    pub amount: i64,
-    /// Since when.
-    pub since: Since,
-}
-
 /// All live contracts.
 #[derive(Clone, Debug)]
 pub struct Contracts {
@@ -88,20 +75,6 @@ impl Contracts {
         let owes = |contract: &&Contract| contract.state == State::Owing;
         let owing = self.contract(id).filter(owes);
         owing.map_or(0, |_| self.owing.of(id.slot))
-    }
-
-    /// What is owed by contracts since the command at `from` or a later one, the oldest debt first:
-    /// at most [`Limits::owing_max`].
-    pub fn debts_from(&self, from: Sequence) -> impl Iterator<Item = Debt<'_>> {
-        self.owing.from(from).iter().map(|one| {
-            let row = self.rows.row(one.slot);
-            Debt {
-                contract: row.id(one.slot),
-                row,
-                amount: one.amount,
-                since: one.since,
-            }
-        })
     }
 
     /// How many contracts are OWING.

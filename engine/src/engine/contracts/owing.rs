@@ -12,8 +12,49 @@ use crate::contract::owing::{Owing, Since};
 use crate::contract::table;
 use crate::engine::Engine;
 use crate::event::{ContractStep, Disputed, Events, State};
+use crate::types::{AccountId, AssetId, ContractId, Sequence, VenueId};
+
+/// What the seller of a contract owes its buyer since a return by agreement.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Debt {
+    /// The contract: OWING.
+    pub contract: ContractId,
+    /// Its version.
+    pub version: u32,
+    /// Who owes.
+    pub seller: AccountId,
+    /// Who is owed.
+    pub buyer: AccountId,
+    /// Where the contract was formed.
+    pub venue: VenueId,
+    /// The currency.
+    pub money: AssetId,
+    /// How much, in minor units: above zero.
+    pub amount: i64,
+    /// Since when.
+    pub since: Since,
+}
 
 impl Engine {
+    /// What is owed by contracts since the command at `from` or a later one, the oldest debt first:
+    /// at most `Limits::owing_max`.
+    pub fn debts_from(&self, from: Sequence) -> impl Iterator<Item = Debt> {
+        self.contracts.owing.from(from).iter().map(|one| {
+            let row = self.contracts.row(one.slot);
+            let terms = &self.sales.known(row.terms).terms;
+            Debt {
+                contract: row.id(one.slot),
+                version: row.version,
+                seller: row.seller,
+                buyer: row.buyer,
+                venue: terms.venue,
+                money: terms.money,
+                amount: one.amount,
+                since: one.since,
+            }
+        })
+    }
+
     /// Whether the seller of a contract may owe its buyer.
     pub(super) fn may_owe(&self, contract: &Contract) -> bool {
         let owing = &self.contracts.owing;
