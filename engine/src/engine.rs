@@ -34,8 +34,8 @@ mod work_tests;
 
 pub use crate::market::sale::{AnnualUse, Campaign, Defined, Discount, Offer, Sales};
 pub use baskets::{BasketCost, LineCost, RefusedLine};
-pub use contracts::{Debt, ImportLimits};
 pub(crate) use clearing::approved;
+pub use contracts::{Debt, ImportLimits};
 pub use holds::{Held, HeldFor};
 pub use sections::{SectionId, SectionsError};
 pub use views::{LiveOrder, LivePlace, Usage};

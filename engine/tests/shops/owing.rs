@@ -245,7 +245,10 @@ fn a_snapshot_that_leaves_a_debt_out_or_has_it_twice_is_refused() {
         time: Time::new(since.time.nanoseconds() + nanoseconds).expect("in bounds"),
     };
     let formed = shop.engine.debts_from(Sequence::ZERO);
-    let formed = formed.map(|debt| debt.contract.sequence).min().expect("two");
+    let formed = formed
+        .map(|debt| debt.contract.sequence)
+        .min()
+        .expect("two");
     let early = Since {
         sequence: Sequence::new(formed),
         time: one.time,
