@@ -246,11 +246,6 @@ fn reports_of_customs_name_their_faults() {
         ),
         (|r| r.year = 1_969, "year", "1969 is none"),
         (
-            |r| r.venue_id = "nowhere".to_owned(),
-            "venue_id",
-            "existing venue",
-        ),
-        (
             |r| {
                 r.venue_id = "S".to_owned();
                 r.demonstration = !r.demonstration;
@@ -260,6 +255,12 @@ fn reports_of_customs_name_their_faults() {
         ),
     ];
     check(&asked, cases, read);
+    let nowhere = v1::GetAnnualUseRequest {
+        venue_id: id("nowhere"),
+        ..asked
+    };
+    let missing = Failure::NotFound(Kind::Venue, id("nowhere"));
+    assert_eq!(read(&nowhere), Err(missing));
 }
 
 fn tier(request: &mut v1::MakeOfferRequest) -> &mut v1::PriceTier {
