@@ -56,11 +56,15 @@ fn check(summary: &CrashSummary, ended: Result<(), CrashError>, cycles: u32) {
     assert!(shops.guarantees_set > summary.cycles / 8 && shops.covered > 0);
     assert!(shops.imports > summary.cycles / 6 && shops.limited > 0);
     assert!(shops.uses_set > summary.cycles / 8 && shops.graces_set > 0);
+    // Sellers came to owe, and paid, in whole and in part; some debts stood over kills.
+    assert!(shops.owed > summary.cycles / 6 && shops.owed_in_part > 0);
+    assert!(shops.repaid > summary.cycles / 6 && shops.repaid_in_part > 0);
+    assert!(shops.debts_stood > 0 && shops.moves_again > summary.cycles / 6);
     // All of these met kills on their way.
     assert!(shops.baskets_again > summary.cycles / 3 && shops.settings_again > summary.cycles / 4);
     assert!(shops.audited_reports > shops.contracts);
-    // All sixteen accounts at each audit, the guarantee and the use of each buyer.
-    assert!(shops.audited_balances >= 32 * (summary.cycles + 1));
+    // All eighteen accounts at each audit, the guarantee and the use of each buyer.
+    assert!(shops.audited_balances >= 34 * (summary.cycles + 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -49,6 +49,8 @@ const SHOPS: &str = "shop";
 const CLERKS: (u32, u32) = (7, 2);
 /// So many of the clerks do not.
 const PLAIN_CLERKS: u32 = 3;
+/// Clerks that agree on returns; their buyers are those of the others.
+const DEBT_CLERKS: (u32, u32) = (2, 7);
 /// Lanes that send one command a call, several a call, and by a session.
 const LANES: (u64, u64, u64) = (6, 2, 1);
 /// Commands of a batch, at most.
@@ -131,15 +133,24 @@ pub(super) fn begin_shops(
     lanes: &mut Lanes,
 ) -> Result<(), CrashError> {
     let board = Arc::new(Mutex::new(Board::new(shops, Season::SHORT)));
-    let (clerks, own) = CLERKS;
-    for index in 0..clerks {
-        let buyers = (1 + index * own, own);
-        let name = format!("clerk{index}");
+    let clerk = |name: &str, index: u32, own: u32| {
         let (shops, board) = (Arc::clone(shops), Arc::clone(&board));
-        let mut clerk = Clerk::new(shops, board, &name, buyers, seed);
-        if index >= PLAIN_CLERKS {
-            clerk = clerk.with_carts();
-        }
+        let name = format!("{name}{index}");
+        Clerk::new(shops, board, &name, (1 + index * own, own), seed)
+    };
+    let mut clerks = Vec::new();
+    for index in 0..CLERKS.0 {
+        let one = clerk("clerk", index, CLERKS.1);
+        clerks.push(if index < PLAIN_CLERKS {
+            one
+        } else {
+            one.with_carts()
+        });
+    }
+    for index in 0..DEBT_CLERKS.0 {
+        clerks.push(clerk("debts", index, DEBT_CLERKS.1).with_debts());
+    }
+    for clerk in clerks {
         let errands = Errands {
             floor: Arc::clone(floor),
             connection: connect()?,

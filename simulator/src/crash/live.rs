@@ -11,7 +11,10 @@ use tokio::sync::watch;
 use tonic::Status;
 
 use super::ledger::Ledger;
-use crate::{client::connect::Connection, shops};
+use crate::{
+    client::connect::Connection,
+    shops::{self, Duty},
+};
 
 /// What the clients may do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,7 +43,8 @@ pub struct Floor {
     calls: watch::Sender<u64>,
     begun: watch::Sender<u64>,
     answers: watch::Sender<u64>,
-    carted: watch::Sender<u64>,
+    /// Answers to the clerks of each duty.
+    served: [watch::Sender<u64>; Duty::ALL.len()],
     ledger: Mutex<Ledger>,
     shops: Mutex<shops::ledger::Ledger>,
 }
@@ -66,7 +70,7 @@ impl Floor {
             calls: watch::Sender::new(0),
             begun: watch::Sender::new(0),
             answers: watch::Sender::new(0),
-            carted: watch::Sender::new(0),
+            served: Duty::ALL.map(|_| watch::Sender::new(0)),
             ledger: Mutex::default(),
             shops: Mutex::default(),
         })
@@ -123,20 +127,20 @@ impl Floor {
         drop(seen.wait_for(|count| *count >= answers).await);
     }
 
-    /// Answers so far to clerks that fill carts.
-    pub fn carted(&self) -> u64 {
-        *self.carted.borrow()
+    /// Answers so far to clerks of a duty.
+    pub fn served(&self, duty: Duty) -> u64 {
+        *self.served[duty as usize].borrow()
     }
 
     /// Counts one.
-    pub fn answered_a_cart(&self) {
-        self.carted.send_modify(|carted| *carted += 1);
+    pub fn serves(&self, duty: Duty) {
+        self.served[duty as usize].send_modify(|served| *served += 1);
     }
 
     /// Waits until so many were counted.
-    pub async fn reach_carts(&self, carted: u64) {
-        let mut seen = self.carted.subscribe();
-        drop(seen.wait_for(|count| *count >= carted).await);
+    pub async fn reach_served(&self, duty: Duty, served: u64) {
+        let mut seen = self.served[duty as usize].subscribe();
+        drop(seen.wait_for(|count| *count >= served).await);
     }
 
     /// Waits until the next call begins.

@@ -33,14 +33,14 @@ use crate::{
     load::market,
     replay::{Gate, Passed},
     setup::Run,
-    shops::{self, found::Shops, inspect::Inspector, now_ns},
+    shops::{self, Duty, found::Shops, inspect::Inspector, now_ns},
     workload::rng::Rng,
 };
 
 /// Answers to the live clients before a kill: at least, and so many more are drawn.
 const ANSWERS: (u64, u64) = (40, 160);
-/// Before a kill the clerks that fill carts got so many, too: on a busy machine they come late.
-const CARTED: u64 = 12;
+/// Before a kill the clerks of a duty got so many, too: on a busy machine they come late.
+const SERVED: [(Duty, u64); 2] = [(Duty::Carts, 12), (Duty::Debts, 20)];
 /// A kill falls up to so many microseconds behind the beginning of a call: on its way, while it is
 /// sequenced or synced, or while its answer comes back.
 const JITTER_US: u64 = 800;
@@ -199,7 +199,7 @@ impl Theatre {
         let before = share * u64::from(cycle - 1);
         self.allow.send_replace(before + share);
         let line = before + self.rng.below(share) + 1;
-        let carted = self.floor.carted() + CARTED;
+        let served = SERVED.map(|(duty, more)| (duty, self.floor.served(duty) + more));
         let answers = self.floor.answers() + ANSWERS.0 + self.rng.below(ANSWERS.1);
         let mut passed = self.passed.clone();
         // The replay has reached the gateway again, too.
@@ -207,7 +207,9 @@ impl Theatre {
         let floor = Arc::clone(&self.floor);
         let reached = async {
             floor.reach(answers).await;
-            floor.reach_carts(carted).await;
+            for (duty, answers) in served {
+                floor.reach_served(duty, answers).await;
+            }
             // The sender lives in the replay; when that ends, so does the run.
             // What comes back is a lock on the count: it must not be held any longer.
             let on = |now: &Passed| now.lines >= line && now.answered > answered;

@@ -65,9 +65,7 @@ impl Errands {
             floor.shops().asks(&command);
             let answer = self.until_answered(&command, Sent::Once).await?;
             self.clerk.answered(&command, &answer);
-            if self.clerk.fills_carts() {
-                floor.answered_a_cart();
-            }
+            floor.serves(self.clerk.duty());
             if command.is_question() {
                 continue;
             }

@@ -127,6 +127,26 @@ pub struct ShopCounts {
     pub uses_set: u64,
     /// How often it was said how much time is left after a gap in service.
     pub graces_set: u64,
+    /// Returns of which a part came to be owed.
+    pub owed: u64,
+    /// Of these, such that something was paid at once.
+    pub owed_in_part: u64,
+    /// Payments that left something owing.
+    pub repaid_in_part: u64,
+    /// Payments that left nothing.
+    pub repaid: u64,
+    /// Debts that a buyer let its seller off.
+    pub let_off: u64,
+    /// Debts that stood when a kill was audited, over all audits.
+    pub debts_stood: u64,
+    /// Returns refused: the money was not there and might not be owed.
+    pub owing_refused: u64,
+    /// Deposits and withdrawals of sellers that owe at times.
+    pub moved: u64,
+    /// Withdrawals refused of sellers that owed.
+    pub kept_back: u64,
+    /// Deposits and withdrawals sent again over a kill.
+    pub moves_again: u64,
     /// Baskets sent again over a kill, each answered as it was done: once.
     pub baskets_again: u64,
     /// The same of discounts, guarantees, customs' reports and graces.
@@ -146,6 +166,8 @@ impl fmt::Display for ShopCounts {
              tickets {} turns {} baskets {} basket_lines {} baskets_refused {} discounts {} \
              discounts_ended {} discount_uses {} guarantees_set {} covered {} \
              paid_back {} imports {} limited {} uses_set {} graces_set {} \
+             owed {} owed_in_part {} repaid_in_part {} repaid {} let_off {} debts_stood {} \
+             owing_refused {} moved {} kept_back {} moves_again {} \
              baskets_again {} settings_again {} \
              audited_reports {} audited_balances {}",
             self.acknowledged,
@@ -174,6 +196,16 @@ impl fmt::Display for ShopCounts {
             self.limited,
             self.uses_set,
             self.graces_set,
+            self.owed,
+            self.owed_in_part,
+            self.repaid_in_part,
+            self.repaid,
+            self.let_off,
+            self.debts_stood,
+            self.owing_refused,
+            self.moved,
+            self.kept_back,
+            self.moves_again,
             self.baskets_again,
             self.settings_again,
             self.audited_reports,
@@ -221,6 +253,12 @@ impl CrashSummary {
         let checked = inspected.uses;
         (shops.imports, shops.limited) = (checked.imports, checked.limited);
         (shops.uses_set, shops.graces_set) = (checked.reported, inspected.graces);
+        let checked = inspected.debts;
+        (shops.owed, shops.owed_in_part) = (checked.owed, checked.in_part);
+        (shops.repaid_in_part, shops.repaid) = (checked.parts, checked.whole);
+        (shops.let_off, shops.owing_refused) = (checked.let_off, checked.refused);
+        (shops.moved, shops.kept_back) = (checked.moved, checked.kept_back);
+        shops.debts_stood += inspected.standing;
         self.absorb(&inspected.faults);
     }
 
@@ -235,6 +273,7 @@ impl CrashSummary {
         shops.discounts = ledger.discounts().len() as u64;
         shops.baskets_again = ledger.baskets_again;
         shops.settings_again = ledger.settings_again;
+        shops.moves_again = ledger.moves_again;
         self.absorb(&ledger.memory.faults);
     }
 

@@ -159,6 +159,7 @@ pub async fn run(
         enterprises: enterprises(&venue),
         picked_up: !has_imports(&connection, &venue).await?,
         buyers: BUYERS,
+        merchants: 0,
         pay_within_s: PAY_WITHIN_S,
         imports: None,
     };

@@ -28,9 +28,10 @@ pub fn shops() -> Shops {
         kinds: Kind::ALL.to_vec(),
         terms: [None; Kind::ALL.len()],
         buyers: 8,
+        merchants: 2,
         whole: true,
         imports: "i".to_owned(),
-        handles: (0..9).map(|place| (place, 100 + place)).collect(),
+        handles: (0..11).map(|place| (place, 100 + place)).collect(),
     }
 }
 
@@ -41,6 +42,7 @@ const fn instant(seconds: i64) -> prost_types::Timestamp {
 /// A flash sale of 5 pieces, 2 a buyer, made at second 1.
 fn offer() -> (Command, Answer) {
     let request = MakeOfferRequest {
+        account_id: shops().account(0),
         prices: Some(OfferPrices {
             tiers: vec![PriceTier {
                 from_pieces: 1,

@@ -15,7 +15,7 @@ use super::{
     Kind,
     campaigns::{commitment, seed_of},
     carts::Discounts,
-    found::{PIECE_UNITS, SELLER, Shops},
+    found::{PIECE_UNITS, Shops},
     from_now, now_ns, ns,
 };
 
@@ -80,6 +80,8 @@ pub struct OnOffer {
     pub id: String,
     /// Its kind.
     pub kind: Kind,
+    /// The account that sells.
+    pub seller: String,
     /// When it closes, or its balances are due from; 0 is never.
     pub closes_ns: i64,
     /// When its buyers can go on: it closed, or it was drawn.
@@ -94,7 +96,7 @@ pub struct Board {
     kinds: Vec<Kind>,
     offers: [Option<OnOffer>; Kind::ALL.len()],
     making: [bool; Kind::ALL.len()],
-    replaced: Vec<(Kind, String)>,
+    replaced: Vec<OnOffer>,
     draws: Vec<Draw>,
     /// What the seller takes off whole carts.
     pub discounts: Discounts,
@@ -168,18 +170,19 @@ impl Board {
         let offer = OnOffer {
             id: report.offer_id.clone(),
             kind,
+            seller: request.account_id.clone(),
             closes_ns,
             decided_ns,
             reserves: 0,
         };
         // One for which entries or balances wait refuses to end, and stays.
         if let Some(before) = place.replace(offer) {
-            self.replaced.push((kind, before.id));
+            self.replaced.push(before);
         }
     }
 
     /// One that was replaced and not withdrawn yet, which the caller does.
-    pub fn take_replaced(&mut self) -> Option<(Kind, String)> {
+    pub fn take_replaced(&mut self) -> Option<OnOffer> {
         self.replaced.pop()
     }
 
@@ -216,6 +219,7 @@ pub fn offer_of(
         Kind::Bank => (vec![tier(1, "7.31")], None, None),
         Kind::Covered => (vec![tier(1, "11.11")], None, None),
         Kind::Import => (vec![tier(1, "1999.99")], None, None),
+        Kind::Agreed => (vec![tier(1, "14.29")], None, None),
         Kind::Flash => (vec![tier(1, "9.90")], Some(FLASH_OPEN), None),
         Kind::Queue => (vec![tier(1, "6.66")], Some(FLASH_OPEN), None),
         Kind::Lottery => {
@@ -255,9 +259,10 @@ pub fn offer_of(
     } else {
         (1, TAKEN_MAX, season.limit, season.stock)
     };
+    let seller = shops.seller_of(kind, &client_order_id);
     MakeOfferRequest {
         client_order_id,
-        account_id: shops.account(SELLER),
+        account_id: shops.account(seller),
         terms: shops.terms.get(kind.place()).copied().flatten(),
         goods_asset_id: shops.goods.clone(),
         warehouse_id: shops.warehouse.clone(),

@@ -13,6 +13,7 @@ use rust_decimal::Decimal;
 use super::{
     Kind, amount,
     cover::{Cover, Sets},
+    debts::{Debts, Moves},
     found::{DEPOSIT_BP, PIECE_UNITS, SELLER, Shops, stake},
     holds_goods,
     ledger::Made,
@@ -74,11 +75,12 @@ pub struct Books {
     pub fees: Decimal,
     /// What banks brought for contracts.
     pub paid_in: Decimal,
-    /// Pieces whose goods left.
-    pub gone: i64,
-    held: i64,
+    /// Pieces whose goods left, and pieces that contracts hold, by seller.
+    goods: BTreeMap<String, (i64, i64)>,
     /// The seller's guarantee.
     pub cover: Cover,
+    /// What merchants owe.
+    pub debts: Debts,
     /// What owners used of their limits of imports.
     pub uses: Uses,
     /// What must not be.
@@ -92,16 +94,22 @@ impl Books {
             balance: stake().money,
             held: Decimal::ZERO,
         };
+        let merchants = shops.merchants().map(|index| shops.account(index));
+        let poor = merchants.map(|account| (account, Amounts::default()));
         Self {
             deals: BTreeMap::new(),
             taken: BTreeMap::new(),
             counted: BTreeMap::new(),
-            money: shops.accounts().map(|account| (account, begin)).collect(),
+            money: shops
+                .accounts()
+                .map(|account| (account, begin))
+                .chain(poor)
+                .collect(),
             fees: Decimal::ZERO,
             paid_in: Decimal::ZERO,
-            gone: 0,
-            held: 0,
+            goods: BTreeMap::new(),
             cover: Cover::default(),
+            debts: Debts::new(shops),
             uses: Uses::new(
                 (0..=shops.buyers)
                     .map(|index| (shops.account(index), shops.owner_id(index)))
@@ -117,8 +125,14 @@ impl Books {
         self.uses.follow(customs, at, &mut self.faults);
     }
 
-    /// Takes in the buyer's next report.
+    /// All money of merchants was moved up to a place of the history.
+    pub fn follow_moves(&mut self, moves: &Moves, at: u64) {
+        self.debts.follow(moves, at, &mut self.faults);
+    }
+
+    /// Takes in the buyer's next report, or that something was refused.
     pub fn take(&mut self, report: &ContractReport, offers: &Offers) {
+        self.debts.take(report, &mut self.faults);
         if !report.reject_reason.is_empty() {
             return;
         }
@@ -138,12 +152,11 @@ impl Books {
             asked_back: 0,
         });
         let (held, counted) = (deal.held() + deal.gone, deal.counted());
-        self.held -= deal.held();
+        let waiting = deal.held();
         self.pay(&mut deal, report);
         let out = amount(&report.goods_out) / Decimal::from(PIECE_UNITS);
         let out = i64::try_from(out).unwrap_or_default();
         deal.gone += out;
-        self.gone += out;
         match report.step() {
             ContractStep::AskReturn => deal.asked_back = i64::from(report.return_pieces),
             ContractStep::TakeBack => deal.given_back += deal.asked_back,
@@ -171,7 +184,9 @@ impl Books {
             | ContractStep::Repay => {}
         }
         deal.last = report.clone();
-        self.held += deal.held();
+        let goods = self.goods.entry(report.seller_account_id.clone());
+        let goods = goods.or_default();
+        *goods = (goods.0 + out, goods.1 + deal.held() - waiting);
         let taken = self.taken.entry(report.offer_id.clone()).or_default();
         *taken += deal.held() + deal.gone - held;
         let owner = (report.offer_id.clone(), report.buyer_account_id.clone());
@@ -269,7 +284,7 @@ impl Books {
 
     /// How an account's balances at a place of the history differ from what it must have. Goods on
     /// offer are known only where every answer to the seller came, `whole`, and its money only
-    /// where it is known what its guarantee is, `sure`.
+    /// where it is known what its guarantee is, or what was moved, `sure`.
     pub fn differs(
         &self,
         (shops, offers): (&Shops, &Offers),
@@ -281,19 +296,27 @@ impl Books {
             balance: stake().goods,
             held: Decimal::ZERO,
         };
-        let seller = account_id == shops.account(SELLER);
+        let seller = shops.sellers().any(|seller| seller == account_id);
+        let poor = seller && account_id != shops.account(SELLER);
         if seller {
-            money.held += self.cover.held();
-            goods.balance -= Decimal::from(self.gone * i64::from(PIECE_UNITS));
+            money.held += if poor {
+                Decimal::ZERO
+            } else {
+                self.cover.held()
+            };
+            money.balance += self.debts.moved(account_id);
+            let (gone, held) = self.goods.get(account_id).copied().unwrap_or_default();
+            goods.balance -= Decimal::from(gone * i64::from(PIECE_UNITS));
             let live = |made: &&Made| {
                 let ended = made.withdrawn.is_some_and(|end| end <= at);
-                made.report.engine_sequence <= at && !ended
+                let own = made.asked.account_id == account_id;
+                own && made.report.engine_sequence <= at && !ended
             };
             let live = offers.values().filter(live);
             let left: i64 = live
                 .filter_map(|made| self.left(&made.report.offer_id, offers))
                 .sum();
-            goods.held = Decimal::from((left + self.held) * i64::from(PIECE_UNITS));
+            goods.held = Decimal::from((left + held) * i64::from(PIECE_UNITS));
         }
         for (asset, must) in [(&shops.money, money), (&shops.goods, goods)] {
             let told = balances.iter().find(|balance| balance.asset_id == *asset);
@@ -304,7 +327,12 @@ impl Books {
             let known = if *asset == shops.goods { whole } else { sure };
             let unsure = seller && !known;
             let held = unsure || holds == must.held;
-            if has != must.balance || !held || free + holds != has || free.is_sign_negative() {
+            let owes = self.debts.differs(account_id, free);
+            if let Some(what) = owes.filter(|_| *asset == shops.money) {
+                return Some(what);
+            }
+            let right = (poor && unsure) || has == must.balance;
+            if !right || !held || free + holds != has || free.is_sign_negative() {
                 return Some(format!(
                     "{account_id} must have {must:?} of {asset}, it has {told:?}"
                 ));

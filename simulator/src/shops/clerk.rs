@@ -13,12 +13,12 @@ use proto::v1::{
 };
 
 use super::{
-    Answer, Command, Kind, Request,
+    Answer, Command, Duty, Kind, Request,
     board::{Board, DRAWN_PIECES, Draw, OnOffer, TAKEN_MAX, offer_of},
     campaigns::{SOURCE, value_of},
     carts::{Code, cart, discount_of, hash_of},
     desk,
-    found::{SELLER, Shops},
+    found::Shops,
     lives, now_ns, ns,
     steps::{Deal, REFERENCE, Who},
 };
@@ -26,6 +26,8 @@ use crate::workload::rng::{Rng, hash};
 
 /// Contracts it looks after at most; further ones are left to their deadlines.
 const DEALS_MAX: usize = 16;
+/// Of its contracts of merchants, one in so many is another merchant's.
+const MERCHANT_ONE_IN: u64 = 6;
 /// What a clerk does beside its contracts.
 #[derive(Clone, Copy, Debug)]
 struct Duties {
@@ -35,8 +37,10 @@ struct Duties {
     carts_percent: u64,
     /// Of a hundred commands, so many set something beside all trade.
     settings_percent: u64,
-    /// Whether it reserves what is sold plainly, or what is not.
-    plain: bool,
+    /// Of a hundred commands, so many move money of merchants.
+    moves_percent: u64,
+    /// What it reserves.
+    duty: Duty,
 }
 
 /// It reserves what is sold plainly, offer by offer.
@@ -44,14 +48,24 @@ const PLAIN: Duties = Duties {
     reserves_percent: 35,
     carts_percent: 0,
     settings_percent: 0,
-    plain: true,
+    moves_percent: 0,
+    duty: Duty::Plain,
 };
 /// It fills carts, takes what is covered or imported, and sets what is to be set.
 const CARTS: Duties = Duties {
     reserves_percent: 45,
     carts_percent: 60,
     settings_percent: 12,
-    plain: false,
+    moves_percent: 0,
+    duty: Duty::Carts,
+};
+/// It takes what may come back by agreement, and moves the money of those who sell it.
+const DEBTS: Duties = Duties {
+    reserves_percent: 20,
+    carts_percent: 0,
+    settings_percent: 0,
+    moves_percent: 30,
+    duty: Duty::Debts,
 };
 
 /// A ticket of one of its buyers.
@@ -113,7 +127,7 @@ impl Clerk {
             name: name.to_owned(),
             buyers,
             duties: PLAIN,
-            rng: Rng::new(seed ^ hash(u64::from(buyers.0))),
+            rng: Rng::new(seed ^ hash(u64::from(buyers.0) + (u64::from(buyers.1) << 32))),
             next: 0,
             deals: Vec::new(),
             turns: Vec::new(),
@@ -130,9 +144,17 @@ impl Clerk {
         self
     }
 
-    /// Whether it does.
-    pub const fn fills_carts(&self) -> bool {
-        !self.duties.plain
+    /// The same of one that agrees on returns and moves the money of merchants; only of shops that
+    /// have some.
+    #[must_use]
+    pub fn with_debts(mut self) -> Self {
+        self.duties = DEBTS;
+        self
+    }
+
+    /// What it does.
+    pub const fn duty(&self) -> Duty {
+        self.duties.duty
     }
 
     /// The next command; none where there is nothing to do now. Its answer must be brought before
@@ -154,12 +176,12 @@ impl Clerk {
             let request = Request::Offer(Box::new(request));
             return Some(Command { id, kind, request });
         }
-        if let Some((kind, offer_id)) = board.take_replaced() {
-            let id = self.id();
+        if let Some(over) = board.take_replaced() {
+            let (id, kind) = (self.id(), over.kind);
             let request = Request::Withdraw(WithdrawOfferRequest {
                 client_order_id: id.clone(),
-                account_id: self.shops.account(SELLER),
-                offer_id,
+                account_id: over.seller,
+                offer_id: over.id,
                 valid_until: None,
             });
             return Some(Command { id, kind, request });
@@ -181,6 +203,12 @@ impl Clerk {
             let (kind, request) = desk::draw(&self.shops, &mut self.rng, context);
             return Some(Command { id, kind, request });
         }
+        if self.rng.below(100) < self.duties.moves_percent {
+            let (id, kind) = (self.id(), Kind::Agreed);
+            let context = self.context(&id);
+            let request = desk::money(&self.shops, &mut self.rng, context);
+            return Some(Command { id, kind, request });
+        }
         let now = now_ns();
         let ready = self.deals.iter().filter(|deal| deal.not_before_ns <= now);
         let ready = ready.count() as u64;
@@ -194,8 +222,8 @@ impl Clerk {
         if self.rng.below(100) < self.duties.carts_percent {
             return self.fill(&mut board);
         }
-        let plain = self.duties.plain;
-        let own = |kind: &&Kind| kind.is_plain() == plain;
+        let duty = self.duties.duty;
+        let own = |kind: &&Kind| kind.duty() == duty;
         let kinds: Vec<_> = self.shops.kinds.iter().filter(own).collect();
         let kind = usize::try_from(self.rng.below(kinds.len() as u64)).ok()?;
         let offer = board.take_from(**kinds.get(kind)?)?;
@@ -290,8 +318,19 @@ impl Clerk {
         })
     }
 
+    /// One of its buyers; of a merchant's goods, another merchant at times.
+    fn buyer_of(&mut self, offer: &OnOffer) -> u32 {
+        let shops = Arc::clone(&self.shops);
+        if offer.kind == Kind::Agreed && self.rng.below(MERCHANT_ONE_IN) == 0 {
+            let mut others = shops.merchants();
+            let other = others.find(|index| shops.account(*index) != offer.seller);
+            return other.unwrap_or_else(|| self.buyer());
+        }
+        self.buyer()
+    }
+
     fn reserve(&mut self, offer: OnOffer) -> Command {
-        let buyer = self.buyer();
+        let buyer = self.buyer_of(&offer);
         if offer.kind == Kind::Queue {
             let now = now_ns();
             self.turns.retain(|turn| turn.until_ns > now);
@@ -338,7 +377,7 @@ impl Clerk {
         let id = self.id();
         let account_id = match who {
             Who::Buyer => self.shops.account(deal.buyer),
-            Who::Seller => self.shops.account(SELLER),
+            Who::Seller => deal.last.seller_account_id.clone(),
             Who::Operator => String::new(),
         };
         let request = TakeStepRequest {

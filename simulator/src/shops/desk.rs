@@ -1,9 +1,13 @@
-//! The desk: what is set beside all trade, by the seller and by operators.
+//! The desk: what is set beside all trade, by the seller and by operators, and money of merchants
+//! that comes and goes.
 //!
 //! Invariant: what is asked for is drawn, some of it must be refused. Not here: when it is asked
-//! for (`clerk`), whether it holds (`cover`, `uses`, `deadlines`).
+//! for (`clerk`), whether it holds (`cover`, `uses`, `deadlines`, `debts`).
 
-use proto::v1::{OperationContext, SetAnnualUseRequest, SetGraceRequest, SetGuaranteeRequest};
+use proto::v1::{
+    InstructRequest, InstructionDirection, OperationContext, SetAnnualUseRequest, SetGraceRequest,
+    SetGuaranteeRequest,
+};
 use rust_decimal::Decimal;
 
 use super::{
@@ -27,6 +31,33 @@ const USE_MAX_FEN: u64 = 2_600_000;
 const OTHER_YEAR_ONE_IN: u64 = 8;
 /// Time that is left after a gap in service, in seconds: from the shortest to the longest.
 const GRACES_S: [i64; 5] = [60, 90, 3_600, 24 * 3_600, 31 * 24 * 3_600];
+
+/// Of a hundred moves of a merchant's money, so many take some out.
+const OUT_PERCENT: u64 = 80;
+/// What goes and what comes at most, in fen: the price of three pieces and less than that of two.
+const OUT_MAX_FEN: u64 = 5_000;
+const IN_MAX_FEN: u64 = 2_500;
+
+/// Money of a merchant that comes, or goes: what it has sold for is spent, so that it lacks some
+/// when pieces come back.
+pub fn money(shops: &Shops, rng: &mut Rng, context: OperationContext) -> Request {
+    let all = u64::from(shops.merchants).max(1);
+    let merchant = shops.buyers + 1 + rng.below(all) as u32;
+    let (direction, most) = if rng.below(100) < OUT_PERCENT {
+        (InstructionDirection::Withdrawal, OUT_MAX_FEN)
+    } else {
+        (InstructionDirection::Deposit, IN_MAX_FEN)
+    };
+    let fen = 1 + rng.below(most) as i64;
+    Request::Move(InstructRequest {
+        context: Some(context),
+        account_id: shops.account(merchant),
+        asset_id: shops.money.clone(),
+        custodian_id: shops.bank.clone(),
+        direction: direction.into(),
+        amount: Decimal::new(fen, 2).to_string(),
+    })
+}
 
 /// What is set next, and of what kind it is.
 pub fn draw(shops: &Shops, rng: &mut Rng, context: OperationContext) -> (Kind, Request) {

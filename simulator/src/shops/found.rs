@@ -1,11 +1,13 @@
 //! Founding the shops: a venue under the law of consumers and that of businesses, one of imports,
-//! terms of each kind, a seller with goods and money, buyers with money.
+//! terms of each kind, a seller with goods and money, buyers with money, merchants with goods.
 //!
 //! Invariant: as in `setup`: ids follow from the run's name, so nothing is made twice. Not here:
 //! offers (`board`), buying (`clerk`).
 
+use std::ops::RangeInclusive;
+
 use proto::v1::{
-    DeliveryKind, FlashMode, SaleFunding, SaleTerms, TaxBasis,
+    DeliveryKind, FlashMode, ReturnExemption, SaleFunding, SaleTerms, TaxBasis,
     sale_terms::{FixedPrice, FlashSale, GroupBuy, Model, Presale, TieredPrice},
 };
 use rust_decimal::Decimal;
@@ -24,12 +26,16 @@ use crate::{
 pub const SELLER: u32 = 0;
 /// How many buyers there are.
 pub const BUYERS: u32 = 15;
+/// How many sellers there are that begin with goods and no money.
+pub const MERCHANTS: u32 = 2;
 /// The shortest time to pay that terms can have.
 const PAY_WITHIN_S: i64 = 1;
 /// A day.
 const DAY_S: i64 = 24 * 3_600;
 /// The law's days of return (消费者权益保护法(2013) 25).
 const RETURN_DAYS: u32 = 7;
+/// Days in which a return may be agreed on, where there is no right to one.
+const AGREED_DAYS: u32 = 30;
 /// What the seller pays the venue, in millionths.
 pub const FEE_PPM: u32 = 5_000;
 /// Value added tax, in basis points.
@@ -62,6 +68,8 @@ pub struct Place {
     pub picked_up: bool,
     /// How many buyers there are.
     pub buyers: u32,
+    /// How many sellers there are that begin with goods and no money.
+    pub merchants: u32,
     /// Seconds to pay where it is paid later.
     pub pay_within_s: i64,
     /// The venue of its imports, which is there; where there is one, there is more than offers,
@@ -94,6 +102,8 @@ pub struct Shops {
     pub terms: [Option<u32>; Kind::ALL.len()],
     /// How many buyers there are.
     pub buyers: u32,
+    /// How many sellers there are that begin with goods and no money.
+    pub merchants: u32,
     /// Whether there are discounts, baskets, imports, a guarantee and settings, too.
     pub whole: bool,
     /// The venue of its imports.
@@ -118,9 +128,29 @@ impl Shops {
         self.picked_up && kind == Kind::Fixed
     }
 
-    /// All accounts, the seller first.
+    /// All accounts: the seller, the buyers, the merchants.
     pub fn accounts(&self) -> impl Iterator<Item = String> {
-        (SELLER..=self.buyers).map(|index| self.account(index))
+        (SELLER..=self.buyers + self.merchants).map(|index| self.account(index))
+    }
+
+    /// The numbers of the accounts of sellers that begin with no money.
+    pub const fn merchants(&self) -> RangeInclusive<u32> {
+        self.buyers + 1..=self.buyers + self.merchants
+    }
+
+    /// All that sell.
+    pub fn sellers(&self) -> impl Iterator<Item = String> {
+        let all = std::iter::once(SELLER).chain(self.merchants());
+        all.map(|index| self.account(index))
+    }
+
+    /// Who offers what is offered under a client's id.
+    pub fn seller_of(&self, kind: Kind, client_order_id: &str) -> u32 {
+        if kind != Kind::Agreed || self.merchants == 0 {
+            return SELLER;
+        }
+        let drawn = blake3::hash(client_order_id.as_bytes()).as_bytes()[0];
+        self.buyers + 1 + u32::from(drawn) % self.merchants
     }
 
     /// The owner of an account, by its public id.
@@ -156,6 +186,7 @@ impl Shops {
             enterprises: [true, false],
             picked_up: true,
             buyers: BUYERS,
+            merchants: MERCHANTS,
             pay_within_s: PAY_WITHIN_S,
             imports: Some(imports),
         };
@@ -174,8 +205,9 @@ impl Shops {
         let operator = Operator::new(connection.clone(), run.clone());
         let firm = run.id("firm");
         operator.create_participant(&firm).await?;
-        let handles = operator.create_parties(&firm, place.buyers + 1).await?;
-        for index in 0..=place.buyers {
+        let accounts = place.buyers + 1 + place.merchants;
+        let handles = operator.create_parties(&firm, accounts).await?;
+        for index in 0..accounts {
             if place.enterprises[usize::from(index % 2 == 1)] {
                 name_enterprise(operator.clone(), index).await?;
             }
@@ -184,6 +216,10 @@ impl Shops {
         let goods = treasury.stock("shops", "piece").await?;
         let kinds = [goods.clone()];
         treasury.fund(place.buyers + 1, &kinds, stake()).await?;
+        for index in place.buyers + 1..accounts {
+            let (goods, id) = (goods.clone(), format!("d{index}.1"));
+            treasury.deposit(index, goods, stake().goods, &id).await?;
+        }
         let mut terms = [None; Kind::ALL.len()];
         for kind in &place.kinds {
             let own = terms_of(*kind, &place, &treasury.money);
@@ -204,6 +240,7 @@ impl Shops {
             picked_up: place.picked_up,
             terms,
             buyers: place.buyers,
+            merchants: place.merchants,
             whole: place.imports.is_some(),
             imports: place.imports.unwrap_or_default(),
             handles,
@@ -221,7 +258,9 @@ fn model_of(kind: Kind) -> Model {
         ..FlashSale::default()
     };
     match kind {
-        Kind::Fixed | Kind::Bank | Kind::Covered | Kind::Import => Model::FixedPrice(FixedPrice {}),
+        Kind::Fixed | Kind::Bank | Kind::Covered | Kind::Import | Kind::Agreed => {
+            Model::FixedPrice(FixedPrice {})
+        }
         Kind::Flash => Model::FlashSale(flash(FlashMode::Race)),
         Kind::Queue => Model::FlashSale(FlashSale {
             admitted_per_second: QUEUE.0,
@@ -260,6 +299,12 @@ fn terms_of(kind: Kind, place: &Place, money: &str) -> SaleTerms {
         TaxBasis::VatIn
     };
     let imports = place.imports.as_ref().filter(|_| kind == Kind::Import);
+    let agreed = kind == Kind::Agreed;
+    let exemption = if agreed {
+        ReturnExemption::CustomMade
+    } else {
+        ReturnExemption::Unspecified
+    };
     SaleTerms {
         venue_id: imports.unwrap_or(&place.venue).clone(),
         money_asset_id: money.to_owned(),
@@ -270,7 +315,9 @@ fn terms_of(kind: Kind, place: &Place, money: &str) -> SaleTerms {
         fee_ppm: FEE_PPM,
         hand_over_within: Some(span(2 * DAY_S)),
         inspect_within: Some(span(DAY_S)),
-        return_days: RETURN_DAYS,
+        return_days: if agreed { 0 } else { RETURN_DAYS },
+        agreed_days: if agreed { AGREED_DAYS } else { 0 },
+        exemption: exemption.into(),
         delivery: delivery.into(),
         covered: kind == Kind::Covered,
         document_hash: vec![0; 32],

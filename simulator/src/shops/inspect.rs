@@ -25,6 +25,7 @@ use super::{
     books::Books,
     campaigns::{self, Checked},
     cover::{self, Sets},
+    debts::{self, Moves},
     found::{SELLER, Shops, stake},
     ledger::{Ledger, Made},
     lists::{self, LATE, LOOK},
@@ -77,6 +78,10 @@ pub struct Inspected {
     pub graces: u64,
     /// What was checked of the guarantee.
     pub cover: cover::Checked,
+    /// What was checked of what merchants owe.
+    pub debts: debts::Checked,
+    /// Debts that stood when they were looked at.
+    pub standing: u64,
     /// Discounts that came to their end; known in the end.
     pub discounts_ended: u64,
     /// Balances and offers compared.
@@ -119,6 +124,8 @@ struct Known {
     discounts: BTreeMap<String, Discount>,
     /// None while it is not known what was set.
     settings: Option<(Sets, Customs)>,
+    /// None while it is not known what was moved.
+    moves: Option<Moves>,
     /// Imports that were asked for.
     imports: HashMap<String, ReserveRequest>,
 }
@@ -131,6 +138,7 @@ impl Known {
             known.discounts.clone_from(ledger.discounts());
             let settings = ledger.settings();
             known.settings = settings.map(|(sets, customs)| (sets.clone(), customs.clone()));
+            known.moves = ledger.moves().cloned();
             known.imports.clone_from(ledger.imports());
         });
         known
@@ -147,10 +155,22 @@ impl Known {
         books.take(report, &self.offers);
     }
 
+    /// Whether all that bears on an account's money is known.
+    fn is_sure(&self, shops: &Shops, account: &str) -> bool {
+        if account == shops.account(SELLER) {
+            self.settings.is_some()
+        } else {
+            self.moves.is_some()
+        }
+    }
+
     /// All that was set up to a place of the history, if it is known.
     fn follow(&self, books: &mut Books, at: u64) {
         if let Some((sets, customs)) = &self.settings {
             books.follow((sets, customs), at);
+        }
+        if let Some(moves) = &self.moves {
+            books.follow_moves(moves, at);
         }
     }
 }
@@ -305,14 +325,10 @@ impl Inspector {
             faults.add(format!("{gone} is lost"));
         }
         self.balance((shops, &Known::look(look)), read, when);
-        inspected.uses = self
-            .books
-            .as_ref()
-            .map_or_else(Default::default, |books| books.uses.checked);
-        inspected.cover = self
-            .books
-            .as_ref()
-            .map_or_else(Default::default, |books| books.cover.checked);
+        if let Some(books) = &self.books {
+            (inspected.uses, inspected.cover) = (books.uses.checked, books.cover.checked);
+            (inspected.debts, inspected.standing) = (books.debts.checked, books.debts.standing());
+        }
     }
 
     /// Compares what was had with what the reports up to there leave.
@@ -334,7 +350,7 @@ impl Inspector {
                 Had::Account(account, has) => books.differs(
                     (shops, offers),
                     (account, &has.balances),
-                    (*at, when == When::AtEnd, known.settings.is_some()),
+                    (*at, when == When::AtEnd, known.is_sure(shops, account)),
                 ),
                 Had::Guarantee(told) if known.settings.is_some() => books.cover.differs(told),
                 Had::Use(owner, told) if known.settings.is_some() => {
@@ -376,17 +392,22 @@ impl Inspector {
         if let Some(books) = self.books.as_ref().filter(|_| when == When::AtEnd) {
             conserve(connection, shops, books, faults).await?;
             let known = Known::look(look);
-            lists::compare_offers(connection, shops, &known.offers, faults)
-                .await
-                .map_err(called)?;
+            for seller in shops.sellers() {
+                lists::compare_offers(connection, &seller, &known.offers, faults)
+                    .await
+                    .map_err(called)?;
+            }
             let discounts = &known.discounts;
             let compared = lists::compare_discounts(connection, shops, discounts, faults).await;
             ended = compared.map_err(called)?;
         }
-        let seller = shops.account(SELLER);
-        lists::compare_contracts(connection, &seller, &self.audit.found, whole, faults)
-            .await
-            .map_err(called)?;
+        for seller in shops.sellers() {
+            // What merchants owe is looked at each time.
+            let all = whole || seller != shops.account(SELLER);
+            lists::compare_contracts(connection, &seller, &self.audit.found, all, faults)
+                .await
+                .map_err(called)?;
+        }
         Ok(ended)
     }
 }
@@ -515,7 +536,8 @@ async fn conserve(
     for position in venues {
         fees += decimal(&position.available)?;
     }
-    let put_in = stake().money * Decimal::from(shops.buyers + 1) + books.paid_in;
+    let put_in = stake().money * Decimal::from(shops.buyers + 1);
+    let put_in = put_in + books.paid_in + books.debts.moved_by_all();
     if fees != books.fees || all + fees != put_in {
         let due = books.fees;
         faults.add(format!(

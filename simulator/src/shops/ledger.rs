@@ -16,6 +16,7 @@ use super::{
     Answer, Command, Kind, Request,
     cover::{Set, Sets},
     deadlines::Graces,
+    debts::{Move, Moves},
     fen, ns,
     uses::{Customs, Said},
 };
@@ -132,6 +133,10 @@ pub struct Ledger {
     imports: HashMap<String, ReserveRequest>,
     /// Settings of guarantees and reports of customs that were not answered yet.
     setting: BTreeSet<String>,
+    /// What came to merchants, and what they took out.
+    moves: Moves,
+    /// The same that was not answered yet.
+    moving: BTreeSet<String>,
     /// How much time is left after gaps in service.
     pub graces: Graces,
     /// Tickets that clerks looked at.
@@ -144,6 +149,8 @@ pub struct Ledger {
     pub baskets_again: u64,
     /// The same of discounts, guarantees, customs' reports and graces.
     pub settings_again: u64,
+    /// The same of money that moves.
+    pub moves_again: u64,
 }
 
 impl Ledger {
@@ -161,6 +168,9 @@ impl Ledger {
                 self.setting.insert(command.id.clone());
             }
             Request::Grace(set) => self.graces.asks(&command.id, set),
+            Request::Move(_) => {
+                self.moving.insert(command.id.clone());
+            }
             Request::Reserve(request) if command.kind == Kind::Import => {
                 self.imports.insert(command.id.clone(), (**request).clone());
             }
@@ -205,6 +215,7 @@ impl Ledger {
         if sent != Sent::Once {
             self.baskets_again += u64::from(matches!(command.request, Request::Basket(_)));
             self.settings_again += u64::from(command.sets());
+            self.moves_again += u64::from(matches!(command.request, Request::Move(_)));
         }
         if let Some(first) = self.answers.get(&key) {
             if *first != plain {
@@ -226,7 +237,7 @@ impl Ledger {
         self.answers.insert(key, plain);
     }
 
-    /// Something about a queue, a lottery or a guarantee was done.
+    /// Something about a queue, a lottery, a guarantee or a merchant's money was done.
     fn campaign(&mut self, command: &Command, report: &OperationReport) {
         if let Request::Guarantee(request) = &command.request {
             self.setting.remove(&command.id);
@@ -238,6 +249,11 @@ impl Ledger {
         }
         if let Request::Use(_) = &command.request {
             self.setting.remove(&command.id);
+        }
+        if let Request::Move(request) = &command.request {
+            self.moving.remove(&command.id);
+            let moved = Move::of(request, &report.reject_reason);
+            self.moves.insert(report.engine_sequence, moved);
         }
         if let Request::Grace(_) = &command.request {
             self.graces.answered(&command.id, report);
@@ -281,7 +297,8 @@ impl Ledger {
             | Request::Discount(_)
             | Request::Basket(_)
             | Request::Guarantee(_)
-            | Request::Grace(_) => {}
+            | Request::Grace(_)
+            | Request::Move(_) => {}
         }
     }
 
@@ -411,6 +428,12 @@ impl Ledger {
     pub fn settings(&self) -> Option<(&Sets, &Customs)> {
         let known = self.setting.is_empty();
         known.then_some((&self.guarantees, &self.customs))
+    }
+
+    /// What came to merchants, and what they took out; none while something that was asked may have
+    /// been done without anybody knowing.
+    pub fn moves(&self) -> Option<&Moves> {
+        self.moving.is_empty().then_some(&self.moves)
     }
 
     /// Imports as they were asked for, by their id.

@@ -242,17 +242,17 @@ pub async fn compare_discounts(
     }
 }
 
-/// Exactly the offers that were made and not withdrawn are listed.
+/// Exactly the offers that a seller made and did not withdraw are listed.
 pub async fn compare_offers(
     connection: &Connection,
-    shops: &Shops,
+    seller: &str,
     made: &BTreeMap<String, Made>,
     faults: &mut Faults,
 ) -> Result<(), Status> {
     let offers = read_list(true, move |page_token| async move {
         let request = ListOffersRequest {
             venue_id: String::new(),
-            seller_account_id: shops.account(SELLER),
+            seller_account_id: seller.to_owned(),
             page_size: PAGE,
             page_token,
         };
@@ -267,7 +267,8 @@ pub async fn compare_offers(
     let offers = offers.await?.into_iter();
     let named = offers.map(|offer| (offer.offer_id, ()));
     let listed = once_each(named, "an offer", faults);
-    for (id, made) in made {
+    let own = |made: &Made| made.asked.account_id == seller;
+    for (id, made) in made.iter().filter(|(_, made)| own(made)) {
         if made.withdrawn.is_none() && !listed.contains_key(id) {
             faults.add(format!("offer {id} is lost"));
         } else if made.withdrawn.is_some() && listed.contains_key(id) {
@@ -315,7 +316,9 @@ pub async fn compare_contracts(
             faults.add(format!("contract {id} was {report:?}, it is {contract:?}"));
         }
     }
-    let missing = found.contracts().map(|report| &report.contract_id);
+    let own = |report: &&ContractReport| report.seller_account_id == account_id;
+    let missing = found.contracts().filter(own);
+    let missing = missing.map(|report| &report.contract_id);
     let missing = missing.filter(|id| whole && !listed.contains_key(*id));
     for id in missing {
         faults.add(format!("contract {id} is not listed"));
@@ -333,6 +336,7 @@ fn agrees(contract: &Contract, report: &ContractReport) -> bool {
         && contract.disputed == report.disputed
         && contract.pieces == report.pieces
         && contract.money_held == report.money_held
+        && amount(&contract.owing) == amount(&report.owing)
         && contract.deadline == report.deadline
         && contract.buyer_account_id == report.buyer_account_id
 }

@@ -14,6 +14,7 @@ pub mod carts;
 pub mod clerk;
 pub mod cover;
 pub mod deadlines;
+pub mod debts;
 pub mod desk;
 pub mod found;
 pub mod inspect;
@@ -29,10 +30,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use proto::v1::{
     BringLotteryValueRequest, ContractReport, ContractState, DefineDiscountRequest,
-    DefineDiscountResponse, GetTicketRequest, JoinQueueRequest, MakeOfferRequest, OfferReport,
-    OperationReport, QueueTicket, ReserveBasketRequest, ReserveRequest, RevealLotterySeedRequest,
-    SetAnnualUseRequest, SetGraceRequest, SetGuaranteeRequest, TakeStepRequest,
-    WithdrawOfferRequest,
+    DefineDiscountResponse, GetTicketRequest, InstructRequest, JoinQueueRequest, MakeOfferRequest,
+    OfferReport, OperationReport, QueueTicket, ReserveBasketRequest, ReserveRequest,
+    RevealLotterySeedRequest, SetAnnualUseRequest, SetGraceRequest, SetGuaranteeRequest,
+    TakeStepRequest, WithdrawOfferRequest,
 };
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 use tonic::{Code, Status};
@@ -62,11 +63,30 @@ pub enum Kind {
     Covered,
     /// A fixed price, imported: limited by order and by year.
     Import,
+    /// A fixed price, paid at once and sent, by a seller with little money: what comes back does so
+    /// by agreement only, and may be owed.
+    Agreed,
+}
+
+/// Which clerks take what is sold in a way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Duty {
+    /// Those that reserve offer by offer.
+    Plain,
+    /// Those that fill carts, too, and set what is set beside all trade.
+    Carts,
+    /// Those that agree on returns, and move the money of the sellers.
+    Debts,
+}
+
+impl Duty {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Plain, Self::Carts, Self::Debts];
 }
 
 impl Kind {
     /// All of them; each one's place among them is its number.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Fixed,
         Self::Flash,
         Self::Group,
@@ -77,12 +97,13 @@ impl Kind {
         Self::Lottery,
         Self::Covered,
         Self::Import,
+        Self::Agreed,
     ];
 
     /// The model's word.
     pub const fn model(self) -> &'static str {
         match self {
-            Self::Fixed | Self::Bank | Self::Covered | Self::Import => "FIXED_PRICE",
+            Self::Fixed | Self::Bank | Self::Covered | Self::Import | Self::Agreed => "FIXED_PRICE",
             Self::Flash | Self::Queue | Self::Lottery => "FLASH_SALE",
             Self::Group => "GROUP_BUY",
             Self::Presale => "PRESALE",
@@ -92,7 +113,23 @@ impl Kind {
 
     /// Whether it needs nothing beside its offer.
     pub const fn is_plain(self) -> bool {
-        !matches!(self, Self::Covered | Self::Import)
+        matches!(self.duty(), Duty::Plain)
+    }
+
+    /// Who takes it.
+    pub const fn duty(self) -> Duty {
+        match self {
+            Self::Fixed
+            | Self::Flash
+            | Self::Group
+            | Self::Presale
+            | Self::Tiered
+            | Self::Bank
+            | Self::Queue
+            | Self::Lottery => Duty::Plain,
+            Self::Covered | Self::Import => Duty::Carts,
+            Self::Agreed => Duty::Debts,
+        }
     }
 
     /// Its place among all.
@@ -130,6 +167,8 @@ pub enum Request {
     Use(SetAnnualUseRequest),
     /// To say how much time is left after a gap in service.
     Grace(SetGraceRequest),
+    /// To bring money of a seller in, or to take it out.
+    Move(InstructRequest),
 }
 
 /// A request and the id it is known by.
@@ -150,7 +189,7 @@ pub enum Answer {
     Offer(Box<OfferReport>),
     /// Of a reserve or step.
     Contract(Box<ContractReport>),
-    /// Of what concerns a queue or a lottery, and of what is set.
+    /// Of what concerns a queue or a lottery, of what is set, and of money that moves.
     Operation(Box<OperationReport>),
     /// Of a look at a ticket: none where there is none.
     Ticket(Option<QueueTicket>),
@@ -281,6 +320,10 @@ pub async fn send(connection: &Connection, command: &Command) -> Result<Answer, 
         }
         Request::Grace(request) => {
             let answer = connection.operations().set_grace(request).await?;
+            Ok(Answer::Operation(Box::new(answer.into_inner())))
+        }
+        Request::Move(request) => {
+            let answer = connection.accounts().instruct(request).await?;
             Ok(Answer::Operation(Box::new(answer.into_inner())))
         }
         Request::Discount(request) => {

@@ -46,8 +46,10 @@ pub fn check(
     );
     let of = |sum: i64| part(sum, all, last) - part(sum, all, first);
     let due = of(sum) + if on_top { of(tax) } else { 0 };
+    // What its seller lacks is owed, and paid without goods.
+    let owed = if last > first { fen(&report.owing) } else { 0 };
     let (given, taxed) = (
-        fen(&report.refunded) + fen(&report.penalty),
+        fen(&report.refunded) + fen(&report.penalty) + owed,
         fen(&report.tax_back),
     );
     let id = &report.contract_id;
@@ -77,7 +79,12 @@ pub fn check(
 /// # Errors
 /// It does not, in words.
 pub fn check_fee(report: &ContractReport) -> Result<(), String> {
-    let settled = [ContractState::Settled, ContractState::Covered].contains(&report.state());
+    let paid = [
+        ContractState::Settled,
+        ContractState::Covered,
+        ContractState::Performed,
+    ];
+    let settled = paid.contains(&report.state());
     if !settled || report.step() == ContractStep::Resolve {
         return Ok(());
     }

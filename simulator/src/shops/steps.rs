@@ -62,6 +62,11 @@ impl Deal {
             };
             return Some((other, Step::Rescind(Rescind {})));
         }
+        if self.kind == Kind::Agreed
+            && let Some(step) = self.agreed(draw, rng)
+        {
+            return Some(step);
+        }
         let reference = REFERENCE.to_vec();
         let hand_over = Step::HandOver(HandOver {
             reference: reference.clone(),
@@ -98,15 +103,7 @@ impl Deal {
                 self.inspected(rng)?
             }
             ContractState::ReturnAsked => (Who::Buyer, Step::HandBack(HandBack { reference })),
-            ContractState::Returning => {
-                let to = if draw < 60 {
-                    TakenTo::Stock
-                } else {
-                    TakenTo::WriteOff
-                };
-                let taken_to = to.into();
-                (Who::Seller, Step::TakeBack(TakeBack { taken_to }))
-            }
+            ContractState::Returning => (Who::Seller, take_back(draw < 60)),
             ContractState::Performed
             | ContractState::Owing
             | ContractState::ReturnProposed
@@ -135,6 +132,32 @@ impl Deal {
             45..60 if later => (Who::Buyer, Step::Cancel(Cancel {})),
             0..50 => (Who::Buyer, Step::Pay(Pay {})),
             50..60 => (Who::Seller, Step::Cancel(Cancel {})),
+            _ => return None,
+        })
+    }
+
+    /// What is done where pieces come back by agreement only; none where the kind does not matter.
+    fn agreed(&self, draw: u64, rng: &mut Rng) -> Option<(Who, Step)> {
+        let last = &self.last;
+        let reference = REFERENCE.to_vec();
+        Some(match last.state() {
+            ContractState::Paid if draw < 90 => {
+                (Who::Seller, Step::HandOver(HandOver { reference }))
+            }
+            ContractState::HandedOver if draw < 60 => (Who::Buyer, Step::Accept(Accept {})),
+            ContractState::Delivered if draw < 90 => (Who::Buyer, Step::Accept(Accept {})),
+            ContractState::Performed => {
+                let left = u64::from(last.pieces.saturating_sub(last.came_back));
+                let pieces = 1 + rng.below(left) as u32;
+                (Who::Buyer, Step::AskReturn(AskReturn { pieces }))
+            }
+            ContractState::ReturnProposed => match draw {
+                0..10 => (Who::Buyer, Step::Cancel(Cancel {})),
+                10..20 => (Who::Seller, Step::Cancel(Cancel {})),
+                _ => (Who::Seller, take_back(draw < 60)),
+            },
+            // Its buyer lets it off, unless it was paid meanwhile.
+            ContractState::Owing if draw < 40 => (Who::Buyer, Step::Cancel(Cancel {})),
             _ => return None,
         })
     }
@@ -178,4 +201,14 @@ impl Deal {
             goods_to: goods_to.into(),
         })
     }
+}
+
+fn take_back(to_stock: bool) -> Step {
+    let to = if to_stock {
+        TakenTo::Stock
+    } else {
+        TakenTo::WriteOff
+    };
+    let taken_to = to.into();
+    Step::TakeBack(TakeBack { taken_to })
 }

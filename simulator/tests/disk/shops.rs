@@ -28,6 +28,8 @@ use super::exchange::{Exchange, PATIENCE, Ran, said};
 const CLERKS: (u32, u32) = (4, 3);
 /// So many of the clerks do not.
 const PLAIN_CLERKS: u32 = 2;
+/// More of them agree on returns; their buyers are those of the others.
+const DEBT_CLERKS: (u32, u32) = (2, 6);
 /// Answered commands of each that are sent again after a start.
 const AGAIN: usize = 3;
 
@@ -70,11 +72,15 @@ impl Fair {
             if index >= PLAIN_CLERKS {
                 clerk = clerk.with_carts();
             }
-            self.errands.push(Errands {
-                clerk,
-                waiting: None,
-                recent: VecDeque::new(),
-            });
+            self.errands.push(Errands::new(clerk));
+        }
+        let (clerks, own) = DEBT_CLERKS;
+        for index in 0..clerks {
+            let buyers = (1 + index * own, own);
+            let name = format!("debts{index}");
+            let (shops, board) = (Arc::clone(&shops), Arc::clone(&board));
+            let clerk = Clerk::new(shops, board, &name, buyers, 5);
+            self.errands.push(Errands::new(clerk.with_debts()));
         }
         self.shops = Some(shops);
         Ok(())
@@ -115,6 +121,14 @@ impl Fair {
 }
 
 impl Errands {
+    const fn new(clerk: Clerk) -> Self {
+        Self {
+            clerk,
+            waiting: None,
+            recent: VecDeque::new(),
+        }
+    }
+
     async fn run(
         mut self,
         connection: Connection,
@@ -180,6 +194,10 @@ pub struct ShopCounts {
     covered: u64,
     imports: u64,
     set: u64,
+    owed: u64,
+    repaid: u64,
+    let_off: u64,
+    moved: u64,
 }
 
 impl ShopCounts {
@@ -197,13 +215,18 @@ impl ShopCounts {
         self.covered += found.cover.covered;
         self.imports += found.uses.imports;
         self.set += found.cover.sets + found.uses.reported + found.graces;
+        self.owed += found.debts.owed;
+        self.repaid += found.debts.parts + found.debts.whole;
+        self.let_off += found.debts.let_off;
+        self.moved += found.debts.moved;
     }
 
     pub fn print(&self) {
         println!(
             "  shops: {} commands acknowledged, none lost, {} sent again, each done once; {} \
              contracts; {} deadlines fired, {} put off, each once; {} baskets, each in whole, {} \
-             uses of discounts; {} covered by a guarantee; {} imports; {} settings",
+             uses of discounts; {} covered by a guarantee; {} imports; {} settings; {} returns \
+             owed, {} payments of them, {} let off, {} moves of sellers' money",
             self.acknowledged,
             self.retried,
             self.contracts,
@@ -213,7 +236,11 @@ impl ShopCounts {
             self.uses,
             self.covered,
             self.imports,
-            self.set
+            self.set,
+            self.owed,
+            self.repaid,
+            self.let_off,
+            self.moved
         );
     }
 
@@ -228,13 +255,17 @@ impl ShopCounts {
         assert!(all.iter().all(|count| *count > 0), "{all:?}");
     }
 
-    /// So did something of all that a cart, a guarantee and an import can meet: of longer lives.
+    /// So did something of all that a cart, a guarantee, an import and a debt can meet: of longer
+    /// lives.
     pub fn check_carts(&self) {
         let all = [
             self.baskets,
             self.uses + self.covered,
             self.imports,
             self.set,
+            self.owed,
+            self.repaid,
+            self.moved,
         ];
         assert!(all.iter().all(|count| *count > 0), "{all:?}");
     }
