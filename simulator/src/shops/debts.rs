@@ -107,7 +107,7 @@ pub struct Debts {
     /// The last report of each contract that lives.
     deals: HashMap<String, ContractReport>,
     /// The oldest first.
-    debts: Vec<Debt>,
+    open: Vec<Debt>,
     /// What was checked.
     pub checked: Checked,
 }
@@ -150,35 +150,34 @@ impl Debts {
         story.owing = fen(&report.owing);
         story.paid += penalty;
         let checked = &mut self.checked;
-        let judged = match report.step() {
-            ContractStep::TakeBack => {
-                checked.owed += u64::from(story.owing > 0);
-                checked.in_part += u64::from(story.owing > 0 && penalty > 0);
-                (before == 0)
-                    .then_some(())
-                    .ok_or("it owed something before")
+        let step = report.step();
+        let judged = if step == ContractStep::TakeBack {
+            checked.owed += u64::from(story.owing > 0);
+            checked.in_part += u64::from(story.owing > 0 && penalty > 0);
+            (before == 0)
+                .then_some(())
+                .ok_or("it owed something before")
+        } else if step == ContractStep::Repay {
+            checked.parts += u64::from(story.owing > 0);
+            checked.whole += u64::from(story.owing == 0);
+            if penalty <= 0 || penalty > before {
+                Err("more or less was paid than was owed")
+            } else if report.by() != ContractRole::Unspecified {
+                Err("a debt pays itself")
+            } else {
+                Ok(())
             }
-            ContractStep::Repay => {
-                checked.parts += u64::from(story.owing > 0);
-                checked.whole += u64::from(story.owing == 0);
-                if penalty <= 0 || penalty > before {
-                    Err("more or less was paid than was owed")
-                } else if report.by() != ContractRole::Unspecified {
-                    Err("a debt pays itself")
-                } else {
-                    Ok(())
-                }
-            }
-            ContractStep::Cancel if before > 0 => {
-                checked.let_off += 1;
-                story.let_off += before;
-                let right = penalty == 0 && report.by() == ContractRole::Buyer;
-                right
-                    .then_some(())
-                    .ok_or("only its buyer lets a seller off")
-            }
-            _ if before > 0 => Err("it went on although something is owed"),
-            _ => Ok(()),
+        } else if before > 0 && step == ContractStep::Cancel {
+            checked.let_off += 1;
+            story.let_off += before;
+            let right = penalty == 0 && report.by() == ContractRole::Buyer;
+            right
+                .then_some(())
+                .ok_or("only its buyer lets a seller off")
+        } else if before > 0 {
+            Err("it went on although something is owed")
+        } else {
+            Ok(())
         };
         judged?;
         if story.paid + story.let_off + story.owing != back(report) {
@@ -252,7 +251,7 @@ impl Debts {
             return;
         }
         let has = |debt: &&Debt| self.till(&debt.seller) != 0;
-        if let Some(debt) = self.debts.iter().find(has) {
+        if let Some(debt) = self.open.iter().find(has) {
             let (over, has) = (self.at, self.till(&debt.seller));
             faults.add(format!("after {over}: {debt:?} is owed of {has} fen"));
         }
@@ -274,7 +273,7 @@ impl Debts {
 
     fn moves(&mut self, moved: &Move) -> Result<(), &'static str> {
         let (account, enough) = (&moved.account, self.till(&moved.account) + moved.fen >= 0);
-        let owes = self.debts.iter().any(|debt| debt.seller == *account);
+        let owes = self.open.iter().any(|debt| debt.seller == *account);
         if moved.reason.is_empty() {
             self.checked.moved += 1;
             self.enter(account, moved.fen);
@@ -295,19 +294,19 @@ impl Debts {
         let buyer = &report.buyer_account_id;
         let before = self.deals.remove(id);
         let (penalty, owing) = (fen(&report.penalty), fen(&report.owing));
-        let judged = match report.step() {
-            ContractStep::TakeBack => {
-                let due = back(report) - before.as_ref().map_or(0, back);
-                if penalty != self.till(seller).min(due) || penalty + owing != due {
-                    Err("not all that was there was paid, or not the rest is owed")
-                } else if owing > 0 && !self.may_owe(seller, buyer) {
-                    Err("so much may not be owed")
-                } else {
-                    Ok(())
-                }
+        let judged = if report.step() == ContractStep::TakeBack {
+            let due = back(report) - before.as_ref().map_or(0, back);
+            if penalty != self.till(seller).min(due) || penalty + owing != due {
+                Err("not all that was there was paid, or not the rest is owed")
+            } else if owing > 0 && !self.may_owe(seller, buyer) {
+                Err("so much may not be owed")
+            } else {
+                Ok(())
             }
-            ContractStep::Repay => self.repays(report, penalty),
-            _ => Ok(()),
+        } else if report.step() == ContractStep::Repay {
+            self.repays(report, penalty)
+        } else {
+            Ok(())
         };
         // What comes in is the buyer's, when the contract is formed.
         let comes_in = if before.is_none() {
@@ -317,16 +316,16 @@ impl Debts {
         };
         self.enter(seller, fen(&report.paid_out) - penalty);
         self.enter(buyer, penalty + fen(&report.refunded) - comes_in);
-        match self.debts.iter_mut().find(|debt| debt.contract == *id) {
+        match self.open.iter_mut().find(|debt| debt.contract == *id) {
             Some(debt) => debt.fen = owing,
-            None => self.debts.push(Debt {
+            None => self.open.push(Debt {
                 contract: id.clone(),
                 seller: seller.clone(),
                 buyer: buyer.clone(),
                 fen: owing,
             }),
         }
-        self.debts.retain(|debt| debt.fen > 0);
+        self.open.retain(|debt| debt.fen > 0);
         if lives(report.state()) {
             self.deals.insert(id.clone(), report.clone());
         }
@@ -335,7 +334,7 @@ impl Debts {
 
     fn repays(&self, report: &ContractReport, penalty: i64) -> Result<(), &'static str> {
         let has = |debt: &&Debt| self.till(&debt.seller) > 0;
-        let Some(debt) = self.debts.iter().find(has) else {
+        let Some(debt) = self.open.iter().find(has) else {
             return Err("nobody that owes has anything");
         };
         if debt.contract != report.contract_id {
@@ -363,11 +362,11 @@ impl Debts {
     }
 
     fn may_owe(&self, seller: &str, buyer: &str) -> bool {
-        let own = self.debts.iter().filter(|debt| debt.seller == seller);
+        let own = self.open.iter().filter(|debt| debt.seller == seller);
         let between = |debt: &Debt| debt.seller == buyer || debt.buyer == seller;
-        self.debts.len() < OWING_MAX
+        self.open.len() < OWING_MAX
             && own.count() < OWING_PER_SELLER_MAX
-            && !self.debts.iter().any(between)
+            && !self.open.iter().any(between)
     }
 }
 

@@ -140,26 +140,27 @@ impl Deal {
     fn agreed(&self, draw: u64, rng: &mut Rng) -> Option<(Who, Step)> {
         let last = &self.last;
         let reference = REFERENCE.to_vec();
-        Some(match last.state() {
-            ContractState::Paid if draw < 90 => {
-                (Who::Seller, Step::HandOver(HandOver { reference }))
-            }
-            ContractState::HandedOver if draw < 60 => (Who::Buyer, Step::Accept(Accept {})),
-            ContractState::Delivered if draw < 90 => (Who::Buyer, Step::Accept(Accept {})),
-            ContractState::Performed => {
-                let left = u64::from(last.pieces.saturating_sub(last.came_back));
-                let pieces = 1 + rng.below(left) as u32;
-                (Who::Buyer, Step::AskReturn(AskReturn { pieces }))
-            }
-            ContractState::ReturnProposed => match draw {
+        let (state, hand_over) = (last.state(), Step::HandOver(HandOver { reference }));
+        if state == ContractState::Paid {
+            (draw < 90).then_some((Who::Seller, hand_over))
+        } else if state == ContractState::HandedOver || state == ContractState::Delivered {
+            (draw < 80).then_some((Who::Buyer, Step::Accept(Accept {})))
+        } else if state == ContractState::Performed {
+            let left = u64::from(last.pieces.saturating_sub(last.came_back));
+            let pieces = 1 + rng.below(left) as u32;
+            Some((Who::Buyer, Step::AskReturn(AskReturn { pieces })))
+        } else if state == ContractState::ReturnProposed {
+            Some(match draw {
                 0..10 => (Who::Buyer, Step::Cancel(Cancel {})),
                 10..20 => (Who::Seller, Step::Cancel(Cancel {})),
                 _ => (Who::Seller, take_back(draw < 60)),
-            },
+            })
+        } else if state == ContractState::Owing {
             // Its buyer lets it off, unless it was paid meanwhile.
-            ContractState::Owing if draw < 40 => (Who::Buyer, Step::Cancel(Cancel {})),
-            _ => return None,
-        })
+            (draw < 40).then_some((Who::Buyer, Step::Cancel(Cancel {})))
+        } else {
+            None
+        }
     }
 
     /// What a buyer does with what it has.
