@@ -255,12 +255,6 @@ fn reports_of_customs_name_their_faults() {
         ),
     ];
     check(&asked, cases, read);
-    let nowhere = v1::GetAnnualUseRequest {
-        venue_id: id("nowhere"),
-        ..asked
-    };
-    let missing = Failure::NotFound(Kind::Venue, id("nowhere"));
-    assert_eq!(read(&nowhere), Err(missing));
 }
 
 fn tier(request: &mut v1::MakeOfferRequest) -> &mut v1::PriceTier {
