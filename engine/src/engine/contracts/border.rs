@@ -84,8 +84,8 @@ impl Engine {
         known.unwrap_or_default()
     }
 
-    /// The limits of each regime that limits imports and is now one of a venue's: of this one, or of
-    /// all that are demonstrations, or of all others. In order of the regimes' handles.
+    /// The limits of each regime that limits imports and is now one of a venue's: of this venue, or
+    /// of all that are demonstrations, or of all others. In order of the regimes' handles.
     pub fn import_limits(
         &self,
         venue: Option<VenueId>,
