@@ -33,8 +33,9 @@ mod views;
 mod work_tests;
 
 pub use crate::market::sale::{AnnualUse, Campaign, Defined, Discount, Offer, Sales};
-pub use baskets::RefusedLine;
+pub use baskets::{BasketCost, LineCost, RefusedLine};
 pub(crate) use clearing::approved;
+pub use contracts::{Debt, ImportLimits};
 pub use holds::{Held, HeldFor};
 pub use sections::{SectionId, SectionsError};
 pub use views::{LiveOrder, LivePlace, Usage};

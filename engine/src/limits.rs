@@ -111,7 +111,7 @@ pub struct Limits {
     /// may live; a row is as that of a buyer, forgotten when the discount has ended.
     pub discount_uses_max: u32,
     /// Contracts whose seller owes a part of a refund. Default 1,024: each is looked at when money
-    /// comes to one of their sellers; a row is 24 bytes.
+    /// comes to one of their sellers; a row is 40 bytes.
     pub owing_max: u32,
     /// Such contracts of one seller and currency, so that none takes the room of all. Default 16.
     pub owing_per_seller_max: u32,

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use engine::command::Command;
 use engine::engine::Engine;
-use engine::engine::RefusedLine;
+use engine::engine::{BasketCost, RefusedLine};
 use engine::runtime::{Handle, Refused, Submission};
 use engine::types::{ParticipantId, Sequence};
 use tokio::sync::oneshot;
@@ -112,7 +112,10 @@ impl Admission {
     ///
     /// # Errors
     /// Not admitted.
-    pub async fn validate(&self, command: Command) -> Result<Result<(), RefusedLine>, Failure> {
+    pub async fn validate(
+        &self,
+        command: Command,
+    ) -> Result<Result<Option<BasketCost>, RefusedLine>, Failure> {
         let (sender, receiver) = oneshot::channel();
         let reply = Box::new(move |said| {
             // A caller that went away does not want to know.

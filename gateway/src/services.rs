@@ -19,6 +19,7 @@ pub mod margin;
 mod market_data;
 mod operations;
 mod order_entry;
+mod owing;
 mod pages;
 mod parties;
 mod postings;

@@ -36,7 +36,7 @@ pub use clearing::{
     custodian_name, date_text, discount_id_text, fee_rates, instruction, money_name, money_text,
     offer_id_text, posted_units, posting, posting_place_text, transfer_text, units_of,
 };
-pub use contracts::{contract, contract_report, venue_name};
+pub use contracts::{basket_cost, contract, contract_report, debt, venue_name};
 pub use discounts::discount;
 pub use history::{client_order_id, execution_report, order};
 pub use limits::{risk_limits, risk_usage};

@@ -4,7 +4,9 @@
 
 use crate::support::House;
 use crate::support::clearing::balances;
-use crate::support::shop::{REFERENCE, Shop, accept, deliver, hand_over, id, offer, prices};
+use crate::support::shop::{
+    REFERENCE, Shop, accept, define, deliver, hand_over, id, offer, prices, reserve,
+};
 use proto::v1;
 use tonic::Code;
 use v1::reserve_basket_request::Line;
@@ -77,6 +79,43 @@ async fn defined(
     made.expect("a report").into_inner()
 }
 
+/// What a basket would cost, which its reports then have to say.
+async fn quoted(shop: &mut Shop, request: &v1::ReserveBasketRequest) -> v1::BasketCost {
+    let dry = shop.contracts.validate_basket(request.clone()).await;
+    let dry = dry.expect("an answer").into_inner();
+    assert!(dry.valid, "{dry:?}");
+    dry.basket_cost.expect("what it costs")
+}
+
+/// The reports say of each line what was quoted, and the total is their sum.
+fn check_quote(quote: &v1::BasketCost, formed: &[v1::ContractReport]) {
+    assert_eq!(quote.lines.len(), formed.len());
+    for (line, report) in quote.lines.iter().zip(formed) {
+        assert_eq!(line.pieces, report.pieces);
+        let quoted = [&line.price, &line.amount, &line.discount, &line.tax];
+        let told = [&report.price, &report.amount, &report.discount, &report.tax];
+        assert_eq!(quoted, told);
+        assert_eq!(line.to_pay, report.money_held);
+        assert_eq!(quote.money_asset_id, report.money_asset_id);
+    }
+}
+
+/// The sums; and that a retry, which would be answered by its first reports, costs nothing.
+async fn check_total_and_retry(
+    shop: &mut Shop,
+    quote: &v1::BasketCost,
+    request: &v1::ReserveBasketRequest,
+) {
+    let total = quote.total.as_ref().expect("a total");
+    let sums = [&total.list_amount, &total.discount, &total.amount];
+    assert_eq!(sums, ["314.00", "30.00", "284.00"]);
+    let sums = [&total.tax, &total.to_pay];
+    assert_eq!(sums, ["32.67", "284.00"]);
+    let retry = shop.contracts.validate_basket(request.clone()).await;
+    let retry = retry.expect("an answer").into_inner();
+    assert_eq!((retry.valid, retry.basket_cost), (true, None), "a retry");
+}
+
 async fn bought(shop: &mut Shop, request: v1::ReserveBasketRequest) -> Vec<v1::ContractReport> {
     let made = shop.contracts.reserve_basket(request).await;
     made.expect("reports").into_inner().reports
@@ -98,7 +137,10 @@ async fn a_basket_with_a_discount_is_answered_line_by_line() {
     let mut shop = Shop::open(&channel).await;
     let ([tea, cup, bag], money_off) = stocked(&mut shop).await;
     let all = basket("k-1", &[(&tea, 1), (&cup, 1), (&bag, 1)], &money_off);
+    let quote = quoted(&mut shop, &all).await;
     let formed = bought(&mut shop, all.clone()).await;
+    check_quote(&quote, &formed);
+    check_total_and_retry(&mut shop, &quote, &all).await;
     // 30.00 of 314.00: 12.2293.., 9.4585.., 8.3121..
     let words = |report: &v1::ContractReport| {
         let words = [
@@ -212,6 +254,69 @@ async fn check_told(shop: &mut Shop, formed: &[v1::ContractReport]) {
 }
 
 #[tokio::test]
+async fn a_quote_has_tiers_and_tax_on_top_and_takes_off_a_share() {
+    let house = House::open().await;
+    let channel = house.channel().await;
+    let mut shop = Shop::open(&channel).await;
+    let on_top = v1::SaleTerms {
+        tax_basis: v1::TaxBasis::VatOut.into(),
+        ..crate::support::shop::terms("S")
+    };
+    let made = shop.sales.define_terms(define("on-top", on_top)).await;
+    let terms = made.expect("a report").into_inner().handle;
+    let ([tea, ..], _) = stocked(&mut shop).await;
+    let taxed = v1::MakeOfferRequest {
+        prices: prices(&[(1, "33.33")]),
+        ..offer("taxed", terms.expect("a handle"), 10)
+    };
+    let taxed = shop.offered(taxed).await.offer_id;
+    let share = v1::DefineDiscountRequest {
+        discount: Some(v1::Discount {
+            off: Some(v1::discount::Off::Share(v1::discount::Share {
+                bp: 1_500,
+                at_most: String::new(),
+            })),
+            ..found_request()
+        }),
+        ..discount("d-2")
+    };
+    let share = defined(&mut shop, share).await.discount_id;
+    let both = basket("k-1", &[(&taxed, 3), (&tea, 2)], &share);
+    let quote = quoted(&mut shop, &both).await;
+    // 15 % of 99.99 + 256.00 is 53.39; the first line's part of that 14.9959.., and 13 % on 84.99
+    // is 11.0487.
+    let words = |line: &v1::LineCost| {
+        [
+            &line.list_amount,
+            &line.discount,
+            &line.amount,
+            &line.tax,
+            &line.to_pay,
+        ]
+        .map(String::clone)
+    };
+    let mut told: Vec<_> = quote.lines.iter().map(words).collect();
+    told.extend(quote.total.iter().map(words));
+    assert_eq!(
+        told,
+        [
+            ["99.99", "15.00", "84.99", "11.05", "96.04"],
+            ["256.00", "38.39", "217.61", "25.03", "217.61"],
+            ["355.99", "53.39", "302.60", "36.08", "313.65"],
+        ]
+        .map(|words| words.map(id))
+    );
+    let formed = bought(&mut shop, both).await;
+    check_quote(&quote, &formed);
+    // With one line alone it costs what a reserve does.
+    let one = quoted(&mut shop, &basket("k-2", &[(&taxed, 1)], "")).await;
+    let total = one.total.expect("a total");
+    assert_eq!((total.discount, total.to_pay), (id("0.00"), id("37.66")));
+    let made = shop.reserved(reserve("r-1", &taxed, 1)).await;
+    assert_eq!(made.money_held, "37.66");
+}
+
+#[tokio::test]
 async fn a_refused_basket_forms_nothing_and_names_its_line() {
     let house = House::open().await;
     let channel = house.channel().await;
@@ -262,6 +367,7 @@ async fn a_refused_basket_forms_nothing_and_names_its_line() {
             (reason.is_empty(), reason)
         );
         assert_eq!(dry.refused_line, refused_line, "{reason}");
+        assert_eq!(dry.basket_cost.is_some(), reason.is_empty(), "{reason}");
         let name = request.client_order_id.clone();
         let reports = bought(&mut shop, request.clone()).await;
         let [report] = &reports[..] else {

@@ -7,6 +7,7 @@ use crate::support::shop::{Shop, accept, define, hand_over, id, offer, reserve, 
 use crate::support::{House, context};
 use proto::v1;
 use proto::v1::accounts_client::AccountsClient;
+use tonic::Code;
 use tonic::transport::Channel;
 use v1::take_step_request::{self as wire, Step};
 
@@ -210,6 +211,142 @@ async fn compensate(channel: &Channel) {
     let last = lines(channel, "A").await.pop();
     let came = line(v1::PostingKind::Transfer, "25.77", "9896.77");
     assert_eq!(last, Some(came), "once");
+}
+
+/// All debts there are, a page for each, or of one seller, buyer or venue.
+async fn debts(shop: &mut Shop, request: v1::ListOwingRequest) -> Vec<v1::Debt> {
+    let mut debts = Vec::new();
+    let mut request = v1::ListOwingRequest {
+        page_size: 1,
+        ..request
+    };
+    loop {
+        let page = shop.contracts.list_owing(request.clone()).await;
+        let page = page.expect("a page").into_inner();
+        assert!(page.debts.len() <= 1 && page.engine_sequence > 0);
+        debts.extend(page.debts);
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() {
+            return debts;
+        }
+    }
+}
+
+/// What is owed by which contract, as an operator lists it.
+async fn owed(shop: &mut Shop) -> Vec<(String, String)> {
+    let all = debts(shop, v1::ListOwingRequest::default()).await;
+    all.into_iter()
+        .map(|debt| (debt.contract_id, debt.owing))
+        .collect()
+}
+
+#[tokio::test]
+async fn an_operator_a_seller_and_a_buyer_list_what_is_owed_the_oldest_first() {
+    let mut house = House::open().await;
+    let channel = house.channel().await;
+    let mut shop = Shop::open(&channel).await;
+    let first = performed(&mut shop).await;
+    let formed = shop.reserved(reserve("r-2", &first.offer_id, 2)).await;
+    let sent = shop.takes("h-2", "B", &formed, hand_over()).await;
+    let second = shop.takes("a-2", "A", &sent, accept()).await;
+    let spent = moved(&channel, ("s-1", "spent"), ["B", "A"], "890.00").await;
+    assert_eq!(spent, "");
+    assert_eq!(owed(&mut shop).await, []);
+
+    // The second contract is the first that owes; the seller has 8.48 for it.
+    let asked = shop.takes("ask-2", "A", &second, ask(2)).await;
+    let older = shop.takes("take-2", "B", &asked, take()).await;
+    let asked = shop.takes("ask-1", "A", &first, ask(1)).await;
+    let newer = shop.takes("take-1", "B", &asked, take()).await;
+    let both = [
+        (older.contract_id.clone(), id("249.52")),
+        (newer.contract_id.clone(), id("129.00")),
+    ];
+    assert_eq!(owed(&mut shop).await, both);
+    let all = debts(&mut shop, v1::ListOwingRequest::default()).await;
+    for (debt, report) in all.iter().zip([&older, &newer]) {
+        let named = [&debt.seller_account_id, &debt.buyer_account_id];
+        assert_eq!(named, ["B", "A"]);
+        let named = [&debt.venue_id, &debt.money_asset_id];
+        assert_eq!(named, ["W", "CNY"]);
+        let since = (debt.since, debt.since_sequence);
+        assert_eq!(since, (report.transact_time, report.engine_sequence));
+        assert_eq!(debt.contract_version, report.version);
+        assert!(debt.demonstration);
+    }
+    check_filters(&mut shop, all.len()).await;
+
+    // A part is paid: less is owed, since then as before; after a restart too.
+    let paid = moved(&channel, ("g-1", "lent"), ["A", "B"], "49.52").await;
+    assert_eq!(paid, "");
+    house.restart().await;
+    let channel = house.channel().await;
+    let mut shop = Shop::of(&channel);
+    let left = debts(&mut shop, v1::ListOwingRequest::default()).await;
+    assert_eq!(left[0].owing, "200.00");
+    assert_eq!(left[0].contract_version, older.version + 1);
+    assert_eq!(left[0].since, older.transact_time);
+    assert_eq!(left[1], all[1]);
+    // The buyer lets it off by that version; what is paid in whole is listed no more.
+    let off = v1::ContractReport {
+        version: left[0].contract_version,
+        ..older
+    };
+    let off = shop.takes("off-1", "A", &off, Step::Cancel(wire::Cancel {}));
+    assert_eq!(off.await.state(), v1::ContractState::Refunded);
+    assert_eq!(owed(&mut shop).await, both[1..]);
+    let paid = moved(&channel, ("g-2", "lent"), ["A", "B"], "129.00").await;
+    assert_eq!(paid, "");
+    assert_eq!(owed(&mut shop).await, []);
+}
+
+/// Each filter alone, and what is wrong with one.
+async fn check_filters(shop: &mut Shop, all: usize) {
+    let of = |seller: &str, buyer: &str, venue: &str| v1::ListOwingRequest {
+        seller_account_id: id(seller),
+        buyer_account_id: id(buyer),
+        venue_id: id(venue),
+        ..v1::ListOwingRequest::default()
+    };
+    for (request, count) in [
+        (of("B", "", ""), all),
+        (of("A", "", ""), 0),
+        (of("", "A", ""), all),
+        (of("", "B", ""), 0),
+        (of("", "", "W"), all),
+        (of("", "", "S"), 0),
+        (of("B", "A", "W"), all),
+    ] {
+        assert_eq!(
+            debts(shop, request.clone()).await.len(),
+            count,
+            "{request:?}"
+        );
+    }
+    let unread = |request: v1::ListOwingRequest, token: &str, size: u32| v1::ListOwingRequest {
+        page_token: id(token),
+        page_size: size,
+        ..request
+    };
+    for (request, code, word) in [
+        (of("X", "", ""), Code::NotFound, "X"),
+        (of("", "X", ""), Code::NotFound, "X"),
+        (of("", "", "X"), Code::NotFound, "X"),
+        (
+            unread(of("", "", ""), "1-1", 0),
+            Code::InvalidArgument,
+            "page_token",
+        ),
+        (
+            unread(of("", "", ""), "", 1_001),
+            Code::InvalidArgument,
+            "page_size",
+        ),
+    ] {
+        let error = shop.contracts.list_owing(request).await.expect_err("wrong");
+        assert_eq!(error.code(), code, "{error:?}");
+        assert!(format!("{error:?}").contains(word), "{error:?}");
+    }
 }
 
 /// The contract as an account finds it.

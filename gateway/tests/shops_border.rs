@@ -33,11 +33,36 @@ impl Shop {
             beneficial_owner_id: id("OA"),
             year,
             demonstration: true,
+            venue_id: String::new(),
         };
         let used = self.sales.get_annual_use(request).await;
         let used = used.expect("a use").into_inner();
         assert!(used.engine_sequence > 0);
         (used.year, used.here, used.elsewhere)
+    }
+
+    /// The limits at a venue, or at all that are demonstrations or are none.
+    async fn limits(&mut self, year: u32, venue: &str, demonstration: bool) -> Vec<[String; 6]> {
+        let request = v1::GetAnnualUseRequest {
+            beneficial_owner_id: id("OA"),
+            year,
+            demonstration,
+            venue_id: id(venue),
+        };
+        let used = self.sales.get_annual_use(request).await;
+        let limits = used.expect("a use").into_inner().limits.into_iter();
+        limits
+            .map(|one| {
+                [
+                    one.regime,
+                    one.annual_limit,
+                    one.left,
+                    one.single_order_limit,
+                    one.annual_basis,
+                    one.single_order_basis,
+                ]
+            })
+            .collect()
     }
 
     async fn report(&mut self, name: &str, year: u32, used: &str) -> v1::OperationReport {
@@ -69,7 +94,11 @@ fn customs(name: &str, year: u32, used: &str) -> v1::SetAnnualUseRequest {
 
 /// A shop of imports beside the others, and the handle of its terms.
 async fn imports(house: &House) -> (Shop, u32) {
-    let mut shop = Shop::open(&house.channel().await).await;
+    let shop = Shop::open(&house.channel().await).await;
+    imports_at(shop).await
+}
+
+async fn imports_at(mut shop: Shop) -> (Shop, u32) {
     let request = v1::CreateVenueRequest {
         models: vec![id("FIXED_PRICE")],
         ..venue("X", "CROSS_BORDER_RETAIL")
@@ -128,6 +157,48 @@ async fn an_order_and_a_year_are_limited_and_the_use_is_read() {
     // Steps of contracts are not refused by it.
     let late = shop.took(step("s-3", "A", &handed, hand_over())).await;
     assert_eq!(late.reject_reason, "WRONG_STEP");
+}
+
+/// What set 1 says, and what is left.
+fn limits(left: &str) -> Vec<[String; 6]> {
+    let regime = "CROSS_BORDER_RETAIL";
+    vec![[regime, "26000.00", left, "5000.00", LAW, LAW].map(id)]
+}
+
+#[tokio::test]
+async fn the_limits_are_told_and_what_is_left_of_them() {
+    let house = House::open().await;
+    let mut shop = Shop::open(&house.channel().await).await;
+    assert!(shop.limits(0, "", true).await.is_empty(), "nobody imports");
+    let (mut shop, terms) = imports_at(shop).await;
+    let (year, ..) = shop.used(0).await;
+    for (asked, venue) in [(0, ""), (year, ""), (0, "X")] {
+        assert_eq!(shop.limits(asked, venue, true).await, limits("26000.00"));
+    }
+    assert!(
+        shop.limits(0, "S", true).await.is_empty(),
+        "no imports there"
+    );
+    assert!(
+        shop.limits(year - 1, "", true).await.is_empty(),
+        "it is over"
+    );
+    assert!(shop.limits(0, "", false).await.is_empty(), "no real venue");
+
+    let coats = shop.offered(at("coats", terms, "3000.00")).await;
+    shop.reserved(reserve("a-1", &coats.offer_id, 1)).await;
+    assert_eq!(shop.limits(0, "", true).await, limits("23000.00"));
+    shop.report("c-1", year, "22999.99").await;
+    assert_eq!(shop.limits(0, "", true).await, limits("0.01"));
+    // What is left is what can still be taken.
+    let crumb = shop.offered(at("crumb", terms, "0.01")).await;
+    let one = shop.reserved(reserve("a-2", &crumb.offer_id, 1)).await;
+    assert_eq!(one.reject_reason, "");
+    assert_eq!(shop.limits(0, "X", true).await, limits("0.00"));
+    let more = reserve("a-3", &crumb.offer_id, 1);
+    assert_eq!(shop.refused(more).await.0, "ANNUAL_LIMIT");
+    shop.report("c-2", year, "30000.00").await;
+    assert_eq!(shop.limits(0, "", true).await, limits("-7000.01"));
 }
 
 #[tokio::test]

@@ -235,6 +235,7 @@ fn reports_of_customs_name_their_faults() {
         beneficial_owner_id: id("OA"),
         year: 0,
         demonstration: true,
+        venue_id: String::new(),
     };
     let read = |request: &v1::GetAnnualUseRequest| from_proto::annual_use(&tables(), request);
     let cases: &[Case<v1::GetAnnualUseRequest>] = &[
@@ -244,6 +245,14 @@ fn reports_of_customs_name_their_faults() {
             "existing beneficial owner",
         ),
         (|r| r.year = 1_969, "year", "1969 is none"),
+        (
+            |r| {
+                r.venue_id = "S".to_owned();
+                r.demonstration = !r.demonstration;
+            },
+            "venue_id",
+            "demonstration as the venue has it",
+        ),
     ];
     check(&asked, cases, read);
 }

@@ -173,6 +173,11 @@ pub struct LoadArgs {
     /// Trade at this venue, with offers and flow of each model that it has
     #[arg(long, value_name = "ID")]
     pub venue: Option<String>,
+    /// On a market that is there already, trade by those accounts alone that have the money and
+    /// goods for so many of the largest orders (500 lots or the instrument's most, at the highest
+    /// price it may have); 0: by all. If none has, the load makes a market of its own
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub funded_orders: u32,
     /// Spread each second's commands evenly instead of in bursts
     #[arg(long)]
     pub steady: bool,

@@ -132,6 +132,7 @@ async fn make_load(args: &LoadArgs) -> ExitCode {
         shape: args.shape(),
         seed: args.seed,
         venue: args.venue.clone(),
+        funded_orders: args.funded_orders,
     };
     let stop = match stop_signal() {
         Ok(stop) => stop,

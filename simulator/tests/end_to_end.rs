@@ -225,6 +225,7 @@ async fn a_load_of_each_kind_sets_itself_up_and_is_answered() {
             shape: Shape::Bursts,
             seed: 1,
             venue: None,
+            funded_orders: 50,
         };
         let (_stop, stop) = tokio::sync::watch::channel(false);
         let (summary, ended) = load::run(&load, Summary::new(name, name), stop).await;

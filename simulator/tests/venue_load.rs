@@ -38,6 +38,7 @@ async fn trade(gateway: &Gateway, name: &str, venue: &str) -> Summary {
         shape: Shape::Steady,
         seed: 1,
         venue: Some(venue.to_owned()),
+        funded_orders: 50,
     };
     let summary = Summary::new("load", name);
     let (_tell, stop) = tokio::sync::watch::channel(false);
@@ -101,6 +102,14 @@ async fn a_book_gets_orders_and_a_venue_that_is_not_there_is_named() {
     apply(&program, &gateway);
     let book = trade(&gateway, "book", "SIM").await;
     assert!(book.held() && book.trades > 0, "{book}");
+    // The accounts of a shop have nothing to trade with in a book: they stay out of it.
+    trade(&gateway, "whole", "ERHAOQIAO").await;
+    let again = trade(&gateway, "again", "SIM").await;
+    assert!(again.held() && again.trades > 0, "{again}");
+    let poor = |reason: &String| reason.starts_with("INSUFFICIENT_");
+    assert!(!again.reject_reasons.keys().any(poor), "{again}");
+    let left_out = "65 accounts lack money or goods and do not trade".to_owned();
+    assert!(again.notes.contains(&left_out), "{again}");
     let load = Load {
         target: gateway.target(),
         bearer: Bearer::default(),
@@ -113,6 +122,7 @@ async fn a_book_gets_orders_and_a_venue_that_is_not_there_is_named() {
         shape: Shape::Steady,
         seed: 1,
         venue: Some("NOWHERE".to_owned()),
+        funded_orders: 50,
     };
     let (_tell, stop) = tokio::sync::watch::channel(false);
     let (_, ended) = load::run(&load, Summary::new("load", "none"), stop).await;

@@ -14,6 +14,7 @@ pub(crate) mod row;
 pub(crate) mod section;
 pub mod table;
 
+pub use owing::Since;
 pub use row::{Contract, CountedFor, INVOICES_MAX};
 
 use std::collections::BTreeMap;

@@ -13,6 +13,7 @@ use crate::clearing::ledger::Place;
 use crate::event::State;
 use crate::limits::Limits;
 use crate::slab::Slab;
+use crate::types::{Sequence, Time};
 
 /// What is owed by one contract.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,17 +26,29 @@ pub(crate) struct Owing {
     pub(crate) to: Place,
     /// How much, in minor units: above zero.
     pub(crate) amount: i64,
+    /// Since when.
+    pub(crate) since: Since,
 }
 
 impl Owing {
-    pub(crate) const fn new(slot: u32, contract: &Contract, amount: i64) -> Self {
+    pub(crate) const fn new(slot: u32, contract: &Contract, amount: i64, since: Since) -> Self {
         Self {
             slot,
             at: contract.seller_at,
             to: contract.money.at(),
             amount,
+            since,
         }
     }
+}
+
+/// The command by which pieces came back; one makes one debt, so they rise along the list.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Since {
+    /// Its place.
+    pub sequence: Sequence,
+    /// When it was sequenced.
+    pub time: Time,
 }
 
 /// All that is owed, the oldest debt first.
@@ -47,7 +60,7 @@ pub(crate) struct AllOwing {
 }
 
 /// The least bytes of an entry.
-const ROW_BYTES_MIN: usize = 2;
+const ROW_BYTES_MIN: usize = 4;
 
 fn wrong() -> BytesError {
     BytesError::range("what a contract owes")
@@ -77,6 +90,12 @@ impl AllOwing {
         self.rows.get(place).copied()
     }
 
+    /// Those that arose by the command at `from` or a later one, the oldest first.
+    pub(crate) fn from(&self, from: Sequence) -> &[Owing] {
+        let first = self.rows.partition_point(|one| one.since.sequence < from);
+        &self.rows[first..]
+    }
+
     /// What the contract in a row owes.
     pub(crate) fn of(&self, slot: u32) -> i64 {
         let own = self.rows.iter().find(|one| one.slot == slot);
@@ -96,7 +115,14 @@ impl AllOwing {
     pub(crate) fn add(&mut self, one: Owing) {
         assert!(one.amount > 0, "something is owed");
         assert!(self.may_owe(one.at, one.to), "it was checked");
+        assert!(self.follows(one.since), "one command makes one debt");
         self.rows.push(one);
+    }
+
+    /// Whether a debt that arose so stands behind all others.
+    fn follows(&self, since: Since) -> bool {
+        let last = self.rows.last().map(|last| last.since);
+        last.is_none_or(|last| last.sequence < since.sequence && last.time <= since.time)
     }
 
     /// So much less is owed; what is left.
@@ -126,6 +152,8 @@ impl AllOwing {
         for row in &self.rows {
             bytes::put_varint(out, u64::from(row.slot));
             bytes::put_varint(out, row.amount as u64);
+            bytes::put_varint(out, row.since.sequence.value());
+            bytes::put_time(out, row.since.time);
         }
     }
 
@@ -137,14 +165,20 @@ impl AllOwing {
         input: &mut Reader<'_>,
         limits: &Limits,
         (contracts, clearing): (&Slab<Contract>, &mut Clearing),
+        now: Since,
     ) -> Result<Self, BytesError> {
         let mut all = Self::new(limits);
         for _ in 0..input.count(limits.owing_max, ROW_BYTES_MIN, "the count of debts")? {
             let slot = input.varint32("the row of a contract")?;
             let amount = i64::try_from(input.varint()?).map_err(|_| wrong())?;
             let contract = contracts.live_in(slot).ok_or_else(wrong)?;
-            let one = Owing::new(slot, contract, amount);
-            let right = amount > 0 && is_of(&one, contract) && all.of(slot) == 0;
+            let since = Since {
+                sequence: Sequence::new(input.varint()?),
+                time: input.time("since when a contract owes")?,
+            };
+            let one = Owing::new(slot, contract, amount, since);
+            let past = since.sequence <= now.sequence && since.time <= now.time;
+            let right = is_of(&one, contract) && past && all.follows(since) && all.of(slot) == 0;
             let paid_out = right && clearing.ledger.available(one.at) == 0;
             if !paid_out || !all.may_owe(one.at, one.to) {
                 return Err(wrong());
@@ -182,6 +216,8 @@ impl AllOwing {
 fn is_of(one: &Owing, contract: &Contract) -> bool {
     let most = contract.paid_for(contract.came_back);
     contract.state == State::Owing
+        && one.since.sequence.value() > contract.sequence
+        && one.since.time >= contract.formed
         && (1..=most).contains(&one.amount)
         && (one.at, one.to) == (contract.seller_at, contract.money.at())
 }

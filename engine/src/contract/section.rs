@@ -6,7 +6,7 @@
 use super::gaps::Gaps;
 use std::num::{NonZeroU32, NonZeroU64};
 
-use super::owing::AllOwing;
+use super::owing::{AllOwing, Since};
 use super::row::{Contract, CountedFor, Ends, day_of};
 use super::{Contracts, audit_row};
 use crate::bytes::{self, BytesError, Reader};
@@ -91,8 +91,11 @@ impl Contracts {
             last = instruction;
             contracts.payments.insert(instruction, contract);
         }
-        let owing = AllOwing::decode(input, limits, (&contracts.rows, clearing));
-        contracts.owing = owing?;
+        let now = Since {
+            sequence: known.sequence,
+            time: known.time,
+        };
+        contracts.owing = AllOwing::decode(input, limits, (&contracts.rows, clearing), now)?;
         Ok(contracts)
     }
 }

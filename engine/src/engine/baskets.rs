@@ -16,7 +16,7 @@ use crate::event::{ContractStep, DiscountReport, Event, Events, SaleEvent};
 use crate::market::sale::discounts::{self, Discount};
 use crate::market::sale::price;
 use crate::reject::{Reject, RejectReason as R};
-use crate::types::{DiscountId, SessionId, Side, Time};
+use crate::types::{AssetId, DiscountId, SessionId, Side, Time};
 use crate::venue::{Allowed, Model, Regime};
 
 /// The lines of a basket, one place each.
@@ -27,6 +27,37 @@ type Lines<T> = [Option<T>; Basket::LINES_MAX];
 pub(super) struct CheckedBasket {
     lines: Lines<Reserved>,
     discount: Option<DiscountId>,
+    money: AssetId,
+}
+
+/// What a basket would cost, in minor units.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BasketCost {
+    /// The currency.
+    pub money: AssetId,
+    lines: Lines<LineCost>,
+}
+
+impl BasketCost {
+    /// Its lines, in order.
+    pub fn lines(&self) -> impl Iterator<Item = &LineCost> {
+        self.lines.iter().flatten()
+    }
+}
+
+/// What a line would cost: what its contract would say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LineCost {
+    /// How many pieces.
+    pub pieces: u32,
+    /// The price of a piece.
+    pub price: i64,
+    /// Pieces times price, less the discount's part.
+    pub amount: i64,
+    /// The tax in it, or on it.
+    pub tax: i64,
+    /// What is to be paid.
+    pub to_pay: i64,
 }
 
 /// Why a command is refused, and of a basket which of its lines is at fault, if one is.
@@ -58,19 +89,27 @@ impl From<R> for RefusedLine {
 }
 
 impl Engine {
-    /// As [`Engine::validate`], and of a basket which of its lines is at fault.
+    /// As [`Engine::validate`], and of a basket what it would cost, or which of its lines is at
+    /// fault. A retry costs nothing.
     ///
     /// # Errors
     /// The reject the command would get.
-    pub fn dry_run(&self, command: &Command, time: Time) -> Result<(), RefusedLine> {
-        let reject = match self.validate(command, time) {
-            Ok(()) => return Ok(()),
-            Err(reject) => reject,
-        };
+    pub fn dry_run(
+        &self,
+        command: &Command,
+        time: Time,
+    ) -> Result<Option<BasketCost>, RefusedLine> {
+        let said = self.validate(command, time);
         let Body::Contract(ContractCommand::Basket(basket)) = &command.body else {
-            return Err(RefusedLine::none(reject));
+            return said.map(|()| None).map_err(RefusedLine::none);
         };
+        if said.is_ok() && self.probe(command, time).is_err() {
+            return Ok(None);
+        }
         let checked = self.check_basket(&command.envelope, basket, time);
+        let Err(reject) = said else {
+            return checked.map(|checked| Some(checked.cost(basket)));
+        };
         let same = checked.err().filter(|refused| refused.reject == reject);
         Err(same.unwrap_or(RefusedLine::none(reject)))
     }
@@ -171,6 +210,7 @@ impl Engine {
         Ok(CheckedBasket {
             lines: wanted.map(|one| one.map(|one| one.reserved(money))),
             discount: discount.map(|(id, _)| id),
+            money: first.terms.money,
         })
     }
 
@@ -243,6 +283,37 @@ impl Engine {
             let report = self.sales.discounts.count_use(id.slot, owner);
             events.push(Event::Sale(SaleEvent::Discount(report)));
         }
+    }
+}
+
+impl CheckedBasket {
+    fn cost(&self, basket: &Basket) -> BasketCost {
+        let mut lines = [None; Basket::LINES_MAX];
+        let checked = basket.lines.iter().zip(self.lines.iter().flatten());
+        for (place, (line, reserved)) in lines.iter_mut().zip(checked) {
+            let cost = reserved.cost;
+            *place = Some(LineCost {
+                pieces: line.pieces,
+                price: cost.price,
+                amount: cost.amount,
+                tax: cost.tax,
+                to_pay: cost.to_pay,
+            });
+        }
+        let money = self.money;
+        BasketCost { money, lines }
+    }
+}
+
+impl LineCost {
+    /// Pieces times price.
+    pub fn list_amount(&self) -> i64 {
+        i64::from(self.pieces) * self.price
+    }
+
+    /// What the discount takes off that.
+    pub fn discount(&self) -> i64 {
+        self.list_amount() - self.amount
     }
 }
 

@@ -12,6 +12,9 @@ mod reserves;
 mod returns;
 mod steps;
 
+pub use border::ImportLimits;
+pub use owing::Debt;
+
 use super::Engine;
 use super::baskets::RefusedLine;
 use super::clearing::approved;

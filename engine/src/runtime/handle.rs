@@ -13,7 +13,7 @@ use crossbeam::channel::{Sender, TrySendError};
 use super::free_space::DiskStatus;
 use super::shared::Shared;
 use crate::command::{Body, Command};
-use crate::engine::RefusedLine;
+use crate::engine::{BasketCost, RefusedLine};
 use crate::engine::{Engine, Usage};
 use crate::types::{Nanoseconds, Sequence};
 
@@ -63,8 +63,8 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// The answer of a dry run.
-pub type Validated = Box<dyn FnOnce(Result<(), RefusedLine>) + Send>;
+/// The answer of a dry run, [`Engine::dry_run`].
+pub type Validated = Box<dyn FnOnce(Result<Option<BasketCost>, RefusedLine>) + Send>;
 
 /// What looks at the engine as it stands.
 pub type Look = Box<dyn FnOnce(&Engine) + Send>;

@@ -5,6 +5,7 @@
 use sanjiang_engine::command::{
     Basket, Body, Command, Confirmed, ContractCommand, DefineDiscount, Delivery, Line, Off,
 };
+use sanjiang_engine::engine::BasketCost;
 use sanjiang_engine::event::{
     ContractEvent, ContractReport, ContractStep as Step, DiscountAct, Event, SaleEvent, State,
 };
@@ -165,6 +166,30 @@ pub fn basket(rng: &mut Rng, world: &Reference, places: Places<'_>) -> Body {
         code,
         delivery_reference: [9; 16],
     })))
+}
+
+/// Whether a dry run said of each line what its contract then says, and of nothing else.
+pub fn is_quoted(quote: Option<&BasketCost>, events: &[Event]) -> Result<(), String> {
+    let mut lines = quote.into_iter().flat_map(BasketCost::lines);
+    for event in events {
+        let Event::Contract(ContractEvent::Step(report)) = event else {
+            continue;
+        };
+        if report.step != Step::Basket {
+            continue;
+        }
+        let line = lines.next();
+        let said = line.map(|one| [one.price, one.amount, one.discount(), one.tax, one.to_pay]);
+        let (amount, off) = (report.amount, report.discount());
+        let told = [report.price, amount, off, report.tax, report.money_held];
+        if said != Some(told) || line.map(|one| one.pieces) != Some(report.pieces) {
+            return Err(format!("a line was quoted {line:?} and is {report:?}"));
+        }
+    }
+    match lines.next() {
+        Some(line) => Err(format!("{line:?} was quoted and not formed")),
+        None => Ok(()),
+    }
 }
 
 /// What happens to baskets and discounts.

@@ -16,6 +16,7 @@ use sanjiang_engine::event::{
 };
 use sanjiang_engine::types::{AccountId, ContractId, DiscountId, OrderId, Sequence, Side, Time};
 
+use super::baskets::is_quoted;
 use super::coverage::Coverage;
 use super::said::reject_of;
 use super::script::{Script, Step, internal, of_contract, of_offer, renamed};
@@ -188,6 +189,7 @@ impl Driver {
         // dry run forgets none.
         let dry = !matches!(command.body, Body::SetLimits(_));
         let dry = dry.then(|| self.subject.validate(command, time));
+        let quote = self.subject.quote(command, time);
         let expected = self.reference.apply(&theirs);
         self.events.clear();
         let apply = AssertUnwindSafe(|| self.subject.apply(&ours, &mut self.events));
@@ -204,6 +206,7 @@ impl Driver {
         }
         let found = self.follow(place)?;
         same_events(&expected, &found)?;
+        is_quoted(quote.as_ref(), &found)?;
         let answer = expected.iter().find_map(reject_of);
         if let Some(dry) = dry.filter(|dry| *dry != answer) {
             return Err(format!("validate says {dry:?}, the answer is {answer:?}"));

@@ -6,7 +6,7 @@
 
 use sanjiang_engine::clearing::Holder;
 use sanjiang_engine::command::{Command, Sequenced};
-use sanjiang_engine::engine::{Engine, LivePlace};
+use sanjiang_engine::engine::{BasketCost, Engine, LivePlace};
 use sanjiang_engine::event::Events;
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::reject::RejectReason;
@@ -71,6 +71,11 @@ impl Subject {
             .validate(command, time)
             .err()
             .map(|reject| reject.reason)
+    }
+
+    /// What a dry run says that a basket would cost.
+    pub fn quote(&self, command: &Command, time: Time) -> Option<BasketCost> {
+        self.0.dry_run(command, time).ok().flatten()
     }
 
     pub fn next_deadline(&self) -> Option<Time> {

@@ -5,6 +5,8 @@
 //! (`scenarios/owing.txt`).
 
 use crate::shop::{BANK, MONEY, fund, plain_terms};
+use sanjiang_engine::bytes::{put_time, put_varint};
+use sanjiang_engine::contract::Since;
 
 use super::*;
 
@@ -223,30 +225,93 @@ fn a_snapshot_that_leaves_a_debt_out_or_has_it_twice_is_refused() {
         .iter()
         .position(|(id, _)| *id == SectionId::Contracts);
     let at = at.expect("it is there");
-    // What is owed is the end of what contracts say: the count, then row and amount of each, before
-    // the count of guarantees.
-    let bytes = &sections[at].1;
-    let end = bytes.len() - 1;
-    let owed = [2, 0, 100, 1, 100];
-    assert_eq!(bytes[end - 5..end], owed);
-    for forged in [
-        &[1, 0, 100][..],
-        &[1, 1, 100],
-        &[0],
-        &[2, 0, 100, 0, 100],
-        &[2, 0, 100, 2, 100],
-        &[2, 0, 101, 1, 100],
-        &[2, 0, 0, 1, 100],
-        &[3, 0, 100, 1, 100, 1, 100],
-    ] {
+    // What is owed is the end of what contracts say: the count, then row, amount, sequence and time
+    // of each, before the count of guarantees.
+    let [one, two] = since_of(&shop)[..] else {
+        panic!("two debts");
+    };
+    let owed = bytes_of(&[(0, 100, one), (1, 100, two)]);
+    let end = sections[at].1.len() - 1;
+    let from = end - owed.len();
+    assert_eq!(sections[at].1[from..end], owed);
+    let read = |debts: &[(u64, u64, Since)]| {
         let mut other = sections.clone();
-        other[at].1.splice(end - 5..end, forged.iter().copied());
+        other[at].1.splice(from..end, bytes_of(debts));
         let read = Engine::decode_sections(*shop.engine.limits(), &other);
-        assert!(read.is_err(), "{forged:?}");
+        read.map(|read| (read.encode_sections(), other))
+    };
+    let later = |since: Since, commands, nanoseconds| Since {
+        sequence: Sequence::new(since.sequence.value() + commands),
+        time: Time::new(since.time.nanoseconds() + nanoseconds).expect("in bounds"),
+    };
+    let formed = shop.engine.debts_from(Sequence::ZERO);
+    let formed = formed
+        .map(|debt| debt.contract.sequence)
+        .min()
+        .expect("two");
+    let early = Since {
+        sequence: Sequence::new(formed),
+        time: one.time,
+    };
+    for forged in [
+        &[(0, 100, one)][..],
+        &[(1, 100, two)],
+        &[],
+        &[(0, 100, one), (0, 100, two)],
+        &[(0, 100, one), (2, 100, two)],
+        &[(0, 101, one), (1, 100, two)],
+        &[(0, 0, one), (1, 100, two)],
+        &[(0, 100, one), (1, 100, two), (1, 100, later(two, 1, 0))],
+        // Not in the order in which they arose, or in none; before their contracts, or to come.
+        &[(1, 100, two), (0, 100, one)],
+        &[(0, 100, one), (1, 100, one)],
+        &[(0, 100, early), (1, 100, two)],
+        &[(0, 100, later(two, 0, 1)), (1, 100, later(two, 1, 0))],
+        &[(0, 100, one), (1, 100, later(two, 1, 0))],
+        &[(0, 100, one), (1, 100, later(two, 0, i64::from(u32::MAX)))],
+    ] {
+        assert!(read(forged).is_err(), "{forged:?}");
     }
     // The other order is another engine, and a sound one.
-    let mut other = sections.clone();
-    other[at].1.splice(end - 5..end, [2, 1, 100, 0, 100]);
-    let read = Engine::decode_sections(*shop.engine.limits(), &other);
-    assert_eq!(read.expect("it is sound").encode_sections(), other);
+    let (again, other) = read(&[(1, 100, one), (0, 100, two)]).expect("it is sound");
+    assert_eq!(again, other);
+}
+
+fn since_of(shop: &Shop) -> Vec<Since> {
+    let debts = shop.engine.debts_from(Sequence::ZERO);
+    debts.map(|debt| debt.since).collect()
+}
+
+fn bytes_of(debts: &[(u64, u64, Since)]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    put_varint(&mut bytes, debts.len() as u64);
+    for (slot, amount, since) in debts {
+        put_varint(&mut bytes, *slot);
+        put_varint(&mut bytes, *amount);
+        put_varint(&mut bytes, since.sequence.value());
+        put_time(&mut bytes, since.time);
+    }
+    bytes
+}
+
+#[test]
+fn debts_are_listed_in_the_order_in_which_they_arose_from_any_command_on() {
+    let mut shop = owing_shop(3);
+    let all = since_of(&shop);
+    assert!(all.is_sorted() && all.len() == 3, "{all:?}");
+    assert_eq!(all[2].sequence, shop.engine.sequence());
+    assert_eq!(all[2].time, shop.time);
+    // The oldest is paid in whole and the next in part, which changes neither its age.
+    let paid = shop.send(fund(SELLER, MONEY, BANK, 130));
+    assert_eq!(repaid(&paid).len(), 2);
+    let listed = |from: Sequence| {
+        let debts = shop.engine.debts_from(from);
+        let debts = debts.map(|debt| (debt.since, debt.amount, debt.seller));
+        debts.collect::<Vec<_>>()
+    };
+    let two = [(all[1], 70, SELLER), (all[2], 100, SELLER)];
+    assert_eq!(listed(Sequence::ZERO), two);
+    assert_eq!(listed(all[1].sequence), two);
+    assert_eq!(listed(all[1].sequence.next()), two[1..]);
+    assert_eq!(listed(all[2].sequence.next()), []);
 }

@@ -2,8 +2,8 @@
 //!
 //! Invariant: as in `from_proto`. Not here: which year runs (the engine).
 
-use engine::command::{Body, SetAnnualUse};
-use engine::types::OwnerId;
+use engine::command::{Body, Demonstration, SetAnnualUse};
+use engine::types::{OwnerId, VenueId};
 use proto::v1;
 
 use super::fields::{Fields, Prefix};
@@ -64,19 +64,52 @@ fn used(fields: &mut Fields<'_>, text: &str) -> Option<i64> {
     used
 }
 
-/// Whose use of which year is asked for; no year is the one that runs.
+/// A question about a person's year.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct YearAsked {
+    /// Whose use.
+    pub owner: OwnerId,
+    /// Of which year; none is the one that runs.
+    pub year: Option<u16>,
+    /// Of demonstrations or not.
+    pub demonstration: Demonstration,
+    /// The limits of one venue only.
+    pub venue: Option<VenueId>,
+}
+
+/// Whose use of which year is asked for.
 ///
 /// # Errors
-/// Malformed or not found.
+/// Malformed or not found; a venue that is a demonstration and a use that is of none, or the other
+/// way round.
 pub fn annual_use(
     tables: &Tables,
     request: &v1::GetAnnualUseRequest,
-) -> Result<(OwnerId, Option<u16>), Failure> {
+) -> Result<YearAsked, Failure> {
     let mut fields = Fields::new(tables, Prefix::None);
     let owner = owner(&mut fields, &request.beneficial_owner_id);
     let year = match request.year {
         0 => Some(None),
         asked => year(&mut fields, asked).map(Some),
     };
-    fields.finish(owner.zip(year))
+    let venue = match request.venue_id.as_str() {
+        "" => Some(None),
+        name => fields.venue("venue_id", name).map(Some),
+    };
+    let at = venue.flatten();
+    if at.is_some_and(|at| tables.venue_is_demonstration(at) != request.demonstration) {
+        let of = if request.demonstration { "no" } else { "a" };
+        let right = "leave it out, or set demonstration as the venue has it";
+        fields.wrong("venue_id", format!("is {of} demonstration; {right}"));
+    }
+    let asked = || {
+        Some(YearAsked {
+            owner: owner?,
+            year: year?,
+            demonstration: demonstration(request.demonstration),
+            venue: venue?,
+        })
+    };
+    let asked = asked();
+    fields.finish(asked)
 }

@@ -15,6 +15,7 @@ use tonic::{Request, Response, Status};
 use super::balances::wrong_token;
 use super::deals;
 use super::executions::{account, read};
+use super::owing;
 use super::pages::page;
 use super::private::{self, ContractsStream};
 use crate::errors::{Failure, Kind};
@@ -130,6 +131,14 @@ impl Contracts for ContractsService {
         }))
     }
 
+    async fn list_owing(
+        &self,
+        request: Request<v1::ListOwingRequest>,
+    ) -> Result<Response<v1::ListOwingResponse>, Status> {
+        let found = owing::list(&self.exchange, request.get_ref()).await?;
+        Ok(Response::new(found))
+    }
+
     async fn list_contract_steps(
         &self,
         request: Request<v1::ListContractStepsRequest>,
@@ -203,6 +212,10 @@ impl ContractsService {
             text: words.text,
             engine_sequence: self.exchange.handle.status().sequence.value(),
             refused_line: said.err().and_then(|said| said.line).map(u32::from),
+            basket_cost: said
+                .ok()
+                .flatten()
+                .map(|cost| to_proto::basket_cost(&tables, &cost)),
         })
     }
 

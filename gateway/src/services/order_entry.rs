@@ -91,7 +91,9 @@ impl OrderEntry for OrderEntryService {
         let command = self.decode_submit(request.get_ref(), Prefix::None)?;
         let said = self.exchange.admission.validate(command.clone()).await?;
         let said = said.map_err(|refused| refused.reject);
-        Ok(Response::new(self.encode_validated(&command, said)))
+        Ok(Response::new(
+            self.encode_validated(&command, said.map(|_| ())),
+        ))
     }
 
     type SessionStream = session::Outbound;

@@ -77,14 +77,19 @@ impl Sales for SalesService {
         request: Request<v1::GetAnnualUseRequest>,
     ) -> Result<Response<v1::GetAnnualUseResponse>, Status> {
         let request = request.get_ref();
-        let (owner, asked) = from_proto::annual_use(&self.exchange.directory.read(), request)?;
-        let kind = from_proto::demonstration(request.demonstration);
+        let asked = from_proto::annual_use(&self.exchange.directory.read(), request)?;
         let see = move |engine: &Engine| {
-            let year = asked.unwrap_or_else(|| engine.running_year());
-            (year, engine.annual_use(owner, year, kind))
+            let runs = engine.running_year();
+            let year = asked.year.unwrap_or(runs);
+            let used = engine.annual_use(asked.owner, year, asked.demonstration);
+            let limits = engine.import_limits(asked.venue, asked.demonstration);
+            let limits: Vec<_> = limits.filter(|_| year == runs).collect();
+            (year, used, limits)
         };
-        let (sequence, (year, used)) = look(&self.exchange, Payer::Reader, see).await?;
-        Ok(Response::new(to_proto::annual_use(sequence, year, used)))
+        let (sequence, (year, used, limits)) = look(&self.exchange, Payer::Reader, see).await?;
+        let tables = self.exchange.directory.read();
+        let found = to_proto::annual_use(&tables.law, (sequence, year), used, &limits);
+        Ok(Response::new(found))
     }
 
     async fn define_terms(&self, request: Request<v1::DefineTermsRequest>) -> operations::Reported {

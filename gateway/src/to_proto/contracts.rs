@@ -4,6 +4,7 @@
 //! years later; a party is told its own counters and its own ids. Not here: the rows.
 
 use engine::command::{GoodsTo, TakenTo};
+use engine::engine::{BasketCost, Debt, LineCost};
 use engine::event::{ContractReport, ContractStep, Disputed, FullTax, Role, State};
 use engine::types::{AccountId, Side, VenueId};
 use proto::v1;
@@ -209,6 +210,49 @@ fn said(tables: &Tables, said: &Said, wire: &mut v1::ContractReport) {
 pub fn venue_name(tables: &Tables, id: VenueId) -> String {
     let venue = tables.venue(id);
     venue.map_or_else(String::new, |venue| venue.name.as_str().to_owned())
+}
+
+/// What the seller of a contract owes.
+pub fn debt(tables: &Tables, debt: &Debt) -> v1::Debt {
+    v1::Debt {
+        contract_id: contract_id_text(debt.contract),
+        seller_account_id: account_name(tables, debt.seller),
+        buyer_account_id: account_name(tables, debt.buyer),
+        venue_id: venue_name(tables, debt.venue),
+        money_asset_id: asset_name(tables, debt.money),
+        owing: units_text(tables, debt.money, debt.amount),
+        since: Some(timestamp(debt.since.time)),
+        since_sequence: debt.since.sequence.value(),
+        contract_version: debt.version,
+        demonstration: tables.venue_is_demonstration(debt.venue),
+    }
+}
+
+/// What a basket would cost.
+pub fn basket_cost(tables: &Tables, cost: &BasketCost) -> v1::BasketCost {
+    let money = |units| units_text(tables, cost.money, units);
+    let sum = |of: fn(&LineCost) -> i64| money(cost.lines().map(of).sum());
+    let line = |line: &LineCost| v1::LineCost {
+        pieces: line.pieces,
+        price: money(line.price),
+        list_amount: money(line.list_amount()),
+        discount: money(line.discount()),
+        amount: money(line.amount),
+        tax: money(line.tax),
+        to_pay: money(line.to_pay),
+    };
+    v1::BasketCost {
+        money_asset_id: asset_name(tables, cost.money),
+        lines: cost.lines().map(line).collect(),
+        total: Some(v1::LineCost {
+            list_amount: sum(LineCost::list_amount),
+            discount: sum(LineCost::discount),
+            amount: sum(|line| line.amount),
+            tax: sum(|line| line.tax),
+            to_pay: sum(|line| line.to_pay),
+            ..v1::LineCost::default()
+        }),
+    }
 }
 
 /// A contract as last reported, as this account is told it.

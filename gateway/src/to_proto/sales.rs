@@ -6,16 +6,16 @@
 use engine::command::{
     Covered, Delivery, Exemption, FlashMode, Funding, PartyKind, Plan, SaleTerms, TaxBasis,
 };
-use engine::engine::{AnnualUse, Campaign, Offer};
+use engine::engine::{AnnualUse, Campaign, ImportLimits, Offer};
 use engine::event::{OfferAct, OfferReport};
 use engine::reject::Reject;
 use engine::types::{AccountId, AssetId, Nanoseconds, OfferId, Sequence, TermsId, Time};
-use engine::venue::Model;
+use engine::venue::{ImportLimit, Law, Model};
 use proto::v1;
 
 use super::{
     account_name, amount_text, asset_name, client_order_id, custodian_name, decimal_text,
-    offer_id_text, reject_words, timestamp,
+    offer_id_text, regime_word, reject_words, timestamp,
 };
 use crate::directory::Tables;
 use crate::projector::rows::FirstRow;
@@ -28,14 +28,39 @@ pub const fn party_kind(kind: PartyKind) -> v1::PartyKind {
     }
 }
 
+fn yuan(fen: i64) -> String {
+    decimal_text(fen.into(), 2)
+}
+
 /// What somebody used of its annual limit of imports, in yuan.
-pub fn annual_use(sequence: Sequence, year: u16, used: AnnualUse) -> v1::GetAnnualUseResponse {
-    let yuan = |fen: i64| decimal_text(fen.into(), 2);
+pub fn annual_use(
+    law: &Law,
+    (sequence, year): (Sequence, u16),
+    used: AnnualUse,
+    limits: &[ImportLimits],
+) -> v1::GetAnnualUseResponse {
     v1::GetAnnualUseResponse {
         year: year.into(),
         here: yuan(used.here),
         elsewhere: yuan(used.elsewhere),
         engine_sequence: sequence.value(),
+        limits: limits
+            .iter()
+            .map(|limits| import_limits(law, limits, used))
+            .collect(),
+    }
+}
+
+fn import_limits(law: &Law, limits: &ImportLimits, used: AnnualUse) -> v1::ImportLimits {
+    let single = limits.single;
+    let cited = |limit: ImportLimit| law.cite(limit.basis).to_owned();
+    v1::ImportLimits {
+        regime: regime_word(law, limits.regime),
+        annual_limit: yuan(limits.annual.fen),
+        annual_basis: cited(limits.annual),
+        left: yuan(used.left_of(limits.annual)),
+        single_order_limit: single.map_or_else(String::new, |single| yuan(single.fen)),
+        single_order_basis: single.map_or_else(String::new, cited),
     }
 }
 

@@ -11,6 +11,7 @@ use proto::v1::{
 };
 use rust_decimal::Decimal;
 
+use super::funded::who_can;
 use crate::{
     client::connect::Connection,
     setup::{
@@ -74,17 +75,38 @@ pub struct Market {
     pub accounts: Arc<Vec<Account>>,
     /// What was put in, where the market is our own: nobody else trades there.
     pub staked: Option<Arc<Staked>>,
+    /// Accounts that were found and do not trade, since they have too little.
+    pub left_out: usize,
+}
+
+/// Finds what the gateway offers, at a venue if one is named, and the accounts that have what
+/// `orders` of the largest orders take; nothing where there are no such.
+async fn find_any(
+    connection: &Connection,
+    venue: &str,
+    orders: u32,
+) -> Result<Option<Market>, SetupError> {
+    let all = list_accounts(connection, ACCOUNTS_MAX).await?;
+    let found = list_instruments(connection, venue).await?;
+    let traded = traded_of(&found);
+    let there = all.len();
+    let accounts = who_can(connection, all, &traded, orders).await?;
+    if traded.is_empty() || accounts.is_empty() {
+        return Ok(None);
+    }
+    let left_out = there - accounts.len();
+    Ok(Some(Market {
+        left_out,
+        ..market_of(traded, accounts)
+    }))
 }
 
 /// Finds what the gateway offers, or makes a market of our own.
-pub async fn find(connection: &Connection, run: &Run) -> Result<Market, SetupError> {
-    let accounts = list_accounts(connection, ACCOUNTS_MAX).await?;
-    let found = list_instruments(connection, "").await?;
-    let market = market_of(&found, accounts);
-    if !market.named.is_empty() && !market.accounts.is_empty() {
-        return Ok(market);
+pub async fn find(connection: &Connection, run: &Run, orders: u32) -> Result<Market, SetupError> {
+    match find_any(connection, "", orders).await? {
+        Some(market) => Ok(market),
+        None => make(connection, run).await,
     }
-    make(connection, run).await
 }
 
 /// Makes a market of the run's own: a venue in continuous trading, four instruments with clearing
@@ -103,11 +125,9 @@ pub async fn find_at(
     connection: &Connection,
     run: &Run,
     venue: &str,
+    orders: u32,
 ) -> Result<Market, SetupError> {
-    let accounts = list_accounts(connection, ACCOUNTS_MAX).await?;
-    let found = list_instruments(connection, venue).await?;
-    let market = market_of(&found, accounts);
-    if !market.named.is_empty() && !market.accounts.is_empty() {
+    if let Some(market) = find_any(connection, venue, orders).await? {
         return Ok(market);
     }
     let operator = Operator::new(connection.clone(), run.clone());
@@ -175,7 +195,7 @@ async fn fill(operator: &Operator, run: &Run, venue: String) -> Result<Market, S
     let instruments = list_instruments(connection, &venue).await?;
     Ok(Market {
         staked: Some(Arc::new(staked)),
-        ..market_of(&instruments, accounts)
+        ..market_of(traded_of(&instruments), accounts)
     })
 }
 
@@ -209,18 +229,19 @@ async fn list_instruments(
     }
 }
 
-fn market_of(instruments: &[Instrument], accounts: Vec<Account>) -> Market {
-    let (named, traded) = instruments
-        .iter()
-        .filter(|instrument| takes_orders(instrument))
-        .filter_map(read)
-        .take(INSTRUMENTS_MAX)
-        .unzip();
+fn traded_of(instruments: &[Instrument]) -> Vec<(Named, Traded)> {
+    let taking = instruments.iter().filter(|one| takes_orders(one));
+    taking.filter_map(read).take(INSTRUMENTS_MAX).collect()
+}
+
+fn market_of(traded: Vec<(Named, Traded)>, accounts: Vec<Account>) -> Market {
+    let (named, traded) = traded.into_iter().unzip();
     Market {
         named: Arc::new(named),
         traded: Arc::new(traded),
         accounts: Arc::new(accounts),
         staked: None,
+        left_out: 0,
     }
 }
 

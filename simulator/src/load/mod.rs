@@ -6,6 +6,7 @@
 
 pub mod calls;
 pub mod fills;
+mod funded;
 pub mod market;
 pub mod schedule;
 pub mod stream;
@@ -79,6 +80,9 @@ pub struct Load {
     pub seed: u64,
     /// The venue that is to be traded at, with what suits it; none takes what there is.
     pub venue: Option<String>,
+    /// Accounts that others made trade only if they have what so many of the largest orders of each
+    /// instrument take; 0 lets all trade.
+    pub funded_orders: u32,
 }
 
 /// Why a load could not begin.
@@ -171,6 +175,11 @@ pub async fn run(
     match found {
         Ok((connection, market)) => {
             let staked = market.staked.clone();
+            if market.left_out > 0 {
+                let out = market.left_out;
+                let why = format!("{out} accounts lack money or goods and do not trade");
+                summary.notes.push(why);
+            }
             drive(load, (connection, market), &mut summary, stop).await;
             let counted = count(staked.as_deref(), &mut summary).await;
             (summary, counted)
@@ -195,7 +204,7 @@ async fn at_venue(
         return Ok(None);
     }
     if found.models.iter().any(|model| venue::is_of_books(model)) {
-        let market = market::find_at(&connection, &load.run, id).await?;
+        let market = market::find_at(&connection, &load.run, id, load.funded_orders).await?;
         return Ok(Some((connection, market)));
     }
     let what = format!("venue {id} has no model of which there is a flow");
@@ -204,7 +213,7 @@ async fn at_venue(
 
 async fn begin(load: &Load) -> Result<(Connection, Market), LoadError> {
     let connection = Connection::open(&load.target, load.bearer.clone(), load.patience)?;
-    let market = market::find(&connection, &load.run).await?;
+    let market = market::find(&connection, &load.run, load.funded_orders).await?;
     Ok((connection, market))
 }
 

@@ -99,6 +99,7 @@ pub async fn annual_use(
         beneficial_owner_id: owner.to_owned(),
         year: 0,
         demonstration: true,
+        venue_id: String::new(),
     };
     connection
         .persist(|| {
@@ -146,14 +147,45 @@ pub fn is_discount(told: &Discount, asked: &Discount, left: i64) -> bool {
         && i64::from(told.uses_left) == left
 }
 
+/// Reads a list from its first page on, given the token of each: to its end, if the `whole` of it
+/// is asked for.
+async fn read_list<T, F>(whole: bool, page: impl Fn(String) -> F) -> Result<Vec<T>, Status>
+where
+    F: Future<Output = Result<(Vec<T>, String), Status>>,
+{
+    let (mut all, mut token) = (Vec::new(), String::new());
+    loop {
+        let (rows, next) = page(token).await?;
+        all.extend(rows);
+        if next.is_empty() || !whole {
+            return Ok(all);
+        }
+        token = next;
+    }
+}
+
+/// The rows of a list by their ids, each of which stands there once.
+fn once_each<T>(
+    rows: impl Iterator<Item = (String, T)>,
+    what: &str,
+    faults: &mut Faults,
+) -> BTreeMap<String, T> {
+    let mut listed = BTreeMap::new();
+    for (id, row) in rows {
+        if listed.insert(id, row).is_some() {
+            faults.add(format!("{what} is listed twice"));
+        }
+    }
+    listed
+}
+
 /// The ids of all of the seller's discounts that are listed.
 async fn listed_discounts(
     connection: &Connection,
     shops: &Shops,
     faults: &mut Faults,
 ) -> Result<BTreeSet<String>, Status> {
-    let (mut listed, mut page_token) = (BTreeSet::new(), String::new());
-    loop {
+    let discounts = read_list(true, move |page_token| async move {
         let request = ListDiscountsRequest {
             venue_id: String::new(),
             seller_account_id: shops.account(SELLER),
@@ -166,16 +198,12 @@ async fn listed_discounts(
                 async move { client.list_discounts(request).await }
             })
             .await?;
-        for discount in page.discounts {
-            if !listed.insert(discount.discount_id) {
-                faults.add("a discount is listed twice".to_owned());
-            }
-        }
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            return Ok(listed);
-        }
-    }
+        Ok((page.discounts, page.next_page_token))
+    });
+    let discounts = discounts.await?.into_iter();
+    let named = discounts.map(|discount| (discount.discount_id, ()));
+    let listed = once_each(named, "a discount", faults);
+    Ok(listed.into_keys().collect())
 }
 
 /// Exactly the discounts that were defined and are not over are listed; for those that are, the
@@ -221,9 +249,7 @@ pub async fn compare_offers(
     made: &BTreeMap<String, Made>,
     faults: &mut Faults,
 ) -> Result<(), Status> {
-    let mut listed = BTreeMap::new();
-    let mut page_token = String::new();
-    loop {
+    let offers = read_list(true, move |page_token| async move {
         let request = ListOffersRequest {
             venue_id: String::new(),
             seller_account_id: seller.to_owned(),
@@ -236,16 +262,11 @@ pub async fn compare_offers(
                 async move { client.list_offers(request).await }
             })
             .await?;
-        for offer in page.offers {
-            if listed.insert(offer.offer_id.clone(), offer).is_some() {
-                faults.add("an offer is listed twice".to_owned());
-            }
-        }
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            break;
-        }
-    }
+        Ok((page.offers, page.next_page_token))
+    });
+    let offers = offers.await?.into_iter();
+    let named = offers.map(|offer| (offer.offer_id, ()));
+    let listed = once_each(named, "an offer", faults);
     let own = |made: &Made| made.asked.account_id == seller;
     for (id, made) in made.iter().filter(|(_, made)| own(made)) {
         if made.withdrawn.is_none() && !listed.contains_key(id) {
@@ -270,9 +291,7 @@ pub async fn compare_contracts(
     whole: bool,
     faults: &mut Faults,
 ) -> Result<(), Status> {
-    let mut listed = BTreeMap::new();
-    let mut page_token = String::new();
-    loop {
+    let contracts = read_list(whole, move |page_token| async move {
         let request = ListContractsRequest {
             account_id: account_id.to_owned(),
             page_size: PAGE,
@@ -285,19 +304,11 @@ pub async fn compare_contracts(
                 async move { client.list_contracts(request).await }
             })
             .await?;
-        for contract in page.contracts {
-            if listed
-                .insert(contract.contract_id.clone(), contract)
-                .is_some()
-            {
-                faults.add("a contract is listed twice".to_owned());
-            }
-        }
-        page_token = page.next_page_token;
-        if page_token.is_empty() || !whole {
-            break;
-        }
-    }
+        Ok((page.contracts, page.next_page_token))
+    });
+    let contracts = contracts.await?.into_iter();
+    let named = contracts.map(|contract| (contract.contract_id.clone(), contract));
+    let listed = once_each(named, "a contract", faults);
     for (id, contract) in &listed {
         if let Some(report) = found.contract(id)
             && !agrees(contract, report)

@@ -22,7 +22,7 @@ const DEPTH_TICKS: u64 = 200;
 /// How far a crossing order reaches beyond the middle, in ticks.
 const REACH_TICKS: u64 = 6;
 /// The largest made order, in lots.
-const LOTS_MAX: u64 = 500;
+pub const LOTS_MAX: u64 = 500;
 
 /// Buy or sell.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -5,6 +5,8 @@
 //! back at most what it counted; by which regime is its own for good. Not here: the rows
 //! (`market::sale::annual`), what regimes say (`venue`).
 
+use std::collections::BTreeSet;
+
 use super::fails;
 use crate::clearing::custody::Approved;
 use crate::command::{Demonstration, Envelope, SaleTerms, SetAnnualUse};
@@ -17,7 +19,7 @@ use crate::event::{Event, Events, FullTax, SaleEvent, UseReport};
 use crate::market::sale::annual::{Whose, year_of};
 use crate::market::sale::{AnnualUse, Year, law};
 use crate::reject::{Basis, Reject, RejectReason as R};
-use crate::types::{OwnerId, Time};
+use crate::types::{OwnerId, Time, VenueId};
 use crate::venue::{ImportLimit, Imports, Regime, Venue};
 
 /// Days after that of receipt in which what comes back is restored; the law counts them from
@@ -35,6 +37,17 @@ pub(super) struct Importing {
     pub(super) room: bool,
 }
 
+/// What a regime that limits imports lets one person import.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ImportLimits {
+    /// The regime.
+    pub regime: Regime,
+    /// In a calendar year.
+    pub annual: ImportLimit,
+    /// By an order of more than one piece, if it says that.
+    pub single: Option<ImportLimit>,
+}
+
 fn annual_limit(basis: Basis) -> Reject {
     Reject {
         reason: R::AnnualLimit,
@@ -50,7 +63,7 @@ impl Importing {
         if let Some(single) = above.filter(|_| pieces != 1) {
             return Err(annual_limit(single.basis));
         }
-        if self.used.sum() + value > self.annual.fen {
+        if value > self.used.left_of(self.annual) {
             return Err(annual_limit(self.annual.basis));
         }
         Ok(())
@@ -69,6 +82,31 @@ impl Engine {
             })
         });
         known.unwrap_or_default()
+    }
+
+    /// The limits of each regime that limits imports and is now one of a venue's: of this venue, or
+    /// of all that are demonstrations, or of all others. In order of the regimes' handles.
+    pub fn import_limits(
+        &self,
+        venue: Option<VenueId>,
+        demonstration: Demonstration,
+    ) -> impl Iterator<Item = ImportLimits> {
+        let law = self.venues.law();
+        let all = self.venues.venues();
+        let wanted = all.filter(move |(id, row)| {
+            venue.is_none_or(|venue| venue == *id) && row.demonstration == demonstration
+        });
+        let regimes = wanted.flat_map(|(_, row)| row.regimes.iter());
+        let handles: BTreeSet<u8> = regimes.map(|regime| regime.code()).collect();
+        let regimes = handles.into_iter().filter_map(Regime::from_code);
+        regimes.filter_map(move |regime| match law.rules(regime).imports {
+            Imports::Limited { annual, single } => Some(ImportLimits {
+                regime,
+                annual,
+                single,
+            }),
+            Imports::Free => None,
+        })
     }
 
     /// How many uses are remembered, one of an owner and a year.

@@ -8,12 +8,53 @@
 use crate::clearing::ledger::Place;
 use crate::contract::Contract;
 use crate::contract::effects::Moved;
-use crate::contract::owing::Owing;
+use crate::contract::owing::{Owing, Since};
 use crate::contract::table;
 use crate::engine::Engine;
 use crate::event::{ContractStep, Disputed, Events, State};
+use crate::types::{AccountId, AssetId, ContractId, Sequence, VenueId};
+
+/// What the seller of a contract owes its buyer since a return by agreement.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Debt {
+    /// The contract: OWING.
+    pub contract: ContractId,
+    /// Its version.
+    pub version: u32,
+    /// Who owes.
+    pub seller: AccountId,
+    /// Who is owed.
+    pub buyer: AccountId,
+    /// Where the contract was formed.
+    pub venue: VenueId,
+    /// The currency.
+    pub money: AssetId,
+    /// How much, in minor units: above zero.
+    pub amount: i64,
+    /// Since when.
+    pub since: Since,
+}
 
 impl Engine {
+    /// What is owed by contracts since the command at `from` or a later one, the oldest debt first:
+    /// at most `Limits::owing_max`.
+    pub fn debts_from(&self, from: Sequence) -> impl Iterator<Item = Debt> {
+        self.contracts.owing.from(from).iter().map(|one| {
+            let row = self.contracts.row(one.slot);
+            let terms = &self.sales.known(row.terms).terms;
+            Debt {
+                contract: row.id(one.slot),
+                version: row.version,
+                seller: row.seller,
+                buyer: row.buyer,
+                venue: terms.venue,
+                money: terms.money,
+                amount: one.amount,
+                since: one.since,
+            }
+        })
+    }
+
     /// Whether the seller of a contract may owe its buyer.
     pub(super) fn may_owe(&self, contract: &Contract) -> bool {
         let owing = &self.contracts.owing;
@@ -22,7 +63,11 @@ impl Engine {
 
     /// What the seller lacks is owed from now on.
     pub(super) fn owe(&mut self, slot: u32, contract: &Contract, amount: i64) {
-        let one = Owing::new(slot, contract, amount);
+        let since = Since {
+            sequence: self.sequence,
+            time: self.time,
+        };
+        let one = Owing::new(slot, contract, amount, since);
         self.contracts.owing.add(one);
         self.clearing.ledger.mark_owes(one.at);
     }

@@ -30,7 +30,7 @@ use crate::venue::Regime;
 #[derive(Clone, Copy, Debug)]
 pub(in crate::engine) struct Reserved {
     pub(in crate::engine) owner: OwnerId,
-    cost: Cost,
+    pub(in crate::engine) cost: Cost,
     /// What is paid at once, where that is a part.
     deposit: i64,
     /// What is held of who pays at once.

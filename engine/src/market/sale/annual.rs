@@ -16,7 +16,7 @@ use crate::bytes::{self, BytesError, Reader};
 use crate::command::{Demonstration, SetAnnualUse};
 use crate::journal::codec::border as codec;
 use crate::types::{OwnerId, Time};
-use crate::venue::section;
+use crate::venue::{ImportLimit, section};
 
 /// No row.
 const NIL: u32 = u32::MAX;
@@ -89,6 +89,11 @@ impl AnnualUse {
     /// Both.
     pub const fn sum(self) -> i64 {
         self.here + self.elsewhere
+    }
+
+    /// What is left of a limit; below zero where more was reported.
+    pub const fn left_of(self, annual: ImportLimit) -> i64 {
+        annual.fen - self.sum()
     }
 }
 
