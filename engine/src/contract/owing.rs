@@ -6,6 +6,8 @@
 //! all that can be paid. Rejected: a field of each contract's row (a million rows, a thousand
 //! debts). Not here: when it is paid (`engine::contracts::owing`).
 
+use std::collections::VecDeque;
+
 use super::row::Contract;
 use crate::bytes::{self, BytesError, Reader};
 use crate::clearing::Clearing;
@@ -51,10 +53,10 @@ pub struct Since {
     pub time: Time,
 }
 
-/// All that is owed, the oldest debt first.
+/// All that is owed, the oldest debt first, which mostly is the first to go.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct AllOwing {
-    rows: Vec<Owing>,
+    rows: VecDeque<Owing>,
     max: usize,
     per_seller_max: usize,
 }
@@ -70,13 +72,13 @@ impl AllOwing {
     /// None, with room for as many as `limits` says.
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
-            rows: Vec::with_capacity(limits.owing_max as usize),
+            rows: VecDeque::with_capacity(limits.owing_max as usize),
             max: limits.owing_max as usize,
             per_seller_max: limits.owing_per_seller_max as usize,
         }
     }
 
-    pub(crate) const fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }
 
@@ -91,9 +93,9 @@ impl AllOwing {
     }
 
     /// Those that arose by the command at `from` or a later one, the oldest first.
-    pub(crate) fn from(&self, from: Sequence) -> &[Owing] {
+    pub(crate) fn from(&self, from: Sequence) -> impl Iterator<Item = &Owing> {
         let first = self.rows.partition_point(|one| one.since.sequence < from);
-        &self.rows[first..]
+        self.rows.range(first..)
     }
 
     /// What the contract in a row owes.
@@ -116,12 +118,12 @@ impl AllOwing {
         assert!(one.amount > 0, "something is owed");
         assert!(self.may_owe(one.at, one.to), "it was checked");
         assert!(self.follows(one.since), "one command makes one debt");
-        self.rows.push(one);
+        self.rows.push_back(one);
     }
 
     /// Whether a debt that arose so stands behind all others.
     fn follows(&self, since: Since) -> bool {
-        let last = self.rows.last().map(|last| last.since);
+        let last = self.rows.back().map(|last| last.since);
         last.is_none_or(|last| last.sequence < since.sequence && last.time <= since.time)
     }
 
@@ -184,7 +186,7 @@ impl AllOwing {
                 return Err(wrong());
             }
             clearing.ledger.mark_owes(one.at);
-            all.rows.push(one);
+            all.rows.push_back(one);
         }
         all.audit(contracts).map_err(|_| wrong())?;
         Ok(all)

@@ -39,7 +39,7 @@ impl Engine {
     /// What is owed by contracts since the command at `from` or a later one, the oldest debt first:
     /// at most `Limits::owing_max`.
     pub fn debts_from(&self, from: Sequence) -> impl Iterator<Item = Debt> {
-        self.contracts.owing.from(from).iter().map(|one| {
+        self.contracts.owing.from(from).map(|one| {
             let row = self.contracts.row(one.slot);
             let terms = &self.sales.known(row.terms).terms;
             Debt {
