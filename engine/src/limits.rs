@@ -152,8 +152,8 @@ impl Limits {
     pub const EXPIRIES_PER_TICK_MAX: usize = 1_024;
     /// How many of them the deadline of a contract counts as. It moves money and goods of two
     /// parties and a row of an offer, up to 1.7 us of cold memory where the expiry of an order is
-    /// below 1: 256 of them keep a tick within 1 ms even where the machine's other tenants take
-    /// half of its memory's speed (`benches/runs/2026-11-30-shops.md`).
+    /// below 1: 256 of them keep a tick within 1 ms, 99 of 100 within 0.4 ms
+    /// (`benches/runs/2026-11-30-shops.md`).
     pub const EXPIRIES_PER_CONTRACT: usize = 4;
     /// How many receipts one command splits a receipt into, or merges: it bounds its events, and
     /// the hashes a holder checks for it.

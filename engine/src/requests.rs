@@ -216,6 +216,7 @@ impl Requests {
 
     fn remember(&mut self, row: Row) {
         assert!(self.used() < self.capacity, "`admit` checked the bound");
+        assert!(self.find(row.key).is_none(), "the key is new");
         let place = if let Some(place) = self.free.pop() {
             self.rows[place as usize] = row;
             place

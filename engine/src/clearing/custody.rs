@@ -113,14 +113,12 @@ impl Custody {
 
     /// Whether what is asked for is what the pending ones ask for; for audits.
     pub(super) fn is_sound(&self) -> bool {
-        let mut anew = Self {
-            asked: BTreeMap::new(),
-            ..self.clone()
-        };
-        for one in self.pending.values() {
-            anew.ask(one, 1);
+        let mut asked = BTreeMap::new();
+        for one in self.pending.values().filter(|one| !one.held().is_zero()) {
+            let store = (one.custodian, one.asset);
+            *asked.entry(store).or_default() += one.held().units();
         }
-        anew.asked == self.asked
+        asked == self.asked
     }
 
     /// All pending ones, the oldest first.

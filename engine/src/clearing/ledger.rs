@@ -316,7 +316,8 @@ impl Ledger {
                 self.accounts.resize(account.place() + 1, NIL);
             }
             next = std::mem::replace(&mut self.accounts[account.place()], index);
-            self.whereabouts.add((account, asset), Place(index));
+            let key = (account, asset);
+            self.whereabouts.add(&self.positions, key, Place(index));
         } else {
             self.others.insert((holder, asset), Place(index));
         }

@@ -42,7 +42,14 @@ impl Whereabouts {
     }
 
     /// Adds a position that is not there yet; there is room for all there may be.
-    pub(super) fn add(&mut self, (account, asset): (AccountId, AssetId), place: Place) {
+    pub(super) fn add(
+        &mut self,
+        positions: &[Position],
+        (account, asset): (AccountId, AssetId),
+        place: Place,
+    ) {
+        let known = self.find(positions, account, asset);
+        assert!(known.is_none(), "a position comes into being once");
         self.index.add(hash_of(account, asset), place.index());
     }
 }
