@@ -21,7 +21,7 @@ use super::{
     ledger::Ledger,
     live::Floor,
     pair::Pair,
-    shopping::{Errands, Rush},
+    shopping::{Errands, Rush, Sender},
     stream::Stream,
     teller::Teller,
 };
@@ -38,6 +38,7 @@ use crate::{
         board::{Board, Season},
         clerk::Clerk,
         found::{BUYERS, Shops},
+        ring::Ring,
     },
 };
 
@@ -150,11 +151,12 @@ pub(super) fn begin_shops(
     for index in 0..DEBT_CLERKS.0 {
         clerks.push(clerk("debts", index, DEBT_CLERKS.1).with_debts());
     }
-    for clerk in clerks {
+    let ring = Ring::new(Arc::clone(shops), "ring").map(Sender::Ring);
+    for sender in clerks.into_iter().map(Sender::Clerk).chain(ring) {
         let errands = Errands {
             floor: Arc::clone(floor),
             connection: connect()?,
-            clerk,
+            sender,
         };
         lanes.spawn(errands.run());
     }

@@ -40,7 +40,7 @@ use crate::{
 /// Answers to the live clients before a kill: at least, and so many more are drawn.
 const ANSWERS: (u64, u64) = (40, 160);
 /// Before a kill the clerks of a duty got so many, too: on a busy machine they come late.
-const SERVED: [(Duty, u64); 2] = [(Duty::Carts, 12), (Duty::Debts, 20)];
+const SERVED: [(Duty, u64); 3] = [(Duty::Carts, 12), (Duty::Debts, 20), (Duty::Ring, 9)];
 /// A kill falls up to so many microseconds behind the beginning of a call: on its way, while it is
 /// sequenced or synced, or while its answer comes back.
 const JITTER_US: u64 = 800;

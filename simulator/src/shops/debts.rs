@@ -17,7 +17,7 @@ use proto::v1::{
 };
 use rust_decimal::Decimal;
 
-use super::{fen, found::Shops, lives, returns::part};
+use super::{fen, found::Shops, lives, returns::part, ring::UNPAID};
 use crate::crash::memory::Faults;
 
 /// Contracts by which something may be owed: of all sellers, of one.
@@ -126,7 +126,7 @@ impl Debts {
     pub fn take(&mut self, report: &ContractReport, faults: &mut Faults) {
         let refused = !report.reject_reason.is_empty();
         let own = self.tills.contains_key(&report.seller_account_id);
-        if refused && report.reject_reason != "SELLER_FUNDS" || !refused && !own {
+        if refused && report.reject_reason != UNPAID || !refused && !own {
             return;
         }
         self.queue.push_back(report.clone());
