@@ -60,6 +60,8 @@ pub struct CrashSummary {
     pub trades: u64,
     /// Trades of the live clients.
     pub live_trades: u64,
+    /// Kills by the time that the first difference was seen; none where none was, between kills.
+    pub found_after: Option<u64>,
     /// Differences from what was told and expected.
     pub mismatches: u64,
     /// The longest time from starting the gateway to its first connection, in milliseconds.
@@ -309,6 +311,9 @@ impl fmt::Display for CrashSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for mismatch in &self.first_mismatches {
             writeln!(f, "mismatch: {mismatch}")?;
+        }
+        if let Some(kills) = self.found_after {
+            writeln!(f, "seen first after {kills} kills")?;
         }
         if let Some(error) = &self.error {
             writeln!(f, "ended early: {error}")?;
