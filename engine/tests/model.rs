@@ -49,6 +49,7 @@ use model::drive::Driver;
 use model::generate::Generator;
 use model::rng::Rng;
 use model::script::{Script, Step, internal};
+use model::shrink::Effort;
 use model::{shop, shrink, world};
 use reference::Fault;
 use sanjiang_engine::command::{
@@ -119,7 +120,7 @@ fn driven(
 
 /// Says how a world failed, with the shortest script that shows it.
 fn explain(seed: u64, script: Script, fault: Option<Fault>) -> String {
-    let (short, text) = shrink::shrink(script, fault);
+    let (short, text) = shrink::shrink(script, fault, Effort::WHOLE);
     let mut lines = format!("seed {seed}, {:#?}\n", short.limits);
     for step in &short.steps {
         let at = step.time.nanoseconds();
@@ -222,7 +223,7 @@ fn shortest(fault: Fault) -> usize {
             continue;
         };
         let long = script.steps.len();
-        let (short, text) = shrink::shrink(*script, Some(fault));
+        let (short, text) = shrink::shrink(*script, Some(fault), Effort::SHOWN);
         assert!(!text.is_empty(), "{fault:?} is said");
         println!(
             "{fault:?}: seen in world {at}, {long} steps made {}",
@@ -466,7 +467,7 @@ fn a_fault_of_a_shop_is_seen() {
         let mut seen = (0..100).filter_map(|at| run_shops(SEED + at, STEPS, Some(fault)).err());
         let short = seen.find_map(|script| {
             let long = script.steps.len();
-            let (short, text) = shrink::shrink(*script, Some(fault));
+            let (short, text) = shrink::shrink(*script, Some(fault), Effort::SHOWN);
             println!("{fault:?}: {long} steps made {}: {text}", short.steps.len());
             (short.steps.len() < 100).then_some(())
         });

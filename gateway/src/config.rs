@@ -214,6 +214,10 @@ pub struct Serve {
     /// Folder that backups are written under; without it none can be made.
     #[arg(long)]
     pub backup_dir: Option<PathBuf>,
+    /// Touch and lock all memory at the start, so that no command waits for a page: takes
+    /// gigabytes at once that are else taken as rows are used for the first time.
+    #[arg(long)]
+    pub lock_memory: bool,
 }
 
 /// What the engine thread does while it has nothing to do.
@@ -245,6 +249,7 @@ impl Serve {
             free_space: None,
             wait: WaitArgument::Park,
             backup_dir: None,
+            lock_memory: false,
         }
     }
 
@@ -380,13 +385,14 @@ mod tests {
     fn every_bound_arrives_where_it_works() {
         let flags = "--disk-reserve-mb 7 --begin-within-ms 8 --keepalive-ms 9 --connections-max 10 \
                      --queue-commands-max 11 --snapshot-every-commands 12 --wait yield \
-                     --head-file mark --backup-dir backups";
+                     --head-file mark --backup-dir backups --lock-memory";
         let flags: Vec<_> = flags.split_whitespace().collect();
         let settings = serve(&flags).expect("flags");
         assert_eq!(settings.begin_within(), Duration::from_millis(8));
         assert_eq!(settings.keepalive(), Duration::from_millis(9));
         assert_eq!(settings.connections_max, 10);
         assert_eq!(settings.backup_dir, Some(PathBuf::from("backups")));
+        assert!(settings.lock_memory);
         let runtime = settings.runtime();
         assert_eq!(runtime.disk_reserve_bytes, 7 << 20);
         assert_eq!(runtime.queue_commands_max, 11);

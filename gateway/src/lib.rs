@@ -17,6 +17,7 @@ pub mod from_proto;
 pub mod hub;
 pub mod journal_cli;
 pub mod last_words;
+pub mod memory;
 pub mod outlet;
 pub mod projector;
 pub mod reconcile;

@@ -81,6 +81,9 @@ async fn serve_until_asked(settings: &Serve) -> anyhow::Result<()> {
     let running = Running::start(settings).await?;
     let exchange = running.exchange();
     println!("{}", exchange.recovered);
+    if let Some(bytes) = running.locked() {
+        println!("{} MB of memory locked", bytes >> 20);
+    }
     println!(
         "listening on {}, loopback only: without TLS and keys every caller is principal `local` \
          with all roles",

@@ -33,6 +33,7 @@ use crate::directory::Directory;
 use crate::exchange::Exchange;
 use crate::hub::{Hub, Outlets};
 use crate::last_words::LastWords;
+use crate::memory;
 use crate::replies::Replies;
 use crate::services::unread::{Keeping, UNREAD_BYTES_MAX, Unread};
 use crate::services::{
@@ -79,6 +80,9 @@ pub enum ServeError {
     /// The demonstration could not be created.
     #[error("the demonstration could not be created: {0}")]
     Demo(String),
+    /// The memory cannot be locked.
+    #[error(transparent)]
+    Memory(#[from] memory::LockError),
     /// The sink was started without its books.
     #[error("the public books were not opened")]
     NoBooks,
@@ -90,6 +94,7 @@ pub enum ServeError {
 /// A running exchange.
 pub struct Running {
     address: SocketAddr,
+    locked: Option<u64>,
     exchange: Arc<Exchange>,
     runtime: Runtime,
     stop: watch::Sender<bool>,
@@ -107,6 +112,9 @@ impl Running {
         if !listen.ip().is_loopback() {
             return Err(ServeError::NotLoopback(listen));
         }
+        let lock = || settings.lock_memory.then(memory::lock).transpose();
+        // Asked before the folder is touched too: who may not is told so then.
+        lock()?;
         let socket = bind(listen).map_err(|error| ServeError::Listen(listen, error))?;
         let (stop, shutdown) = watch::channel(false);
         let outlets = outlets(&stop);
@@ -117,6 +125,7 @@ impl Running {
             ..settings.runtime()
         };
         let (runtime, recovered) = Runtime::start(config, Box::new(hub))?;
+        let locked = lock()?;
         let exchange = exchange(settings, &outlets, &runtime, recovered, shutdown.clone())?;
         let replying = tokio::spawn(Arc::clone(&outlets.replies).run());
         if settings.demo {
@@ -134,6 +143,7 @@ impl Running {
         let serving = serve(&exchange, listener, settings.keepalive(), shutdown)?;
         Ok(Self {
             address,
+            locked,
             exchange,
             runtime,
             stop,
@@ -145,6 +155,11 @@ impl Running {
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How much memory was touched and locked, in bytes, if that was asked for.
+    pub const fn locked(&self) -> Option<u64> {
+        self.locked
     }
 
     /// What it serves.

@@ -19,6 +19,7 @@ mod instruments;
 mod journey;
 mod margin;
 mod market_data;
+mod memory;
 mod money;
 mod money_fields;
 mod operations;

@@ -57,6 +57,9 @@ pub struct Since {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct AllOwing {
     rows: VecDeque<Owing>,
+    /// Where the walk that pays stands: debts before it are not looked at, and those paid whole
+    /// stay, at zero, until it ends. Zero between commands.
+    walk: usize,
     max: usize,
     per_seller_max: usize,
 }
@@ -73,6 +76,7 @@ impl AllOwing {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             rows: VecDeque::with_capacity(limits.owing_max as usize),
+            walk: 0,
             max: limits.owing_max as usize,
             per_seller_max: limits.owing_per_seller_max as usize,
         }
@@ -87,9 +91,16 @@ impl AllOwing {
         self.rows.iter()
     }
 
-    /// The one in this place of the order.
-    pub(crate) fn get(&self, place: usize) -> Option<Owing> {
+    /// The walk that pays, from the oldest debt on, comes to the one in this place.
+    pub(crate) fn walk_to(&mut self, place: usize) -> Option<Owing> {
+        self.walk = place;
         self.rows.get(place).copied()
+    }
+
+    /// The walk that pays is at its end: what it paid whole goes, in one move of the others.
+    pub(crate) fn end_walk(&mut self) {
+        self.walk = 0;
+        self.rows.retain(|one| one.amount > 0);
     }
 
     /// Those that arose by the command at `from` or a later one, the oldest first.
@@ -100,8 +111,14 @@ impl AllOwing {
 
     /// What the contract in a row owes.
     pub(crate) fn of(&self, slot: u32) -> i64 {
-        let own = self.rows.iter().find(|one| one.slot == slot);
-        own.map_or(0, |one| one.amount)
+        self.place_of(slot).map_or(0, |at| self.rows[at].amount)
+    }
+
+    /// Where the debt of the contract in a row stands; a walk stands before it.
+    fn place_of(&self, slot: u32) -> Option<usize> {
+        let mut ahead = self.rows.range(self.walk..);
+        let steps = ahead.position(|one| one.slot == slot)?;
+        Some(self.walk + steps)
     }
 
     /// Whether one more may be, from here to there: there is room, also of this seller, who is owed
@@ -129,24 +146,28 @@ impl AllOwing {
 
     /// So much less is owed; what is left.
     pub(crate) fn lower(&mut self, slot: u32, by: i64) -> i64 {
-        let place = self.rows.iter().position(|one| one.slot == slot);
-        let place = place.expect("it is owing");
+        let place = self.place_of(slot).expect("it is owing");
         let row = &mut self.rows[place];
         assert!(
             (1..=row.amount).contains(&by),
             "no more is paid than is owed"
         );
         row.amount -= by;
-        let left = row.amount;
-        if left == 0 {
-            self.rows.remove(place);
-        }
-        left
+        row.amount
     }
 
-    /// Whether who has this position owes.
+    /// What is let off goes at once.
+    pub(crate) fn forget(&mut self, slot: u32) {
+        let place = self.place_of(slot).expect("it is owing");
+        assert_eq!(self.rows[place].amount, 0, "nothing of it is owed");
+        self.rows.remove(place);
+    }
+
+    /// Whether who has this position owes; who pays has its next debt ahead, mostly.
     pub(crate) fn owes(&self, at: Place) -> bool {
-        self.rows.iter().any(|one| one.at == at)
+        let own = |one: &Owing| one.at == at && one.amount > 0;
+        let mut ahead = self.rows.range(self.walk..);
+        ahead.any(own) || self.rows.range(..self.walk).any(own)
     }
 
     pub(super) fn encode(&self, out: &mut Vec<u8>) {

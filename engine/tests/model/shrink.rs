@@ -4,6 +4,7 @@
 //! Invariant: what comes back fails by itself, from an empty engine. Not here: shrinking of the
 //! values inside a step.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 
 use sanjiang_engine::command::Identity;
@@ -12,8 +13,28 @@ use super::drive::{Driver, words};
 use super::script::{Script, Step};
 use crate::reference::Fault;
 
-/// How many runs a shrink may take.
-const RUNS_MAX: u32 = 1_500;
+/// How much a shrink may cost, and what is short enough.
+#[derive(Clone, Copy)]
+pub struct Effort {
+    /// How many steps all its runs may have together: a world of thousands that stays long would
+    /// take minutes.
+    pub steps_max: usize,
+    /// It ends with a script of so many steps.
+    pub enough: usize,
+}
+
+impl Effort {
+    /// For a person who is to understand it: as short as it gets.
+    pub const WHOLE: Self = Self {
+        steps_max: 4_000_000,
+        enough: 1,
+    };
+    /// Whether it can be shown shortly; another world may show it better.
+    pub const SHOWN: Self = Self {
+        steps_max: 150_000,
+        enough: 99,
+    };
+}
 
 /// What goes wrong when the script runs: a difference or a panic.
 pub fn failure(script: &Script, fault: Option<Fault>) -> Option<String> {
@@ -46,15 +67,14 @@ fn once(steps: &[Step]) -> Vec<Step> {
 }
 
 /// The shortest failing script found, and how it fails.
-pub fn shrink(mut script: Script, fault: Option<Fault>) -> (Script, String) {
+pub fn shrink(mut script: Script, fault: Option<Fault>, effort: Effort) -> (Script, String) {
     let hook = take_hook();
     set_hook(Box::new(|_| {}));
-    let mut runs = 0;
-    let mut fails = |steps: Vec<Step>, limits| {
-        runs += 1;
-        let more = runs <= RUNS_MAX;
-        more.then(|| failure(&Script { limits, steps }, fault))
-            .flatten()
+    let left = Cell::new(effort.steps_max);
+    let fails = |steps: Vec<Step>, limits| {
+        let spent = steps.len().min(left.get());
+        left.set(left.get() - spent);
+        failure(&Script { limits, steps }, fault)
     };
     let mut text = failure(&script, fault).unwrap_or_default();
     for plain in [once(&script.steps), script.steps.clone()] {
@@ -65,10 +85,11 @@ pub fn shrink(mut script: Script, fault: Option<Fault>) -> (Script, String) {
         }
     }
     let mut chunk = script.steps.len().next_power_of_two() / 2;
-    while chunk > 0 {
+    let goes_on = |script: &Script| script.steps.len() > effort.enough && left.get() > 0;
+    while chunk > 0 && goes_on(&script) {
         let mut at = 0;
         let mut dropped = false;
-        while at < script.steps.len() {
+        while at < script.steps.len() && goes_on(&script) {
             let mut steps = script.steps.clone();
             steps.drain(at..(at + chunk).min(script.steps.len()));
             if let Some(found) = fails(steps.clone(), script.limits) {

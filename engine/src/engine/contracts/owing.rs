@@ -80,13 +80,13 @@ impl Engine {
         let row = table::find(State::Owing, Disputed::No, ContractStep::Repay);
         let row = row.expect("the table says how a debt is paid");
         let mut place = 0;
-        while let Some(one) = self.contracts.owing.get(place) {
-            if self.clearing.beyond_credit(one.at) == 0 {
-                place += 1;
-                continue;
+        while let Some(one) = self.contracts.owing.walk_to(place) {
+            if self.clearing.beyond_credit(one.at) > 0 {
+                self.step(one.slot, row, (None, None), events);
             }
-            self.step(one.slot, row, (None, None), events);
+            place += 1;
         }
+        self.contracts.owing.end_walk();
         if self.clearing.has_debts() {
             self.clearing.repay_debts(&self.parties, events);
         }
@@ -121,6 +121,7 @@ impl Engine {
     pub(super) fn forgive_owing(&mut self, slot: u32, contract: &mut Contract) {
         let owed = self.contracts.owing.of(slot);
         self.lower_owing(slot, contract, owed);
+        self.contracts.owing.forget(slot);
     }
 
     /// So much less is owed; of nothing more the contract stands as it would had all been paid.
