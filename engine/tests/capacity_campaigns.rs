@@ -7,15 +7,19 @@
 
 #![allow(clippy::disallowed_methods)] // a test may read clocks
 
+#[path = "support/fed.rs"]
+mod fed;
+#[path = "support/sequenced.rs"]
+mod sequenced;
 #[path = "support/shop.rs"]
 mod shop;
 
 use std::time::Duration;
 
 use cpu_time::ThreadTime;
+use fed::Fed;
 use sanjiang_engine::command::*;
-use sanjiang_engine::engine::Engine;
-use sanjiang_engine::event::{Event, Events, SaleEvent};
+use sanjiang_engine::event::{Event, SaleEvent};
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::types::*;
 use sanjiang_engine::venue::Model;
@@ -27,9 +31,7 @@ const ENTRIES: u32 = 65_536;
 const SEED: [u8; 32] = [7; 32];
 
 struct Timed {
-    engine: Engine,
-    events: Events,
-    hour: i64,
+    fed: Fed,
     longest: Duration,
 }
 
@@ -47,45 +49,29 @@ impl Timed {
             ..Limits::default()
         };
         let mut timed = Self {
-            engine: Engine::new(limits),
-            events: Events::with_capacity(4_096),
-            hour: 9_600,
+            fed: Fed::new(limits, Time::new(9_600 * HOUR).expect("in bounds"), 4_096),
             longest: Duration::ZERO,
         };
         for body in founding(ENTRIES) {
-            timed.send(body);
+            timed.fed.send(body);
         }
         timed
     }
 
-    fn send(&mut self, body: Body) {
-        let command = Sequenced {
-            sequence: self.engine.sequence().next(),
-            time: at(self.hour),
-            value: Command {
-                envelope: Envelope {
-                    principal: PrincipalId::LOCAL,
-                    identity: Identity::Internal,
-                    valid_until: None,
-                    authority: None,
-                },
-                body,
-            },
-        };
-        self.events.clear();
-        self.engine.apply(&command, &mut self.events);
+    fn hours_later(&self, hours: i64) -> Time {
+        self.fed.time.after(Nanoseconds(hours * HOUR))
     }
 
     /// A tick, timed: the clock of a thread is a system call, which a reserve is not to pay for.
     fn tick(&mut self) {
         let began = ThreadTime::now();
-        self.send(Body::Tick);
+        self.fed.send(Body::Tick);
         self.longest = self.longest.max(began.elapsed());
     }
 
     /// An offer of a model, and an entry of every buyer.
     fn fill(&mut self, terms: SaleTerms, course: Course, stock: u32) -> OfferId {
-        self.send(sales(SalesCommand::DefineTerms(terms)));
+        self.fed.send(sales(SalesCommand::DefineTerms(terms)));
         let Body::Sales(command) = offer(stock, Some(1)) else {
             unreachable!("an offer is about sales");
         };
@@ -93,17 +79,17 @@ impl Timed {
             unreachable!("it is an offer");
         };
         make.prices.max = 1;
-        make.prices.closes = Some(at(self.hour + 1));
+        make.prices.closes = Some(self.hours_later(1));
         make.course = course;
-        self.send(sales(SalesCommand::Offer(make)));
-        let Some(Event::Sale(SaleEvent::Offer(report))) = self.events.as_slice().first() else {
-            panic!("it is offered: {:?}", self.events.as_slice());
+        self.fed.send(sales(SalesCommand::Offer(make)));
+        let Some(Event::Sale(SaleEvent::Offer(report))) = self.fed.events.as_slice().first() else {
+            panic!("it is offered: {:?}", self.fed.events.as_slice());
         };
         let offered = report.offer;
         for buyer in 1..=ENTRIES {
-            self.send(reserve(offered, buyer, 1));
+            self.fed.send(reserve(offered, buyer, 1));
         }
-        assert_eq!(self.engine.contracts().live(), ENTRIES);
+        assert_eq!(self.fed.engine.contracts().live(), ENTRIES);
         offered
     }
 
@@ -112,20 +98,17 @@ impl Timed {
         self.longest = Duration::ZERO;
         let mut ticks = 0;
         while self
+            .fed
             .engine
             .next_deadline()
-            .is_some_and(|due| due <= at(self.hour))
+            .is_some_and(|due| due <= self.fed.time)
         {
             self.tick();
             ticks += 1;
         }
-        assert_eq!(self.engine.audit(), Ok(()));
+        assert_eq!(self.fed.engine.audit(), Ok(()));
         (ticks, self.longest)
     }
-}
-
-fn at(hour: i64) -> Time {
-    Time::new(hour * HOUR).expect("in bounds")
 }
 
 #[test]
@@ -137,7 +120,7 @@ fn a_full_group_closes_in_small_steps() {
         ..plain_terms(7)
     };
     timed.fill(terms, Course::Group { quorum: 1 }, ENTRIES);
-    timed.hour += 1;
+    timed.fed.time = timed.hours_later(1);
     let (ticks, longest) = timed.ticks();
     println!("a group of {ENTRIES} closes in {ticks} ticks, the longest {longest:?}");
     assert_eq!(ticks, ENTRIES / 256);
@@ -153,20 +136,20 @@ fn a_full_lottery_is_drawn_in_small_steps() {
     };
     let course = Course::Lottery {
         commitment: Sha256::digest(SEED).into(),
-        draw_by: at(timed.hour + 2),
+        draw_by: timed.hours_later(2),
     };
     let offer = timed.fill(terms, course, ENTRIES / 2);
-    timed.hour += 1;
-    timed.send(sales(SalesCommand::BringValue(BringValue {
+    timed.fed.time = timed.hours_later(1);
+    timed.fed.send(sales(SalesCommand::BringValue(BringValue {
         offer,
         value: [5; 32],
         source: shop::name("a block"),
     })));
-    timed.send(sales(SalesCommand::RevealSeed(RevealSeed {
+    timed.fed.send(sales(SalesCommand::RevealSeed(RevealSeed {
         offer,
         seed: SEED,
     })));
-    timed.hour += 1;
+    timed.fed.time = timed.hours_later(1);
     let (ticks, longest) = timed.ticks();
     println!("a lottery of {ENTRIES} is drawn in {ticks} ticks, the longest {longest:?}");
     assert_eq!(

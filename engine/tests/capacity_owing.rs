@@ -12,17 +12,21 @@ use std::time::Duration;
 
 use cpu_time::ThreadTime;
 use sanjiang_engine::command::*;
-use sanjiang_engine::engine::Engine;
-use sanjiang_engine::event::{ContractEvent, ContractReport, ContractStep, Event, Events, State};
+use sanjiang_engine::event::{ContractEvent, ContractReport, ContractStep, Event, State};
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::types::*;
 use sanjiang_engine::venue::{Model, Regime};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
+#[path = "support/fed.rs"]
+mod fed;
+#[path = "support/sequenced.rs"]
+mod sequenced;
 #[path = "support/stall.rs"]
 mod stall;
 
-use stall::{deposit, founding, sales};
+use fed::Fed;
+use stall::{calls, deposit, founding, sales};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -39,36 +43,16 @@ const BEGAN: i64 = 1 << 40;
 const MONEY: AssetId = AssetId::new(0);
 const HOUR: i64 = 3_600_000_000_000;
 
-/// An engine that takes one body after the other.
+/// An engine whose sellers owe.
 struct Filled {
-    engine: Engine,
-    events: Events,
-    time: Time,
+    fed: Fed,
 }
 
 impl Filled {
-    fn send(&mut self, body: Body) {
-        let command = Sequenced {
-            sequence: self.engine.sequence().next(),
-            time: self.time,
-            value: Command {
-                envelope: Envelope {
-                    principal: PrincipalId::LOCAL,
-                    identity: Identity::Internal,
-                    valid_until: None,
-                    authority: None,
-                },
-                body,
-            },
-        };
-        self.events.clear();
-        self.engine.apply(&command, &mut self.events);
-    }
-
     /// The contract that a command formed, or went on with.
     fn deal(&mut self, body: Body) -> ContractReport {
-        self.send(body);
-        let first = self.events.as_slice().first();
+        self.fed.send(body);
+        let first = self.fed.events.as_slice().first();
         let Some(Event::Contract(ContractEvent::Step(report))) = first else {
             panic!("{first:?}");
         };
@@ -86,15 +70,14 @@ impl Filled {
 
     /// Sellers with goods and without money, each with an offer of what comes back by agreement.
     fn open() -> (Self, Vec<OfferId>) {
+        let time = Time::new(400 * 24 * HOUR).expect("in bounds");
         let mut filled = Self {
-            engine: Engine::new(Limits::default()),
-            events: Events::with_capacity(4_096),
-            time: Time::new(400 * 24 * HOUR).expect("in bounds"),
+            fed: Fed::new(Limits::default(), time, 4_096),
         };
         for body in founding(SELLERS + BUYERS - 1, Regime::EcomB2c, &[Model::FixedPrice]) {
-            filled.send(body);
+            filled.fed.send(body);
         }
-        filled.send(sales(SalesCommand::DefineTerms(SaleTerms {
+        filled.fed.send(sales(SalesCommand::DefineTerms(SaleTerms {
             venue: VenueId::new(0),
             model: Model::FixedPrice,
             plan: Plan::Plain,
@@ -117,9 +100,9 @@ impl Filled {
     }
 
     fn offer(&mut self, seller: u32) -> OfferId {
-        self.send(deposit(seller, 1, 1, 1_000));
+        self.fed.send(deposit(seller, 1, 1, 1_000));
         self.withdraw(seller, BEGAN);
-        self.send(sales(SalesCommand::Offer(MakeOffer {
+        self.fed.send(sales(SalesCommand::Offer(MakeOffer {
             terms: TermsId::new(0),
             account: AccountId::new(seller),
             goods: AssetId::new(1),
@@ -141,13 +124,13 @@ impl Filled {
             course: Course::Plain,
         })));
         OfferId {
-            sequence: self.engine.sequence().value(),
+            sequence: self.fed.engine.sequence().value(),
             slot: seller,
         }
     }
 
     fn withdraw(&mut self, seller: u32, units: i64) {
-        self.send(Body::Instruct(Instruct {
+        self.fed.send(Body::Instruct(Instruct {
             account: AccountId::new(seller),
             asset: MONEY,
             custodian: CustodianId::new(0),
@@ -195,7 +178,7 @@ impl Filled {
             let owing = self.take(ask, *seller, Act::TakeBack { to });
             assert_eq!((owing.state, owing.owing), (State::Owing, PRICE));
         }
-        let usage = self.engine.usage();
+        let usage = self.fed.engine.usage();
         assert_eq!((usage.owing, usage.owing_max), (OWING, OWING));
     }
 
@@ -209,21 +192,17 @@ impl Filled {
                 self.delivered(*offer, at % BUYERS, 1 + BUYERS / each);
             }
         }
-        self.time = self.time.after(Nanoseconds(24 * HOUR));
-        assert_eq!(self.engine.audit(), Ok(()));
+        self.fed.time = self.fed.time.after(Nanoseconds(24 * HOUR));
+        assert_eq!(self.fed.engine.audit(), Ok(()));
         let region = Region::new(ALLOCATOR);
         let began = ThreadTime::now();
-        self.send(Body::Tick);
+        self.fed.send(Body::Tick);
         let took = began.elapsed();
         let change = region.change();
-        let calls = [
-            change.allocations,
-            change.reallocations,
-            change.deallocations,
-        ];
+        let calls = calls(&change);
         assert_eq!(calls, [0; 3], "allocations, reallocations, deallocations");
         let (mut passed, mut payments) = (0, 0);
-        for event in self.events.as_slice() {
+        for event in self.fed.events.as_slice() {
             let Event::Contract(ContractEvent::Step(report)) = event else {
                 panic!("{event:?}");
             };
@@ -235,7 +214,7 @@ impl Filled {
             }
         }
         assert_eq!(passed, PASSED);
-        assert_eq!(self.engine.audit(), Ok(()));
+        assert_eq!(self.fed.engine.audit(), Ok(()));
         (payments, took)
     }
 }
@@ -255,7 +234,7 @@ fn a_tick_pays_all_that_may_be_owed_and_allocates_nothing() {
         println!("{what}: {PASSED} deadlines, {payments} payments, {took:?}");
         assert_eq!(payments, payers.len() * BUYERS as usize);
         let left = OWING as usize - payments;
-        assert_eq!(filled.engine.usage().owing as usize, left);
+        assert_eq!(filled.fed.engine.usage().owing as usize, left);
     }
     // The same without debts, to compare with.
     let (mut filled, offers) = Filled::open();

@@ -12,12 +12,18 @@ use std::time::Duration;
 
 use cpu_time::ThreadTime;
 use sanjiang_engine::command::*;
-use sanjiang_engine::engine::Engine;
 use sanjiang_engine::event::{ContractEvent, Event, Events};
 use sanjiang_engine::limits::Limits;
 use sanjiang_engine::types::*;
 use sanjiang_engine::venue::{Model, Regime};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[path = "support/fed.rs"]
+mod fed;
+#[path = "support/sequenced.rs"]
+mod sequenced;
+
+use fed::Fed;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -34,11 +40,9 @@ const BYTES_MAX: usize = 1_500_000_000;
 const MONEY: AssetId = AssetId::new(0);
 const HOUR: i64 = 3_600_000_000_000;
 
-/// An engine that takes one body after the other.
+/// An engine full of offers and contracts.
 struct Filled {
-    engine: Engine,
-    events: Events,
-    time: Time,
+    fed: Fed,
     /// What each tick of the last midnight took.
     ticks: Vec<Duration>,
 }
@@ -48,33 +52,15 @@ fn name(text: &str) -> Name {
 }
 
 impl Filled {
-    fn send(&mut self, body: Body) {
-        let command = Sequenced {
-            sequence: self.engine.sequence().next(),
-            time: self.time,
-            value: Command {
-                envelope: Envelope {
-                    principal: PrincipalId::LOCAL,
-                    identity: Identity::Internal,
-                    valid_until: None,
-                    authority: None,
-                },
-                body,
-            },
-        };
-        self.events.clear();
-        self.engine.apply(&command, &mut self.events);
-    }
-
     /// A tick, timed: the clock of a thread is a system call, which a reserve is not to pay for.
     fn tick(&mut self) {
         let began = ThreadTime::now();
-        self.send(Body::Tick);
+        self.fed.send(Body::Tick);
         self.ticks.push(began.elapsed());
     }
 
     fn deposit(&mut self, account: u32, asset: AssetId, custodian: u32, units: i64) {
-        self.send(Body::Instruct(Instruct {
+        self.fed.send(Body::Instruct(Instruct {
             account: AccountId::new(account),
             asset,
             custodian: CustodianId::new(custodian),
@@ -86,17 +72,18 @@ impl Filled {
     fn found(&mut self) {
         let demonstration = Demonstration::Demonstration;
         let firm = name("firm");
-        self.send(Body::CreateParticipant(CreateParticipant { name: firm }));
+        self.fed
+            .send(Body::CreateParticipant(CreateParticipant { name: firm }));
         for at in 0..SELLERS + BUYERS {
             let name = name(&format!("a{at}"));
-            self.send(Body::CreateOwner(CreateOwner { name }));
-            self.send(Body::CreateAccount(CreateAccount {
+            self.fed.send(Body::CreateOwner(CreateOwner { name }));
+            self.fed.send(Body::CreateAccount(CreateAccount {
                 name,
                 participant: ParticipantId::new(0),
                 owner: OwnerId::new(at),
             }));
         }
-        self.send(Body::CreateVenue(Box::new(CreateVenue {
+        self.fed.send(Body::CreateVenue(Box::new(CreateVenue {
             name: name("shops"),
             title: Title::EMPTY,
             regimes: vec![Regime::EcomB2c],
@@ -107,40 +94,41 @@ impl Filled {
         })));
         for (text, kind) in [("B", CustodianKind::Bank), ("W", CustodianKind::Warehouse)] {
             let name = name(text);
-            self.send(Body::CreateCustodian(CreateCustodian {
+            self.fed.send(Body::CreateCustodian(CreateCustodian {
                 name,
                 kind,
                 demonstration,
             }));
         }
         self.asset("CNY", AssetClass::Currency { decimals: 2 });
-        self.send(Body::Sales(Box::new(SalesCommand::DefineTerms(
-            SaleTerms {
-                venue: VenueId::new(0),
-                model: Model::FixedPrice,
-                plan: Plan::Plain,
-                funding: Funding::Prefunded,
-                money: MONEY,
-                tax_basis: TaxBasis::VatIn,
-                tax_bp: 1_300,
-                fee_ppm: 6_000,
-                hand_over_within: Nanoseconds(24 * HOUR),
-                inspect_within: Nanoseconds(24 * HOUR),
-                return_days: 7,
-                agreed_days: 0,
-                exemption: None,
-                delivery: Delivery::Ship,
-                covered: Covered::No,
-                document: [1; 32],
-            },
-        ))));
+        self.fed
+            .send(Body::Sales(Box::new(SalesCommand::DefineTerms(
+                SaleTerms {
+                    venue: VenueId::new(0),
+                    model: Model::FixedPrice,
+                    plan: Plan::Plain,
+                    funding: Funding::Prefunded,
+                    money: MONEY,
+                    tax_basis: TaxBasis::VatIn,
+                    tax_bp: 1_300,
+                    fee_ppm: 6_000,
+                    hand_over_within: Nanoseconds(24 * HOUR),
+                    inspect_within: Nanoseconds(24 * HOUR),
+                    return_days: 7,
+                    agreed_days: 0,
+                    exemption: None,
+                    delivery: Delivery::Ship,
+                    covered: Covered::No,
+                    document: [1; 32],
+                },
+            ))));
         for at in 0..BUYERS {
             self.deposit(SELLERS + at, MONEY, 0, 1 << 30);
         }
     }
 
     fn asset(&mut self, text: &str, class: AssetClass) {
-        self.send(Body::CreateAsset(CreateAsset {
+        self.fed.send(Body::CreateAsset(CreateAsset {
             name: name(text),
             class,
             demonstration: Demonstration::Demonstration,
@@ -157,41 +145,43 @@ impl Filled {
             from: 1,
             price: 999,
         };
-        self.send(Body::Sales(Box::new(SalesCommand::Offer(MakeOffer {
-            terms: TermsId::new(0),
-            account: AccountId::new(seller),
-            goods: AssetId::new(kind + 1),
-            warehouse: CustodianId::new(1),
-            piece_units: 1,
-            prices: Prices {
-                tiers: vec![tier],
-                step: 1,
-                min: 1,
-                max: 99,
-                limit: Some(1_000),
-                opens: Time::ZERO,
-                closes: None,
-            },
-            stock: 10_000,
-            course: Course::Plain,
-        }))));
+        self.fed
+            .send(Body::Sales(Box::new(SalesCommand::Offer(MakeOffer {
+                terms: TermsId::new(0),
+                account: AccountId::new(seller),
+                goods: AssetId::new(kind + 1),
+                warehouse: CustodianId::new(1),
+                piece_units: 1,
+                prices: Prices {
+                    tiers: vec![tier],
+                    step: 1,
+                    min: 1,
+                    max: 99,
+                    limit: Some(1_000),
+                    opens: Time::ZERO,
+                    closes: None,
+                },
+                stock: 10_000,
+                course: Course::Plain,
+            }))));
         OfferId {
-            sequence: self.engine.sequence().value(),
+            sequence: self.fed.engine.sequence().value(),
             slot: kind,
         }
     }
 
     fn reserve(&mut self, offer: OfferId, buyer: u32) {
-        self.send(Body::Contract(ContractCommand::Reserve(Reserve {
-            offer,
-            version: 1,
-            account: AccountId::new(SELLERS + buyer),
-            pieces: 1,
-            delivery_reference: [1; 16],
-            pickup: None,
-            confirmed: Confirmed::No,
-        })));
-        let formed = self.events.as_slice().first();
+        self.fed
+            .send(Body::Contract(ContractCommand::Reserve(Reserve {
+                offer,
+                version: 1,
+                account: AccountId::new(SELLERS + buyer),
+                pieces: 1,
+                delivery_reference: [1; 16],
+                pickup: None,
+                confirmed: Confirmed::No,
+            })));
+        let formed = self.fed.events.as_slice().first();
         assert!(
             matches!(formed, Some(Event::Contract(ContractEvent::Step(_)))),
             "{formed:?}"
@@ -235,17 +225,20 @@ impl Filled {
     /// the pairs of a buyer and an offer are new is said by `round`.
     fn fill(&mut self, offers: &[OfferId], round: u32) -> Costs {
         let half = CONTRACTS / 2;
+        // Which are asked for is found before: the clock is the engine's.
+        let asked: Vec<_> = (round * half..(round + 1) * half)
+            .map(|at| (offers[scattered(at, KINDS) as usize], scattered(at, BUYERS)))
+            .collect();
         let began = ThreadTime::now();
-        for at in round * half..(round + 1) * half {
-            let offer = offers[scattered(at, KINDS) as usize];
-            self.reserve(offer, scattered(at, BUYERS));
+        for (offer, buyer) in asked {
+            self.reserve(offer, buyer);
         }
         let uniform = began.elapsed() / half;
         let began = ThreadTime::now();
         for at in 0..half {
             self.reserve(offers[(at % 1_000) as usize], at % 1_000);
         }
-        assert_eq!(self.engine.contracts().live(), CONTRACTS);
+        assert_eq!(self.fed.engine.contracts().live(), CONTRACTS);
         Costs {
             uniform,
             hot: began.elapsed() / half,
@@ -268,9 +261,9 @@ impl Filled {
 
     /// A day later everything expires; what each tick took, the shortest first.
     fn expire(&mut self) -> Vec<Duration> {
-        self.time = self.time.after(Nanoseconds(24 * HOUR));
-        self.events = Events::with_capacity(4_096);
-        while self.engine.contracts().live() > 0 {
+        self.fed.time = self.fed.time.after(Nanoseconds(24 * HOUR));
+        self.fed.events = Events::with_capacity(4_096);
+        while self.fed.engine.contracts().live() > 0 {
             self.tick();
         }
         let mut ticks = std::mem::take(&mut self.ticks);
@@ -283,9 +276,7 @@ impl Filled {
 fn a_million_contracts_on_as_many_offers_fit_and_expire_in_small_steps() {
     let region = Region::new(ALLOCATOR);
     let mut filled = Filled {
-        engine: Engine::new(limits()),
-        events: Events::default(),
-        time: Time::new(HOUR).expect("in bounds"),
+        fed: Fed::new(limits(), Time::new(HOUR).expect("in bounds"), 64),
         ticks: Vec::new(),
     };
     filled.found();
@@ -295,7 +286,7 @@ fn a_million_contracts_on_as_many_offers_fit_and_expire_in_small_steps() {
     let first = filled.fill(&offers, 0);
     let change = region.change();
     let bytes = change.bytes_allocated - change.bytes_deallocated;
-    assert_eq!(filled.engine.audit(), Ok(()));
+    assert_eq!(filled.fed.engine.audit(), Ok(()));
     let ticks = filled.expire();
     let again = filled.fill(&offers, 1);
     filled.expire();

@@ -18,10 +18,13 @@ use sanjiang_engine::types::*;
 use sanjiang_engine::venue::{Model, Regime};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
+#[path = "support/sequenced.rs"]
+mod sequenced;
 #[path = "support/stall.rs"]
 mod stall;
 
-use stall::{founding, sales};
+use sequenced::sequenced;
+use stall::{calls, founding, sales};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -139,19 +142,11 @@ struct Script {
 
 impl Script {
     fn send(&mut self, body: Body) -> Option<ContractId> {
-        let command = Sequenced {
-            sequence: Sequence::new(self.commands.len() as u64 + 1),
-            time: Time::new(self.minutes * MINUTE).expect("in bounds"),
-            value: Command {
-                envelope: Envelope {
-                    principal: PrincipalId::LOCAL,
-                    identity: Identity::Internal,
-                    valid_until: None,
-                    authority: None,
-                },
-                body,
-            },
-        };
+        let command = sequenced(
+            Sequence::new(self.commands.len() as u64 + 1),
+            Time::new(self.minutes * MINUTE).expect("in bounds"),
+            body,
+        );
         self.events.clear();
         self.engine.apply(&command, &mut self.events);
         self.commands.push(command);
@@ -312,11 +307,7 @@ fn campaigns_allocate_nothing() {
         }
     }
     let change = region.change();
-    let calls = [
-        change.allocations,
-        change.reallocations,
-        change.deallocations,
-    ];
+    let calls = calls(&change);
     assert!(lives.len() >= 48_000, "{}", lives.len());
     println!("{} commands, ended {ended:?}, {calls:?}", lives.len());
     assert_eq!(calls, [0; 3], "allocations, reallocations, deallocations");

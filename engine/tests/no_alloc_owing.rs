@@ -16,10 +16,13 @@ use sanjiang_engine::types::*;
 use sanjiang_engine::venue::{Model, Regime};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
+#[path = "support/sequenced.rs"]
+mod sequenced;
 #[path = "support/stall.rs"]
 mod stall;
 
-use stall::{founding, sales};
+use sequenced::sequenced;
+use stall::{calls, founding, sales};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -150,19 +153,10 @@ fn all_commands() -> (Vec<Sequenced<Command>>, usize) {
             reason: "agreed".to_owned(),
             ..Authority::default()
         };
-        Sequenced {
-            sequence: Sequence::new(at),
-            time: Time::new(1 << 55).expect("in bounds"),
-            value: Command {
-                envelope: Envelope {
-                    principal: PrincipalId::LOCAL,
-                    identity: Identity::Internal,
-                    valid_until: None,
-                    authority: Some(Box::new(reason)),
-                },
-                body,
-            },
-        }
+        let time = Time::new(1 << 55).expect("in bounds");
+        let mut command = sequenced(Sequence::new(at), time, body);
+        command.value.envelope.authority = Some(Box::new(reason));
+        command
     });
     (commands.collect(), warm)
 }
@@ -195,11 +189,7 @@ fn what_is_owed_allocates_nothing() {
         }
     }
     let change = region.change();
-    let calls = [
-        change.allocations,
-        change.reallocations,
-        change.deallocations,
-    ];
+    let calls = calls(&change);
     println!("{} commands, {repaid} payments, {calls:?}", lives.len());
     assert_eq!(calls, [0; 3], "allocations, reallocations, deallocations");
     let wanted = [2 * ROUNDS, 3 * ROUNDS, 2 * ROUNDS];

@@ -18,10 +18,13 @@ use sanjiang_engine::types::*;
 use sanjiang_engine::venue::{Model, Regime};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
+#[path = "support/sequenced.rs"]
+mod sequenced;
 #[path = "support/stall.rs"]
 mod stall;
 
-use stall::{deposit, founding, sales};
+use sequenced::sequenced;
+use stall::{calls, deposit, founding, sales};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -219,22 +222,13 @@ fn all_commands(covered: Covered) -> (Vec<Sequenced<Command>>, usize) {
             warm = timed.len();
         }
     }
-    let commands = timed
-        .into_iter()
-        .zip(1..)
-        .map(|((hours, body), at)| Sequenced {
-            sequence: Sequence::new(at),
-            time: Time::new(hours * HOUR).expect("in bounds"),
-            value: Command {
-                envelope: Envelope {
-                    principal: PrincipalId::LOCAL,
-                    identity: Identity::Internal,
-                    valid_until: None,
-                    authority: None,
-                },
-                body,
-            },
-        });
+    let commands = timed.into_iter().zip(1..).map(|((hours, body), at)| {
+        sequenced(
+            Sequence::new(at),
+            Time::new(hours * HOUR).expect("in bounds"),
+            body,
+        )
+    });
     (commands.collect(), warm)
 }
 
@@ -277,11 +271,7 @@ fn nothing_is_allocated(covered: Covered) {
         }
     }
     let change = region.change();
-    let calls = [
-        change.allocations,
-        change.reallocations,
-        change.deallocations,
-    ];
+    let calls = calls(&change);
     println!("{} commands, ended {ended:?}, {calls:?}", lives.len());
     assert_eq!(calls, [0; 3], "allocations, reallocations, deallocations");
     let ends = [ROUNDS, 3 * ROUNDS, ROUNDS];

@@ -6,10 +6,8 @@
 //! Rejected: the table alone (a chain of a handful is one or two lines of memory and no hash).
 //! Not here: the chains (`ledger`), positions of venues and custodians (a tree).
 
-use xxhash_rust::xxh3::xxh3_64;
-
 use super::ledger::{Holder, Place, Position};
-use crate::index::Index;
+use crate::index::{self, Index};
 use crate::types::{AccountId, AssetId};
 
 /// The table, by account and asset.
@@ -55,10 +53,7 @@ impl Whereabouts {
 }
 
 fn hash_of(account: AccountId, asset: AssetId) -> u64 {
-    let mut key = [0; 8];
-    key[..4].copy_from_slice(&account.index().to_le_bytes());
-    key[4..].copy_from_slice(&asset.index().to_le_bytes());
-    xxh3_64(&key)
+    index::hash_of(account.index().into(), asset.index())
 }
 
 #[cfg(test)]

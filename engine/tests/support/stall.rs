@@ -7,6 +7,7 @@
 use sanjiang_engine::command::*;
 use sanjiang_engine::types::*;
 use sanjiang_engine::venue::{Model, Regime};
+use stats_alloc::Stats;
 
 fn name(text: &str) -> Name {
     Name::new(text).expect("short")
@@ -75,4 +76,13 @@ pub fn founding(buyers: u32, regime: Regime, models: &[Model]) -> Vec<Body> {
 /// A command about sales.
 pub fn sales(command: SalesCommand) -> Body {
     Body::Sales(Box::new(command))
+}
+
+/// How often the allocator was called: to allocate, to make larger, to free.
+pub fn calls(change: &Stats) -> [usize; 3] {
+    [
+        change.allocations,
+        change.reallocations,
+        change.deallocations,
+    ]
 }

@@ -112,11 +112,11 @@ impl Engine {
     fn ask_ahead(&self, ask: &Reserve) {
         let ledger = &self.clearing.ledger;
         let link = self.parties.link(ask.account);
-        black_box(self.contracts.is_next_free());
         if let Some(offer) = self.sales.offer(ask.offer) {
             black_box(ledger.available(offer.stock.at()));
             black_box(self.parties.owner_of(offer.seller));
         }
+        black_box(self.contracts.is_next_free());
         if let Some((_, owner)) = link {
             black_box(self.sales.buyers.is_begun(ask.offer.sequence, owner));
             black_box(self.sales.kind(owner));

@@ -10,9 +10,7 @@
 
 use std::collections::VecDeque;
 
-use xxhash_rust::xxh3::xxh3_64;
-
-use crate::index::Index;
+use crate::index::{self, Index};
 use crate::types::{OwnerId, Time};
 
 /// No row.
@@ -202,8 +200,5 @@ impl Buyers {
 }
 
 fn hash_of(offer: u64, owner: OwnerId) -> u64 {
-    let mut key = [0; 12];
-    key[..8].copy_from_slice(&offer.to_le_bytes());
-    key[8..].copy_from_slice(&owner.index().to_le_bytes());
-    xxh3_64(&key)
+    index::hash_of(offer, owner.index())
 }
