@@ -151,7 +151,7 @@ pub(super) fn begin_shops(
     for index in 0..DEBT_CLERKS.0 {
         clerks.push(clerk("debts", index, DEBT_CLERKS.1).with_debts());
     }
-    let ring = Ring::new(Arc::clone(shops), "ring").map(Sender::Ring);
+    let ring = Ring::new(Arc::clone(shops), "ring").map(|ring| Sender::Ring(Box::new(ring)));
     for sender in clerks.into_iter().map(Sender::Clerk).chain(ring) {
         let errands = Errands {
             floor: Arc::clone(floor),

@@ -47,7 +47,7 @@ pub enum Sender {
     /// One that draws.
     Clerk(Clerk),
     /// One that knows beforehand.
-    Ring(Ring),
+    Ring(Box<Ring>),
 }
 
 impl Sender {
