@@ -151,8 +151,9 @@ pub(super) fn begin_shops(
     for index in 0..DEBT_CLERKS.0 {
         clerks.push(clerk("debts", index, DEBT_CLERKS.1).with_debts());
     }
-    let ring = Ring::new(Arc::clone(shops), "ring").map(|ring| Sender::Ring(Box::new(ring)));
-    for sender in clerks.into_iter().map(Sender::Clerk).chain(ring) {
+    let ring = Ring::new(Arc::clone(shops), "ring").map(Box::new);
+    let clerks = clerks.into_iter().map(Box::new).map(Sender::Clerk);
+    for sender in clerks.chain(ring.map(Sender::Ring)) {
         let errands = Errands {
             floor: Arc::clone(floor),
             connection: connect()?,

@@ -45,7 +45,7 @@ const BURST: u64 = 6;
 /// Who decides what is sent by calls.
 pub enum Sender {
     /// One that draws.
-    Clerk(Clerk),
+    Clerk(Box<Clerk>),
     /// One that knows beforehand.
     Ring(Box<Ring>),
 }
