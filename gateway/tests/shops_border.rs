@@ -7,6 +7,8 @@
 use crate::support::shop::{Shop, define, hand_over, id, offer, prices, reserve, step, terms};
 use crate::support::{House, context, venue};
 use proto::v1;
+use tonic::Code;
+use tonic_types::StatusExt as _;
 use v1::take_step_request as wire;
 
 const LAW: &str = "财关税〔2018〕49号";
@@ -199,6 +201,58 @@ async fn the_limits_are_told_and_what_is_left_of_them() {
     assert_eq!(shop.refused(more).await.0, "ANNUAL_LIMIT");
     shop.report("c-2", year, "30000.00").await;
     assert_eq!(shop.limits(0, "", true).await, limits("-7000.01"));
+}
+
+/// What is asked for is there, and is a demonstration or is none as the question says.
+#[tokio::test]
+async fn a_year_of_nobody_or_nowhere_names_what_is_missing() {
+    let house = House::open().await;
+    let (mut shop, _) = imports(&house).await;
+    let of = |owner: &str, venue: &str, demonstration: bool| v1::GetAnnualUseRequest {
+        beneficial_owner_id: id(owner),
+        year: 0,
+        demonstration,
+        venue_id: id(venue),
+    };
+    for (owner, venue, reason, missing) in [
+        ("OA", "nowhere", "UNKNOWN_VENUE", ("venue", "nowhere")),
+        (
+            "O-none",
+            "X",
+            "UNKNOWN_OWNER",
+            ("beneficial_owner", "O-none"),
+        ),
+        // An account's name is no owner's.
+        ("A", "", "UNKNOWN_OWNER", ("beneficial_owner", "A")),
+    ] {
+        let error = shop.sales.get_annual_use(of(owner, venue, true)).await;
+        let error = error.expect_err("it is not there");
+        assert_eq!(error.code(), Code::NotFound, "{error:?}");
+        let info = error.get_details_error_info().expect("a reason");
+        assert_eq!(info.reason, reason);
+        let resource = error.get_details_resource_info().expect("what");
+        let named = (&*resource.resource_type, &*resource.resource_name);
+        assert_eq!(named, missing);
+        let text = format!(
+            "there is no {} \"{}\"; nothing was changed",
+            missing.0, missing.1
+        );
+        assert_eq!(error.message(), text);
+    }
+    let real = shop.sales.get_annual_use(of("OA", "X", false)).await;
+    let error = real.expect_err("X is a demonstration");
+    assert_eq!(error.code(), Code::InvalidArgument, "{error:?}");
+    let wrong = error.get_details_bad_request().expect("a field");
+    let wrong = wrong.field_violations.first().expect("a field");
+    let text = "is a demonstration; leave it out, or set demonstration as the venue has it";
+    let said = (&*wrong.field, &*wrong.description);
+    assert_eq!(said, ("venue_id", text));
+    assert_eq!(error.message(), format!("venue_id: {text}"));
+    assert_eq!(
+        shop.used(0).await.1,
+        "0.00",
+        "where nothing is missing it is told"
+    );
 }
 
 #[tokio::test]

@@ -60,11 +60,14 @@ fn check(summary: &CrashSummary, ended: Result<(), CrashError>, cycles: u32) {
     assert!(shops.owed > summary.cycles / 6 && shops.owed_in_part > 0);
     assert!(shops.repaid > summary.cycles / 6 && shops.repaid_in_part > 0);
     assert!(shops.debts_stood > 0 && shops.moves_again > summary.cycles / 6);
+    // Returns were refused since money would have run in a ring, also when asked again.
+    assert!(shops.owing_refused > summary.cycles / 6);
+    assert!(shops.owing_refused_again > 0);
     // All of these met kills on their way.
     assert!(shops.baskets_again > summary.cycles / 3 && shops.settings_again > summary.cycles / 4);
     assert!(shops.audited_reports > shops.contracts);
-    // All eighteen accounts at each audit, the guarantee and the use of each buyer.
-    assert!(shops.audited_balances >= 34 * (summary.cycles + 1));
+    // All twenty accounts at each audit, the guarantee, the use of each buyer, what is owed.
+    assert!(shops.audited_balances >= 37 * (summary.cycles + 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -21,7 +21,7 @@ use super::{
     ledger::Ledger,
     live::Floor,
     pair::Pair,
-    shopping::{Errands, Rush},
+    shopping::{Errands, Rush, Sender},
     stream::Stream,
     teller::Teller,
 };
@@ -38,6 +38,7 @@ use crate::{
         board::{Board, Season},
         clerk::Clerk,
         found::{BUYERS, Shops},
+        ring::Ring,
     },
 };
 
@@ -150,11 +151,13 @@ pub(super) fn begin_shops(
     for index in 0..DEBT_CLERKS.0 {
         clerks.push(clerk("debts", index, DEBT_CLERKS.1).with_debts());
     }
-    for clerk in clerks {
+    let ring = Ring::new(Arc::clone(shops), "ring").map(Box::new);
+    let clerks = clerks.into_iter().map(Box::new).map(Sender::Clerk);
+    for sender in clerks.chain(ring.map(Sender::Ring)) {
         let errands = Errands {
             floor: Arc::clone(floor),
             connection: connect()?,
-            clerk,
+            sender,
         };
         lanes.spawn(errands.run());
     }

@@ -40,7 +40,7 @@ use crate::{
 /// Answers to the live clients before a kill: at least, and so many more are drawn.
 const ANSWERS: (u64, u64) = (40, 160);
 /// Before a kill the clerks of a duty got so many, too: on a busy machine they come late.
-const SERVED: [(Duty, u64); 2] = [(Duty::Carts, 12), (Duty::Debts, 20)];
+const SERVED: [(Duty, u64); 3] = [(Duty::Carts, 12), (Duty::Debts, 20), (Duty::Ring, 9)];
 /// A kill falls up to so many microseconds behind the beginning of a call: on its way, while it is
 /// sequenced or synced, or while its answer comes back.
 const JITTER_US: u64 = 800;
@@ -65,6 +65,7 @@ pub(super) async fn all(harness: Harness) -> (CrashSummary, Result<(), CrashErro
     };
     let ended = begin_and_drive(harness, &mut summary).await;
     summary.seconds = begun.elapsed().as_secs_f64();
+    summary.error = ended.as_ref().err().map(ToString::to_string);
     (summary, ended)
 }
 
@@ -183,6 +184,10 @@ impl Theatre {
             summary.cycles += 1;
             self.start(cycle, summary).await?;
             self.audit(When::Between, summary).await?;
+            if summary.mismatches > 0 || self.is_at_fault() {
+                let kills = summary.cycles;
+                summary.found_after.get_or_insert(kills);
+            }
             self.floor.set(Stage::Up);
             let took = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
             if cycle > 1 {
@@ -191,6 +196,13 @@ impl Theatre {
             }
         }
         self.end(summary).await
+    }
+
+    /// Whether a client was answered what must not be.
+    fn is_at_fault(&self) -> bool {
+        let told = self.floor.ledger().memory.faults.count;
+        let day = self.day_ledger().memory.faults.count;
+        told + day + self.floor.shops().memory.faults.count > 0
     }
 
     /// Lets the load go on until a drawn number of answers and of lines of the day.

@@ -25,7 +25,14 @@ use super::{
 };
 use crate::{
     client::connect::{Connection, is_refusal, is_worth_a_retry},
-    shops::{Answer, Command, Kind, board::Board, clerk::Clerk, found::Shops, send},
+    shops::{
+        Answer, Command, Duty, Kind,
+        board::Board,
+        clerk::Clerk,
+        found::Shops,
+        ring::{Ring, UNPAID},
+        send,
+    },
 };
 
 /// So many of the last commands are sent again over a kill.
@@ -35,6 +42,41 @@ const IDLE: Duration = Duration::from_millis(2);
 /// Reserves of a Session under way at a time.
 const BURST: u64 = 6;
 
+/// Who decides what is sent by calls.
+pub enum Sender {
+    /// One that draws.
+    Clerk(Box<Clerk>),
+    /// One that knows beforehand.
+    Ring(Box<Ring>),
+}
+
+impl Sender {
+    fn command(&mut self) -> Option<Command> {
+        match self {
+            Self::Clerk(clerk) => clerk.command(),
+            Self::Ring(ring) => Some(ring.command()),
+        }
+    }
+
+    /// Takes in the answer of the last command; what is wrong with it.
+    fn answered(&mut self, command: &Command, answer: &Answer) -> Option<String> {
+        match self {
+            Self::Clerk(clerk) => {
+                clerk.answered(command, answer);
+                None
+            }
+            Self::Ring(ring) => ring.answered(answer),
+        }
+    }
+
+    const fn duty(&self) -> Duty {
+        match self {
+            Self::Clerk(clerk) => clerk.duty(),
+            Self::Ring(_) => Duty::Ring,
+        }
+    }
+}
+
 /// A clerk that sends by calls.
 pub struct Errands {
     /// What all clients share.
@@ -42,7 +84,7 @@ pub struct Errands {
     /// A connection of its own.
     pub connection: Connection,
     /// Who decides.
-    pub clerk: Clerk,
+    pub sender: Sender,
 }
 
 impl Errands {
@@ -50,23 +92,31 @@ impl Errands {
     pub async fn run(mut self) -> Result<(), String> {
         let floor = Arc::clone(&self.floor);
         let mut recent: VecDeque<Command> = VecDeque::new();
+        // The last return that was refused since its seller may not owe: it waits for a kill.
+        let mut unpaid: Option<Command> = None;
         let mut kills = 0;
         while floor.may_ask().await {
             if floor.kills() > kills {
                 kills = floor.kills();
-                for command in &recent {
+                for command in unpaid.take().iter().chain(&recent) {
                     self.until_answered(command, Sent::Retried).await?;
                 }
             }
-            let Some(command) = self.clerk.command() else {
+            let Some(command) = self.sender.command() else {
                 tokio::time::sleep(IDLE).await;
                 continue;
             };
             floor.shops().asks(&command);
             let answer = self.until_answered(&command, Sent::Once).await?;
-            self.clerk.answered(&command, &answer);
-            floor.serves(self.clerk.duty());
+            if let Some(what) = self.sender.answered(&command, &answer) {
+                floor.shops().memory.faults.add(what);
+            }
+            floor.serves(self.sender.duty());
             if command.is_question() {
+                continue;
+            }
+            if answer.reject_reason() == UNPAID {
+                unpaid = Some(command);
                 continue;
             }
             if recent.len() == AGAIN {

@@ -60,6 +60,8 @@ pub struct CrashSummary {
     pub trades: u64,
     /// Trades of the live clients.
     pub live_trades: u64,
+    /// Kills by the time that the first difference was seen; none where none was, between kills.
+    pub found_after: Option<u64>,
     /// Differences from what was told and expected.
     pub mismatches: u64,
     /// The longest time from starting the gateway to its first connection, in milliseconds.
@@ -141,6 +143,8 @@ pub struct ShopCounts {
     pub debts_stood: u64,
     /// Returns refused: the money was not there and might not be owed.
     pub owing_refused: u64,
+    /// Of these, sent again over a kill, each answered as it was.
+    pub owing_refused_again: u64,
     /// Deposits and withdrawals of sellers that owe at times.
     pub moved: u64,
     /// Withdrawals refused of sellers that owed.
@@ -167,7 +171,7 @@ impl fmt::Display for ShopCounts {
              discounts_ended {} discount_uses {} guarantees_set {} covered {} \
              paid_back {} imports {} limited {} uses_set {} graces_set {} \
              owed {} owed_in_part {} repaid_in_part {} repaid {} let_off {} debts_stood {} \
-             owing_refused {} moved {} kept_back {} moves_again {} \
+             owing_refused {} owing_refused_again {} moved {} kept_back {} moves_again {} \
              baskets_again {} settings_again {} \
              audited_reports {} audited_balances {}",
             self.acknowledged,
@@ -203,6 +207,7 @@ impl fmt::Display for ShopCounts {
             self.let_off,
             self.debts_stood,
             self.owing_refused,
+            self.owing_refused_again,
             self.moved,
             self.kept_back,
             self.moves_again,
@@ -274,6 +279,7 @@ impl CrashSummary {
         shops.baskets_again = ledger.baskets_again;
         shops.settings_again = ledger.settings_again;
         shops.moves_again = ledger.moves_again;
+        shops.owing_refused_again = ledger.unpaid_again;
         self.absorb(&ledger.memory.faults);
     }
 
@@ -305,6 +311,9 @@ impl fmt::Display for CrashSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for mismatch in &self.first_mismatches {
             writeln!(f, "mismatch: {mismatch}")?;
+        }
+        if let Some(kills) = self.found_after {
+            writeln!(f, "seen first after {kills} kills")?;
         }
         if let Some(error) = &self.error {
             writeln!(f, "ended early: {error}")?;

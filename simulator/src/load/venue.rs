@@ -160,6 +160,7 @@ pub async fn run(
         picked_up: !has_imports(&connection, &venue).await?,
         buyers: BUYERS,
         merchants: 0,
+        partners: false,
         pay_within_s: PAY_WITHIN_S,
         imports: None,
     };

@@ -29,6 +29,7 @@ pub fn shops() -> Shops {
         terms: [None; Kind::ALL.len()],
         buyers: 8,
         merchants: 2,
+        partners: false,
         whole: true,
         imports: "i".to_owned(),
         handles: (0..11).map(|place| (place, 100 + place)).collect(),

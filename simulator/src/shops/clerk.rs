@@ -322,7 +322,7 @@ impl Clerk {
     fn buyer_of(&mut self, offer: &OnOffer) -> u32 {
         let shops = Arc::clone(&self.shops);
         if offer.kind == Kind::Agreed && self.rng.below(MERCHANT_ONE_IN) == 0 {
-            let mut others = shops.merchants();
+            let mut others = shops.traders();
             let other = others.find(|index| shops.account(*index) != offer.seller);
             return other.unwrap_or_else(|| self.buyer());
         }

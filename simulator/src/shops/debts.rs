@@ -6,18 +6,19 @@
 //! came back cost, and what is owed falls by payments and by the buyer's word only. By all reports
 //! and moves in the order of the history: a return takes what its seller has, and only the rest is
 //! owed; what comes to a seller that owes pays its oldest debt first, at once; so it has nothing
-//! between commands, and takes nothing out. Where nobody knows yet whether money moved, because a
+//! between commands, and takes nothing out. What is listed of debts is what the reports leave, the
+//! oldest first. Where nobody knows yet whether money moved, because a
 //! gateway died on it, the second part waits. Not here: goods and the balances of all (`books`).
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use proto::v1::{
-    ContractReport, ContractRole, ContractState, ContractStep, InstructRequest,
+    ContractReport, ContractRole, ContractState, ContractStep, Debt as Listed, InstructRequest,
     InstructionDirection,
 };
 use rust_decimal::Decimal;
 
-use super::{fen, found::Shops, lives, returns::part};
+use super::{fen, found::Shops, lives, returns::part, ring::UNPAID};
 use crate::crash::memory::Faults;
 
 /// Contracts by which something may be owed: of all sellers, of one.
@@ -75,7 +76,8 @@ pub struct Checked {
 /// What became of what was to go back by a contract.
 #[derive(Clone, Debug)]
 struct Story {
-    seller: String,
+    /// What must be listed, while something is owed.
+    listed: Listed,
     owing: i64,
     paid: i64,
     let_off: i64,
@@ -126,7 +128,7 @@ impl Debts {
     pub fn take(&mut self, report: &ContractReport, faults: &mut Faults) {
         let refused = !report.reject_reason.is_empty();
         let own = self.tills.contains_key(&report.seller_account_id);
-        if refused && report.reject_reason != "SELLER_FUNDS" || !refused && !own {
+        if refused && report.reject_reason != UNPAID || !refused && !own {
             return;
         }
         self.queue.push_back(report.clone());
@@ -139,7 +141,7 @@ impl Debts {
     /// A contract went on: by its own reports.
     fn tell(&mut self, report: &ContractReport) -> Result<(), &'static str> {
         let fresh = Story {
-            seller: report.seller_account_id.clone(),
+            listed: Listed::default(),
             owing: 0,
             paid: 0,
             let_off: 0,
@@ -149,6 +151,7 @@ impl Debts {
         let (penalty, before) = (fen(&report.penalty), story.owing);
         story.owing = fen(&report.owing);
         story.paid += penalty;
+        story.listed = listed(&story.listed, report);
         let checked = &mut self.checked;
         let step = report.step();
         let judged = if step == ContractStep::TakeBack {
@@ -195,10 +198,18 @@ impl Debts {
 
     /// How what an account has available differs from nothing, if it owes something.
     pub fn differs(&self, account: &str, available: Decimal) -> Option<String> {
-        let own = |story: &&Story| story.seller == account && story.owing > 0;
+        let own = |story: &&Story| story.listed.seller_account_id == account && story.owing > 0;
         let owing: i64 = self.stories.values().filter(own).map(|one| one.owing).sum();
         let wrong = owing > 0 && !available.is_zero();
         wrong.then(|| format!("{account} owes {owing} fen and has {available} available"))
+    }
+
+    /// How what is listed differs from what the reports leave.
+    pub fn lists(&self, told: &[Listed]) -> Option<String> {
+        let all = self.stories.values().filter(|story| story.owing > 0);
+        let mut must: Vec<_> = all.map(|story| story.listed.clone()).collect();
+        must.sort_by_key(|debt| debt.since_sequence);
+        (*told != must).then(|| format!("{told:?} are listed as owing, it must be {must:?}"))
     }
 
     /// How many debts stand.
@@ -367,6 +378,27 @@ impl Debts {
         self.open.len() < OWING_MAX
             && own.count() < OWING_PER_SELLER_MAX
             && !self.open.iter().any(between)
+    }
+}
+
+/// What must be listed of a contract by which something is owed: since its pieces came back.
+fn listed(before: &Listed, report: &ContractReport) -> Listed {
+    let (since, since_sequence) = if report.step() == ContractStep::TakeBack {
+        (report.transact_time, report.engine_sequence)
+    } else {
+        (before.since, before.since_sequence)
+    };
+    Listed {
+        contract_id: report.contract_id.clone(),
+        seller_account_id: report.seller_account_id.clone(),
+        buyer_account_id: report.buyer_account_id.clone(),
+        venue_id: report.venue_id.clone(),
+        money_asset_id: report.money_asset_id.clone(),
+        owing: report.owing.clone(),
+        since,
+        since_sequence,
+        contract_version: report.version,
+        demonstration: report.demonstration,
     }
 }
 

@@ -194,6 +194,54 @@ fn a_right_story_is_right_at_each_place() {
     assert_eq!(debts.moved_by_all(), debts.moved(&merchant()));
 }
 
+/// What must be listed after the two returns: the older debt first, each since its own return.
+#[test]
+fn a_list_that_forgets_or_changes_a_debt_is_found() {
+    let (mut reports, moves) = story();
+    reports.truncate(9);
+    for report in &mut reports {
+        let seconds = report.engine_sequence as i64;
+        report.transact_time = Some(prost_types::Timestamp { seconds, nanos: 0 });
+        report.venue_id = "v".to_owned();
+        report.version = seconds as u32;
+    }
+    let (debts, _) = followed(&reports, &moves);
+    let debt = |contract: &str, buyer: u32, owing: &str, (since, version): (u64, u32)| Listed {
+        contract_id: contract.to_owned(),
+        seller_account_id: merchant(),
+        buyer_account_id: shops().account(buyer),
+        venue_id: "v".to_owned(),
+        owing: owing.to_owned(),
+        since: Some(prost_types::Timestamp {
+            seconds: since as i64,
+            nanos: 0,
+        }),
+        since_sequence: since,
+        contract_version: version,
+        ..Listed::default()
+    };
+    // A payment of a part changes how much is owed, not since when.
+    let right = vec![
+        debt("2-0", 1, "3.28", (9, 12)),
+        debt("3-0", 2, "42.87", (10, 10)),
+    ];
+    assert_eq!(debts.lists(&right), None);
+    let spoil: [fn(&mut Vec<Listed>); 7] = [
+        |listed| drop(listed.pop()),
+        |listed| listed.reverse(),
+        |listed| listed.extend(listed.clone()),
+        |listed| listed[0].since_sequence = 12,
+        |listed| listed[0].since = listed[1].since,
+        |listed| listed[1].owing = "42.86".to_owned(),
+        |listed| listed[0].contract_version = 9,
+    ];
+    for spoil in spoil {
+        let mut wrong = right.clone();
+        spoil(&mut wrong);
+        assert!(debts.lists(&wrong).is_some(), "{wrong:?}");
+    }
+}
+
 #[test]
 fn a_payment_told_twice_is_found() {
     let (mut reports, moves) = story();

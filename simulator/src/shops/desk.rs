@@ -41,7 +41,7 @@ const IN_MAX_FEN: u64 = 2_500;
 /// Money of a merchant that comes, or goes: what it has sold for is spent, so that it lacks some
 /// when pieces come back.
 pub fn money(shops: &Shops, rng: &mut Rng, context: OperationContext) -> Request {
-    let all = u64::from(shops.merchants).max(1);
+    let all = (shops.traders().count() as u64).max(1);
     let merchant = shops.buyers + 1 + rng.below(all) as u32;
     let (direction, most) = if rng.below(100) < OUT_PERCENT {
         (InstructionDirection::Withdrawal, OUT_MAX_FEN)

@@ -26,8 +26,8 @@ use crate::{
 pub const SELLER: u32 = 0;
 /// How many buyers there are.
 pub const BUYERS: u32 = 15;
-/// How many sellers there are that begin with goods and no money.
-pub const MERCHANTS: u32 = 2;
+/// How many sellers there are that begin with goods and no money; the last two sell to each other.
+pub const MERCHANTS: u32 = 4;
 /// The shortest time to pay that terms can have.
 const PAY_WITHIN_S: i64 = 1;
 /// A day.
@@ -70,6 +70,8 @@ pub struct Place {
     pub buyers: u32,
     /// How many sellers there are that begin with goods and no money.
     pub merchants: u32,
+    /// Whether the last two of these sell to each other only.
+    pub partners: bool,
     /// Seconds to pay where it is paid later.
     pub pay_within_s: i64,
     /// The venue of its imports, which is there; where there is one, there is more than offers,
@@ -104,6 +106,8 @@ pub struct Shops {
     pub buyers: u32,
     /// How many sellers there are that begin with goods and no money.
     pub merchants: u32,
+    /// Whether the last two of these sell to each other only.
+    pub partners: bool,
     /// Whether there are discounts, baskets, imports, a guarantee and settings, too.
     pub whole: bool,
     /// The venue of its imports.
@@ -138,6 +142,22 @@ impl Shops {
         self.buyers + 1..=self.buyers + self.merchants
     }
 
+    /// The same of those that sell to everybody.
+    pub const fn traders(&self) -> RangeInclusive<u32> {
+        let others = if self.partners { 2 } else { 0 };
+        self.buyers + 1..=self.buyers + self.merchants - others
+    }
+
+    /// The two that sell to each other only.
+    pub const fn partners(&self) -> Option<[u32; 2]> {
+        let last = self.buyers + self.merchants;
+        if self.partners {
+            Some([last - 1, last])
+        } else {
+            None
+        }
+    }
+
     /// All that sell.
     pub fn sellers(&self) -> impl Iterator<Item = String> {
         let all = std::iter::once(SELLER).chain(self.merchants());
@@ -146,11 +166,12 @@ impl Shops {
 
     /// Who offers what is offered under a client's id.
     pub fn seller_of(&self, kind: Kind, client_order_id: &str) -> u32 {
-        if kind != Kind::Agreed || self.merchants == 0 {
+        let traders = self.traders().count() as u32;
+        if kind != Kind::Agreed || traders == 0 {
             return SELLER;
         }
         let drawn = blake3::hash(client_order_id.as_bytes()).as_bytes()[0];
-        self.buyers + 1 + u32::from(drawn) % self.merchants
+        self.buyers + 1 + u32::from(drawn) % traders
     }
 
     /// The owner of an account, by its public id.
@@ -187,6 +208,7 @@ impl Shops {
             picked_up: true,
             buyers: BUYERS,
             merchants: MERCHANTS,
+            partners: true,
             pay_within_s: PAY_WITHIN_S,
             imports: Some(imports),
         };
@@ -241,6 +263,7 @@ impl Shops {
             terms,
             buyers: place.buyers,
             merchants: place.merchants,
+            partners: place.partners,
             whole: place.imports.is_some(),
             imports: place.imports.unwrap_or_default(),
             handles,

@@ -12,8 +12,8 @@ use std::{
 };
 
 use proto::v1::{
-    ContractReport, ContractRole, Discount, GetAnnualUseResponse, GetBalancesResponse, Guarantee,
-    HolderKind, Offer, ReserveRequest, StreamExecutionsRequest, offer::Course,
+    ContractReport, ContractRole, Debt, Discount, GetAnnualUseResponse, GetBalancesResponse,
+    Guarantee, HolderKind, Offer, ReserveRequest, StreamExecutionsRequest, offer::Course,
     stream_executions_request::Owner,
 };
 use rust_decimal::Decimal;
@@ -106,6 +106,7 @@ enum Had {
     Discount(Box<Discount>),
     Guarantee(Guarantee),
     Use(String, GetAnnualUseResponse),
+    Owing(Vec<Debt>),
 }
 
 /// What is looked at one by one.
@@ -357,6 +358,7 @@ impl Inspector {
                     books.uses.differs(owner, told)
                 }
                 Had::Guarantee(_) | Had::Use(..) => None,
+                Had::Owing(told) => books.debts.lists(told),
                 Had::Offer(offer) => {
                     let (left, id) = (i64::from(offer.left_pieces), &offer.offer_id);
                     let must = books.left(id, offers);
@@ -506,6 +508,9 @@ async fn read(connection: &Connection, shops: &Shops, asked: &Asked) -> Result<R
                 .map_err(called)?;
             read.had.push((told.engine_sequence, Had::Use(owner, told)));
         }
+        let owing = lists::owing(connection, shops).await.map_err(called)?;
+        read.had
+            .push((owing.engine_sequence, Had::Owing(owing.debts)));
         read.grace = lists::grace(connection, shops).await.map_err(called)?;
     }
     read.had.sort_by_key(|(at, _)| *at);

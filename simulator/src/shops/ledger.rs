@@ -18,6 +18,7 @@ use super::{
     deadlines::Graces,
     debts::{Move, Moves},
     fen, ns,
+    ring::UNPAID,
     uses::{Customs, Said},
 };
 use crate::crash::memory::{Key, Memory, Sent};
@@ -151,6 +152,8 @@ pub struct Ledger {
     pub settings_again: u64,
     /// The same of money that moves.
     pub moves_again: u64,
+    /// The same of returns that were refused, since their seller may not owe.
+    pub unpaid_again: u64,
 }
 
 impl Ledger {
@@ -216,6 +219,7 @@ impl Ledger {
             self.baskets_again += u64::from(matches!(command.request, Request::Basket(_)));
             self.settings_again += u64::from(command.sets());
             self.moves_again += u64::from(matches!(command.request, Request::Move(_)));
+            self.unpaid_again += u64::from(plain.reject_reason() == UNPAID);
         }
         if let Some(first) = self.answers.get(&key) {
             if *first != plain {

@@ -11,8 +11,8 @@ use std::{
 use proto::v1::{
     Contract, ContractReport, Discount, GetAnnualUseRequest, GetAnnualUseResponse,
     GetDiscountRequest, GetGuaranteeRequest, GetOfferRequest, GetVenueRequest, Guarantee,
-    ListContractStepsRequest, ListContractsRequest, ListDiscountsRequest, ListOffersRequest, Offer,
-    discount::Off,
+    ListContractStepsRequest, ListContractsRequest, ListDiscountsRequest, ListOffersRequest,
+    ListOwingRequest, ListOwingResponse, Offer, discount::Off,
 };
 use tonic::{Code, Status};
 
@@ -105,6 +105,21 @@ pub async fn annual_use(
         .persist(|| {
             let (mut client, request) = (connection.sales(), request.clone());
             async move { client.get_annual_use(request).await }
+        })
+        .await
+}
+
+/// What sellers owe at the shops' venue: all of it, which fits a page.
+pub async fn owing(connection: &Connection, shops: &Shops) -> Result<ListOwingResponse, Status> {
+    let request = ListOwingRequest {
+        venue_id: shops.venue.clone(),
+        page_size: PAGE,
+        ..ListOwingRequest::default()
+    };
+    connection
+        .persist(|| {
+            let (mut client, request) = (connection.contracts(), request.clone());
+            async move { client.list_owing(request).await }
         })
         .await
 }

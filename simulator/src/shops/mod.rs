@@ -23,6 +23,7 @@ pub mod lists;
 pub mod numbers;
 pub mod prices;
 pub mod returns;
+pub mod ring;
 pub mod steps;
 pub mod uses;
 
@@ -77,11 +78,14 @@ pub enum Duty {
     Carts,
     /// Those that agree on returns, and move the money of the sellers.
     Debts,
+    /// The one that brings two merchants to where money would run in a ring; it takes nothing that
+    /// others offer.
+    Ring,
 }
 
 impl Duty {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Plain, Self::Carts, Self::Debts];
+    pub const ALL: [Self; 4] = [Self::Plain, Self::Carts, Self::Debts, Self::Ring];
 }
 
 impl Kind {
