@@ -148,9 +148,11 @@ fn asked(name: &str, usual: u64) -> u64 {
     })
 }
 
-#[test]
-fn the_engine_gives_the_same_events_as_the_reference() {
-    let commands = asked("SANJIANG_MODEL_COMMANDS", COMMANDS);
+/// Runs as many worlds as have so many commands; what they reached, and how many they were.
+fn run_all(
+    commands: u64,
+    run: impl Fn(u64, usize, Option<Fault>) -> Result<Coverage, Box<Script>> + Sync,
+) -> (Coverage, String) {
     let first = asked("SANJIANG_MODEL_SEED", SEED);
     let worlds = commands.div_ceil(STEPS as u64);
     let next = AtomicU64::new(0);
@@ -177,11 +179,22 @@ fn the_engine_gives_the_same_events_as_the_reference() {
         panic!("{}", explain(seed, *script, None));
     }
     let total = total.into_inner().unwrap();
+    let said = format!(
+        "{} commands in {worlds} worlds from seed {first}",
+        total.commands
+    );
+    (total, said)
+}
+
+#[test]
+fn the_engine_gives_the_same_events_as_the_reference() {
+    let commands = asked("SANJIANG_MODEL_COMMANDS", COMMANDS);
+    let (total, said) = run_all(commands, run);
     let share = 100.0 * total.accepted as f64 / total.commands as f64;
     println!(
-        "{} commands in {worlds} worlds from seed {first}: {share:.1} % accepted, {} trades, \
-         {} events, {} engines restored from their own snapshot",
-        total.commands, total.trades, total.events, total.restored
+        "{said}: {share:.1} % accepted, {} trades, {} events, {} engines restored from their own \
+         snapshot",
+        total.trades, total.events, total.restored
     );
     let missing = total.table();
     assert!(missing.is_empty(), "cells not reached: {missing:?}");
@@ -393,6 +406,8 @@ fn a_sweep_takes_as_many_commands_as_it_needs() {
 /// How many commands run over the worlds of shops, all regimes together; with half of them a group
 /// never closes cheaper for who imports.
 const SHOP_COMMANDS: u64 = 800_000;
+/// The long form: a million for each set of regimes, the rarest of which is every twelfth world's.
+const SHOP_COMMANDS_SOAK: u64 = 12_000_000;
 
 /// Runs the shops of a seed; on a difference, the script up to it.
 fn run_shops(seed: u64, steps: usize, fault: Option<Fault>) -> Result<Coverage, Box<Script>> {
@@ -429,19 +444,15 @@ fn run_shops(seed: u64, steps: usize, fault: Option<Fault>) -> Result<Coverage, 
 
 #[test]
 fn shops_give_the_same_events_as_the_reference() {
-    let commands = asked("SANJIANG_MODEL_SHOPS", SHOP_COMMANDS);
-    let first = asked("SANJIANG_MODEL_SEED", SEED);
-    let mut total = Coverage::default();
-    for seed in first..first + commands.div_ceil(STEPS as u64) {
-        match run_shops(seed, STEPS, None) {
-            Ok(coverage) => total.merge(coverage),
-            Err(script) => panic!("{}", explain(seed, *script, None)),
-        }
-    }
+    let usual = match std::env::var_os("SANJIANG_SOAK") {
+        Some(value) if value == "1" => SHOP_COMMANDS_SOAK,
+        Some(_) | None => SHOP_COMMANDS,
+    };
+    let (total, said) = run_all(asked("SANJIANG_MODEL_SHOPS", usual), run_shops);
     let share = 100.0 * total.accepted as f64 / total.commands as f64;
     println!(
-        "{} commands of shops from seed {first}: {share:.1} % accepted, {} events",
-        total.commands, total.events
+        "shops, {said}: {share:.1} % accepted, {} events",
+        total.events
     );
     let missing = total.shop_table();
     assert!(missing.is_empty(), "cells not reached: {missing:?}");
