@@ -436,6 +436,10 @@ fn run_shops(seed: u64, steps: usize, fault: Option<Fault>) -> Result<Coverage, 
             return Err(Box::new(script));
         }
     }
+    for regime in shop::regimes_of(seed) {
+        let commands = driver.coverage.commands;
+        driver.coverage.by_regime.insert(regime.code(), commands);
+    }
     match driver.look() {
         Ok(()) => Ok(driver.coverage),
         Err(_) => Err(Box::new(script)),
@@ -454,6 +458,10 @@ fn shops_give_the_same_events_as_the_reference() {
         "shops, {said}: {share:.1} % accepted, {} events",
         total.events
     );
+    println!("commands by regime: {:?}", total.by_regime);
+    let least = total.by_regime.values().min().copied().unwrap_or(0);
+    assert_eq!(total.by_regime.len(), 6, "five of the plan and the city's");
+    assert!(16 * least >= total.commands, "{:?}", total.by_regime);
     let missing = total.shop_table();
     assert!(missing.is_empty(), "cells not reached: {missing:?}");
     assert!(share >= 40.0, "too little is accepted: {share}");
@@ -467,6 +475,10 @@ fn a_fault_of_a_shop_is_seen() {
         Fault::LimitLoose,
         Fault::ReturnsFromZero,
         Fault::TierByOne,
+        Fault::ListByOne,
+        Fault::CloseLate,
+        Fault::BalanceLate,
+        Fault::LastWin,
         Fault::EarnestWhole,
         Fault::QueueFast,
         Fault::SeedUnchecked,

@@ -98,6 +98,8 @@ pub struct Coverage {
     pub trades: u64,
     pub events: u64,
     pub restored: u64,
+    /// Commands of the worlds whose first venue is under a regime, by its code.
+    pub by_regime: BTreeMap<u8, u64>,
 }
 
 const MODES: [&str; 5] = [
@@ -396,6 +398,9 @@ impl Coverage {
         self.trades += other.trades;
         self.events += other.events;
         self.restored += other.restored;
+        for (regime, commands) in other.by_regime {
+            *self.by_regime.entry(regime).or_default() += commands;
+        }
     }
 
     /// Prints the table of cells, and gives those that were not reached.

@@ -183,6 +183,14 @@ fn law(text: &str, days: u64, imports: Option<(u64, u64)>) -> DefineRegime {
     }
 }
 
+/// The regimes of the first venue of a world: every fourth is under the city's alone.
+pub fn regimes_of(seed: u64) -> Vec<Regime> {
+    match seed % 4 {
+        3 => vec![Regime::from_code(Regime::FIRST_DEFINED).expect("the city's")],
+        _ => REGIMES[seed as usize % REGIMES.len()].to_vec(),
+    }
+}
+
 /// The commands that build a world of shops.
 pub fn opening(rng: &mut Rng, seed: u64) -> Vec<Command> {
     let real = rng.permille(400);
@@ -194,11 +202,7 @@ pub fn opening(rng: &mut Rng, seed: u64) -> Vec<Command> {
     // The first step lies a day before the rest, so what it defines is in force then.
     let mut list = vec![authorised(Body::DefineRegime(Box::new(city(seed))))];
     list.extend(world::parties().into_iter().map(internal));
-    let by_data = [Regime::from_code(Regime::FIRST_DEFINED).expect("the city's")];
-    let regimes = match seed % 4 {
-        3 => &by_data,
-        _ => REGIMES[seed as usize % REGIMES.len()],
-    };
+    let regimes = &regimes_of(seed)[..];
     let dated = rng.permille(500);
     list.push(internal(Body::SetCalendar(Box::new(world::calendar(
         rng, 0,

@@ -71,6 +71,14 @@ pub enum Fault {
     SilenceLate,
     /// A group reaches each tier one piece too late.
     TierByOne,
+    /// A list reaches each tier one piece too late.
+    ListByOne,
+    /// A group closes an instant too late.
+    CloseLate,
+    /// The balance may be paid an instant too long.
+    BalanceLate,
+    /// Of those drawn the last ones win.
+    LastWin,
     /// All of a deposit is forfeited.
     EarnestWhole,
     /// A queue admits one more a second.

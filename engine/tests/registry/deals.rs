@@ -97,10 +97,18 @@ pub(super) fn midnight(at: i128, days: i128) -> i128 {
 }
 
 /// The price of a piece, the tax, and what is to be paid; who joins a group is asked for the most.
-pub(super) fn cost_of(prices: &Prices, terms: &SaleTerms, pieces: u32) -> (i128, i128, i128) {
+pub(super) fn cost_of(
+    prices: &Prices,
+    terms: &SaleTerms,
+    pieces: u32,
+    fault: Option<Fault>,
+) -> (i128, i128, i128) {
     let mut tiers = prices.tiers.iter().rev();
     let group = terms.model == Model::GroupBuy;
-    let tier = tiers.find(|tier| tier.from <= if group { 1 } else { pieces });
+    let late = u32::from(fault == Some(Fault::ListByOne));
+    // The first is from one, whatever is wrong with the rest.
+    let reached = |tier: &&Tier| tier.from == 1 || !group && tier.from + late <= pieces;
+    let tier = tiers.find(reached);
     let price = i128::from(tier.expect("the first is from one").price);
     cost_at(price, terms, pieces)
 }
@@ -312,7 +320,7 @@ impl Reference {
         fails(ask.pieces > prices.max, R::MaxQuantity)?;
         fails(ask.pieces < prices.min, R::MinQuantity)?;
         fails(!ask.pieces.is_multiple_of(prices.step), R::QuantityStep)?;
-        let (price, tax, to_pay) = cost_of(prices, &terms, ask.pieces);
+        let (price, tax, to_pay) = cost_of(prices, &terms, ask.pieces, self.fault);
         fails(to_pay > 1 << 52, R::OrderValue)?;
         Ok(Wanted {
             offer,
@@ -401,14 +409,16 @@ impl Reference {
         let (deposit, bond) = Self::deposit_of(terms, to_pay);
         let id = 8 * self.sequence.value() + line;
         if terms.model == Model::Presale {
-            (state, deadline, held) = (S::Deposited, offer.window.1, deposit);
+            let late = i128::from(self.fault == Some(Fault::BalanceLate));
+            (state, deadline, held) = (S::Deposited, offer.window.1 + late, deposit);
         }
         if let Some(lot) = &offer.lottery {
             (state, deadline) = (S::Entered, self.really(offer, lot.draw_by));
         }
         if terms.model == Model::GroupBuy {
             state = S::Joined;
-            deadline = self.really_closes(offer).expect("it closes");
+            let late = i128::from(self.fault == Some(Fault::CloseLate));
+            deadline = self.really_closes(offer).expect("it closes") + late;
         }
         self.shops.deals.push(Deal {
             id,

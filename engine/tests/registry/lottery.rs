@@ -60,10 +60,13 @@ impl Lot {
             })
     }
 
-    fn winners(&self, draw: [u8; 32], count: usize) -> Vec<OwnerId> {
+    fn winners(&self, draw: [u8; 32], count: usize, backwards: bool) -> Vec<OwnerId> {
         let number = |owner: &OwnerId| sha(&[&draw, &owner.index().to_le_bytes()]);
         let mut owners: Vec<_> = self.all.iter().map(|entry| entry.1).collect();
         owners.sort_by_key(number);
+        if backwards {
+            owners.reverse();
+        }
         owners.truncate(count);
         owners
     }
@@ -151,7 +154,8 @@ impl Reference {
             }
             lot.counted += 1;
             if lot.counted == lot.all.len() {
-                lot.won = Some(lot.winners(draw, winners));
+                let backwards = self.fault == Some(Fault::LastWin);
+                lot.won = Some(lot.winners(draw, winners, backwards));
             }
             self.offering_mut(deal.offer).expect("it waits").lottery = Some(lot);
             return false;
