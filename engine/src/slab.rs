@@ -7,6 +7,8 @@
 //! Rejected: the arena of orders, whose rows carry chains of books and accounts; a list in the free
 //! rows themselves (taking one waited for a line of cold memory). Not here: what rows mean.
 
+#[cfg(test)]
+use crate::book::arena::looked;
 use crate::bytes::{self, BytesError, Reader};
 
 /// A row that knows which command made it.
@@ -107,23 +109,33 @@ impl<T: Made> Slab<T> {
 
     /// The live row in `slot`, whoever made it.
     pub(crate) fn live_in(&self, slot: u32) -> Option<&T> {
+        #[cfg(test)]
+        looked::add();
         self.slots.get(slot as usize)?.as_ref()
     }
 
     /// A live row.
     pub(crate) fn row(&self, slot: u32) -> &T {
+        #[cfg(test)]
+        looked::add();
         self.slots[slot as usize].as_ref().expect("the row lives")
     }
 
     /// A live row.
     pub(crate) fn row_mut(&mut self, slot: u32) -> &mut T {
+        #[cfg(test)]
+        looked::add();
         self.slots[slot as usize].as_mut().expect("the row lives")
     }
 
     /// All live rows in order of their slots.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
         let slots = self.slots.iter().enumerate();
-        slots.filter_map(|(slot, row)| Some((slot as u32, row.as_ref()?)))
+        slots.filter_map(|(slot, row)| {
+            #[cfg(test)]
+            looked::add();
+            Some((slot as u32, row.as_ref()?))
+        })
     }
 
     /// How many slots were ever used.
@@ -135,7 +147,11 @@ impl<T: Made> Slab<T> {
     pub(crate) fn iter_in(&self, from: u32, count: u32) -> impl Iterator<Item = (u32, &T)> {
         let slots = self.slots.iter().enumerate().skip(from as usize);
         let some = slots.take(count as usize);
-        some.filter_map(|(slot, row)| Some((slot as u32, row.as_ref()?)))
+        some.filter_map(|(slot, row)| {
+            #[cfg(test)]
+            looked::add();
+            Some((slot as u32, row.as_ref()?))
+        })
     }
 
     /// Writes how many slots were ever used, the live rows, and the free slots, the next one to be

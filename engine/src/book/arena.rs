@@ -11,7 +11,8 @@ use crate::types::{OrderId, Price, Quantity, Time};
 
 pub(crate) use super::row::{Cold, Flags, Force, Kind, NIL, Place, Row};
 
-/// How many rows this thread has looked at: the work that tests of bounds count.
+/// How many rows this thread has looked at, of orders and of [`crate::slab::Slab`]: the work that
+/// tests of bounds count.
 #[cfg(test)]
 pub(crate) mod looked {
     use std::cell::Cell;

@@ -11,6 +11,8 @@ mod owing;
 mod reserves;
 mod returns;
 mod steps;
+#[cfg(test)]
+mod work_tests;
 
 pub use border::ImportLimits;
 pub use owing::Debt;
