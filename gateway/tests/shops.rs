@@ -2,11 +2,11 @@
 //! `shops_refused`; retries, kills, lists: `shops_kept`; what happens live: `shops_live`; malformed
 //! fields: `shops_fields`; the rules themselves: the engine's scenarios.
 
-use crate::support::House;
 use crate::support::clearing::balances;
 use crate::support::shop::{
     CARRIER, REFERENCE, Shop, accept, deliver, dispute, hand_over, id, offer, prices, reserve, step,
 };
+use crate::support::{House, context};
 use proto::v1;
 use tonic::Code;
 use v1::take_step_request::{self as wire, Step};
@@ -280,5 +280,62 @@ async fn an_operator_decides_a_dispute() {
             ..refused
         }
     );
+    assert_eq!(shop.left(&made.offer_id).await, 10);
+}
+
+/// An owner and an account that are nobody's here.
+async fn make_stranger(shop: &mut Shop) {
+    let owner = v1::CreateBeneficialOwnerRequest {
+        context: context("owner-Z"),
+        beneficial_owner_id: id("OZ"),
+    };
+    let made = shop.operations.create_beneficial_owner(owner).await;
+    assert!(made.expect("an owner").into_inner().accepted);
+    let account = v1::CreateAccountRequest {
+        context: context("account-Z"),
+        account_id: id("Z"),
+        participant_id: id("P"),
+        beneficial_owner_id: id("OZ"),
+    };
+    let made = shop.operations.create_account(account).await;
+    assert!(made.expect("an account").into_inner().accepted);
+}
+
+#[tokio::test]
+async fn both_rescind_and_an_account_that_is_no_party_sees_and_does_nothing() {
+    let house = House::open().await;
+    let channel = house.channel().await;
+    let mut shop = Shop::open(&channel).await;
+    make_stranger(&mut shop).await;
+    let made = shop.offered(offer("tea-1", 0, 10)).await;
+    let formed = shop.reserved(reserve("r-1", &made.offer_id, 3)).await;
+    let named = [&formed.buyer_account_id, &formed.seller_account_id];
+    assert_eq!(named, ["A", "B"], "parties know each other");
+    let rescind = || Step::Rescind(wire::Rescind {});
+    let asked = shop.takes("x-1", "B", &formed, rescind()).await;
+    assert_eq!(asked.state(), v1::ContractState::Paid);
+
+    let look = shop.contracts.get_contract(v1::GetContractRequest {
+        account_id: id("Z"),
+        contract_id: formed.contract_id.clone(),
+    });
+    let error = look.await.expect_err("it is no party");
+    assert_eq!(error.code(), Code::NotFound, "{error:?}");
+    let steps = shop
+        .contracts
+        .list_contract_steps(v1::ListContractStepsRequest {
+            account_id: id("Z"),
+            contract_id: formed.contract_id.clone(),
+            ..v1::ListContractStepsRequest::default()
+        });
+    let seen = steps.await.map(|page| page.into_inner().reports.len());
+    assert!(matches!(seen, Ok(0) | Err(_)), "{seen:?}");
+    let refused = shop.took(step("z-1", "Z", &asked, rescind())).await;
+    assert_eq!(refused.reject_reason, "UNKNOWN_CONTRACT");
+
+    let ended = shop.takes("x-2", "A", &asked, rescind()).await;
+    assert_eq!(ended.state(), v1::ContractState::Rescinded);
+    let back = (ended.refunded.as_str(), ended.money_held.as_str());
+    assert_eq!(back, ("387.00", "0.00"));
     assert_eq!(shop.left(&made.offer_id).await, 10);
 }

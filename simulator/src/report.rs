@@ -295,6 +295,7 @@ mod tests {
         for word in [
             "commands",
             "acknowledged",
+            "sold",
             "refused",
             "rejected",
             "unknown",
